@@ -1,0 +1,133 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The operations of the CPU device. Each is a free function over plain pointers: it checks nothing
+// (the program loader has), allocates nothing (scratch is the caller's), and gives the same bits
+// for every instruction set, every number of threads and every batch size.
+
+#ifndef SORTIE_RUNTIME_CPU_OPS_H
+#define SORTIE_RUNTIME_CPU_OPS_H
+
+#include "runtime/cpu/Isa.h"
+#include "runtime/cpu/ThreadPool.h"
+#include "runtime/numerics/format.h"
+#include "runtime/numerics/layout.h"
+#include "runtime/numerics/route.h"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sortie::cpu {
+
+/// What a device call needs besides its operands.
+struct Context {
+  Isa isa;
+  ThreadPool &pool;
+};
+
+/// A stack of `experts` matrices of `rows` (N) x `columns` (K) in one format; rows run along K.
+/// A dense matrix has one expert.
+struct MatrixShape {
+  numerics::Format format;
+  int64_t experts;
+  int64_t rows;
+  int64_t columns;
+};
+
+/// Bytes that the packed form of a matrix takes. It does not depend on the instruction set, so that
+/// packed weights can be shared by sessions that force different ones.
+size_t packedBytes(const MatrixShape &shape);
+
+/// Rows are packed in panels of this many; a panel is the unit of packing and of work.
+inline constexpr int64_t kPanelRows = 16;
+
+/// Packs rows [`firstRow`, `firstRow` + `rowCount`) of one expert from the bytes of the model file.
+/// `firstRow` is a multiple of kPanelRows, and so is `rowCount` unless it ends the matrix.
+/// `raw` holds just these rows. Different panels may be packed by different threads.
+void packRows(const MatrixShape &shape, int64_t expert, int64_t firstRow, int64_t rowCount,
+              const uint8_t *raw, std::byte *packed);
+
+struct Matrix {
+  MatrixShape shape;
+  const std::byte *packed;
+};
+
+/// How the rows of a matmul are grouped and found.
+struct RowMap {
+  /// [experts + 1] first sorted row of each expert; null: all rows belong to one group (dense).
+  const int32_t *offsets = nullptr;
+  /// [rows] slot (token * slots + j) of each sorted row; null where nothing below needs it.
+  const int32_t *permutation = nullptr;
+  /// Routed slots a token. With `gather`, sorted row r reads input row permutation[r] / slots.
+  int64_t slots = 1;
+  bool gather = false;
+};
+
+/// One matmul over grouped rows: y[r, n] = x[row(r), :] . w[expert(r), n, :].
+struct MatmulOp {
+  Matrix weights;
+  /// Rows of fp32 (float weights) or of quantized activations (layout.h), `inputKind` says which.
+  numerics::RowKind inputKind;
+  const void *input;
+  /// Upper bound of sorted rows (T * k, or T): the true number is offsets[experts] where given.
+  int64_t rows;
+  RowMap map;
+  /// [experts, N] or null, added first.
+  const float *bias = nullptr;
+  /// [T, k] routing weights by slot or null: y = RN(w * y), last.
+  const float *scale = nullptr;
+  /// [rows, N] fp32.
+  float *output;
+};
+void matmul(const MatmulOp &op, const Context &context);
+
+/// Gate and up matmuls with their activation: out = glu(gate, up), fp32 or requantized.
+struct GluMatmulOp {
+  Matrix gate;
+  Matrix up;
+  numerics::RowKind inputKind;
+  const void *input;
+  int64_t rows;
+  RowMap map;
+  const float *gateBias = nullptr;
+  const float *upBias = nullptr;
+  numerics::Glu glu;
+  numerics::RowKind outputKind;
+  void *output;
+};
+void gluMatmul(const GluMatmulOp &op, const Context &context);
+
+/// x [rows, columns] fp32 -> quantized rows (layout.h).
+void quantize(const float *input, int64_t rows, int64_t columns, numerics::RowKind kind,
+              void *output, const Context &context);
+void rmsNorm(const float *input, const float *weight, float epsilon, int64_t rows, int64_t columns,
+             float *output, const Context &context);
+/// scores [rows, experts], selectionBias [experts] or null -> ids and weights [rows, k].
+void route(const float *scores, const float *selectionBias, int64_t rows,
+           const numerics::RouteParams &params, int32_t *ids, float *weights,
+           const Context &context);
+
+/// Stable counting sort of the slots by expert, for experts [firstExpert, firstExpert + experts).
+/// permutation [slots of this range, ascending expert, then slot], inverse [tokens * k] (-1: not of
+/// this range), offsets [experts + 1]. Returns the first slot whose id is not in
+/// [0, totalExperts), or -1: then nothing else has been written.
+int64_t dispatch(const int32_t *ids, int64_t slots, int64_t totalExperts, int64_t firstExpert,
+                 int64_t experts, int32_t *permutation, int32_t *inverse, int32_t *offsets);
+
+/// out[r] = x[permutation[r] / slots] over fp32 rows.
+void gather(const float *input, const int32_t *permutation, int64_t rows, int64_t slots,
+            int64_t columns, float *output, const Context &context);
+/// out[slot] = x[inverse[slot]]; rows of absent slots become zeros.
+void unsort(const float *input, const int32_t *inverse, int64_t slots, int64_t columns,
+            float *output, const Context &context);
+void glu(const float *gate, const float *up, int64_t elements, const numerics::Glu &glu,
+         float *output, const Context &context);
+/// out[t] = sum over j in slot order of weights[t, j] * rows[inverse[t, j]]; without `weights` the
+/// rows are added as they are, without `inverse` row t * k + j is slot j of token t.
+void combine(const float *rows, const int32_t *inverse, const float *weights, int64_t tokens,
+             int64_t k, int64_t columns, float *output, const Context &context);
+void add(const float *a, const float *b, int64_t elements, float *output, const Context &context);
+
+} // namespace sortie::cpu
+
+#endif // SORTIE_RUNTIME_CPU_OPS_H
