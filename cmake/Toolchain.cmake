@@ -1,0 +1,36 @@
+# Compiler and linker flags of the whole project.
+
+include_guard(GLOBAL)
+include(CheckLinkerFlag)
+
+# A contracted multiply-add rounds once where the numerics contract rounds twice: off, everywhere.
+add_compile_options(-ffp-contract=off)
+add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>)
+add_compile_options(-Wall -Wextra -ffunction-sections -fdata-sections -fvisibility-inlines-hidden)
+# LLVM's headers and generated code leave parameters unused; gcc 12 sees ghosts in std::optional.
+add_compile_options(-Wno-unused-parameter
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+
+if(SORTIE_SANITIZE)
+  add_compile_options(-fsanitize=${SORTIE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer
+    -g1)
+  add_link_options(-fsanitize=${SORTIE_SANITIZE} -fno-sanitize-recover=all)
+endif()
+
+if(SORTIE_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "SORTIE_FUZZ needs clang: use the preset `fuzz`")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+find_program(SORTIE_CCACHE ccache)
+if(SORTIE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER ${SORTIE_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${SORTIE_CCACHE})
+endif()
+
+check_linker_flag(CXX -fuse-ld=lld SORTIE_HAVE_LLD)
+if(SORTIE_HAVE_LLD)
+  add_link_options(-fuse-ld=lld)
+endif()
