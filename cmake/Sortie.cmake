@@ -60,6 +60,7 @@ function(sortie_link_static target)
   sortie_link_archives(${target})
   if(NOT SORTIE_SANITIZE)
     target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc)
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:SortiePortability>)
   endif()
 endfunction()
 

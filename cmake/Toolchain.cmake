@@ -6,7 +6,8 @@ include(CheckLinkerFlag)
 # A contracted multiply-add rounds once where the numerics contract rounds twice: off, everywhere.
 add_compile_options(-ffp-contract=off)
 add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>)
-add_compile_options(-Wall -Wextra -ffunction-sections -fdata-sections -fvisibility-inlines-hidden)
+add_compile_options(-Wall -Wextra -ffunction-sections -fdata-sections)
+add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fvisibility-inlines-hidden>)
 # LLVM's headers and generated code leave parameters unused; gcc 12 sees ghosts in std::optional.
 add_compile_options(-Wno-unused-parameter
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
@@ -30,7 +31,9 @@ if(SORTIE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${SORTIE_CCACHE})
 endif()
 
-check_linker_flag(CXX -fuse-ld=lld SORTIE_HAVE_LLD)
+# Debian's lld-22 has no plain ld.lld in the path: -B names the folder where LLVM's package has it.
+set(SORTIE_LLD_FLAGS -fuse-ld=lld -B${MLIR_DIR}/../../../bin)
+check_linker_flag(CXX "${SORTIE_LLD_FLAGS}" SORTIE_HAVE_LLD)
 if(SORTIE_HAVE_LLD)
-  add_link_options(-fuse-ld=lld)
+  add_link_options(${SORTIE_LLD_FLAGS})
 endif()

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Sets up what the build needs and builds it: packages (Debian 12, as root), the Python environment
+# build/venv, and build/release. Run again at will: it does only what is missing.
+#
+#   scripts/setup.sh [--with-tests] [--no-build] [CMake argument...]
+#
+# --with-tests also installs what scripts/test.sh runs: clang, clang-format, clang-tidy, shellcheck.
+# Elsewhere than on Debian install the packages named below yourself and pass
+# -DMLIR_DIR=<folder of MLIRConfig.cmake>; see docs/building.md.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(ca-certificates ccache cmake g++ git libgtest-dev libmlir-22-dev libzstd-dev lld-22
+  llvm-22-dev llvm-22-tools mlir-22-tools ninja-build python3 python3-venv zlib1g-dev)
+test_packages=(clang-22 clang-format-22 clang-tidy-22 libclang-rt-22-dev shellcheck)
+
+build=yes
+cmake_arguments=()
+for argument in "$@"; do
+  case $argument in
+    --with-tests) packages+=("${test_packages[@]}") ;;
+    --no-build) build=no ;;
+    -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) cmake_arguments+=("$argument") ;;
+  esac
+done
+
+install_packages() {
+  local missing=() package
+  for package in "${packages[@]}"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed$' || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  if [ "$(id -u)" -ne 0 ]; then
+    echo "setup: missing packages; as root: apt-get install ${missing[*]}" >&2
+    exit 1
+  fi
+  echo "setup: installing ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get -qq update
+  apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# The environment is made again when the list of requirements changes.
+make_venv() {
+  local stamp=build/venv/requirements.txt
+  cmp -s scripts/requirements.txt "$stamp" && return 0
+  echo "setup: making build/venv from scripts/requirements.txt"
+  python3 -m venv build/venv
+  build/venv/bin/pip install --quiet --disable-pip-version-check -r scripts/requirements.txt
+  cp scripts/requirements.txt "$stamp"
+}
+
+if command -v dpkg-query >/dev/null; then
+  install_packages
+else
+  echo "setup: not Debian; expecting the packages of docs/building.md to be installed"
+fi
+mkdir -p build
+make_venv
+if [ "$build" = yes ]; then
+  cmake --preset release --log-level=WARNING "${cmake_arguments[@]}"
+  cmake --build --preset release
+fi
