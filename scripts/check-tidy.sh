@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Runs clang-tidy (.clang-tidy) on the project's C++ files: those changed since the merge base with
+# origin/main first, then the others, until the time is up. Says how many were not reached.
+#
+#   scripts/check-tidy.sh [SECONDS [FILE...]]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+build=${SORTIE_BUILD:-build/release}
+deadline=$(($(date +%s) + ${1:-600}))
+shift || true
+
+# Only files that the build compiles have a command for clang-tidy.
+compiled() { grep -o '"file": "[^"]*"' "$build/compile_commands.json" | cut -d'"' -f4 | grep '\.cpp$'; }
+tracked() { git ls-files '*.cpp'; }
+changed() { git diff --name-only "$(git merge-base HEAD origin/main 2>/dev/null || echo HEAD~1)" -- '*.cpp'; }
+
+tidy_one() {
+  if [ "$(date +%s)" -ge "$deadline" ]; then
+    echo "$1" >>"$unreached"
+  elif ! clang-tidy-22 -p "$build" --quiet --warnings-as-errors='*' \
+    --extra-arg=-Wno-unknown-warning-option "$1" 2>"$unreached.$$"; then
+    grep -v 'warnings generated' "$unreached.$$" >&2
+    echo "tidy: failed: $1" >&2
+    exit 1
+  fi
+}
+export -f tidy_one
+unreached=$(mktemp)
+trap 'rm -f "$unreached"*' EXIT
+export build deadline unreached
+
+files() {
+  if [ $# -gt 0 ]; then
+    printf '%s\n' "$@"
+  else
+    { changed; tracked; } | awk '!seen[$0]++' | grep -Fxf <(compiled | sed "s|^$PWD/||") || true
+  fi
+}
+count=$(files "$@" | wc -l)
+# shellcheck disable=SC2016 # the inner shell expands it
+files "$@" | xargs -P "$(nproc)" -I{} bash -c 'tidy_one "$1"' tidy {}
+echo "tidy: $((count - $(wc -l <"$unreached"))) files clean, $(wc -l <"$unreached") not reached in time"

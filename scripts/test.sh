@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Sets everything up, then runs every test of the project; ends in `N passed, N failed, N skipped`.
+#
+#   scripts/test.sh [--exhaustive] [--only PART]... [--list]
+#
+# Without arguments it is what CI runs (at most 60 minutes on two cores).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+start=$(date +%s)
+scripts/setup.sh --with-tests --no-build
+exec build/venv/bin/python scripts/run_tests.py --setup-seconds $(($(date +%s) - start)) "$@"
