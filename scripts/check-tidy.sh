@@ -11,7 +11,7 @@ shift || true
 
 # Only files that the build compiles have a command for clang-tidy.
 compiled() { grep -o '"file": "[^"]*"' "$build/compile_commands.json" | cut -d'"' -f4 | grep '\.cpp$'; }
-tracked() { git ls-files '*.cpp'; }
+tracked() { git -c safe.directory='*' ls-files '*.cpp'; }
 changed() { git diff --name-only "$(git merge-base HEAD origin/main 2>/dev/null || echo HEAD~1)" -- '*.cpp'; }
 
 tidy_one() {
