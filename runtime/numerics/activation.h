@@ -29,6 +29,20 @@ SORTIE_NUMERICS_INLINE float swigluClamped(float gate, float up, float alpha, fl
   return mul(add(u, 1.0f), glu);
 }
 
+enum class GluKind : uint8_t { Swiglu, SwigluClamped };
+
+/// A gated activation; `alpha` and `limit` are those of SwigluClamped.
+struct Glu {
+  GluKind kind = GluKind::Swiglu;
+  float alpha = 0.0f;
+  float limit = 0.0f;
+};
+
+SORTIE_NUMERICS_INLINE float applyGlu(const Glu &glu, float gate, float up) {
+  return glu.kind == GluKind::Swiglu ? swiglu(gate, up)
+                                     : swigluClamped(gate, up, glu.alpha, glu.limit);
+}
+
 } // namespace sortie::numerics
 
 #endif // SORTIE_RUNTIME_NUMERICS_ACTIVATION_H
