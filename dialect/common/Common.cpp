@@ -1,0 +1,121 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Textual forms and attribute rules that both dialects use.
+
+#include "dialect/common/Common.h"
+
+#include "runtime/numerics/contract.h"
+
+using namespace mlir;
+
+#include "dialect/common/Enums.cpp.inc"
+
+namespace sortie {
+
+ParseResult parseDeterminismSet(AsmParser &parser, Determinism &members) {
+  members = Determinism::None;
+  StringRef word;
+  SMLoc location = parser.getCurrentLocation();
+  if (failed(parser.parseOptionalKeyword(&word)))
+    return success();
+  while (true) {
+    std::optional<Determinism> member = symbolizeDeterminism(word);
+    if (!member || *member == Determinism::None)
+      return parser.emitError(location, "unknown contract member '")
+             << word << "', expected run, batch or device";
+    if (bitEnumContainsAny(members, *member))
+      return parser.emitError(location, "contract member '") << word << "' is listed twice";
+    members = members | *member;
+    if (failed(parser.parseOptionalComma()))
+      return success();
+    location = parser.getCurrentLocation();
+    if (parser.parseKeyword(&word))
+      return failure();
+  }
+}
+
+void printDeterminismSet(AsmPrinter &printer, Determinism members) {
+  if (members != Determinism::None)
+    printer << stringifyDeterminism(members);
+}
+
+LogicalResult verifyDeterminism(EmitError emitError, Determinism members) {
+  const bool run = satisfies(members, Determinism::Run);
+  const bool batch = satisfies(members, Determinism::Batch);
+  if (satisfies(members, Determinism::Device) && !batch)
+    return emitError() << "contract member 'device' implies 'batch', which is missing";
+  if (batch && !run)
+    return emitError() << "contract member 'batch' implies 'run', which is missing";
+  return success();
+}
+
+LogicalResult verifyGlu(EmitError emitError, GluKind kind, const std::optional<APFloat> &alpha,
+                        const std::optional<APFloat> &limit) {
+  if (kind != GluKind::SwigluClamped) {
+    if (alpha || limit)
+      return emitError() << "alpha and limit belong to swiglu_clamped, not to "
+                         << stringifyGluKind(kind);
+    return success();
+  }
+  if (!alpha || !limit)
+    return emitError() << "swiglu_clamped needs alpha and limit";
+  if (!alpha->isFinite() || !limit->isFinite() || limit->isNegative() || limit->isZero())
+    return emitError() << "alpha must be finite, limit finite and positive";
+  return success();
+}
+
+/// The limits of group-limited selection.
+static LogicalResult verifyGroups(EmitError emitError, const Routing &routing) {
+  if (routing.groups.has_value() != routing.groupsUsed.has_value())
+    return emitError() << "groups and groups_used must be given together";
+  if (!routing.groups)
+    return success();
+  const int64_t groups = *routing.groups, used = *routing.groupsUsed;
+  if (groups < 1 || groups > numerics::kMaxExpertGroups)
+    return emitError() << "groups must be 1 to " << numerics::kMaxExpertGroups << ", got "
+                       << groups;
+  if (used < 1 || used > groups)
+    return emitError() << "groups_used must be 1 to groups = " << groups << ", got " << used;
+  if (!routing.experts)
+    return success();
+  if (*routing.experts % groups != 0)
+    return emitError() << *routing.experts << " experts cannot be split into " << groups
+                       << " equal groups";
+  if (routing.selected > used * (*routing.experts / groups))
+    return emitError() << "cannot select " << routing.selected << " experts from " << used
+                       << " groups of " << *routing.experts / groups;
+  return success();
+}
+
+LogicalResult verifyRouting(EmitError emitError, const Routing &routing) {
+  if (routing.experts && (*routing.experts < 1 || *routing.experts > numerics::kMaxExperts))
+    return emitError() << "the number of experts must be 1 to " << numerics::kMaxExperts << ", got "
+                       << *routing.experts;
+  const int64_t most =
+      std::min<int64_t>(numerics::kMaxSelected, routing.experts.value_or(numerics::kMaxSelected));
+  if (routing.selected < 1 || routing.selected > most)
+    return emitError() << "the number of selected experts must be 1 to " << most << ", got "
+                       << routing.selected;
+  if (failed(verifyGroups(emitError, routing)))
+    return failure();
+  if (!routing.scale.isFinite())
+    return emitError() << "scale must be finite";
+  return success();
+}
+
+LogicalResult verifyDispatch(EmitError emitError, int64_t experts, ArrayRef<int64_t> range) {
+  if (experts < 1 || experts > numerics::kMaxExperts)
+    return emitError() << "the number of experts must be 1 to " << numerics::kMaxExperts << ", got "
+                       << experts;
+  if (range.empty())
+    return success();
+  if (range.size() != 2)
+    return emitError() << "range must be [first, count], got " << range.size() << " numbers";
+  if (range[0] < 0 || range[1] < 1 || range[0] >= experts || range[1] > experts - range[0])
+    return emitError() << "range [" << range[0] << ", " << range[1] << "] does not lie inside "
+                       << experts << " experts";
+  return success();
+}
+
+} // namespace sortie

@@ -1,0 +1,29 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Attributes of the dialect `moe`.
+
+#include "dialect/moe/MoeAttributes.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace sortie;
+using namespace sortie::moe;
+
+#define GET_ATTRDEF_CLASSES
+#include "dialect/moe/MoeAttributes.cpp.inc"
+
+void MoeDialect::registerAttributes() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialect/moe/MoeAttributes.cpp.inc"
+      >();
+}
+
+LogicalResult ContractAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   Determinism members) {
+  return verifyDeterminism(emitError, members); // (C2); the parser sees to (C1)
+}

@@ -1,0 +1,17 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Attributes of the dialect `moe`.
+
+#ifndef SORTIE_DIALECT_MOE_MOEATTRIBUTES_H
+#define SORTIE_DIALECT_MOE_MOEATTRIBUTES_H
+
+#include "dialect/common/Common.h"
+#include "dialect/moe/MoeDialect.h"
+
+#include "mlir/IR/Attributes.h"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialect/moe/MoeAttributes.h.inc"
+
+#endif // SORTIE_DIALECT_MOE_MOEATTRIBUTES_H

@@ -1,0 +1,102 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The dialect `moe` itself: registration, and the rules of its discardable attributes.
+
+#include "dialect/moe/MoeDialect.h"
+#include "dialect/moe/MoeAttributes.h"
+
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Operation.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/StringSwitch.h"
+
+using namespace mlir;
+using namespace sortie;
+using namespace sortie::moe;
+
+#include "dialect/moe/MoeDialect.cpp.inc"
+
+void MoeDialect::initialize() {
+  registerTypes();
+  registerAttributes();
+  registerOps();
+}
+
+static LogicalResult verifyContract(Operation *op, Attribute value) {
+  if (!isa<ContractAttr>(value))
+    return op->emitError() << "'" << MoeDialect::kContractName << "' must be a #moe.contract";
+  return success();
+}
+
+static LogicalResult verifyNumerics(Operation *op, Attribute value) {
+  auto version = dyn_cast<IntegerAttr>(value);
+  if (!version || !version.getType().isSignlessInteger(64) || version.getInt() < 0)
+    return op->emitError() << "'" << MoeDialect::kNumericsName << "' must be an i64 of at least 0";
+  return success();
+}
+
+static LogicalResult verifyFingerprint(Operation *op, Attribute value) {
+  auto text = dyn_cast<StringAttr>(value);
+  auto isHex = [](char c) { return llvm::isDigit(c) || (c >= 'a' && c <= 'f'); };
+  if (!text || text.size() != 16 || !llvm::all_of(text.getValue(), isHex))
+    return op->emitError() << "'" << MoeDialect::kWeightsFingerprintName
+                           << "' must be a string of 16 lower-case hexadecimal digits";
+  return success();
+}
+
+static LogicalResult verifyNames(Operation *op, Attribute value) {
+  auto names = dyn_cast<ArrayAttr>(value);
+  if (!names || names.size() != op->getNumResults())
+    return op->emitError() << "'" << MoeDialect::kNamesName << "' must be an array of "
+                           << op->getNumResults() << " strings, one for each result";
+  llvm::StringSet<> seen;
+  for (Attribute element : names) {
+    auto name = dyn_cast<StringAttr>(element);
+    if (!name || name.empty() || !seen.insert(name.getValue()).second)
+      return op->emitError() << "'" << MoeDialect::kNamesName
+                             << "' must hold strings that are not empty and all different";
+  }
+  return success();
+}
+
+static LogicalResult verifyName(Operation *op, NamedAttribute attribute) {
+  if (attribute.getName() != MoeDialect::kNameName)
+    return op->emitError() << "unknown attribute '" << attribute.getName().getValue()
+                           << "' on an argument or result"; // (C6)
+  auto name = dyn_cast<StringAttr>(attribute.getValue());
+  if (!name || name.empty())
+    return op->emitError() << "'" << MoeDialect::kNameName
+                           << "' must be a string that is not empty"; // (C5)
+  return success();
+}
+
+LogicalResult MoeDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
+  const StringRef name = attribute.getName();
+  if (name == kNamesName)
+    return verifyNames(op, attribute.getValue()); // (C4)
+  using Verifier = LogicalResult (*)(Operation *, Attribute);
+  const Verifier verifier = llvm::StringSwitch<Verifier>(name)
+                                .Case(kContractName, verifyContract)              // (C1)
+                                .Case(kNumericsName, verifyNumerics)              // (C2)
+                                .Case(kWeightsFingerprintName, verifyFingerprint) // (C3)
+                                .Default(nullptr);
+  if (!verifier)
+    return op->emitError() << "unknown attribute '" << name << "'"; // (C6)
+  if (!isa<ModuleOp>(op))
+    return op->emitError() << "'" << name << "' belongs on a module";
+  return verifier(op, attribute.getValue());
+}
+
+LogicalResult MoeDialect::verifyRegionArgAttribute(Operation *op, unsigned regionIndex,
+                                                   unsigned argIndex, NamedAttribute attribute) {
+  return verifyName(op, attribute);
+}
+
+LogicalResult MoeDialect::verifyRegionResultAttribute(Operation *op, unsigned regionIndex,
+                                                      unsigned resultIndex,
+                                                      NamedAttribute attribute) {
+  return verifyName(op, attribute);
+}

@@ -1,0 +1,24 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Ops of the dialect `moe`.
+
+#ifndef SORTIE_DIALECT_MOE_MOEOPS_H
+#define SORTIE_DIALECT_MOE_MOEOPS_H
+
+#include "dialect/moe/MoeAttributes.h"
+#include "dialect/moe/MoeDialect.h"
+#include "dialect/moe/MoeInterfaces.h"
+#include "dialect/moe/MoeTypes.h"
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#define GET_OP_CLASSES
+#include "dialect/moe/MoeOps.h.inc"
+
+#endif // SORTIE_DIALECT_MOE_MOEOPS_H
