@@ -1,0 +1,249 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Opening of models, split ones included, and their fingerprint.
+
+#include "runtime/gguf/Model.h"
+
+#include "runtime/gguf/HeaderReader.h"
+#include "runtime/gguf/TensorType.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/BLAKE3.h"
+#include "llvm/Support/Endian.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+
+namespace sortie::gguf {
+
+namespace {
+
+/// The name of a part of a split model, taken apart.
+struct PartName {
+  StringRef stem; ///< before "-00001-of-00003.gguf"
+  uint64_t number;
+  uint64_t count;
+};
+
+std::optional<PartName> parsePartName(StringRef path) {
+  // NAME-00001-of-00003.gguf
+  constexpr size_t kDigits = 5;
+  StringRef rest = path;
+  if (!rest.consume_back(".gguf") || rest.size() < 2 * kDigits + 5)
+    return std::nullopt;
+  PartName name;
+  if (rest.take_back(kDigits).getAsInteger(10, name.count))
+    return std::nullopt;
+  rest = rest.drop_back(kDigits);
+  if (!rest.consume_back("-of-") || rest.take_back(kDigits).getAsInteger(10, name.number))
+    return std::nullopt;
+  rest = rest.drop_back(kDigits);
+  if (!rest.consume_back("-"))
+    return std::nullopt;
+  name.stem = rest;
+  return name;
+}
+
+std::string partPath(StringRef stem, uint64_t number, uint64_t count) {
+  std::string path;
+  raw_string_ostream(path) << stem
+                           << format("-%05u-of-%05u.gguf", unsigned(number), unsigned(count));
+  return path;
+}
+
+Expected<std::unique_ptr<MemoryBuffer>> mapFile(StringRef path) {
+  ErrorOr<std::unique_ptr<MemoryBuffer>> buffer =
+      MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!buffer)
+    return createStringError(buffer.getError(),
+                             path + ": cannot read the model: " + buffer.getError().message());
+  return std::move(*buffer);
+}
+
+/// Number of parts that the first part of a model announces.
+Expected<uint64_t> announcedParts(const Metadata &metadata) {
+  if (!metadata.find("split.count"))
+    return 1;
+  Expected<uint64_t> count = metadata.getUnsigned("split.count");
+  return count && *count == 0 ? Expected<uint64_t>(1) : std::move(count);
+}
+
+/// Checks what part `number` (from 0) of a split model says of itself.
+Error checkPart(const Metadata &metadata, StringRef file, uint64_t number, uint64_t count) {
+  if (count == 1)
+    return Error::success();
+  Expected<uint64_t> ownNumber = metadata.getUnsigned("split.no");
+  if (!ownNumber)
+    return ownNumber.takeError();
+  Expected<uint64_t> ownCount = metadata.getUnsigned("split.count");
+  if (!ownCount)
+    return ownCount.takeError();
+  if (*ownNumber == number && *ownCount == count)
+    return Error::success();
+  return makeError(file + ": is part " + Twine(*ownNumber + 1) + " of " + Twine(*ownCount) +
+                   ", part " + Twine(number + 1) + " of " + Twine(count) +
+                   " is expected here; give the first part of a complete set");
+}
+
+/// Feeds numbers and length-prefixed strings to a hash, so that no two inputs run together.
+class FingerprintHash {
+public:
+  void add(uint64_t value) {
+    std::array<uint8_t, sizeof(value)> bytes;
+    support::endian::write64le(bytes.data(), value);
+    hash.update(bytes);
+  }
+  void add(StringRef string) {
+    add(string.size());
+    hash.update(string);
+  }
+  uint64_t result() { return support::endian::read64le(hash.final<8>().data()); }
+
+private:
+  BLAKE3 hash;
+};
+
+/// The first, middle and last bytes of a tensor (all of a small one).
+void addSamples(FingerprintHash &hash, ArrayRef<uint8_t> bytes) {
+  constexpr size_t kSample = 256;
+  if (bytes.size() <= 3 * kSample) {
+    hash.add(toStringRef(bytes));
+    return;
+  }
+  hash.add(toStringRef(bytes.take_front(kSample)));
+  hash.add(toStringRef(bytes.slice(bytes.size() / 2, kSample)));
+  hash.add(toStringRef(bytes.take_back(kSample)));
+}
+
+} // namespace
+
+std::string Tensor::describe() const {
+  std::string extents;
+  for (const int64_t extent : reverse(dimensions))
+    extents += (Twine(extents.empty() ? "" : "x") + Twine(extent)).str();
+  return "tensor '" + name + "' (" + tensorTypeName(type) + ", " + extents + ")";
+}
+
+const Tensor *Model::findTensor(StringRef name) const {
+  const auto it = index.find(name);
+  return it == index.end() ? nullptr : &table[it->second];
+}
+
+Error Model::addPart(std::unique_ptr<MemoryBuffer> buffer, DataPresence presence) {
+  HeaderReader reader(buffer->getMemBufferRef(), presence);
+  if (Error error = reader.read())
+    return error;
+  const bool isFirst = parts.empty();
+  const uint64_t number = parts.size();
+  Expected<uint64_t> count = announcedParts(isFirst ? reader.metadata : metadataOfModel);
+  if (!count)
+    return count.takeError();
+  if (*count > kMaxParts)
+    return makeError(buffer->getBufferIdentifier() + ": split into " + Twine(*count) +
+                     " parts, at most " + Twine(kMaxParts) + " are supported");
+  if (Error error = checkPart(reader.metadata, buffer->getBufferIdentifier(), number, *count))
+    return error;
+  for (Tensor &tensor : reader.tensors) {
+    if (!index.try_emplace(tensor.name, table.size()).second)
+      return makeError(buffer->getBufferIdentifier() + ": tensor '" + tensor.name +
+                       "' occurs twice in the model; the file is damaged");
+    table.push_back(std::move(tensor));
+  }
+  if (isFirst)
+    metadataOfModel = std::move(reader.metadata);
+  parts.push_back(std::move(buffer));
+  return Error::success();
+}
+
+Error Model::checkTensorCount() const {
+  if (parts.size() == 1 || !metadataOfModel.find("split.tensors.count"))
+    return Error::success();
+  Expected<uint64_t> count = metadataOfModel.getUnsigned("split.tensors.count");
+  if (!count)
+    return count.takeError();
+  if (*count == table.size())
+    return Error::success();
+  return makeError(name() + ": its " + Twine(parts.size()) + " parts hold " + Twine(table.size()) +
+                   " tensors, " + Twine(*count) +
+                   " are announced; parts of different models are mixed");
+}
+
+Expected<std::unique_ptr<Model>>
+Model::fromBuffers(std::vector<std::unique_ptr<MemoryBuffer>> buffers, DataPresence presence) {
+  if (buffers.empty())
+    return makeError("a model needs at least one file");
+  std::unique_ptr<Model> model(new Model());
+  const uint64_t given = buffers.size();
+  for (std::unique_ptr<MemoryBuffer> &buffer : buffers)
+    if (Error error = model->addPart(std::move(buffer), presence))
+      return error;
+  const uint64_t announced = cantFail(announcedParts(model->metadata()));
+  if (announced != given)
+    return makeError(model->name() + ": the model has " + Twine(announced) + " part(s), " +
+                     Twine(given) + " given");
+  if (Error error = model->checkTensorCount())
+    return error;
+  return model;
+}
+
+Expected<std::unique_ptr<Model>> Model::open(StringRef path, DataPresence presence) {
+  Expected<std::unique_ptr<MemoryBuffer>> first = mapFile(path);
+  if (!first)
+    return first.takeError();
+  std::unique_ptr<Model> model(new Model());
+  if (Error error = model->addPart(std::move(*first), presence))
+    return error;
+  const uint64_t count = cantFail(announcedParts(model->metadata()));
+  if (count == 1)
+    return model;
+
+  const std::optional<PartName> name = parsePartName(path);
+  if (!name || name->number != 1 || name->count != count)
+    return makeError(path + ": is the first of " + Twine(count) +
+                     " parts, which are looked for by name; call it '" +
+                     partPath("NAME", 1, count) + "' and the others alike");
+  for (uint64_t number = 2; number <= count; ++number) {
+    Expected<std::unique_ptr<MemoryBuffer>> part = mapFile(partPath(name->stem, number, count));
+    if (!part)
+      return part.takeError();
+    if (Error error = model->addPart(std::move(*part), presence))
+      return error;
+  }
+  if (Error error = model->checkTensorCount())
+    return error;
+  return model;
+}
+
+std::optional<uint64_t> Model::fingerprint() const {
+  FingerprintHash hash;
+  std::vector<const Metadata::Entry *> entries;
+  for (const Metadata::Entry &entry : metadataOfModel.entries())
+    if (!entry.key.starts_with("split.") && entry.key != "general.alignment")
+      entries.push_back(&entry);
+  sort(entries, [](const auto *a, const auto *b) { return a->key < b->key; });
+  for (const Metadata::Entry *entry : entries) {
+    hash.add(entry->key);
+    hash.add(entry->value.describeType());
+    hash.add(entry->value.encoded());
+  }
+
+  std::vector<const Tensor *> tensors;
+  for (const Tensor &tensor : table)
+    tensors.push_back(&tensor);
+  sort(tensors, [](const auto *a, const auto *b) { return a->name < b->name; });
+  for (const Tensor *tensor : tensors) {
+    if (tensor->format && tensor->bytes.empty())
+      return std::nullopt;
+    hash.add(tensor->name);
+    hash.add(tensor->type);
+    for (const int64_t extent : tensor->dimensions)
+      hash.add(static_cast<uint64_t>(extent));
+    addSamples(hash, tensor->bytes);
+  }
+  return hash.result();
+}
+
+} // namespace sortie::gguf

@@ -1,0 +1,99 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A model in GGUF format (version 2 or 3, one file or several parts), mapped into memory. Opening
+// reads the metadata and the tensor table and checks every number in them; tensor data is touched
+// only by who reads it. The files must not be changed or truncated while the model is open.
+
+#ifndef SORTIE_RUNTIME_GGUF_MODEL_H
+#define SORTIE_RUNTIME_GGUF_MODEL_H
+
+#include "runtime/gguf/Metadata.h"
+#include "runtime/numerics/format.h"
+
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+#include <memory>
+
+namespace sortie::gguf {
+
+/// What the reader accepts. Public models are far below all of these.
+inline constexpr uint64_t kMaxTensors = uint64_t{1} << 20;
+inline constexpr uint64_t kMaxKeys = uint64_t{1} << 20;
+inline constexpr uint64_t kMaxNameBytes = 4096;
+inline constexpr uint32_t kMaxDimensions = 4;
+inline constexpr uint64_t kMaxElements = uint64_t{1} << 48;
+inline constexpr uint64_t kMaxAlignment = uint64_t{1} << 20;
+inline constexpr uint64_t kMaxParts = 1024;
+
+struct Tensor {
+  std::string name;
+  /// GGUF's number of the type.
+  uint32_t type;
+  /// The type's row in the format table; null for a type that Sortie does not compute with.
+  const numerics::FormatInfo *format;
+  /// In the order of the file: the first is the innermost.
+  llvm::SmallVector<int64_t, kMaxDimensions> dimensions;
+  /// The data in the mapped file. Empty when `format` is null (its size is not known), or when the
+  /// file has been opened as DataPresence::Optional and holds no data.
+  llvm::ArrayRef<uint8_t> bytes;
+  /// Where the tensor is: path of the file and offset of the data in it.
+  llvm::StringRef file;
+  uint64_t offset;
+
+  /// Row-major: the last is the innermost, as in NumPy.
+  llvm::SmallVector<int64_t> shape() const {
+    return llvm::SmallVector<int64_t>(llvm::reverse(dimensions));
+  }
+  /// "tensor 'a.weight' (q4_K, 8x256)".
+  std::string describe() const;
+};
+
+/// Whether the files must hold the data of their tensors. The importer needs the table alone.
+enum class DataPresence { Required, Optional };
+
+class Model {
+public:
+  /// Opens a GGUF file. When it is the first part of a split model, `NAME-00001-of-0000N.gguf`, the
+  /// other parts are opened, too.
+  static llvm::Expected<std::unique_ptr<Model>>
+  open(llvm::StringRef path, DataPresence presence = DataPresence::Required);
+
+  /// The same from memory: one file, or all parts in order. Messages name the buffers by their
+  /// identifiers.
+  static llvm::Expected<std::unique_ptr<Model>>
+  fromBuffers(std::vector<std::unique_ptr<llvm::MemoryBuffer>> parts,
+              DataPresence presence = DataPresence::Required);
+
+  /// The path of the (first) file.
+  llvm::StringRef name() const { return parts.front()->getBufferIdentifier(); }
+  /// Of the first part, which holds the model's own keys.
+  const Metadata &metadata() const { return metadataOfModel; }
+  /// Of all parts, in the order of the files.
+  llvm::ArrayRef<Tensor> tensors() const { return table; }
+  /// The tensor with this name, or null.
+  const Tensor *findTensor(llvm::StringRef name) const;
+
+  /// 64 bits that tell models with equal names and shapes apart: a hash over the metadata (without
+  /// `split.*` and `general.alignment`, sorted by key), the tensor table (sorted by name) and up to
+  /// 3 x 256 bytes of each tensor. Splitting or merging the files of a model does not change it.
+  /// Nothing when data is missing.
+  std::optional<uint64_t> fingerprint() const;
+
+private:
+  friend class HeaderReader;
+
+  Model() = default;
+  llvm::Error addPart(std::unique_ptr<llvm::MemoryBuffer> buffer, DataPresence presence);
+  llvm::Error checkTensorCount() const;
+
+  std::vector<std::unique_ptr<llvm::MemoryBuffer>> parts;
+  Metadata metadataOfModel;
+  std::vector<Tensor> table;
+  llvm::StringMap<size_t> index;
+};
+
+} // namespace sortie::gguf
+
+#endif // SORTIE_RUNTIME_GGUF_MODEL_H
