@@ -60,17 +60,20 @@ def activations(seed: int, tokens: int, hidden: int, outliers: bool) -> np.ndarr
     return x
 
 
-def _skew(values: np.ndarray, spec: TensorSpec, preset: Preset, skew: float, seed: int) -> None:
+def _set_popularity(values: np.ndarray, spec: TensorSpec, preset: Preset, skew: float,
+                    seed: int) -> None:
     """Makes the hot expert's scores higher for the activations that `activations` draws.
 
     Scores are linear in the normalised activations, whose mean along `mean_direction` is
-    ACTIVATION_MEAN over their root mean square; a row along that direction has a positive mean.
+    ACTIVATION_MEAN over their root mean square: a row orthogonal to that direction has scores of
+    mean zero, as all have without skew, and a row along it scores of positive mean.
     """
     hot = hot_expert(seed, preset.experts)
     if "router" in spec.tags:
+        direction = mean_direction(seed, preset.hidden)
+        values -= np.outer(values @ direction, direction / np.float32(preset.hidden))
         normalised_mean = ACTIVATION_MEAN / np.sqrt(1 + ACTIVATION_MEAN**2)
         rise = skew * HOT_EXPERT_SPREADS * preset.router_spread
-        direction = mean_direction(seed, preset.hidden)
         values[hot] += np.float32(rise / normalised_mean / preset.hidden) * direction
     if "selection_bias" in spec.tags:
         values[hot] += np.float32(skew * HOT_EXPERT_BIAS)
@@ -88,7 +91,7 @@ def tensor_bytes(spec: TensorSpec, preset: Preset, seed: int, skew: float,
     if len(spec.shape) < 3:
         values = rng.standard_normal(spec.shape, dtype=np.float32)
         values = values * np.float32(spec.deviation) + np.float32(spec.mean)
-        _skew(values, spec, preset, skew, seed)
+        _set_popularity(values, spec, preset, skew, seed)
         return quantize(values, spec.type)
     out = np.empty(byte_shape(spec), dtype=np.uint8)
     for expert in range(spec.shape[0]):

@@ -239,6 +239,14 @@ _MINIMUM = {
 _MXFP4_UNIT_EXPONENT = 128  # the E8M0 code of scale 1, as the levels are doubled
 
 
+def scale_offsets(ggml_type: Type) -> tuple[int, ...]:
+    """Byte offsets in a block of its fp16 scales: d, then that of the minimums if there are any."""
+    if ggml_type not in _SCALE_OFFSET:
+        return ()
+    minimum = _MINIMUM.get(ggml_type)
+    return (_SCALE_OFFSET[ggml_type],) if minimum is None else (_SCALE_OFFSET[ggml_type], minimum[0])
+
+
 def _set_scales(raw: np.ndarray, ggml_type: Type, scales: np.ndarray) -> None:
     """Writes one float scale (and the centring minimum) into each block of raw [n, bytes]."""
     offset = _SCALE_OFFSET[ggml_type]

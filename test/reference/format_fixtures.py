@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Writes test/unit/fixtures/: raw blocks of every type and their fp32 values, for the C++ tests.
+
+    <type>.bin             raw blocks, one after the other, as in a GGUF file
+    <type>.f32             what the `gguf` package (version in requirements.txt) dequantizes them to:
+                           little-endian fp32, block after block
+    <type>.nonfinite.bin   the same for scales (or values) that are infinite or NaN; not there for
+    <type>.nonfinite.f32   MXFP4, whose scale is finite for every code
+
+Types are named as in the format table: q4_K, iq4_xs, bf16. Every bit of a block is random but its
+fp16 scales, which are drawn from those of `SCALES` in turn: so all levels, sub-scales and minimums
+occur with zero, subnormal, negative and very large scales. The bytes of four blocks are all equal,
+for the extreme levels and sub-scales (see `PLAIN_BLOCKS`). A NaN is stored as 0x7fc00000, whatever
+the processor made. Run it again after adding a type; the output depends on nothing but this file and
+the package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Sequence
+
+import numpy as np
+from gguf import GGML_QUANT_SIZES, GGMLQuantizationType as Type
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "models"))
+
+from quantizers import TYPES, dequantize, scale_offsets, type_name  # noqa: E402
+
+FIXTURES = Path(__file__).resolve().parents[1] / "unit" / "fixtures"
+
+#: fp16 bit patterns: 1, -0.0101, 0, -0, smallest subnormal, a negative subnormal, largest
+#: subnormal, smallest normal, 0.333, -1.5, 65504, -65504.
+SCALES = np.array([0x3C00, 0xA12C, 0x0000, 0x8000, 0x0001, 0x8155, 0x03FF, 0x0400, 0x3555, 0xBE00,
+                   0x7BFF, 0xFBFF], dtype=np.uint16)
+#: +inf, -inf, a quiet and a signalling NaN, a negative NaN.
+NONFINITE_SCALES = np.array([0x7C00, 0xFC00, 0x7E00, 0x7C01, 0xFE2A], dtype=np.uint16)
+#: E8M0 codes of MXFP4: both subnormal results, the smallest normal, 1, the largest, and NaN's code,
+#: which the package reads as 2^127.
+MXFP4_EXPONENTS = np.array([0, 1, 2, 128, 254, 255, 100, 127, 130, 3, 200, 129], dtype=np.uint8)
+
+#: Block number -> its bytes but the scales. 0x00 has the lowest level of most types, and the lowest
+#: sub-scale of Q3_K and IQ4_XS; 0x80 the lowest level of Q8_0 and the lowest sub-scale of Q6_K.
+PLAIN_BLOCKS = {0: 0x00, 1: 0xFF, 8: 0x80, 9: 0x7F}
+
+#: Values of the float types: f32 bit patterns that also make sense cut to bf16.
+FLOAT_BITS = np.array([0x00000000, 0x80000000, 0x3F800000, 0xBF800000, 0x00000001, 0x807FFFFF,
+                       0x00800000, 0x7F7FFFFF, 0xFF7FFFFF, 0x00010000], dtype=np.uint32)
+NONFINITE_FLOAT_BITS = np.array([0x7F800000, 0xFF800000, 0x7FC00000, 0x7F810000, 0xFFC10000],
+                                dtype=np.uint32)
+CANONICAL_NAN = np.uint32(0x7FC00000).view(np.float32)
+
+
+def _float_values(ggml_type: Type, rng: np.random.Generator, finite: bool) -> np.ndarray:
+    """Raw values of a float type as bytes [n, bytes of one]."""
+    special = FLOAT_BITS if finite else NONFINITE_FLOAT_BITS
+    if ggml_type == Type.F16:
+        halves = SCALES if finite else NONFINITE_SCALES
+        special = np.concatenate([halves, rng.integers(0, 0x7C00, 64 if finite else 0)])
+        return special.astype(np.uint16).reshape(-1, 1).view(np.uint8)
+    if finite:
+        special = np.concatenate([special, rng.integers(0, 0x7F800000, 64)])
+    special = special.astype(np.uint32)
+    if ggml_type == Type.BF16:
+        return (special >> 16).astype(np.uint16).reshape(-1, 1).view(np.uint8)
+    return special.reshape(-1, 1).view(np.uint8)
+
+
+def fixture(ggml_type: Type, finite: bool = True) -> np.ndarray:
+    """Raw blocks [n, bytes of one], with finite scales only or with others only."""
+    rng = np.random.Generator(np.random.PCG64([ggml_type.value, int(finite)]))
+    size, type_bytes = GGML_QUANT_SIZES[ggml_type]
+    if size == 1:
+        return _float_values(ggml_type, rng, finite)
+    scales = SCALES if finite else NONFINITE_SCALES
+    count = len(scales) * (1 if size == 256 or not finite else 2)
+    raw = rng.integers(0, 256, (count, type_bytes), dtype=np.uint8)
+    for block, byte in PLAIN_BLOCKS.items():
+        raw[block : block + 1] = byte
+    if ggml_type == Type.MXFP4:
+        raw[:, 0] = np.resize(MXFP4_EXPONENTS, count)
+    for position, offset in enumerate(scale_offsets(ggml_type)):
+        # The minimum's scale lags behind, so that the pairs differ.
+        column = np.roll(np.resize(scales, count), position * 5)
+        raw[:, offset : offset + 2] = column.reshape(-1, 1).view(np.uint8)
+    return raw
+
+
+def files() -> dict[str, bytes]:
+    """Name -> contents of all fixture files."""
+    result: dict[str, bytes] = {}
+    for ggml_type in TYPES:
+        for suffix, finite in (("", True), (".nonfinite", False)):
+            if ggml_type == Type.MXFP4 and not finite:
+                continue
+            raw = fixture(ggml_type, finite)
+            with np.errstate(all="ignore"):  # inf * 0 and the like are what is asked for
+                expected = dequantize(raw, ggml_type).astype("<f4")
+            expected = np.where(np.isnan(expected), CANONICAL_NAN, expected)
+            result[f"{type_name(ggml_type)}{suffix}.bin"] = raw.tobytes()
+            result[f"{type_name(ggml_type)}{suffix}.f32"] = expected.tobytes()
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=FIXTURES, help="default: %(default)s")
+    options = parser.parse_args(arguments)
+    options.output.mkdir(parents=True, exist_ok=True)
+    for name, contents in files().items():
+        (options.output / name).write_bytes(contents)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
