@@ -47,19 +47,31 @@ static LogicalResult verifyFingerprint(Operation *op, Attribute value) {
   return success();
 }
 
+/// An array of strings, none of them empty, no two the same.
+static LogicalResult verifyDistinctNames(Operation *op, StringRef attribute, ArrayAttr names) {
+  llvm::StringSet<> seen;
+  for (Attribute element : names) {
+    auto name = dyn_cast<StringAttr>(element);
+    if (!name || name.empty() || !seen.insert(name.getValue()).second)
+      return op->emitError() << "'" << attribute
+                             << "' must hold strings that are not empty and all different";
+  }
+  return success();
+}
+
 static LogicalResult verifyNames(Operation *op, Attribute value) {
   auto names = dyn_cast<ArrayAttr>(value);
   if (!names || names.size() != op->getNumResults())
     return op->emitError() << "'" << MoeDialect::kNamesName << "' must be an array of "
                            << op->getNumResults() << " strings, one for each result";
-  llvm::StringSet<> seen;
-  for (Attribute element : names) {
-    auto name = dyn_cast<StringAttr>(element);
-    if (!name || name.empty() || !seen.insert(name.getValue()).second)
-      return op->emitError() << "'" << MoeDialect::kNamesName
-                             << "' must hold strings that are not empty and all different";
-  }
-  return success();
+  return verifyDistinctNames(op, MoeDialect::kNamesName, names);
+}
+
+static LogicalResult verifyValues(Operation *op, Attribute value) {
+  auto names = dyn_cast<ArrayAttr>(value);
+  if (!names)
+    return op->emitError() << "'" << MoeDialect::kValuesName << "' must be an array of strings";
+  return verifyDistinctNames(op, MoeDialect::kValuesName, names);
 }
 
 static LogicalResult verifyName(Operation *op, NamedAttribute attribute) {
@@ -77,6 +89,8 @@ LogicalResult MoeDialect::verifyOperationAttribute(Operation *op, NamedAttribute
   const StringRef name = attribute.getName();
   if (name == kNamesName)
     return verifyNames(op, attribute.getValue()); // (C4)
+  if (name == kValuesName)
+    return verifyValues(op, attribute.getValue()); // (C7)
   using Verifier = LogicalResult (*)(Operation *, Attribute);
   const Verifier verifier = llvm::StringSwitch<Verifier>(name)
                                 .Case(kContractName, verifyContract)              // (C1)

@@ -33,6 +33,7 @@ def Moe_Dialect : Dialect {
     | `moe.numerics` | module | version of the numerics contract, an `i64` of 0 or more |
     | `moe.weights_fingerprint` | module | fingerprint of the model file, 16 hexadecimal digits |
     | `moe.names` | any op | names of its results for the audit, a string for each result |
+    | `moe.values` | functions | names of all values that the audit prints, in order |
     | `moe.name` | function arguments and results | name of an input or output of the program |
 
     The rules of these attributes:
@@ -43,6 +44,8 @@ def Moe_Dialect : Dialect {
     (C4) `moe.names` is an array of non-empty strings, one for each result of its op, all different.
     (C5) `moe.name` is a non-empty string.
     (C6) No other discardable attribute begins with `moe.`.
+    (C7) `moe.values` is an array of non-empty strings, all different. It may hold names that no op
+    has any more: of values that passes fused away.
   }];
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
@@ -55,6 +58,7 @@ def Moe_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kNumericsName = "moe.numerics";
     static constexpr ::llvm::StringLiteral kWeightsFingerprintName = "moe.weights_fingerprint";
     static constexpr ::llvm::StringLiteral kNamesName = "moe.names";
+    static constexpr ::llvm::StringLiteral kValuesName = "moe.values";
     static constexpr ::llvm::StringLiteral kNameName = "moe.name";
 
     void registerTypes();
