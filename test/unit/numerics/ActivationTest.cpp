@@ -82,6 +82,19 @@ TEST(Activation, FollowsTheStatedRoundings) {
   }
 }
 
+TEST(Activation, GluIsChosenByKind) {
+  Random random(3);
+  const num::Glu plain{};
+  const num::Glu clamped{num::GluKind::SwigluClamped, 1.702f, 7.0f};
+  for (int i = 0; i < 1000; ++i) {
+    const float gate = random.uniform(30.0f);
+    const float up = random.uniform(30.0f);
+    ASSERT_EQ(bits(num::applyGlu(plain, gate, up)), bits(num::swiglu(gate, up)));
+    ASSERT_EQ(bits(num::applyGlu(clamped, gate, up)),
+              bits(num::swigluClamped(gate, up, 1.702f, 7.0f)));
+  }
+}
+
 TEST(Activation, IsAccurate) {
   Random random(2);
   for (int i = 0; i < 200'000; ++i) {

@@ -151,7 +151,7 @@ float referenceDot(const Problem &problem, ActivationWidth width) {
       const DecodedBlock &block = blocks[static_cast<size_t>(first / info.elements)];
       int64_t sum = 0;
       for (int i = first; i < first + run; ++i) {
-        const int minimum = block.minimums[i % info.elements / info.subBlock];
+        const int64_t minimum = block.minimums[i % info.elements / info.subBlock];
         sum += (info.minimum == Minimum::AddedFloat ? 1 : minimum) * problem.q[i];
       }
       const float rounded = referenceFloat(sum);
@@ -274,6 +274,23 @@ TEST_P(ExactDot, ZeroActivationsGiveZero) {
   std::fill(problem.q.begin(), problem.q.end(), int16_t{0});
   std::fill(problem.scales.begin(), problem.scales.end(), 0.0f);
   EXPECT_EQ(bits(problem.dot(width)), 0u) << "+0.0, whatever the signs of the scales";
+}
+
+// The first run of a block is a product, not an fma onto +0.0: that would lose the sign of zero.
+TEST(Dot, KeepsTheSignOfZero) {
+  constexpr int kLength = 256;
+  std::vector<uint8_t> row(8 * 34);
+  for (size_t group = 0; group < 8; ++group) {
+    row[group * 34] = group < 4 ? 0x01 : 0x00; // 2^-24 in the first block, -1 in the second
+    row[group * 34 + 1] = group < 4 ? 0x00 : 0xbc;
+  }
+  row[2] = 1;
+  std::vector<int16_t> q(kLength);
+  q[0] = -1;
+  const float scales[] = {0x1p-140f, 1.0f}; // -2^-164 rounds to -0.0
+  const float dot =
+      num::exactDot<Format::Q8_0, ActivationWidth::Int16>(row.data(), q.data(), scales, kLength);
+  EXPECT_EQ(bits(dot), 0x80000000u);
 }
 
 // A chunk is summed by itself: splitting a row at chunk ends and adding the parts is the same.

@@ -94,6 +94,13 @@ TEST(Reduce, PaddingOfNegativeZeroWeightsChangesNothing) {
   EXPECT_EQ(bits(num::floatDot(x.data(), w.data(), 32)), bits(bare));
 }
 
+// The total starts as the first chunk's sum: added to +0.0 it would lose the sign of zero.
+TEST(Reduce, TotalStartsAsTheFirstChunk) {
+  const std::vector<float> x(16, -0x1p-100f);
+  const std::vector<float> w(16, 0x1p-100f);
+  EXPECT_EQ(bits(num::floatDot(x.data(), w.data(), 16)), 0x80000000u);
+}
+
 TEST(Reduce, SoftmaxFollowsTheStatedOrder) {
   Random random(3);
   for (const int n : {1, 2, 8, 16, 17, 64, 128, 256, 1024}) {
@@ -166,12 +173,12 @@ TEST(Combine, AddsInSlotOrderWithRoundedProducts) {
   Random random(5);
   for (const int slots : {1, 2, 6, 8, 32}) {
     constexpr int kWidth = 64;
-    std::vector<std::vector<float>> rows;
-    std::vector<const float *> pointers;
-    for (int j = 0; j < slots; ++j)
-      rows.push_back(randomRow(random, kWidth, 9.0f));
-    for (const std::vector<float> &row : rows)
-      pointers.push_back(row.data());
+    std::vector<std::vector<float>> rows(static_cast<size_t>(slots));
+    std::vector<const float *> pointers(rows.size());
+    for (size_t j = 0; j < rows.size(); ++j) {
+      rows[j] = randomRow(random, kWidth, 9.0f);
+      pointers[j] = rows[j].data();
+    }
     const std::vector<float> weights = randomRow(random, slots, 1.0f);
     std::vector<float> out(kWidth);
     num::combineSlots(pointers.data(), weights.data(), slots, kWidth, out.data());
