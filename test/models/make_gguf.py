@@ -26,7 +26,7 @@ ACTIVATION_MEAN = 0.5
 OUTLIER_CHANNELS = 16
 OUTLIER_FACTOR = 30.0
 #: At full skew, the hot expert's logit lies this many spreads of the router above the others' mean.
-HOT_EXPERT_SPREADS = 10.0
+HOT_EXPERT_SPREADS = 6.0
 #: At full skew, what the hot expert's selection bias gets, where the model has one.
 HOT_EXPERT_BIAS = 0.5
 
@@ -241,8 +241,8 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--experts", type=int, metavar="E", help="another number of experts")
     parser.add_argument("--seed", type=int, default=0, metavar="S")
     parser.add_argument("--router-skew", type=float, default=0.0, metavar="X",
-                        help="0: experts equally likely, 1: one expert gets every token (of the "
-                        "activations written with the same seed); default 0")
+                        help="0: experts equally likely, 1: one expert gets nearly every token (of "
+                        "the activations written with the same seed); default 0")
     parser.add_argument("--random-raw", action="store_true",
                         help="random blocks with sane scales instead of quantized weights: faster")
     parser.add_argument("--header-only", action="store_true",

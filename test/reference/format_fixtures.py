@@ -4,8 +4,8 @@
     <type>.bin             raw blocks, one after the other, as in a GGUF file
     <type>.f32             what the `gguf` package (version in requirements.txt) dequantizes them to:
                            little-endian fp32, block after block
-    <type>.nonfinite.bin   the same for scales (or values) that are infinite or NaN; not there for
-    <type>.nonfinite.f32   MXFP4, whose scale is finite for every code
+    <type>.nonfinite.bin   the same for scales (or values) that are infinite or NaN; for MXFP4, whose
+    <type>.nonfinite.f32   scale is finite for every code, those with which a value overflows
 
 Types are named as in the format table: q4_K, iq4_xs, bf16. Every bit of a block is random but its
 fp16 scales, which are drawn from those of `SCALES` in turn: so all levels, sub-scales and minimums
@@ -35,11 +35,13 @@ FIXTURES = Path(__file__).resolve().parents[1] / "unit" / "fixtures"
 #: subnormal, smallest normal, 0.333, -1.5, 65504, -65504.
 SCALES = np.array([0x3C00, 0xA12C, 0x0000, 0x8000, 0x0001, 0x8155, 0x03FF, 0x0400, 0x3555, 0xBE00,
                    0x7BFF, 0xFBFF], dtype=np.uint16)
-#: +inf, -inf, a quiet and a signalling NaN, a negative NaN.
-NONFINITE_SCALES = np.array([0x7C00, 0xFC00, 0x7E00, 0x7C01, 0xFE2A], dtype=np.uint16)
-#: E8M0 codes of MXFP4: both subnormal results, the smallest normal, 1, the largest, and NaN's code,
-#: which the package reads as 2^127.
-MXFP4_EXPONENTS = np.array([0, 1, 2, 128, 254, 255, 100, 127, 130, 3, 200, 129], dtype=np.uint8)
+#: +inf, -inf, a signalling NaN, a negative quiet NaN.
+NONFINITE_SCALES = np.array([0x7C00, 0xFC00, 0x7C01, 0xFE2A], dtype=np.uint16)
+#: E8M0 codes of MXFP4: both with a subnormal scale, the smallest normal one, 1, the largest with
+#: which no value overflows, and some between.
+MXFP4_EXPONENTS = np.array([0, 1, 2, 128, 252, 251, 100, 127, 130, 3, 200, 129], dtype=np.uint8)
+#: 2^125, 2^126, and the code of NaN, which the package reads as 2^127.
+MXFP4_OVERFLOWING_EXPONENTS = np.array([253, 254, 255], dtype=np.uint8)
 
 #: Block number -> its bytes but the scales. 0x00 has the lowest level of most types, and the lowest
 #: sub-scale of Q3_K and IQ4_XS; 0x80 the lowest level of Q8_0 and the lowest sub-scale of Q6_K.
@@ -74,18 +76,31 @@ def fixture(ggml_type: Type, finite: bool = True) -> np.ndarray:
     size, type_bytes = GGML_QUANT_SIZES[ggml_type]
     if size == 1:
         return _float_values(ggml_type, rng, finite)
-    scales = SCALES if finite else NONFINITE_SCALES
-    count = len(scales) * (1 if size == 256 or not finite else 2)
+    count = 2 * len(NONFINITE_SCALES) + 1
+    if finite:
+        count = len(SCALES) * (1 if size == 256 else 2)
     raw = rng.integers(0, 256, (count, type_bytes), dtype=np.uint8)
     for block, byte in PLAIN_BLOCKS.items():
         raw[block : block + 1] = byte
     if ggml_type == Type.MXFP4:
-        raw[:, 0] = np.resize(MXFP4_EXPONENTS, count)
-    for position, offset in enumerate(scale_offsets(ggml_type)):
-        # The minimum's scale lags behind, so that the pairs differ.
-        column = np.roll(np.resize(scales, count), position * 5)
+        raw[:, 0] = np.resize(MXFP4_EXPONENTS if finite else MXFP4_OVERFLOWING_EXPONENTS, count)
+    for column, offset in zip(_scale_columns(count, finite), scale_offsets(ggml_type)):
         raw[:, offset : offset + 2] = column.reshape(-1, 1).view(np.uint8)
     return raw
+
+
+def _scale_columns(count: int, finite: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Scales of `count` blocks, and scales of their minimums."""
+    scales = np.resize(SCALES, count)
+    if finite:
+        return scales, np.roll(scales, 5)  # so that the two of a block differ
+    # First blocks with only the scale not finite, then with only that of the minimums, then both.
+    minimums = np.roll(scales, 5)
+    special = len(NONFINITE_SCALES)
+    scales[:special] = NONFINITE_SCALES
+    minimums[special : 2 * special] = NONFINITE_SCALES
+    scales[2 * special :] = minimums[2 * special :] = NONFINITE_SCALES[0]
+    return scales, minimums
 
 
 def files() -> dict[str, bytes]:
@@ -93,8 +108,6 @@ def files() -> dict[str, bytes]:
     result: dict[str, bytes] = {}
     for ggml_type in TYPES:
         for suffix, finite in (("", True), (".nonfinite", False)):
-            if ggml_type == Type.MXFP4 and not finite:
-                continue
             raw = fixture(ggml_type, finite)
             with np.errstate(all="ignore"):  # inf * 0 and the like are what is asked for
                 expected = dequantize(raw, ggml_type).astype("<f4")
