@@ -7,6 +7,8 @@
 
 #include "runtime/numerics/contract.h"
 
+#include "mlir/IR/BuiltinAttributes.h"
+
 using namespace mlir;
 
 #include "dialect/common/Enums.cpp.inc"
@@ -38,6 +40,17 @@ ParseResult parseDeterminismSet(AsmParser &parser, Determinism &members) {
 void printDeterminismSet(AsmPrinter &printer, Determinism members) {
   if (members != Determinism::None)
     printer << stringifyDeterminism(members);
+}
+
+bool isFingerprint(Attribute value) {
+  auto text = dyn_cast<StringAttr>(value);
+  auto isHex = [](char c) { return llvm::isDigit(c) || (c >= 'a' && c <= 'f'); };
+  return text && text.size() == 16 && llvm::all_of(text.getValue(), isHex);
+}
+
+bool isIdentifier(StringRef text) {
+  return !text.empty() && !llvm::isDigit(text.front()) &&
+         llvm::all_of(text, [](char c) { return llvm::isAlnum(c) || c == '_'; });
 }
 
 LogicalResult verifyDeterminism(EmitError emitError, Determinism members) {

@@ -31,6 +31,12 @@ inline bool satisfies(Determinism members, Determinism required) {
 mlir::ParseResult parseDeterminismSet(mlir::AsmParser &parser, Determinism &members);
 void printDeterminismSet(mlir::AsmPrinter &printer, Determinism members);
 
+/// True for a string attribute of 16 lower-case hexadecimal digits: a fingerprint of a model file.
+bool isFingerprint(mlir::Attribute value);
+
+/// True for letters, digits and underscores that do not begin with a digit.
+bool isIdentifier(llvm::StringRef text);
+
 using EmitError = llvm::function_ref<mlir::InFlightDiagnostic()>;
 
 /// `device` implies `batch` implies `run`.

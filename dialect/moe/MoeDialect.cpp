@@ -39,9 +39,7 @@ static LogicalResult verifyNumerics(Operation *op, Attribute value) {
 }
 
 static LogicalResult verifyFingerprint(Operation *op, Attribute value) {
-  auto text = dyn_cast<StringAttr>(value);
-  auto isHex = [](char c) { return llvm::isDigit(c) || (c >= 'a' && c <= 'f'); };
-  if (!text || text.size() != 16 || !llvm::all_of(text.getValue(), isHex))
+  if (!isFingerprint(value))
     return op->emitError() << "'" << MoeDialect::kWeightsFingerprintName
                            << "' must be a string of 16 lower-case hexadecimal digits";
   return success();

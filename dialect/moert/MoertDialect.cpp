@@ -1,0 +1,54 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The dialect `moert` itself: registration, and the rules of its discardable attributes.
+
+#include "dialect/moert/MoertDialect.h"
+#include "dialect/moert/MoertAttributes.h"
+#include "dialect/moert/MoertOps.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace sortie;
+using namespace sortie::moert;
+
+#include "dialect/moert/MoertDialect.cpp.inc"
+
+void MoertDialect::initialize() {
+  registerTypes();
+  registerAttributes();
+  registerOps();
+  registerBytecode();
+}
+
+/// (C1) of the dialect.
+static LogicalResult verifyProgram(ModuleOp module, Attribute value) {
+  if (!isa<ProgramAttr>(value))
+    return module.emitError() << "'" << MoertDialect::kProgramName << "' must be a #moert.program";
+  for (Operation &op : module.getOps())
+    if (!isa<SymbolOp, WeightOp, FuncOp>(op))
+      return op.emitError() << "a program holds moert.symbol, moert.weight and moert.func, got '"
+                            << op.getName() << "'";
+  return success();
+}
+
+/// (C2) of the dialect.
+static LogicalResult verifyFingerprint(ModuleOp module, Attribute value) {
+  if (!isFingerprint(value))
+    return module.emitError() << "'" << MoertDialect::kWeightsFingerprintName
+                              << "' must be a string of 16 lower-case hexadecimal digits";
+  return success();
+}
+
+LogicalResult MoertDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
+  const StringRef name = attribute.getName();
+  if (name != kProgramName && name != kWeightsFingerprintName)
+    return op->emitError() << "unknown attribute '" << name << "'"; // (C3)
+  auto module = dyn_cast<ModuleOp>(op);
+  if (!module)
+    return op->emitError() << "'" << name << "' belongs on a module";
+  return name == kProgramName ? verifyProgram(module, attribute.getValue())
+                              : verifyFingerprint(module, attribute.getValue());
+}

@@ -1,0 +1,60 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The dialect `moert`.
+
+#ifndef SORTIE_DIALECT_MOERT_DIALECT
+#define SORTIE_DIALECT_MOERT_DIALECT
+
+include "mlir/IR/OpBase.td"
+
+def Moert_Dialect : Dialect {
+  let name = "moert";
+  let cppNamespace = "::sortie::moert";
+  let summary = "compiled programs: buffers in one planned arena, operations of a device";
+  let description = [{
+    `moert` is what the runtime loads: a module of bounded symbols, named weights and functions.
+    A function is a straight line of device operations over buffers. Its inputs, outputs and
+    weights have names; everything between lives in one arena whose layout was planned at compile
+    time, affine in the bounded symbols, so the memory that a call needs is known before it.
+
+    Operations read and write buffers and return nothing. Operands that are written stand in
+    `outs(...)`. Each buffer is written by one operation, so a buffer is a value; memory is reused
+    by giving slices of the arena to several buffers.
+
+    All buffers of an operation lie on one device in one memory space; only `moert.copy` crosses.
+
+    The verifiers are the loader's first line of defence: a module that passes them can be executed
+    without a further check of shapes, kinds, names or bounds. They never trust the producer.
+
+    Attributes of the dialect:
+
+    | attribute | on | meaning |
+    |---|---|---|
+    | `moert.program` | module | `#moert.program<...>`: marks a compiled program |
+    | `moert.weights_fingerprint` | module | fingerprint of the model file, 16 hexadecimal digits |
+
+    The rules of these attributes:
+    (C1) `moert.program` is a `#moert.program` on a module that holds nothing but
+    `moert.symbol`, `moert.weight` and `moert.func`.
+    (C2) `moert.weights_fingerprint` is a string of 16 lower-case hexadecimal digits on a module.
+    (C3) No other discardable attribute begins with `moert.`.
+
+    Bytecode carries a version of the dialect; a program of a newer one is refused.
+  }];
+  let useDefaultTypePrinterParser = 1;
+  let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
+  let extraClassDeclaration = [{
+    /// Names of the discardable attributes of the dialect.
+    static constexpr ::llvm::StringLiteral kProgramName = "moert.program";
+    static constexpr ::llvm::StringLiteral kWeightsFingerprintName = "moert.weights_fingerprint";
+
+    void registerTypes();
+    void registerAttributes();
+    void registerOps();
+    void registerBytecode();
+  }];
+}
+
+#endif // SORTIE_DIALECT_MOERT_DIALECT

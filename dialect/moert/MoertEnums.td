@@ -1,0 +1,20 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Enums of the dialect `moert` alone. The numbers are written into bytecode: add, never renumber.
+
+#ifndef SORTIE_DIALECT_MOERT_ENUMS
+#define SORTIE_DIALECT_MOERT_ENUMS
+
+include "mlir/IR/EnumAttr.td"
+
+def Moert_ElementKind : I32Enum<"ElementKind", "what the rows of a buffer hold", [
+  I32EnumCase<"F32", 0, "f32">,
+  I32EnumCase<"I32", 1, "i32">,
+  I32EnumCase<"Act16", 2, "act16">,
+  I32EnumCase<"Act8", 3, "act8">
+]> {
+  let cppNamespace = "::sortie::moert";
+}
+
+#endif // SORTIE_DIALECT_MOERT_ENUMS

@@ -1,0 +1,359 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// moert.func: its textual form, and what must hold of a whole body: every buffer is written once
+// and before it is read, every slice lies in the arena, and buffers that are live together do not
+// overlap. Constraints are cited by the numbers that MoertOps.td gives them.
+
+#include "dialect/moert/MoertOps.h"
+
+#include "mlir/IR/OpImplementation.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+using namespace sortie;
+using namespace sortie::moert;
+
+//===----------------------------------------------------------------------===//
+// Textual form
+//===----------------------------------------------------------------------===//
+
+void moert::FuncOp::build(OpBuilder &builder, OperationState &state, StringRef name,
+                          ArrayRef<std::pair<StringAttr, BufferType>> inputs,
+                          ArrayRef<std::pair<StringAttr, BufferType>> outputs) {
+  Block &body = state.addRegion()->emplaceBlock();
+  auto addArguments = [&](ArrayRef<std::pair<StringAttr, BufferType>> arguments) {
+    SmallVector<Attribute> names;
+    for (const auto &[argumentName, type] : arguments) {
+      names.push_back(argumentName);
+      body.addArgument(type, state.location);
+    }
+    return builder.getArrayAttr(names);
+  };
+  Properties &properties = state.getOrAddProperties<Properties>();
+  properties.sym_name = builder.getStringAttr(name);
+  properties.arg_names = addArguments(inputs);
+  properties.out_names = addArguments(outputs);
+}
+
+/// Parses `("name" %argument: type, ...)`.
+static ParseResult parseArguments(OpAsmParser &parser,
+                                  SmallVectorImpl<OpAsmParser::Argument> &arguments,
+                                  ArrayAttr &names) {
+  SmallVector<Attribute> parsed;
+  auto parseArgument = [&]() -> ParseResult {
+    StringAttr name;
+    if (parser.parseAttribute(name) ||
+        parser.parseArgument(arguments.emplace_back(), /*allowType=*/true))
+      return failure();
+    parsed.push_back(name);
+    return success();
+  };
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseArgument))
+    return failure();
+  names = parser.getBuilder().getArrayAttr(parsed);
+  return success();
+}
+
+static void printArguments(OpAsmPrinter &printer, Block::BlockArgListType arguments,
+                           ArrayAttr names) {
+  printer << '(';
+  llvm::interleaveComma(llvm::zip_equal(names, arguments), printer, [&](auto pair) {
+    printer << std::get<0>(pair) << ' ';
+    printer.printRegionArgument(std::get<1>(pair));
+  });
+  printer << ')';
+}
+
+ParseResult moert::FuncOp::parse(OpAsmParser &parser, OperationState &state) {
+  Properties &properties = state.getOrAddProperties<Properties>();
+  SmallVector<OpAsmParser::Argument> arguments;
+  if (parser.parseSymbolName(properties.sym_name) ||
+      parseArguments(parser, arguments, properties.arg_names) || parser.parseKeyword("outs") ||
+      parseArguments(parser, arguments, properties.out_names))
+    return failure();
+  if (succeeded(parser.parseOptionalKeyword("arena")))
+    if (parser.parseLParen() || parseExtent(parser, properties.arena) || parser.parseRParen())
+      return failure();
+  Region *body = state.addRegion();
+  if (parser.parseOptionalAttrDictWithKeyword(state.attributes) ||
+      parser.parseRegion(*body, arguments))
+    return failure();
+  ensureTerminator(*body, parser.getBuilder(), state.location);
+  return success();
+}
+
+void moert::FuncOp::print(OpAsmPrinter &printer) {
+  printer << ' ';
+  printer.printSymbolName(getSymName());
+  printArguments(printer, getInputs(), getArgNames());
+  printer << " outs";
+  printArguments(printer, getOutputs(), getOutNames());
+  if (getArena())
+    printer << " arena(" << toString(*getArena()) << ')';
+  printer.printOptionalAttrDictWithKeyword(
+      (*this)->getAttrs(),
+      {getSymNameAttrName(), getArgNamesAttrName(), getOutNamesAttrName(), getArenaAttrName()});
+  printer << ' ';
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+}
+
+void moert::FuncOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueNameFn setName) {
+  // Called before verification, too.
+  SmallVector<Attribute> names;
+  llvm::append_range(names, getArgNames());
+  llvm::append_range(names, getOutNames());
+  for (auto [argument, name] : llvm::zip(region.getArguments(), names))
+    if (auto text = dyn_cast<StringAttr>(name))
+      setName(argument, text.getValue());
+}
+
+//===----------------------------------------------------------------------===//
+// Verification of the op alone
+//===----------------------------------------------------------------------===//
+
+LogicalResult moert::FuncOp::verify() {
+  const auto arguments = getBody().getArguments();
+  if (arguments.size() != getNumInputs() + getNumOutputs() || getNumOutputs() == 0)
+    return emitOpError() << "must have a name for each of its " << arguments.size()
+                         << " arguments and at least one output"; // (C1)
+  llvm::StringSet<> seen;
+  for (ArrayAttr names : {getArgNames(), getOutNames()})
+    for (StringAttr name : names.getAsRange<StringAttr>())
+      if (name.empty() || !seen.insert(name.getValue()).second)
+        return emitOpError("names of arguments must not be empty and all different"); // (C1)
+  for (BlockArgument argument : arguments)
+    if (!isa<BufferType>(argument.getType()))
+      return emitOpError() << "arguments must be buffers, got " << argument.getType(); // (C2)
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Verification with the module's symbols
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// A sum of multiples of bounded symbols and a constant. Extents keep within 2^48 and symbols
+/// within 2^31, so that 128 bits hold any sum that a file can ask for.
+class AffineSum {
+public:
+  using Bounds = llvm::StringMap<int64_t>;
+
+  AffineSum &add(ExtentAttr extent, int sign = 1) {
+    constant += sign * extent.getConstant();
+    if (!extent.isConstant())
+      scales[extent.getSymbol()] += sign * static_cast<__int128>(extent.getScale());
+    return *this;
+  }
+
+  /// True if the sum is at least 0 for all symbols from 0 to their bounds.
+  bool isNeverNegative(const Bounds &bounds) const {
+    __int128 least = constant;
+    for (const auto &[symbol, scale] : scales)
+      if (scale < 0)
+        least += scale * bounds.lookup(symbol);
+    return least >= 0;
+  }
+
+private:
+  llvm::SmallMapVector<StringRef, __int128, 2> scales;
+  __int128 constant = 0;
+};
+
+/// What happens to a buffer in a body, by the numbers of operations.
+struct Lifetime {
+  std::optional<unsigned> written;
+  unsigned lastUse = 0;
+};
+
+/// Verifies one function whose ops have been verified one by one.
+class FuncVerifier {
+public:
+  FuncVerifier(moert::FuncOp func, SymbolTableCollection &symbols) : func(func), symbols(symbols) {}
+
+  LogicalResult verify() {
+    return success(succeeded(collectBounds()) && succeeded(verifySizes()) &&
+                   succeeded(collectLifetimes()) && succeeded(verifyOutputs()) &&
+                   succeeded(verifySlices()) && succeeded(verifyOverlaps()));
+  }
+
+private:
+  LogicalResult collectBound(Operation *op, ExtentAttr extent);
+  LogicalResult collectBounds(Operation *op, Type type);
+  LogicalResult collectBounds();
+  LogicalResult verifySizes();
+  LogicalResult noteRead(Operation *op, Value buffer, unsigned index);
+  LogicalResult noteWrite(Operation *op, Value buffer, unsigned index);
+  LogicalResult collectLifetimes();
+  LogicalResult verifyOutputs();
+  LogicalResult verifySlices();
+  LogicalResult verifyOverlaps();
+  bool endsBefore(BufferOp first, BufferOp second) const;
+
+  moert::FuncOp func;
+  SymbolTableCollection &symbols;
+  AffineSum::Bounds bounds;
+  llvm::MapVector<Value, Lifetime> lifetimes;
+};
+
+} // namespace
+
+/// (C3): the symbol of an extent is a moert.symbol.
+LogicalResult FuncVerifier::collectBound(Operation *op, ExtentAttr extent) {
+  if (extent.isConstant() || bounds.contains(extent.getSymbol()))
+    return success();
+  auto name = FlatSymbolRefAttr::get(func.getContext(), extent.getSymbol());
+  auto symbol = symbols.lookupNearestSymbolFrom<SymbolOp>(func, name);
+  if (!symbol)
+    return op->emitOpError() << "there is no moert.symbol " << name << ", which "
+                             << toString(extent) << " uses";
+  bounds[extent.getSymbol()] = symbol.getMax();
+  return success();
+}
+
+LogicalResult FuncVerifier::collectBounds(Operation *op, Type type) {
+  for (ExtentAttr dim : cast<BufferType>(type).getShape())
+    if (failed(collectBound(op, dim)))
+      return failure();
+  return success();
+}
+
+/// The bounds of all symbols of the function; (C3), (C8).
+LogicalResult FuncVerifier::collectBounds() {
+  if (func.getArena() && failed(collectBound(func, *func.getArena())))
+    return failure();
+  for (BlockArgument argument : func.getBody().getArguments())
+    if (failed(collectBounds(func, argument.getType())))
+      return failure();
+  for (Operation &op : func.getBody().getOps()) {
+    if (!isa_and_nonnull<MoertDialect>(op.getDialect()))
+      return op.emitOpError("does not belong into a moert.func"); // (C8)
+    auto buffer = dyn_cast<BufferOp>(op);
+    if (!buffer)
+      continue;
+    if (failed(collectBounds(buffer, buffer.getType())))
+      return failure();
+    if (buffer.getOffset() && failed(collectBound(buffer, *buffer.getOffset())))
+      return failure();
+  }
+  return success();
+}
+
+/// (C7). Slices of the arena are smaller than the arena.
+LogicalResult FuncVerifier::verifySizes() {
+  auto verifySize = [&](ExtentAttr size) -> LogicalResult {
+    if (size.evaluate(size.isConstant() ? 0 : bounds.lookup(size.getSymbol())))
+      return success();
+    return func.emitOpError() << toString(size) << " bytes exceed 2^63";
+  };
+  if (func.getArena() && failed(verifySize(*func.getArena())))
+    return failure();
+  for (BlockArgument argument : func.getBody().getArguments())
+    if (failed(verifySize(cast<BufferType>(argument.getType()).getByteSize())))
+      return failure();
+  return success();
+}
+
+/// (C5): a buffer is written before it is read.
+LogicalResult FuncVerifier::noteRead(Operation *op, Value buffer, unsigned index) {
+  auto argument = dyn_cast<BlockArgument>(buffer);
+  if (argument && argument.getArgNumber() < func.getNumInputs())
+    return success();
+  Lifetime &lifetime = lifetimes[buffer];
+  if (!lifetime.written || *lifetime.written == index)
+    return op->emitOpError("reads a buffer that no operation before has written");
+  lifetime.lastUse = index;
+  return success();
+}
+
+/// (C5): inputs are not written, other buffers once.
+LogicalResult FuncVerifier::noteWrite(Operation *op, Value buffer, unsigned index) {
+  auto argument = dyn_cast<BlockArgument>(buffer);
+  if (argument && argument.getArgNumber() < func.getNumInputs())
+    return op->emitOpError("writes an input of the function");
+  Lifetime &lifetime = lifetimes[buffer];
+  if (lifetime.written)
+    return op->emitOpError("writes a buffer that has been written already");
+  lifetime.written = lifetime.lastUse = index;
+  return success();
+}
+
+LogicalResult FuncVerifier::collectLifetimes() {
+  unsigned index = 0;
+  for (Operation &op : func.getBody().getOps()) {
+    for (Value buffer : getReadBuffers(&op))
+      if (failed(noteRead(&op, buffer, index)))
+        return failure();
+    for (Value buffer : getWrittenBuffers(&op))
+      if (failed(noteWrite(&op, buffer, index)))
+        return failure();
+    ++index;
+  }
+  return success();
+}
+
+/// (C5): outputs are written.
+LogicalResult FuncVerifier::verifyOutputs() {
+  for (auto [output, name] : llvm::zip_equal(func.getOutputs(), func.getOutNames()))
+    if (!lifetimes.contains(output))
+      return func.emitOpError() << "output " << name << " is never written";
+  return success();
+}
+
+/// (C4): slices lie in the arena.
+LogicalResult FuncVerifier::verifySlices() {
+  for (BufferOp slice : func.getBody().getOps<BufferOp>()) {
+    if (slice.getOffset().has_value() != func.getArena().has_value())
+      return slice.emitOpError("must have an offset exactly if its function has an arena");
+    if (!slice.getOffset())
+      continue;
+    AffineSum room;
+    room.add(*func.getArena()).add(*slice.getOffset(), -1).add(slice.getType().getByteSize(), -1);
+    if (!room.isNeverNegative(bounds))
+      return slice.emitOpError() << "at " << toString(*slice.getOffset()) << " with "
+                                 << toString(slice.getType().getByteSize())
+                                 << " bytes exceeds the arena of " << toString(*func.getArena())
+                                 << " bytes";
+  }
+  return success();
+}
+
+/// True if `first` ends before `second` begins, for all values of the symbols.
+bool FuncVerifier::endsBefore(BufferOp first, BufferOp second) const {
+  AffineSum gap;
+  gap.add(*second.getOffset()).add(*first.getOffset(), -1).add(first.getType().getByteSize(), -1);
+  return gap.isNeverNegative(bounds);
+}
+
+/// (C6): slices that are live together do not overlap. Buffers are visited in the order of their
+/// writes, and `live` holds those whose last use is not behind.
+LogicalResult FuncVerifier::verifyOverlaps() {
+  if (!func.getArena())
+    return success();
+  SmallVector<BufferOp> live;
+  for (const auto &[value, lifetime] : lifetimes) {
+    auto slice = value.getDefiningOp<BufferOp>();
+    if (!slice)
+      continue;
+    const unsigned begin = *lifetime.written;
+    llvm::erase_if(live, [&](BufferOp other) {
+      return lifetimes.find(other.getResult())->second.lastUse < begin;
+    });
+    for (BufferOp other : live)
+      if (!endsBefore(slice, other) && !endsBefore(other, slice)) {
+        InFlightDiagnostic diagnostic =
+            slice.emitOpError("overlaps a buffer of the arena that is live at the same time");
+        diagnostic.attachNote(other.getLoc()) << "the other buffer";
+        return diagnostic;
+      }
+    live.push_back(slice);
+  }
+  return success();
+}
+
+LogicalResult moert::FuncOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return FuncVerifier(*this, symbols).verify();
+}

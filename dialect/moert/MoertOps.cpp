@@ -1,0 +1,456 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Ops of the dialect `moert` but moert.func: verification and textual forms. Constraints are cited
+// by the numbers that MoertOps.td gives them.
+
+#include "dialect/moert/MoertOps.h"
+
+#include "mlir/IR/OpImplementation.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace sortie;
+using namespace sortie::moert;
+
+//===----------------------------------------------------------------------===//
+// Textual forms
+//===----------------------------------------------------------------------===//
+
+static void printExtent(OpAsmPrinter &printer, Operation *, ExtentAttr extent) {
+  printer << toString(extent);
+}
+
+/// `128x768x2048xq4_K`: the shape and format of a weight.
+static ParseResult parseWeightShape(OpAsmParser &parser, DenseI64ArrayAttr &shape,
+                                    StringAttr &format) {
+  SmallVector<int64_t> dims;
+  StringRef word;
+  if (parser.parseDimensionList(dims, /*allowDynamic=*/false) || parser.parseKeyword(&word))
+    return failure();
+  shape = parser.getBuilder().getDenseI64ArrayAttr(dims);
+  format = parser.getBuilder().getStringAttr(word);
+  return success();
+}
+
+static void printWeightShape(OpAsmPrinter &printer, Operation *, DenseI64ArrayAttr shape,
+                             StringAttr format) {
+  for (int64_t dim : shape.asArrayRef())
+    printer << dim << 'x';
+  printer << format.getValue();
+}
+
+#define GET_OP_CLASSES
+#include "dialect/moert/MoertOps.cpp.inc"
+
+void MoertDialect::registerOps() {
+  addOperations<
+#define GET_OP_LIST
+#include "dialect/moert/MoertOps.cpp.inc"
+      >();
+}
+
+//===----------------------------------------------------------------------===//
+// Effects and placement
+//===----------------------------------------------------------------------===//
+
+template <typename Effect> static SmallVector<Value> getBuffersWithEffect(Operation *op) {
+  SmallVector<MemoryEffects::EffectInstance> effects;
+  if (auto interface = dyn_cast<MemoryEffectOpInterface>(op))
+    interface.getEffects(effects);
+  SmallVector<Value> buffers;
+  for (const MemoryEffects::EffectInstance &effect : effects)
+    if (isa<Effect>(effect.getEffect()) && effect.getValue())
+      buffers.push_back(effect.getValue());
+  return buffers;
+}
+
+SmallVector<Value> sortie::moert::getReadBuffers(Operation *op) {
+  return getBuffersWithEffect<MemoryEffects::Read>(op);
+}
+
+SmallVector<Value> sortie::moert::getWrittenBuffers(Operation *op) {
+  return getBuffersWithEffect<MemoryEffects::Write>(op);
+}
+
+LogicalResult sortie::moert::verifySamePlacement(Operation *op) {
+  BufferType first;
+  for (Type type : op->getOperandTypes()) {
+    auto buffer = dyn_cast<BufferType>(type);
+    if (!buffer)
+      continue; // The operand's own constraint says so.
+    if (!first)
+      first = buffer;
+    if (buffer.getDevice() != first.getDevice() || buffer.getSpace() != first.getSpace())
+      return op->emitOpError() << "buffers must lie on one device in one space, got " << first
+                               << " and " << buffer;
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Helpers: shapes of buffers
+//===----------------------------------------------------------------------===//
+
+static BufferType getBuffer(Value value) { return cast<BufferType>(value.getType()); }
+
+static ExtentAttr getDim(Value value, unsigned index) { return getBuffer(value).getDim(index); }
+
+static ExtentAttr getConstant(Operation *op, int64_t value) {
+  return ExtentAttr::get(op->getContext(), value);
+}
+
+static std::string toString(ArrayRef<ExtentAttr> shape) {
+  std::string text = "[";
+  llvm::raw_string_ostream os(text);
+  llvm::interleaveComma(shape, os, [&](ExtentAttr dim) { os << toString(dim); });
+  return text + "]";
+}
+
+static LogicalResult verifyRank(Operation *op, StringRef what, Value value, unsigned rank) {
+  if (getBuffer(value).getRank() == rank)
+    return success();
+  return op->emitOpError() << what << " must have rank " << rank << ", got " << value.getType();
+}
+
+/// `value`, which may be null, has this shape. A null dimension is one that no extent can hold.
+static LogicalResult verifyShape(Operation *op, StringRef what, Value value,
+                                 ArrayRef<ExtentAttr> shape) {
+  if (!value || getBuffer(value).getShape() == shape)
+    return success();
+  if (llvm::is_contained(shape, ExtentAttr()))
+    return op->emitOpError() << what << " would be too large";
+  return op->emitOpError() << what << " must be " << toString(shape) << ", got " << value.getType();
+}
+
+//===----------------------------------------------------------------------===//
+// Helpers: weights
+//===----------------------------------------------------------------------===//
+
+static FailureOr<WeightOp> lookupWeight(Operation *op, SymbolTableCollection &symbols,
+                                        FlatSymbolRefAttr name) {
+  auto weight = symbols.lookupNearestSymbolFrom<WeightOp>(op, name);
+  if (!weight)
+    return op->emitOpError() << "there is no moert.weight " << name;
+  return weight;
+}
+
+/// The weight `name`, which may be null, is f32 and has this shape.
+static LogicalResult verifyVector(Operation *op, SymbolTableCollection &symbols,
+                                  FlatSymbolRefAttr name, ArrayRef<int64_t> shape) {
+  if (!name)
+    return success();
+  FailureOr<WeightOp> weight = lookupWeight(op, symbols, name);
+  if (failed(weight))
+    return failure();
+  if (weight->getShape() == shape && weight->getFormat() == "f32")
+    return success();
+  std::string expected;
+  for (int64_t dim : shape)
+    expected += llvm::itostr(dim) + "x";
+  return op->emitOpError() << "weight " << name << " must be " << expected << "f32";
+}
+
+/// The constant last dimension of a buffer, which is a number of columns.
+static FailureOr<int64_t> getColumns(Operation *op, StringRef what, Value value) {
+  ExtentAttr last = getBuffer(value).getShape().back();
+  if (!last.isConstant())
+    return op->emitOpError() << "the last dimension of " << what << " must be constant, got "
+                             << value.getType();
+  return last.getConstant();
+}
+
+//===----------------------------------------------------------------------===//
+// Modules
+//===----------------------------------------------------------------------===//
+
+LogicalResult SymbolOp::verify() {
+  const int64_t max = getMax();
+  if (max < 1 || max > std::numeric_limits<int32_t>::max())
+    return emitOpError() << "max must be 1 to 2^31 - 1, got " << max; // (C1)
+  if (!isIdentifier(getSymName()))
+    return emitOpError() << "the name must be an identifier of letters, digits and underscores, "
+                            "got '"
+                         << getSymName() << "'"; // (C2)
+  return success();
+}
+
+const numerics::FormatInfo &moert::WeightOp::getFormatInfo() {
+  return *numerics::findFormat(getFormat().data(), getFormat().size());
+}
+
+/// Bytes of a weight, or nothing where the limit of extents is exceeded.
+static std::optional<int64_t> getWeightBytes(ArrayRef<int64_t> shape,
+                                             const numerics::FormatInfo &info) {
+  int64_t bytes = numerics::rowBytes(info, shape.back());
+  for (int64_t dim : shape.drop_back())
+    if (llvm::MulOverflow(bytes, dim, bytes) || bytes > ExtentAttr::kLimit)
+      return std::nullopt;
+  return bytes;
+}
+
+LogicalResult WeightOp::verify() {
+  if (getTensor().empty())
+    return emitOpError("the tensor's name must not be empty"); // (C1)
+  const numerics::FormatInfo *info = numerics::findFormat(getFormat().data(), getFormat().size());
+  if (!info)
+    return emitOpError() << "unknown weight format '" << getFormat() << "'"; // (C2)
+  const ArrayRef<int64_t> shape = getShape();
+  if (shape.empty() || shape.size() > 3)
+    return emitOpError() << "a weight has 1 to 3 dimensions, got " << shape.size(); // (C3)
+  for (int64_t dim : shape)
+    if (dim < 1 || dim > std::numeric_limits<int32_t>::max())
+      return emitOpError() << "dimensions must be 1 to 2^31 - 1, got " << dim; // (C3)
+  if (shape.back() % info->elements != 0)
+    return emitOpError() << "the last dimension " << shape.back()
+                         << " is no multiple of the block size " << info->elements << " of "
+                         << info->name; // (C4)
+  if (!getWeightBytes(shape, *info))
+    return emitOpError("the weight is larger than 2^48 bytes"); // (C3)
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Bodies
+//===----------------------------------------------------------------------===//
+
+LogicalResult BufferOp::verify() {
+  const ExtentAttr offset = getOffsetAttr();
+  if (offset && (offset.getScale() % kAlignment != 0 || offset.getConstant() % kAlignment != 0))
+    return emitOpError() << "scale and constant of the offset must be multiples of " << kAlignment
+                         << ", got " << toString(offset); // (C1)
+  if (getType().getDevice() != 0 || getType().getSpace() != BufferType::kGlobalSpace)
+    return emitOpError() << "the arena is on device 0 in space \"" << BufferType::kGlobalSpace
+                         << "\", got " << getType(); // (C2)
+  return success();
+}
+
+LogicalResult RmsNormOp::verify() {
+  if (failed(verifyRank(*this, "input", getInput(), 2)) ||
+      failed(verifyShape(*this, "output", getOutput(), getBuffer(getInput()).getShape())) ||
+      failed(getColumns(*this, "input", getInput())))
+    return failure(); // (C1)
+  if (!getEps().isFinite() || (getEps().isNegative() && !getEps().isZero()))
+    return emitOpError("eps must be finite and not negative"); // (C3)
+  return success();
+}
+
+LogicalResult RmsNormOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return verifyVector(*this, symbols, getWeightAttr(), getDim(getInput(), 1).getConstant()); // (C2)
+}
+
+LogicalResult RouteOp::verify() {
+  if (failed(verifyRank(*this, "scores", getScores(), 2)))
+    return failure(); // (C1)
+  FailureOr<int64_t> experts = getColumns(*this, "scores", getScores());
+  if (failed(experts))
+    return failure(); // (C1)
+  const Routing routing = {.experts = *experts,
+                           .selected = static_cast<int64_t>(getTop()),
+                           .groups = getGroups(),
+                           .groupsUsed = getGroupsUsed(),
+                           .scale = getScale()};
+  if (failed(verifyRouting([&] { return emitOpError(); }, routing)))
+    return failure(); // (C2)
+  const ExtentAttr shape[] = {getDim(getScores(), 0), getConstant(*this, routing.selected)};
+  if (failed(verifyShape(*this, "ids", getIds(), shape)))
+    return failure();                                        // (C1)
+  return verifyShape(*this, "weights", getWeights(), shape); // (C1)
+}
+
+LogicalResult RouteOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return verifyVector(*this, symbols, getBiasAttr(), getDim(getScores(), 1).getConstant()); // (C3)
+}
+
+LogicalResult DispatchOp::verify() {
+  const ArrayRef<int64_t> range = getRange().value_or(ArrayRef<int64_t>());
+  if (getRange() && range.empty())
+    return emitOpError("range must be [first, count], got 0 numbers"); // (C2)
+  if (failed(verifyDispatch([&] { return emitOpError(); }, getExperts(), range)))
+    return failure(); // (C2)
+  if (failed(verifyRank(*this, "ids", getIds(), 2)))
+    return failure(); // (C1)
+  FailureOr<int64_t> slots = getColumns(*this, "ids", getIds());
+  if (failed(slots))
+    return failure(); // (C1)
+  const int64_t count = range.empty() ? getExperts() : range[1];
+  if (failed(verifyShape(*this, "permutation", getPermutation(),
+                         getDim(getIds(), 0).multiply(*slots))) ||
+      failed(verifyShape(*this, "inverse", getInverse(), getBuffer(getIds()).getShape())))
+    return failure();                                                                // (C1)
+  return verifyShape(*this, "offsets", getOffsets(), getConstant(*this, count + 1)); // (C1)
+}
+
+LogicalResult QuantizeOp::verify() {
+  if (failed(verifyRank(*this, "input", getInput(), 2)))
+    return failure();                                                                 // (C1)
+  return verifyShape(*this, "output", getOutput(), getBuffer(getInput()).getShape()); // (C1)
+}
+
+LogicalResult GatherOp::verify() {
+  const int64_t slots = getSlots();
+  if (slots < 1)
+    return emitOpError("slots must be at least 1"); // (C2)
+  if (failed(verifyRank(*this, "input", getInput(), 2)))
+    return failure(); // (C1)
+  ExtentAttr rows = getDim(getInput(), 0).multiply(slots);
+  if (failed(verifyShape(*this, "permutation", getPermutation(), rows)))
+    return failure();                                                              // (C1)
+  return verifyShape(*this, "output", getOutput(), {rows, getDim(getInput(), 1)}); // (C1)
+}
+
+/// Constraints (C2), (C4), (C5) of moert.matmul and moert.glu_matmul but the columns.
+template <typename MatmulLike> static LogicalResult verifyRowMap(MatmulLike op, Value scale) {
+  if (failed(verifyRank(op, "input", op.getInput(), 2)) ||
+      failed(verifyRank(op, "output", op.getOutput(), 2)))
+    return failure(); // (C2)
+  if (failed(getColumns(op, "input", op.getInput())) ||
+      failed(getColumns(op, "output", op.getOutput())))
+    return failure(); // (C2)
+  if (static_cast<bool>(op.getPermutation()) != (op.getSlots() || scale))
+    return op.emitOpError("permutation must be given exactly if slots or scale is"); // (C4)
+  if (op.getSlots() && static_cast<int64_t>(*op.getSlots()) < 1)
+    return op.emitOpError("slots must be at least 1"); // (C5)
+  const ExtentAttr tokens = getDim(op.getInput(), 0);
+  const ExtentAttr rows = op.getSlots() ? tokens.multiply(*op.getSlots()) : tokens;
+  if (failed(verifyShape(op, "output", op.getOutput(), {rows, getDim(op.getOutput(), 1)})))
+    return failure();                                               // (C2)
+  return verifyShape(op, "permutation", op.getPermutation(), rows); // (C4)
+}
+
+/// `exact` takes quantized rows, `float` f32 ones.
+template <typename MatmulLike> static LogicalResult verifyArithmetic(MatmulLike op) {
+  const bool exact = op.getArithmetic() == Arithmetic::Exact;
+  if (op.getArithmetic() == Arithmetic::Bf16)
+    return op.emitOpError("arithmetic must be 'exact' or 'float'"); // (C6)
+  if (getBuffer(op.getInput()).isQuantized() != exact)
+    return op.emitOpError() << "arithmetic '" << stringifyArithmetic(op.getArithmetic())
+                            << "' needs " << (exact ? "quantized" : "f32") << " input, got "
+                            << op.getInput().getType(); // (C6)
+  return success();
+}
+
+/// The matrix `name` of a product, and its bias: constraints (C1), (C3), (C6) and the columns of
+/// (C2) of moert.matmul and moert.glu_matmul.
+template <typename MatmulLike>
+static LogicalResult verifyMatrix(MatmulLike op, SymbolTableCollection &symbols,
+                                  FlatSymbolRefAttr name, FlatSymbolRefAttr bias) {
+  FailureOr<WeightOp> weight = lookupWeight(op, symbols, name);
+  if (failed(weight))
+    return failure();
+  const ArrayRef<int64_t> shape = weight->getShape();
+  const bool grouped = static_cast<bool>(op.getOffsets());
+  if (shape.size() != (grouped ? 3 : 2))
+    return op.emitOpError() << "weight " << name << " must have "
+                            << (grouped ? "3 dimensions with" : "2 dimensions without")
+                            << " offsets, got " << shape.size(); // (C1)
+  if (grouped && failed(verifyShape(op, "offsets", op.getOffsets(), getConstant(op, shape[0] + 1))))
+    return failure(); // (C1)
+  const int64_t columns = getDim(op.getInput(), 1).getConstant();
+  const int64_t features = getDim(op.getOutput(), 1).getConstant();
+  if (shape.back() != columns || shape[shape.size() - 2] != features)
+    return op.emitOpError() << "weight " << name << " must end in " << features << "x" << columns
+                            << ", the columns of output and input"; // (C2)
+  const bool exact = op.getArithmetic() == Arithmetic::Exact;
+  if (numerics::isQuantized(weight->getFormatInfo()) != exact)
+    return op.emitOpError() << "arithmetic '" << stringifyArithmetic(op.getArithmetic())
+                            << "' does not suit weight " << name << " of format "
+                            << weight->getFormat();          // (C6)
+  return verifyVector(op, symbols, bias, shape.drop_back()); // (C3)
+}
+
+LogicalResult MatmulOp::verify() {
+  if (failed(verifyRowMap(*this, getScale())) || failed(verifyArithmetic(*this)))
+    return failure();
+  if (!getScale())
+    return success();
+  if (failed(verifyRank(*this, "scale", getScale(), 2)))
+    return failure(); // (C5)
+  FailureOr<int64_t> slots = getColumns(*this, "scale", getScale());
+  if (failed(slots))
+    return failure(); // (C5)
+  if (getDim(getScale(), 0).multiply(*slots) != getDim(getOutput(), 0))
+    return emitOpError() << "scale must have an element for each of "
+                         << toString(getDim(getOutput(), 0)) << " rows, got "
+                         << getScale().getType(); // (C5)
+  return success();
+}
+
+LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return verifyMatrix(*this, symbols, getWeightsAttr(), getBiasAttr());
+}
+
+LogicalResult GluMatmulOp::verify() {
+  if (failed(verifyRowMap(*this, /*scale=*/Value())) || failed(verifyArithmetic(*this)))
+    return failure();
+  return verifyGlu([&] { return emitOpError(); }, getKind(), getAlpha(), getLimit()); // (C7)
+}
+
+LogicalResult GluMatmulOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (failed(verifyMatrix(*this, symbols, getGateAttr(), getGateBiasAttr())))
+    return failure();
+  return verifyMatrix(*this, symbols, getUpAttr(), getUpBiasAttr());
+}
+
+LogicalResult GluOp::verify() {
+  const ArrayRef<ExtentAttr> shape = getBuffer(getGate()).getShape();
+  if (failed(verifyShape(*this, "up", getUp(), shape)) ||
+      failed(verifyShape(*this, "output", getOutput(), shape)))
+    return failure();                                                                 // (C1)
+  return verifyGlu([&] { return emitOpError(); }, getKind(), getAlpha(), getLimit()); // (C2)
+}
+
+/// `rows` are the sorted rows of the slots of `inverse`, [k*T, N].
+static LogicalResult verifySortedRows(Operation *op, StringRef what, Value rows, Value inverse) {
+  if (failed(verifyRank(op, "inverse", inverse, 2)) || failed(verifyRank(op, what, rows, 2)))
+    return failure();
+  FailureOr<int64_t> slots = getColumns(op, "inverse", inverse);
+  if (failed(slots))
+    return failure();
+  return verifyShape(op, what, rows, {getDim(inverse, 0).multiply(*slots), getDim(rows, 1)});
+}
+
+LogicalResult UnsortOp::verify() {
+  if (failed(verifySortedRows(*this, "rows", getRows(), getInverse())))
+    return failure(); // (C1)
+  return verifyShape(
+      *this, "output", getOutput(),
+      {getDim(getInverse(), 0), getDim(getInverse(), 1), getDim(getRows(), 1)}); // (C1)
+}
+
+LogicalResult CombineOp::verify() {
+  if (getInverse() ? failed(verifySortedRows(*this, "rows", getRows(), getInverse()))
+                   : failed(verifyRank(*this, "rows", getRows(), 3)))
+    return failure(); // (C1)
+  const Value slots = getInverse() ? getInverse() : getRows();
+  if (failed(verifyShape(*this, "weights", getWeights(), {getDim(slots, 0), getDim(slots, 1)})))
+    return failure(); // (C2)
+  return verifyShape(*this, "output", getOutput(),
+                     {getDim(slots, 0), getBuffer(getRows()).getShape().back()}); // (C3)
+}
+
+LogicalResult AddOp::verify() {
+  const ArrayRef<ExtentAttr> shape = getBuffer(getLhs()).getShape();
+  if (failed(verifyShape(*this, "rhs", getRhs(), shape)))
+    return failure();                                      // (C1)
+  return verifyShape(*this, "output", getOutput(), shape); // (C1)
+}
+
+LogicalResult CopyOp::verify() {
+  if (getBuffer(getInput()).getKind() != getBuffer(getOutput()).getKind())
+    return emitOpError() << "input and output must have one element kind, got "
+                         << getInput().getType() << " and " << getOutput().getType(); // (C1)
+  return verifyShape(*this, "output", getOutput(), getBuffer(getInput()).getShape()); // (C1)
+}
+
+LogicalResult CheckpointOp::verify() {
+  if (getName().empty())
+    return emitOpError("name must not be empty"); // (C1)
+  if (!getValue())
+    return getOrder() ? emitOpError("order needs a value") : success(); // (C2)
+  if (getBuffer(getValue()).isQuantized())
+    return emitOpError() << "value must hold f32 or i32, got " << getValue().getType(); // (C3)
+  if (!getOrder())
+    return success();
+  return verifySortedRows(*this, "value", getValue(), getOrder()); // (C2)
+}

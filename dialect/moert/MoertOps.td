@@ -1,0 +1,539 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Ops of the dialect `moert`: what a module holds, then the operations of a function's body.
+
+#ifndef SORTIE_DIALECT_MOERT_OPS
+#define SORTIE_DIALECT_MOERT_OPS
+
+include "mlir/IR/BuiltinAttributeInterfaces.td"
+include "mlir/IR/OpAsmInterface.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "dialect/moert/MoertAttributes.td"
+include "dialect/moert/MoertTypes.td"
+
+class Moert_Op<string mnemonic, list<Trait> traits = []> : Op<Moert_Dialect, mnemonic, traits> {
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Modules
+//===----------------------------------------------------------------------===//
+
+def Moert_SymbolOp : Moert_Op<"symbol", [Symbol, HasParent<"::mlir::ModuleOp">]> {
+  let summary = "a bounded symbol";
+  let description = [{
+    A number that is known when a function is called, 0 to `max`: the number of tokens. Dimensions
+    and sizes are affine in symbols.
+
+    (C1) `max` is 1 to 2^31 - 1.
+    (C2) The name is an identifier of letters, digits and underscores.
+
+    Example:
+    ```mlir
+    moert.symbol @tokens max(8192)
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$max);
+  let assemblyFormat = "$sym_name `max` `(` $max `)` attr-dict";
+}
+
+def Moert_WeightOp : Moert_Op<"weight", [Symbol, HasParent<"::mlir::ModuleOp">]> {
+  let summary = "a tensor of the model file";
+  let description = [{
+    Names a tensor by `tensor`, its name in the model's own file, and states the shape and format
+    that the program was compiled for. The loader compares both with the file. Rows run along the
+    last dimension.
+
+    (C1) `tensor` is not empty.
+    (C2) `format` is a name of the format table in `runtime/numerics/format.h`.
+    (C3) The shape has 1 to 3 dimensions, each 1 to 2^31 - 1, and keeps the limit of 2^48 bytes.
+    (C4) The last dimension is a multiple of the format's block.
+
+    Example:
+    ```mlir
+    moert.weight @gate "blk.0.ffn_gate_exps.weight" : 128x768x2048xq4_K
+    ```
+  }];
+  let arguments = (ins
+    SymbolNameAttr:$sym_name, StrAttr:$tensor, DenseI64ArrayAttr:$shape, StrAttr:$format);
+  let assemblyFormat = "$sym_name $tensor attr-dict `:` custom<WeightShape>($shape, $format)";
+  let extraClassDeclaration = [{
+    /// The row of the format table. The op is verified.
+    const ::sortie::numerics::FormatInfo &getFormatInfo();
+  }];
+}
+
+def Moert_FuncOp : Moert_Op<"func", [
+    Symbol, HasParent<"::mlir::ModuleOp">, IsolatedFromAbove,
+    SingleBlockImplicitTerminator<"ReturnOp">, DeclareOpInterfaceMethods<SymbolUserOpInterface>,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
+  let summary = "an entry point";
+  let description = [{
+    A straight line of operations. Its arguments are the inputs, then the outputs, all buffers of
+    the caller, each with a name. `arena` is the size in bytes of the scratch memory that a call
+    needs; without it, memory has not been planned yet.
+
+    (C1) Each block argument has one name in `arg_names` (inputs) or `out_names` (outputs); names
+    are not empty and all different. There is at least one output.
+    (C2) Arguments are buffers.
+    (C3) Every symbol of a type, an offset or the arena is a `moert.symbol` of the module.
+    (C4) With an arena, every `moert.buffer` has an offset, and offset + size lies within the arena
+    for all values of the symbols. Without one, none has an offset.
+    (C5) Inputs are not written; every other buffer is written once, before it is read. Outputs
+    are written.
+    (C6) Of two buffers that are live together one lies before the other, for all values of the
+    symbols. A buffer is live from the operation that writes it to the last that reads it.
+    (C7) The arena and every argument take less than 2^63 bytes at the bounds of the symbols.
+    (C8) The body holds nothing but operations of this dialect.
+
+    Example:
+    ```mlir
+    moert.func @blk_0_ffn("hidden" %hidden: !moert.buffer<tokens x 2048 x f32>)
+        outs("ffn_out" %out: !moert.buffer<tokens x 2048 x f32>) arena(8192*tokens) {
+      %norm = moert.buffer offset(0) : !moert.buffer<tokens x 2048 x f32>
+      ...
+      moert.return
+    }
+    ```
+  }];
+  let arguments = (ins
+    SymbolNameAttr:$sym_name, StrArrayAttr:$arg_names, StrArrayAttr:$out_names,
+    OptionalAttr<Moert_ExtentAttr>:$arena);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let skipDefaultBuilders = 1;
+  let builders = [
+    OpBuilder<(ins "::llvm::StringRef":$name,
+      "::llvm::ArrayRef<std::pair<::mlir::StringAttr, BufferType>>":$inputs,
+      "::llvm::ArrayRef<std::pair<::mlir::StringAttr, BufferType>>":$outputs)>
+  ];
+  let extraClassDeclaration = [{
+    unsigned getNumInputs() { return getArgNames().size(); }
+    unsigned getNumOutputs() { return getOutNames().size(); }
+    ::mlir::Block::BlockArgListType getInputs() {
+      return getBody().front().getArguments().take_front(getNumInputs());
+    }
+    ::mlir::Block::BlockArgListType getOutputs() {
+      return getBody().front().getArguments().drop_front(getNumInputs());
+    }
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Bodies
+//===----------------------------------------------------------------------===//
+
+class Moert_BodyOp<string mnemonic, list<Trait> traits = []>
+  : Moert_Op<mnemonic, [HasParent<"FuncOp">] # traits>;
+
+// All buffers of the operation lie on one device, in one memory space.
+def Moert_SamePlacement : NativeOpTrait<"SamePlacement"> {
+  let cppNamespace = "::sortie::moert";
+}
+
+// An operation that one device executes.
+class Moert_DeviceOp<string mnemonic, list<Trait> traits = []>
+  : Moert_BodyOp<mnemonic, [Moert_SamePlacement] # traits>;
+
+// An operation that names weights.
+class Moert_WeightUserOp<string mnemonic, list<Trait> traits = []>
+  : Moert_DeviceOp<mnemonic, [DeclareOpInterfaceMethods<SymbolUserOpInterface>] # traits>;
+
+class Moert_Read<Type type> : Arg<type, "", [MemRead]>;
+class Moert_ReadOptional<Type type> : Arg<Optional<type>, "", [MemRead]>;
+class Moert_Write<Type type> : Arg<type, "", [MemWrite]>;
+
+// What the audit records. A write to it keeps checkpoints alive and in order.
+def Moert_AuditResource : Resource<"::sortie::moert::AuditResource">;
+
+def Moert_ReturnOp : Moert_BodyOp<"return", [Terminator, Pure]> {
+  let summary = "ends a function";
+  let description = [{
+    Ends a `moert.func`. Results are in the output buffers.
+
+    Example:
+    ```mlir
+    moert.return
+    ```
+  }];
+  let assemblyFormat = "attr-dict";
+  let hasVerifier = 0;
+}
+
+def Moert_BufferOp : Moert_BodyOp<"buffer"> {
+  let summary = "a slice of the arena";
+  let description = [{
+    A buffer at `offset` bytes from the start of the arena; without an offset, before
+    `moert-plan-memory`. The function's constraints (C4) to (C6) say where it may lie.
+
+    (C1) Scale and constant of `offset` are multiples of 64.
+    (C2) The buffer lies on device 0 in space "global", where the arena is.
+
+    Example:
+    ```mlir
+    %norm = moert.buffer offset(8192*tokens+64) : !moert.buffer<tokens x 2048 x f32>
+    ```
+  }];
+  let arguments = (ins OptionalAttr<Moert_ExtentAttr>:$offset);
+  let results = (outs Res<Moert_Buffer, "", [MemAlloc]>:$result);
+  let assemblyFormat = "(`offset` `(` custom<Extent>($offset)^ `)`)? attr-dict `:` type($result)";
+  let extraClassDeclaration = [{
+    /// Alignment in bytes of every slice of the arena, and of the arena itself.
+    static constexpr int64_t kAlignment = 64;
+  }];
+}
+
+def Moert_RmsNormOp : Moert_WeightUserOp<"rms_norm"> {
+  let summary = "root-mean-square normalisation of rows";
+  let description = [{
+    As `moe.rms_norm`.
+
+    (C1) `input` and `output` are `[T, K]`.
+    (C2) `weight` is `K` x f32.
+    (C3) `eps` is finite and not negative.
+
+    Example:
+    ```mlir
+    moert.rms_norm %x, @norm eps(1.0e-06) outs(%y)
+      : !moert.buffer<tokens x 2048 x f32>, !moert.buffer<tokens x 2048 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_F32Buffer>:$input, FlatSymbolRefAttr:$weight, F32Attr:$eps,
+    Moert_Write<Moert_F32Buffer>:$output);
+  let assemblyFormat = [{
+    $input `,` $weight `eps` `(` $eps `)` `outs` `(` $output `)` attr-dict `:` type(operands)
+  }];
+}
+
+def Moert_RouteOp : Moert_WeightUserOp<"route"> {
+  let summary = "selects the experts of each token and their weights";
+  let description = [{
+    As `moe.route`.
+
+    (C1) `scores` is `[T, E]`, `ids` and `weights` are `[T, top]`.
+    (C2) `E`, `top`, `groups`, `groups_used` and `scale` keep the constraints of `moe.route`.
+    (C3) `bias` is `E` x f32.
+
+    Example:
+    ```mlir
+    moert.route %scores bias(@bias) top(8) scoring(sigmoid) groups(4 of 8) normalize scale(2.5)
+      tie(lower_id) outs(%ids, %weights)
+      : !moert.buffer<tokens x 256 x f32>, !moert.buffer<tokens x 8 x i32>,
+        !moert.buffer<tokens x 8 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_F32Buffer>:$scores,
+    OptionalAttr<FlatSymbolRefAttr>:$bias,
+    I64Attr:$top,
+    Moert_ScoringAttr:$scoring,
+    OptionalAttr<I64Attr>:$groups_used,
+    OptionalAttr<I64Attr>:$groups,
+    UnitAttr:$normalize,
+    DefaultValuedAttr<F32Attr, "1.0f">:$scale,
+    Moert_TieRuleAttr:$tie,
+    Moert_Write<Moert_I32Buffer>:$ids,
+    Moert_Write<Moert_F32Buffer>:$weights);
+  let assemblyFormat = [{
+    $scores (`bias` `(` $bias^ `)`)? `top` `(` $top `)` `scoring` `(` $scoring `)`
+    (`groups` `(` $groups_used^ `of` $groups `)`)? (`normalize` $normalize^)?
+    (`scale` `(` $scale^ `)`)? `tie` `(` $tie `)` `outs` `(` $ids `,` $weights `)` attr-dict
+    `:` type(operands)
+  }];
+}
+
+def Moert_DispatchOp : Moert_DeviceOp<"dispatch"> {
+  let summary = "stable sort of the slots by expert";
+  let description = [{
+    As `moe.dispatch`. An id outside of `[0, experts)` is an error of the call.
+
+    (C1) `ids` is `[T, k]`, `permutation` `[k*T]`, `inverse` `[T, k]`, `offsets` `[count + 1]`.
+    (C2) `experts` and `range` keep the constraints of `moe.dispatch`.
+
+    Example:
+    ```mlir
+    moert.dispatch %ids experts(128) outs(%permutation, %inverse, %offsets)
+      : !moert.buffer<tokens x 8 x i32>, !moert.buffer<8*tokens x i32>,
+        !moert.buffer<tokens x 8 x i32>, !moert.buffer<129 x i32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_I32Buffer>:$ids,
+    I64Attr:$experts,
+    OptionalAttr<DenseI64ArrayAttr>:$range,
+    Moert_Write<Moert_I32Buffer>:$permutation,
+    Moert_Write<Moert_I32Buffer>:$inverse,
+    Moert_Write<Moert_I32Buffer>:$offsets);
+  let assemblyFormat = [{
+    $ids `experts` `(` $experts `)` (`range` $range^)?
+    `outs` `(` $permutation `,` $inverse `,` $offsets `)` attr-dict `:` type(operands)
+  }];
+}
+
+def Moert_QuantizeOp : Moert_DeviceOp<"quantize"> {
+  let summary = "quantizes rows of activations";
+  let description = [{
+    As `moe.quantize`.
+
+    (C1) `input` is f32 `[T, K]`, `output` act16 or act8 of the same shape.
+
+    Example:
+    ```mlir
+    moert.quantize %x outs(%q)
+      : !moert.buffer<tokens x 2048 x f32>, !moert.buffer<tokens x 2048 x act16>
+    ```
+  }];
+  let arguments = (ins Moert_Read<Moert_F32Buffer>:$input, Moert_Write<Moert_ActBuffer>:$output);
+  let assemblyFormat = "$input `outs` `(` $output `)` attr-dict `:` type(operands)";
+}
+
+def Moert_GatherOp : Moert_DeviceOp<"gather"> {
+  let summary = "rows of tokens in sorted order";
+  let description = [{
+    As `moe.gather`, over f32 rows.
+
+    (C1) `input` is `[T, K]`, `permutation` `[slots*T]`, `output` `[slots*T, K]`.
+    (C2) `slots >= 1`.
+
+    Example:
+    ```mlir
+    moert.gather %x, %permutation slots(8) outs(%y)
+      : !moert.buffer<tokens x 2048 x f32>, !moert.buffer<8*tokens x i32>,
+        !moert.buffer<8*tokens x 2048 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_F32Buffer>:$input, Moert_Read<Moert_I32Buffer>:$permutation, I64Attr:$slots,
+    Moert_Write<Moert_F32Buffer>:$output);
+  let assemblyFormat = [{
+    $input `,` $permutation `slots` `(` $slots `)` `outs` `(` $output `)` attr-dict
+    `:` type(operands)
+  }];
+}
+
+def Moert_MatmulOp : Moert_WeightUserOp<"matmul", [AttrSizedOperandSegments]> {
+  let summary = "matrix product, dense or over rows grouped by expert";
+  let description = [{
+    As `moe.grouped_matmul`; without `offsets`, `moe.matmul`.
+
+    (C1) With `offsets` `[E + 1]`, `weights` is `E x N x K`; without, `N x K`.
+    (C2) `input` is `[R, K]`, with `slots` `[T, K]` where `R = slots*T`; `output` is f32 `[R, N]`.
+    (C3) `bias` is `E x N` with `offsets`, otherwise `N`, of format f32.
+    (C4) `permutation` `[R]` is given exactly if `slots` or `scale` is.
+    (C5) `slots >= 1`; `scale` is `[T, k]` with `R = k*T`.
+    (C6) `arithmetic` is `exact` (quantized input, a block format) or `float` (f32 input, a format
+    of floats).
+
+    Example:
+    ```mlir
+    moert.matmul %x, @down offsets(%offsets) permutation(%permutation) scale(%weights)
+      arithmetic(exact) outs(%y)
+      : !moert.buffer<8*tokens x 768 x act16>, !moert.buffer<129 x i32>,
+        !moert.buffer<8*tokens x i32>, !moert.buffer<tokens x 8 x f32>,
+        !moert.buffer<8*tokens x 2048 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_RowsBuffer>:$input,
+    FlatSymbolRefAttr:$weights,
+    Moert_ReadOptional<Moert_I32Buffer>:$offsets,
+    Moert_ReadOptional<Moert_I32Buffer>:$permutation,
+    OptionalAttr<I64Attr>:$slots,
+    OptionalAttr<FlatSymbolRefAttr>:$bias,
+    Moert_ReadOptional<Moert_F32Buffer>:$scale,
+    Moert_ArithmeticAttr:$arithmetic,
+    Moert_Write<Moert_F32Buffer>:$output);
+  let assemblyFormat = [{
+    $input `,` $weights (`offsets` `(` $offsets^ `)`)? (`permutation` `(` $permutation^ `)`)?
+    (`slots` `(` $slots^ `)`)? (`bias` `(` $bias^ `)`)? (`scale` `(` $scale^ `)`)?
+    `arithmetic` `(` $arithmetic `)` `outs` `(` $output `)` attr-dict `:` type(operands)
+  }];
+}
+
+def Moert_GluMatmulOp : Moert_WeightUserOp<"glu_matmul", [AttrSizedOperandSegments]> {
+  let summary = "gate and up products with their activation";
+  let description = [{
+    As `moe.grouped_glu`. An output of act16 or act8 is quantized as `moert.quantize` does.
+
+    (C1) With `offsets` `[E + 1]`, `gate` and `up` are `E x N x K`; without, `N x K`.
+    (C2) `input` is `[R, K]`, with `slots` `[T, K]` where `R = slots*T`; `output` is `[R, N]`.
+    (C3) `gate_bias` and `up_bias` are `E x N` with `offsets`, otherwise `N`, of format f32.
+    (C4) `permutation` `[R]` is given exactly if `slots` is.
+    (C5) `slots >= 1`.
+    (C6) `arithmetic` suits input and both weights as in `moert.matmul`.
+    (C7) `alpha` and `limit` are as in `moe.glu`.
+
+    Example:
+    ```mlir
+    moert.glu_matmul %x, @gate, @up offsets(%offsets) permutation(%permutation) slots(8)
+      kind(swiglu) arithmetic(exact) outs(%act)
+      : !moert.buffer<tokens x 2048 x act16>, !moert.buffer<129 x i32>,
+        !moert.buffer<8*tokens x i32>, !moert.buffer<8*tokens x 768 x act16>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_RowsBuffer>:$input,
+    FlatSymbolRefAttr:$gate,
+    FlatSymbolRefAttr:$up,
+    Moert_ReadOptional<Moert_I32Buffer>:$offsets,
+    Moert_ReadOptional<Moert_I32Buffer>:$permutation,
+    OptionalAttr<I64Attr>:$slots,
+    OptionalAttr<FlatSymbolRefAttr>:$gate_bias,
+    OptionalAttr<FlatSymbolRefAttr>:$up_bias,
+    Moert_GluKindAttr:$kind,
+    OptionalAttr<F32Attr>:$alpha,
+    OptionalAttr<F32Attr>:$limit,
+    Moert_ArithmeticAttr:$arithmetic,
+    Moert_Write<Moert_RowsBuffer>:$output);
+  let assemblyFormat = [{
+    $input `,` $gate `,` $up (`offsets` `(` $offsets^ `)`)? (`permutation` `(` $permutation^ `)`)?
+    (`slots` `(` $slots^ `)`)? (`gate_bias` `(` $gate_bias^ `)`)? (`up_bias` `(` $up_bias^ `)`)?
+    `kind` `(` $kind `)` (`alpha` `(` $alpha^ `)`)? (`limit` `(` $limit^ `)`)?
+    `arithmetic` `(` $arithmetic `)` `outs` `(` $output `)` attr-dict `:` type(operands)
+  }];
+}
+
+def Moert_GluOp : Moert_DeviceOp<"glu"> {
+  let summary = "gated activation";
+  let description = [{
+    As `moe.glu`.
+
+    (C1) `gate`, `up` and `output` have one shape.
+    (C2) `alpha` and `limit` are as in `moe.glu`.
+
+    Example:
+    ```mlir
+    moert.glu %gate, %up kind(swiglu) outs(%act) : !moert.buffer<8*tokens x 768 x f32>,
+      !moert.buffer<8*tokens x 768 x f32>, !moert.buffer<8*tokens x 768 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_F32Buffer>:$gate,
+    Moert_Read<Moert_F32Buffer>:$up,
+    Moert_GluKindAttr:$kind,
+    OptionalAttr<F32Attr>:$alpha,
+    OptionalAttr<F32Attr>:$limit,
+    Moert_Write<Moert_F32Buffer>:$output);
+  let assemblyFormat = [{
+    $gate `,` $up `kind` `(` $kind `)` (`alpha` `(` $alpha^ `)`)? (`limit` `(` $limit^ `)`)?
+    `outs` `(` $output `)` attr-dict `:` type(operands)
+  }];
+}
+
+def Moert_UnsortOp : Moert_DeviceOp<"unsort"> {
+  let summary = "sorted rows back in slot order";
+  let description = [{
+    As `moe.unsort`.
+
+    (C1) `rows` is `[k*T, N]`, `inverse` `[T, k]`, `output` `[T, k, N]`.
+
+    Example:
+    ```mlir
+    moert.unsort %rows, %inverse outs(%y)
+      : !moert.buffer<8*tokens x 768 x f32>, !moert.buffer<tokens x 8 x i32>,
+        !moert.buffer<tokens x 8 x 768 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_F32Buffer>:$rows, Moert_Read<Moert_I32Buffer>:$inverse,
+    Moert_Write<Moert_F32Buffer>:$output);
+  let assemblyFormat = "$rows `,` $inverse `outs` `(` $output `)` attr-dict `:` type(operands)";
+}
+
+def Moert_CombineOp : Moert_DeviceOp<"combine", [AttrSizedOperandSegments]> {
+  let summary = "weighted sum of the slots of each token";
+  let description = [{
+    As `moe.combine`.
+
+    (C1) With `inverse` `[T, k]`, `rows` is `[k*T, N]`; without, `[T, k, N]`.
+    (C2) `weights` is `[T, k]`.
+    (C3) `output` is `[T, N]`.
+
+    Example:
+    ```mlir
+    moert.combine %rows inverse(%inverse) outs(%y)
+      : !moert.buffer<8*tokens x 2048 x f32>, !moert.buffer<tokens x 8 x i32>,
+        !moert.buffer<tokens x 2048 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_F32Buffer>:$rows,
+    Moert_ReadOptional<Moert_I32Buffer>:$inverse,
+    Moert_ReadOptional<Moert_F32Buffer>:$weights,
+    Moert_Write<Moert_F32Buffer>:$output);
+  let assemblyFormat = [{
+    $rows (`inverse` `(` $inverse^ `)`)? (`weights` `(` $weights^ `)`)? `outs` `(` $output `)`
+    attr-dict `:` type(operands)
+  }];
+}
+
+def Moert_AddOp : Moert_DeviceOp<"add"> {
+  let summary = "sum of two buffers";
+  let description = [{
+    As `moe.add`.
+
+    (C1) `lhs`, `rhs` and `output` have one shape.
+
+    Example:
+    ```mlir
+    moert.add %a, %b outs(%y) : !moert.buffer<tokens x 2048 x f32>,
+      !moert.buffer<tokens x 2048 x f32>, !moert.buffer<tokens x 2048 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_F32Buffer>:$lhs, Moert_Read<Moert_F32Buffer>:$rhs,
+    Moert_Write<Moert_F32Buffer>:$output);
+  let assemblyFormat = "$lhs `,` $rhs `outs` `(` $output `)` attr-dict `:` type(operands)";
+}
+
+def Moert_CopyOp : Moert_BodyOp<"copy"> {
+  let summary = "copies a buffer, also between devices and memory spaces";
+  let description = [{
+    The only operation whose operands may lie on different devices or in different spaces.
+
+    (C1) `input` and `output` have one shape and one element kind.
+
+    Example:
+    ```mlir
+    moert.copy %a outs(%b)
+      : !moert.buffer<tokens x 2048 x f32, space = "host">, !moert.buffer<tokens x 2048 x f32>
+    ```
+  }];
+  let arguments = (ins Moert_Read<Moert_Buffer>:$input, Moert_Write<Moert_Buffer>:$output);
+  let assemblyFormat = "$input `outs` `(` $output `)` attr-dict `:` type(operands)";
+}
+
+def Moert_CheckpointOp : Moert_DeviceOp<"checkpoint", [
+    AttrSizedOperandSegments, MemoryEffects<[MemWrite<Moert_AuditResource>]>]> {
+  let summary = "names a semantic value for the audit";
+  let description = [{
+    The buffer holds the value that the model calls `name`: `sortie-run --checksums` prints a hash
+    of its canonical, row-major bytes. If `order` `[T, k]` is given, the rows are stored sorted, and
+    row `(t, j)` of the canonical value is `rows[order[t, j]]`. Without an operand the value was
+    fused away. Nothing but the audit sees a checkpoint.
+
+    (C1) `name` is not empty.
+    (C2) `order` comes with `value`; then `value` is `[k*T, N]`.
+    (C3) `value` holds f32 or i32.
+
+    Examples:
+    ```mlir
+    moert.checkpoint "blk.0.ffn_norm" %norm : !moert.buffer<tokens x 2048 x f32>
+    moert.checkpoint "blk.0.down" %rows order(%inverse)
+      : !moert.buffer<8*tokens x 2048 x f32>, !moert.buffer<tokens x 8 x i32>
+    moert.checkpoint "blk.0.gate"
+    ```
+  }];
+  let arguments = (ins
+    StrAttr:$name, Moert_ReadOptional<Moert_Buffer>:$value,
+    Moert_ReadOptional<Moert_I32Buffer>:$order);
+  let assemblyFormat = [{
+    $name ($value^)? (`order` `(` $order^ `)`)? attr-dict
+    (`:` type($value)^)? (`,` type($order)^)?
+  }];
+}
+
+#endif // SORTIE_DIALECT_MOERT_OPS
