@@ -151,8 +151,9 @@ float referenceDot(const Problem &problem, ActivationWidth width) {
       const DecodedBlock &block = blocks[static_cast<size_t>(first / info.elements)];
       int64_t sum = 0;
       for (int i = first; i < first + run; ++i) {
-        const int64_t minimum = block.minimums[i % info.elements / info.subBlock];
-        sum += (info.minimum == Minimum::AddedFloat ? 1 : minimum) * problem.q[i];
+        const bool isFloat = info.minimum == Minimum::AddedFloat;
+        const int64_t q = problem.q[static_cast<size_t>(i)];
+        sum += isFloat ? q : q * block.minimums[i % info.elements / info.subBlock];
       }
       const float rounded = referenceFloat(sum);
       t = referenceFma(info.minimum == Minimum::AddedFloat ? rounded : -rounded, block.m, t);
