@@ -32,7 +32,7 @@ HOT_EXPERT_BIAS = 0.5
 
 
 def generator(seed: int, name: str) -> np.random.Generator:
-    """A stream of its own for each tensor, so that a layer is the same in every file that has it."""
+    """A stream of its own for each tensor: a layer is the same in every file that has it."""
     return np.random.Generator(np.random.PCG64([seed, zlib.crc32(name.encode())]))
 
 
@@ -200,7 +200,8 @@ def write_model(path: Path, preset: Preset, types: TypeChoice, seed: int = 0, sk
 
 def print_list() -> None:
     """The valid pairs of preset and type, and what each tensor gets."""
-    print(f"{'preset':18}{'type':9}{'usual':7}{'gate, up':10}{'down':8}{'shared down':13}dense down")
+    row = "{:18}{:9}{:7}{:10}{:8}{:13}{}"
+    print(row.format("preset", "type", "usual", "gate, up", "down", "shared down", "dense down"))
     for name, type_names in VALID_TYPES.items():
         preset = PRESETS[name]
         for text in type_names:
@@ -213,7 +214,7 @@ def print_list() -> None:
                      for suffix, width in down.items()]
             up = type_name(types.of("ffn_up_exps", preset.hidden))
             usual = "yes" if text in USUAL_TYPES[name] else ""
-            print(f"{name:18}{text:9}{usual:7}{up:10}{cells[0]:8}{cells[1]:13}{cells[2]}")
+            print(row.format(name, text, usual, up, *cells))
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

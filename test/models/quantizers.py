@@ -1,8 +1,9 @@
 """Round-to-nearest quantizers and random raw blocks for the GGUF types that Sortie reads.
 
 The `gguf` package quantizes some types itself; for the others (Q2_K to Q6_K, IQ4_NL, IQ4_XS) the
-functions here pick scales from the range of each group and round to the nearest level. No search for
-better scales: the files are test models, and the judge of every type is the package's dequantizer.
+functions here pick scales from the range of each group and round to the nearest level. No search
+for better scales: the files are test models, and the judge of every type is the package's
+dequantizer.
 
 `raw_blocks` draws random bytes and sane scales instead: any bit pattern is a valid block, and for
 shapes of hundreds of megabytes this is the fast way.
@@ -50,7 +51,7 @@ def row_bytes(ggml_type: Type, elements: int) -> int:
 
 
 def _pack(levels: np.ndarray, bits: int) -> np.ndarray:
-    """ORs the planes of axis -2, plane i shifted by i*bits: [..., planes, width] -> [..., width]."""
+    """ORs the planes of axis -2, plane i shifted by i*bits: [..., planes, w] -> [..., w]."""
     shifts = (np.arange(levels.shape[-2]) * bits)[:, None]
     return np.bitwise_or.reduce(levels.astype(np.uint32) << shifts, axis=-2)
 
@@ -243,8 +244,8 @@ def scale_offsets(ggml_type: Type) -> tuple[int, ...]:
     """Byte offsets in a block of its fp16 scales: d, then that of the minimums if there are any."""
     if ggml_type not in _SCALE_OFFSET:
         return ()
-    minimum = _MINIMUM.get(ggml_type)
-    return (_SCALE_OFFSET[ggml_type],) if minimum is None else (_SCALE_OFFSET[ggml_type], minimum[0])
+    scale = _SCALE_OFFSET[ggml_type]
+    return (scale, _MINIMUM[ggml_type][0]) if ggml_type in _MINIMUM else (scale,)
 
 
 def _set_scales(raw: np.ndarray, ggml_type: Type, scales: np.ndarray) -> None:

@@ -49,8 +49,9 @@ def test_keys_are_those_of_the_format(name: str, tmp_path: Path) -> None:
 
 @each_preset
 def test_tensor_names_are_those_of_the_architecture(name: str, tmp_path: Path) -> None:
-    arch = {arch_name: arch for arch, arch_name in gguf.MODEL_ARCH_NAMES.items()}[PRESETS[name].arch]
-    allowed = {gguf.TENSOR_NAMES[tensor] for tensor in gguf.MODEL_TENSORS[arch]}
+    archs = {arch_name: arch for arch, arch_name in gguf.MODEL_ARCH_NAMES.items()}
+    known = gguf.MODEL_TENSORS[archs[PRESETS[name].arch]]
+    allowed = {gguf.TENSOR_NAMES[tensor] for tensor in known}
     (path,) = write(tmp_path, name)
     for tensor in tensors(path):
         stem, suffix = tensor.rsplit(".", 1)
@@ -197,7 +198,8 @@ def test_cannot_split_into_more_parts_than_tensors(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_no_file_appears_when_writing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_file_appears_when_writing_fails(tmp_path: Path,
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise OSError("No space left on device")
 

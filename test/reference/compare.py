@@ -51,7 +51,7 @@ def contribution_error(hidden: np.ndarray, expected: np.ndarray, actual: np.ndar
 
 def routing_differences(expected: np.ndarray, actual: np.ndarray, margin: np.ndarray,
                         min_margin: float = 1e-5) -> np.ndarray:
-    """Tokens whose selected experts [T, k] differ as sets although the margin is above the limit."""
+    """Tokens whose experts [T, k] differ as sets although the margin is above the limit."""
     if expected.shape != actual.shape:
         raise ValueError(f"ids {list(actual.shape)}: the reference has {list(expected.shape)}")
     differs = (np.sort(expected, axis=-1) != np.sort(actual, axis=-1)).any(axis=-1)

@@ -115,22 +115,37 @@ class Layer:
             total[tokens] += routing.weights[tokens, slots][:, None] * rows
         return total
 
-    def run(self, hidden: np.ndarray, follow: np.ndarray | None = None,
-            follow_below: float = 1e-5) -> Result:
-        """The layer's output for `hidden` [T, H]; for `follow` see `routing.route`."""
+    @property
+    def is_dense(self) -> bool:
+        """Whether the layer has no router."""
+        return not self._model.has(self._name("ffn_gate_inp.weight"))
+
+    def normalize(self, hidden: np.ndarray) -> np.ndarray:
+        """What router and experts see of `hidden` [T, H]."""
         hidden = hidden.astype(np.float64)
         if hidden.ndim != 2 or hidden.shape[1] != len(self._norm):
             raise ValueError(f"input {list(hidden.shape)}: the layer takes [T, {len(self._norm)}]")
-        x = rms_norm(hidden, self._norm, self._model.value("attention.layer_norm_rms_epsilon"))
-        if not self._model.has(self._name("ffn_gate_inp.weight")):
-            contribution = self._gated(x, "")
-            return Result(hidden + contribution, contribution, None)
+        epsilon = self._model.value("attention.layer_norm_rms_epsilon")
+        return rms_norm(hidden, self._norm, epsilon)
+
+    def route(self, x: np.ndarray, follow: np.ndarray | None = None,
+              follow_below: float = 1e-5) -> Routing:
+        """Routes the normalised tokens x [T, H]; for `follow` see `routing.route`."""
         rule = routing_rule(self._model)
-        if follow is not None and follow.shape != (len(hidden), rule.used):
-            raise ValueError(f"ids {list(follow.shape)}: need [{len(hidden)}, {rule.used}]")
+        if follow is not None and follow.shape != (len(x), rule.used):
+            raise ValueError(f"ids {list(follow.shape)}: need [{len(x)}, {rule.used}]")
         logits = self._linear(x, "ffn_gate_inp")
         bias = self._model.optional(self._name("exp_probs_b.bias"))
-        routing = route(logits, rule, bias, follow, follow_below)
+        return route(logits, rule, bias, follow, follow_below)
+
+    def run(self, hidden: np.ndarray, follow: np.ndarray | None = None,
+            follow_below: float = 1e-5) -> Result:
+        """The layer's output for `hidden` [T, H]; for `follow` see `routing.route`."""
+        x = self.normalize(hidden)
+        if self.is_dense:
+            contribution = self._gated(x, "")
+            return Result(hidden + contribution, contribution, None)
+        routing = self.route(x, follow, follow_below)
         contribution = self._routed(x, routing)
         if self._model.has(self._name("ffn_gate_shexp.weight")):
             contribution += self._gated(x, "_shexp")

@@ -2,17 +2,17 @@
 """Writes test/unit/fixtures/: raw blocks of every type and their fp32 values, for the C++ tests.
 
     <type>.bin             raw blocks, one after the other, as in a GGUF file
-    <type>.f32             what the `gguf` package (version in requirements.txt) dequantizes them to:
-                           little-endian fp32, block after block
-    <type>.nonfinite.bin   the same for scales (or values) that are infinite or NaN; for MXFP4, whose
-    <type>.nonfinite.f32   scale is finite for every code, those with which a value overflows
+    <type>.f32             what the `gguf` package (scripts/requirements.txt has the version) makes
+                           of them: little-endian fp32, block after block
+    <type>.nonfinite.bin   the same for scales (or values) that are infinite or NaN; for MXFP4, the
+    <type>.nonfinite.f32   scales of which are all finite, those with which a value overflows
 
 Types are named as in the format table: q4_K, iq4_xs, bf16. Every bit of a block is random but its
 fp16 scales, which are drawn from those of `SCALES` in turn: so all levels, sub-scales and minimums
 occur with zero, subnormal, negative and very large scales. The bytes of four blocks are all equal,
 for the extreme levels and sub-scales (see `PLAIN_BLOCKS`). A NaN is stored as 0x7fc00000, whatever
-the processor made. Run it again after adding a type; the output depends on nothing but this file and
-the package.
+the processor made. Run it again after adding a type; the output depends on nothing but this file
+and the package.
 """
 
 from __future__ import annotations

@@ -50,8 +50,13 @@ class Model:
     def tensor(self, name: str, expert: int | None = None) -> np.ndarray:
         """The tensor, or one expert's part of it, dequantized, as float64."""
         stored = self._tensors[name]
-        data = stored.data if expert is None else stored.data[expert]
-        return gguf.quants.dequantize(data, stored.tensor_type).astype(np.float64)
+        shape = self.shape(name)
+        data = np.asarray(stored.data)  # a plain array: views of a memmap are slow to make
+        if expert is not None:
+            shape, data = shape[1:], data[expert]
+        # As one row: the package works through its rows in small groups.
+        values = gguf.quants.dequantize(data.reshape(1, -1), stored.tensor_type)
+        return values.reshape(shape).astype(np.float64)
 
     def optional(self, name: str, expert: int | None = None) -> np.ndarray | None:
         """Like `tensor`, but None where the model has no such tensor."""
