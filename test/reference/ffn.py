@@ -26,6 +26,9 @@ from gguf import ExpertGatingFuncType
 from gguf_model import Model
 from routing import Routing, Rule, Scoring, route, sigmoid
 
+#: Values of `expert_gating_func`; old converters wrote none, or 0, for softmax.
+GATING = {0: Scoring.SOFTMAX, ExpertGatingFuncType.SOFTMAX: Scoring.SOFTMAX,
+          ExpertGatingFuncType.SIGMOID: Scoring.SIGMOID}
 # Constants of the gpt-oss model definition; its files do not carry them.
 SWIGLU_ALPHA = 1.702
 SWIGLU_LIMIT = 7.0
@@ -65,10 +68,11 @@ def routing_rule(model: Model) -> Rule:
     if model.arch == "gpt-oss":
         return Rule(used, Scoring.SOFTMAX_AFTER_TOPK)
     if model.arch == "deepseek2":
-        gating = model.value("expert_gating_func", ExpertGatingFuncType.SOFTMAX)
+        gating = model.value("expert_gating_func", 0)
+        if gating not in GATING:
+            raise ValueError(f"no reference for expert_gating_func {gating}")
         return Rule(
-            used,
-            Scoring.SIGMOID if gating == ExpertGatingFuncType.SIGMOID else Scoring.SOFTMAX,
+            used, GATING[gating],
             normalize=model.value("expert_weights_norm", False),
             scale=model.value("expert_weights_scale", 1.0),
             groups=model.value("expert_group_count", 1),

@@ -240,6 +240,16 @@ def test_errors(options: list[str], message: str, tmp_path: Path, monkeypatch: p
     assert not Path("y.npz").exists()
 
 
+def test_unknown_gating(tmp_path: Path) -> None:
+    path, hidden = write(tmp_path, "deepseek-v3", "q4_0", header_only=True)
+    model = Model(path)
+    read = model.value
+    model.value = lambda key, default=None: (  # type: ignore[method-assign]
+        7 if key == "expert_gating_func" else read(key, default))
+    with pytest.raises(ValueError, match="no reference for expert_gating_func 7"):
+        Layer(model, 0).run(hidden)
+
+
 def test_unknown_architecture(tmp_path: Path) -> None:
     path, hidden = write(tmp_path, "qwen3-30b-a3b", "q4_0")
     model = Model(path)
