@@ -2,15 +2,18 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The operations of the CPU device. Each is a free function over plain pointers: it checks nothing
-// (the program loader has), allocates nothing (scratch is the caller's), and gives the same bits
-// for every instruction set, every number of threads and every batch size.
+// (the program loader has), allocates nothing (the thread pool owns the scratch, a fixed amount for
+// each thread), and gives the same bits for every instruction set, every number of threads and
+// every batch size. Outputs must not overlap inputs, but add, glu and rmsNorm may work in place.
+// Zero rows are allowed everywhere.
 
 #ifndef SORTIE_RUNTIME_CPU_OPS_H
 #define SORTIE_RUNTIME_CPU_OPS_H
 
 #include "runtime/cpu/Isa.h"
+#include "runtime/cpu/Matrix.h"
 #include "runtime/cpu/ThreadPool.h"
-#include "runtime/numerics/format.h"
+#include "runtime/numerics/activation.h"
 #include "runtime/numerics/layout.h"
 #include "runtime/numerics/route.h"
 
@@ -19,49 +22,21 @@
 
 namespace sortie::cpu {
 
-/// What a device call needs besides its operands.
+/// What a device call needs besides its operands. `isa` is an available one.
 struct Context {
   Isa isa;
   ThreadPool &pool;
-};
-
-/// A stack of `experts` matrices of `rows` (N) x `columns` (K) in one format; rows run along K.
-/// A dense matrix has one expert.
-struct MatrixShape {
-  numerics::Format format;
-  int64_t experts;
-  int64_t rows;
-  int64_t columns;
 };
 
 /// Bytes that the packed form of a matrix takes. It does not depend on the instruction set, so that
 /// packed weights can be shared by sessions that force different ones.
 size_t packedBytes(const MatrixShape &shape);
 
-/// Rows are packed in panels of this many; a panel is the unit of packing and of work.
-inline constexpr int64_t kPanelRows = 16;
-
 /// Packs rows [`firstRow`, `firstRow` + `rowCount`) of one expert from the bytes of the model file.
 /// `firstRow` is a multiple of kPanelRows, and so is `rowCount` unless it ends the matrix.
 /// `raw` holds just these rows. Different panels may be packed by different threads.
 void packRows(const MatrixShape &shape, int64_t expert, int64_t firstRow, int64_t rowCount,
               const uint8_t *raw, std::byte *packed);
-
-struct Matrix {
-  MatrixShape shape;
-  const std::byte *packed;
-};
-
-/// How the rows of a matmul are grouped and found.
-struct RowMap {
-  /// [experts + 1] first sorted row of each expert; null: all rows belong to one group (dense).
-  const int32_t *offsets = nullptr;
-  /// [rows] slot (token * slots + j) of each sorted row; null where nothing below needs it.
-  const int32_t *permutation = nullptr;
-  /// Routed slots a token. With `gather`, sorted row r reads input row permutation[r] / slots.
-  int64_t slots = 1;
-  bool gather = false;
-};
 
 /// One matmul over grouped rows: y[r, n] = x[row(r), :] . w[expert(r), n, :].
 struct MatmulOp {
@@ -102,7 +77,8 @@ void quantize(const float *input, int64_t rows, int64_t columns, numerics::RowKi
               void *output, const Context &context);
 void rmsNorm(const float *input, const float *weight, float epsilon, int64_t rows, int64_t columns,
              float *output, const Context &context);
-/// scores [rows, experts], selectionBias [experts] or null -> ids and weights [rows, k].
+/// scores [rows, experts] (the router's logits), selectionBias [experts] or null -> ids and weights
+/// [rows, k].
 void route(const float *scores, const float *selectionBias, int64_t rows,
            const numerics::RouteParams &params, int32_t *ids, float *weights,
            const Context &context);
@@ -123,7 +99,8 @@ void unsort(const float *input, const int32_t *inverse, int64_t slots, int64_t c
 void glu(const float *gate, const float *up, int64_t elements, const numerics::Glu &glu,
          float *output, const Context &context);
 /// out[t] = sum over j in slot order of weights[t, j] * rows[inverse[t, j]]; without `weights` the
-/// rows are added as they are, without `inverse` row t * k + j is slot j of token t.
+/// rows are added as they are, without `inverse` row t * k + j is slot j of token t. An absent slot
+/// (inverse -1) counts as a row of zeros.
 void combine(const float *rows, const int32_t *inverse, const float *weights, int64_t tokens,
              int64_t k, int64_t columns, float *output, const Context &context);
 void add(const float *a, const float *b, int64_t elements, float *output, const Context &context);

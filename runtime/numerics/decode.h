@@ -38,14 +38,14 @@ SORTIE_NUMERICS_INLINE int8_t loadInt8(const uint8_t *byte) { return static_cast
 /// Level `code` (0 to 15) of the codebook that IQ4_NL and IQ4_XS share: -127, -104, -83, -65, -49,
 /// -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113. Kept as bytes of two integers, which a GPU has
 /// in registers.
-SORTIE_NUMERICS_INLINE int8_t iq4Level(int code) {
+SORTIE_NUMERICS_INLINE constexpr int8_t iq4Level(int code) {
   const uint64_t half = code < 8 ? 0xf6eaddcfbfad9881u : 0x7159453526190d01u;
   return static_cast<int8_t>(half >> (8 * (code & 7)) & 0xff);
 }
 
 /// Twice the value of the 4-bit float `code` (E2M1): 0, 1, 2, 3, 4, 6, 8, 12, and their negatives
 /// from code 8 on. -0 is 0.
-SORTIE_NUMERICS_INLINE int8_t e2m1Level(int code) {
+SORTIE_NUMERICS_INLINE constexpr int8_t e2m1Level(int code) {
   const int magnitude = static_cast<int>(0x0c08060403020100u >> (8 * (code & 7)) & 0xff);
   return static_cast<int8_t>(code < 8 ? magnitude : -magnitude);
 }

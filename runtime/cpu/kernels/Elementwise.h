@@ -1,0 +1,236 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Everything between the matrix products, 16 elements at a time, in the order of operations of the
+// headers of runtime/numerics: exp.h, activation.h, norm.h, quantize.h, combine.h.
+
+#ifndef SORTIE_RUNTIME_CPU_KERNELS_ELEMENTWISE_H
+#define SORTIE_RUNTIME_CPU_KERNELS_ELEMENTWISE_H
+
+#include "runtime/cpu/kernels/Unroll.h"
+#include "runtime/numerics/activation.h"
+#include "runtime/numerics/layout.h"
+#include "runtime/numerics/norm.h"
+#include "runtime/numerics/quantize.h"
+#include "runtime/numerics/route.h"
+
+#include <cstddef>
+#include <cstring>
+
+namespace sortie::cpu {
+
+template <typename Simd> struct Elementwise {
+  using Floats = typename Simd::Floats;
+  using Ints = typename Simd::Ints;
+  static constexpr int kLanes = Simd::kLanes;
+  static constexpr float kRoundingMagic = 0x1.8p23f;
+  static constexpr int32_t kRoundingMagicBits = 0x4b400000;
+
+  /// function(offset, count) for each vector of `n` elements; count is 16 but perhaps for the last.
+  template <typename Function> SORTIE_KERNEL_INLINE static void forEachVector(int64_t n, Function function) {
+    int64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes)
+      function(i, kLanes);
+    if (i < n)
+      function(i, static_cast<int>(n - i));
+  }
+  SORTIE_KERNEL_INLINE static Floats loadSome(const float *from, int count) {
+    return count == kLanes ? Simd::load(from) : Simd::loadFirst(from, count);
+  }
+  SORTIE_KERNEL_INLINE static void storeSome(float *to, Floats a, int count) {
+    if (count == kLanes)
+      Simd::store(to, a);
+    else
+      Simd::storeFirst(to, a, count);
+  }
+
+  //===- exp.h, activation.h ----------------------------------------------===//
+  SORTIE_KERNEL_INLINE static Ints roundToInts(Floats x) {
+    const Floats shifted = Simd::add(x, Simd::broadcast(kRoundingMagic));
+    return Simd::subInts(Simd::bitsOf(shifted), Simd::broadcastInt(kRoundingMagicBits));
+  }
+
+  SORTIE_KERNEL_INLINE static Floats powerOfTwo(Ints exponent) {
+    return Simd::floatsOf(
+        Simd::template shiftLeft<23>(Simd::addInts(exponent, Simd::broadcastInt(127))));
+  }
+
+  SORTIE_KERNEL_INLINE static Floats exp(Floats x) {
+    x = Simd::lesser(Simd::broadcast(89.0f), x);
+    x = Simd::greater(Simd::broadcast(-104.0f), x);
+
+    const Floats scaled = Simd::mul(x, Simd::broadcast(0x1.715476p+0f));
+    const Ints n = roundToInts(scaled);
+    const Floats magic = Simd::broadcast(kRoundingMagic);
+    const Floats nFloat = Simd::sub(Simd::add(scaled, magic), magic);
+    Floats r = Simd::fma(nFloat, Simd::broadcast(-0x1.62e4p-1f), x);
+    r = Simd::fma(nFloat, Simd::broadcast(-0x1.7f7d1cp-20f), r);
+
+    Floats p = Simd::broadcast(0x1.6ac374p-10f);
+    p = Simd::fma(p, r, Simd::broadcast(0x1.123da6p-7f));
+    p = Simd::fma(p, r, Simd::broadcast(0x1.555858p-5f));
+    p = Simd::fma(p, r, Simd::broadcast(0x1.55548cp-3f));
+    p = Simd::fma(p, r, Simd::broadcast(0x1.fffffcp-2f));
+    p = Simd::fma(p, r, Simd::broadcast(1.0f));
+    p = Simd::fma(p, r, Simd::broadcast(1.0f));
+
+    const Ints half = Simd::template shiftRight<1>(n);
+    return Simd::mul(Simd::mul(p, powerOfTwo(half)), powerOfTwo(Simd::subInts(n, half)));
+  }
+
+  SORTIE_KERNEL_INLINE static Floats onePlusExpOfNegative(Floats x) {
+    return Simd::add(Simd::broadcast(1.0f), exp(Simd::negate(x)));
+  }
+  SORTIE_KERNEL_INLINE static Floats sigmoid(Floats x) {
+    return Simd::div(Simd::broadcast(1.0f), onePlusExpOfNegative(x));
+  }
+  SORTIE_KERNEL_INLINE static Floats silu(Floats x) { return Simd::div(x, onePlusExpOfNegative(x)); }
+
+  SORTIE_KERNEL_INLINE static Floats applyGlu(const numerics::Glu &glu, Floats gate, Floats up) {
+    if (glu.kind == numerics::GluKind::Swiglu)
+      return Simd::mul(silu(gate), up);
+    const Floats limit = Simd::broadcast(glu.limit);
+    const Floats g = Simd::lesser(limit, gate);
+    const Floats u = Simd::greater(Simd::negate(limit), Simd::lesser(limit, up));
+    const Floats gated = Simd::mul(g, sigmoid(Simd::mul(Simd::broadcast(glu.alpha), g)));
+    return Simd::mul(Simd::add(u, Simd::broadcast(1.0f)), gated);
+  }
+
+  static void glu(const float *gate, const float *up, int64_t elements, const numerics::Glu &glu,
+                  float *output) {
+    forEachVector(elements, [&](int64_t i, int count) {
+      const Floats y = applyGlu(glu, loadSome(gate + i, count), loadSome(up + i, count));
+      storeSome(output + i, Simd::canonicalNan(y), count);
+    });
+  }
+
+  //===- quantize.h -------------------------------------------------------===//
+  /// Quantizes 128 floats (zeros where the row ends) to block `block` of the quantized row at `row`.
+  template <numerics::RowKind Kind>
+  SORTIE_KERNEL_INLINE static void quantizeBlock(const float *x, const numerics::ActRowLayout &layout,
+                                   int64_t block, std::byte *row) {
+    constexpr int kVectors = numerics::kActivationBlock / kLanes;
+    Ints largest = Simd::zeroInts();
+    for (int v = 0; v < kVectors; ++v)
+      largest = Simd::maxUnsigned(largest, Simd::bitAnd(Simd::bitsOf(Simd::load(x + v * kLanes)),
+                                                        Simd::broadcastInt(0x7fffffff)));
+    const numerics::ActivationScale scale =
+        numerics::activationScale<numerics::activationWidth(Kind)>(Simd::largestUnsigned(largest));
+    const Floats reciprocal = Simd::broadcast(scale.reciprocal);
+
+    auto *limbs = reinterpret_cast<int8_t *>(row + layout.limbs) + block * kVectors * kLanes;
+    std::byte *sums = row + layout.sums + block * kVectors * 2;
+    for (int v = 0; v < kVectors; ++v) {
+      Ints q = Simd::zeroInts();
+      if (scale.isRegular)
+        q = roundToInts(Simd::mul(Simd::load(x + v * kLanes), reciprocal));
+      Ints low = q;
+      if constexpr (Kind == numerics::RowKind::Int16) {
+        const Ints shift = Simd::broadcastInt(numerics::kMaxLowLimb);
+        low = Simd::subInts(Simd::bitAnd(Simd::addInts(q, shift),
+                                         Simd::broadcastInt(numerics::kLimbBase - 1)),
+                            shift);
+        const Ints high = Simd::template shiftRight<7>(Simd::subInts(q, low));
+        Simd::storeLowBytes(limbs + layout.limbStride + v * kLanes, high);
+        storeSum(sums + layout.sumStride + v * 2, high);
+      }
+      Simd::storeLowBytes(limbs + v * kLanes, low);
+      storeSum(sums + v * 2, low);
+    }
+    std::memcpy(row + layout.scales + block * 4, &scale.scale, sizeof scale.scale);
+  }
+
+  SORTIE_KERNEL_INLINE static void storeSum(std::byte *to, Ints limbs) {
+    const auto sum = static_cast<int16_t>(Simd::sumInts(limbs));
+    std::memcpy(to, &sum, sizeof sum);
+  }
+
+  /// The first `count` <= 128 floats at `x` are those of the block.
+  SORTIE_KERNEL_INLINE static void quantizeSome(const float *x, int count, numerics::RowKind kind,
+                                  const numerics::ActRowLayout &layout, int64_t block,
+                                  std::byte *row) {
+    alignas(64) float padded[numerics::kActivationBlock];
+    if (count < numerics::kActivationBlock) {
+      std::memset(padded, 0, sizeof padded);
+      std::memcpy(padded, x, static_cast<size_t>(count) * sizeof(float));
+      x = padded;
+    }
+    if (kind == numerics::RowKind::Int16)
+      quantizeBlock<numerics::RowKind::Int16>(x, layout, block, row);
+    else
+      quantizeBlock<numerics::RowKind::Int8>(x, layout, block, row);
+  }
+
+  static void quantize(const float *row, int64_t columns, numerics::RowKind kind,
+                       std::byte *output) {
+    const numerics::ActRowLayout layout = numerics::actRowLayout(kind, columns);
+    for (int64_t block = 0; block < numerics::activationBlocks(columns); ++block) {
+      const int64_t first = block * numerics::kActivationBlock;
+      const int64_t left = columns - first;
+      const int count = static_cast<int>(
+          left < numerics::kActivationBlock ? left : numerics::kActivationBlock);
+      quantizeSome(row + first, count, kind, layout, block, output);
+    }
+  }
+
+  //===- norm.h, combine.h ------------------------------------------------===//
+  /// The `float` product of a row with itself. Padding with zeros changes nothing: the partials are
+  /// sums of squares, never -0.0.
+  SORTIE_KERNEL_INLINE static float sumOfSquares(const float *row, int64_t columns) {
+    float total = 0.0f;
+    for (int64_t first = 0; first < columns; first += numerics::kChunk) {
+      const int64_t left = columns - first;
+      Floats partials = Simd::broadcast(0.0f);
+      forEachVector(left < numerics::kChunk ? left : numerics::kChunk, [&](int64_t i, int count) {
+        const Floats x = loadSome(row + first + i, count);
+        partials = Simd::fma(x, x, partials);
+      });
+      const float sum = Simd::sumTree(partials);
+      total = first == 0 ? sum : numerics::add(total, sum);
+    }
+    return total;
+  }
+
+  static void rmsNorm(const float *row, const float *weight, float epsilon, int64_t columns,
+                      float *output) {
+    const Floats factor = Simd::broadcast(
+        numerics::rmsNormFactor(sumOfSquares(row, columns), columns, epsilon));
+    forEachVector(columns, [&](int64_t i, int count) {
+      const Floats scaled = Simd::mul(loadSome(row + i, count), factor);
+      const Floats y = Simd::mul(scaled, loadSome(weight + i, count));
+      storeSome(output + i, Simd::canonicalNan(y), count);
+    });
+  }
+
+  static void combine(const float *const *rows, const float *weights, int slots, int64_t columns,
+                      float *output) {
+    forEachVector(columns, [&](int64_t i, int count) {
+      Floats sum = Simd::broadcast(0.0f);
+      for (int j = 0; j < slots; ++j) {
+        Floats x = Simd::broadcast(0.0f);
+        if (rows[j] != nullptr)
+          x = loadSome(rows[j] + i, count);
+        if (weights != nullptr)
+          x = Simd::mul(Simd::broadcast(weights[j]), x);
+        sum = j == 0 ? x : Simd::add(sum, x);
+      }
+      storeSome(output + i, Simd::canonicalNan(sum), count);
+    });
+  }
+
+  static void add(const float *a, const float *b, int64_t elements, float *output) {
+    forEachVector(elements, [&](int64_t i, int count) {
+      const Floats sum = Simd::add(loadSome(a + i, count), loadSome(b + i, count));
+      storeSome(output + i, Simd::canonicalNan(sum), count);
+    });
+  }
+
+  static void route(const numerics::RouteParams &params, const float *logits, const float *bias,
+                    float *scores, int32_t *ids, float *weights) {
+    numerics::routeToken(params, logits, bias, scores, ids, weights);
+  }
+};
+
+} // namespace sortie::cpu
+
+#endif // SORTIE_RUNTIME_CPU_KERNELS_ELEMENTWISE_H

@@ -1,0 +1,321 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A work unit of a matrix product: up to 64 rows of activations, all of one expert, times up to 128
+// columns, with what follows (bias, routing weight, gated activation, quantization). Chunks of K are
+// the outermost loop, so that scratch does not grow with K; inside a chunk, each panel is decoded
+// half a chunk at a time to the first-level cache and used for all the rows.
+
+#ifndef SORTIE_RUNTIME_CPU_KERNELS_PRODUCT_H
+#define SORTIE_RUNTIME_CPU_KERNELS_PRODUCT_H
+
+#include "runtime/cpu/Kernels.h"
+#include "runtime/cpu/kernels/Decode.h"
+#include "runtime/cpu/kernels/Dot.h"
+#include "runtime/cpu/kernels/Elementwise.h"
+#include "runtime/cpu/kernels/FloatDot.h"
+#include "runtime/cpu/kernels/Rows.h"
+
+#include <utility>
+
+namespace sortie::cpu {
+
+/// Blocks decoded before they are used.
+inline constexpr int kDecodedBlocks = 4;
+
+/// What a product needs of a format and a kind of activations, behind function pointers.
+struct ExactPlan {
+  using Decode = void (*)(const std::byte *panel, int64_t first, int count, WeightTile *tiles);
+  using Place = void (*)(const std::byte *const *rows, int rowCount, int64_t columns,
+                         int64_t first, int count, int bias, void *to);
+  using Dot = void (*)(const WeightTile *weights, int blocks, const void *rowTiles,
+                       int blockStride, float *sums);
+  int bias;
+  size_t rowTileBytes;
+  int maxRows;     ///< of a register tile
+  const Dot *dots; ///< [maxRows], for 1 row and up
+  Decode decode;
+  Place place;
+};
+
+struct FloatPlan {
+  using Dot = void (*)(const std::byte *weights, int steps, const float *x, int64_t stride,
+                       float *sums);
+  int maxRows;
+  const Dot *dots;
+  int elementBytes;
+};
+
+template <typename Simd> struct Plans {
+  template <TileConfig C> static constexpr int registerRows() {
+    return C.isWide ? (Simd::kWideRows + C.products - 1) / C.products
+                    : C.products == 2 ? Simd::kLimbRows : Simd::kNarrowRows;
+  }
+
+  template <TileConfig C> struct Dots {
+    static constexpr int kCount = registerRows<C>();
+    template <int... R> static constexpr auto make(std::integer_sequence<int, R...>) {
+      struct Table {
+        ExactPlan::Dot dots[kCount];
+      };
+      return Table{{&RegisterTile<Simd, C, R + 1>::dot...}};
+    }
+    static constexpr auto kTable = make(std::make_integer_sequence<int, kCount>());
+  };
+
+  template <numerics::Format F, numerics::RowKind Kind> static ExactPlan exactPlan() {
+    using FormatDecoder = Decoder<Simd, F, Kind>;
+    constexpr TileConfig kConfig = FormatDecoder::kConfig;
+    return {FormatDecoder::kBias,
+            sizeof(RowTile<kConfig>),
+            registerRows<kConfig>(),
+            Dots<kConfig>::kTable.dots,
+            &FormatDecoder::decode,
+            &RowTiler<Simd, kConfig>::place};
+  }
+
+  static ExactPlan exactPlan(numerics::Format format, numerics::RowKind kind) {
+    return numerics::visitQuantized(format, [kind]<numerics::Format F>() {
+      return kind == numerics::RowKind::Int16 ? exactPlan<F, numerics::RowKind::Int16>()
+                                              : exactPlan<F, numerics::RowKind::Int8>();
+    });
+  }
+
+  template <numerics::Format F> struct FloatDots {
+    template <int... R> static constexpr auto make(std::integer_sequence<int, R...>) {
+      struct Table {
+        FloatPlan::Dot dots[Simd::kFloatTokens];
+      };
+      return Table{{&FloatProduct<Simd>::template dot<F, R + 1>...}};
+    }
+    static constexpr auto kTable = make(std::make_integer_sequence<int, Simd::kFloatTokens>());
+  };
+
+  template <numerics::Format F> static FloatPlan floatPlan() {
+    return {Simd::kFloatTokens, FloatDots<F>::kTable.dots, numerics::formatInfo(F).bytes};
+  }
+
+  static FloatPlan floatPlan(numerics::Format format) {
+    if (format == numerics::Format::F16)
+      return floatPlan<numerics::Format::F16>();
+    if (format == numerics::Format::BF16)
+      return floatPlan<numerics::Format::BF16>();
+    return floatPlan<numerics::Format::F32>();
+  }
+};
+
+template <typename Simd> struct Product {
+  using Floats = typename Simd::Floats;
+  static constexpr int kMaxMatrices = 2;
+  static constexpr int64_t kRowFloats = kPanelRows;
+
+  /// The scratch of a worker while it runs a unit.
+  struct alignas(64) Scratch {
+    float totals[kMaxMatrices][kUnitPanels][kUnitRows][kPanelRows];
+    float sums[kUnitRows][kPanelRows];
+    WeightTile weights[kDecodedBlocks];
+    /// Row tiles of a chunk, or the floats of one [kUnitRows][kChunk].
+    alignas(64) std::byte rows[kUnitRows * numerics::kChunk * sizeof(float) * 2];
+  };
+
+  const ProductOp &op;
+  const ProductUnit &unit;
+  Scratch &scratch;
+  int64_t columns; ///< K
+  int64_t outputs; ///< N
+  const std::byte *inputRows[kUnitRows];
+
+  /// rows in [first, first + count) that a register tile takes.
+  template <typename Function> void forEachRegisterTile(int maxRows, Function function) const {
+    const int tiles = (unit.rows + maxRows - 1) / maxRows;
+    for (int tile = 0; tile < tiles; ++tile) {
+      const int first = unit.rows * tile / tiles;
+      function(first, unit.rows * (tile + 1) / tiles - first);
+    }
+  }
+
+  const std::byte *panelAt(const Matrix &matrix, int panel) const {
+    const numerics::FormatInfo info = numerics::formatInfo(matrix.shape.format);
+    const int64_t index = unit.expert * panelCount(outputs) + unit.firstPanel + panel;
+    return matrix.packed + index * panelBytes(info, columns);
+  }
+
+  void findRows() {
+    const int64_t stride = numerics::actRowBytes(op.inputKind, columns);
+    for (int r = 0; r < unit.rows; ++r) {
+      const int64_t sorted = unit.firstRow + r;
+      const int64_t row = op.map.gather ? op.map.permutation[sorted] / op.map.slots : sorted;
+      inputRows[r] = static_cast<const std::byte *>(op.input) + row * stride;
+    }
+  }
+
+  /// Where the sums of a chunk go: the first chunk's are the totals.
+  float *chunkSums(int matrix, int panel, bool isFirst) {
+    return isFirst ? &scratch.totals[matrix][panel][0][0] : &scratch.sums[0][0];
+  }
+
+  void addToTotals(int matrix, int panel) {
+    for (int r = 0; r < unit.rows; ++r) {
+      float *total = scratch.totals[matrix][panel][r];
+      Simd::store(total, Simd::add(Simd::load(total), Simd::load(scratch.sums[r])));
+    }
+  }
+
+  void exactChunk(const ExactPlan &plan, const std::byte *panel, int64_t firstBlock, int blocks,
+                  float *sums) {
+    std::memset(sums, 0, static_cast<size_t>(unit.rows) * sizeof scratch.sums[0]);
+    for (int b = 0; b < blocks; b += kDecodedBlocks) {
+      const int count = blocks - b < kDecodedBlocks ? blocks - b : kDecodedBlocks;
+      plan.decode(panel, firstBlock + b, count, scratch.weights);
+      forEachRegisterTile(plan.maxRows, [&](int first, int rows) {
+        const size_t tile = static_cast<size_t>(b * unit.rows + first);
+        plan.dots[rows - 1](scratch.weights, count, scratch.rows + tile * plan.rowTileBytes,
+                            unit.rows, sums + first * kRowFloats);
+      });
+    }
+  }
+
+  void exactProducts() {
+    ExactPlan plans[kMaxMatrices];
+    for (int m = 0; m < op.matrixCount; ++m)
+      plans[m] = Plans<Simd>::exactPlan(op.matrices[m].shape.format, op.inputKind);
+    const int64_t allBlocks = numerics::activationBlocks(columns);
+    for (int64_t block = 0; block < allBlocks; block += numerics::kBlocksPerChunk) {
+      const int64_t left = allBlocks - block;
+      const int blocks =
+          static_cast<int>(left < numerics::kBlocksPerChunk ? left : numerics::kBlocksPerChunk);
+      for (int m = 0; m < op.matrixCount; ++m) {
+        const ExactPlan &plan = plans[m];
+        const bool arePlaced =
+            m > 0 && plans[0].place == plan.place && plans[0].bias == plan.bias;
+        if (!arePlaced)
+          plan.place(inputRows, unit.rows, columns, block, blocks, plan.bias, scratch.rows);
+        for (int p = 0; p < unit.panels; ++p) {
+          exactChunk(plan, panelAt(op.matrices[m], p), block, blocks,
+                     chunkSums(m, p, block == 0));
+          if (block != 0)
+            addToTotals(m, p);
+        }
+      }
+    }
+  }
+
+  /// `count` floats of each row from `first` on, padded with zeros to whole vectors.
+  float *placeFloats(int64_t first, int64_t count) {
+    auto *tile = reinterpret_cast<float *>(scratch.rows);
+    for (int r = 0; r < unit.rows; ++r) {
+      float *to = tile + r * numerics::kChunk;
+      const auto *from = reinterpret_cast<const float *>(inputRows[r]) + first;
+      std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
+      for (int64_t i = count; i % kFloatStep != 0; ++i)
+        to[i] = 0.0f;
+    }
+    return tile;
+  }
+
+  void floatProducts() {
+    for (int64_t first = 0; first < columns; first += numerics::kChunk) {
+      const int64_t left = columns - first;
+      const int64_t count = left < numerics::kChunk ? left : numerics::kChunk;
+      const int steps = static_cast<int>((count + kFloatStep - 1) / kFloatStep);
+      const float *x = placeFloats(first, count);
+      for (int m = 0; m < op.matrixCount; ++m) {
+        const FloatPlan plan = Plans<Simd>::floatPlan(op.matrices[m].shape.format);
+        for (int p = 0; p < unit.panels; ++p) {
+          const std::byte *weights =
+              panelAt(op.matrices[m], p) + first * kPanelRows * plan.elementBytes;
+          float *sums = chunkSums(m, p, first == 0);
+          forEachRegisterTile(plan.maxRows, [&](int row, int rows) {
+            plan.dots[rows - 1](weights, steps, x + row * numerics::kChunk, numerics::kChunk,
+                                sums + row * kRowFloats);
+          });
+          if (first != 0)
+            addToTotals(m, p);
+        }
+      }
+    }
+  }
+
+  /// The total of a row and panel with the bias added. `count` columns exist.
+  Floats biased(int matrix, int row, int panel, int count) const {
+    Floats y = Simd::load(scratch.totals[matrix][panel][row]);
+    if (op.biases[matrix] == nullptr)
+      return y;
+    const float *bias = op.biases[matrix] + unit.expert * outputs +
+                        (unit.firstPanel + panel) * kPanelRows;
+    return Simd::add(y, Elementwise<Simd>::loadSome(bias, count));
+  }
+
+  /// Columns of the matrix in a panel of the unit.
+  int panelColumns(int panel) const {
+    const int64_t left = outputs - (unit.firstPanel + panel) * kPanelRows;
+    return static_cast<int>(left < kPanelRows ? left : kPanelRows);
+  }
+
+  void storeProduct() const {
+    auto *output = static_cast<float *>(op.output);
+    for (int r = 0; r < unit.rows; ++r) {
+      const int64_t sorted = unit.firstRow + r;
+      float *to = output + sorted * outputs + unit.firstPanel * kPanelRows;
+      const bool isScaled = op.scale != nullptr;
+      const Floats scale =
+          Simd::broadcast(isScaled ? op.scale[op.map.permutation[sorted]] : 0.0f);
+      for (int p = 0; p < unit.panels; ++p) {
+        const int count = panelColumns(p);
+        Floats y = biased(0, r, p, count);
+        if (isScaled)
+          y = Simd::mul(scale, y);
+        Elementwise<Simd>::storeSome(to + p * kPanelRows, Simd::canonicalNan(y), count);
+      }
+    }
+  }
+
+  void storeGlu() const {
+    const numerics::ActRowLayout layout = numerics::actRowLayout(op.outputKind, outputs);
+    const int64_t stride = numerics::actRowBytes(op.outputKind, outputs);
+    const int64_t firstColumn = unit.firstPanel * kPanelRows;
+    for (int r = 0; r < unit.rows; ++r) {
+      auto *row = static_cast<std::byte *>(op.output) + (unit.firstRow + r) * stride;
+      alignas(64) float values[kUnitColumns];
+      int total = 0;
+      for (int p = 0; p < unit.panels; ++p) {
+        const int count = panelColumns(p);
+        const Floats y = Elementwise<Simd>::applyGlu(op.glu, biased(0, r, p, count),
+                                                     biased(1, r, p, count));
+        Simd::store(values + p * kPanelRows, Simd::canonicalNan(y));
+        total += count;
+      }
+      if (op.outputKind == numerics::RowKind::F32)
+        std::memcpy(row + firstColumn * 4, values, static_cast<size_t>(total) * sizeof(float));
+      else
+        Elementwise<Simd>::quantizeSome(values, total, op.outputKind, layout,
+                                        firstColumn / numerics::kActivationBlock, row);
+    }
+  }
+
+  static void run(const ProductOp &op, const ProductUnit &unit, std::byte *scratch) {
+    const MatrixShape &shape = op.matrices[0].shape;
+    Product product{op, unit, *reinterpret_cast<Scratch *>(scratch), shape.columns, shape.rows,
+                    {}};
+    product.findRows();
+    if (op.inputKind == numerics::RowKind::F32)
+      product.floatProducts();
+    else
+      product.exactProducts();
+    if (op.matrixCount == 1)
+      product.storeProduct();
+    else
+      product.storeGlu();
+  }
+};
+
+/// The kernel table of an instruction set.
+template <typename Simd> static constexpr Kernels makeKernels() {
+  using Ops = Elementwise<Simd>;
+  return {&Product<Simd>::run, &Ops::quantize, &Ops::rmsNorm, &Ops::route,
+          &Ops::glu,           &Ops::combine,  &Ops::add};
+}
+
+} // namespace sortie::cpu
+
+#endif // SORTIE_RUNTIME_CPU_KERNELS_PRODUCT_H
