@@ -17,7 +17,8 @@ include_guard(GLOBAL)
 # Archives of MLIR that the runtime needs, dependents first: IR, the two parsers, nothing of the
 # compiler. They are named by file, because the package's own targets depend on the LLVM dylib.
 set(SORTIE_MLIR_ARCHIVES
-  MLIRParser MLIRAsmParser MLIRBytecodeReader MLIRBytecodeOpInterface MLIRIR MLIRSupport
+  MLIRParser MLIRAsmParser MLIRBytecodeReader MLIRBytecodeOpInterface MLIRSideEffectInterfaces
+  MLIRIR MLIRSupport
   LLVMSupport LLVMDemangle)
 
 set(_sortie_archives "")
