@@ -1,0 +1,48 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The weights of a program in the form that the CPU device multiplies with: packed once, then
+// shared by any number of sessions and threads.
+
+#ifndef SORTIE_RUNTIME_WEIGHTS_PACKEDWEIGHTS_H
+#define SORTIE_RUNTIME_WEIGHTS_PACKEDWEIGHTS_H
+
+#include "runtime/support/AlignedBytes.h"
+#include "runtime/weights/WeightSource.h"
+
+#include "llvm/ADT/BitVector.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+
+#include <vector>
+
+namespace sortie {
+
+/// Called now and then with bytes done and bytes in all; false ends the work with an error.
+using ReportProgress = llvm::function_ref<bool(uint64_t done, uint64_t total)>;
+
+class PackedWeights {
+public:
+  /// Checks that `source` has every wanted tensor, then packs them with the threads of `pool`.
+  static llvm::Expected<std::unique_ptr<PackedWeights>>
+  create(llvm::ArrayRef<WeightSpec> specs, const llvm::BitVector &wanted, WeightSource &source,
+         cpu::ThreadPool &pool, ReportProgress report);
+
+  /// Whether weight `id` was wanted.
+  bool has(uint32_t id) const { return packed.test(id); }
+  /// A weight that is read as a matrix.
+  cpu::Matrix matrix(uint32_t id) const { return {shapes[id], matrices[id].data()}; }
+  /// A weight that is read as plain floats.
+  const float *vector(uint32_t id) const {
+    return reinterpret_cast<const float *>(vectors[id].data());
+  }
+
+private:
+  llvm::BitVector packed;
+  std::vector<cpu::MatrixShape> shapes;
+  std::vector<AlignedBytes> matrices;
+  std::vector<AlignedBytes> vectors;
+};
+
+} // namespace sortie
+
+#endif // SORTIE_RUNTIME_WEIGHTS_PACKEDWEIGHTS_H

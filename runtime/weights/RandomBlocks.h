@@ -1,0 +1,46 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Random weights: every byte of a tensor is a function of (seed, tensor name, byte index), then the
+// scale fields of each block are forced into a sane range. So a kernel can write the same bytes
+// straight into a GPU's memory. docs/runtime.md states the generator.
+
+#ifndef SORTIE_RUNTIME_WEIGHTS_RANDOMBLOCKS_H
+#define SORTIE_RUNTIME_WEIGHTS_RANDOMBLOCKS_H
+
+#include "runtime/support/CounterRandom.h"
+#include "runtime/weights/WeightSpec.h"
+
+namespace sortie {
+
+/// A little-endian field of a block whose random bits become (bits & keep) | set.
+struct ForcedField {
+  uint32_t offset; ///< in the block
+  uint32_t bytes;  ///< 1, 2 or 4
+  uint32_t keep;
+  uint32_t set;
+};
+
+/// The forced fields of a format, such that weights in rows of `columns` have a standard deviation
+/// of about 1 / sqrt(columns): a row times a normalised input is then about 1. With `isVector`
+/// (rank 1: norms and biases, float formats only), values are in [0.5, 1).
+llvm::SmallVector<ForcedField, 2> forcedFields(numerics::Format format, int64_t columns,
+                                               bool isVector);
+
+class RandomBlocks {
+public:
+  RandomBlocks(const WeightSpec &spec, uint64_t seed);
+
+  /// Writes `rowCount` rows from `firstRow` on.
+  void fillRows(int64_t firstRow, int64_t rowCount, uint8_t *bytes) const;
+
+private:
+  CounterRandom random;
+  uint64_t rowBytes;
+  uint64_t blockBytes;
+  llvm::SmallVector<ForcedField, 2> fields;
+};
+
+} // namespace sortie
+
+#endif // SORTIE_RUNTIME_WEIGHTS_RANDOMBLOCKS_H

@@ -1,0 +1,47 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Where the bytes of weights come from: a model's files, a callback, or a random generator.
+
+#ifndef SORTIE_RUNTIME_WEIGHTS_WEIGHTSOURCE_H
+#define SORTIE_RUNTIME_WEIGHTS_WEIGHTSOURCE_H
+
+#include "runtime/gguf/Model.h"
+#include "runtime/weights/WeightSpec.h"
+
+#include <functional>
+#include <memory>
+
+namespace sortie {
+
+class WeightSource {
+public:
+  virtual ~WeightSource();
+
+  /// Whether the source has this tensor in this format and shape.
+  virtual llvm::Error check(const WeightSpec &spec) const = 0;
+
+  /// The fingerprint of the model, if it has one, and what to call the model in messages.
+  virtual std::optional<uint64_t> fingerprint() const { return std::nullopt; }
+  virtual std::string name() const = 0;
+
+  /// The bytes of `rowCount` rows from `firstRow` on (rows of all experts count through), in the
+  /// model's format: either in place, or written to `scratch`, which has room for them. May be
+  /// called by several threads at once, after check().
+  virtual llvm::Expected<const uint8_t *> rows(const WeightSpec &spec, int64_t firstRow,
+                                               int64_t rowCount, uint8_t *scratch) = 0;
+};
+
+/// Fills `destination` with `size` bytes of a tensor from `offset` on; false when it cannot.
+using ReadTensor = std::function<bool(llvm::StringRef tensor, uint64_t offset, uint64_t size,
+                                      uint8_t *destination)>;
+
+std::unique_ptr<WeightSource> makeGgufSource(std::unique_ptr<gguf::Model> model);
+/// One call of `read` at a time.
+std::unique_ptr<WeightSource> makeCallbackSource(ReadTensor read);
+/// Valid random blocks; see RandomBlocks.h.
+std::unique_ptr<WeightSource> makeRandomSource(uint64_t seed);
+
+} // namespace sortie
+
+#endif // SORTIE_RUNTIME_WEIGHTS_WEIGHTSOURCE_H
