@@ -1,0 +1,377 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The verifiers of the dialect have checked shapes, element types, names, bounds of the arena and
+// lifetimes. Checked here is what they leave to the loader: what this device can do, and where
+// indices come from.
+
+#include "runtime/program/FunctionLowering.h"
+
+#include "runtime/support/Error.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace llvm;
+
+namespace sortie {
+
+const char *elementTypeName(ElementType type) {
+  switch (type) {
+  case ElementType::F32:
+    return "f32";
+  case ElementType::I32:
+    return "i32";
+  case ElementType::Act16:
+    return "act16";
+  case ElementType::Act8:
+    return "act8";
+  }
+  return "";
+}
+
+namespace {
+
+ElementType elementType(moert::ElementKind kind) {
+  switch (kind) {
+  case moert::ElementKind::F32:
+    return ElementType::F32;
+  case moert::ElementKind::I32:
+    return ElementType::I32;
+  case moert::ElementKind::Act16:
+    return ElementType::Act16;
+  case moert::ElementKind::Act8:
+    return ElementType::Act8;
+  }
+  return ElementType::F32;
+}
+
+Affine affine(moert::ExtentAttr extent) { return {extent.getScale(), extent.getConstant()}; }
+
+numerics::Scoring scoring(Scoring scoring) {
+  switch (scoring) {
+  case Scoring::Softmax:
+    return numerics::Scoring::Softmax;
+  case Scoring::Sigmoid:
+    return numerics::Scoring::Sigmoid;
+  case Scoring::SoftmaxAfterTopK:
+    return numerics::Scoring::SoftmaxAfterTopK;
+  case Scoring::Raw:
+    return numerics::Scoring::Raw;
+  }
+  return numerics::Scoring::Raw;
+}
+
+/// The activation of a `moert.glu` or `moert.glu_matmul`.
+template <typename Op> numerics::Glu gluOf(Op op) {
+  numerics::Glu glu;
+  if (op.getKind() == GluKind::SwigluClamped) {
+    glu.kind = numerics::GluKind::SwigluClamped;
+    glu.alpha = op.getAlpha()->convertToFloat();
+    glu.limit = op.getLimit()->convertToFloat();
+  }
+  return glu;
+}
+
+} // namespace
+
+Error FunctionLowering::error(mlir::Operation *op, const Twine &message) const {
+  return makeError(program.name + ": function '" + function.name +
+                   "': " + op->getName().getStringRef() + ": " + message);
+}
+
+//===- Buffers
+//-----------------------------------------------------------------------------------===//
+
+/// Notes the symbol of an extent: a function has one.
+Error FunctionLowering::addSymbol(moert::ExtentAttr extent, mlir::Operation *op) {
+  if (extent.isConstant())
+    return Error::success();
+  const uint32_t symbol = names.symbols.lookup(extent.getSymbol());
+  if (function.symbol && *function.symbol != symbol)
+    return error(op, "uses symbol '" + extent.getSymbol() + "' where others use '" +
+                         program.symbols[*function.symbol].name +
+                         "'; this runtime supports one symbol a function");
+  function.symbol = symbol;
+  return Error::success();
+}
+
+Expected<BufferId> FunctionLowering::addBuffer(mlir::Value value, Buffer::Place place,
+                                               uint32_t argument, moert::ExtentAttr offset,
+                                               mlir::Operation *op) {
+  const auto type = cast<moert::BufferType>(value.getType());
+  if (type.getDevice() != 0 || type.getSpace() != moert::BufferType::kGlobalSpace)
+    return error(op, "a buffer on device " + Twine(type.getDevice()) + " in space '" +
+                         type.getSpace() + "'; this runtime has device 0 and space 'global' only");
+  Buffer buffer{place, argument, {}, elementType(type.getKind()), {}, affine(type.getByteSize())};
+  if (offset) {
+    buffer.offset = affine(offset);
+    if (Error failure = addSymbol(offset, op))
+      return failure;
+  }
+  for (const moert::ExtentAttr extent : type.getShape()) {
+    buffer.shape.push_back(affine(extent));
+    if (Error failure = addSymbol(extent, op))
+      return failure;
+  }
+  const auto id = static_cast<BufferId>(function.buffers.size());
+  function.buffers.push_back(std::move(buffer));
+  buffers[value] = id;
+  return id;
+}
+
+Error FunctionLowering::lowerArguments() {
+  auto add = [&](mlir::BlockArgument argument, mlir::Attribute name, Buffer::Place place,
+                 std::vector<Argument> &list) -> Error {
+    const std::string text = cast<mlir::StringAttr>(name).str();
+    Expected<BufferId> buffer = addBuffer(argument, place, list.size(), {}, func);
+    if (!buffer)
+      return buffer.takeError();
+    const ElementType type = function.buffers[*buffer].type;
+    if (type != ElementType::F32 && type != ElementType::I32)
+      return error(func, "argument '" + text + "' holds " + elementTypeName(type) +
+                             "; callers can pass f32 and i32 only");
+    list.push_back({text, *buffer});
+    return Error::success();
+  };
+  for (auto [argument, name] : zip_equal(func.getInputs(), func.getArgNames()))
+    if (Error failure = add(argument, name, Buffer::Place::Input, function.inputs))
+      return failure;
+  for (auto [argument, name] : zip_equal(func.getOutputs(), func.getOutNames()))
+    if (Error failure = add(argument, name, Buffer::Place::Output, function.outputs))
+      return failure;
+  return Error::success();
+}
+
+BufferId FunctionLowering::id(mlir::Value value) const {
+  return value ? buffers.lookup(value) : kNoBuffer;
+}
+
+//===- Weights
+//-----------------------------------------------------------------------------------===//
+
+WeightId FunctionLowering::use(mlir::FlatSymbolRefAttr name) {
+  if (!name)
+    return kNoWeight;
+  const WeightId weight = names.weights.lookup(name.getValue());
+  function.weights.set(weight);
+  label += (label.empty() ? "" : ", ") + program.weights[weight].tensor;
+  return weight;
+}
+
+WeightId FunctionLowering::matrix(mlir::FlatSymbolRefAttr name) {
+  const WeightId weight = use(name);
+  program.weights[weight].isMatrix = true;
+  return weight;
+}
+
+WeightId FunctionLowering::vector(mlir::FlatSymbolRefAttr name) {
+  const WeightId weight = use(name);
+  if (weight != kNoWeight)
+    program.weights[weight].isVector = true;
+  return weight;
+}
+
+//===- Indices
+//-----------------------------------------------------------------------------------===//
+
+Error FunctionLowering::checkIndices(mlir::Operation *op, mlir::Value permutation,
+                                     mlir::Value inverse, mlir::Value offsets) {
+  moert::DispatchOp dispatch;
+  const std::tuple<mlir::Value, Indices::Role, StringRef> operands[] = {
+      {permutation, Indices::Role::Permutation, "permutation"},
+      {inverse, Indices::Role::Inverse, "inverse"},
+      {offsets, Indices::Role::Offsets, "offsets"}};
+  for (const auto &[value, role, what] : operands) {
+    if (!value)
+      continue;
+    const auto it = indices.find(value);
+    if (it == indices.end() || it->second.role != role)
+      return error(op, "its " + what + " are not the " + what +
+                           " of a moert.dispatch, so their values cannot be trusted");
+    if (dispatch && dispatch != it->second.dispatch)
+      return error(op, "its indices come from two different moert.dispatch");
+    dispatch = it->second.dispatch;
+  }
+  return Error::success();
+}
+
+/// A product over grouped rows: the offsets count rows of their dispatch, so it must have as many.
+static bool hasRowsOf(moert::DispatchOp dispatch, mlir::Value output) {
+  const auto rows = cast<moert::BufferType>(output.getType()).getDim(0);
+  return cast<moert::BufferType>(dispatch.getPermutation().getType()).getDim(0) == rows;
+}
+
+//===- Operations
+//--------------------------------------------------------------------------------===//
+
+Error FunctionLowering::addStep(mlir::Operation *op, Step::Operation body) {
+  function.steps.push_back({op->getName().getStringRef().str(), std::move(label), std::move(body)});
+  return Error::success();
+}
+
+Error FunctionLowering::lowerOp(moert::BufferOp op) {
+  if (!op.getOffsetAttr())
+    return error(op, "has no offset: the program's memory has not been planned; compile it with "
+                     "moert-plan-memory");
+  return addBuffer(op.getResult(), Buffer::Place::Arena, 0, op.getOffsetAttr(), op).takeError();
+}
+
+Error FunctionLowering::lowerOp(moert::RmsNormOp op) {
+  const WeightId weight = vector(op.getWeightAttr());
+  return addStep(
+      op, RmsNormStep{id(op.getInput()), weight, op.getEps().convertToFloat(), id(op.getOutput())});
+}
+
+Error FunctionLowering::lowerOp(moert::RouteOp op) {
+  const auto scores = cast<moert::BufferType>(op.getScores().getType());
+  numerics::RouteParams params;
+  params.experts = static_cast<int>(scores.getDim(1).getConstant());
+  params.selected = static_cast<int>(op.getTop());
+  params.groups = static_cast<int>(op.getGroups().value_or(1));
+  params.groupsUsed = static_cast<int>(op.getGroupsUsed().value_or(1));
+  params.scoring = scoring(op.getScoring());
+  params.normalize = op.getNormalize();
+  params.scale = op.getScale().convertToFloat();
+  const WeightId bias = vector(op.getBiasAttr());
+  return addStep(op,
+                 RouteStep{id(op.getScores()), bias, params, id(op.getIds()), id(op.getWeights())});
+}
+
+Error FunctionLowering::lowerOp(moert::DispatchOp op) {
+  indices[op.getPermutation()] = {op, Indices::Role::Permutation};
+  indices[op.getInverse()] = {op, Indices::Role::Inverse};
+  indices[op.getOffsets()] = {op, Indices::Role::Offsets};
+  const auto total = static_cast<int64_t>(op.getExperts());
+  const std::optional<ArrayRef<int64_t>> range = op.getRange();
+  return addStep(op, DispatchStep{id(op.getIds()), total, range ? (*range)[0] : 0,
+                                  range ? (*range)[1] : total, id(op.getPermutation()),
+                                  id(op.getInverse()), id(op.getOffsets())});
+}
+
+Error FunctionLowering::lowerOp(moert::QuantizeOp op) {
+  return addStep(op, QuantizeStep{id(op.getInput()), id(op.getOutput())});
+}
+
+Error FunctionLowering::lowerOp(moert::GatherOp op) {
+  if (Error failure = checkIndices(op, op.getPermutation(), {}, {}))
+    return failure;
+  return addStep(op, GatherStep{id(op.getInput()), id(op.getPermutation()),
+                                static_cast<int64_t>(op.getSlots()), id(op.getOutput())});
+}
+
+/// The slots by which a permutation entry is divided, or the routed slots a token of `scale`.
+static int64_t slotsOf(std::optional<uint64_t> slots, mlir::Value scale) {
+  if (slots)
+    return static_cast<int64_t>(*slots);
+  return scale ? cast<moert::BufferType>(scale.getType()).getDim(1).getConstant() : 1;
+}
+
+Error FunctionLowering::lowerOp(moert::MatmulOp op) {
+  if (Error failure = checkIndices(op, op.getPermutation(), {}, op.getOffsets()))
+    return failure;
+  if (op.getOffsets() && !hasRowsOf(indices.lookup(op.getOffsets()).dispatch, op.getOutput()))
+    return error(op, "has another number of rows than the moert.dispatch of its offsets");
+  if (op.getArithmetic() == Arithmetic::Bf16)
+    return error(op, "arithmetic bf16 is not supported by the CPU device");
+  const WeightId weights = matrix(op.getWeightsAttr());
+  const WeightId bias = vector(op.getBiasAttr());
+  const GroupedRows rows{id(op.getOffsets()), id(op.getPermutation()),
+                         slotsOf(op.getSlots(), op.getScale()), op.getSlots().has_value()};
+  return addStep(op, MatmulStep{id(op.getInput()), weights, rows, bias, id(op.getScale()),
+                                id(op.getOutput())});
+}
+
+Error FunctionLowering::lowerOp(moert::GluMatmulOp op) {
+  if (Error failure = checkIndices(op, op.getPermutation(), {}, op.getOffsets()))
+    return failure;
+  if (op.getOffsets() && !hasRowsOf(indices.lookup(op.getOffsets()).dispatch, op.getOutput()))
+    return error(op, "has another number of rows than the moert.dispatch of its offsets");
+  if (op.getArithmetic() == Arithmetic::Bf16)
+    return error(op, "arithmetic bf16 is not supported by the CPU device");
+  const WeightId gate = matrix(op.getGateAttr());
+  const WeightId up = matrix(op.getUpAttr());
+  const WeightId gateBias = vector(op.getGateBiasAttr());
+  const WeightId upBias = vector(op.getUpBiasAttr());
+  const GroupedRows rows{id(op.getOffsets()), id(op.getPermutation()), slotsOf(op.getSlots(), {}),
+                         op.getSlots().has_value()};
+  return addStep(op, GluMatmulStep{id(op.getInput()), gate, up, rows, gateBias, upBias, gluOf(op),
+                                   id(op.getOutput())});
+}
+
+Error FunctionLowering::lowerOp(moert::GluOp op) {
+  return addStep(op, GluStep{id(op.getGate()), id(op.getUp()), gluOf(op), id(op.getOutput())});
+}
+
+Error FunctionLowering::lowerOp(moert::UnsortOp op) {
+  if (Error failure = checkIndices(op, {}, op.getInverse(), {}))
+    return failure;
+  return addStep(op, UnsortStep{id(op.getRows()), id(op.getInverse()), id(op.getOutput())});
+}
+
+Error FunctionLowering::lowerOp(moert::CombineOp op) {
+  if (Error failure = checkIndices(op, {}, op.getInverse(), {}))
+    return failure;
+  return addStep(op, CombineStep{id(op.getRows()), id(op.getInverse()), id(op.getWeights()),
+                                 id(op.getOutput())});
+}
+
+Error FunctionLowering::lowerOp(moert::AddOp op) {
+  return addStep(op, AddStep{id(op.getLhs()), id(op.getRhs()), id(op.getOutput())});
+}
+
+Error FunctionLowering::lowerOp(moert::CopyOp op) {
+  // A copy of indices can be trusted as the original.
+  if (const auto it = indices.find(op.getInput()); it != indices.end())
+    indices[op.getOutput()] = Indices(it->second);
+  return addStep(op, CopyStep{id(op.getInput()), id(op.getOutput())});
+}
+
+Error FunctionLowering::lowerOp(moert::CheckpointOp op) {
+  if (Error failure = checkIndices(op, {}, op.getOrder(), {}))
+    return failure;
+  return addStep(op, CheckpointStep{op.getName().str(), id(op.getValue()), id(op.getOrder())});
+}
+
+Error FunctionLowering::lowerOperation(mlir::Operation *op) {
+  label.clear();
+  return TypeSwitch<mlir::Operation *, Error>(op)
+      .Case<moert::BufferOp, moert::RmsNormOp, moert::RouteOp, moert::DispatchOp, moert::QuantizeOp,
+            moert::GatherOp, moert::MatmulOp, moert::GluMatmulOp, moert::GluOp, moert::UnsortOp,
+            moert::CombineOp, moert::AddOp, moert::CopyOp, moert::CheckpointOp>(
+          [&](auto concrete) { return lowerOp(concrete); })
+      .Case([](moert::ReturnOp) { return Error::success(); })
+      .Default([&](mlir::Operation *other) {
+        return error(other, "is not an operation that this runtime knows");
+      });
+}
+
+Error FunctionLowering::checkInputsGiveSymbol() {
+  if (!function.symbol)
+    return Error::success();
+  for (const Argument &input : function.inputs)
+    for (const Affine &extent : function.buffers[input.buffer].shape)
+      if (extent.scale != 0)
+        return Error::success();
+  return error(func, "no shape of an input gives the value of symbol '" +
+                         program.symbols[*function.symbol].name + "'");
+}
+
+Expected<Function> FunctionLowering::lower() {
+  function.name = func.getSymName().str();
+  function.weights.resize(program.weights.size());
+  if (const moert::ExtentAttr arena = func.getArenaAttr()) {
+    function.arenaBytes = affine(arena);
+    if (Error failure = addSymbol(arena, func))
+      return failure;
+  }
+  if (Error failure = lowerArguments())
+    return failure;
+  for (mlir::Operation &op : func.getBody().front())
+    if (Error failure = lowerOperation(&op))
+      return failure;
+  if (Error failure = checkInputsGiveSymbol())
+    return failure;
+  return std::move(function);
+}
+
+} // namespace sortie

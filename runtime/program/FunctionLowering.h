@@ -1,0 +1,83 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From one verified `moert.func` to plain steps.
+
+#ifndef SORTIE_RUNTIME_PROGRAM_FUNCTIONLOWERING_H
+#define SORTIE_RUNTIME_PROGRAM_FUNCTIONLOWERING_H
+
+#include "dialect/moert/MoertOps.h"
+#include "runtime/program/Program.h"
+
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/Error.h"
+
+namespace sortie {
+
+/// Where the names of a module stand in Program.
+struct ModuleNames {
+  llvm::StringMap<uint32_t> symbols;
+  llvm::StringMap<WeightId> weights;
+};
+
+class FunctionLowering {
+public:
+  /// Uses of weights are noted in `program.weights`.
+  FunctionLowering(Program &program, const ModuleNames &names, moert::FuncOp func)
+      : program(program), names(names), func(func) {}
+
+  llvm::Expected<Function> lower();
+
+private:
+  /// Which indices a buffer of i32 holds. They are trusted by gather, products and combine, so they
+  /// must come from a dispatch, all from the same one.
+  struct Indices {
+    moert::DispatchOp dispatch;
+    enum class Role { Permutation, Inverse, Offsets } role;
+  };
+
+  llvm::Error error(mlir::Operation *op, const llvm::Twine &message) const;
+  llvm::Error addSymbol(moert::ExtentAttr extent, mlir::Operation *op);
+  llvm::Expected<BufferId> addBuffer(mlir::Value value, Buffer::Place place, uint32_t argument,
+                                     moert::ExtentAttr offset, mlir::Operation *op);
+  llvm::Error lowerArguments();
+  llvm::Error lowerOperation(mlir::Operation *op);
+  llvm::Error checkInputsGiveSymbol();
+  /// Checks that `op` reads its indices in the roles in which one dispatch wrote them.
+  llvm::Error checkIndices(mlir::Operation *op, mlir::Value permutation, mlir::Value inverse,
+                           mlir::Value offsets);
+  llvm::Error addStep(mlir::Operation *op, Step::Operation body);
+
+  BufferId id(mlir::Value value) const;
+  WeightId matrix(mlir::FlatSymbolRefAttr name);
+  WeightId vector(mlir::FlatSymbolRefAttr name);
+  WeightId use(mlir::FlatSymbolRefAttr name);
+
+  llvm::Error lowerOp(moert::RmsNormOp op);
+  llvm::Error lowerOp(moert::RouteOp op);
+  llvm::Error lowerOp(moert::DispatchOp op);
+  llvm::Error lowerOp(moert::QuantizeOp op);
+  llvm::Error lowerOp(moert::GatherOp op);
+  llvm::Error lowerOp(moert::MatmulOp op);
+  llvm::Error lowerOp(moert::GluMatmulOp op);
+  llvm::Error lowerOp(moert::GluOp op);
+  llvm::Error lowerOp(moert::UnsortOp op);
+  llvm::Error lowerOp(moert::CombineOp op);
+  llvm::Error lowerOp(moert::AddOp op);
+  llvm::Error lowerOp(moert::CopyOp op);
+  llvm::Error lowerOp(moert::CheckpointOp op);
+  llvm::Error lowerOp(moert::BufferOp op);
+
+  Program &program;
+  const ModuleNames &names;
+  moert::FuncOp func;
+  Function function;
+  llvm::DenseMap<mlir::Value, BufferId> buffers;
+  llvm::DenseMap<mlir::Value, Indices> indices;
+  std::string label;
+};
+
+} // namespace sortie
+
+#endif // SORTIE_RUNTIME_PROGRAM_FUNCTIONLOWERING_H

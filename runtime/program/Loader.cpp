@@ -1,0 +1,174 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Loading: seal, parser, verifiers, versions, functions.
+
+#include "runtime/program/Loader.h"
+
+#include "dialect/common/Common.h"
+#include "dialect/moert/MoertOps.h"
+#include "dialect/moert/Seal.h"
+#include "runtime/numerics/contract.h"
+#include "runtime/program/FunctionLowering.h"
+#include "runtime/support/Error.h"
+
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/SourceMgr.h"
+
+using namespace llvm;
+
+namespace sortie {
+
+namespace {
+
+/// Turns the first diagnostic of the parser or a verifier, with its notes, into one line.
+class DiagnosticCollector {
+public:
+  explicit DiagnosticCollector(mlir::MLIRContext &context)
+      : handler(&context, [this](mlir::Diagnostic &diagnostic) { add(diagnostic); }) {}
+
+  /// `name` stands in front if the diagnostic has no location in a file.
+  Error take(StringRef name) const {
+    return makeError(name + ": not a valid program: " +
+                     (message.empty() ? "it cannot be parsed" : StringRef(message)));
+  }
+
+private:
+  void add(mlir::Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() != mlir::DiagnosticSeverity::Error || !message.empty())
+      return;
+    message = location(diagnostic.getLocation()) + diagnostic.str();
+    for (mlir::Diagnostic &note : diagnostic.getNotes())
+      message += " (" + location(note.getLocation()) + note.str() + ")";
+  }
+
+  static std::string location(mlir::Location location) {
+    const auto file = location->findInstanceOf<mlir::FileLineColLoc>();
+    if (!file)
+      return "";
+    return ("line " + Twine(file.getLine()) + ", column " + Twine(file.getColumn()) + ": ").str();
+  }
+
+  std::string message;
+  mlir::ScopedDiagnosticHandler handler;
+};
+
+/// Fills `program` from a verified module.
+class ModuleLowering {
+public:
+  ModuleLowering(mlir::ModuleOp module, Program &program) : module(module), program(program) {}
+
+  Error lower() {
+    if (Error failure = lowerAttributes())
+      return failure;
+    lowerSymbolsAndWeights();
+    for (const moert::FuncOp func : module.getOps<moert::FuncOp>()) {
+      Expected<Function> function = FunctionLowering(program, names, func).lower();
+      if (!function)
+        return function.takeError();
+      program.functions.push_back(std::move(*function));
+    }
+    return Error::success();
+  }
+
+private:
+  Error error(const Twine &message) const { return makeError(program.name + ": " + message); }
+  Error lowerAttributes();
+  void lowerSymbolsAndWeights();
+
+  mlir::ModuleOp module;
+  Program &program;
+  ModuleNames names;
+};
+
+Error ModuleLowering::lowerAttributes() {
+  const auto attribute =
+      module->getAttrOfType<moert::ProgramAttr>(moert::MoertDialect::kProgramName);
+  if (!attribute)
+    return error("is not a compiled program: the module has no attribute 'moert.program'; compile "
+                 "it with sortie-opt --sortie-compile");
+  program.abi = attribute.getAbi();
+  program.numerics = attribute.getNumerics();
+  program.target = attribute.getTarget().str();
+  program.contract = stringifyDeterminism(attribute.getContract());
+  program.producer = attribute.getProducer().str();
+  if (program.abi != kProgramAbiVersion)
+    return error("has ABI version " + Twine(program.abi) + ", this runtime runs version " +
+                 Twine(kProgramAbiVersion) + "; compile it with the sortie-opt of this version");
+  if (program.numerics != numerics::kContractVersion)
+    return error("keeps version " + Twine(program.numerics) +
+                 " of the numerics contract, this runtime computes by version " +
+                 Twine(numerics::kContractVersion) +
+                 "; compile it with the sortie-opt of this version");
+  if (program.target != "cpu")
+    return error("is compiled for target '" + program.target +
+                 "', this runtime has 'cpu'; compile it for that");
+  if (!attribute.getFeatures().empty())
+    return error("needs the feature " + Twine(attribute.getFeatures().front().getValue()) +
+                 ", which this runtime does not have; use a newer one");
+
+  if (const auto fingerprint =
+          module->getAttrOfType<mlir::StringAttr>(moert::MoertDialect::kWeightsFingerprintName)) {
+    uint64_t value = 0;
+    if (fingerprint.getValue().getAsInteger(16, value))
+      return error("its weights fingerprint is not a hexadecimal number");
+    program.fingerprint = value;
+  }
+  return Error::success();
+}
+
+void ModuleLowering::lowerSymbolsAndWeights() {
+  for (moert::SymbolOp op : module.getOps<moert::SymbolOp>()) {
+    names.symbols[op.getSymName()] = program.symbols.size();
+    program.symbols.push_back({op.getSymName().str(), static_cast<int64_t>(op.getMax())});
+  }
+  for (moert::WeightOp op : module.getOps<moert::WeightOp>()) {
+    names.weights[op.getSymName()] = program.weights.size();
+    WeightSpec spec;
+    spec.tensor = op.getTensor().str();
+    spec.format = op.getFormatInfo().format;
+    spec.shape.assign(op.getShape().begin(), op.getShape().end());
+    program.weights.push_back(std::move(spec));
+  }
+}
+
+} // namespace
+
+Expected<std::shared_ptr<const Program>> loadProgram(MemoryBufferRef buffer) {
+  const StringRef name = buffer.getBufferIdentifier();
+  if (moert::isBytecode(buffer.getBuffer()))
+    if (Error failure = moert::checkSeal(buffer.getBuffer()))
+      return makeError(name + ": " + toString(std::move(failure)));
+
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  context.loadDialect<moert::MoertDialect>();
+  const DiagnosticCollector diagnostics(context);
+  const auto sources = std::make_shared<SourceMgr>();
+  // The parser of text needs a zero at the end; bytecode, which may be large, is read in place.
+  sources->AddNewSourceBuffer(moert::isBytecode(buffer.getBuffer())
+                                  ? MemoryBuffer::getMemBuffer(buffer, false)
+                                  : MemoryBuffer::getMemBufferCopy(buffer.getBuffer(), name),
+                              SMLoc());
+  const mlir::OwningOpRef<mlir::ModuleOp> module =
+      mlir::parseSourceFile<mlir::ModuleOp>(sources, mlir::ParserConfig(&context));
+  if (!module)
+    return diagnostics.take(name);
+
+  auto program = std::make_shared<Program>();
+  program->name = name.str();
+  if (Error failure = ModuleLowering(*module, *program).lower())
+    return failure;
+  return program;
+}
+
+Expected<std::shared_ptr<const Program>> loadProgramFile(StringRef path) {
+  ErrorOr<std::unique_ptr<MemoryBuffer>> buffer = MemoryBuffer::getFile(path);
+  if (!buffer)
+    return createStringError(buffer.getError(),
+                             path + ": cannot read the program: " + buffer.getError().message());
+  return loadProgram((*buffer)->getMemBufferRef());
+}
+
+} // namespace sortie

@@ -1,0 +1,242 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A loaded program: plain structs, checked once, then read by any number of sessions and threads.
+// Nothing here knows MLIR.
+
+#ifndef SORTIE_RUNTIME_PROGRAM_PROGRAM_H
+#define SORTIE_RUNTIME_PROGRAM_PROGRAM_H
+
+#include "runtime/weights/WeightSpec.h"
+
+#include "llvm/ADT/BitVector.h"
+#include "llvm/ADT/SmallVector.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace sortie {
+
+/// Version of the interface between programs and this runtime.
+inline constexpr int64_t kProgramAbiVersion = 1;
+
+/// scale * symbol + constant.
+struct Affine {
+  int64_t scale = 0;
+  int64_t constant = 0;
+
+  int64_t at(int64_t symbol) const { return scale * symbol + constant; }
+  bool operator==(const Affine &other) const = default;
+};
+
+enum class ElementType : uint8_t { F32, I32, Act16, Act8 };
+
+/// "f32", "i32", "act16", "act8".
+const char *elementTypeName(ElementType type);
+
+/// How rows of this type (not I32) are read by products.
+inline numerics::RowKind rowKind(ElementType type) {
+  switch (type) {
+  case ElementType::Act16:
+    return numerics::RowKind::Int16;
+  case ElementType::Act8:
+    return numerics::RowKind::Int8;
+  default:
+    return numerics::RowKind::F32;
+  }
+}
+
+/// A bounded number that is known when a function runs.
+struct Symbol {
+  std::string name;
+  int64_t max;
+};
+
+/// Index into Function::buffers, or kNoBuffer.
+using BufferId = uint32_t;
+inline constexpr BufferId kNoBuffer = UINT32_MAX;
+/// Index into Program::weights, or kNoWeight.
+using WeightId = uint32_t;
+inline constexpr WeightId kNoWeight = UINT32_MAX;
+
+/// A dense row-major array: an argument of the function or a slice of its arena.
+struct Buffer {
+  enum class Place : uint8_t { Input, Output, Arena };
+
+  Place place;
+  uint32_t argument; ///< number of the input or output
+  Affine offset;     ///< in the arena, a multiple of 64
+  ElementType type;
+  llvm::SmallVector<Affine, 4> shape;
+  Affine bytes;
+};
+
+//===- Steps: the operations of runtime/cpu/ops.h over buffers and weights
+//---------------------===//
+
+struct RmsNormStep {
+  BufferId input;
+  WeightId weight;
+  float epsilon;
+  BufferId output;
+};
+
+struct RouteStep {
+  BufferId scores;
+  WeightId bias;
+  numerics::RouteParams params;
+  BufferId ids;
+  BufferId weights;
+};
+
+struct DispatchStep {
+  BufferId ids;
+  int64_t totalExperts;
+  int64_t firstExpert;
+  int64_t experts;
+  BufferId permutation;
+  BufferId inverse;
+  BufferId offsets;
+};
+
+struct QuantizeStep {
+  BufferId input;
+  BufferId output;
+};
+
+struct GatherStep {
+  BufferId input;
+  BufferId permutation;
+  int64_t slots;
+  BufferId output;
+};
+
+/// Rows grouped by expert, and found by the permutation: see cpu::RowMap.
+struct GroupedRows {
+  BufferId offsets;
+  BufferId permutation;
+  int64_t slots;
+  bool gather;
+};
+
+struct MatmulStep {
+  BufferId input;
+  WeightId weights;
+  GroupedRows rows;
+  WeightId bias;
+  BufferId scale;
+  BufferId output;
+};
+
+struct GluMatmulStep {
+  BufferId input;
+  WeightId gate;
+  WeightId up;
+  GroupedRows rows;
+  WeightId gateBias;
+  WeightId upBias;
+  numerics::Glu glu;
+  BufferId output;
+};
+
+struct GluStep {
+  BufferId gate;
+  BufferId up;
+  numerics::Glu glu;
+  BufferId output;
+};
+
+struct UnsortStep {
+  BufferId rows;
+  BufferId inverse;
+  BufferId output;
+};
+
+struct CombineStep {
+  BufferId rows;
+  BufferId inverse;
+  BufferId weights;
+  BufferId output;
+};
+
+struct AddStep {
+  BufferId a;
+  BufferId b;
+  BufferId output;
+};
+
+struct CopyStep {
+  BufferId input;
+  BufferId output;
+};
+
+/// Names a value for the audit. Without a value it was fused away; with `order`, row i of the
+/// canonical value is row order[i] of the buffer.
+struct CheckpointStep {
+  std::string name;
+  BufferId value;
+  BufferId order;
+};
+
+struct Step {
+  using Operation = std::variant<RmsNormStep, RouteStep, DispatchStep, QuantizeStep, GatherStep,
+                                 MatmulStep, GluMatmulStep, GluStep, UnsortStep, CombineStep,
+                                 AddStep, CopyStep, CheckpointStep>;
+
+  /// Name of the operation: "moert.matmul".
+  std::string operation;
+  /// The tensors that it reads, for people: "blk.0.ffn_gate_exps.weight, ...".
+  std::string label;
+  Operation body;
+};
+
+struct Argument {
+  std::string name;
+  BufferId buffer;
+};
+
+struct Function {
+  std::string name;
+  /// Index into Program::symbols; none if every shape is constant.
+  std::optional<uint32_t> symbol;
+  std::vector<Argument> inputs;
+  std::vector<Argument> outputs;
+  std::vector<Buffer> buffers;
+  Affine arenaBytes;
+  std::vector<Step> steps;
+  /// The weights that its steps read.
+  llvm::BitVector weights;
+};
+
+struct Program {
+  /// What messages call the program: its path.
+  std::string name;
+  int64_t abi;
+  int64_t numerics;
+  std::string target;
+  std::string contract;
+  std::string producer;
+  std::optional<uint64_t> fingerprint;
+  std::vector<Symbol> symbols;
+  std::vector<WeightSpec> weights;
+  std::vector<Function> functions;
+
+  /// Bytes of the arena of a function when its symbol is at most `maxTokens` (0: at its bound).
+  uint64_t arenaBytes(const Function &function, int64_t maxTokens) const {
+    return static_cast<uint64_t>(function.arenaBytes.at(symbolBound(function, maxTokens)));
+  }
+  /// The largest value of the function's symbol, at most `maxTokens` where that is not 0.
+  int64_t symbolBound(const Function &function, int64_t maxTokens) const {
+    if (!function.symbol)
+      return 0;
+    const int64_t max = symbols[*function.symbol].max;
+    return maxTokens != 0 && maxTokens < max ? maxTokens : max;
+  }
+};
+
+} // namespace sortie
+
+#endif // SORTIE_RUNTIME_PROGRAM_PROGRAM_H
