@@ -1,0 +1,339 @@
+/* Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ *
+ * sortie.h: the C API of the Sortie runtime (libsortie.so).
+ *
+ * Three objects, made in this order:
+ *   program   a compiled program (from sortie-opt): immutable, may be shared by threads
+ *   weights   the tensors that a program names, packed once for a device: immutable, shareable
+ *   session   scratch memory and threads of one caller: used by one thread at a time
+ *
+ *   sortie_program *program = NULL;
+ *   sortie_error *error = sortie_program_open("model.mlirbc", &program);
+ *   if (error) { puts(sortie_error_message(error)); sortie_error_destroy(error); return 1; }
+ *
+ * Rules of the whole API:
+ * - The library prints nothing, never calls abort() on bad input and throws no exceptions. A
+ * function that can fail returns a sortie_error *: NULL is success, anything else says what is
+ * wrong, where, and what to do, and belongs to the caller (sortie_error_destroy). After an error,
+ * outputs of the function are unchanged, except that the values of a failed sortie_session_run are
+ * unspecified.
+ * - Every struct begins with struct_size, which the caller sets to sizeof the struct it was
+ * compiled with; SORTIE_INIT does. Members that a caller's version of a struct does not have are
+ * taken as zero, and zero always means the default, so programs built against an older header keep
+ * working.
+ * - Objects keep what they were made from alive: they may be destroyed in any order. Destroying
+ * NULL does nothing. Strings and arrays in info structs live as long as the program they describe.
+ * - Indices count from 0. Names are zero-terminated UTF-8.
+ */
+
+#ifndef SORTIE_SORTIE_H
+#define SORTIE_SORTIE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define SORTIE_API __attribute__((visibility("default")))
+#define SORTIE_RESULT SORTIE_API __attribute__((warn_unused_result))
+#else
+#define SORTIE_API
+#define SORTIE_RESULT
+#endif
+
+#ifdef __cplusplus
+template <typename T> inline T sortie_init() {
+  T value{};
+  value.struct_size = sizeof(T);
+  return value;
+}
+
+extern "C" {
+#endif
+
+/* Version of this interface. It grows when something is added; functions and members are never
+ * removed or given another meaning. */
+#define SORTIE_ABI_VERSION 1u
+
+/* sortie_run_options options = SORTIE_INIT(sortie_run_options); */
+#ifdef __cplusplus
+#define SORTIE_INIT(type) sortie_init<type>()
+#else
+#define SORTIE_INIT(type) {.struct_size = sizeof(type)}
+#endif
+
+/* The SORTIE_ABI_VERSION that the library was built with. */
+SORTIE_API uint32_t sortie_abi_version(void);
+/* Version of the library, such as "0.1.0". */
+SORTIE_API const char *sortie_version(void);
+
+/* ---- Errors
+ * ------------------------------------------------------------------------------------*/
+
+typedef struct sortie_error sortie_error;
+
+typedef enum sortie_error_code {
+  SORTIE_ERROR_INVALID = 1,       /* an argument, a file or a value is not what it must be */
+  SORTIE_ERROR_NOT_FOUND = 2,     /* no such file, function, input or tensor */
+  SORTIE_ERROR_UNSUPPORTED = 3,   /* well formed, but this version or this machine cannot do it */
+  SORTIE_ERROR_OUT_OF_MEMORY = 4, /* memory or threads are exhausted */
+  SORTIE_ERROR_CANCELLED = 5,     /* a cancel callback asked for it */
+  SORTIE_ERROR_IO = 6             /* the operating system failed to read */
+} sortie_error_code;
+
+SORTIE_API sortie_error_code sortie_error_get_code(const sortie_error *error);
+/* One message, usually one line. Lives as long as the error. */
+SORTIE_API const char *sortie_error_message(const sortie_error *error);
+SORTIE_API void sortie_error_destroy(sortie_error *error);
+
+/* ---- Callbacks
+ * ---------------------------------------------------------------------------------*/
+
+/* Both are called from the thread that called the library. */
+typedef struct sortie_callbacks {
+  size_t struct_size;
+  void *user;
+  /* done of total bytes (or steps) of `what` are finished. */
+  void (*progress)(void *user, const char *what, uint64_t done, uint64_t total);
+  /* Non-zero ends the work early with SORTIE_ERROR_CANCELLED. */
+  int (*cancelled)(void *user);
+} sortie_callbacks;
+
+/* ---- Program
+ * -----------------------------------------------------------------------------------*/
+
+typedef struct sortie_program sortie_program;
+
+/* Loads and checks a program: its hash (bytecode), versions, every operation, and that no step can
+ * leave its buffers. `name` stands in messages. */
+SORTIE_RESULT sortie_error *sortie_program_open(const char *path, sortie_program **program);
+SORTIE_RESULT sortie_error *sortie_program_parse(const void *bytes, size_t size, const char *name,
+                                                 sortie_program **program);
+SORTIE_API void sortie_program_destroy(sortie_program *program);
+
+typedef struct sortie_program_info {
+  size_t struct_size;
+  uint32_t abi;         /* ABI version of the program format */
+  uint32_t numerics;    /* version of the numerics contract */
+  const char *target;   /* "cpu" */
+  const char *contract; /* what cannot change a bit: "run, batch, device" */
+  const char *producer; /* the compiler that made it */
+  size_t function_count;
+  size_t weight_count;
+  size_t symbol_count;
+  int has_fingerprint; /* non-zero: weights must have this fingerprint */
+  uint64_t fingerprint;
+} sortie_program_info;
+
+SORTIE_API void sortie_program_get_info(const sortie_program *program, sortie_program_info *info);
+
+/* A named, bounded number that is known when a function runs, such as "tokens". */
+typedef struct sortie_symbol_info {
+  size_t struct_size;
+  const char *name;
+  int64_t max;
+} sortie_symbol_info;
+
+SORTIE_RESULT sortie_error *sortie_program_get_symbol(const sortie_program *program, size_t index,
+                                                      sortie_symbol_info *info);
+
+typedef enum sortie_dtype {
+  SORTIE_F32 = 0,
+  SORTIE_I32 = 1,
+  SORTIE_F16 = 2, /* as input where f32 is wanted: converted exactly */
+  SORTIE_BF16 = 3 /* likewise */
+} sortie_dtype;
+
+/* The extent per_symbol * symbol + constant, symbol being that of the function. */
+typedef struct sortie_extent {
+  int64_t per_symbol;
+  int64_t constant;
+} sortie_extent;
+
+typedef struct sortie_function_info {
+  size_t struct_size;
+  const char *name;
+  size_t symbol; /* index of the function's symbol, or SIZE_MAX: all its shapes are constant */
+  size_t input_count;
+  size_t output_count;
+  size_t step_count;
+  size_t checkpoint_count; /* named values, function outputs not among them */
+} sortie_function_info;
+
+/* An input or output. */
+typedef struct sortie_value_info {
+  size_t struct_size;
+  const char *name;
+  sortie_dtype dtype;
+  size_t rank;
+  const sortie_extent *shape; /* row-major, [rank] */
+} sortie_value_info;
+
+SORTIE_RESULT sortie_error *sortie_program_get_function(const sortie_program *program, size_t index,
+                                                        sortie_function_info *info);
+SORTIE_RESULT sortie_error *sortie_program_find_function(const sortie_program *program,
+                                                         const char *name, size_t *index);
+SORTIE_RESULT sortie_error *sortie_program_get_input(const sortie_program *program, size_t function,
+                                                     size_t index, sortie_value_info *info);
+SORTIE_RESULT sortie_error *sortie_program_get_output(const sortie_program *program,
+                                                      size_t function, size_t index,
+                                                      sortie_value_info *info);
+
+typedef struct sortie_weight_info {
+  size_t struct_size;
+  const char *tensor; /* name in the model */
+  const char *format; /* "q4_K" */
+  size_t rank;
+  const int64_t *shape;  /* row-major, [rank] */
+  uint64_t file_bytes;   /* in the model's file */
+  uint64_t packed_bytes; /* in the device's memory */
+} sortie_weight_info;
+
+SORTIE_RESULT sortie_error *sortie_program_get_weight(const sortie_program *program, size_t index,
+                                                      sortie_weight_info *info);
+/* Whether a function reads a weight. */
+SORTIE_RESULT sortie_error *sortie_program_uses_weight(const sortie_program *program,
+                                                       size_t function, size_t weight, int *uses);
+
+typedef struct sortie_memory_info {
+  size_t struct_size;
+  uint64_t weight_bytes;  /* packed weights of the functions asked for */
+  uint64_t arena_bytes;   /* intermediate values of the largest of these functions */
+  uint64_t scratch_bytes; /* of all threads */
+} sortie_memory_info;
+
+/* Memory that running these functions takes, before anything is allocated. function_count 0 means
+ * all functions, max_tokens 0 the program's own limit, threads 0 all processors. Inputs and outputs
+ * are the caller's; those that are not contiguous are copied, which is not counted. */
+SORTIE_RESULT sortie_error *sortie_program_get_memory(const sortie_program *program,
+                                                      const size_t *functions,
+                                                      size_t function_count, int64_t max_tokens,
+                                                      int threads, sortie_memory_info *info);
+
+/* ---- Weights
+ * -----------------------------------------------------------------------------------*/
+
+typedef struct sortie_weights sortie_weights;
+
+typedef enum sortie_weights_source {
+  SORTIE_WEIGHTS_FILE = 1,     /* a GGUF file, or the first part of a split one */
+  SORTIE_WEIGHTS_MEMORY = 2,   /* the same in memory: one buffer a part */
+  SORTIE_WEIGHTS_CALLBACK = 3, /* the caller delivers the tensors' bytes */
+  SORTIE_WEIGHTS_RANDOM = 4    /* valid random blocks, see docs/runtime.md */
+} sortie_weights_source;
+
+/* Delivers `size` bytes of a tensor, as the GGUF file would hold them, from byte `offset` on (whole
+ * rows). Non-zero means failure. Calls come one at a time, from any thread. */
+typedef int (*sortie_read_tensor)(void *user, const char *tensor, uint64_t offset, uint64_t size,
+                                  void *destination);
+
+typedef struct sortie_weights_options {
+  size_t struct_size;
+  sortie_weights_source source;
+  const char *path;           /* FILE */
+  const void *const *buffers; /* MEMORY; not copied, may be freed when creation is done */
+  const size_t *buffer_sizes; /* MEMORY */
+  size_t buffer_count;        /* MEMORY */
+  sortie_read_tensor read;    /* CALLBACK */
+  void *read_user;            /* CALLBACK */
+  uint64_t seed;              /* RANDOM */
+  const size_t *functions;    /* load what these functions read; all when function_count is 0 */
+  size_t function_count;
+  int threads;                       /* 0: all processors */
+  const sortie_callbacks *callbacks; /* may be NULL */
+} sortie_weights_options;
+
+/* Finds every weight, compares name, format and shape (and the fingerprint, for FILE and MEMORY),
+ * then packs them for the device. Files are mapped, not read whole. */
+SORTIE_RESULT sortie_error *sortie_weights_create(const sortie_program *program,
+                                                  const sortie_weights_options *options,
+                                                  sortie_weights **weights);
+SORTIE_API void sortie_weights_destroy(sortie_weights *weights);
+
+/* ---- Session
+ * -----------------------------------------------------------------------------------*/
+
+typedef struct sortie_session sortie_session;
+
+/* The instruction sets that the CPU device has kernels for: SORTIE_ERROR_NOT_FOUND past the last.
+ */
+SORTIE_RESULT sortie_error *sortie_get_cpu_isa(size_t index, const char **name, int *is_available);
+
+typedef struct sortie_session_options {
+  size_t struct_size;
+  const char *device;  /* NULL: the program's target. "cpu" is the only one in this version */
+  int threads;         /* 0: all processors. Does not change a bit of any result */
+  const char *cpu_isa; /* NULL: the best available. Does not change a bit of any result */
+  int64_t max_tokens;  /* 0: the program's own limit */
+} sortie_session_options;
+
+/* Allocates all that runs need; a run allocates nothing but copies of arguments that are not
+ * contiguous. `options` may be NULL. */
+SORTIE_RESULT sortie_error *sortie_session_create(const sortie_program *program,
+                                                  const sortie_weights *weights,
+                                                  const sortie_session_options *options,
+                                                  sortie_session **session);
+SORTIE_API void sortie_session_destroy(sortie_session *session);
+
+/* An array in host memory. Inputs are only read. Outputs may not overlap inputs or each other. */
+typedef struct sortie_tensor {
+  size_t struct_size;
+  const char *name; /* of the function's input or output */
+  sortie_dtype dtype;
+  void *data;
+  size_t rank;
+  const int64_t *shape;   /* [rank] */
+  const int64_t *strides; /* [rank] in bytes, may be negative; NULL: row-major without gaps */
+} sortie_tensor;
+
+/* What one step did. */
+typedef struct sortie_step_info {
+  size_t struct_size;
+  size_t index;
+  const char *operation; /* "moert.matmul" */
+  const char *label;     /* names of its weights, or "" */
+  uint64_t begin_ns;     /* since the run began */
+  uint64_t end_ns;
+  uint64_t bytes;      /* of weights (of the experts in use) and buffers, read and written */
+  uint64_t operations; /* additions and multiplications of matrix products; 0 elsewhere */
+} sortie_step_info;
+
+/* Called during a run, in the order of the program, from the thread that called. */
+typedef struct sortie_observer {
+  size_t struct_size;
+  void *user;
+  void (*step)(void *user, const sortie_step_info *info);
+  /* The 64-bit hash of a named value: the first 8 bytes (little-endian) of BLAKE3 over its
+   * elements, row-major, unpadded, little-endian, rows in canonical order. is_present 0: the
+   * compiler fused the value away, hash is 0. Function outputs come last, named
+   * "<function>:<output>". */
+  void (*checkpoint)(void *user, const char *name, int is_present, uint64_t hash);
+} sortie_observer;
+
+typedef struct sortie_run_options {
+  size_t struct_size;
+  size_t function;
+  const sortie_tensor *inputs;
+  size_t input_count;
+  const sortie_tensor *outputs;
+  size_t output_count;
+  const sortie_observer *observer;   /* may be NULL */
+  const sortie_callbacks *callbacks; /* may be NULL; asked between steps */
+} sortie_run_options;
+
+/* Runs a function. Every input and output is given once, by name, in any order. The function's
+ * symbol follows from the shapes of the inputs; 0 tokens are valid. On the CPU device the run is
+ * complete when this returns. */
+SORTIE_RESULT sortie_error *sortie_session_run(sortie_session *session,
+                                               const sortie_run_options *options);
+
+/* Whether the last run has completed, and waiting for it. For devices that run asynchronously; on
+ * the CPU device always complete. */
+SORTIE_RESULT sortie_error *sortie_session_query(const sortie_session *session, int *is_complete);
+SORTIE_RESULT sortie_error *sortie_session_wait(sortie_session *session);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SORTIE_SORTIE_H */

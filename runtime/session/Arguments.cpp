@@ -1,0 +1,264 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Binding of arguments.
+
+#include "runtime/session/Arguments.h"
+
+#include "runtime/support/Error.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <algorithm>
+
+using namespace llvm;
+
+namespace sortie {
+
+namespace {
+
+std::string describe(ArrayRef<int64_t> shape) {
+  std::string text;
+  raw_string_ostream stream(text);
+  interleave(shape, stream, "x");
+  return text;
+}
+
+std::string describe(ArrayRef<Affine> shape, StringRef symbol) {
+  std::string text;
+  raw_string_ostream stream(text);
+  interleave(
+      shape, stream,
+      [&](const Affine &extent) {
+        if (extent.scale == 0) {
+          stream << extent.constant;
+          return;
+        }
+        if (extent.scale != 1)
+          stream << extent.scale << '*';
+        stream << symbol;
+        if (extent.constant != 0)
+          stream << '+' << extent.constant;
+      },
+      "x");
+  return text;
+}
+
+bool accepts(ElementType wanted, HostType given, bool isInput) {
+  if (wanted == ElementType::I32)
+    return given == HostType::I32;
+  return given == HostType::F32 || (isInput && given != HostType::I32);
+}
+
+/// Checks the arguments of one call.
+class Binder {
+public:
+  Binder(const Program &program, const Function &function, int64_t maxTokens)
+      : program(program), function(function), maxTokens(maxTokens) {}
+
+  /// The tensors in the order of the function's own list.
+  Expected<SmallVector<const HostTensor *>> match(ArrayRef<Argument> arguments,
+                                                  ArrayRef<HostTensor> given, bool isInput) const;
+  /// The value of the function's symbol, which all inputs agree on.
+  Expected<int64_t> solve(ArrayRef<const HostTensor *> inputs) const;
+  Error checkOutputs(ArrayRef<const HostTensor *> outputs, int64_t symbol) const;
+  Error checkOverlaps(ArrayRef<const HostTensor *> inputs,
+                      ArrayRef<const HostTensor *> outputs) const;
+
+private:
+  Error error(const Twine &message, std::errc code = std::errc::invalid_argument) const {
+    return makeError("function '" + function.name + "': " + message, code);
+  }
+  Error checkTensor(const Argument &argument, const HostTensor &tensor, bool isInput) const;
+  Error shapeError(const Argument &argument, const HostTensor &tensor, const Twine &kind) const;
+  StringRef symbolName() const {
+    return function.symbol ? StringRef(program.symbols[*function.symbol].name) : "";
+  }
+  ArrayRef<Affine> shapeOf(const Argument &argument) const {
+    return function.buffers[argument.buffer].shape;
+  }
+
+  const Program &program;
+  const Function &function;
+  int64_t maxTokens;
+};
+
+Error Binder::shapeError(const Argument &argument, const HostTensor &tensor,
+                         const Twine &kind) const {
+  return error(kind + " '" + argument.name + "' has shape " + describe(tensor.shape) + ", " +
+               describe(shapeOf(argument), symbolName()) + " is needed");
+}
+
+Error Binder::checkTensor(const Argument &argument, const HostTensor &tensor, bool isInput) const {
+  const char *kind = isInput ? "input" : "output";
+  const ElementType wanted = function.buffers[argument.buffer].type;
+  if (!accepts(wanted, tensor.type, isInput))
+    return error(Twine(kind) + " '" + argument.name + "' holds " + hostTypeName(tensor.type) +
+                 ", " + elementTypeName(wanted) + " is needed; convert it");
+  if (tensor.shape.size() != shapeOf(argument).size())
+    return shapeError(argument, tensor, kind);
+  int64_t bytes = hostTypeBytes(tensor.type);
+  for (size_t i = 0; i < tensor.shape.size(); ++i) {
+    int64_t reach = 0;
+    if (tensor.shape[i] < 0 || MulOverflow(bytes, std::max<int64_t>(tensor.shape[i], 1), bytes) ||
+        MulOverflow(tensor.shape[i], tensor.strides[i], reach))
+      return error(Twine(kind) + " '" + argument.name + "' has an impossible shape " +
+                   describe(tensor.shape));
+  }
+  if (!tensor.data && tensor.elements() != 0)
+    return error(Twine(kind) + " '" + argument.name + "' has no data (a null pointer)");
+  return Error::success();
+}
+
+Expected<SmallVector<const HostTensor *>>
+Binder::match(ArrayRef<Argument> arguments, ArrayRef<HostTensor> given, bool isInput) const {
+  const char *kind = isInput ? "input" : "output";
+  SmallVector<const HostTensor *> matched(arguments.size(), nullptr);
+  for (const HostTensor &tensor : given) {
+    const auto *it = find_if(arguments, [&](const Argument &a) { return a.name == tensor.name; });
+    if (it == arguments.end()) {
+      std::string names;
+      for (const Argument &argument : arguments)
+        names += (names.empty() ? "" : ", ") + argument.name;
+      return error("has no " + Twine(kind) + " '" + tensor.name + "'; it has: " + names,
+                   std::errc::no_such_file_or_directory);
+    }
+    const HostTensor *&slot = matched[it - arguments.begin()];
+    if (slot)
+      return error(Twine(kind) + " '" + tensor.name + "' is given twice");
+    if (Error failure = checkTensor(*it, tensor, isInput))
+      return failure;
+    slot = &tensor;
+  }
+  for (size_t i = 0; i < arguments.size(); ++i)
+    if (!matched[i])
+      return error(Twine(kind) + " '" + arguments[i].name + "' is missing");
+  return matched;
+}
+
+Expected<int64_t> Binder::solve(ArrayRef<const HostTensor *> inputs) const {
+  std::optional<int64_t> symbol;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Argument &argument = function.inputs[i];
+    for (auto [extent, given] : zip_equal(shapeOf(argument), inputs[i]->shape)) {
+      if (extent.scale == 0) {
+        if (given != extent.constant)
+          return shapeError(argument, *inputs[i], "input");
+        continue;
+      }
+      const int64_t multiple = given - extent.constant;
+      if (multiple < 0 || multiple % extent.scale != 0)
+        return shapeError(argument, *inputs[i], "input");
+      const int64_t value = multiple / extent.scale;
+      if (symbol && *symbol != value)
+        return error("input '" + argument.name + "' gives " + Twine(value) + " for '" +
+                     symbolName() + "', another input gives " + Twine(*symbol));
+      symbol = value;
+    }
+  }
+  if (!symbol)
+    return 0;
+  const int64_t bound = program.symbolBound(function, maxTokens);
+  const int64_t programBound = program.symbolBound(function, 0);
+  if (*symbol <= bound)
+    return *symbol;
+  return error("'" + symbolName() + "' is " + Twine(*symbol) + ", at most " + Twine(bound) +
+               (bound < programBound
+                    ? " were reserved by this session; make one with more"
+                    : " were compiled in; split the input, or compile with a larger max-tokens"));
+}
+
+Error Binder::checkOutputs(ArrayRef<const HostTensor *> outputs, int64_t symbol) const {
+  for (size_t i = 0; i < outputs.size(); ++i)
+    for (auto [extent, given] : zip_equal(shapeOf(function.outputs[i]), outputs[i]->shape))
+      if (given != extent.at(symbol))
+        return shapeError(function.outputs[i], *outputs[i], "output");
+  return Error::success();
+}
+
+bool overlap(const HostTensor &a, const HostTensor &b) {
+  if (a.elements() == 0 || b.elements() == 0)
+    return false;
+  const auto [aFirst, aLast] = a.byteRange();
+  const auto [bFirst, bLast] = b.byteRange();
+  const auto aBase = reinterpret_cast<uintptr_t>(a.data);
+  const auto bBase = reinterpret_cast<uintptr_t>(b.data);
+  return aBase + aFirst < bBase + bLast && bBase + bFirst < aBase + aLast;
+}
+
+Error Binder::checkOverlaps(ArrayRef<const HostTensor *> inputs,
+                            ArrayRef<const HostTensor *> outputs) const {
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    SmallVector<const HostTensor *> others(inputs);
+    append_range(others, outputs.drop_front(i + 1));
+    for (const HostTensor *other : others)
+      if (overlap(*outputs[i], *other))
+        return error("output '" + outputs[i]->name + "' overlaps the memory of '" + other->name +
+                     "'; give it memory of its own");
+  }
+  return Error::success();
+}
+
+} // namespace
+
+Expected<Arguments> Arguments::bind(const Program &program, const Function &function,
+                                    int64_t maxTokens, ArrayRef<HostTensor> inputs,
+                                    ArrayRef<HostTensor> outputs) {
+  const Binder binder(program, function, maxTokens);
+  Expected<SmallVector<const HostTensor *>> in = binder.match(function.inputs, inputs, true);
+  if (!in)
+    return in.takeError();
+  Expected<SmallVector<const HostTensor *>> out = binder.match(function.outputs, outputs, false);
+  if (!out)
+    return out.takeError();
+  Expected<int64_t> symbol = binder.solve(*in);
+  if (!symbol)
+    return symbol.takeError();
+  if (Error failure = binder.checkOutputs(*out, *symbol))
+    return failure;
+  if (Error failure = binder.checkOverlaps(*in, *out))
+    return failure;
+
+  Arguments arguments;
+  arguments.symbolValue = *symbol;
+  constexpr int64_t kElementBytes = 4; // f32 and i32
+  auto stage = [](const HostTensor &tensor, std::vector<Staged> &list) -> Expected<std::byte *> {
+    Expected<AlignedBytes> bytes = AlignedBytes::allocate(tensor.elements() * kElementBytes,
+                                                          "a copy of '" + tensor.name + "'");
+    if (!bytes)
+      return bytes.takeError();
+    list.push_back({tensor, std::move(*bytes)});
+    return list.back().bytes.data();
+  };
+  for (const HostTensor *tensor : *in) {
+    if (tensor->isContiguous() && hostTypeBytes(tensor->type) == kElementBytes) {
+      arguments.inputData.push_back(tensor->data);
+      continue;
+    }
+    Expected<std::byte *> copy = stage(*tensor, arguments.stagedInputs);
+    if (!copy)
+      return copy.takeError();
+    copyIn(*tensor, *copy);
+    arguments.inputData.push_back(*copy);
+  }
+  for (const HostTensor *tensor : *out) {
+    if (tensor->isContiguous()) {
+      arguments.outputData.push_back(tensor->data);
+      continue;
+    }
+    Expected<std::byte *> copy = stage(*tensor, arguments.stagedOutputs);
+    if (!copy)
+      return copy.takeError();
+    arguments.outputData.push_back(*copy);
+  }
+  return arguments;
+}
+
+void Arguments::finish() const {
+  for (const Staged &staged : stagedOutputs)
+    copyOut(staged.bytes.data(), staged.tensor);
+}
+
+} // namespace sortie

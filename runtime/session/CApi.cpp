@@ -1,0 +1,579 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The C API: translates between the structs of sortie.h and the runtime's own classes.
+
+#include "runtime/include/sortie/sortie.h"
+
+#include "runtime/cpu/Isa.h"
+#include "runtime/program/Loader.h"
+#include "runtime/session/Session.h"
+#include "runtime/support/Error.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <thread>
+
+using namespace llvm;
+using namespace sortie;
+
+//===- Handles
+//-----------------------------------------------------------------------------------===//
+
+struct sortie_error {
+  sortie_error_code code;
+  std::string message;
+};
+
+struct sortie_program {
+  std::shared_ptr<const Program> program;
+};
+
+struct sortie_weights {
+  std::shared_ptr<const Program> program;
+  std::shared_ptr<const PackedWeights> packed;
+};
+
+struct sortie_session {
+  std::shared_ptr<const Program> program;
+  std::unique_ptr<Session> session;
+};
+
+namespace {
+
+//===- Structs of any version
+//--------------------------------------------------------------------===//
+
+/// The caller's struct with the members that its version lacks as zero. Null gives all zeros.
+template <typename T> T readStruct(const T *given) {
+  T result{};
+  if (given)
+    std::memcpy(&result, given, std::min(given->struct_size, sizeof(T)));
+  return result;
+}
+
+/// Writes the members that the caller's version has.
+template <typename T> void writeStruct(T value, T *destination) {
+  const size_t size = destination->struct_size;
+  value.struct_size = size;
+  std::memcpy(destination, &value, std::min(size, sizeof(T)));
+}
+
+/// Elements of an array of structs are as far apart as the caller's version of them is large.
+template <typename T> T readElement(const T *array, size_t index) {
+  const auto *bytes = reinterpret_cast<const char *>(array);
+  return readStruct(reinterpret_cast<const T *>(bytes + index * array->struct_size));
+}
+
+//===- Errors
+//------------------------------------------------------------------------------------===//
+
+sortie_error_code codeOf(std::error_code code) {
+  if (code == std::errc::no_such_file_or_directory)
+    return SORTIE_ERROR_NOT_FOUND;
+  if (code == std::errc::not_supported)
+    return SORTIE_ERROR_UNSUPPORTED;
+  if (code == std::errc::not_enough_memory || code == std::errc::resource_unavailable_try_again)
+    return SORTIE_ERROR_OUT_OF_MEMORY;
+  if (code == std::errc::operation_canceled)
+    return SORTIE_ERROR_CANCELLED;
+  if (code == std::errc::invalid_argument || code == inconvertibleErrorCode())
+    return SORTIE_ERROR_INVALID;
+  return SORTIE_ERROR_IO;
+}
+
+sortie_error *toC(Error error) {
+  if (!error)
+    return nullptr;
+  std::error_code code;
+  std::string message;
+  handleAllErrors(std::move(error), [&](const ErrorInfoBase &info) {
+    code = info.convertToErrorCode();
+    message = info.message();
+  });
+  return new sortie_error{codeOf(code), std::move(message)};
+}
+
+Error indexError(const Twine &what, size_t index, size_t count) {
+  return makeError("there is no " + what + " " + Twine(index) + ": there are " + Twine(count),
+                   std::errc::no_such_file_or_directory);
+}
+
+Error nullError(const Twine &what) { return makeError(what + " is a null pointer"); }
+
+//===- Callbacks
+//---------------------------------------------------------------------------------===//
+
+/// sortie_callbacks and sortie_observer as the runtime's observer.
+class CallerObserver : public RunObserver {
+public:
+  CallerObserver(const sortie_observer *observer, const sortie_callbacks *callbacks)
+      : observer(readStruct(observer)), callbacks(readStruct(callbacks)) {}
+
+  bool wantsSteps() const override { return observer.step; }
+  void step(const StepReport &report) override {
+    sortie_step_info info = SORTIE_INIT(sortie_step_info);
+    info.index = report.index;
+    info.operation = report.step.operation.c_str();
+    info.label = report.step.label.c_str();
+    info.begin_ns = report.beginNanoseconds;
+    info.end_ns = report.endNanoseconds;
+    info.bytes = report.cost.bytes;
+    info.operations = report.cost.operations;
+    observer.step(observer.user, &info);
+  }
+
+  bool wantsCheckpoints() const override { return observer.checkpoint; }
+  void checkpoint(const std::string &name, std::optional<uint64_t> hash) override {
+    observer.checkpoint(observer.user, name.c_str(), hash.has_value(), hash.value_or(0));
+  }
+
+  bool isCancelled(size_t done, size_t total) override { return report("steps", done, total); }
+
+  /// True if the caller wants to stop.
+  bool report(const char *what, uint64_t done, uint64_t total) const {
+    if (callbacks.progress)
+      callbacks.progress(callbacks.user, what, done, total);
+    return callbacks.cancelled && callbacks.cancelled(callbacks.user);
+  }
+
+private:
+  sortie_observer observer;
+  sortie_callbacks callbacks;
+};
+
+//===- Options
+//-----------------------------------------------------------------------------------===//
+
+Expected<int> threadCount(int wanted) {
+  constexpr int kMaxThreads = 4096;
+  if (wanted < 0 || wanted > kMaxThreads)
+    return makeError("the number of threads is " + Twine(wanted) + ", it must be 1 to " +
+                     Twine(kMaxThreads) + ", or 0 for all processors");
+  return wanted ? wanted : std::max<int>(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+Expected<std::vector<size_t>> selectedFunctions(const Program &program, const size_t *functions,
+                                                size_t count) {
+  std::vector<size_t> selected;
+  if (count == 0)
+    for (size_t i = 0; i < program.functions.size(); ++i)
+      selected.push_back(i);
+  for (size_t i = 0; i < count; ++i) {
+    if (functions[i] >= program.functions.size())
+      return indexError("function", functions[i], program.functions.size());
+    selected.push_back(functions[i]);
+  }
+  return selected;
+}
+
+BitVector weightsOf(const Program &program, ArrayRef<size_t> functions) {
+  BitVector wanted(program.weights.size());
+  for (const size_t index : functions)
+    wanted |= program.functions[index].weights;
+  return wanted;
+}
+
+Expected<std::unique_ptr<WeightSource>> makeSource(const sortie_weights_options &options) {
+  switch (options.source) {
+  case SORTIE_WEIGHTS_FILE: {
+    if (!options.path)
+      return nullError("the path of the weights");
+    Expected<std::unique_ptr<gguf::Model>> model = gguf::Model::open(options.path);
+    if (!model)
+      return model.takeError();
+    return makeGgufSource(std::move(*model));
+  }
+  case SORTIE_WEIGHTS_MEMORY: {
+    if (!options.buffers || !options.buffer_sizes)
+      return nullError("the list of weight buffers");
+    std::vector<std::unique_ptr<MemoryBuffer>> parts;
+    for (size_t i = 0; i < options.buffer_count; ++i)
+      parts.push_back(MemoryBuffer::getMemBuffer(
+          StringRef(static_cast<const char *>(options.buffers[i]), options.buffer_sizes[i]),
+          "weights in memory, part " + std::to_string(i + 1), /*RequiresNullTerminator=*/false));
+    Expected<std::unique_ptr<gguf::Model>> model = gguf::Model::fromBuffers(std::move(parts));
+    if (!model)
+      return model.takeError();
+    return makeGgufSource(std::move(*model));
+  }
+  case SORTIE_WEIGHTS_CALLBACK: {
+    if (!options.read)
+      return nullError("the weights callback");
+    return makeCallbackSource(
+        [read = options.read, user = options.read_user](StringRef tensor, uint64_t offset,
+                                                        uint64_t size, uint8_t *destination) {
+          return read(user, tensor.str().c_str(), offset, size, destination) == 0;
+        });
+  }
+  case SORTIE_WEIGHTS_RANDOM:
+    return makeRandomSource(options.seed);
+  }
+  return makeError("the source of the weights is " + Twine(static_cast<int>(options.source)) +
+                   ", which is none of sortie_weights_source");
+}
+
+Error checkFingerprint(const Program &program, const WeightSource &source) {
+  const std::optional<uint64_t> actual = program.fingerprint ? source.fingerprint() : std::nullopt;
+  if (!actual || *actual == *program.fingerprint)
+    return Error::success();
+  auto hex = [](uint64_t value) {
+    std::string digits = utohexstr(value, /*LowerCase=*/true);
+    return std::string(16 - digits.size(), '0') + digits;
+  };
+  return makeError(source.name() + ": has fingerprint " + hex(*actual) + ", " + program.name +
+                   " was compiled for a model with fingerprint " + hex(*program.fingerprint) +
+                   "; give that model, or compile the program for this one");
+}
+
+Expected<std::unique_ptr<PackedWeights>> createWeights(const Program &program,
+                                                       const sortie_weights_options &options) {
+  Expected<std::vector<size_t>> functions =
+      selectedFunctions(program, options.functions, options.function_count);
+  if (!functions)
+    return functions.takeError();
+  Expected<std::unique_ptr<WeightSource>> source = makeSource(options);
+  if (!source)
+    return source.takeError();
+  if (Error error = checkFingerprint(program, **source))
+    return error;
+  Expected<int> threads = threadCount(options.threads);
+  if (!threads)
+    return threads.takeError();
+  Expected<std::unique_ptr<cpu::ThreadPool>> pool = cpu::ThreadPool::create(*threads);
+  if (!pool)
+    return pool.takeError();
+  const CallerObserver caller(nullptr, options.callbacks);
+  return PackedWeights::create(program.weights, weightsOf(program, *functions), **source, **pool,
+                               [&](uint64_t done, uint64_t total) {
+                                 return !caller.report("packing weights", done, total);
+                               });
+}
+
+Expected<SessionOptions> sessionOptions(const Program &program,
+                                        const sortie_session_options &given) {
+  if (given.device && given.device != program.target)
+    return makeError("device '" + Twine(given.device) + "' is asked for, " + program.name +
+                     " is compiled for '" + program.target + "'");
+  Expected<int> threads = threadCount(given.threads);
+  if (!threads)
+    return threads.takeError();
+  SessionOptions options{*threads, cpu::bestIsa(), given.max_tokens};
+  if (!given.cpu_isa)
+    return options;
+  const std::optional<cpu::Isa> isa = cpu::parseIsa(given.cpu_isa);
+  std::string names;
+  for (const cpu::Isa candidate : cpu::kAllIsas)
+    if (cpu::isAvailable(candidate))
+      names += (names.empty() ? "" : ", ") + cpu::isaName(candidate).str();
+  if (!isa || !cpu::isAvailable(*isa))
+    return makeError("instruction set '" + Twine(given.cpu_isa) + "' is " +
+                         (isa ? "not available on this machine" : "not known") +
+                         "; available here: " + names,
+                     std::errc::not_supported);
+  options.isa = *isa;
+  return options;
+}
+
+//===- Tensors
+//-----------------------------------------------------------------------------------===//
+
+Expected<HostTensor> toHostTensor(const sortie_tensor &given) {
+  if (!given.name)
+    return nullError("the name of a tensor");
+  const std::string name = given.name;
+  if (given.rank != 0 && !given.shape)
+    return nullError("the shape of '" + name + "'");
+  if (given.dtype < SORTIE_F32 || given.dtype > SORTIE_BF16)
+    return makeError("the dtype of '" + name + "' is " + Twine(static_cast<int>(given.dtype)) +
+                     ", which is none of sortie_dtype");
+  static constexpr HostType kTypes[] = {HostType::F32, HostType::I32, HostType::F16,
+                                        HostType::BF16};
+  HostTensor tensor{name, kTypes[given.dtype], static_cast<std::byte *>(given.data), {}, {}};
+  tensor.shape.append(given.shape, given.shape + given.rank);
+  if (given.strides)
+    tensor.strides.append(given.strides, given.strides + given.rank);
+  else
+    tensor.strides = contiguousStrides(tensor.shape, hostTypeBytes(tensor.type));
+  return tensor;
+}
+
+Expected<std::vector<HostTensor>> toHostTensors(const sortie_tensor *given, size_t count) {
+  std::vector<HostTensor> tensors;
+  if (count != 0 && !given)
+    return nullError("the list of tensors");
+  for (size_t i = 0; i < count; ++i) {
+    Expected<HostTensor> tensor = toHostTensor(readElement(given, i));
+    if (!tensor)
+      return tensor.takeError();
+    tensors.push_back(std::move(*tensor));
+  }
+  return tensors;
+}
+
+Error runFunction(sortie_session &session, const sortie_run_options &options) {
+  if (options.function >= session.program->functions.size())
+    return indexError("function", options.function, session.program->functions.size());
+  Expected<std::vector<HostTensor>> inputs = toHostTensors(options.inputs, options.input_count);
+  if (!inputs)
+    return inputs.takeError();
+  Expected<std::vector<HostTensor>> outputs = toHostTensors(options.outputs, options.output_count);
+  if (!outputs)
+    return outputs.takeError();
+  CallerObserver observer(options.observer, options.callbacks);
+  return session.session->run(options.function, *inputs, *outputs, observer);
+}
+
+/// Fills `info` for input or output `index` of a function.
+sortie_error *getValue(const sortie_program *program, size_t function, size_t index, bool isInput,
+                       sortie_value_info *info) {
+  static_assert(sizeof(Affine) == sizeof(sortie_extent));
+  const std::vector<Function> &functions = program->program->functions;
+  if (function >= functions.size())
+    return toC(indexError("function", function, functions.size()));
+  const std::vector<Argument> &list =
+      isInput ? functions[function].inputs : functions[function].outputs;
+  if (index >= list.size())
+    return toC(indexError(isInput ? "input" : "output", index, list.size()));
+  const Buffer &buffer = functions[function].buffers[list[index].buffer];
+  sortie_value_info value = SORTIE_INIT(sortie_value_info);
+  value.name = list[index].name.c_str();
+  value.dtype = buffer.type == ElementType::I32 ? SORTIE_I32 : SORTIE_F32;
+  value.rank = buffer.shape.size();
+  value.shape = reinterpret_cast<const sortie_extent *>(buffer.shape.data());
+  writeStruct(value, info);
+  return nullptr;
+}
+
+sortie_error *adopt(Expected<std::shared_ptr<const Program>> loaded, sortie_program **program) {
+  if (!loaded)
+    return toC(loaded.takeError());
+  *program = new sortie_program{std::move(*loaded)};
+  return nullptr;
+}
+
+} // namespace
+
+//===- Versions and errors
+//-----------------------------------------------------------------------===//
+
+uint32_t sortie_abi_version(void) { return SORTIE_ABI_VERSION; }
+
+const char *sortie_version(void) { return SORTIE_VERSION; }
+
+sortie_error_code sortie_error_get_code(const sortie_error *error) { return error->code; }
+
+const char *sortie_error_message(const sortie_error *error) { return error->message.c_str(); }
+
+void sortie_error_destroy(sortie_error *error) { delete error; }
+
+//===- Program
+//-----------------------------------------------------------------------------------===//
+
+sortie_error *sortie_program_open(const char *path, sortie_program **program) {
+  if (!path || !program)
+    return toC(nullError("an argument of sortie_program_open"));
+  return adopt(loadProgramFile(path), program);
+}
+
+sortie_error *sortie_program_parse(const void *bytes, size_t size, const char *name,
+                                   sortie_program **program) {
+  if (!bytes || !name || !program)
+    return toC(nullError("an argument of sortie_program_parse"));
+  return adopt(loadProgram({StringRef(static_cast<const char *>(bytes), size), name}), program);
+}
+
+void sortie_program_destroy(sortie_program *program) { delete program; }
+
+void sortie_program_get_info(const sortie_program *handle, sortie_program_info *info) {
+  const Program &program = *handle->program;
+  sortie_program_info value = SORTIE_INIT(sortie_program_info);
+  value.abi = static_cast<uint32_t>(program.abi);
+  value.numerics = static_cast<uint32_t>(program.numerics);
+  value.target = program.target.c_str();
+  value.contract = program.contract.c_str();
+  value.producer = program.producer.c_str();
+  value.function_count = program.functions.size();
+  value.weight_count = program.weights.size();
+  value.symbol_count = program.symbols.size();
+  value.has_fingerprint = program.fingerprint.has_value();
+  value.fingerprint = program.fingerprint.value_or(0);
+  writeStruct(value, info);
+}
+
+sortie_error *sortie_program_get_symbol(const sortie_program *program, size_t index,
+                                        sortie_symbol_info *info) {
+  const std::vector<Symbol> &symbols = program->program->symbols;
+  if (index >= symbols.size())
+    return toC(indexError("symbol", index, symbols.size()));
+  sortie_symbol_info value = SORTIE_INIT(sortie_symbol_info);
+  value.name = symbols[index].name.c_str();
+  value.max = symbols[index].max;
+  writeStruct(value, info);
+  return nullptr;
+}
+
+sortie_error *sortie_program_get_function(const sortie_program *program, size_t index,
+                                          sortie_function_info *info) {
+  const std::vector<Function> &functions = program->program->functions;
+  if (index >= functions.size())
+    return toC(indexError("function", index, functions.size()));
+  const Function &function = functions[index];
+  sortie_function_info value = SORTIE_INIT(sortie_function_info);
+  value.name = function.name.c_str();
+  value.symbol = function.symbol ? *function.symbol : SIZE_MAX;
+  value.input_count = function.inputs.size();
+  value.output_count = function.outputs.size();
+  value.step_count = function.steps.size();
+  for (const Step &step : function.steps)
+    value.checkpoint_count += std::holds_alternative<CheckpointStep>(step.body);
+  writeStruct(value, info);
+  return nullptr;
+}
+
+sortie_error *sortie_program_find_function(const sortie_program *program, const char *name,
+                                           size_t *index) {
+  if (!name)
+    return toC(nullError("the name of a function"));
+  const std::vector<Function> &functions = program->program->functions;
+  std::string names;
+  for (size_t i = 0; i < functions.size(); ++i) {
+    if (functions[i].name == name) {
+      *index = i;
+      return nullptr;
+    }
+    names += (names.empty() ? "" : ", ") + functions[i].name;
+  }
+  return toC(
+      makeError(program->program->name + ": has no function '" + name + "'; it has: " + names,
+                std::errc::no_such_file_or_directory));
+}
+
+sortie_error *sortie_program_get_input(const sortie_program *program, size_t function, size_t index,
+                                       sortie_value_info *info) {
+  return getValue(program, function, index, /*isInput=*/true, info);
+}
+
+sortie_error *sortie_program_get_output(const sortie_program *program, size_t function,
+                                        size_t index, sortie_value_info *info) {
+  return getValue(program, function, index, /*isInput=*/false, info);
+}
+
+sortie_error *sortie_program_get_weight(const sortie_program *program, size_t index,
+                                        sortie_weight_info *info) {
+  const std::vector<WeightSpec> &weights = program->program->weights;
+  if (index >= weights.size())
+    return toC(indexError("weight", index, weights.size()));
+  const WeightSpec &spec = weights[index];
+  sortie_weight_info value = SORTIE_INIT(sortie_weight_info);
+  value.tensor = spec.tensor.c_str();
+  value.format = numerics::kFormats[static_cast<size_t>(spec.format)].name;
+  value.rank = spec.shape.size();
+  value.shape = spec.shape.data();
+  value.file_bytes = spec.fileBytes();
+  value.packed_bytes = spec.packedBytes();
+  writeStruct(value, info);
+  return nullptr;
+}
+
+sortie_error *sortie_program_uses_weight(const sortie_program *program, size_t function,
+                                         size_t weight, int *uses) {
+  const Program &loaded = *program->program;
+  if (function >= loaded.functions.size())
+    return toC(indexError("function", function, loaded.functions.size()));
+  if (weight >= loaded.weights.size())
+    return toC(indexError("weight", weight, loaded.weights.size()));
+  *uses = loaded.functions[function].weights.test(weight);
+  return nullptr;
+}
+
+sortie_error *sortie_program_get_memory(const sortie_program *program, const size_t *functions,
+                                        size_t function_count, int64_t max_tokens, int threads,
+                                        sortie_memory_info *info) {
+  const Program &loaded = *program->program;
+  Expected<std::vector<size_t>> selected = selectedFunctions(loaded, functions, function_count);
+  if (!selected)
+    return toC(selected.takeError());
+  Expected<int> count = threadCount(threads);
+  if (!count)
+    return toC(count.takeError());
+  sortie_memory_info value = SORTIE_INIT(sortie_memory_info);
+  for (const unsigned id : weightsOf(loaded, *selected).set_bits())
+    value.weight_bytes += loaded.weights[id].packedBytes();
+  for (const size_t index : *selected)
+    value.arena_bytes =
+        std::max(value.arena_bytes, loaded.arenaBytes(loaded.functions[index], max_tokens));
+  value.scratch_bytes = *count * cpu::ThreadPool::kScratchBytes;
+  writeStruct(value, info);
+  return nullptr;
+}
+
+//===- Weights
+//-----------------------------------------------------------------------------------===//
+
+sortie_error *sortie_weights_create(const sortie_program *program,
+                                    const sortie_weights_options *options,
+                                    sortie_weights **weights) {
+  if (!program || !options || !weights)
+    return toC(nullError("an argument of sortie_weights_create"));
+  Expected<std::unique_ptr<PackedWeights>> packed =
+      createWeights(*program->program, readStruct(options));
+  if (!packed)
+    return toC(packed.takeError());
+  *weights = new sortie_weights{program->program, std::move(*packed)};
+  return nullptr;
+}
+
+void sortie_weights_destroy(sortie_weights *weights) { delete weights; }
+
+//===- Session
+//-----------------------------------------------------------------------------------===//
+
+sortie_error *sortie_get_cpu_isa(size_t index, const char **name, int *is_available) {
+  if (index >= cpu::kAllIsas.size())
+    return toC(indexError("instruction set", index, cpu::kAllIsas.size()));
+  *name = cpu::isaName(cpu::kAllIsas[index]).data();
+  *is_available = cpu::isAvailable(cpu::kAllIsas[index]);
+  return nullptr;
+}
+
+sortie_error *sortie_session_create(const sortie_program *program, const sortie_weights *weights,
+                                    const sortie_session_options *options,
+                                    sortie_session **session) {
+  if (!program || !weights || !session)
+    return toC(nullError("an argument of sortie_session_create"));
+  if (weights->program != program->program)
+    return toC(makeError("these weights have been created for another program (" +
+                         weights->program->name + ")"));
+  Expected<SessionOptions> checked = sessionOptions(*program->program, readStruct(options));
+  if (!checked)
+    return toC(checked.takeError());
+  Expected<std::unique_ptr<Session>> created =
+      Session::create(program->program, weights->packed, *checked);
+  if (!created)
+    return toC(created.takeError());
+  *session = new sortie_session{program->program, std::move(*created)};
+  return nullptr;
+}
+
+void sortie_session_destroy(sortie_session *session) { delete session; }
+
+sortie_error *sortie_session_run(sortie_session *session, const sortie_run_options *options) {
+  if (!session || !options)
+    return toC(nullError("an argument of sortie_session_run"));
+  return toC(runFunction(*session, readStruct(options)));
+}
+
+sortie_error *sortie_session_query(const sortie_session *session, int *is_complete) {
+  if (!session || !is_complete)
+    return toC(nullError("an argument of sortie_session_query"));
+  *is_complete = 1;
+  return nullptr;
+}
+
+sortie_error *sortie_session_wait(sortie_session *session) {
+  return session ? nullptr : toC(nullError("the session"));
+}

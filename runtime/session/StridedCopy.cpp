@@ -1,0 +1,114 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Strided copies.
+
+#include "runtime/session/StridedCopy.h"
+
+#include "runtime/numerics/float.h"
+
+#include "llvm/ADT/STLFunctionalExtras.h"
+
+#include <algorithm>
+#include <cstring>
+
+using namespace llvm;
+
+namespace sortie {
+
+int64_t hostTypeBytes(HostType type) {
+  return type == HostType::F16 || type == HostType::BF16 ? 2 : 4;
+}
+
+const char *hostTypeName(HostType type) {
+  switch (type) {
+  case HostType::F32:
+    return "f32";
+  case HostType::I32:
+    return "i32";
+  case HostType::F16:
+    return "f16";
+  case HostType::BF16:
+    return "bf16";
+  }
+  return "";
+}
+
+SmallVector<int64_t, 4> contiguousStrides(ArrayRef<int64_t> shape, int64_t elementBytes) {
+  SmallVector<int64_t, 4> strides(shape.size());
+  int64_t stride = elementBytes;
+  for (size_t i = shape.size(); i-- > 0;) {
+    strides[i] = stride;
+    stride *= shape[i];
+  }
+  return strides;
+}
+
+int64_t HostTensor::elements() const {
+  int64_t count = 1;
+  for (const int64_t extent : shape)
+    count *= extent;
+  return count;
+}
+
+bool HostTensor::isContiguous() const {
+  const int64_t bytes = hostTypeBytes(type);
+  if (reinterpret_cast<uintptr_t>(data) % bytes != 0)
+    return false;
+  const SmallVector<int64_t, 4> expected = contiguousStrides(shape, bytes);
+  for (size_t i = 0; i < shape.size(); ++i)
+    if (shape[i] > 1 && strides[i] != expected[i])
+      return false;
+  return true;
+}
+
+std::pair<int64_t, int64_t> HostTensor::byteRange() const {
+  int64_t first = 0;
+  int64_t last = 0;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    const int64_t reach = (shape[i] - 1) * strides[i];
+    (reach < 0 ? first : last) += reach;
+  }
+  return {first, last + hostTypeBytes(type)};
+}
+
+/// Calls `visit(element)` for the address of each element in row-major order.
+static void forEachElement(const HostTensor &tensor, function_ref<void(std::byte *)> visit) {
+  const int64_t count = tensor.elements();
+  SmallVector<int64_t, 4> index(tensor.shape.size());
+  std::byte *element = tensor.data;
+  for (int64_t i = 0; i < count; ++i) {
+    visit(element);
+    for (size_t d = index.size(); d-- > 0;) {
+      element += tensor.strides[d];
+      if (++index[d] < tensor.shape[d])
+        break;
+      element -= tensor.strides[d] * tensor.shape[d];
+      index[d] = 0;
+    }
+  }
+}
+
+void copyIn(const HostTensor &tensor, std::byte *destination) {
+  forEachElement(tensor, [&](const std::byte *element) {
+    if (hostTypeBytes(tensor.type) == 4) {
+      std::memcpy(destination, element, 4);
+    } else {
+      uint16_t bits;
+      std::memcpy(&bits, element, sizeof(bits));
+      const float value =
+          tensor.type == HostType::F16 ? numerics::fromHalf(bits) : numerics::fromBFloat16(bits);
+      std::memcpy(destination, &value, sizeof(value));
+    }
+    destination += 4;
+  });
+}
+
+void copyOut(const std::byte *source, const HostTensor &tensor) {
+  forEachElement(tensor, [&](std::byte *element) {
+    std::memcpy(element, source, 4);
+    source += 4;
+  });
+}
+
+} // namespace sortie

@@ -1,0 +1,50 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Arrays of the caller, in any layout, and their copies without gaps.
+
+#ifndef SORTIE_RUNTIME_SESSION_STRIDEDCOPY_H
+#define SORTIE_RUNTIME_SESSION_STRIDEDCOPY_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/SmallVector.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace sortie {
+
+enum class HostType : uint8_t { F32, I32, F16, BF16 };
+
+/// Bytes of an element.
+int64_t hostTypeBytes(HostType type);
+const char *hostTypeName(HostType type);
+
+/// An array in host memory.
+struct HostTensor {
+  std::string name;
+  HostType type;
+  std::byte *data;
+  llvm::SmallVector<int64_t, 4> shape;
+  llvm::SmallVector<int64_t, 4> strides; ///< in bytes
+
+  int64_t elements() const;
+  /// Row-major, without gaps, every element aligned: can be used in place.
+  bool isContiguous() const;
+  /// The bytes [first, second) relative to `data` that elements lie in. Not for empty arrays.
+  std::pair<int64_t, int64_t> byteRange() const;
+};
+
+/// Row-major strides without gaps.
+llvm::SmallVector<int64_t, 4> contiguousStrides(llvm::ArrayRef<int64_t> shape,
+                                                int64_t elementBytes);
+
+/// Elements of `tensor`, row-major, to 4-byte elements at `destination`: F16 and BF16 become fp32.
+void copyIn(const HostTensor &tensor, std::byte *destination);
+/// 4-byte elements at `source`, row-major, to `tensor` (F32 or I32).
+void copyOut(const std::byte *source, const HostTensor &tensor);
+
+} // namespace sortie
+
+#endif // SORTIE_RUNTIME_SESSION_STRIDEDCOPY_H
