@@ -1,0 +1,159 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Description of a program.
+
+#include "tools/sortie-run/Describe.h"
+
+#include "tools/sortie-run/Api.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/Format.h"
+
+using namespace llvm;
+
+namespace sortie::tool {
+
+namespace {
+
+/// "12.3 MiB".
+void printBytes(uint64_t bytes, raw_ostream &out) {
+  static constexpr const char *kUnits[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+  auto value = static_cast<double>(bytes);
+  size_t unit = 0;
+  for (; value >= 1024 && unit + 1 < std::size(kUnits); ++unit)
+    value /= 1024;
+  out << format(unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
+}
+
+class Describer {
+public:
+  Describer(const sortie_program *program, int threads, raw_ostream &out)
+      : program(program), threads(threads), out(out) {
+    sortie_program_get_info(program, &info);
+  }
+
+  Error describeHeader();
+  Error describeFunction(size_t index);
+
+private:
+  Error describeValue(const char *kind, const sortie_value_info &value, StringRef symbol);
+  Error describeWeights(size_t function);
+
+  const sortie_program *program;
+  int threads;
+  raw_ostream &out;
+  sortie_program_info info = SORTIE_INIT(sortie_program_info);
+};
+
+Error Describer::describeHeader() {
+  out << "target       " << info.target << '\n'
+      << "contract     " << info.contract << ", numerics version " << info.numerics << '\n'
+      << "program ABI  " << info.abi << ", made by " << info.producer << '\n';
+  if (info.has_fingerprint)
+    out << "weights      of the model with fingerprint "
+        << format_hex_no_prefix(info.fingerprint, 16) << '\n';
+  for (size_t i = 0; i < info.symbol_count; ++i) {
+    sortie_symbol_info symbol = SORTIE_INIT(sortie_symbol_info);
+    if (Error error = toError(sortie_program_get_symbol(program, i, &symbol)))
+      return error;
+    out << "symbol       " << symbol.name << " is 0 to " << symbol.max << '\n';
+  }
+  out << "functions    " << info.function_count << '\n';
+  return Error::success();
+}
+
+Error Describer::describeValue(const char *kind, const sortie_value_info &value, StringRef symbol) {
+  out << "  " << kind << ' ' << value.name << ": " << (value.dtype == SORTIE_I32 ? "i32" : "f32")
+      << " [";
+  interleaveComma(ArrayRef(value.shape, value.rank), out, [&](const sortie_extent &extent) {
+    if (extent.per_symbol == 0) {
+      out << extent.constant;
+      return;
+    }
+    if (extent.per_symbol != 1)
+      out << extent.per_symbol << '*';
+    out << symbol;
+    if (extent.constant != 0)
+      out << '+' << extent.constant;
+  });
+  out << "]\n";
+  return Error::success();
+}
+
+Error Describer::describeWeights(size_t function) {
+  for (size_t i = 0; i < info.weight_count; ++i) {
+    int isUsed = 0;
+    if (Error error = toError(sortie_program_uses_weight(program, function, i, &isUsed)))
+      return error;
+    if (!isUsed)
+      continue;
+    sortie_weight_info weight = SORTIE_INIT(sortie_weight_info);
+    if (Error error = toError(sortie_program_get_weight(program, i, &weight)))
+      return error;
+    out << "  weight " << weight.tensor << ": " << weight.format << " [";
+    interleaveComma(ArrayRef(weight.shape, weight.rank), out);
+    out << "], ";
+    printBytes(weight.file_bytes, out);
+    out << '\n';
+  }
+  return Error::success();
+}
+
+Error Describer::describeFunction(size_t index) {
+  sortie_function_info function = SORTIE_INIT(sortie_function_info);
+  if (Error error = toError(sortie_program_get_function(program, index, &function)))
+    return error;
+  sortie_symbol_info symbol = SORTIE_INIT(sortie_symbol_info);
+  symbol.name = "";
+  if (function.symbol != SIZE_MAX)
+    if (Error error = toError(sortie_program_get_symbol(program, function.symbol, &symbol)))
+      return error;
+  out << '\n'
+      << "function " << function.name << ": " << function.step_count - function.checkpoint_count
+      << " steps, " << function.checkpoint_count << " named values\n";
+  sortie_value_info value = SORTIE_INIT(sortie_value_info);
+  for (size_t i = 0; i < function.input_count; ++i) {
+    if (Error error = toError(sortie_program_get_input(program, index, i, &value)))
+      return error;
+    if (Error error = describeValue("input", value, symbol.name))
+      return error;
+  }
+  for (size_t i = 0; i < function.output_count; ++i) {
+    if (Error error = toError(sortie_program_get_output(program, index, i, &value)))
+      return error;
+    if (Error error = describeValue("output", value, symbol.name))
+      return error;
+  }
+  if (Error error = describeWeights(index))
+    return error;
+  sortie_memory_info memory = SORTIE_INIT(sortie_memory_info);
+  if (Error error = toError(
+          sortie_program_get_memory(program, &index, 1, /*max_tokens=*/0, threads, &memory)))
+    return error;
+  out << "  memory: weights ";
+  printBytes(memory.weight_bytes, out);
+  out << ", intermediate values ";
+  printBytes(memory.arena_bytes, out);
+  if (function.symbol != SIZE_MAX)
+    out << " at " << symbol.max << ' ' << symbol.name;
+  out << ", threads ";
+  printBytes(memory.scratch_bytes, out);
+  out << '\n';
+  return Error::success();
+}
+
+} // namespace
+
+Error describeProgram(const sortie_program *program, ArrayRef<size_t> functions, int threads,
+                      raw_ostream &out) {
+  Describer describer(program, threads, out);
+  if (Error error = describer.describeHeader())
+    return error;
+  for (const size_t function : functions)
+    if (Error error = describer.describeFunction(function))
+      return error;
+  return Error::success();
+}
+
+} // namespace sortie::tool

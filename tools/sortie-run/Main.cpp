@@ -1,0 +1,481 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// sortie-run: runs a function of a compiled program through the C API.
+
+#include "tools/sortie-run/Api.h"
+#include "tools/sortie-run/Benchmark.h"
+#include "tools/sortie-run/Checksums.h"
+#include "tools/sortie-run/Describe.h"
+#include "tools/sortie-run/Inputs.h"
+#include "tools/sortie-run/ProgressBar.h"
+#include "tools/sortie-run/Trace.h"
+
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <algorithm>
+#include <csignal>
+#include <thread>
+
+using namespace llvm;
+using namespace sortie;
+using namespace sortie::tool;
+
+//===- Command line
+//------------------------------------------------------------------------------===//
+
+namespace {
+
+cl::OptionCategory category("sortie-run options");
+
+cl::opt<std::string> programPath(cl::Positional, cl::desc("<program.mlirbc>"), cl::cat(category));
+
+cl::opt<std::string> weightsOption(
+    "weights", cl::value_desc("model.gguf"), cl::cat(category),
+    cl::desc(
+        "The model: a GGUF file, the first part of a split one (-00001-of-0000N.gguf, the others "
+        "are found), or random:seed=N for random weights of the right shapes and formats"));
+
+cl::opt<std::string>
+    functionOption("function", cl::value_desc("name"), cl::cat(category),
+                   cl::desc("The function to run; may be left out if there is one"));
+
+cl::list<std::string> inputOptions(
+    "input", cl::value_desc("name=x.npy"), cl::cat(category),
+    cl::desc("An input: a .npy file (float32, float16 or int32, C order), or "
+             "name=random:seed=1,tokens=512 (mean 0, deviation 1; integers need max=N, too). "
+             "Once for each input"));
+
+cl::list<std::string> outputOptions("output", cl::value_desc("[name=]y.npy"), cl::cat(category),
+                                    cl::desc("Where an output goes, as .npy"));
+
+cl::opt<std::string> deviceOption("device", cl::value_desc("cpu"), cl::init("cpu"),
+                                  cl::cat(category), cl::desc("The device to run on: cpu"));
+
+cl::opt<int>
+    threadsOption("threads", cl::value_desc("number"), cl::init(0), cl::cat(category),
+                  cl::desc("Threads; default: all processors. Changes no bit of a result"));
+
+cl::opt<std::string> isaOption(
+    "cpu-isa", cl::value_desc("name"), cl::cat(category),
+    cl::desc(
+        "Force an instruction set: portable, avx2, avx-vnni, avx512-vnni, amx-int8; default: the "
+        "best that this machine has. Changes no bit of a result"));
+
+cl::opt<bool>
+    describeOption("describe", cl::cat(category),
+                   cl::desc("Print signature, weights, memory needed, contract and target; "
+                            "do not run"));
+
+cl::opt<bool>
+    checksumsOption("checksums", cl::cat(category),
+                    cl::desc("Print a 64-bit hash of every named value, one a line; '-' for "
+                             "values that the compiler fused away"));
+
+cl::list<std::string> compareOption("compare-checksums", cl::multi_val(2), cl::value_desc("a b"),
+                                    cl::cat(category),
+                                    cl::desc("Compare two files written by --checksums; names the "
+                                             "first value that differs. Takes no program"));
+
+cl::opt<bool>
+    benchmarkOption("benchmark", cl::cat(category),
+                    cl::desc("Warm up, run repeatedly, print median, p10, p90, tokens/s, and "
+                             "GB/s and GOP/s of each operation"));
+
+enum class BenchmarkFormat { Table, Json };
+cl::opt<BenchmarkFormat>
+    benchmarkFormat("benchmark-format", cl::init(BenchmarkFormat::Table), cl::cat(category),
+                    cl::desc("How --benchmark prints"),
+                    cl::values(clEnumValN(BenchmarkFormat::Table, "table", "for people (default)"),
+                               clEnumValN(BenchmarkFormat::Json, "json", "for programs")));
+
+cl::opt<unsigned> benchmarkRuns("benchmark-runs", cl::value_desc("number"), cl::init(0),
+                                cl::cat(category),
+                                cl::desc("Measured runs; default: for a second, at least ten"));
+
+cl::opt<std::string>
+    traceOption("trace", cl::value_desc("out.json"), cl::cat(category),
+                cl::desc("Write a Chrome trace (chrome://tracing, ui.perfetto.dev)"));
+
+constexpr const char *kOverview =
+    "Runs a function of a compiled Sortie program.\n\n"
+    "  What a program holds:      sortie-run model.mlirbc --describe\n"
+    "  Run a layer:               sortie-run model.mlirbc --weights model.gguf \\\n"
+    "                               --function blk_0_ffn --input hidden=x.npy --output y.npy\n"
+    "  How fast, without data:    sortie-run model.mlirbc --weights random:seed=1 \\\n"
+    "                               --function blk_0_ffn --input hidden=random:seed=1,tokens=512 "
+    "\\\n"
+    "                               --benchmark\n"
+    "  Same bits elsewhere?       sortie-run ... --checksums > a; sortie-run ... --checksums > b;\n"
+    "                             sortie-run --compare-checksums a b\n\n"
+    "Exit code 0: done (and nothing differs); 1: an error, said in one message.\n";
+
+//===- Running
+//-----------------------------------------------------------------------------------===//
+
+/// Everything that one run needs.
+class Runner {
+public:
+  Error run();
+
+private:
+  Error openProgram();
+  Expected<size_t> chooseFunction() const;
+  Error describe() const;
+  Error prepareInputs();
+  Error prepareOutputs();
+  Error loadWeights();
+  Error openSession();
+  Error runOnce(const sortie_observer *observer);
+  Error runBenchmark();
+  Error runWithReports();
+
+  Error functionError(const Twine &message) const {
+    return makeError("function '" + Twine(function.name) + "': " + message);
+  }
+  Expected<sortie_value_info> findInput(StringRef name) const;
+  int64_t symbolFromInputs() const;
+
+  Trace trace;
+  ProgramPtr program;
+  WeightsPtr weights;
+  SessionPtr session;
+  size_t functionIndex = 0;
+  sortie_function_info function = SORTIE_INIT(sortie_function_info);
+  std::vector<InputArray> inputs;
+  std::vector<OutputArray> outputs;
+  /// Path of each output; empty for those that are not wanted.
+  std::vector<std::string> outputPaths;
+  int64_t symbol = 0;
+};
+
+Error Runner::openProgram() {
+  const Trace::Clock::time_point begin = trace.now();
+  if (programPath.empty())
+    return makeError("no program is given; see sortie-run --help");
+  sortie_program *opened = nullptr;
+  if (Error error = toError(sortie_program_open(programPath.c_str(), &opened)))
+    return error;
+  program.reset(opened);
+  trace.addPhase("load program", begin);
+  return Error::success();
+}
+
+Expected<size_t> Runner::chooseFunction() const {
+  if (!functionOption.empty()) {
+    size_t index = 0;
+    if (Error error =
+            toError(sortie_program_find_function(program.get(), functionOption.c_str(), &index)))
+      return error;
+    return index;
+  }
+  sortie_program_info info = SORTIE_INIT(sortie_program_info);
+  sortie_program_get_info(program.get(), &info);
+  if (info.function_count == 1)
+    return 0;
+  return makeError(programPath + ": has " + Twine(info.function_count) +
+                   " functions; choose one with --function (--describe lists them)");
+}
+
+Error Runner::describe() const {
+  std::vector<size_t> functions;
+  if (!functionOption.empty()) {
+    Expected<size_t> chosen = chooseFunction();
+    if (!chosen)
+      return chosen.takeError();
+    functions.push_back(*chosen);
+  } else {
+    sortie_program_info info = SORTIE_INIT(sortie_program_info);
+    sortie_program_get_info(program.get(), &info);
+    for (size_t i = 0; i < info.function_count; ++i)
+      functions.push_back(i);
+  }
+  return describeProgram(program.get(), functions, threadsOption, outs());
+}
+
+Expected<sortie_value_info> Runner::findInput(StringRef name) const {
+  std::string names;
+  for (size_t i = 0; i < function.input_count; ++i) {
+    sortie_value_info info = SORTIE_INIT(sortie_value_info);
+    if (Error error = toError(sortie_program_get_input(program.get(), functionIndex, i, &info)))
+      return error;
+    if (name == info.name)
+      return info;
+    names += (names.empty() ? "" : ", ") + std::string(info.name);
+  }
+  return functionError("has no input '" + name + "'; it has: " + names);
+}
+
+Error Runner::prepareInputs() {
+  for (const std::string &option : inputOptions) {
+    const auto [name, what] = StringRef(option).split('=');
+    if (what.empty())
+      return makeError("--input " + option +
+                       ": give name=file.npy or name=random:seed=1,tokens=512");
+    Expected<sortie_value_info> info = findInput(name);
+    if (!info)
+      return info.takeError();
+    Expected<InputArray> input = makeInput(*info, what);
+    if (!input)
+      return input.takeError();
+    inputs.push_back(std::move(*input));
+  }
+  symbol = symbolFromInputs();
+  return Error::success();
+}
+
+/// The value of the function's symbol, as far as an input tells; the library checks it.
+int64_t Runner::symbolFromInputs() const {
+  for (const InputArray &input : inputs) {
+    const sortie_value_info info = cantFail(findInput(input.name));
+    if (info.rank != input.shape.size())
+      continue;
+    for (size_t d = 0; d < info.rank; ++d)
+      if (info.shape[d].per_symbol != 0)
+        return std::max<int64_t>(0, input.shape[d] - info.shape[d].constant) /
+               info.shape[d].per_symbol;
+  }
+  return 0;
+}
+
+Error Runner::prepareOutputs() {
+  for (size_t i = 0; i < function.output_count; ++i) {
+    sortie_value_info info = SORTIE_INIT(sortie_value_info);
+    if (Error error = toError(sortie_program_get_output(program.get(), functionIndex, i, &info)))
+      return error;
+    Expected<OutputArray> output = makeOutput(info, symbol);
+    if (!output)
+      return output.takeError();
+    outputs.push_back(std::move(*output));
+  }
+  outputPaths.resize(outputs.size());
+  for (const std::string &option : outputOptions) {
+    const auto [name, path] = StringRef(option).split('=');
+    auto it = find_if(outputs, [&](const OutputArray &output) { return output.name == name; });
+    const bool isNamed = it != outputs.end() && !path.empty();
+    if (!isNamed && outputs.size() != 1)
+      return functionError("has " + Twine(outputs.size()) +
+                           " outputs; give --output name=" + option);
+    std::string &wanted = outputPaths[isNamed ? it - outputs.begin() : 0];
+    if (!wanted.empty())
+      return functionError("output '" + Twine(outputs[isNamed ? it - outputs.begin() : 0].name) +
+                           "' is written twice; give one --output for it");
+    wanted = isNamed ? path.str() : option;
+  }
+  return Error::success();
+}
+
+Error Runner::loadWeights() {
+  const Trace::Clock::time_point begin = trace.now();
+  ProgressBar bar;
+  const sortie_callbacks callbacks = bar.callbacks();
+  sortie_weights_options options = SORTIE_INIT(sortie_weights_options);
+  options.source = SORTIE_WEIGHTS_FILE;
+  options.path = weightsOption.c_str();
+  StringRef random = weightsOption;
+  if (random.consume_front("random:")) {
+    if (!random.consume_front("seed=") || random.getAsInteger(10, options.seed))
+      return makeError("--weights " + weightsOption + ": give random:seed=<number>");
+    options.source = SORTIE_WEIGHTS_RANDOM;
+  } else if (weightsOption.empty()) {
+    sortie_memory_info memory = SORTIE_INIT(sortie_memory_info);
+    if (Error error =
+            toError(sortie_program_get_memory(program.get(), &functionIndex, 1, 0, 0, &memory)))
+      return error;
+    if (memory.weight_bytes != 0)
+      return functionError("needs weights; give --weights model.gguf or --weights random:seed=1");
+    options.source = SORTIE_WEIGHTS_RANDOM; // there are none to make
+  }
+  options.functions = &functionIndex;
+  options.function_count = 1;
+  options.threads = threadsOption;
+  options.callbacks = &callbacks;
+  sortie_weights *created = nullptr;
+  if (Error error = toError(sortie_weights_create(program.get(), &options, &created)))
+    return error;
+  weights.reset(created);
+  trace.addPhase("load weights", begin);
+  return Error::success();
+}
+
+Error Runner::openSession() {
+  sortie_session_options options = SORTIE_INIT(sortie_session_options);
+  options.device = deviceOption.c_str();
+  options.threads = threadsOption;
+  options.cpu_isa = isaOption.empty() ? nullptr : isaOption.c_str();
+  // No more memory than this run needs. Too many tokens are for the run itself to refuse.
+  if (function.symbol != SIZE_MAX) {
+    sortie_symbol_info info = SORTIE_INIT(sortie_symbol_info);
+    if (Error error = toError(sortie_program_get_symbol(program.get(), function.symbol, &info)))
+      return error;
+    options.max_tokens = std::clamp<int64_t>(symbol, 1, info.max);
+  }
+  sortie_session *created = nullptr;
+  if (Error error =
+          toError(sortie_session_create(program.get(), weights.get(), &options, &created)))
+    return error;
+  session.reset(created);
+  return Error::success();
+}
+
+Error Runner::runOnce(const sortie_observer *observer) {
+  std::vector<sortie_tensor> inputTensors;
+  std::vector<sortie_tensor> outputTensors;
+  for (const InputArray &input : inputs)
+    inputTensors.push_back(input.tensor());
+  for (OutputArray &output : outputs)
+    outputTensors.push_back(output.tensor());
+  ProgressBar bar;
+  const sortie_callbacks callbacks = bar.callbacks();
+  sortie_run_options options = SORTIE_INIT(sortie_run_options);
+  options.function = functionIndex;
+  options.inputs = inputTensors.data();
+  options.input_count = inputTensors.size();
+  options.outputs = outputTensors.data();
+  options.output_count = outputTensors.size();
+  options.observer = observer;
+  options.callbacks = &callbacks;
+  return toError(sortie_session_run(session.get(), &options));
+}
+
+/// The instruction set that the session uses.
+std::string isaInUse() {
+  if (!isaOption.empty())
+    return isaOption;
+  std::string best;
+  for (size_t i = 0;; ++i) {
+    const char *name = nullptr;
+    int isAvailable = 0;
+    if (Error error = toError(sortie_get_cpu_isa(i, &name, &isAvailable))) {
+      consumeError(std::move(error)); // past the last
+      return best;
+    }
+    if (isAvailable)
+      best = name;
+  }
+}
+
+Error Runner::runBenchmark() {
+  BenchmarkResult result;
+  result.program = programPath;
+  result.function = function.name;
+  result.isa = isaInUse();
+  result.threads = threadsOption ? threadsOption : std::thread::hardware_concurrency();
+  result.tokens = symbol;
+  auto run = [&](StepLog &log) {
+    const sortie_observer observer = log.observer();
+    return runOnce(&observer);
+  };
+  if (Error error = measure(run, benchmarkRuns, result))
+    return error;
+  if (benchmarkFormat == BenchmarkFormat::Json)
+    printJson(result, outs());
+  else
+    printTable(result, outs());
+  return Error::success();
+}
+
+/// One run that logs what --checksums and --trace want.
+Error Runner::runWithReports() {
+  struct Reports {
+    StepLog log;
+    std::vector<Checksum> checksums;
+  } reports;
+  sortie_observer observer = SORTIE_INIT(sortie_observer);
+  observer.user = &reports;
+  observer.step = [](void *user, const sortie_step_info *info) {
+    StepLog &log = static_cast<Reports *>(user)->log;
+    const sortie_observer logger = log.observer();
+    logger.step(logger.user, info);
+  };
+  if (checksumsOption)
+    observer.checkpoint = [](void *user, const char *name, int isPresent, uint64_t hash) {
+      static_cast<Reports *>(user)->checksums.push_back(
+          {name, isPresent ? std::optional<uint64_t>(hash) : std::nullopt});
+    };
+  const Trace::Clock::time_point begin = trace.now();
+  if (Error error = runOnce(&observer))
+    return error;
+  trace.addPhase(function.name, begin);
+  trace.addSteps(reports.log, begin);
+  printChecksums(reports.checksums, outs());
+  return Error::success();
+}
+
+Error Runner::run() {
+  if (Error error = openProgram())
+    return error;
+  if (describeOption)
+    return describe();
+  Expected<size_t> chosen = chooseFunction();
+  if (!chosen)
+    return chosen.takeError();
+  functionIndex = *chosen;
+  if (Error error = toError(sortie_program_get_function(program.get(), functionIndex, &function)))
+    return error;
+  if (outputOptions.empty() && !checksumsOption && !benchmarkOption && traceOption.empty())
+    return makeError("nothing would be kept of this run; give --output y.npy, --checksums, "
+                     "--benchmark or --trace");
+  if (Error error = prepareInputs())
+    return error;
+  if (Error error = prepareOutputs())
+    return error;
+  if (Error error = loadWeights())
+    return error;
+  if (Error error = openSession())
+    return error;
+  if (benchmarkOption)
+    if (Error error = runBenchmark())
+      return error;
+  if (!outputOptions.empty() || checksumsOption || !traceOption.empty())
+    if (Error error = runWithReports())
+      return error;
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (!outputPaths[i].empty())
+      if (Error error = outputs[i].write(outputPaths[i]))
+        return error;
+  return traceOption.empty() ? Error::success() : trace.write(traceOption);
+}
+
+/// Whether everything printed has arrived.
+Error flushOutput() {
+  outs().flush();
+  if (!outs().has_error())
+    return Error::success();
+  const std::error_code code = outs().error();
+  outs().clear_error();
+  return makeError("cannot write to standard output: " + code.message());
+}
+
+Expected<int> runTool() {
+  int exitCode = 0;
+  if (!compareOption.empty()) {
+    Expected<bool> same = compareChecksumFiles(compareOption[0], compareOption[1], outs());
+    if (!same)
+      return same.takeError();
+    exitCode = *same ? 0 : 1;
+  } else if (Error error = Runner().run()) {
+    return error;
+  }
+  if (Error error = flushOutput())
+    return error;
+  return exitCode;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  // Both become errors of write(), which are reported.
+  std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
+  cl::HideUnrelatedOptions(category);
+  cl::SetVersionPrinter([](raw_ostream &out) { out << "sortie-run " << sortie_version() << '\n'; });
+  cl::ParseCommandLineOptions(argc, argv, kOverview);
+  Expected<int> exitCode = runTool();
+  if (exitCode)
+    return *exitCode;
+  errs() << "sortie-run: error: " << toString(exitCode.takeError()) << '\n';
+  return 1;
+}

@@ -1,0 +1,200 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Reading and writing of .npy headers.
+
+#include "tools/sortie-run/Npy.h"
+
+#include "runtime/support/Error.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Endian.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <optional>
+
+using namespace llvm;
+
+namespace sortie::tool {
+
+namespace {
+
+constexpr size_t kMagicBytes = 8; // "\x93NUMPY", major, minor
+
+/// A cursor over the header, a Python dictionary literal with three known keys.
+class HeaderParser {
+public:
+  HeaderParser(StringRef text, StringRef file) : rest(text), file(file) {}
+
+  Error parse() {
+    if (!consume("{"))
+      return error("does not begin with '{'");
+    while (!consume("}")) {
+      Expected<StringRef> key = parseString();
+      if (!key)
+        return key.takeError();
+      if (!consume(":"))
+        return error("lacks ':' after '" + *key + "'");
+      if (Error failure = parseValue(*key))
+        return failure;
+      consume(",");
+    }
+    if (!descr || !isFortran || !hasShape)
+      return error("lacks 'descr', 'fortran_order' or 'shape'");
+    return Error::success();
+  }
+
+  std::optional<StringRef> descr;
+  std::optional<bool> isFortran;
+  bool hasShape = false;
+  SmallVector<int64_t, 4> shape;
+
+private:
+  Error error(const Twine &message) const {
+    return makeError(file + ": its .npy header " + message + "; write the file with numpy.save");
+  }
+
+  bool consume(StringRef token) {
+    rest = rest.ltrim();
+    return rest.consume_front(token);
+  }
+
+  Expected<StringRef> parseString() {
+    rest = rest.ltrim();
+    if (rest.empty() || (rest.front() != '\'' && rest.front() != '"'))
+      return error("has no string where one is needed");
+    const size_t end = rest.find(rest.front(), 1);
+    if (end == StringRef::npos)
+      return error("has a string without an end");
+    const StringRef string = rest.slice(1, end);
+    rest = rest.drop_front(end + 1);
+    return string;
+  }
+
+  Error parseValue(StringRef key) {
+    if (key == "descr") {
+      if (rest.ltrim().starts_with("["))
+        return error("describes a structured array; a plain one of float32 or int32 is needed");
+      Expected<StringRef> value = parseString();
+      if (!value)
+        return value.takeError();
+      descr = *value;
+      return Error::success();
+    }
+    if (key == "fortran_order") {
+      if (consume("True"))
+        isFortran = true;
+      else if (consume("False"))
+        isFortran = false;
+      else
+        return error("has a 'fortran_order' that is neither True nor False");
+      return Error::success();
+    }
+    if (key == "shape")
+      return parseShape();
+    return error("has the unknown key '" + key + "'");
+  }
+
+  Error parseShape() {
+    if (!consume("("))
+      return error("has a 'shape' that is no tuple");
+    while (!consume(")")) {
+      int64_t extent = 0;
+      rest = rest.ltrim();
+      if (rest.consumeInteger(10, extent) || extent < 0)
+        return error("has a 'shape' with an impossible number");
+      shape.push_back(extent);
+      consume(",");
+    }
+    hasShape = true;
+    return Error::success();
+  }
+
+  StringRef rest;
+  StringRef file;
+};
+
+Expected<sortie_dtype> dtypeOf(StringRef descr, StringRef file) {
+  if (descr == "<f4")
+    return SORTIE_F32;
+  if (descr == "<i4")
+    return SORTIE_I32;
+  if (descr == "<f2")
+    return SORTIE_F16;
+  if (descr.starts_with(">"))
+    return makeError(file + ": holds big-endian elements ('" + descr +
+                     "'); convert them with x.astype(x.dtype.newbyteorder('<'))");
+  return makeError(file + ": holds elements of type '" + descr +
+                   "', float32, float16 or int32 is needed; convert them with "
+                   "x.astype('float32')");
+}
+
+} // namespace
+
+Expected<NpyArray> parseNpy(std::unique_ptr<MemoryBuffer> buffer) {
+  const StringRef file = buffer->getBufferIdentifier();
+  const StringRef bytes = buffer->getBuffer();
+  if (!bytes.starts_with("\x93NUMPY") || bytes.size() < kMagicBytes + 2)
+    return makeError(file + ": not an .npy file; write it with numpy.save");
+  const unsigned version = static_cast<uint8_t>(bytes[6]);
+  if (version < 1 || version > 3)
+    return makeError(file + ": .npy version " + Twine(version) +
+                     " is not supported, 1 to 3 are; write it with numpy.save");
+  const size_t lengthBytes = version == 1 ? 2 : 4;
+  const size_t begin = kMagicBytes + lengthBytes;
+  if (bytes.size() < begin)
+    return makeError(file + ": ends inside its header; it is truncated");
+  const uint64_t length = version == 1 ? support::endian::read16le(bytes.data() + kMagicBytes)
+                                       : support::endian::read32le(bytes.data() + kMagicBytes);
+  if (length > bytes.size() - begin)
+    return makeError(file + ": ends inside its header; it is truncated");
+
+  HeaderParser header(bytes.substr(begin, length), file);
+  if (Error error = header.parse())
+    return error;
+  Expected<sortie_dtype> dtype = dtypeOf(*header.descr, file);
+  if (!dtype)
+    return dtype.takeError();
+  if (*header.isFortran)
+    return makeError(file + ": holds an array in Fortran order; convert it with "
+                            "numpy.ascontiguousarray(x)");
+
+  int64_t wanted = *dtype == SORTIE_F16 ? 2 : 4;
+  for (const int64_t extent : header.shape)
+    if (MulOverflow(wanted, extent, wanted))
+      return makeError(file + ": its shape is too large");
+  const StringRef data = bytes.drop_front(begin + length);
+  if (data.size() != static_cast<uint64_t>(wanted))
+    return makeError(file + ": holds " + Twine(data.size()) + " bytes of data, its shape needs " +
+                     Twine(wanted) + "; it is truncated or damaged");
+  return NpyArray{*dtype, std::move(header.shape), data, std::move(buffer)};
+}
+
+Expected<NpyArray> readNpy(StringRef path) {
+  ErrorOr<std::unique_ptr<MemoryBuffer>> file =
+      MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!file)
+    return makeError(path + ": cannot read: " + file.getError().message());
+  return parseNpy(std::move(*file));
+}
+
+std::string npyHeader(sortie_dtype dtype, ArrayRef<int64_t> shape) {
+  std::string extents;
+  for (const int64_t extent : shape)
+    extents += (Twine(extent) + ", ").str();
+  if (shape.size() > 1)
+    extents.resize(extents.size() - 2); // a tuple of one keeps its comma
+  std::string header = "{'descr': '";
+  header += dtype == SORTIE_I32 ? "<i4" : "<f4";
+  header += "', 'fortran_order': False, 'shape': (" + StringRef(extents).rtrim().str() + "), }";
+  // Data begins at a multiple of 64; the header ends with a newline.
+  constexpr size_t kPrefix = kMagicBytes + 2;
+  header.resize(alignTo(kPrefix + header.size() + 1, 64) - kPrefix - 1, ' ');
+  header += '\n';
+  std::string prefix("\x93NUMPY\x01\x00", kMagicBytes);
+  prefix += static_cast<char>(header.size() & 0xff);
+  prefix += static_cast<char>(header.size() >> 8);
+  return prefix + header;
+}
+
+} // namespace sortie::tool
