@@ -8,6 +8,7 @@
 #define SORTIE_DIALECT_COMMON_COMMON_H
 
 #include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/DialectImplementation.h"
 #include "mlir/IR/OpImplementation.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -30,6 +31,22 @@ inline bool satisfies(Determinism members, Determinism required) {
 /// Parses a comma-separated, possibly empty set of contract members. A duplicate is an error.
 mlir::ParseResult parseDeterminismSet(mlir::AsmParser &parser, Determinism &members);
 void printDeterminismSet(mlir::AsmPrinter &printer, Determinism members);
+
+/// `custom<Word>` of assembly formats: an attribute of Enums.td as its bare word.
+template <typename EnumAttr>
+mlir::ParseResult parseWord(mlir::OpAsmParser &parser, EnumAttr &attr) {
+  using Enum = decltype(attr.getValue());
+  const mlir::FailureOr<Enum> value = mlir::FieldParser<Enum>::parse(parser);
+  if (failed(value))
+    return mlir::failure();
+  attr = EnumAttr::get(parser.getContext(), *value);
+  return mlir::success();
+}
+
+template <typename EnumAttr>
+void printWord(mlir::OpAsmPrinter &printer, mlir::Operation *, EnumAttr attr) {
+  printer << stringifyEnum(attr.getValue());
+}
 
 /// True for a string attribute of 16 lower-case hexadecimal digits: a fingerprint of a model file.
 bool isFingerprint(mlir::Attribute value);

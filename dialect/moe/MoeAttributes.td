@@ -12,6 +12,7 @@ include "dialect/moe/MoeDialect.td"
 
 class Moe_EnumAttr<EnumInfo info, string mnemonic> : EnumAttr<Moe_Dialect, info, mnemonic> {
   let cppNamespace = "::sortie::moe";
+  let assemblyFormat = "`<` $value `>`";
 }
 
 def Moe_ScoringAttr : Moe_EnumAttr<Sortie_Scoring, "scoring">;

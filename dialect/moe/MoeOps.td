@@ -101,8 +101,8 @@ def Moe_MatmulOp : Moe_InferringOp<"matmul", Moe_MatmulTraits> {
     OptionalAttr<Moe_ArithmeticAttr>:$arithmetic);
   let results = (outs Moe_Tensor<[2], [F32]>:$result);
   let assemblyFormat = [{
-    $input `,` $weights (`bias` `(` $bias^ `)`)? (`arithmetic` `(` $arithmetic^ `)`)? attr-dict
-    `:` functional-type(operands, results)
+    $input `,` $weights (`bias` `(` $bias^ `)`)? (`arithmetic` `(` custom<Word>($arithmetic)^ `)`)?
+    attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
 }
@@ -153,9 +153,10 @@ def Moe_RouteOp : Moe_InferringOp<"route"> {
     Moe_TieRuleAttr:$tie);
   let results = (outs Moe_Tensor<[2], [I32]>:$ids, Moe_Tensor<[2], [F32]>:$weights);
   let assemblyFormat = [{
-    $scores (`bias` `(` $bias^ `)`)? `top` `(` $top `)` `scoring` `(` $scoring `)`
+    $scores (`bias` `(` $bias^ `)`)? `top` `(` $top `)` `scoring` `(` custom<Word>($scoring) `)`
     (`groups` `(` $groups_used^ `of` $groups `)`)? (`normalize` $normalize^)?
-    (`scale` `(` $scale^ `)`)? `tie` `(` $tie `)` attr-dict `:` functional-type(operands, results)
+    (`scale` `(` $scale^ `)`)? `tie` `(` custom<Word>($tie) `)` attr-dict
+    `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
   let hasCanonicalizeMethod = 1;
@@ -189,8 +190,9 @@ def Moe_RoutedMatmulOp : Moe_InferringOp<"routed_matmul", Moe_MatmulTraits> {
     OptionalAttr<Moe_ArithmeticAttr>:$arithmetic);
   let results = (outs Moe_Tensor<[3], [F32]>:$result);
   let assemblyFormat = [{
-    $input `,` $weights `,` $ids (`bias` `(` $bias^ `)`)? (`arithmetic` `(` $arithmetic^ `)`)?
-    attr-dict `:` functional-type(operands, results)
+    $input `,` $weights `,` $ids (`bias` `(` $bias^ `)`)?
+    (`arithmetic` `(` custom<Word>($arithmetic)^ `)`)? attr-dict
+    `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
 }
@@ -218,8 +220,8 @@ def Moe_GluOp : Moe_Op<"glu", [AllTypesMatch<["gate", "up", "result"]>]> {
     OptionalAttr<F32Attr>:$limit);
   let results = (outs Moe_Tensor<[2, 3], [F32]>:$result);
   let assemblyFormat = [{
-    $gate `,` $up `kind` `(` $kind `)` (`alpha` `(` $alpha^ `)`)? (`limit` `(` $limit^ `)`)?
-    attr-dict `:` type($gate)
+    $gate `,` $up `kind` `(` custom<Word>($kind) `)` (`alpha` `(` $alpha^ `)`)?
+    (`limit` `(` $limit^ `)`)? attr-dict `:` type($gate)
   }];
   let hasVerifier = 1;
 }
@@ -337,8 +339,7 @@ def Moe_GatherOp : Moe_InferringOp<"gather"> {
     I64Attr:$slots);
   let results = (outs Moe_Tensor<[2], Moe_ActivationElements>:$result);
   let assemblyFormat = [{
-    $input `,` $permutation `slots` `(` $slots `)` attr-dict
-    `:` functional-type(operands, results)
+    $input `,` $permutation `slots` `(` $slots `)` attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
 }
@@ -424,7 +425,8 @@ def Moe_GroupedMatmulOp
   let assemblyFormat = [{
     $input `,` $weights (`offsets` `(` $offsets^ `)`)? (`permutation` `(` $permutation^ `)`)?
     (`slots` `(` $slots^ `)`)? (`bias` `(` $bias^ `)`)? (`scale` `(` $scale^ `)`)?
-    (`arithmetic` `(` $arithmetic^ `)`)? attr-dict `:` functional-type(operands, results)
+    (`arithmetic` `(` custom<Word>($arithmetic)^ `)`)? attr-dict
+    `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
 }
@@ -472,8 +474,9 @@ def Moe_GroupedGluOp : Moe_Op<"grouped_glu", [AttrSizedOperandSegments] # Moe_Ma
   let assemblyFormat = [{
     $input `,` $gate `,` $up (`offsets` `(` $offsets^ `)`)? (`permutation` `(` $permutation^ `)`)?
     (`slots` `(` $slots^ `)`)? (`gate_bias` `(` $gate_bias^ `)`)? (`up_bias` `(` $up_bias^ `)`)?
-    `kind` `(` $kind `)` (`alpha` `(` $alpha^ `)`)? (`limit` `(` $limit^ `)`)?
-    (`arithmetic` `(` $arithmetic^ `)`)? attr-dict `:` functional-type(operands, results)
+    `kind` `(` custom<Word>($kind) `)` (`alpha` `(` $alpha^ `)`)? (`limit` `(` $limit^ `)`)?
+    (`arithmetic` `(` custom<Word>($arithmetic)^ `)`)? attr-dict
+    `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
 }

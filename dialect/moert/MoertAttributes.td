@@ -12,6 +12,7 @@ include "dialect/moert/MoertDialect.td"
 
 class Moert_EnumAttr<EnumInfo info, string mnemonic> : EnumAttr<Moert_Dialect, info, mnemonic> {
   let cppNamespace = "::sortie::moert";
+  let assemblyFormat = "`<` $value `>`";
 }
 
 def Moert_ScoringAttr : Moert_EnumAttr<Sortie_Scoring, "scoring">;

@@ -178,7 +178,7 @@ def Moert_BufferOp : Moert_BodyOp<"buffer"> {
   }];
   let arguments = (ins OptionalAttr<Moert_ExtentAttr>:$offset);
   let results = (outs Res<Moert_Buffer, "", [MemAlloc]>:$result);
-  let assemblyFormat = "(`offset` `(` custom<Extent>($offset)^ `)`)? attr-dict `:` type($result)";
+  let assemblyFormat = "(`offset` `(` custom<Extent>($offset)^ `)`)? attr-dict `:` type(results)";
   let extraClassDeclaration = [{
     /// Alignment in bytes of every slice of the arena, and of the arena itself.
     static constexpr int64_t kAlignment = 64;
@@ -238,10 +238,10 @@ def Moert_RouteOp : Moert_WeightUserOp<"route"> {
     Moert_Write<Moert_I32Buffer>:$ids,
     Moert_Write<Moert_F32Buffer>:$weights);
   let assemblyFormat = [{
-    $scores (`bias` `(` $bias^ `)`)? `top` `(` $top `)` `scoring` `(` $scoring `)`
+    $scores (`bias` `(` $bias^ `)`)? `top` `(` $top `)` `scoring` `(` custom<Word>($scoring) `)`
     (`groups` `(` $groups_used^ `of` $groups `)`)? (`normalize` $normalize^)?
-    (`scale` `(` $scale^ `)`)? `tie` `(` $tie `)` `outs` `(` $ids `,` $weights `)` attr-dict
-    `:` type(operands)
+    (`scale` `(` $scale^ `)`)? `tie` `(` custom<Word>($tie) `)` `outs` `(` $ids `,` $weights `)`
+    attr-dict `:` type(operands)
   }];
 }
 
@@ -349,7 +349,8 @@ def Moert_MatmulOp : Moert_WeightUserOp<"matmul", [AttrSizedOperandSegments]> {
   let assemblyFormat = [{
     $input `,` $weights (`offsets` `(` $offsets^ `)`)? (`permutation` `(` $permutation^ `)`)?
     (`slots` `(` $slots^ `)`)? (`bias` `(` $bias^ `)`)? (`scale` `(` $scale^ `)`)?
-    `arithmetic` `(` $arithmetic `)` `outs` `(` $output `)` attr-dict `:` type(operands)
+    `arithmetic` `(` custom<Word>($arithmetic) `)` `outs` `(` $output `)` attr-dict
+    `:` type(operands)
   }];
 }
 
@@ -391,8 +392,9 @@ def Moert_GluMatmulOp : Moert_WeightUserOp<"glu_matmul", [AttrSizedOperandSegmen
   let assemblyFormat = [{
     $input `,` $gate `,` $up (`offsets` `(` $offsets^ `)`)? (`permutation` `(` $permutation^ `)`)?
     (`slots` `(` $slots^ `)`)? (`gate_bias` `(` $gate_bias^ `)`)? (`up_bias` `(` $up_bias^ `)`)?
-    `kind` `(` $kind `)` (`alpha` `(` $alpha^ `)`)? (`limit` `(` $limit^ `)`)?
-    `arithmetic` `(` $arithmetic `)` `outs` `(` $output `)` attr-dict `:` type(operands)
+    `kind` `(` custom<Word>($kind) `)` (`alpha` `(` $alpha^ `)`)? (`limit` `(` $limit^ `)`)?
+    `arithmetic` `(` custom<Word>($arithmetic) `)` `outs` `(` $output `)` attr-dict
+    `:` type(operands)
   }];
 }
 
@@ -418,8 +420,8 @@ def Moert_GluOp : Moert_DeviceOp<"glu"> {
     OptionalAttr<F32Attr>:$limit,
     Moert_Write<Moert_F32Buffer>:$output);
   let assemblyFormat = [{
-    $gate `,` $up `kind` `(` $kind `)` (`alpha` `(` $alpha^ `)`)? (`limit` `(` $limit^ `)`)?
-    `outs` `(` $output `)` attr-dict `:` type(operands)
+    $gate `,` $up `kind` `(` custom<Word>($kind) `)` (`alpha` `(` $alpha^ `)`)?
+    (`limit` `(` $limit^ `)`)? `outs` `(` $output `)` attr-dict `:` type(operands)
   }];
 }
 
@@ -521,8 +523,8 @@ def Moert_CheckpointOp : Moert_DeviceOp<"checkpoint", [
 
     Examples:
     ```mlir
-    moert.checkpoint "blk.0.ffn_norm" %norm : !moert.buffer<tokens x 2048 x f32>
-    moert.checkpoint "blk.0.down" %rows order(%inverse)
+    moert.checkpoint "blk.0.ffn_norm" = %norm : !moert.buffer<tokens x 2048 x f32>
+    moert.checkpoint "blk.0.down" = %rows order(%inverse)
       : !moert.buffer<8*tokens x 2048 x f32>, !moert.buffer<tokens x 8 x i32>
     moert.checkpoint "blk.0.gate"
     ```
@@ -531,8 +533,8 @@ def Moert_CheckpointOp : Moert_DeviceOp<"checkpoint", [
     StrAttr:$name, Moert_ReadOptional<Moert_Buffer>:$value,
     Moert_ReadOptional<Moert_I32Buffer>:$order);
   let assemblyFormat = [{
-    $name ($value^)? (`order` `(` $order^ `)`)? attr-dict
-    (`:` type($value)^)? (`,` type($order)^)?
+    $name (`=` $value^)? (`order` `(` $order^ `)`)? attr-dict (`:` type($value)^)?
+    (`,` type($order)^)?
   }];
 }
 
