@@ -1,0 +1,119 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "passes/BufferTypes.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace sortie;
+using moert::ExtentAttr;
+
+static ExtentAttr constantExtent(MLIRContext *context, int64_t value) {
+  return ExtentAttr::get(context, value);
+}
+
+/// What a row of these elements is in memory; none if no buffer holds them.
+static std::optional<moert::ElementKind> elementKindOf(Type element) {
+  if (element.isF32())
+    return moert::ElementKind::F32;
+  if (element.isInteger(32))
+    return moert::ElementKind::I32;
+  if (auto activation = dyn_cast<moe::ActivationType>(element))
+    return activation.getWidth() == numerics::ActivationWidth::Int16 ? moert::ElementKind::Act16
+                                                                     : moert::ElementKind::Act8;
+  return std::nullopt;
+}
+
+FailureOr<BufferTypes> BufferTypes::compute(func::FuncOp function) {
+  BufferTypes result;
+  for (BlockArgument argument : function.getArguments())
+    if (failed(result.addArgument(argument)))
+      return failure();
+  for (Operation &op : function.front().without_terminator())
+    if (!isa<moe::WeightOp>(op))
+      for (OpResult value : op.getResults())
+        if (failed(result.addResult(value)))
+          return failure();
+  return result;
+}
+
+LogicalResult BufferTypes::add(Value tensor, ArrayRef<ExtentAttr> shape) {
+  auto emitError = [&] { return mlir::emitError(tensor.getLoc()); };
+  auto element = cast<RankedTensorType>(tensor.getType()).getElementType();
+  std::optional<moert::ElementKind> kind = elementKindOf(element);
+  if (!kind)
+    return emitError() << "no buffer can hold elements of type " << element;
+  auto type = moert::BufferType::getChecked(emitError, tensor.getContext(), shape, *kind,
+                                            /*device=*/int64_t{0},
+                                            StringRef(moert::BufferType::kGlobalSpace));
+  types[tensor] = type;
+  return success(type != nullptr);
+}
+
+LogicalResult BufferTypes::addArgument(BlockArgument argument) {
+  MLIRContext *context = argument.getContext();
+  auto type = dyn_cast<RankedTensorType>(argument.getType());
+  if (!type)
+    return emitError(argument.getLoc(), "argument ")
+           << argument.getArgNumber() << " is no ranked tensor";
+  Shape shape;
+  for (auto [index, size] : llvm::enumerate(type.getShape())) {
+    if (ShapedType::isStatic(size))
+      shape.push_back(constantExtent(context, size));
+    else if (index == 0)
+      shape.push_back(ExtentAttr::get(context, /*scale=*/1, kTokensSymbol, /*constant=*/0));
+    else
+      return emitError(argument.getLoc(), "argument ")
+             << argument.getArgNumber() << " has a dynamic dimension " << index
+             << "; only the first, the number of tokens, may be dynamic";
+  }
+  return add(argument, shape);
+}
+
+LogicalResult BufferTypes::addResult(OpResult result) {
+  Shape shape = shapeOf(result);
+  if (llvm::is_contained(shape, nullptr))
+    return result.getOwner()->emitOpError("has a result that is too large");
+  return add(result, shape);
+}
+
+template <typename MatmulOp>
+BufferTypes::Shape BufferTypes::shapeOfMatmul(MatmulOp op, Value weights) const {
+  const int64_t columns = *std::next(cast<RankedTensorType>(weights.getType()).getShape().rbegin());
+  Value rows = op.getSlots() ? op.getPermutation() : op.getInput();
+  return {dimOf(rows, 0), constantExtent(op.getContext(), columns)};
+}
+
+BufferTypes::Shape BufferTypes::shapeOfDispatch(moe::DispatchOp op, OpResult result) const {
+  if (result == op.getOffsets())
+    return {constantExtent(op.getContext(), op.getOffsets().getType().getDimSize(0))};
+  if (result == op.getInverse())
+    return Shape(of(op.getIds()).getShape());
+  return {dimOf(op.getIds(), 0).multiply(op.getIds().getType().getDimSize(1))};
+}
+
+BufferTypes::Shape BufferTypes::shapeOf(OpResult result) const {
+  return llvm::TypeSwitch<Operation *, Shape>(result.getOwner())
+      .Case([&](moe::RouteOp op) {
+        const auto selected = static_cast<int64_t>(op.getTop());
+        return Shape{dimOf(op.getScores(), 0), constantExtent(op.getContext(), selected)};
+      })
+      .Case([&](moe::DispatchOp op) { return shapeOfDispatch(op, result); })
+      .Case([&](moe::GatherOp op) {
+        return Shape{dimOf(op.getPermutation(), 0), dimOf(op.getInput(), 1)};
+      })
+      .Case([&](moe::GroupedMatmulOp op) { return shapeOfMatmul(op, op.getWeights()); })
+      .Case([&](moe::GroupedGluOp op) { return shapeOfMatmul(op, op.getGate()); })
+      .Case([&](moe::UnsortOp op) {
+        Shape shape(of(op.getInverse()).getShape());
+        shape.push_back(dimOf(op.getRows(), 1));
+        return shape;
+      })
+      .Case([&](moe::CombineOp op) {
+        Value perToken = op.getInverse() ? Value(op.getInverse()) : Value(op.getRows());
+        return Shape{dimOf(perToken, 0), of(op.getRows()).getShape().back()};
+      })
+      // All others keep the shape of their first operand.
+      .Default([&](Operation *op) { return Shape(of(op->getOperand(0)).getShape()); });
+}

@@ -1,0 +1,47 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The buffers that the tensors of a function become: tensor types say `?` where buffer types must
+// say how many rows there are for a number of tokens.
+
+#ifndef SORTIE_PASSES_BUFFERTYPES_H
+#define SORTIE_PASSES_BUFFERTYPES_H
+
+#include "passes/Passes.h"
+
+namespace sortie {
+
+/// The symbol that all dynamic extents are multiples of: the number of tokens.
+inline constexpr llvm::StringLiteral kTokensSymbol = "tokens";
+
+class BufferTypes {
+public:
+  /// Finds the buffer type of every argument and every tensor that is computed in the function, a
+  /// single block of dispatch-level ops. Arguments have `tokens` rows where their type says `?`.
+  /// Fails, with an error, where an extent would not be affine in the number of tokens.
+  static mlir::FailureOr<BufferTypes> compute(mlir::func::FuncOp function);
+
+  /// The buffer type of an argument or a computed tensor; weights have none.
+  moert::BufferType of(mlir::Value tensor) const { return types.lookup(tensor); }
+
+private:
+  using Shape = llvm::SmallVector<moert::ExtentAttr, 4>;
+
+  mlir::LogicalResult addArgument(mlir::BlockArgument argument);
+  mlir::LogicalResult addResult(mlir::OpResult result);
+  mlir::LogicalResult add(mlir::Value tensor, llvm::ArrayRef<moert::ExtentAttr> shape);
+
+  /// The extents of what an op computes, from those of its operands.
+  Shape shapeOf(mlir::OpResult result) const;
+  Shape shapeOfDispatch(moe::DispatchOp op, mlir::OpResult result) const;
+  template <typename MatmulOp> Shape shapeOfMatmul(MatmulOp op, mlir::Value weights) const;
+  moert::ExtentAttr dimOf(mlir::Value tensor, unsigned index) const {
+    return of(tensor).getDim(index);
+  }
+
+  llvm::DenseMap<mlir::Value, moert::BufferType> types;
+};
+
+} // namespace sortie
+
+#endif // SORTIE_PASSES_BUFFERTYPES_H

@@ -1,0 +1,81 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// moe-choose-arithmetic: `exact` or `float` for every matmul that has no arithmetic yet.
+
+#include "passes/Passes.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace sortie {
+#define GEN_PASS_DEF_MOECHOOSEARITHMETIC
+#include "passes/Passes.h.inc"
+
+namespace {
+
+/// True for matmuls with a group of rows for each expert: nearly all of a layer's work.
+template <typename MatmulOp> bool isGrouped(MatmulOp op) { return op.getOffsets() != nullptr; }
+bool isGrouped(moe::RoutedMatmulOp) { return true; }
+bool isGrouped(moe::MatmulOp) { return false; }
+
+template <typename MatmulOp> SmallVector<RankedTensorType> weightTypes(MatmulOp op) {
+  return {op.getWeights().getType()};
+}
+SmallVector<RankedTensorType> weightTypes(moe::GroupedGluOp op) {
+  return {op.getGate().getType(), op.getUp().getType()};
+}
+
+class MoeChooseArithmetic : public impl::MoeChooseArithmeticBase<MoeChooseArithmetic> {
+public:
+  void runOnOperation() override {
+    slowExperts = 0;
+    WalkResult result = getOperation().walk([&](Operation *op) -> WalkResult {
+      return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+          .Case<moe::MatmulOp, moe::RoutedMatmulOp, moe::GroupedMatmulOp, moe::GroupedGluOp>(
+              [&](auto matmul) { return choose(matmul); })
+          .Default(success());
+    });
+    if (result.wasInterrupted())
+      return signalPassFailure();
+    remarkSlowExperts();
+  }
+
+private:
+  template <typename MatmulOp> LogicalResult choose(MatmulOp op);
+  void remarkSlowExperts();
+
+  /// Expert matmuls in `float` arithmetic.
+  unsigned slowExperts = 0;
+};
+
+template <typename MatmulOp> LogicalResult MoeChooseArithmetic::choose(MatmulOp op) {
+  const SmallVector<RankedTensorType> types = weightTypes(op);
+  const bool isBlock = isa<moe::BlockType>(types.front().getElementType());
+  for (RankedTensorType type : types)
+    if (isa<moe::BlockType>(type.getElementType()) != isBlock)
+      return op.emitOpError(
+          "has weights in blocks beside unquantized ones: no arithmetic suits both");
+  if (!op.getArithmetic())
+    op.setArithmetic(isBlock ? Arithmetic::Exact : Arithmetic::Float);
+  if (op.getArithmetic() == Arithmetic::Exact) {
+    ++exact;
+  } else {
+    ++floating;
+    slowExperts += isGrouped(op);
+  }
+  return success();
+}
+
+void MoeChooseArithmetic::remarkSlowExperts() {
+  if (slowExperts == 0)
+    return;
+  getOperation()->emitRemark()
+      << slowExperts << " expert matmuls have unquantized weights and use `float` arithmetic, which"
+      << " keeps the whole contract and is slow; a model with block-quantized experts (q8_0, say)"
+      << " gets `exact`, which keeps it as well and is faster";
+}
+
+} // namespace
+} // namespace sortie

@@ -1,0 +1,453 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// moe-lower-to-moert: tensors become buffers, the module becomes a program.
+
+#include "passes/BufferTypes.h"
+#include "passes/Names.h"
+#include "passes/RowOrder.h"
+#include "passes/WeightTable.h"
+
+#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace sortie {
+#define GEN_PASS_DEF_MOELOWERTOMOERT
+#include "passes/Passes.h.inc"
+
+namespace {
+
+/// The version of the interface between program and runtime that this compiler writes.
+constexpr int64_t kProgramAbi = 1;
+
+//===----------------------------------------------------------------------===//
+// What can be lowered
+//===----------------------------------------------------------------------===//
+
+/// The operands that hold rows of tokens or indices of them, in contrast to weights; none for ops
+/// that have no counterpart in moert.
+std::optional<SmallVector<Value>> tokenOperandsOf(Operation *op) {
+  using Operands = SmallVector<Value>;
+  return llvm::TypeSwitch<Operation *, std::optional<Operands>>(op)
+      .Case([](moe::RmsNormOp op) { return Operands{op.getInput()}; })
+      .Case([](moe::RouteOp op) { return Operands{op.getScores()}; })
+      .Case([](moe::DispatchOp op) { return Operands{op.getIds()}; })
+      .Case([](moe::GatherOp op) { return Operands{op.getInput(), op.getPermutation()}; })
+      .Case([](moe::QuantizeOp op) { return Operands{op.getInput()}; })
+      .Case([](moe::GroupedMatmulOp op) {
+        return Operands{op.getInput(), op.getOffsets(), op.getPermutation(), op.getScale()};
+      })
+      .Case([](moe::GroupedGluOp op) {
+        return Operands{op.getInput(), op.getOffsets(), op.getPermutation()};
+      })
+      .Case([](moe::GluOp op) { return Operands{op.getGate(), op.getUp()}; })
+      .Case([](moe::UnsortOp op) { return Operands{op.getRows(), op.getInverse()}; })
+      .Case([](moe::CombineOp op) {
+        return Operands{op.getRows(), op.getInverse(), op.getWeights()};
+      })
+      .Case([](moe::AddOp op) { return Operands{op.getLhs(), op.getRhs()}; })
+      .Default(std::nullopt);
+}
+
+LogicalResult checkNotWeights(Operation *op, ValueRange operands) {
+  for (Value operand : operands)
+    if (operand && operand.getDefiningOp<moe::WeightOp>())
+      return op->emitOpError("reads a weight where only rows of tokens can be lowered");
+  return success();
+}
+
+template <typename MatmulOp> LogicalResult checkArithmetic(MatmulOp op) {
+  if (!op.getArithmetic())
+    return op.emitOpError("has no arithmetic yet; run moe-choose-arithmetic first");
+  if (op.getArithmetic() == Arithmetic::Bf16)
+    return op.emitOpError("has bf16 arithmetic, which target cpu does not offer");
+  if (op.getArithmetic() == Arithmetic::Exact && op.getInput().getType().getElementType().isF32())
+    return op.emitOpError("is exact and reads f32 rows; run moe-quantize-activations first");
+  return success();
+}
+
+LogicalResult checkOp(Operation *op) {
+  if (isa<moe::MatmulOp, moe::RoutedMatmulOp>(op))
+    return op->emitOpError("is of the semantic level; run moe-dispatch-by-sort first");
+  std::optional<SmallVector<Value>> operands = tokenOperandsOf(op);
+  if (!operands)
+    return op->emitOpError("has no counterpart in a program");
+  if (failed(checkNotWeights(op, *operands)))
+    return failure();
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case<moe::GroupedMatmulOp, moe::GroupedGluOp>([](auto op) { return checkArithmetic(op); })
+      .Case([](moe::GatherOp op) -> LogicalResult {
+        if (op.getType().getElementType().isF32())
+          return success();
+        return op.emitOpError("of quantized rows has no counterpart; run moe-fuse-gather first");
+      })
+      .Default(success());
+}
+
+LogicalResult checkFunction(func::FuncOp function) {
+  if (!function.getBody().hasOneBlock())
+    return function.emitOpError("must have a body of one block to become a program");
+  if (function.getNumResults() == 0)
+    return function.emitOpError("returns nothing; a program needs an output");
+  for (Operation &op : function.front().without_terminator())
+    if (!isa<moe::WeightOp>(op) && failed(checkOp(&op)))
+      return failure();
+  Operation *terminator = function.front().getTerminator();
+  return checkNotWeights(terminator, terminator->getOperands());
+}
+
+//===----------------------------------------------------------------------===//
+// Checkpoints
+//===----------------------------------------------------------------------===//
+
+/// The names of a function's values in order, and which of them have been checkpointed.
+class NameList {
+public:
+  explicit NameList(func::FuncOp function) {
+    if (auto values = function->getAttrOfType<ArrayAttr>(moe::MoeDialect::kValuesName))
+      names.assign(values.getAsValueRange<StringAttr>().begin(),
+                   values.getAsValueRange<StringAttr>().end());
+    function.walk([&](Operation *op) {
+      for (Value result : op->getResults())
+        stored.insert(nameOf(result));
+    });
+  }
+
+  /// The names that lie between the last call's `name` and this one's and that no value has any
+  /// more. An empty `name` stands for the end of the list.
+  SmallVector<StringRef> takeFusedAwayBefore(StringRef name) {
+    SmallVector<StringRef> fusedAway;
+    auto end = name.empty() ? names.end() : llvm::find(names, name);
+    for (; next < end - names.begin(); ++next)
+      if (!stored.contains(names[next]))
+        fusedAway.push_back(names[next]);
+    return fusedAway;
+  }
+
+private:
+  SmallVector<StringRef> names;
+  llvm::StringSet<> stored;
+  ptrdiff_t next = 0;
+};
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+/// Lowers one function that checkFunction has passed.
+class FunctionLowering {
+public:
+  FunctionLowering(func::FuncOp source, const BufferTypes &types, WeightTable &weights)
+      : source(source), types(types), weights(weights), names(source), builder(source) {}
+
+  LogicalResult run();
+
+  /// Names that have a checkpoint without a buffer.
+  unsigned getNumFusedAway() const { return numFusedAway; }
+
+private:
+  using NamedBuffers = SmallVector<std::pair<StringAttr, moert::BufferType>>;
+
+  moert::FuncOp makeFunction();
+  void assignOutputs(moert::FuncOp function);
+  void copyOutputs(moert::FuncOp function);
+
+  Value bufferOf(Value tensor) const { return tensor ? buffers.lookup(tensor) : Value(); }
+  void makeBuffers(Operation *op);
+
+  LogicalResult lower(Operation *op);
+  LogicalResult lowerOp(moe::RmsNormOp op);
+  LogicalResult lowerOp(moe::RouteOp op);
+  LogicalResult lowerOp(moe::DispatchOp op);
+  LogicalResult lowerOp(moe::GatherOp op);
+  LogicalResult lowerOp(moe::QuantizeOp op);
+  LogicalResult lowerOp(moe::GroupedMatmulOp op);
+  LogicalResult lowerOp(moe::GroupedGluOp op);
+  LogicalResult lowerOp(moe::GluOp op);
+  LogicalResult lowerOp(moe::UnsortOp op);
+  LogicalResult lowerOp(moe::CombineOp op);
+  LogicalResult lowerOp(moe::AddOp op);
+
+  void checkpoint(Location location, StringRef name, Value tensor);
+  void checkpointFusedAwayBefore(Location location, StringRef name);
+
+  func::FuncOp source;
+  const BufferTypes &types;
+  WeightTable &weights;
+  NameList names;
+  OpBuilder builder;
+  llvm::DenseMap<Value, Value> buffers;
+  unsigned numFusedAway = 0;
+};
+
+moert::FuncOp FunctionLowering::makeFunction() {
+  const StringRef attribute = moe::MoeDialect::kNameName;
+  NamedBuffers inputs, outputs;
+  for (BlockArgument argument : source.getArguments()) {
+    const unsigned index = argument.getArgNumber();
+    auto name = source.getArgAttrOfType<StringAttr>(index, attribute);
+    inputs.emplace_back(name ? name : builder.getStringAttr("arg" + Twine(index)),
+                        types.of(argument));
+  }
+  Operation *terminator = source.front().getTerminator();
+  for (auto [index, value] : llvm::enumerate(terminator->getOperands())) {
+    auto name = source.getResultAttrOfType<StringAttr>(index, attribute);
+    outputs.emplace_back(name ? name : builder.getStringAttr("out" + Twine(index)),
+                         types.of(value));
+  }
+  return moert::FuncOp::create(builder, source.getLoc(), source.getSymName(), inputs, outputs);
+}
+
+/// Values that are returned are computed in the caller's buffers.
+void FunctionLowering::assignOutputs(moert::FuncOp function) {
+  ValueRange returned = source.front().getTerminator()->getOperands();
+  for (auto [value, output] : llvm::zip_equal(returned, function.getOutputs()))
+    buffers.try_emplace(value, output);
+}
+
+/// What is returned twice, or handed through, is in one buffer and has to be copied to another.
+void FunctionLowering::copyOutputs(moert::FuncOp function) {
+  Operation *terminator = source.front().getTerminator();
+  for (auto [value, output] : llvm::zip_equal(terminator->getOperands(), function.getOutputs()))
+    if (bufferOf(value) != output)
+      moert::CopyOp::create(builder, terminator->getLoc(), bufferOf(value), output);
+}
+
+LogicalResult FunctionLowering::run() {
+  moert::FuncOp function = makeFunction();
+  for (auto [argument, input] : llvm::zip_equal(source.getArguments(), function.getInputs()))
+    buffers[argument] = input;
+  assignOutputs(function);
+  builder.setInsertionPointToStart(&function.getBody().front());
+  for (Operation &op : source.front().without_terminator()) {
+    if (isa<moe::WeightOp>(op))
+      continue;
+    makeBuffers(&op);
+    if (failed(lower(&op)))
+      return failure();
+    for (Value result : op.getResults())
+      if (StringRef name = nameOf(result); !name.empty())
+        checkpoint(op.getLoc(), name, result);
+  }
+  checkpointFusedAwayBefore(source.getLoc(), "");
+  copyOutputs(function);
+  moert::ReturnOp::create(builder, source.getLoc());
+  return success();
+}
+
+void FunctionLowering::makeBuffers(Operation *op) {
+  for (Value result : op->getResults())
+    if (!buffers.contains(result))
+      buffers[result] = moert::BufferOp::create(builder, op->getLoc(), types.of(result),
+                                                /*offset=*/moert::ExtentAttr());
+}
+
+void FunctionLowering::checkpointFusedAwayBefore(Location location, StringRef name) {
+  for (StringRef fusedAway : names.takeFusedAwayBefore(name)) {
+    moert::CheckpointOp::create(builder, location, fusedAway, /*value=*/Value(),
+                                /*order=*/Value());
+    ++numFusedAway;
+  }
+}
+
+void FunctionLowering::checkpoint(Location location, StringRef name, Value tensor) {
+  checkpointFusedAwayBefore(location, name);
+  moe::DispatchOp dispatch = rowOrderOf(tensor);
+  moert::CheckpointOp::create(builder, location, name, bufferOf(tensor),
+                              dispatch ? bufferOf(dispatch.getInverse()) : Value());
+}
+
+//===----------------------------------------------------------------------===//
+// Ops
+//===----------------------------------------------------------------------===//
+
+moert::GluKindAttr convertKind(MLIRContext *context, GluKind kind) {
+  return moert::GluKindAttr::get(context, kind);
+}
+
+LogicalResult FunctionLowering::lowerOp(moe::RmsNormOp op) {
+  FlatSymbolRefAttr weight = weights.lookup(op, op.getWeight());
+  if (!weight)
+    return failure();
+  moert::RmsNormOp::create(builder, op.getLoc(), bufferOf(op.getInput()), weight, op.getEpsAttr(),
+                           bufferOf(op.getResult()));
+  return success();
+}
+
+LogicalResult FunctionLowering::lowerOp(moe::RouteOp op) {
+  FailureOr<FlatSymbolRefAttr> bias = weights.lookupOptional(op, op.getBias());
+  if (failed(bias))
+    return failure();
+  moert::RouteOp::create(builder, op.getLoc(), bufferOf(op.getScores()), *bias, op.getTopAttr(),
+                         moert::ScoringAttr::get(op.getContext(), op.getScoring()),
+                         op.getGroupsUsedAttr(), op.getGroupsAttr(), op.getNormalizeAttr(),
+                         op.getScaleAttr(), moert::TieRuleAttr::get(op.getContext(), op.getTie()),
+                         bufferOf(op.getIds()), bufferOf(op.getWeights()));
+  return success();
+}
+
+LogicalResult FunctionLowering::lowerOp(moe::DispatchOp op) {
+  moert::DispatchOp::create(builder, op.getLoc(), bufferOf(op.getIds()), op.getExpertsAttr(),
+                            op.getRangeAttr(), bufferOf(op.getPermutation()),
+                            bufferOf(op.getInverse()), bufferOf(op.getOffsets()));
+  return success();
+}
+
+LogicalResult FunctionLowering::lowerOp(moe::GatherOp op) {
+  moert::GatherOp::create(builder, op.getLoc(), bufferOf(op.getInput()),
+                          bufferOf(op.getPermutation()), op.getSlotsAttr(),
+                          bufferOf(op.getResult()));
+  return success();
+}
+
+LogicalResult FunctionLowering::lowerOp(moe::QuantizeOp op) {
+  moert::QuantizeOp::create(builder, op.getLoc(), bufferOf(op.getInput()),
+                            bufferOf(op.getResult()));
+  return success();
+}
+
+LogicalResult FunctionLowering::lowerOp(moe::GroupedMatmulOp op) {
+  FlatSymbolRefAttr matrix = weights.lookup(op, op.getWeights());
+  if (!matrix)
+    return failure();
+  FailureOr<FlatSymbolRefAttr> bias = weights.lookupOptional(op, op.getBias());
+  if (failed(bias))
+    return failure();
+  moert::MatmulOp::create(
+      builder, op.getLoc(), bufferOf(op.getInput()), matrix, bufferOf(op.getOffsets()),
+      bufferOf(op.getPermutation()), op.getSlotsAttr(), *bias, bufferOf(op.getScale()),
+      moert::ArithmeticAttr::get(op.getContext(), *op.getArithmetic()), bufferOf(op.getResult()));
+  return success();
+}
+
+LogicalResult FunctionLowering::lowerOp(moe::GroupedGluOp op) {
+  FlatSymbolRefAttr gate = weights.lookup(op, op.getGate());
+  FlatSymbolRefAttr up = gate ? weights.lookup(op, op.getUp()) : FlatSymbolRefAttr();
+  if (!up)
+    return failure();
+  FailureOr<FlatSymbolRefAttr> gateBias = weights.lookupOptional(op, op.getGateBias());
+  if (failed(gateBias))
+    return failure();
+  FailureOr<FlatSymbolRefAttr> upBias = weights.lookupOptional(op, op.getUpBias());
+  if (failed(upBias))
+    return failure();
+  moert::GluMatmulOp::create(
+      builder, op.getLoc(), bufferOf(op.getInput()), gate, up, bufferOf(op.getOffsets()),
+      bufferOf(op.getPermutation()), op.getSlotsAttr(), *gateBias, *upBias,
+      convertKind(op.getContext(), op.getKind()), op.getAlphaAttr(), op.getLimitAttr(),
+      moert::ArithmeticAttr::get(op.getContext(), *op.getArithmetic()), bufferOf(op.getResult()));
+  return success();
+}
+
+LogicalResult FunctionLowering::lowerOp(moe::GluOp op) {
+  moert::GluOp::create(builder, op.getLoc(), bufferOf(op.getGate()), bufferOf(op.getUp()),
+                       convertKind(op.getContext(), op.getKind()), op.getAlphaAttr(),
+                       op.getLimitAttr(), bufferOf(op.getResult()));
+  return success();
+}
+
+LogicalResult FunctionLowering::lowerOp(moe::UnsortOp op) {
+  moert::UnsortOp::create(builder, op.getLoc(), bufferOf(op.getRows()), bufferOf(op.getInverse()),
+                          bufferOf(op.getResult()));
+  return success();
+}
+
+LogicalResult FunctionLowering::lowerOp(moe::CombineOp op) {
+  moert::CombineOp::create(builder, op.getLoc(), bufferOf(op.getRows()), bufferOf(op.getInverse()),
+                           bufferOf(op.getWeights()), bufferOf(op.getResult()));
+  return success();
+}
+
+LogicalResult FunctionLowering::lowerOp(moe::AddOp op) {
+  moert::AddOp::create(builder, op.getLoc(), bufferOf(op.getLhs()), bufferOf(op.getRhs()),
+                       bufferOf(op.getResult()));
+  return success();
+}
+
+LogicalResult FunctionLowering::lower(Operation *op) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case<moe::RmsNormOp, moe::RouteOp, moe::DispatchOp, moe::GatherOp, moe::QuantizeOp,
+            moe::GroupedMatmulOp, moe::GroupedGluOp, moe::GluOp, moe::UnsortOp, moe::CombineOp,
+            moe::AddOp>([&](auto op) { return lowerOp(op); });
+}
+
+//===----------------------------------------------------------------------===//
+// The module
+//===----------------------------------------------------------------------===//
+
+class MoeLowerToMoert : public impl::MoeLowerToMoertBase<MoeLowerToMoert> {
+public:
+  using Base::Base;
+
+  void runOnOperation() override {
+    if (getOperation()->hasAttr(moert::MoertDialect::kProgramName))
+      return; // A program already.
+    if (failed(checkModule()) || failed(lowerFunctions()))
+      return signalPassFailure();
+    stateProgram();
+  }
+
+private:
+  LogicalResult checkModule();
+  LogicalResult lowerFunctions();
+  /// Replaces the module's attributes by those of a program.
+  void stateProgram();
+};
+
+LogicalResult MoeLowerToMoert::checkModule() {
+  ModuleOp module = getOperation();
+  if (maxTokens < 1 || maxTokens > INT32_MAX)
+    return module.emitError("max-tokens must be 1 to 2147483647, got ") << maxTokens.getValue();
+  auto version = module->getAttrOfType<IntegerAttr>(moe::MoeDialect::kNumericsName);
+  if (version && version.getInt() != numerics::kContractVersion)
+    return module.emitError("asks for version ")
+           << version.getInt() << " of the numerics contract, this compiler has "
+           << numerics::kContractVersion;
+  for (Operation &op : *module.getBody()) {
+    auto function = dyn_cast<func::FuncOp>(op);
+    if (!function)
+      return op.emitOpError("cannot be part of a program; only functions can");
+    if (failed(checkFunction(function)))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult MoeLowerToMoert::lowerFunctions() {
+  ModuleOp module = getOperation();
+  auto sources = llvm::to_vector(module.getOps<func::FuncOp>());
+  auto builder = OpBuilder::atBlockBegin(module.getBody());
+  WeightTable weights(moert::SymbolOp::create(builder, module.getLoc(), kTokensSymbol, maxTokens));
+  for (func::FuncOp source : sources) {
+    FailureOr<BufferTypes> types = BufferTypes::compute(source);
+    if (failed(types))
+      return failure();
+    FunctionLowering lowering(source, *types, weights);
+    if (failed(lowering.run()))
+      return failure();
+    source.erase();
+    ++functions;
+    fusedAway += lowering.getNumFusedAway();
+  }
+  return success();
+}
+
+void MoeLowerToMoert::stateProgram() {
+  ModuleOp module = getOperation();
+  auto contract = module->getAttrOfType<moe::ContractAttr>(moe::MoeDialect::kContractName);
+  auto program = moert::ProgramAttr::get(&getContext(), kProgramAbi, numerics::kContractVersion,
+                                         "cpu", contract ? contract.getMembers() : kFullDeterminism,
+                                         /*features=*/{}, "sortie " SORTIE_VERSION);
+  Attribute fingerprint = module->getAttr(moe::MoeDialect::kWeightsFingerprintName);
+  for (StringRef name : {moe::MoeDialect::kContractName, moe::MoeDialect::kNumericsName,
+                         moe::MoeDialect::kWeightsFingerprintName})
+    module->removeAttr(name);
+  module->setAttr(moert::MoertDialect::kProgramName, program);
+  if (fingerprint)
+    module->setAttr(moert::MoertDialect::kWeightsFingerprintName, fingerprint);
+}
+
+} // namespace
+} // namespace sortie

@@ -1,0 +1,109 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// moe-name-values: every semantic value has a name, and every function a list of its names.
+
+#include "passes/Names.h"
+
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace sortie {
+#define GEN_PASS_DEF_MOENAMEVALUES
+#include "passes/Passes.h.inc"
+
+namespace {
+
+/// What an audit can hash: values that the model means, not how they are computed.
+bool isSemantic(Operation *op) {
+  return isa<moe::RmsNormOp, moe::MatmulOp, moe::RouteOp, moe::RoutedMatmulOp, moe::GluOp,
+             moe::CombineOp, moe::AddOp>(op);
+}
+
+/// What a generated name calls the results of an op, after the name of the function.
+SmallVector<std::string> describeResults(Operation *op) {
+  if (isa<moe::RouteOp>(op))
+    return {"ids", "weights"};
+  return {op->getName().stripDialect().str()};
+}
+
+class MoeNameValues : public impl::MoeNameValuesBase<MoeNameValues> {
+public:
+  void runOnOperation() override {
+    if (failed(collectNames()))
+      return signalPassFailure();
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      nameUnnamed(function);
+      listNames(function);
+    }
+  }
+
+private:
+  /// Fills `taken`; a name that two values have is an error.
+  LogicalResult collectNames();
+  void nameUnnamed(func::FuncOp function);
+  void listNames(func::FuncOp function);
+  /// `base`, or `base_2`, `base_3`, … if that is taken.
+  StringAttr makeUnique(const Twine &base);
+
+  llvm::StringMap<Operation *> taken;
+};
+
+LogicalResult MoeNameValues::collectNames() {
+  taken.clear();
+  WalkResult result = getOperation().walk([&](Operation *op) {
+    for (OpResult value : op->getResults()) {
+      StringRef name = nameOf(value);
+      if (name.empty())
+        continue;
+      auto [entry, isNew] = taken.try_emplace(name, op);
+      if (isNew)
+        continue;
+      InFlightDiagnostic error = op->emitOpError("has the name '") << name << "', which is taken";
+      error.attachNote(entry->second->getLoc()) << "by this op";
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
+StringAttr MoeNameValues::makeUnique(const Twine &base) {
+  std::string name = base.str();
+  for (unsigned count = 2; taken.count(name); ++count)
+    name = (base + "_" + Twine(count)).str();
+  return StringAttr::get(&getContext(), name);
+}
+
+void MoeNameValues::nameUnnamed(func::FuncOp function) {
+  function.walk([&](Operation *op) {
+    if (!isSemantic(op) || op->hasAttr(moe::MoeDialect::kNamesName))
+      return;
+    SmallVector<Attribute> names;
+    for (const std::string &description : describeResults(op)) {
+      StringAttr name = makeUnique(function.getSymName() + "." + description);
+      taken[name] = op;
+      names.push_back(name);
+      ++named;
+    }
+    op->setAttr(moe::MoeDialect::kNamesName, ArrayAttr::get(&getContext(), names));
+  });
+}
+
+void MoeNameValues::listNames(func::FuncOp function) {
+  llvm::SetVector<Attribute> names;
+  if (auto values = function->getAttrOfType<ArrayAttr>(moe::MoeDialect::kValuesName))
+    names.insert_range(values);
+  function.walk([&](Operation *op) {
+    if (auto own = op->getAttrOfType<ArrayAttr>(moe::MoeDialect::kNamesName))
+      names.insert_range(own);
+  });
+  function->setAttr(moe::MoeDialect::kValuesName,
+                    ArrayAttr::get(&getContext(), names.getArrayRef()));
+}
+
+} // namespace
+} // namespace sortie

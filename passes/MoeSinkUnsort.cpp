@@ -1,0 +1,104 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// moe-sink-unsort: rows stay sorted from the first expert matmul to the combine.
+
+#include "passes/Names.h"
+
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+using namespace mlir;
+
+namespace sortie {
+#define GEN_PASS_DEF_MOESINKUNSORT
+#include "passes/Passes.h.inc"
+
+namespace {
+
+using Statistic = Pass::Statistic;
+
+/// glu(unsort(gate), unsort(up)) -> unsort(glu(gate, up)), and the same for add.
+template <typename ElementwiseOp> struct SinkPastElementwise : OpRewritePattern<ElementwiseOp> {
+  SinkPastElementwise(MLIRContext *context, Statistic &sunk)
+      : OpRewritePattern<ElementwiseOp>(context), sunk(sunk) {}
+
+  LogicalResult matchAndRewrite(ElementwiseOp op, PatternRewriter &rewriter) const override {
+    auto first = op->getOperand(0).template getDefiningOp<moe::UnsortOp>();
+    auto second = op->getOperand(1).template getDefiningOp<moe::UnsortOp>();
+    if (!first || !second || first.getInverse() != second.getInverse())
+      return rewriter.notifyMatchFailure(op, "operands are not unsorted by one inverse");
+    if (first.getRows().getType() != second.getRows().getType())
+      return rewriter.notifyMatchFailure(op, "sorted rows have different types");
+    // The same op on sorted rows; attributes, names among them, come along.
+    Operation *sorted = rewriter.clone(*op.getOperation());
+    sorted->setOperands({first.getRows(), second.getRows()});
+    sorted->getResult(0).setType(first.getRows().getType());
+    rewriter.replaceOpWithNewOp<moe::UnsortOp>(op, op.getType(), sorted->getResult(0),
+                                               first.getInverse());
+    ++sunk;
+    return success();
+  }
+
+  Statistic &sunk;
+};
+
+/// gather(collapse(unsort(rows, inverse)), permutation) -> rows, of one dispatch.
+struct CancelGather : OpRewritePattern<moe::GatherOp> {
+  CancelGather(MLIRContext *context, Statistic &cancelled)
+      : OpRewritePattern(context), cancelled(cancelled) {}
+
+  LogicalResult matchAndRewrite(moe::GatherOp op, PatternRewriter &rewriter) const override {
+    auto collapse = op.getInput().getDefiningOp<tensor::CollapseShapeOp>();
+    auto unsort = collapse ? collapse.getSrc().getDefiningOp<moe::UnsortOp>() : moe::UnsortOp();
+    if (!unsort || op.getSlots() != 1)
+      return rewriter.notifyMatchFailure(op, "does not read unsorted rows slot by slot");
+    auto dispatch = op.getPermutation().getDefiningOp<moe::DispatchOp>();
+    if (!dispatch || unsort.getInverse() != dispatch.getInverse())
+      return rewriter.notifyMatchFailure(op, "permutation and inverse have different dispatches");
+    if (unsort.getRows().getType() != op.getType())
+      return rewriter.notifyMatchFailure(op, "sorted rows have another type");
+    rewriter.replaceOp(op, unsort.getRows());
+    ++cancelled;
+    return success();
+  }
+
+  Statistic &cancelled;
+};
+
+/// combine(unsort(rows, inverse)) -> combine(rows) through the inverse.
+struct CombineSorted : OpRewritePattern<moe::CombineOp> {
+  CombineSorted(MLIRContext *context, Statistic &combined)
+      : OpRewritePattern(context), combined(combined) {}
+
+  LogicalResult matchAndRewrite(moe::CombineOp op, PatternRewriter &rewriter) const override {
+    auto unsort = op.getRows().getDefiningOp<moe::UnsortOp>();
+    if (!unsort)
+      return rewriter.notifyMatchFailure(op, "rows are not unsorted");
+    rewriter.modifyOpInPlace(op, [&] {
+      op.getRowsMutable().assign(unsort.getRows());
+      op.getInverseMutable().assign(unsort.getInverse());
+    });
+    ++combined;
+    return success();
+  }
+
+  Statistic &combined;
+};
+
+class MoeSinkUnsort : public impl::MoeSinkUnsortBase<MoeSinkUnsort> {
+public:
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<SinkPastElementwise<moe::GluOp>, SinkPastElementwise<moe::AddOp>>(&getContext(),
+                                                                                   sunk);
+    patterns.add<CancelGather>(&getContext(), cancelled);
+    patterns.add<CombineSorted>(&getContext(), combined);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace
+} // namespace sortie

@@ -1,0 +1,59 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The passes and the pipeline of sortie-opt. Passes.td describes each pass.
+
+#ifndef SORTIE_PASSES_PASSES_H
+#define SORTIE_PASSES_PASSES_H
+
+#include "dialect/moe/MoeOps.h"
+#include "dialect/moert/MoertOps.h"
+#include "runtime/numerics/contract.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassOptions.h"
+
+namespace sortie {
+
+/// Which named values become buffers that an audit can hash.
+enum class Materialize {
+  None, ///< those that the fastest program stores anyway
+  All,  ///< every one
+};
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "passes/Passes.h.inc"
+
+/// The options of `--sortie-compile`.
+struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
+  Option<std::string> target{*this, "target", llvm::cl::desc("Device to compile for: cpu"),
+                             llvm::cl::init("cpu")};
+  Option<numerics::ActivationWidth> activations{
+      *this, "activations", llvm::cl::desc("Width of quantized activations"),
+      llvm::cl::init(numerics::ActivationWidth::Int16),
+      llvm::cl::values(
+          clEnumValN(numerics::ActivationWidth::Int16, "int16", "15-bit integers in two limbs"),
+          clEnumValN(numerics::ActivationWidth::Int8, "int8", "one limb, faster, less exact"))};
+  Option<int64_t> maxTokens{*this, "max-tokens",
+                            llvm::cl::desc("The most tokens that a run may have"),
+                            llvm::cl::init(8192)};
+  Option<Materialize> materialize{
+      *this, "materialize", llvm::cl::desc("Which named values stay buffers for the audit"),
+      llvm::cl::init(Materialize::None),
+      llvm::cl::values(clEnumValN(Materialize::None, "none", "those that are stored anyway"),
+                       clEnumValN(Materialize::All, "all", "all of them"))};
+};
+
+/// Appends the passes that turn a semantic module into a planned `moert` program for a CPU.
+/// `options.target` is not read: whoever parses the options has checked it.
+void buildCompilePipeline(mlir::OpPassManager &manager, const CompileOptions &options);
+
+/// Registers every pass and the pipeline `--sortie-compile` for command lines.
+void registerSortiePasses();
+
+} // namespace sortie
+
+#endif // SORTIE_PASSES_PASSES_H

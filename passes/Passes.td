@@ -1,0 +1,218 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The passes. Each has one name: this flag, the class (MoeFuseGlu), the file (MoeFuseGlu.cpp), the
+// tests (test/passes/moe-fuse-glu.mlir, moe-fuse-glu-errors.mlir). Before/after IR of each stands
+// in docs/passes.md, in the order of the pipeline.
+
+#ifndef SORTIE_PASSES_PASSES
+#define SORTIE_PASSES_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+/// The passes that could make a named value disappear.
+def MaterializeOption
+    : Option<"materialize", "materialize", "::sortie::Materialize",
+             /*default=*/"::sortie::Materialize::None",
+             "`none`: named values may be fused away; `all`: each stays a buffer of its own",
+             [{::llvm::cl::values(
+               clEnumValN(::sortie::Materialize::None, "none", "named values may be fused away"),
+               clEnumValN(::sortie::Materialize::All, "all", "named values are kept"))}]>;
+
+//===----------------------------------------------------------------------===//
+// Checks of a module
+//===----------------------------------------------------------------------===//
+
+def MoeNameValues : Pass<"moe-name-values", "::mlir::ModuleOp"> {
+  let summary = "Give every semantic value a name that the audit can print";
+  let description = [{
+    Results of semantic ops that have no `moe.names` are named after their function and op
+    (`layer.glu`, `layer.glu_2`). Each function then lists all its names, in program order, in the
+    attribute `moe.values`: passes may fuse a value away, but not its line in the audit.
+    Weights and dispatch-level values have no names.
+
+    A name that is used twice in the module is an error. Run again, the pass keeps the list that is
+    there and adds what is new.
+  }];
+  let statistics = [Statistic<"named", "values-named", "Values that had no name">];
+}
+
+def MoeVerifyContract : Pass<"moe-verify-contract", "::mlir::ModuleOp"> {
+  let summary = "Refuse ops whose arithmetic breaks the module's determinism contract";
+  let description = [{
+    `moe.contract` lists what must not change a bit of the results: another run, another batch,
+    another device. A module that says nothing promises all three, and the pass writes that down.
+    An op whose arithmetic cannot keep the promise is an error that names the op, its arithmetic and
+    the broken member; so a rewrite that would break the contract is refused, not taken silently.
+    The pipeline runs it on the way in and before lowering.
+  }];
+  let dependentDialects = ["::sortie::moe::MoeDialect"];
+  let statistics = [Statistic<"verified", "ops-verified", "Ops whose arithmetic was checked">];
+}
+
+//===----------------------------------------------------------------------===//
+// Semantic level to dispatch level
+//===----------------------------------------------------------------------===//
+
+def MoeDispatchBySort : Pass<"moe-dispatch-by-sort", "::mlir::func::FuncOp"> {
+  let summary = "Turn routed matmuls into grouped matmuls over rows sorted by expert";
+  let description = [{
+    One stable sort of the routed slots by expert (`moe.dispatch`) serves every matmul that is routed
+    by the same ids. Each `moe.routed_matmul` becomes: gather its rows into that order, multiply them
+    group by group, put the result back into slot order. Each dense `moe.matmul` becomes a grouped
+    matmul with one group, so that later passes know one kind of matmul. Biases go along.
+
+    Two routed matmuls by the same ids whose weights hold different numbers of experts are an error.
+  }];
+  let dependentDialects = ["::sortie::moe::MoeDialect", "::mlir::tensor::TensorDialect"];
+  let statistics = [
+    Statistic<"dispatches", "dispatches", "Sorts that were made">,
+    Statistic<"routed", "routed-matmuls", "Routed matmuls that became grouped">,
+    Statistic<"dense", "dense-matmuls", "Dense matmuls that became grouped with one group">
+  ];
+}
+
+def MoeSinkUnsort : Pass<"moe-sink-unsort", "::mlir::func::FuncOp"> {
+  let summary = "Keep rows in sorted order from the first expert matmul to the combine";
+  let description = [{
+    Moves `moe.unsort` down past elementwise ops, cancels it against a gather by the permutation of
+    the same dispatch, and lets `moe.combine` read sorted rows through the inverse permutation.
+  }];
+  let dependentDialects = ["::sortie::moe::MoeDialect"];
+  let statistics = [
+    Statistic<"sunk", "unsorts-sunk", "Unsorts moved past an elementwise op">,
+    Statistic<"cancelled", "unsorts-cancelled", "Gathers that read what was just unsorted">,
+    Statistic<"combined", "unsorts-combined", "Unsorts that a combine took in">
+  ];
+}
+
+def MoeFuseGather : Pass<"moe-fuse-gather", "::mlir::func::FuncOp"> {
+  let summary = "Let grouped matmuls read token rows through the permutation";
+  let description = [{
+    A gather that only feeds grouped matmuls disappears: the matmul is given the token rows and the
+    permutation, so that every token is stored (and quantized) once, not once a slot.
+  }];
+  let dependentDialects = ["::sortie::moe::MoeDialect"];
+  let statistics = [Statistic<"fused", "gathers-fused", "Matmuls that took a gather in">];
+}
+
+def MoeFuseGlu : Pass<"moe-fuse-glu", "::mlir::func::FuncOp"> {
+  let summary = "Fuse the gate matmul, the up matmul and their gated activation";
+  let description = [{
+    Two grouped matmuls of the same rows whose only reader is one `moe.glu` become one
+    `moe.grouped_glu`, routed and dense alike, biases included. With `materialize=all`, matmuls whose
+    results have names stay.
+  }];
+  let dependentDialects = ["::sortie::moe::MoeDialect"];
+  let options = [MaterializeOption];
+  let statistics = [Statistic<"fused", "glus-fused", "Gated activations that were fused">];
+}
+
+//===----------------------------------------------------------------------===//
+// Arithmetic
+//===----------------------------------------------------------------------===//
+
+def MoeChooseArithmetic : Pass<"moe-choose-arithmetic", "::mlir::func::FuncOp"> {
+  let summary = "Choose `exact` or `float` arithmetic for every matmul";
+  let description = [{
+    `exact` for block-quantized weights, `float` for F32, F16 and BF16. A choice that the IR already
+    states is kept if the weights allow it and is an error otherwise. Both satisfy the whole
+    contract; where that costs speed (experts in F16 or BF16), a remark names the faster option.
+    Matmuls that feed a router are `float` in nearly every model and get no remark.
+  }];
+  let dependentDialects = ["::sortie::moe::MoeDialect"];
+  let statistics = [
+    Statistic<"exact", "exact-matmuls", "Matmuls that are exact">,
+    Statistic<"floating", "float-matmuls", "Matmuls in fp32">
+  ];
+}
+
+def MoeQuantizeActivations : Pass<"moe-quantize-activations", "::mlir::func::FuncOp"> {
+  let summary = "Make the quantization of activations explicit, once a value";
+  let description = [{
+    Each value that exact matmuls read is quantized once, where it is defined, and all of them read
+    that: gate, up and shared experts share one quantization of the normed tokens. A row is quantized
+    by itself, before it is gathered, so a token's integers depend on nothing but the token.
+  }];
+  let dependentDialects = ["::sortie::moe::MoeDialect"];
+  let options = [
+    Option<"activations", "activations", "::sortie::numerics::ActivationWidth",
+           /*default=*/"::sortie::numerics::ActivationWidth::Int16",
+           "Width of quantized activations: `int16` (two limbs) or `int8`",
+           [{::llvm::cl::values(
+             clEnumValN(::sortie::numerics::ActivationWidth::Int16, "int16", "15-bit integers in two limbs"),
+             clEnumValN(::sortie::numerics::ActivationWidth::Int8, "int8", "one limb, faster, less exact"))}]>
+  ];
+  let statistics = [
+    Statistic<"quantized", "values-quantized", "Values that are quantized">,
+    Statistic<"readers", "readers", "Matmuls that read quantized values">
+  ];
+}
+
+def MoeFuseRequantize : Pass<"moe-fuse-requantize", "::mlir::func::FuncOp"> {
+  let summary = "Quantize the gated activation inside the op that computes it";
+  let description = [{
+    A `moe.grouped_glu` that is only read by one `moe.quantize` gives the quantized rows itself. The
+    rounding is the same; the fp32 rows are never stored. With `materialize=all` a named activation
+    stays.
+  }];
+  let dependentDialects = ["::sortie::moe::MoeDialect"];
+  let options = [MaterializeOption];
+  let statistics = [Statistic<"fused", "quantizations-fused", "Quantizations that were fused">];
+}
+
+def MoeFuseRoutingWeight : Pass<"moe-fuse-routing-weight", "::mlir::func::FuncOp"> {
+  let summary = "Multiply by the routing weight inside the down matmul";
+  let description = [{
+    RN(w*x) is rounded before it is added, in the contract, so the product may move from
+    `moe.combine` into the matmul that gives the rows, when nothing else reads them. With
+    `materialize=all` named rows stay unweighted.
+  }];
+  let dependentDialects = ["::sortie::moe::MoeDialect"];
+  let options = [MaterializeOption];
+  let statistics = [Statistic<"fused", "weights-fused", "Routing weights that were fused">];
+}
+
+//===----------------------------------------------------------------------===//
+// Runtime level
+//===----------------------------------------------------------------------===//
+
+def MoeLowerToMoert : Pass<"moe-lower-to-moert", "::mlir::ModuleOp"> {
+  let summary = "Lower dispatch-level functions to a moert program of unplanned buffers";
+  let description = [{
+    Every function becomes a `moert.func` in destination-passing style, every tensor a buffer whose
+    extents are affine in the number of tokens, every `moe.weight` a module-level `moert.weight`.
+    Each name of `moe.values` gets a `moert.checkpoint`: with its buffer where the value is stored,
+    without one where it was fused away.
+
+    Ops of the semantic level that other passes replace (`moe.routed_matmul`), unquantized operands of
+    exact matmuls and dynamic extents that are not multiples of the number of tokens are errors.
+  }];
+  let dependentDialects = ["::sortie::moe::MoeDialect", "::sortie::moert::MoertDialect"];
+  let options = [
+    Option<"maxTokens", "max-tokens", "int64_t", /*default=*/"8192",
+           "The most tokens that the program will be run with">
+  ];
+  let statistics = [
+    Statistic<"functions", "functions", "Functions that were lowered">,
+    Statistic<"fusedAway", "names-fused-away", "Named values that have no buffer">
+  ];
+}
+
+def MoertPlanMemory : Pass<"moert-plan-memory", "::sortie::moert::FuncOp"> {
+  let summary = "Give every buffer its place in one arena";
+  let description = [{
+    Buffers that are never live at the same time share bytes. Sizes and offsets are affine in the
+    number of tokens, aligned to 64 bytes, and no two live buffers overlap at any number of tokens up
+    to the symbol's maximum. The arena's size is written to the function. A function that is planned
+    already is planned again, to the same result.
+  }];
+  let dependentDialects = ["::sortie::moert::MoertDialect"];
+  let statistics = [
+    Statistic<"placed", "buffers", "Buffers that were placed">,
+    Statistic<"arenaBytes", "arena-bytes", "Bytes of all arenas at the most tokens">,
+    Statistic<"placedBytes", "buffer-bytes", "Bytes of all buffers at the most tokens">
+  ];
+}
+
+#endif // SORTIE_PASSES_PASSES

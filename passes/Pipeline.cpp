@@ -1,0 +1,74 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The pipeline `--sortie-compile`: public passes in one order.
+
+#include "passes/Passes.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace sortie {
+
+/// From what the model means to sorted rows and grouped matmuls.
+static void buildDispatchLevel(OpPassManager &manager, const CompileOptions &options) {
+  OpPassManager &functions = manager.nest<func::FuncOp>();
+  functions.addPass(createMoeDispatchBySort());
+  functions.addPass(createMoeSinkUnsort());
+  functions.addPass(createMoeFuseGather());
+  functions.addPass(createMoeFuseGlu({options.materialize}));
+}
+
+/// The arithmetic of every matmul, and the quantization that it needs.
+static void buildArithmetic(OpPassManager &manager, const CompileOptions &options) {
+  OpPassManager &functions = manager.nest<func::FuncOp>();
+  functions.addPass(createMoeChooseArithmetic());
+  functions.addPass(createMoeQuantizeActivations({options.activations}));
+  functions.addPass(createMoeFuseRequantize({options.materialize}));
+  functions.addPass(createMoeFuseRoutingWeight({options.materialize}));
+}
+
+void buildCompilePipeline(OpPassManager &manager, const CompileOptions &options) {
+  manager.addPass(createMoeNameValues());
+  manager.addPass(createMoeVerifyContract());
+  buildDispatchLevel(manager, options);
+  buildArithmetic(manager, options);
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  // Whatever the passes above did, they did not break the promise.
+  manager.addPass(createMoeVerifyContract());
+  manager.addPass(createMoeLowerToMoert({options.maxTokens}));
+  manager.addNestedPass<moert::FuncOp>(createMoertPlanMemory());
+}
+
+/// What the options' parser cannot refuse by itself.
+static LogicalResult checkOptions(const CompileOptions &options,
+                                  function_ref<LogicalResult(const Twine &)> emitError) {
+  if (options.target == "cuda")
+    return emitError("target 'cuda' is not in this version: compile for target=cpu");
+  if (options.target != "cpu")
+    return emitError("unknown target '" + options.target + "', expected cpu");
+  if (options.maxTokens < 1)
+    return emitError("max-tokens must be at least 1, got " + Twine(options.maxTokens));
+  return success();
+}
+
+void registerSortiePasses() {
+  registerIndividualPasses();
+  registerPassPipeline(
+      "sortie-compile", "Compile a semantic `moe` module to a planned `moert` program",
+      [](OpPassManager &manager, StringRef text,
+         function_ref<LogicalResult(const Twine &)> emitError) -> LogicalResult {
+        CompileOptions options;
+        if (failed(options.parseFromString(text)) || failed(checkOptions(options, emitError)))
+          return failure();
+        buildCompilePipeline(manager, options);
+        return success();
+      },
+      [](function_ref<void(const detail::PassOptions &)> visit) { visit(CompileOptions()); });
+}
+
+} // namespace sortie

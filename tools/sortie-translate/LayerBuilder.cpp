@@ -1,0 +1,122 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "LayerBuilder.h"
+
+using namespace mlir;
+using namespace sortie;
+
+Value LayerBuilder::weight(ImplicitLocOpBuilder &builder, StringRef name) {
+  const gguf::Tensor &tensor = tensors.get(name);
+  Type element = moe::getWeightElementType(builder.getContext(), tensor.format->format);
+  return moe::WeightOp::create(builder, RankedTensorType::get(tensor.shape(), element),
+                               tensor.name);
+}
+
+Value LayerBuilder::optionalWeight(ImplicitLocOpBuilder &builder, StringRef name) {
+  return tensors.has(name) ? weight(builder, name) : Value();
+}
+
+void LayerBuilder::setNames(Operation *op, ArrayRef<StringRef> names) {
+  Builder builder(op->getContext());
+  SmallVector<Attribute> full;
+  for (StringRef name : names)
+    full.push_back(builder.getStringAttr("blk." + Twine(layer) + "." + name));
+  op->setAttr(moe::MoeDialect::kNamesName, builder.getArrayAttr(full));
+}
+
+Value LayerBuilder::buildMatmul(ImplicitLocOpBuilder &builder, StringRef tensor, Value rows,
+                                Value ids) {
+  Value matrix = weight(builder, (tensor + ".weight").str());
+  Value bias = optionalWeight(builder, (tensor + ".bias").str());
+  if (ids)
+    return moe::RoutedMatmulOp::create(builder, rows, matrix, ids, bias, moe::ArithmeticAttr());
+  return moe::MatmulOp::create(builder, rows, matrix, bias, moe::ArithmeticAttr());
+}
+
+Value LayerBuilder::buildNetwork(ImplicitLocOpBuilder &builder, const NetworkNames &names,
+                                 Value rows, Value ids) {
+  auto tensor = [&](StringRef part) { return ("ffn_" + part + names.tensorSuffix).str(); };
+  Value gate = buildMatmul(builder, tensor("gate"), rows, ids);
+  setNames(gate.getDefiningOp(), names.gate);
+  Value up = buildMatmul(builder, tensor("up"), rows, ids);
+  setNames(up.getDefiningOp(), names.up);
+
+  const GatedActivation &activation = config.architecture->activation;
+  FloatAttr alpha, limit;
+  if (activation.kind == GluKind::SwigluClamped) {
+    alpha = builder.getF32FloatAttr(activation.alpha);
+    limit = builder.getF32FloatAttr(activation.limit);
+  }
+  auto kind = moe::GluKindAttr::get(builder.getContext(), activation.kind);
+  Value act = moe::GluOp::create(builder, gate.getType(), gate, up, kind, alpha, limit);
+  setNames(act.getDefiningOp(), names.activation);
+  Value down = buildMatmul(builder, tensor("down"), act, ids);
+  setNames(down.getDefiningOp(), names.down);
+  return down;
+}
+
+moe::RouteOp LayerBuilder::buildRouter(ImplicitLocOpBuilder &builder, Value normed) {
+  Value scores = buildMatmul(builder, "ffn_gate_inp", normed, /*ids=*/Value());
+  setNames(scores.getDefiningOp(), {"scores"});
+  IntegerAttr groups, groupsUsed;
+  if (config.groups > 1) {
+    groups = builder.getI64IntegerAttr(config.groups);
+    groupsUsed = builder.getI64IntegerAttr(config.groupsUsed);
+  }
+  MLIRContext *context = builder.getContext();
+  auto route = moe::RouteOp::create(
+      builder, scores, optionalWeight(builder, "exp_probs_b.bias"),
+      builder.getI64IntegerAttr(config.selected), moe::ScoringAttr::get(context, config.scoring),
+      groupsUsed, groups, config.normalize ? builder.getUnitAttr() : UnitAttr(),
+      builder.getF32FloatAttr(config.scale), moe::TieRuleAttr::get(context, TieRule::LowerId));
+  setNames(route, {"ids", "weights"});
+  return route;
+}
+
+Value LayerBuilder::buildRouted(ImplicitLocOpBuilder &builder, Value normed) {
+  moe::RouteOp route = buildRouter(builder, normed);
+  Value rows =
+      buildNetwork(builder, {"_exps", "gate", "up", "act", "down"}, normed, route.getIds());
+  Value routed = moe::CombineOp::create(builder, rows, /*inverse=*/Value(), route.getWeights());
+  setNames(routed.getDefiningOp(), {"routed"});
+  return routed;
+}
+
+Value LayerBuilder::buildFeedForward(ImplicitLocOpBuilder &builder, Value normed) {
+  if (config.isDense(layer))
+    return buildNetwork(builder, {"", "gate", "up", "act", "down"}, normed, /*ids=*/Value());
+  Value routed = buildRouted(builder, normed);
+  if (config.sharedWidth == 0)
+    return routed;
+  Value shared =
+      buildNetwork(builder, {"_shexp", "shared_gate", "shared_up", "shared_act", "shared"}, normed,
+                   /*ids=*/Value());
+  Value experts = moe::AddOp::create(builder, routed, shared);
+  setNames(experts.getDefiningOp(), {"experts"});
+  return experts;
+}
+
+void LayerBuilder::build(ModuleOp module) {
+  auto location = NameLoc::get(StringAttr::get(module.getContext(), "blk." + Twine(layer)));
+  ImplicitLocOpBuilder builder(location, module.getBodyRegion());
+  builder.setInsertionPointToEnd(module.getBody());
+
+  auto type = RankedTensorType::get({ShapedType::kDynamic, config.hidden}, builder.getF32Type());
+  auto function = func::FuncOp::create(builder, ("blk_" + Twine(layer) + "_ffn").str(),
+                                       builder.getFunctionType(type, type));
+  const StringRef nameAttribute = moe::MoeDialect::kNameName;
+  function.setArgAttr(0, nameAttribute, builder.getStringAttr("hidden"));
+  function.setResultAttr(0, nameAttribute, builder.getStringAttr("ffn_out"));
+  builder.setInsertionPointToStart(function.addEntryBlock());
+
+  Value hidden = function.getArgument(0);
+  Value normed =
+      moe::RmsNormOp::create(builder, hidden, weight(builder, config.architecture->normTensor),
+                             builder.getF32FloatAttr(config.epsilon));
+  setNames(normed.getDefiningOp(), {"ffn_norm"});
+  Value contribution = buildFeedForward(builder, normed);
+  Value result = moe::AddOp::create(builder, contribution, hidden);
+  setNames(result.getDefiningOp(), {"ffn_out"});
+  func::ReturnOp::create(builder, result);
+}

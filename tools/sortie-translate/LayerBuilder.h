@@ -1,0 +1,58 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Builds the function of one layer: the feed-forward half as the model defines it, in semantic ops.
+
+#ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_LAYERBUILDER_H
+#define SORTIE_TOOLS_SORTIE_TRANSLATE_LAYERBUILDER_H
+
+#include "LayerTensors.h"
+
+#include "dialect/moe/MoeOps.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace sortie {
+
+class LayerBuilder {
+public:
+  LayerBuilder(const ModelConfig &config, const LayerTensors &tensors, int64_t layer)
+      : config(config), tensors(tensors), layer(layer) {}
+
+  /// Adds `func.func @blk_<layer>_ffn` to the end of `module`: norm, feed-forward network,
+  /// residual; [tokens, hidden] to [tokens, hidden]. Its tensors have been checked, so it cannot
+  /// fail.
+  void build(mlir::ModuleOp module);
+
+private:
+  /// Names of the values of a gated network and of its tensors: `ffn_gate<suffix>.weight`.
+  struct NetworkNames {
+    llvm::StringRef tensorSuffix;
+    llvm::StringRef gate, up, activation, down;
+  };
+
+  mlir::Value buildFeedForward(mlir::ImplicitLocOpBuilder &builder, mlir::Value normed);
+  mlir::Value buildRouted(mlir::ImplicitLocOpBuilder &builder, mlir::Value normed);
+  moe::RouteOp buildRouter(mlir::ImplicitLocOpBuilder &builder, mlir::Value normed);
+  /// down(glu(gate(x), up(x))). With `ids`, of the selected experts; without, dense.
+  mlir::Value buildNetwork(mlir::ImplicitLocOpBuilder &builder, const NetworkNames &names,
+                           mlir::Value rows, mlir::Value ids);
+  mlir::Value buildMatmul(mlir::ImplicitLocOpBuilder &builder, llvm::StringRef tensor,
+                          mlir::Value rows, mlir::Value ids);
+
+  /// The tensor `blk.<layer>.<name>`.
+  mlir::Value weight(mlir::ImplicitLocOpBuilder &builder, llvm::StringRef name);
+  /// The same, or null if the layer has no such tensor.
+  mlir::Value optionalWeight(mlir::ImplicitLocOpBuilder &builder, llvm::StringRef name);
+  /// Names the results of `op` for the audit: `blk.<layer>.<name>`.
+  void setNames(mlir::Operation *op, llvm::ArrayRef<llvm::StringRef> names);
+
+  const ModelConfig &config;
+  const LayerTensors &tensors;
+  int64_t layer;
+};
+
+} // namespace sortie
+
+#endif // SORTIE_TOOLS_SORTIE_TRANSLATE_LAYERBUILDER_H
