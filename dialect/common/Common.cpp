@@ -117,17 +117,19 @@ LogicalResult verifyRouting(EmitError emitError, const Routing &routing) {
   return success();
 }
 
-LogicalResult verifyDispatch(EmitError emitError, int64_t experts, ArrayRef<int64_t> range) {
+LogicalResult verifyDispatch(EmitError emitError, int64_t experts,
+                             std::optional<ArrayRef<int64_t>> range) {
   if (experts < 1 || experts > numerics::kMaxExperts)
     return emitError() << "the number of experts must be 1 to " << numerics::kMaxExperts << ", got "
                        << experts;
-  if (range.empty())
+  if (!range)
     return success();
-  if (range.size() != 2)
-    return emitError() << "range must be [first, count], got " << range.size() << " numbers";
-  if (range[0] < 0 || range[1] < 1 || range[0] >= experts || range[1] > experts - range[0])
-    return emitError() << "range [" << range[0] << ", " << range[1] << "] does not lie inside "
-                       << experts << " experts";
+  if (range->size() != 2)
+    return emitError() << "range must be [first, count], got " << range->size() << " numbers";
+  const int64_t first = range->front(), count = range->back();
+  if (first < 0 || count < 1 || first >= experts || count > experts - first)
+    return emitError() << "range [" << first << ", " << count << "] does not lie inside " << experts
+                       << " experts";
   return success();
 }
 

@@ -79,9 +79,9 @@ struct Routing {
 llvm::LogicalResult verifyRouting(EmitError emitError, const Routing &routing);
 
 /// The experts that a dispatch sorts for: 1 to kMaxExperts in all, and a range [first, count]
-/// inside of them; an empty `range` means all.
+/// inside of them, if there is one.
 llvm::LogicalResult verifyDispatch(EmitError emitError, int64_t experts,
-                                   llvm::ArrayRef<int64_t> range);
+                                   std::optional<llvm::ArrayRef<int64_t>> range);
 
 } // namespace sortie
 

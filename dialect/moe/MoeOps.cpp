@@ -261,8 +261,7 @@ LogicalResult DispatchOp::inferReturnTypes(MLIRContext *context, std::optional<L
 }
 
 LogicalResult DispatchOp::verify() {
-  return verifyDispatch([&] { return emitOpError(); }, getExperts(),
-                        getRange().value_or(ArrayRef<int64_t>())); // (C1), (C2)
+  return verifyDispatch([&] { return emitOpError(); }, getExperts(), getRange()); // (C1), (C2)
 }
 
 LogicalResult DispatchOp::canonicalize(DispatchOp op, PatternRewriter &rewriter) {

@@ -263,17 +263,14 @@ LogicalResult RouteOp::verifySymbolUses(SymbolTableCollection &symbols) {
 }
 
 LogicalResult DispatchOp::verify() {
-  const ArrayRef<int64_t> range = getRange().value_or(ArrayRef<int64_t>());
-  if (getRange() && range.empty())
-    return emitOpError("range must be [first, count], got 0 numbers"); // (C2)
-  if (failed(verifyDispatch([&] { return emitOpError(); }, getExperts(), range)))
+  if (failed(verifyDispatch([&] { return emitOpError(); }, getExperts(), getRange())))
     return failure(); // (C2)
   if (failed(verifyRank(*this, "ids", getIds(), 2)))
     return failure(); // (C1)
   FailureOr<int64_t> slots = getColumns(*this, "ids", getIds());
   if (failed(slots))
     return failure(); // (C1)
-  const int64_t count = range.empty() ? getExperts() : range[1];
+  const int64_t count = getRange() ? getRange()->back() : getExperts();
   if (failed(verifyShape(*this, "permutation", getPermutation(),
                          getDim(getIds(), 0).multiply(*slots))) ||
       failed(verifyShape(*this, "inverse", getInverse(), getBuffer(getIds()).getShape())))
