@@ -1,9 +1,9 @@
 // One layer of a routed model at the semantic level, as the importer writes it.
 // RUN: sortie-opt %s | sortie-opt | FileCheck %s
 
-// CHECK: module attributes {moe.contract = #moe.contract<run, batch, device>, moe.numerics = 0 : i64
+// CHECK: module attributes {moe.contract = #moe.contract<run, batch, device>, moe.numerics = 1 : i64
 module attributes {
-    moe.contract = #moe.contract<run, batch, device>, moe.numerics = 0 : i64,
+    moe.contract = #moe.contract<run, batch, device>, moe.numerics = 1 : i64,
     moe.weights_fingerprint = "0123456789abcdef"} {
   // CHECK-LABEL: func.func @blk_0_ffn
   // CHECK-SAME: tensor<?x2048xf32> {moe.name = "hidden"}

@@ -69,7 +69,7 @@ module attributes {moe.numerics = -1 : i64} {}
 
 // moe (C2)
 // expected-error @+1 {{'moe.numerics' must be an i64 of at least 0}}
-module attributes {moe.numerics = 0 : i32} {}
+module attributes {moe.numerics = 1 : i32} {}
 
 // -----
 
