@@ -118,10 +118,10 @@ def pytest_step(part: str, preset: str, *arguments: str, exhaustive: bool = Fals
     return Step(command, reports=True, environment=environment)
 
 
-def build_steps(preset: str, *configure: str) -> list[Step]:
+def build_steps(preset: str, target: str = "all", configure: tuple[str, ...] = ()) -> list[Step]:
     return [
-        Step(["cmake", "--preset", preset, "--log-level=WARNING", *configure]),
-        Step(["cmake", "--build", "--preset", preset]),
+        Step(["cmake", "--preset", preset, *configure]),
+        Step(["cmake", "--build", "--preset", preset, "--target", target]),
     ]
 
 
@@ -144,7 +144,7 @@ def all_parts(exhaustive: bool) -> list[Part]:
              build_steps("asan") + [unit_step("asan", "asan"), lit_step("asan", "asan"),
                                     pytest_step("asan", "asan", *subset, exhaustive=exhaustive)]),
         Part("fuzz", f"libFuzzer, {fuzz_seconds} s a target",
-             build_steps("fuzz", f"-DSORTIE_FUZZ_SECONDS={fuzz_seconds}")
+             build_steps("fuzz", "fuzzers", (f"-DSORTIE_FUZZ_SECONDS={fuzz_seconds}",))
              + [Step(["ctest", "--test-dir", str(BUILD / "fuzz"), "-L", "fuzz", "-j", "2",
                       "--output-on-failure", "--no-tests=error",
                       "--output-junit", f"{REPORTS}/fuzz/fuzz.xml"], reports=True)]),

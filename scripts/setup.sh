@@ -59,6 +59,6 @@ fi
 mkdir -p build
 make_venv
 if [ "$build" = yes ]; then
-  cmake --preset release --log-level=WARNING "${cmake_arguments[@]}"
+  cmake --preset release "${cmake_arguments[@]}"
   cmake --build --preset release
 fi
