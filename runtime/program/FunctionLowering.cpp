@@ -195,7 +195,7 @@ Error FunctionLowering::checkIndices(mlir::Operation *op, mlir::Value permutatio
   return Error::success();
 }
 
-/// A product over grouped rows: the offsets count rows of their dispatch, so it must have as many.
+/// Offsets count the rows of their dispatch, so a product over groups must have as many.
 static bool hasRowsOf(moert::DispatchOp dispatch, mlir::Value output) {
   const auto rows = cast<moert::BufferType>(output.getType()).getDim(0);
   return cast<moert::BufferType>(dispatch.getPermutation().getType()).getDim(0) == rows;
@@ -271,8 +271,6 @@ Error FunctionLowering::lowerOp(moert::MatmulOp op) {
     return failure;
   if (op.getOffsets() && !hasRowsOf(indices.lookup(op.getOffsets()).dispatch, op.getOutput()))
     return error(op, "has another number of rows than the moert.dispatch of its offsets");
-  if (op.getArithmetic() == Arithmetic::Bf16)
-    return error(op, "arithmetic bf16 is not supported by the CPU device");
   const WeightId weights = matrix(op.getWeightsAttr());
   const WeightId bias = vector(op.getBiasAttr());
   const GroupedRows rows{id(op.getOffsets()), id(op.getPermutation()),
@@ -286,8 +284,6 @@ Error FunctionLowering::lowerOp(moert::GluMatmulOp op) {
     return failure;
   if (op.getOffsets() && !hasRowsOf(indices.lookup(op.getOffsets()).dispatch, op.getOutput()))
     return error(op, "has another number of rows than the moert.dispatch of its offsets");
-  if (op.getArithmetic() == Arithmetic::Bf16)
-    return error(op, "arithmetic bf16 is not supported by the CPU device");
   const WeightId gate = matrix(op.getGateAttr());
   const WeightId up = matrix(op.getUpAttr());
   const WeightId gateBias = vector(op.getGateBiasAttr());

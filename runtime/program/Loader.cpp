@@ -143,6 +143,7 @@ Expected<std::shared_ptr<const Program>> loadProgram(MemoryBufferRef buffer) {
       return makeError(name + ": " + toString(std::move(failure)));
 
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  context.printOpOnDiagnostic(false);
   context.loadDialect<moert::MoertDialect>();
   const DiagnosticCollector diagnostics(context);
   const auto sources = std::make_shared<SourceMgr>();

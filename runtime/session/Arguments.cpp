@@ -22,7 +22,7 @@ namespace {
 std::string describe(ArrayRef<int64_t> shape) {
   std::string text;
   raw_string_ostream stream(text);
-  interleave(shape, stream, "x");
+  interleave(shape, stream, " x ");
   return text;
 }
 
@@ -42,7 +42,7 @@ std::string describe(ArrayRef<Affine> shape, StringRef symbol) {
         if (extent.constant != 0)
           stream << '+' << extent.constant;
       },
-      "x");
+      " x ");
   return text;
 }
 

@@ -7,7 +7,7 @@
 
 #include "runtime/support/CounterRandom.h"
 #include "runtime/support/Error.h"
-#include "tools/sortie-run/OutputFile.h"
+#include "tools/common/OutputFile.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -156,7 +156,9 @@ sortie_tensor OutputArray::tensor() {
 }
 
 Error OutputArray::write(StringRef path) const {
-  return writeFile(path, {npyHeader(dtype, shape), StringRef(data.data(), data.size())});
+  std::string file = npyHeader(dtype, shape);
+  file.append(data.data(), data.size());
+  return writeOutputFile(path, file);
 }
 
 Expected<OutputArray> makeOutput(const sortie_value_info &info, int64_t symbol) {

@@ -5,7 +5,7 @@
 
 #include "tools/sortie-run/Trace.h"
 
-#include "tools/sortie-run/OutputFile.h"
+#include "tools/common/OutputFile.h"
 
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
@@ -53,7 +53,8 @@ Error Trace::write(StringRef path) const {
         });
     });
   });
-  return writeFile(path, {StringRef(text), "\n"});
+  out << '\n';
+  return writeOutputFile(path, text);
 }
 
 } // namespace sortie::tool

@@ -1,0 +1,54 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Feeds arbitrary bytes to the GGUF reader, then reads all that it offers.
+
+#include "runtime/gguf/Model.h"
+
+using namespace llvm;
+using namespace sortie::gguf;
+
+/// Visits a value and all values in it.
+static void visit(const Value &value) {
+  value.asSigned();
+  value.asUnsigned();
+  value.asFloat();
+  value.asBool();
+  value.asString();
+  value.describeType();
+  if (const auto elements = value.asArray())
+    for (const Value &element : *elements)
+      visit(element);
+}
+
+/// Touches the first and last byte of every tensor, which must lie in the file.
+static void visit(const Tensor &tensor) {
+  tensor.describe();
+  static volatile uint8_t sink;
+  if (!tensor.bytes.empty()) {
+    sink = tensor.bytes.front();
+    sink = tensor.bytes.back();
+  }
+}
+
+static void open(StringRef bytes, DataPresence presence) {
+  std::vector<std::unique_ptr<MemoryBuffer>> parts;
+  parts.push_back(MemoryBuffer::getMemBuffer(bytes, "fuzz.gguf", /*RequiresNullTerminator=*/false));
+  Expected<std::unique_ptr<Model>> model = Model::fromBuffers(std::move(parts), presence);
+  if (!model) {
+    consumeError(model.takeError());
+    return;
+  }
+  for (const Metadata::Entry &entry : (*model)->metadata().entries())
+    visit(entry.value);
+  for (const Tensor &tensor : (*model)->tensors())
+    visit(tensor);
+  (*model)->fingerprint();
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  const StringRef bytes(reinterpret_cast<const char *>(data), size);
+  open(bytes, DataPresence::Required);
+  open(bytes, DataPresence::Optional);
+  return 0;
+}

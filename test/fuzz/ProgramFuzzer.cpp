@@ -1,0 +1,89 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Feeds arbitrary bytes to the program loader, and runs what it accepts on two tokens. Bytecode is
+// sealed first: behind the seal, parser and verifiers must hold their own. With weights from the
+// generator and small bounds, a program that loads must run without leaving its memory.
+
+#include "runtime/cpu/Isa.h"
+#include "runtime/program/Loader.h"
+#include "runtime/session/Session.h"
+
+#include "dialect/moert/Seal.h"
+
+using namespace llvm;
+using namespace sortie;
+
+namespace {
+
+constexpr int64_t kTokens = 2;
+/// Larger programs are loaded, but not run.
+constexpr uint64_t kMostBytes = uint64_t{1} << 24;
+
+uint64_t bytesNeeded(const Program &program, const Function &function) {
+  uint64_t bytes = program.arenaBytes(function, kTokens);
+  for (const unsigned id : function.weights.set_bits())
+    bytes += program.weights[id].fileBytes() + program.weights[id].packedBytes();
+  for (const Buffer &buffer : function.buffers)
+    bytes += buffer.bytes.at(program.symbolBound(function, kTokens));
+  return bytes;
+}
+
+/// Zeros for the arguments of a function.
+struct ZeroArguments {
+  std::vector<HostTensor> tensors;
+  std::vector<std::vector<std::byte>> memory;
+
+  ZeroArguments(const Function &function, const std::vector<Argument> &arguments, int64_t symbol) {
+    for (const Argument &argument : arguments) {
+      const Buffer &buffer = function.buffers[argument.buffer];
+      memory.emplace_back(buffer.bytes.at(symbol));
+      HostTensor tensor{argument.name,
+                        buffer.type == ElementType::I32 ? HostType::I32 : HostType::F32,
+                        memory.back().data(),
+                        {},
+                        {}};
+      for (const Affine &extent : buffer.shape)
+        tensor.shape.push_back(extent.at(symbol));
+      tensor.strides = contiguousStrides(tensor.shape, hostTypeBytes(tensor.type));
+      tensors.push_back(std::move(tensor));
+    }
+  }
+};
+
+void runFunction(const std::shared_ptr<const Program> &program, uint32_t index) {
+  const Function &function = program->functions[index];
+  if (bytesNeeded(*program, function) > kMostBytes)
+    return;
+  const std::unique_ptr<cpu::ThreadPool> pool = cantFail(cpu::ThreadPool::create(1));
+  Expected<std::unique_ptr<PackedWeights>> weights =
+      PackedWeights::create(program->weights, function.weights, *makeRandomSource(1), *pool,
+                            [](uint64_t, uint64_t) { return true; });
+  if (!weights)
+    return consumeError(weights.takeError());
+  const int64_t symbol = program->symbolBound(function, kTokens);
+  Expected<std::unique_ptr<Session>> session =
+      Session::create(program, std::move(*weights), {1, cpu::bestIsa(), symbol});
+  if (!session)
+    return consumeError(session.takeError());
+  const ZeroArguments inputs(function, function.inputs, symbol);
+  const ZeroArguments outputs(function, function.outputs, symbol);
+  RunObserver observer;
+  consumeError((*session)->run(index, inputs.tensors, outputs.tensors, observer));
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  std::string bytes(reinterpret_cast<const char *>(data), size);
+  if (moert::isBytecode(bytes))
+    consumeError(moert::sealBytecode(bytes));
+  Expected<std::shared_ptr<const Program>> program = loadProgram({bytes, "fuzz"});
+  if (!program) {
+    consumeError(program.takeError());
+    return 0;
+  }
+  for (uint32_t i = 0; i < (*program)->functions.size(); ++i)
+    runFunction(*program, i);
+  return 0;
+}

@@ -1,0 +1,539 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The C API from end to end: programs in text form, run with weights from memory, a callback and
+// the generator.
+
+#include "runtime/include/sortie/sortie.h"
+#include "test/unit/gguf/GgufWriter.h"
+#include "test/unit/program/ProgramText.h"
+
+#include "runtime/audit/ValueHash.h"
+
+#include "gtest/gtest.h"
+
+#include <cstring>
+#include <map>
+#include <thread>
+
+using namespace sortie::test;
+
+namespace {
+
+/// The message of an error, which is destroyed; "" for none.
+std::string take(sortie_error *error, sortie_error_code *code = nullptr) {
+  if (!error)
+    return "";
+  const std::string message = sortie_error_message(error);
+  if (code)
+    *code = sortie_error_get_code(error);
+  sortie_error_destroy(error);
+  return message;
+}
+
+bool contains(const std::string &text, const std::string &part) {
+  return text.find(part) != std::string::npos;
+}
+
+/// A program with everything it takes to run it.
+struct Engine {
+  sortie_program *program = nullptr;
+  sortie_weights *weights = nullptr;
+  sortie_session *session = nullptr;
+
+  explicit Engine(const std::string &contents, const std::string &attributes = "") {
+    const std::string text = programText(contents, attributes);
+    EXPECT_EQ(take(sortie_program_parse(text.data(), text.size(), "test.mlir", &program)), "");
+  }
+  ~Engine() {
+    // In the order that would hurt if handles did not own what they need.
+    sortie_program_destroy(program);
+    sortie_weights_destroy(weights);
+    sortie_session_destroy(session);
+  }
+
+  std::string loadRandom(uint64_t seed = 1) {
+    sortie_weights_options options = SORTIE_INIT(sortie_weights_options);
+    options.source = SORTIE_WEIGHTS_RANDOM;
+    options.seed = seed;
+    return load(options);
+  }
+  std::string load(const sortie_weights_options &options) {
+    return take(sortie_weights_create(program, &options, &weights));
+  }
+  std::string open(const sortie_session_options *options = nullptr) {
+    return take(sortie_session_create(program, weights, options, &session));
+  }
+};
+
+struct Array {
+  std::string name;
+  sortie_dtype dtype;
+  std::vector<int64_t> shape;
+  void *data;
+  std::vector<int64_t> strides = {};
+
+  sortie_tensor tensor() const {
+    sortie_tensor tensor = SORTIE_INIT(sortie_tensor);
+    tensor.name = name.c_str();
+    tensor.dtype = dtype;
+    tensor.data = data;
+    tensor.rank = shape.size();
+    tensor.shape = shape.data();
+    tensor.strides = strides.empty() ? nullptr : strides.data();
+    return tensor;
+  }
+};
+
+std::string run(sortie_session *session, const std::vector<Array> &inputs,
+                const std::vector<Array> &outputs, const sortie_observer *observer = nullptr,
+                const sortie_callbacks *callbacks = nullptr, size_t function = 0,
+                sortie_error_code *code = nullptr) {
+  std::vector<sortie_tensor> in, out;
+  for (const Array &array : inputs)
+    in.push_back(array.tensor());
+  for (const Array &array : outputs)
+    out.push_back(array.tensor());
+  sortie_run_options options = SORTIE_INIT(sortie_run_options);
+  options.function = function;
+  options.inputs = in.data();
+  options.input_count = in.size();
+  options.outputs = out.data();
+  options.output_count = out.size();
+  options.observer = observer;
+  options.callbacks = callbacks;
+  return take(sortie_session_run(session, &options), code);
+}
+
+/// Arguments of kDispatchProgram for two tokens, with y = the expected sum.
+struct Mix {
+  Engine engine{kDispatchProgram};
+  std::vector<float> x = std::vector<float>(16), y = std::vector<float>(16, -1.0f);
+  std::vector<int32_t> ids = {3, 0, 3, 2};
+  std::vector<float> weights = {1.0f, 0.5f, 2.0f, 0.25f};
+
+  Mix() {
+    for (size_t i = 0; i < x.size(); ++i)
+      x[i] = static_cast<float>(i);
+    EXPECT_EQ(engine.loadRandom(), "");
+    EXPECT_EQ(engine.open(), "");
+  }
+  std::vector<Array> inputs() {
+    return {{"x", SORTIE_F32, {2, 8}, x.data()},
+            {"ids", SORTIE_I32, {2, 2}, ids.data()},
+            {"weights", SORTIE_F32, {2, 2}, weights.data()}};
+  }
+  std::vector<Array> outputs() { return {{"y", SORTIE_F32, {2, 8}, y.data()}}; }
+  std::vector<float> expected() const {
+    std::vector<float> result(16);
+    for (size_t i = 0; i < 16; ++i)
+      result[i] = x[i] * (i < 8 ? 1.5f : 2.25f);
+    return result;
+  }
+};
+
+} // namespace
+
+//===- Program
+//-----------------------------------------------------------------------------------===//
+
+TEST(CApi, describesAProgram) {
+  const Engine engine(kDenseProgram, ", moert.weights_fingerprint = \"0123456789abcdef\"");
+  sortie_program_info info = SORTIE_INIT(sortie_program_info);
+  sortie_program_get_info(engine.program, &info);
+  EXPECT_EQ(info.function_count, 2u);
+  EXPECT_STREQ(info.target, "cpu");
+  EXPECT_STREQ(info.contract, "run, batch, device");
+  EXPECT_TRUE(info.has_fingerprint);
+  EXPECT_EQ(info.fingerprint, 0x0123456789abcdefu);
+
+  size_t second = 0;
+  EXPECT_EQ(take(sortie_program_find_function(engine.program, "second", &second)), "");
+  EXPECT_EQ(second, 1u);
+  sortie_error_code code = SORTIE_ERROR_INVALID;
+  EXPECT_EQ(take(sortie_program_find_function(engine.program, "third", &second), &code),
+            "test.mlir: has no function 'third'; it has: dense, second");
+  EXPECT_EQ(code, SORTIE_ERROR_NOT_FOUND);
+
+  sortie_value_info value = SORTIE_INIT(sortie_value_info);
+  EXPECT_EQ(take(sortie_program_get_output(engine.program, 0, 0, &value)), "");
+  EXPECT_STREQ(value.name, "y");
+  EXPECT_EQ(value.rank, 2u);
+  EXPECT_EQ(value.shape[0].per_symbol, 1);
+  EXPECT_EQ(value.shape[1].constant, 4);
+  EXPECT_EQ(take(sortie_program_get_input(engine.program, 0, 5, &value)),
+            "there is no input 5: there are 1");
+
+  sortie_weight_info weight = SORTIE_INIT(sortie_weight_info);
+  EXPECT_EQ(take(sortie_program_get_weight(engine.program, 1, &weight)), "");
+  EXPECT_STREQ(weight.tensor, "matrix.weight");
+  EXPECT_STREQ(weight.format, "f32");
+  EXPECT_EQ(weight.file_bytes, 128u);
+  int uses = -1;
+  EXPECT_EQ(take(sortie_program_uses_weight(engine.program, 1, 1, &uses)), "");
+  EXPECT_EQ(uses, 0);
+}
+
+TEST(CApi, memoryIsKnownBeforehand) {
+  const Engine engine(kDenseProgram);
+  sortie_memory_info all = SORTIE_INIT(sortie_memory_info), one = all, few = all;
+  const size_t second = 1, first = 0;
+  EXPECT_EQ(take(sortie_program_get_memory(engine.program, nullptr, 0, 0, 3, &all)), "");
+  EXPECT_EQ(take(sortie_program_get_memory(engine.program, &second, 1, 0, 3, &one)), "");
+  EXPECT_EQ(take(sortie_program_get_memory(engine.program, &first, 1, 2, 3, &few)), "");
+  EXPECT_EQ(all.arena_bytes, 64u * 16);
+  EXPECT_EQ(few.arena_bytes, 64u * 2);
+  EXPECT_EQ(one.arena_bytes, 0u);
+  EXPECT_LT(one.weight_bytes, all.weight_bytes);
+  EXPECT_EQ(all.scratch_bytes % 3, 0u);
+}
+
+TEST(CApi, olderStructsAreNotOverrun) {
+  const Engine engine(kDenseProgram);
+  sortie_program_info info;
+  std::memset(&info, 0x55, sizeof(info));
+  info.struct_size = offsetof(sortie_program_info, target);
+  sortie_program_get_info(engine.program, &info);
+  EXPECT_EQ(info.abi, 1u);
+  EXPECT_EQ(info.function_count, 0x5555555555555555u);
+  EXPECT_EQ(info.struct_size, offsetof(sortie_program_info, target));
+}
+
+TEST(CApi, nullArgumentsAreErrors) {
+  EXPECT_TRUE(contains(take(sortie_program_open(nullptr, nullptr)), "null pointer"));
+  EXPECT_TRUE(contains(take(sortie_session_run(nullptr, nullptr)), "null pointer"));
+  sortie_program_destroy(nullptr);
+  sortie_weights_destroy(nullptr);
+  sortie_session_destroy(nullptr);
+  sortie_error_destroy(nullptr);
+}
+
+TEST(CApi, missingFilesAreNotFound) {
+  sortie_program *program = nullptr;
+  sortie_error_code code = SORTIE_ERROR_INVALID;
+  EXPECT_TRUE(contains(take(sortie_program_open("/nonexistent.mlirbc", &program), &code),
+                       "/nonexistent.mlirbc: cannot read the program"));
+  EXPECT_EQ(code, SORTIE_ERROR_NOT_FOUND);
+  EXPECT_EQ(program, nullptr);
+}
+
+//===- Weights
+//-----------------------------------------------------------------------------------===//
+
+namespace {
+
+/// The model of kDenseProgram.
+std::string denseModel() {
+  GgufWriter writer;
+  auto floats = [](size_t count, float value) {
+    std::string bytes;
+    for (size_t i = 0; i < count; ++i)
+      bytes += GgufWriter::number(value);
+    return bytes;
+  };
+  writer.addTensor("norm.weight", 0, {8}, floats(8, 1.0f));
+  writer.addTensor("matrix.weight", 0, {8, 4}, floats(32, 0.5f));
+  return writer.finish();
+}
+
+sortie_weights_options fromMemory(const void *const *buffer, const size_t *size) {
+  sortie_weights_options options = SORTIE_INIT(sortie_weights_options);
+  options.source = SORTIE_WEIGHTS_MEMORY;
+  options.buffers = buffer;
+  options.buffer_sizes = size;
+  options.buffer_count = 1;
+  return options;
+}
+
+} // namespace
+
+TEST(CApi, loadsTheWeightsOfTheFunctionsAskedFor) {
+  Engine engine(kDenseProgram);
+  const std::string model = denseModel(); // lacks other.weight, which only the second one reads
+  const void *buffer = model.data();
+  const size_t size = model.size();
+  sortie_weights_options options = fromMemory(&buffer, &size);
+  EXPECT_TRUE(contains(engine.load(options), "has no tensor 'other.weight' (f32, 4x8)"));
+  const size_t first = 0;
+  options.functions = &first;
+  options.function_count = 1;
+  EXPECT_EQ(engine.load(options), "");
+  EXPECT_EQ(engine.open(), "");
+
+  std::vector<float> x(16, 3.0f), y(8);
+  const std::vector<Array> in = {{"x", SORTIE_F32, {2, 8}, x.data()}};
+  const std::vector<Array> out = {{"y", SORTIE_F32, {2, 4}, y.data()}};
+  EXPECT_EQ(run(engine.session, in, out), "");
+  for (const float value : y)
+    EXPECT_NEAR(value, 4.0f, 1e-5f); // 8 normalised ones times one half
+  EXPECT_TRUE(contains(run(engine.session, in, out, nullptr, nullptr, 1),
+                       "tensor 'other.weight' (f32, 4x8) has not been loaded"));
+  EXPECT_EQ(run(engine.session, in, out, nullptr, nullptr, 7),
+            "there is no function 7: there are 2");
+}
+
+TEST(CApi, otherModelsAreRefusedByFingerprint) {
+  Engine engine(kDenseProgram, ", moert.weights_fingerprint = \"0123456789abcdef\"");
+  const std::string model = denseModel();
+  const void *buffer = model.data();
+  const size_t size = model.size();
+  const std::string message = engine.load(fromMemory(&buffer, &size));
+  EXPECT_TRUE(contains(message, "weights in memory, part 1: has fingerprint ")) << message;
+  EXPECT_TRUE(contains(message, "compiled for a model with fingerprint 0123456789abcdef"));
+  EXPECT_EQ(engine.loadRandom(), "");
+}
+
+TEST(CApi, callbacksDeliverWeights) {
+  Engine engine(kDenseProgram);
+  sortie_weights_options options = SORTIE_INIT(sortie_weights_options);
+  options.source = SORTIE_WEIGHTS_CALLBACK;
+  EXPECT_TRUE(contains(engine.load(options), "the weights callback is a null pointer"));
+  options.read = [](void *, const char *, uint64_t, uint64_t size, void *destination) {
+    const float one = 1.0f;
+    for (uint64_t i = 0; i < size; i += 4)
+      std::memcpy(static_cast<char *>(destination) + i, &one, 4);
+    return 0;
+  };
+  EXPECT_EQ(engine.load(options), "");
+  options.read = [](void *, const char *, uint64_t, uint64_t, void *) { return 1; };
+  sortie_weights *none = nullptr;
+  sortie_error_code code = SORTIE_ERROR_INVALID;
+  EXPECT_TRUE(contains(take(sortie_weights_create(engine.program, &options, &none), &code),
+                       "the weights callback failed for tensor 'norm.weight'"));
+  EXPECT_EQ(code, SORTIE_ERROR_IO);
+}
+
+TEST(CApi, weightsBelongToTheirProgram) {
+  Engine a(kDenseProgram), b(kDenseProgram);
+  EXPECT_EQ(a.loadRandom(), "");
+  EXPECT_TRUE(contains(take(sortie_session_create(b.program, a.weights, nullptr, &b.session)),
+                       "created for another program"));
+}
+
+TEST(CApi, packingCanBeCancelled) {
+  Engine engine(kDenseProgram);
+  sortie_callbacks callbacks = SORTIE_INIT(sortie_callbacks);
+  callbacks.cancelled = [](void *) { return 1; };
+  sortie_weights_options options = SORTIE_INIT(sortie_weights_options);
+  options.source = SORTIE_WEIGHTS_RANDOM;
+  options.callbacks = &callbacks;
+  sortie_error_code code = SORTIE_ERROR_INVALID;
+  take(sortie_weights_create(engine.program, &options, &engine.weights), &code);
+  EXPECT_EQ(code, SORTIE_ERROR_CANCELLED);
+}
+
+//===- Sessions
+//----------------------------------------------------------------------------------===//
+
+TEST(CApi, sessionOptionsAreChecked) {
+  Engine engine(kDenseProgram);
+  EXPECT_EQ(engine.loadRandom(), "");
+  sortie_session_options options = SORTIE_INIT(sortie_session_options);
+  options.cpu_isa = "mmx";
+  EXPECT_TRUE(contains(engine.open(&options), "instruction set 'mmx' is not known; available"));
+  options = SORTIE_INIT(sortie_session_options);
+  options.device = "cuda";
+  EXPECT_TRUE(contains(engine.open(&options), "device 'cuda' is asked for, test.mlir is compiled "
+                                              "for 'cpu'"));
+  options = SORTIE_INIT(sortie_session_options);
+  options.threads = -1;
+  EXPECT_TRUE(contains(engine.open(&options), "the number of threads is -1"));
+  options = SORTIE_INIT(sortie_session_options);
+  options.max_tokens = 17;
+  EXPECT_TRUE(
+      contains(engine.open(&options), "17 tokens, the program was compiled for at most 16"));
+  options.max_tokens = -1;
+  EXPECT_TRUE(contains(engine.open(&options), "limit of tokens is -1"));
+}
+
+TEST(CApi, runsAndReportsCompletion) {
+  Mix mix;
+  EXPECT_EQ(run(mix.engine.session, mix.inputs(), mix.outputs()), "");
+  EXPECT_EQ(mix.y, mix.expected());
+  int isComplete = 0;
+  EXPECT_EQ(take(sortie_session_query(mix.engine.session, &isComplete)), "");
+  EXPECT_EQ(isComplete, 1);
+  EXPECT_EQ(take(sortie_session_wait(mix.engine.session)), "");
+}
+
+TEST(CApi, zeroTokensAreValid) {
+  Mix mix;
+  EXPECT_EQ(run(mix.engine.session,
+                {{"x", SORTIE_F32, {0, 8}, nullptr},
+                 {"ids", SORTIE_I32, {0, 2}, nullptr},
+                 {"weights", SORTIE_F32, {0, 2}, nullptr}},
+                {{"y", SORTIE_F32, {0, 8}, nullptr}}),
+            "");
+}
+
+TEST(CApi, acceptsStridesAndHalves) {
+  Mix mix;
+  std::vector<float> x(40), y(40, -1.0f);
+  for (int64_t t = 0; t < 2; ++t)
+    for (int64_t c = 0; c < 8; ++c)
+      x[t * 20 + c * 2] = mix.x[t * 8 + c];
+  std::vector<uint16_t> weights = {0x3c00, 0x3800, 0x4000, 0x3400}; // the same as halves
+  std::vector<Array> inputs = mix.inputs();
+  inputs[0] = {"x", SORTIE_F32, {2, 8}, x.data(), {80, 8}};
+  inputs[2] = {"weights", SORTIE_F16, {2, 2}, weights.data()};
+  // The output backwards in memory, with gaps.
+  EXPECT_EQ(run(mix.engine.session, inputs, {{"y", SORTIE_F32, {2, 8}, y.data() + 39, {-80, -8}}}),
+            "");
+  for (int64_t t = 0; t < 2; ++t)
+    for (int64_t c = 0; c < 8; ++c)
+      EXPECT_EQ(y[39 - t * 20 - c * 2], mix.expected()[t * 8 + c]);
+  EXPECT_EQ(y[38], -1.0f);
+}
+
+TEST(CApi, bfloat16InputsAreWidened) {
+  Mix mix;
+  std::vector<uint16_t> x;
+  for (const float value : mix.x) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof(bits));
+    x.push_back(static_cast<uint16_t>(bits >> 16)); // small integers are exact
+  }
+  std::vector<Array> inputs = mix.inputs();
+  inputs[0] = {"x", SORTIE_BF16, {2, 8}, x.data()};
+  EXPECT_EQ(run(mix.engine.session, inputs, mix.outputs()), "");
+  EXPECT_EQ(mix.y, mix.expected());
+}
+
+TEST(CApi, badArgumentsAreNamed) {
+  Mix mix;
+  auto withInput = [&](size_t index, Array array) {
+    std::vector<Array> inputs = mix.inputs();
+    inputs[index] = std::move(array);
+    return run(mix.engine.session, inputs, mix.outputs());
+  };
+  EXPECT_EQ(withInput(0, {"z", SORTIE_F32, {2, 8}, mix.x.data()}),
+            "function 'mix': has no input 'z'; it has: x, ids, weights");
+  EXPECT_EQ(withInput(0, {"ids", SORTIE_I32, {2, 2}, mix.ids.data()}),
+            "function 'mix': input 'ids' is given twice");
+  EXPECT_EQ(withInput(0, {"x", SORTIE_I32, {2, 8}, mix.x.data()}),
+            "function 'mix': input 'x' holds i32, f32 is needed; convert it");
+  EXPECT_EQ(withInput(0, {"x", SORTIE_F32, {2, 7}, mix.x.data()}),
+            "function 'mix': input 'x' has shape 2 x 7, tokens x 8 is needed");
+  EXPECT_EQ(withInput(0, {"x", SORTIE_F32, {16}, mix.x.data()}),
+            "function 'mix': input 'x' has shape 16, tokens x 8 is needed");
+  EXPECT_EQ(withInput(0, {"x", SORTIE_F32, {1, 8}, mix.x.data()}),
+            "function 'mix': input 'ids' gives 2 for 'tokens', another input gives 1");
+  EXPECT_EQ(withInput(0, {"x", SORTIE_F32, {2, 8}, nullptr}),
+            "function 'mix': input 'x' has no data (a null pointer)");
+  EXPECT_TRUE(
+      contains(withInput(0, {"x", SORTIE_F32, {INT64_MAX, 8}, mix.x.data()}), "impossible shape"));
+  EXPECT_TRUE(contains(withInput(0, {"x", SORTIE_F32, {-1, 8}, mix.x.data()}), "impossible shape"));
+
+  std::vector<Array> fewer = mix.inputs();
+  fewer.pop_back();
+  EXPECT_EQ(run(mix.engine.session, fewer, mix.outputs()),
+            "function 'mix': input 'weights' is missing");
+  EXPECT_EQ(run(mix.engine.session, mix.inputs(), {{"y", SORTIE_F32, {3, 8}, mix.y.data()}}),
+            "function 'mix': output 'y' has shape 3 x 8, tokens x 8 is needed");
+  EXPECT_EQ(run(mix.engine.session, mix.inputs(), {{"y", SORTIE_F16, {2, 8}, mix.y.data()}}),
+            "function 'mix': output 'y' holds f16, f32 is needed; convert it");
+  EXPECT_EQ(run(mix.engine.session, mix.inputs(), {{"y", SORTIE_F32, {2, 8}, mix.x.data() + 4}}),
+            "function 'mix': output 'y' overlaps the memory of 'x'; give it memory of its own");
+}
+
+TEST(CApi, tooManyTokensAreRefused) {
+  Mix mix;
+  std::vector<float> x(17 * 8), y(17 * 8), weights(34);
+  std::vector<int32_t> ids(34);
+  const std::vector<Array> inputs = {{"x", SORTIE_F32, {17, 8}, x.data()},
+                                     {"ids", SORTIE_I32, {17, 2}, ids.data()},
+                                     {"weights", SORTIE_F32, {17, 2}, weights.data()}};
+  const std::vector<Array> outputs = {{"y", SORTIE_F32, {17, 8}, y.data()}};
+  EXPECT_EQ(run(mix.engine.session, inputs, outputs),
+            "function 'mix': 'tokens' is 17, at most 16 were compiled in; split the input, or "
+            "compile with a larger max-tokens");
+  sortie_session_options options = SORTIE_INIT(sortie_session_options);
+  options.max_tokens = 1;
+  sortie_session *small = nullptr;
+  EXPECT_EQ(take(sortie_session_create(mix.engine.program, mix.engine.weights, &options, &small)),
+            "");
+  EXPECT_EQ(run(small, mix.inputs(), mix.outputs()),
+            "function 'mix': 'tokens' is 2, at most 1 were reserved by this session; make one with "
+            "more");
+  sortie_session_destroy(small);
+}
+
+TEST(CApi, expertIdsOutOfRangeAreNamed) {
+  Mix mix;
+  for (const int32_t bad : {4, -1, INT32_MAX, INT32_MIN}) {
+    mix.ids[3] = bad;
+    EXPECT_EQ(run(mix.engine.session, mix.inputs(), mix.outputs()),
+              "function 'mix': slot 3 (token 1, choice 1) has expert id " + std::to_string(bad) +
+                  ", ids are 0 to 3; correct the ids that the caller passes");
+  }
+}
+
+TEST(CApi, runsCanBeCancelledBetweenSteps) {
+  Mix mix;
+  int asked = 0;
+  sortie_callbacks callbacks = SORTIE_INIT(sortie_callbacks);
+  callbacks.user = &asked;
+  callbacks.cancelled = [](void *user) { return ++*static_cast<int *>(user) == 3 ? 1 : 0; };
+  sortie_error_code code = SORTIE_ERROR_INVALID;
+  EXPECT_TRUE(
+      contains(run(mix.engine.session, mix.inputs(), mix.outputs(), nullptr, &callbacks, 0, &code),
+               "cancelled before step 2 of 5"));
+  EXPECT_EQ(code, SORTIE_ERROR_CANCELLED);
+}
+
+TEST(CApi, observersSeeStepsAndCheckpoints) {
+  struct Seen {
+    std::vector<std::string> operations;
+    std::map<std::string, uint64_t> hashes;
+    std::vector<std::string> absent;
+  } seen;
+  sortie_observer observer = SORTIE_INIT(sortie_observer);
+  observer.user = &seen;
+  observer.step = [](void *user, const sortie_step_info *info) {
+    EXPECT_LE(info->begin_ns, info->end_ns);
+    EXPECT_GT(info->bytes, 0u);
+    static_cast<Seen *>(user)->operations.push_back(info->operation);
+  };
+  observer.checkpoint = [](void *user, const char *name, int isPresent, uint64_t hash) {
+    if (isPresent)
+      static_cast<Seen *>(user)->hashes[name] = hash;
+    else
+      static_cast<Seen *>(user)->absent.push_back(name);
+  };
+  Mix mix;
+  EXPECT_EQ(run(mix.engine.session, mix.inputs(), mix.outputs(), &observer), "");
+  EXPECT_EQ(seen.operations,
+            std::vector<std::string>({"moert.dispatch", "moert.gather", "moert.combine"}));
+  EXPECT_EQ(seen.absent, std::vector<std::string>({"fused"}));
+
+  // The rows in canonical order: each token's row once for each slot.
+  std::vector<float> rows;
+  for (int64_t t = 0; t < 2; ++t)
+    for (int64_t slot = 0; slot < 2; ++slot)
+      rows.insert(rows.end(), mix.x.begin() + t * 8, mix.x.begin() + t * 8 + 8);
+  EXPECT_EQ(seen.hashes.at("rows"),
+            sortie::hashRows(reinterpret_cast<std::byte *>(rows.data()), 4, 32));
+  EXPECT_EQ(seen.hashes.at("mix:y"),
+            sortie::hashRows(reinterpret_cast<std::byte *>(mix.y.data()), 2, 32));
+}
+
+TEST(CApi, sessionsShareProgramAndWeightsAcrossThreads) {
+  Mix mix;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&mix] {
+      sortie_session_options options = SORTIE_INIT(sortie_session_options);
+      options.threads = 1;
+      sortie_session *session = nullptr;
+      EXPECT_EQ(
+          take(sortie_session_create(mix.engine.program, mix.engine.weights, &options, &session)),
+          "");
+      std::vector<float> y(16);
+      for (int repeat = 0; repeat < 20; ++repeat)
+        EXPECT_EQ(run(session, mix.inputs(), {{"y", SORTIE_F32, {2, 8}, y.data()}}), "");
+      EXPECT_EQ(y, mix.expected());
+      sortie_session_destroy(session);
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+}

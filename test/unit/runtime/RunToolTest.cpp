@@ -1,0 +1,227 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The parts of sortie-run: .npy files, random inputs, checksums, quantiles.
+
+#include "tools/sortie-run/Benchmark.h"
+#include "tools/sortie-run/Checksums.h"
+#include "tools/sortie-run/Inputs.h"
+#include "tools/sortie-run/Npy.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+#include "gtest/gtest.h"
+
+#include <cmath>
+
+using namespace llvm;
+using namespace sortie;
+using namespace sortie::tool;
+
+//===- .npy
+//--------------------------------------------------------------------------------------===//
+
+namespace {
+
+Expected<NpyArray> parse(const std::string &bytes) {
+  return parseNpy(MemoryBuffer::getMemBufferCopy(bytes, "x.npy"));
+}
+
+std::string errorOf(const std::string &bytes) {
+  Expected<NpyArray> array = parse(bytes);
+  return array ? "no error" : toString(array.takeError());
+}
+
+std::string npy(int version, const std::string &header, const std::string &data) {
+  std::string file = "\x93NUMPY";
+  file += static_cast<char>(version);
+  file += '\0';
+  for (int i = 0; i < (version == 1 ? 2 : 4); ++i)
+    file += static_cast<char>(header.size() >> (8 * i));
+  return file + header + data;
+}
+
+std::string header(const std::string &descr, const std::string &order, const std::string &shape) {
+  return "{'descr': " + descr + ", 'fortran_order': " + order + ", 'shape': " + shape + ", }   \n";
+}
+
+} // namespace
+
+TEST(Npy, readsAllVersionsAndTypes) {
+  for (const int version : {1, 2, 3}) {
+    Expected<NpyArray> array = parse(npy(version, header("'<f4'", "False", "(2, 1)"), "abcdefgh"));
+    ASSERT_TRUE(bool(array)) << toString(array.takeError());
+    EXPECT_EQ(array->dtype, SORTIE_F32);
+    EXPECT_EQ(ArrayRef(array->shape), ArrayRef<int64_t>({2, 1}));
+    EXPECT_EQ(array->data, "abcdefgh");
+  }
+  EXPECT_EQ(cantFail(parse(npy(1, header("'<i4'", "False", "()"), "abcd"))).dtype, SORTIE_I32);
+  EXPECT_EQ(cantFail(parse(npy(1, header("\"<f2\"", "False", "(2,)"), "abcd"))).dtype, SORTIE_F16);
+  EXPECT_EQ(cantFail(parse(npy(1, header("'<f4'", "False", "(0, 8)"), ""))).data, "");
+}
+
+TEST(Npy, readsWhatItWrites) {
+  for (const std::vector<int64_t> &shape : {std::vector<int64_t>{}, {3}, {1, 3}, {3, 1, 1}}) {
+    std::string bytes = npyHeader(SORTIE_F32, shape);
+    EXPECT_EQ(bytes.size() % 64, 0u);
+    bytes += std::string(shape.empty() ? 4 : 12, 'x');
+    Expected<NpyArray> array = parse(bytes);
+    ASSERT_TRUE(bool(array)) << toString(array.takeError());
+    EXPECT_EQ(ArrayRef(array->shape), ArrayRef(shape));
+  }
+  EXPECT_TRUE(StringRef(npyHeader(SORTIE_I32, {3})).contains("'descr': '<i4'"));
+  EXPECT_TRUE(StringRef(npyHeader(SORTIE_I32, {3})).contains("'shape': (3,), }"));
+}
+
+TEST(Npy, refusesOtherTypesAndOrders) {
+  EXPECT_EQ(
+      errorOf(npy(1, header("'<f8'", "False", "(1,)"), "abcdefgh")),
+      "x.npy: holds elements of type '<f8', float32, float16 or int32 is needed; convert them "
+      "with x.astype('float32')");
+  EXPECT_TRUE(StringRef(errorOf(npy(1, header("'>f4'", "False", "(1,)"), "abcd")))
+                  .starts_with("x.npy: holds big-endian elements ('>f4')"));
+  EXPECT_TRUE(StringRef(errorOf(npy(1, header("'<f4'", "True", "(1, 1)"), "abcd")))
+                  .contains("Fortran order"));
+  EXPECT_TRUE(StringRef(errorOf(npy(1, header("[('a', '<f4')]", "False", "(1,)"), "abcd")))
+                  .contains("structured array"));
+}
+
+TEST(Npy, refusesDamagedFiles) {
+  const std::pair<std::string, const char *> cases[] = {
+      {"", "not an .npy file"},
+      {"PK\x03\x04 an .npz is a zip file", "not an .npy file"},
+      {npy(4, header("'<f4'", "False", "(1,)"), "abcd"), ".npy version 4 is not supported"},
+      {npy(1, header("'<f4'", "False", "(2,)"), "abcd"),
+       "holds 4 bytes of data, its shape needs 8"},
+      {npy(1, header("'<f4'", "False", "(1,)"), "abcdefgh"), "its shape needs 4"},
+      {npy(1, header("'<f4'", "Maybe", "(1,)"), "abcd"), "neither True nor False"},
+      {npy(1, header("'<f4'", "False", "(-1,)"), "abcd"), "impossible number"},
+      {npy(1, header("'<f4'", "False", "(99999999999, 99999999999)"), ""), "too large"},
+      {npy(1, header("'<f4'", "False", "(9999999999999999999999,)"), ""), "impossible number"},
+      {npy(1, header("'<f4'", "False", "7"), "abcd"), "no tuple"},
+      {npy(1, "{'descr': '<f4'}", "abcd"), "lacks 'descr', 'fortran_order' or 'shape'"},
+      {npy(1, "{'descr': '<f4", ""), "a string without an end"},
+      {npy(1, "{'descr' '<f4'}", ""), "lacks ':' after 'descr'"},
+      {npy(1, "{'other': 1}", ""), "the unknown key 'other'"},
+      {npy(1, "", ""), "does not begin with '{'"},
+  };
+  for (const auto &[bytes, message] : cases)
+    EXPECT_TRUE(StringRef(errorOf(bytes)).contains(message)) << message << " / " << errorOf(bytes);
+  const std::string whole = npy(1, header("'<f4'", "False", "(1,)"), "abcd");
+  for (size_t size = 0; size < whole.size(); ++size)
+    EXPECT_NE(errorOf(whole.substr(0, size)), "no error") << size;
+}
+
+//===- Random inputs
+//-----------------------------------------------------------------------------===//
+
+TEST(RandomInputs, areNearlyNormalAndExtend) {
+  std::vector<float> values(1 << 16), longer(1 << 17);
+  fillRandomFloats("hidden", 1, values);
+  fillRandomFloats("hidden", 1, longer);
+  EXPECT_TRUE(std::equal(values.begin(), values.end(), longer.begin()));
+  double sum = 0, squares = 0;
+  for (const float value : values) {
+    sum += value;
+    squares += double(value) * value;
+  }
+  EXPECT_NEAR(sum / values.size(), 0, 0.02);
+  EXPECT_NEAR(squares / values.size(), 1, 0.02);
+  std::vector<float> other(1 << 16);
+  fillRandomFloats("hidden", 2, other);
+  EXPECT_NE(values, other);
+}
+
+TEST(RandomInputs, integersCoverTheirRange) {
+  std::vector<int32_t> values(1000);
+  fillRandomInts("ids", 1, 7, values);
+  std::vector<int> counts(7);
+  for (const int32_t value : values)
+    ++counts.at(value);
+  for (const int count : counts)
+    EXPECT_GT(count, 70);
+}
+
+namespace {
+
+const sortie_extent kHiddenShape[] = {{1, 0}, {0, 8}};
+
+sortie_value_info valueInfo(sortie_dtype dtype) {
+  sortie_value_info info = SORTIE_INIT(sortie_value_info);
+  info.name = "hidden";
+  info.dtype = dtype;
+  info.rank = 2;
+  info.shape = kHiddenShape;
+  return info;
+}
+
+std::string inputError(const std::string &what, sortie_dtype dtype = SORTIE_F32) {
+  Expected<InputArray> input = makeInput(valueInfo(dtype), what);
+  return input ? "no error" : toString(input.takeError());
+}
+
+} // namespace
+
+TEST(RandomInputs, settingsAreChecked) {
+  EXPECT_EQ(cantFail(makeInput(valueInfo(SORTIE_F32), "random:seed=1,tokens=3")).shape[0], 3);
+  EXPECT_EQ(cantFail(makeInput(valueInfo(SORTIE_F32), "random:tokens=0")).data.size(), 0u);
+  EXPECT_TRUE(StringRef(inputError("random:seed=1")).contains("needs tokens=<number>"));
+  EXPECT_TRUE(StringRef(inputError("random:seed=x,tokens=1")).contains("'seed=x' in "));
+  EXPECT_TRUE(StringRef(inputError("random:tokens=-1")).contains("'tokens=-1' in "));
+  EXPECT_TRUE(StringRef(inputError("random:size=1,tokens=1")).contains("'size=1' in "));
+  EXPECT_TRUE(StringRef(inputError("random:tokens=1", SORTIE_I32)).contains("needs max=<number>"));
+  EXPECT_EQ(inputError("random:tokens=1,max=4", SORTIE_I32), "no error");
+}
+
+//===- Checksums
+//---------------------------------------------------------------------------------===//
+
+TEST(Checksums, printAndParse) {
+  const std::vector<Checksum> checksums = {{"blk.0.ids", 0x1234u}, {"a b", std::nullopt}};
+  std::string text;
+  raw_string_ostream out(text);
+  printChecksums(checksums, out);
+  EXPECT_EQ(text, "blk.0.ids 0000000000001234\na b -\n");
+  Expected<std::vector<Checksum>> parsed = parseChecksums(text, "a.txt");
+  ASSERT_TRUE(bool(parsed));
+  EXPECT_EQ((*parsed)[0].hash, 0x1234u);
+  EXPECT_EQ((*parsed)[1].name, "a b");
+  EXPECT_FALSE((*parsed)[1].hash);
+}
+
+TEST(Checksums, refusesOtherFiles) {
+  auto error = [](StringRef text) { return toString(parseChecksums(text, "a.txt").takeError()); };
+  EXPECT_EQ(error(""), "a.txt: has no checksums");
+  EXPECT_TRUE(StringRef(error("x 12\n")).starts_with("a.txt:1: is no line of checksums"));
+  EXPECT_TRUE(StringRef(error("x 123456789012345g\n")).contains("is no line of checksums"));
+  EXPECT_EQ(error("x -\ny -\nx -\n"), "a.txt:3: 'x' is on line 1, too");
+}
+
+TEST(Checksums, compareNamesTheFirstDifference) {
+  const std::vector<Checksum> a = {
+      {"norm", 1u}, {"gate", std::nullopt}, {"down", 3u}, {"only a", 9u}, {"f:y", 4u}};
+  std::vector<Checksum> b = {{"norm", 1u}, {"gate", 2u}, {"down", 3u}, {"f:y", 4u}};
+  Comparison same = cantFail(compareChecksums(a, b));
+  EXPECT_EQ(same.compared, 3u);
+  EXPECT_EQ(same.skipped, 2u);
+  EXPECT_FALSE(same.firstDifference);
+  b[2].hash = 5u;
+  b[3].hash = 6u;
+  EXPECT_EQ(cantFail(compareChecksums(a, b)).firstDifference, "down");
+  b.pop_back();
+  EXPECT_TRUE(StringRef(toString(compareChecksums(a, b).takeError()))
+                  .contains("'f:y', the output of a function, is in the first file only"));
+  EXPECT_TRUE(StringRef(toString(compareChecksums(b, a).takeError())).contains("second file only"));
+  EXPECT_EQ(toString(compareChecksums({{"x", 1u}}, {{"y", 1u}}).takeError()),
+            "the two files have no value in common");
+}
+
+TEST(Benchmark, quantiles) {
+  const Quantiles one = quantilesOf({5});
+  EXPECT_EQ(one.p10, 5u);
+  EXPECT_EQ(one.p90, 5u);
+  const Quantiles many = quantilesOf({10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 11});
+  EXPECT_EQ(many.p10, 2u);
+  EXPECT_EQ(many.median, 6u);
+  EXPECT_EQ(many.p90, 10u);
+}
