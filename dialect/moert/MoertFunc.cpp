@@ -101,10 +101,11 @@ void moert::FuncOp::print(OpAsmPrinter &printer) {
 }
 
 void moert::FuncOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueNameFn setName) {
-  // Called before verification, too.
+  // Called before verification, too: the names may be missing or too many.
   SmallVector<Attribute> names;
-  llvm::append_range(names, getArgNames());
-  llvm::append_range(names, getOutNames());
+  for (ArrayAttr part : {getArgNamesAttr(), getOutNamesAttr()})
+    if (part)
+      llvm::append_range(names, part);
   for (auto [argument, name] : llvm::zip(region.getArguments(), names))
     if (auto text = dyn_cast<StringAttr>(name))
       setName(argument, text.getValue());

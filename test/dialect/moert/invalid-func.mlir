@@ -281,3 +281,12 @@ func.func @g() {
   %0 = moert.buffer : !moert.buffer<8 x f32>
   return
 }
+
+// -----
+
+// Nothing is taken for granted of an op that has not been verified.
+// expected-error @+1 {{requires attribute 'arg_names'}}
+"moert.func"() <{sym_name = "f"}> ({
+^bb0(%a: !moert.buffer<8 x f32>):
+  "moert.return"() : () -> ()
+}) : () -> ()
