@@ -1,0 +1,90 @@
+"""Drives sortie-translate, sortie-opt and sortie-run as a user would."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+#: All values of --cpu-isa; a machine has some of them.
+ISAS = ("portable", "avx2", "avx-vnni", "avx512-vnni", "amx-int8")
+
+
+class ToolError(RuntimeError):
+    """A tool gave an exit code other than 0; the text is its standard error."""
+
+
+def expose_routing(mlir: str, function: str) -> str:
+    """The module with `function` returning the expert ids, too, as a second output `ids`."""
+    start = mlir.index(f"func.func @{function}(")
+    end = mlir.index("\n  }", start)
+    body = mlir[start:end]
+    route = re.search(r"moe\.route .*-> \((tensor<\?x\d+xi32>), ", body)
+    assert route, f"{function} has no router"
+    ids = route[1]
+    body = body.replace('{moe.name = "ffn_out"})', '{moe.name = "ffn_out"}, '
+                        f'{ids} {{moe.name = "ids"}})', 1)
+    body = re.sub(r"return (%\w+) : (.*)", rf"return \1, %ids : \2, {ids}", body)
+    return mlir[:start] + body + mlir[end:]
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The tools in folder `bin`; files they make go to `folder`."""
+
+    bin: Path
+    folder: Path
+
+    def call(self, tool: str, *arguments: object) -> str:
+        """Standard output of a tool; ToolError when it fails."""
+        command = [str(self.bin / tool), *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise ToolError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr}")
+        return done.stdout
+
+    def compile(self, model: Path, with_ids: str = "", **options: str) -> Path:
+        """Imports and compiles a model. `with_ids` names a function to return its expert ids;
+        `options` are those of --sortie-compile, with `_` for `-`."""
+        text = " ".join(f"{key.replace('_', '-')}={value}" for key, value in options.items())
+        name = "-".join([model.stem, with_ids, *options.values()])
+        mlir, program = self.folder / f"{name}.mlir", self.folder / f"{name}.mlirbc"
+        if program.exists():
+            return program
+        self.call("sortie-translate", "--import-gguf", model, "-o", mlir)
+        if with_ids:
+            mlir.write_text(expose_routing(mlir.read_text(), with_ids))
+        self.call("sortie-opt", mlir, f"--sortie-compile={text}", "--emit-bytecode", "-o", program)
+        return program
+
+    def run(self, program: Path, weights: Path, function: str, hidden: np.ndarray,
+            *arguments: object, ids: bool = False) -> tuple[np.ndarray, ...]:
+        """The outputs of a function: the result, and with `ids` the expert ids."""
+        x, y, chosen = (self.folder / name for name in ("x.npy", "y.npy", "ids.npy"))
+        np.save(x, hidden)
+        outputs = [f"--output=ffn_out={y}"] + ([f"--output=ids={chosen}"] if ids else [])
+        self.call("sortie-run", program, f"--weights={weights}", f"--function={function}",
+                  f"--input=hidden={x}", *outputs, *arguments)
+        return (np.load(y), np.load(chosen)) if ids else (np.load(y),)
+
+    def checksums(self, program: Path, weights: Path, function: str, hidden: np.ndarray,
+                  *arguments: object) -> str:
+        """What --checksums prints: a line for each named value."""
+        x = self.folder / "x.npy"
+        np.save(x, hidden)
+        return self.call("sortie-run", program, f"--weights={weights}", f"--function={function}",
+                         f"--input=hidden={x}", "--checksums", *arguments)
+
+    def isas(self, program: Path, weights: Path, function: str, hidden: np.ndarray) -> list[str]:
+        """The instruction sets that this machine has; `portable` is one on every machine."""
+        available = []
+        for isa in ISAS:
+            try:
+                self.checksums(program, weights, function, hidden, f"--cpu-isa={isa}")
+                available.append(isa)
+            except ToolError as error:
+                assert isa != "portable" and "exit code 1\n" in str(error), error
+        return available
