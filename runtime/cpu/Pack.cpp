@@ -55,20 +55,6 @@ template <Format F> uint16_t groupScaleBits(const uint8_t *block) {
   return loadUint16(block);
 }
 
-/// Where a sub-scale format has d; dmin follows it.
-template <Format F> constexpr int scaleOffset() {
-  switch (F) {
-  case Format::Q2_K:
-    return 80;
-  case Format::Q3_K:
-    return 108;
-  case Format::Q6_K:
-    return 208;
-  default:
-    return 0;
-  }
-}
-
 void storeUint16(std::byte *to, uint16_t value) { std::memcpy(to, &value, sizeof value); }
 
 /// The codes of one activation block of a panel, [vector][row][4].
@@ -157,9 +143,9 @@ void packSubScaleRecord(const uint8_t *raw, int64_t stride, int rows, int64_t re
     const uint8_t *bytes = raw + row * stride + record * kInfo.bytes;
     DecodedBlock decoded;
     decodeBlock<F>(bytes, decoded);
-    storeUint16(head + row * 2, loadUint16(bytes + scaleOffset<F>()));
+    storeUint16(head + row * 2, loadUint16(bytes + formatInfo(F).scaleOffset));
     if constexpr (kHasMinimum)
-      storeUint16(head + (kRows + row) * 2, loadUint16(bytes + scaleOffset<F>() + 2));
+      storeUint16(head + (kRows + row) * 2, loadUint16(bytes + formatInfo(F).scaleOffset + 2));
     for (int b = 0; b < kLayout.blocksPerRecord; ++b) {
       std::byte *body = head + kLayout.headBytes + b * kLayout.bodyBytes;
       for (int s = 0; s < kSubBlocks; ++s) {

@@ -57,9 +57,8 @@ using std::uint8_t;
 
 namespace sortie::numerics {
 
-/// Version of the contract, recorded in every compiled program. 0 while the contract may still
-/// change; 1 once the GPU loops have been judged.
-constexpr int kContractVersion = 0;
+/// Version of the contract, recorded in every compiled program: any change of a bit is a new one.
+constexpr int kContractVersion = 1;
 
 /// Elements of K that share one activation scale. The last block of a row may be shorter.
 constexpr int kActivationBlock = 128;

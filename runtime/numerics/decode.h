@@ -86,6 +86,17 @@ SORTIE_NUMERICS_INLINE void decodeScalesAndMinimums(const uint8_t *bytes, Decode
   }
 }
 
+/// d, and m or dmin behind it where the format has a minimum.
+template <Format F>
+SORTIE_NUMERICS_INLINE void loadScales(const uint8_t *bytes, DecodedBlock &block) {
+  constexpr FormatInfo kInfo = formatInfo(F);
+  if constexpr (F == Format::MXFP4)
+    block.d = fromE8M0Half(bytes[kInfo.scaleOffset]);
+  else
+    block.d = loadHalf(bytes + kInfo.scaleOffset);
+  block.m = kInfo.minimum == Minimum::None ? 0.0f : loadHalf(bytes + kInfo.scaleOffset + 2);
+}
+
 /// A block of class GroupScale: 32 levels, `d` and perhaps `m` in front of them.
 template <Format F>
 SORTIE_NUMERICS_INLINE void decodeGroup(const uint8_t *bytes, DecodedBlock &block) {
@@ -93,11 +104,7 @@ SORTIE_NUMERICS_INLINE void decodeGroup(const uint8_t *bytes, DecodedBlock &bloc
   constexpr bool kHasMinimum = kInfo.minimum == Minimum::AddedFloat;
   constexpr int kScaleBytes = F == Format::MXFP4 ? 1 : kHasMinimum ? 4 : 2;
   const uint8_t *codes = bytes + kScaleBytes;
-  if constexpr (F == Format::MXFP4)
-    block.d = fromE8M0Half(bytes[0]);
-  else
-    block.d = loadHalf(bytes);
-  block.m = kHasMinimum ? loadHalf(bytes + 2) : 0.0f;
+  loadScales<F>(bytes, block);
   block.subScales[0] = 1;
   block.minimums[0] = 0;
   for (int i = 0; i < kGroup; ++i) {
@@ -121,8 +128,7 @@ SORTIE_NUMERICS_INLINE void decodeQ2K(const uint8_t *bytes, DecodedBlock &block)
     block.subScales[s] = static_cast<int8_t>(bytes[s] & 15);
     block.minimums[s] = static_cast<int8_t>(bytes[s] >> 4);
   }
-  block.d = loadHalf(bytes + 80);
-  block.m = loadHalf(bytes + 82);
+  loadScales<Format::Q2_K>(bytes, block);
   for (int i = 0; i < 256; ++i)
     block.levels[i] = static_cast<int8_t>(pair128(bytes + 16, i));
 }
@@ -136,8 +142,7 @@ SORTIE_NUMERICS_INLINE void decodeQ3K(const uint8_t *bytes, DecodedBlock &block)
     block.subScales[s] = static_cast<int8_t>((low | high << 4) - 32);
     block.minimums[s] = 0;
   }
-  block.d = loadHalf(bytes + 108);
-  block.m = 0.0f;
+  loadScales<Format::Q3_K>(bytes, block);
   for (int i = 0; i < 256; ++i)
     block.levels[i] = static_cast<int8_t>((pair128(bytes + 32, i) | plane32(bytes, i) << 2) - 4);
 }
@@ -148,8 +153,7 @@ SORTIE_NUMERICS_INLINE void decodeQ45K(const uint8_t *bytes, DecodedBlock &block
   constexpr bool kHasHighBits = F == Format::Q5_K;
   const uint8_t *highBits = bytes + 16;
   const uint8_t *codes = bytes + (kHasHighBits ? 48 : 16);
-  block.d = loadHalf(bytes);
-  block.m = loadHalf(bytes + 2);
+  loadScales<F>(bytes, block);
   decodeScalesAndMinimums(bytes + 4, block);
   for (int i = 0; i < 256; ++i) {
     int code = nibble64(codes, i);
@@ -166,8 +170,7 @@ SORTIE_NUMERICS_INLINE void decodeQ6K(const uint8_t *bytes, DecodedBlock &block)
     block.subScales[s] = loadInt8(bytes + 192 + s);
     block.minimums[s] = 0;
   }
-  block.d = loadHalf(bytes + 208);
-  block.m = 0.0f;
+  loadScales<Format::Q6_K>(bytes, block);
   for (int i = 0; i < 256; ++i) {
     const int low = bytes[i / 128 * 64 + i % 64] >> (i % 128 / 64 * 4) & 15;
     block.levels[i] = static_cast<int8_t>((low | pair128(bytes + 128, i) << 4) - 32);
@@ -183,8 +186,7 @@ SORTIE_NUMERICS_INLINE void decodeIQ4XS(const uint8_t *bytes, DecodedBlock &bloc
     block.subScales[s] = static_cast<int8_t>((low | high << 4) - 32);
     block.minimums[s] = 0;
   }
-  block.d = loadHalf(bytes);
-  block.m = 0.0f;
+  loadScales<Format::IQ4_XS>(bytes, block);
   for (int i = 0; i < 256; ++i)
     block.levels[i] = iq4Level(nibble32(bytes + 8 + i / 32 * 16, i % 32));
 }

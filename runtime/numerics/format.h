@@ -77,28 +77,29 @@ struct FormatInfo {
   Range levels;
   Range subScales; ///< {1, 1} when there are none
   Minimum minimum;
-  Range minimums; ///< integer minimums; {0, 0} when there are none
+  Range minimums;  ///< integer minimums; {0, 0} when there are none
+  int scaleOffset; ///< byte of a block where d is; dmin or m, if any, is the next half
 };
 
 // clang-format off
 inline constexpr FormatInfo kFormats[kFormatCount] = {
-    // format        id  name      class                    el.  bytes sub coding                       bits off levels       sub-scales   minimum                     minimums
-    {Format::F32,     0, "f32",    FormatClass::Float,        1,   4,  0, LevelCoding::None,            0,  0, {0, 0},      {1, 1},      Minimum::None,              {0, 0}},
-    {Format::F16,     1, "f16",    FormatClass::Float,        1,   2,  0, LevelCoding::None,            0,  0, {0, 0},      {1, 1},      Minimum::None,              {0, 0}},
-    {Format::BF16,   30, "bf16",   FormatClass::Float,        1,   2,  0, LevelCoding::None,            0,  0, {0, 0},      {1, 1},      Minimum::None,              {0, 0}},
-    {Format::Q8_0,    8, "q8_0",   FormatClass::GroupScale,  32,  34, 32, LevelCoding::TwosComplement,  8,  0, {-128, 127}, {1, 1},      Minimum::None,              {0, 0}},
-    {Format::Q4_0,    2, "q4_0",   FormatClass::GroupScale,  32,  18, 32, LevelCoding::Offset,          4,  8, {-8, 7},     {1, 1},      Minimum::None,              {0, 0}},
-    {Format::Q4_1,    3, "q4_1",   FormatClass::GroupScale,  32,  20, 32, LevelCoding::Offset,          4,  0, {0, 15},     {1, 1},      Minimum::AddedFloat,        {0, 0}},
-    {Format::Q5_0,    6, "q5_0",   FormatClass::GroupScale,  32,  22, 32, LevelCoding::Offset,          5, 16, {-16, 15},   {1, 1},      Minimum::None,              {0, 0}},
-    {Format::Q5_1,    7, "q5_1",   FormatClass::GroupScale,  32,  24, 32, LevelCoding::Offset,          5,  0, {0, 31},     {1, 1},      Minimum::AddedFloat,        {0, 0}},
-    {Format::IQ4_NL, 20, "iq4_nl", FormatClass::GroupScale,  32,  18, 32, LevelCoding::CodebookIq4,     4,  0, {-127, 113}, {1, 1},      Minimum::None,              {0, 0}},
-    {Format::MXFP4,  39, "mxfp4",  FormatClass::GroupScale,  32,  17, 32, LevelCoding::CodebookE2M1,    4,  0, {-12, 12},   {1, 1},      Minimum::None,              {0, 0}},
-    {Format::Q2_K,   10, "q2_K",   FormatClass::SubScale16, 256,  84, 16, LevelCoding::Offset,          2,  0, {0, 3},      {0, 15},     Minimum::SubtractedInteger, {0, 15}},
-    {Format::Q3_K,   11, "q3_K",   FormatClass::SubScale16, 256, 110, 16, LevelCoding::Offset,          3,  4, {-4, 3},     {-32, 31},   Minimum::None,              {0, 0}},
-    {Format::Q4_K,   12, "q4_K",   FormatClass::SubScale32, 256, 144, 32, LevelCoding::Offset,          4,  0, {0, 15},     {0, 63},     Minimum::SubtractedInteger, {0, 63}},
-    {Format::Q5_K,   13, "q5_K",   FormatClass::SubScale32, 256, 176, 32, LevelCoding::Offset,          5,  0, {0, 31},     {0, 63},     Minimum::SubtractedInteger, {0, 63}},
-    {Format::Q6_K,   14, "q6_K",   FormatClass::SubScale16, 256, 210, 16, LevelCoding::Offset,          6, 32, {-32, 31},   {-128, 127}, Minimum::None,              {0, 0}},
-    {Format::IQ4_XS, 23, "iq4_xs", FormatClass::SubScale32, 256, 136, 32, LevelCoding::CodebookIq4,     4,  0, {-127, 113}, {-32, 31},   Minimum::None,              {0, 0}},
+    // format        id  name      class                    el.  bytes sub coding                       bits off levels       sub-scales   minimum                     minimums  d at
+    {Format::F32,     0, "f32",    FormatClass::Float,        1,   4,  0, LevelCoding::None,            0,  0, {0, 0},      {1, 1},      Minimum::None,              {0, 0},     0},
+    {Format::F16,     1, "f16",    FormatClass::Float,        1,   2,  0, LevelCoding::None,            0,  0, {0, 0},      {1, 1},      Minimum::None,              {0, 0},     0},
+    {Format::BF16,   30, "bf16",   FormatClass::Float,        1,   2,  0, LevelCoding::None,            0,  0, {0, 0},      {1, 1},      Minimum::None,              {0, 0},     0},
+    {Format::Q8_0,    8, "q8_0",   FormatClass::GroupScale,  32,  34, 32, LevelCoding::TwosComplement,  8,  0, {-128, 127}, {1, 1},      Minimum::None,              {0, 0},     0},
+    {Format::Q4_0,    2, "q4_0",   FormatClass::GroupScale,  32,  18, 32, LevelCoding::Offset,          4,  8, {-8, 7},     {1, 1},      Minimum::None,              {0, 0},     0},
+    {Format::Q4_1,    3, "q4_1",   FormatClass::GroupScale,  32,  20, 32, LevelCoding::Offset,          4,  0, {0, 15},     {1, 1},      Minimum::AddedFloat,        {0, 0},     0},
+    {Format::Q5_0,    6, "q5_0",   FormatClass::GroupScale,  32,  22, 32, LevelCoding::Offset,          5, 16, {-16, 15},   {1, 1},      Minimum::None,              {0, 0},     0},
+    {Format::Q5_1,    7, "q5_1",   FormatClass::GroupScale,  32,  24, 32, LevelCoding::Offset,          5,  0, {0, 31},     {1, 1},      Minimum::AddedFloat,        {0, 0},     0},
+    {Format::IQ4_NL, 20, "iq4_nl", FormatClass::GroupScale,  32,  18, 32, LevelCoding::CodebookIq4,     4,  0, {-127, 113}, {1, 1},      Minimum::None,              {0, 0},     0},
+    {Format::MXFP4,  39, "mxfp4",  FormatClass::GroupScale,  32,  17, 32, LevelCoding::CodebookE2M1,    4,  0, {-12, 12},   {1, 1},      Minimum::None,              {0, 0},     0},
+    {Format::Q2_K,   10, "q2_K",   FormatClass::SubScale16, 256,  84, 16, LevelCoding::Offset,          2,  0, {0, 3},      {0, 15},     Minimum::SubtractedInteger, {0, 15},   80},
+    {Format::Q3_K,   11, "q3_K",   FormatClass::SubScale16, 256, 110, 16, LevelCoding::Offset,          3,  4, {-4, 3},     {-32, 31},   Minimum::None,              {0, 0},   108},
+    {Format::Q4_K,   12, "q4_K",   FormatClass::SubScale32, 256, 144, 32, LevelCoding::Offset,          4,  0, {0, 15},     {0, 63},     Minimum::SubtractedInteger, {0, 63},    0},
+    {Format::Q5_K,   13, "q5_K",   FormatClass::SubScale32, 256, 176, 32, LevelCoding::Offset,          5,  0, {0, 31},     {0, 63},     Minimum::SubtractedInteger, {0, 63},    0},
+    {Format::Q6_K,   14, "q6_K",   FormatClass::SubScale16, 256, 210, 16, LevelCoding::Offset,          6, 32, {-32, 31},   {-128, 127}, Minimum::None,              {0, 0},   208},
+    {Format::IQ4_XS, 23, "iq4_xs", FormatClass::SubScale32, 256, 136, 32, LevelCoding::CodebookIq4,     4,  0, {-127, 113}, {-32, 31},   Minimum::None,              {0, 0},     0},
 };
 // clang-format on
 

@@ -19,25 +19,6 @@ using numerics::FormatInfo;
 
 namespace {
 
-/// Where the scale of a block stands, and the scale of its minimums (its float minimum).
-struct ScaleOffsets {
-  uint32_t scale;
-  uint32_t minimum;
-};
-
-ScaleOffsets scaleOffsets(Format format) {
-  switch (format) {
-  case Format::Q2_K:
-    return {80, 82};
-  case Format::Q3_K:
-    return {108, 0};
-  case Format::Q6_K:
-    return {208, 0};
-  default:
-    return {0, 2}; // in front of the levels, the minimum second
-  }
-}
-
 /// Mean and mean square of an integer whose codes are equally likely.
 struct Moments {
   double mean = 0;
@@ -119,13 +100,13 @@ SmallVector<ForcedField, 2> forcedFields(Format format, int64_t columns, bool is
     variance -= ratio * ratio;
   }
   const double d = target / std::sqrt(variance);
-  const ScaleOffsets offsets = scaleOffsets(format);
+  const uint32_t scaleOffset = static_cast<uint32_t>(info.scaleOffset);
   if (format == Format::MXFP4) // 2^(code - 128); the last bit of the code stays random
-    return {{offsets.scale, 1, 1u, static_cast<uint32_t>(floorLog2(d) + 128) & ~1u}};
+    return {{scaleOffset, 1, 1u, static_cast<uint32_t>(floorLog2(d) + 128) & ~1u}};
 
-  SmallVector<ForcedField, 2> fields = {halfField(offsets.scale, floorLog2(d))};
+  SmallVector<ForcedField, 2> fields = {halfField(scaleOffset, floorLog2(d))};
   if (ratio != 0)
-    fields.push_back(halfField(offsets.minimum, floorLog2(d * ratio)));
+    fields.push_back(halfField(scaleOffset + 2, floorLog2(d * ratio)));
   if (info.minimum == numerics::Minimum::AddedFloat)
     fields.back().set |= 0x8000u; // added, hence negative
   return fields;
