@@ -22,6 +22,9 @@ inline constexpr int kUnitRows = 64;
 inline constexpr int kUnitPanels = numerics::kActivationBlock / static_cast<int>(kPanelRows);
 inline constexpr int64_t kUnitColumns = kUnitPanels * kPanelRows;
 
+/// Memory that a kernel has for itself while it runs, 64-byte aligned.
+inline constexpr size_t kScratchBytes = size_t{1} << 20;
+
 /// What is common to the work units of an operation. One matrix, or gate and up.
 struct ProductOp {
   const Matrix *matrices;
@@ -46,7 +49,7 @@ struct ProductUnit {
   int panels; ///< 1 to kUnitPanels
 };
 
-/// The functions of an instruction set. `scratch` is ThreadPool::kScratchBytes of a worker.
+/// The functions of an instruction set. `scratch` has kScratchBytes and belongs to the worker.
 struct Kernels {
   void (*product)(const ProductOp &op, const ProductUnit &unit, std::byte *scratch);
   /// One row of `columns` floats.

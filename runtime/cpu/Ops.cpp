@@ -18,6 +18,8 @@ namespace sortie::cpu {
 
 using numerics::RowKind;
 
+static_assert(ThreadPool::kScratchBytes >= kScratchBytes);
+
 const Kernels &kernelsFor(Isa isa) {
 #if defined(__x86_64__)
   switch (isa) {

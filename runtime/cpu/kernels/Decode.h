@@ -174,8 +174,6 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Deco
   static void decode(const std::byte *panel, int64_t first, int count, WeightTile *tiles) {
     for (int b = 0; b < count; ++b) {
       const std::byte *body = panel + kLayout.bodyOffset(first + b);
-      for (int line = 0; line < kLayout.bodyBytes; line += kVectorBytes)
-        Simd::prefetch(body + kPrefetchBytes + line);
       decodeLevels(body, tiles[b], std::make_integer_sequence<int, kConfig.subBlocks()>());
       if constexpr (kConfig.isGrouped())
         decodeGroupScales(body, tiles[b]);
@@ -183,9 +181,6 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Deco
         decodeSubScales(panel + kLayout.headOffset(first + b), body, tiles[b]);
     }
   }
-
-  /// How far ahead of the decoder panels are fetched.
-  static constexpr int kPrefetchBytes = 4096;
 };
 
 } // namespace sortie::cpu

@@ -16,6 +16,12 @@
 
 namespace sortie::cpu {
 
+/// Cache lines to fetch during a product.
+struct PrefetchRange {
+  const std::byte *from;
+  int lines;
+};
+
 /// A 32-bit lane of a row tile.
 SORTIE_KERNEL_INLINE static int32_t loadLane(const void *from) {
   int32_t lane;
@@ -199,12 +205,19 @@ template <typename Simd, TileConfig C, int Rows> struct RegisterTile {
     return Simd::fnma(Simd::toFloats(sum), Simd::load(weights.m[0]), t);
   }
 
+  /// Fetches what falls to block `b` of `blocks`.
+  SORTIE_KERNEL_INLINE static void prefetchShare(PrefetchRange next, int b, int blocks) {
+    for (int line = next.lines * b / blocks; line < next.lines * (b + 1) / blocks; ++line)
+      Simd::prefetch(next.from + line * kVectorBytes);
+  }
+
   /// Adds `blocks` blocks of a panel to sums [Rows][16]. The row tiles of consecutive blocks are
-  /// `blockStride` tiles apart.
+  /// `blockStride` tiles apart. Meanwhile fetches what will be decoded next.
   static void dot(const WeightTile *weights, int blocks, const void *rowTiles, int blockStride,
-                  float *sums) {
+                  float *sums, PrefetchRange next) {
     const auto *rows = static_cast<const RowTile<C> *>(rowTiles);
     for (int b = 0; b < blocks; ++b, rows += blockStride) {
+      prefetchShare(next, b, blocks);
       if constexpr (C.isGrouped())
         groupedBlock(weights[b], rows, sums);
       else

@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A work unit of a matrix product: up to 64 rows of activations, all of one expert, times up to 128
-// columns, with what follows (bias, routing weight, gated activation, quantization). Chunks of K are
-// the outermost loop, so that scratch does not grow with K; inside a chunk, each panel is decoded
-// half a chunk at a time to the first-level cache and used for all the rows.
+// columns, with what follows (bias, routing weight, gated activation, quantization). As many chunks
+// of K as fit the scratch, most often the whole row, are worked on at once: for these, each panel is
+// read from its first byte to its last, decoded half a chunk at a time to the first-level cache, and
+// used for all the rows.
 
 #ifndef SORTIE_RUNTIME_CPU_KERNELS_PRODUCT_H
 #define SORTIE_RUNTIME_CPU_KERNELS_PRODUCT_H
@@ -15,7 +16,9 @@
 #include "runtime/cpu/kernels/Elementwise.h"
 #include "runtime/cpu/kernels/FloatDot.h"
 #include "runtime/cpu/kernels/Rows.h"
+#include "runtime/cpu/kernels/TileDot.h"
 
+#include <type_traits>
 #include <utility>
 
 namespace sortie::cpu {
@@ -23,14 +26,19 @@ namespace sortie::cpu {
 /// Blocks decoded before they are used.
 inline constexpr int kDecodedBlocks = 4;
 
+/// How far ahead of the decoder panels are fetched to the second-level cache. Panels follow each
+/// other in memory, so it goes on where a panel ends; fetching past the last one does no harm.
+inline constexpr int64_t kPrefetchBytes = 8192;
+
 /// What a product needs of a format and a kind of activations, behind function pointers.
 struct ExactPlan {
   using Decode = void (*)(const std::byte *panel, int64_t first, int count, WeightTile *tiles);
   using Place = void (*)(const std::byte *const *rows, int rowCount, int64_t columns,
                          int64_t first, int count, int bias, void *to);
   using Dot = void (*)(const WeightTile *weights, int blocks, const void *rowTiles,
-                       int blockStride, float *sums);
+                       int blockStride, float *sums, PrefetchRange next);
   int bias;
+  int64_t blockBytes; ///< of a panel, heads included
   size_t rowTileBytes;
   int maxRows;     ///< of a register tile
   const Dot *dots; ///< [maxRows], for 1 row and up
@@ -48,8 +56,22 @@ struct FloatPlan {
 
 template <typename Simd> struct Plans {
   template <TileConfig C> static constexpr int registerRows() {
-    return C.isWide ? (Simd::kWideRows + C.products - 1) / C.products
-                    : C.products == 2 ? Simd::kLimbRows : Simd::kNarrowRows;
+    if constexpr (!std::is_void_v<typename Simd::Tiles>)
+      return 16;
+    else if constexpr (C.isWide)
+      return (Simd::kWideRows + C.products - 1) / C.products;
+    else
+      return C.products == 2 ? Simd::kLimbRows : Simd::kNarrowRows;
+  }
+
+  /// With a matrix unit, what a few rows take is a vector product all the same.
+  static constexpr int kMinTileRows = 5;
+
+  template <TileConfig C, int Rows> static constexpr ExactPlan::Dot dot() {
+    if constexpr (!std::is_void_v<typename Simd::Tiles> && Rows >= kMinTileRows)
+      return &TileDot<Simd, C, Rows>::dot;
+    else
+      return &RegisterTile<Simd, C, Rows>::dot;
   }
 
   template <TileConfig C> struct Dots {
@@ -58,7 +80,7 @@ template <typename Simd> struct Plans {
       struct Table {
         ExactPlan::Dot dots[kCount];
       };
-      return Table{{&RegisterTile<Simd, C, R + 1>::dot...}};
+      return Table{{dot<C, R + 1>()...}};
     }
     static constexpr auto kTable = make(std::make_integer_sequence<int, kCount>());
   };
@@ -66,7 +88,9 @@ template <typename Simd> struct Plans {
   template <numerics::Format F, numerics::RowKind Kind> static ExactPlan exactPlan() {
     using FormatDecoder = Decoder<Simd, F, Kind>;
     constexpr TileConfig kConfig = FormatDecoder::kConfig;
+    constexpr PanelLayout kLayout = FormatDecoder::kLayout;
     return {FormatDecoder::kBias,
+            kLayout.recordBytes / kLayout.blocksPerRecord,
             sizeof(RowTile<kConfig>),
             registerRows<kConfig>(),
             Dots<kConfig>::kTable.dots,
@@ -114,9 +138,11 @@ template <typename Simd> struct Product {
     float totals[kMaxMatrices][kUnitPanels][kUnitRows][kPanelRows];
     float sums[kUnitRows][kPanelRows];
     WeightTile weights[kDecodedBlocks];
-    /// Row tiles of a chunk, or the floats of one [kUnitRows][kChunk].
-    alignas(64) std::byte rows[kUnitRows * numerics::kChunk * sizeof(float) * 2];
+    /// Row tiles of some chunks (of one at least), or the floats of one [kUnitRows][kChunk].
+    alignas(64) std::byte rows[768 << 10];
   };
+
+  static_assert(sizeof(Scratch) <= kScratchBytes);
 
   const ProductOp &op;
   const ProductUnit &unit;
@@ -161,41 +187,72 @@ template <typename Simd> struct Product {
     }
   }
 
-  void exactChunk(const ExactPlan &plan, const std::byte *panel, int64_t firstBlock, int blocks,
-                  float *sums) {
+  /// The sums of `blocks` blocks of a panel, from block `firstBlock` of the row on, which is block
+  /// `placed` of the row tiles.
+  void exactChunk(const ExactPlan &plan, const std::byte *panel, int64_t firstBlock,
+                  int64_t placed, int blocks, float *sums) {
     std::memset(sums, 0, static_cast<size_t>(unit.rows) * sizeof scratch.sums[0]);
     for (int b = 0; b < blocks; b += kDecodedBlocks) {
       const int count = blocks - b < kDecodedBlocks ? blocks - b : kDecodedBlocks;
       plan.decode(panel, firstBlock + b, count, scratch.weights);
+      // What lies kPrefetchBytes ahead, divided among the register tiles.
+      const std::byte *ahead = panel + (firstBlock + b) * plan.blockBytes + kPrefetchBytes;
+      const int lines = static_cast<int>(count * plan.blockBytes / kVectorBytes);
       forEachRegisterTile(plan.maxRows, [&](int first, int rows) {
-        const size_t tile = static_cast<size_t>(b * unit.rows + first);
+        const auto tile = static_cast<size_t>((placed + b) * unit.rows + first);
+        const int line = lines * first / unit.rows;
+        const PrefetchRange next = {ahead + line * kVectorBytes,
+                                    lines * (first + rows) / unit.rows - line};
         plan.dots[rows - 1](scratch.weights, count, scratch.rows + tile * plan.rowTileBytes,
-                            unit.rows, sums + first * kRowFloats);
+                            unit.rows, sums + first * kRowFloats, next);
       });
+    }
+  }
+
+  /// Chunks whose row tiles fit the scratch at the same time, one at least.
+  int64_t chunksAtOnce(const ExactPlan &plan) const {
+    const size_t perChunk =
+        plan.rowTileBytes * static_cast<size_t>(unit.rows * numerics::kBlocksPerChunk);
+    return static_cast<int64_t>(sizeof scratch.rows / perChunk);
+  }
+
+  /// The products of blocks [firstBlock, firstBlock + blocks) of all panels of a matrix, chunk by
+  /// chunk. Row tiles are placed already.
+  void exactPanels(const ExactPlan &plan, int matrix, int64_t firstBlock, int64_t blocks) {
+    for (int p = 0; p < unit.panels; ++p) {
+      const std::byte *panel = panelAt(op.matrices[matrix], p);
+      for (int64_t b = 0; b < blocks; b += numerics::kBlocksPerChunk) {
+        const bool isFirst = firstBlock + b == 0;
+        const int64_t left = blocks - b;
+        const int count =
+            static_cast<int>(left < numerics::kBlocksPerChunk ? left : numerics::kBlocksPerChunk);
+        exactChunk(plan, panel, firstBlock + b, b, count, chunkSums(matrix, p, isFirst));
+        if (!isFirst)
+          addToTotals(matrix, p);
+      }
     }
   }
 
   void exactProducts() {
     ExactPlan plans[kMaxMatrices];
-    for (int m = 0; m < op.matrixCount; ++m)
+    int64_t chunks = 1 << 20;
+    for (int m = 0; m < op.matrixCount; ++m) {
       plans[m] = Plans<Simd>::exactPlan(op.matrices[m].shape.format, op.inputKind);
+      const int64_t fitting = chunksAtOnce(plans[m]);
+      chunks = fitting < chunks ? fitting : chunks;
+    }
     const int64_t allBlocks = numerics::activationBlocks(columns);
-    for (int64_t block = 0; block < allBlocks; block += numerics::kBlocksPerChunk) {
-      const int64_t left = allBlocks - block;
-      const int blocks =
-          static_cast<int>(left < numerics::kBlocksPerChunk ? left : numerics::kBlocksPerChunk);
+    const int64_t step = chunks * numerics::kBlocksPerChunk;
+    for (int64_t block = 0; block < allBlocks; block += step) {
+      const int64_t blocks = allBlocks - block < step ? allBlocks - block : step;
       for (int m = 0; m < op.matrixCount; ++m) {
         const ExactPlan &plan = plans[m];
         const bool arePlaced =
             m > 0 && plans[0].place == plan.place && plans[0].bias == plan.bias;
         if (!arePlaced)
-          plan.place(inputRows, unit.rows, columns, block, blocks, plan.bias, scratch.rows);
-        for (int p = 0; p < unit.panels; ++p) {
-          exactChunk(plan, panelAt(op.matrices[m], p), block, blocks,
-                     chunkSums(m, p, block == 0));
-          if (block != 0)
-            addToTotals(m, p);
-        }
+          plan.place(inputRows, unit.rows, columns, block, static_cast<int>(blocks), plan.bias,
+                     scratch.rows);
+        exactPanels(plan, m, block, blocks);
       }
     }
   }
@@ -302,6 +359,8 @@ template <typename Simd> struct Product {
       product.floatProducts();
     else
       product.exactProducts();
+    if constexpr (!std::is_void_v<typename Simd::Tiles>)
+      Simd::Tiles::release();
     if (op.matrixCount == 1)
       product.storeProduct();
     else

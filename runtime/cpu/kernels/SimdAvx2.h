@@ -18,6 +18,7 @@ namespace {
 /// What does not depend on how bytes are multiplied.
 struct SimdAvx2Base {
   static constexpr int kLanes = 16;
+  using Tiles = void; ///< the matrix unit (TileDot.h), if any
 
   struct Floats {
     __m256 low;

@@ -17,14 +17,15 @@ namespace {
 
 struct SimdAvx512 {
   static constexpr int kLanes = 16;
+  using Tiles = void; ///< the matrix unit (TileDot.h), if any
   using Floats = __m512;
   using Ints = __m512i;
   using Bytes = __m512i;
 
   // 32 registers: a row needs an accumulator and, with sub-scales or float scales, a second one.
-  static constexpr int kNarrowRows = 12;
-  static constexpr int kLimbRows = 6;
-  static constexpr int kWideRows = 12;
+  static constexpr int kNarrowRows = 8;
+  static constexpr int kLimbRows = 4;
+  static constexpr int kWideRows = 8;
   static constexpr int kFloatTokens = 6;
   static constexpr int kFloatRows = 4;
 
@@ -164,7 +165,7 @@ struct SimdAvx512 {
     return _mm512_cvtepi8_epi32(_mm_loadu_si128(static_cast<const __m128i *>(bytes)));
   }
   SORTIE_KERNEL_INLINE static void prefetch(const void *at) {
-    _mm_prefetch(static_cast<const char *>(at), _MM_HINT_T0);
+    _mm_prefetch(static_cast<const char *>(at), _MM_HINT_T1);
   }
 };
 

@@ -17,6 +17,7 @@ namespace {
 
 struct SimdPortable {
   static constexpr int kLanes = 16;
+  using Tiles = void; ///< the matrix unit (TileDot.h), if any
 
   struct Floats {
     float lane[kLanes];

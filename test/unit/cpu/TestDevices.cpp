@@ -4,6 +4,7 @@
 // The kernel tables that tests run.
 
 #include "test/unit/cpu/TestDevices.h"
+#include "test/unit/cpu/EmulatedKernels.h"
 
 #include "gtest/gtest.h"
 
@@ -18,6 +19,12 @@ const std::vector<TestDevice> &testDevices() {
     for (Isa isa : kAllIsas)
       if (isAvailable(isa))
         devices.push_back({isaName(isa).str(), &kernelsFor(isa)});
+#if defined(__x86_64__)
+    if (isAvailable(Isa::Avx2))
+      devices.push_back({"emulated avx-vnni", &emulatedAvxVnniKernels()});
+    if (isAvailable(Isa::Avx512Vnni))
+      devices.push_back({"emulated amx-int8", &emulatedAmxKernels()});
+#endif
     return devices;
   }();
   return kDevices;
