@@ -59,9 +59,8 @@ template <typename MatmulOp> LogicalResult MoeChooseArithmetic::choose(MatmulOp 
           "has weights in blocks beside unquantized ones: no arithmetic suits both");
   if (!op.getArithmetic())
     op.setArithmetic(isBlock ? Arithmetic::Exact : Arithmetic::Float);
-  if (op.getArithmetic() == Arithmetic::Exact) {
-    ++exact;
-  } else {
+  exact += op.getArithmetic() == Arithmetic::Exact;
+  if (op.getArithmetic() == Arithmetic::Float) {
     ++floating;
     slowExperts += isGrouped(op);
   }

@@ -67,6 +67,8 @@ Value gatherRows(IRRewriter &rewriter, moe::RoutedMatmulOp op, moe::DispatchOp d
 }
 
 LogicalResult MoeDispatchBySort::rewriteRouted(IRRewriter &rewriter, moe::RoutedMatmulOp op) {
+  if (ShapedType::isDynamic(numExperts(op)) || op.getIds().getType().isDynamicDim(1))
+    return op.emitOpError("needs a static number of experts and of slots a token");
   rewriter.setInsertionPoint(op);
   moe::DispatchOp dispatch = findOrMakeDispatch(rewriter, op);
   if (!dispatch)

@@ -62,7 +62,8 @@ def MoeDispatchBySort : Pass<"moe-dispatch-by-sort", "::mlir::func::FuncOp"> {
     group by group, put the result back into slot order. Each dense `moe.matmul` becomes a grouped
     matmul with one group, so that later passes know one kind of matmul. Biases go along.
 
-    Two routed matmuls by the same ids whose weights hold different numbers of experts are an error.
+    Two routed matmuls by the same ids whose weights hold different numbers of experts are an error;
+    so is a number of experts, or of slots a token, that is not static.
   }];
   let dependentDialects = ["::sortie::moe::MoeDialect", "::mlir::tensor::TensorDialect"];
   let statistics = [
@@ -115,10 +116,11 @@ def MoeFuseGlu : Pass<"moe-fuse-glu", "::mlir::func::FuncOp"> {
 def MoeChooseArithmetic : Pass<"moe-choose-arithmetic", "::mlir::func::FuncOp"> {
   let summary = "Choose `exact` or `float` arithmetic for every matmul";
   let description = [{
-    `exact` for block-quantized weights, `float` for F32, F16 and BF16. A choice that the IR already
-    states is kept if the weights allow it and is an error otherwise. Both satisfy the whole
-    contract; where that costs speed (experts in F16 or BF16), a remark names the faster option.
-    Matmuls that feed a router are `float` in nearly every model and get no remark.
+    `exact` for block-quantized weights, `float` for F32, F16 and BF16. A choice that the IR states
+    already is kept. Both keep the whole contract; where that costs speed (experts in F16 or BF16), a
+    remark names the faster option. Routers are `float` in nearly every model and get no remark.
+
+    A fused gate and up of which only one is block-quantized are an error: no arithmetic suits both.
   }];
   let dependentDialects = ["::sortie::moe::MoeDialect"];
   let statistics = [

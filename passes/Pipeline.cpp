@@ -51,8 +51,8 @@ static LogicalResult checkOptions(const CompileOptions &options,
     return emitError("target 'cuda' is not in this version: compile for target=cpu");
   if (options.target != "cpu")
     return emitError("unknown target '" + options.target + "', expected cpu");
-  if (options.maxTokens < 1)
-    return emitError("max-tokens must be at least 1, got " + Twine(options.maxTokens));
+  if (options.maxTokens < 1 || options.maxTokens > INT32_MAX)
+    return emitError("max-tokens must be 1 to 2147483647, got " + Twine(options.maxTokens));
   return success();
 }
 

@@ -1,0 +1,143 @@
+// RUN: sortie-opt %s --moe-lower-to-moert --split-input-file --verify-diagnostics
+
+// expected-error @below {{asks for version 7 of the numerics contract, this compiler has }}
+module attributes {moe.numerics = 7} {
+}
+
+// -----
+
+module {
+  // expected-error @below {{'builtin.module' op cannot be part of a program; only functions can}}
+  module {
+  }
+}
+
+// -----
+
+// expected-error @below {{must have a body of one block to become a program}}
+func.func private @declaration(tensor<?x64xf32>) -> tensor<?x64xf32>
+
+// -----
+
+// expected-error @below {{returns nothing; a program needs an output}}
+func.func @no_output(%x: tensor<?x64xf32>) {
+  return
+}
+
+// -----
+
+func.func @semantic_level(%x: tensor<?x64xf32>) -> tensor<?x4xf32> {
+  %w = moe.weight "w" : tensor<4x64xf32>
+  // expected-error @below {{'moe.matmul' op is of the semantic level; run moe-dispatch-by-sort first}}
+  %0 = moe.matmul %x, %w arithmetic(float)
+    : (tensor<?x64xf32>, tensor<4x64xf32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @no_arithmetic(%x: tensor<?x64xf32>) -> tensor<?x4xf32> {
+  %w = moe.weight "w" : tensor<4x64xf32>
+  // expected-error @below {{has no arithmetic yet; run moe-choose-arithmetic first}}
+  %0 = moe.grouped_matmul %x, %w : (tensor<?x64xf32>, tensor<4x64xf32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @bf16(%x: tensor<?x64xf32>) -> tensor<?x4xf32> {
+  %w = moe.weight "w" : tensor<4x64xbf16>
+  // expected-error @below {{has bf16 arithmetic, which target cpu does not offer}}
+  %0 = moe.grouped_matmul %x, %w arithmetic(bf16)
+    : (tensor<?x64xf32>, tensor<4x64xbf16>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @unquantized(%x: tensor<?x64xf32>) -> tensor<?x4xf32> {
+  %w = moe.weight "w" : tensor<4x64x!moe.block<q8_0>>
+  // expected-error @below {{is exact and reads f32 rows; run moe-quantize-activations first}}
+  %0 = moe.grouped_matmul %x, %w arithmetic(exact)
+    : (tensor<?x64xf32>, tensor<4x64x!moe.block<q8_0>>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @quantized_gather(%x: tensor<?x64x!moe.activation<int16>>, %perm: tensor<?xi32>)
+    -> tensor<?x64x!moe.activation<int16>> {
+  // expected-error @below {{'moe.gather' op of quantized rows has no counterpart; run moe-fuse-gather first}}
+  %0 = moe.gather %x, %perm slots(2)
+    : (tensor<?x64x!moe.activation<int16>>, tensor<?xi32>) -> tensor<?x64x!moe.activation<int16>>
+  return %0 : tensor<?x64x!moe.activation<int16>>
+}
+
+// -----
+
+func.func @foreign_op(%x: tensor<?x2x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @below {{'tensor.collapse_shape' op has no counterpart in a program}}
+  %0 = tensor.collapse_shape %x [[0, 1], [2]] : tensor<?x2x64xf32> into tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+func.func @computed_weight(%x: tensor<?x64xf32>, %w: tensor<4x64xf32>) -> tensor<?x4xf32> {
+  // expected-error @below {{has a weight that is computed; it must be a moe.weight}}
+  %0 = moe.grouped_matmul %x, %w arithmetic(float)
+    : (tensor<?x64xf32>, tensor<4x64xf32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @weight_as_rows(%x: tensor<?x64xf32>) -> tensor<4x64xf32> {
+  %w = moe.weight "w" : tensor<4x64xf32>
+  // expected-error @below {{'moe.add' op reads a weight where only rows of tokens can be lowered}}
+  %0 = moe.add %w, %w : tensor<4x64xf32>
+  return %0 : tensor<4x64xf32>
+}
+
+// -----
+
+func.func @returned_weight() -> tensor<64xf32> {
+  %w = moe.weight "w" : tensor<64xf32>
+  // expected-error @below {{reads a weight where only rows of tokens can be lowered}}
+  return %w : tensor<64xf32>
+}
+
+// -----
+
+func.func @two_types(%x: tensor<?x64xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+  // expected-note @below {{it is read as 'tensor<4x64xf32>' here}}
+  %a = moe.weight "w" : tensor<4x64xf32>
+  // expected-error @below {{reads tensor 'w' as 'tensor<4x64xbf16>'}}
+  %b = moe.weight "w" : tensor<4x64xbf16>
+  %0 = moe.grouped_matmul %x, %a arithmetic(float)
+    : (tensor<?x64xf32>, tensor<4x64xf32>) -> tensor<?x4xf32>
+  %1 = moe.grouped_matmul %x, %b arithmetic(float)
+    : (tensor<?x64xf32>, tensor<4x64xbf16>) -> tensor<?x4xf32>
+  return %0, %1 : tensor<?x4xf32>, tensor<?x4xf32>
+}
+
+// -----
+
+// expected-error @below {{argument 0 is no ranked tensor}}
+func.func @scalar(%x: f32) -> f32 {
+  return %x : f32
+}
+
+// -----
+
+// expected-error @below {{argument 0 has a dynamic dimension 1; only the first, the number of tokens, may be dynamic}}
+func.func @dynamic_width(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  return %x : tensor<?x?xf32>
+}
+
+// -----
+
+// expected-error @below {{no buffer can hold elements of type 'f16'}}
+func.func @f16(%x: tensor<?x64xf16>) -> tensor<?x64xf16> {
+  return %x : tensor<?x64xf16>
+}

@@ -1,0 +1,53 @@
+// A rewrite that does not apply is left alone, so this pass has no errors of its own.
+// RUN: sortie-opt %s --moe-sink-unsort | FileCheck %s
+// RUN: sortie-opt %s --moe-sink-unsort --moe-sink-unsort | FileCheck %s
+
+// From gate and up to the combine no row leaves its sorted place.
+// CHECK-LABEL: func.func @sunk
+// CHECK-SAME: %[[GATE:.*]]: tensor<?x64xf32>, %[[UP:.*]]: tensor<?x64xf32>
+func.func @sunk(%gate: tensor<?x64xf32>, %up: tensor<?x64xf32>, %ids: tensor<?x2xi32>,
+                %weights: tensor<?x2xf32>, %down: tensor<4x32x64xf32>) -> tensor<?x32xf32> {
+  // CHECK: %[[PERM:.*]], %[[INV:.*]], %[[OFF:.*]] = moe.dispatch
+  %perm, %inv, %off = moe.dispatch %ids experts(4)
+    : (tensor<?x2xi32>) -> (tensor<?xi32>, tensor<?x2xi32>, tensor<5xi32>)
+  // CHECK-NEXT: %[[ACT:.*]] = moe.glu %[[GATE]], %[[UP]] kind(swiglu) {moe.names = ["act"]} : tensor<?x64xf32>
+  %g = moe.unsort %gate, %inv : (tensor<?x64xf32>, tensor<?x2xi32>) -> tensor<?x2x64xf32>
+  %u = moe.unsort %up, %inv : (tensor<?x64xf32>, tensor<?x2xi32>) -> tensor<?x2x64xf32>
+  %act = moe.glu %g, %u kind(swiglu) {moe.names = ["act"]} : tensor<?x2x64xf32>
+  // CHECK-NEXT: %[[DOWN:.*]] = moe.grouped_matmul %[[ACT]], %{{.*}} offsets(%[[OFF]])
+  %flat = tensor.collapse_shape %act [[0, 1], [2]] : tensor<?x2x64xf32> into tensor<?x64xf32>
+  %rows = moe.gather %flat, %perm slots(1)
+    : (tensor<?x64xf32>, tensor<?xi32>) -> tensor<?x64xf32>
+  %y = moe.grouped_matmul %rows, %down offsets(%off)
+    : (tensor<?x64xf32>, tensor<4x32x64xf32>, tensor<5xi32>) -> tensor<?x32xf32>
+  // CHECK-NEXT: moe.combine %[[DOWN]] inverse(%[[INV]]) weights(%{{.*}})
+  // CHECK-NEXT: return
+  %z = moe.unsort %y, %inv : (tensor<?x32xf32>, tensor<?x2xi32>) -> tensor<?x2x32xf32>
+  %c = moe.combine %z weights(%weights)
+    : (tensor<?x2x32xf32>, tensor<?x2xf32>) -> tensor<?x32xf32>
+  return %c : tensor<?x32xf32>
+}
+
+// Rows that were sorted by different dispatches do not meet.
+// CHECK-LABEL: func.func @two_dispatches
+func.func @two_dispatches(%a: tensor<?x64xf32>, %b: tensor<?x64xf32>, %i: tensor<?x2xi32>,
+                          %j: tensor<?x2xi32>) -> tensor<?x2x64xf32> {
+  // CHECK-COUNT-2: moe.unsort
+  // CHECK: moe.add %{{.*}}, %{{.*}} : tensor<?x2x64xf32>
+  %0 = moe.unsort %a, %i : (tensor<?x64xf32>, tensor<?x2xi32>) -> tensor<?x2x64xf32>
+  %1 = moe.unsort %b, %j : (tensor<?x64xf32>, tensor<?x2xi32>) -> tensor<?x2x64xf32>
+  %2 = moe.add %0, %1 : tensor<?x2x64xf32>
+  return %2 : tensor<?x2x64xf32>
+}
+
+// A gather by another permutation reads other rows.
+// CHECK-LABEL: func.func @other_permutation
+func.func @other_permutation(%a: tensor<?x64xf32>, %i: tensor<?x2xi32>, %p: tensor<?xi32>)
+    -> tensor<?x64xf32> {
+  // CHECK: moe.unsort
+  // CHECK: moe.gather
+  %0 = moe.unsort %a, %i : (tensor<?x64xf32>, tensor<?x2xi32>) -> tensor<?x2x64xf32>
+  %1 = tensor.collapse_shape %0 [[0, 1], [2]] : tensor<?x2x64xf32> into tensor<?x64xf32>
+  %2 = moe.gather %1, %p slots(1) : (tensor<?x64xf32>, tensor<?xi32>) -> tensor<?x64xf32>
+  return %2 : tensor<?x64xf32>
+}

@@ -1,0 +1,60 @@
+// RUN: sortie-opt %s --pass-pipeline="builtin.module(moert.func(moert-plan-memory))" | FileCheck %s
+// Planned again, the result is the same.
+// RUN: sortie-opt %s \
+// RUN:   --pass-pipeline="builtin.module(moert.func(moert-plan-memory,moert-plan-memory))" \
+// RUN:   | FileCheck %s
+
+module attributes {moert.program = #moert.program<abi = 1, numerics = 0, target = "cpu",
+    contract = [run, batch, device], features = [], producer = "test">} {
+  moert.symbol @tokens max(512)
+  moert.weight @norm "norm" : 16xf32
+
+  // The first and the last buffer are never live together and share their bytes; the one between
+  // lies beside both. Per token, 16 floats are 64 bytes.
+  // CHECK-LABEL: moert.func @shared
+  // CHECK-SAME: arena(128*tokens)
+  moert.func @shared("x" %x: !moert.buffer<tokens x 16 x f32>)
+      outs("y" %y: !moert.buffer<tokens x 16 x f32>) {
+    // CHECK-NEXT: %[[A:.*]] = moert.buffer offset(0)
+    %a = moert.buffer : !moert.buffer<tokens x 16 x f32>
+    moert.rms_norm %x, @norm eps(1.0e-06) outs(%a)
+      : !moert.buffer<tokens x 16 x f32>, !moert.buffer<tokens x 16 x f32>
+    // CHECK: moert.buffer offset(64*tokens)
+    %b = moert.buffer : !moert.buffer<tokens x 16 x f32>
+    moert.add %a, %a outs(%b) : !moert.buffer<tokens x 16 x f32>,
+      !moert.buffer<tokens x 16 x f32>, !moert.buffer<tokens x 16 x f32>
+    // CHECK: moert.buffer offset(0)
+    %c = moert.buffer : !moert.buffer<tokens x 16 x f32>
+    moert.add %b, %b outs(%c) : !moert.buffer<tokens x 16 x f32>,
+      !moert.buffer<tokens x 16 x f32>, !moert.buffer<tokens x 16 x f32>
+    moert.add %c, %c outs(%y) : !moert.buffer<tokens x 16 x f32>,
+      !moert.buffer<tokens x 16 x f32>, !moert.buffer<tokens x 16 x f32>
+    moert.return
+  }
+
+  // Sizes are rounded up to 64 bytes in both parts: 2 ids a token take 64 bytes, 5 offsets 64.
+  // A buffer that nobody uses disappears.
+  // CHECK-LABEL: moert.func @rounded
+  // CHECK-SAME: arena(128*tokens+64)
+  // CHECK-COUNT-3: = moert.buffer offset
+  // CHECK-NOT: = moert.buffer
+  moert.func @rounded("ids" %ids: !moert.buffer<tokens x 2 x i32>)
+      outs("permutation" %y: !moert.buffer<2*tokens x i32>) {
+    %unused = moert.buffer : !moert.buffer<tokens x 16 x f32>
+    %perm = moert.buffer : !moert.buffer<2*tokens x i32>
+    %inv = moert.buffer : !moert.buffer<tokens x 2 x i32>
+    %off = moert.buffer : !moert.buffer<5 x i32>
+    moert.dispatch %ids experts(4) outs(%perm, %inv, %off) : !moert.buffer<tokens x 2 x i32>,
+      !moert.buffer<2*tokens x i32>, !moert.buffer<tokens x 2 x i32>, !moert.buffer<5 x i32>
+    moert.copy %perm outs(%y) : !moert.buffer<2*tokens x i32>, !moert.buffer<2*tokens x i32>
+    moert.return
+  }
+
+  // Nothing to place: the arena is empty. Sizes without a symbol need none.
+  // CHECK-LABEL: moert.func @no_buffers
+  // CHECK-SAME: arena(0)
+  moert.func @no_buffers("x" %x: !moert.buffer<4 x f32>) outs("y" %y: !moert.buffer<4 x f32>) {
+    moert.copy %x outs(%y) : !moert.buffer<4 x f32>, !moert.buffer<4 x f32>
+    moert.return
+  }
+}

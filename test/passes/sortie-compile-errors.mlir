@@ -1,0 +1,23 @@
+// RUN: not sortie-opt %s --sortie-compile="target=cuda" 2>&1 | FileCheck %s --check-prefix=CUDA
+// RUN: not sortie-opt %s --sortie-compile="target=tpu" 2>&1 | FileCheck %s --check-prefix=TARGET
+// RUN: not sortie-opt %s --sortie-compile="max-tokens=0" 2>&1 | FileCheck %s --check-prefix=TOKENS
+// RUN: not sortie-opt %s --sortie-compile="activations=int4" 2>&1 | FileCheck %s --check-prefix=WIDTH
+// RUN: not sortie-opt %s --sortie-compile="activation=int8" 2>&1 | FileCheck %s --check-prefix=OPTION
+// RUN: not sortie-opt %s --sortie-compile 2>&1 | FileCheck %s --check-prefix=CONTRACT
+
+// CUDA: target 'cuda' is not in this version: compile for target=cpu
+// TARGET: unknown target 'tpu', expected cpu
+// TOKENS: max-tokens must be 1 to 2147483647, got 0
+// WIDTH: int4
+// OPTION: activation
+
+// A promise that the ops do not keep stops the compilation before anything is rewritten.
+// CONTRACT: error: 'moe.matmul' op breaks the module's contract {run, batch, device}
+module attributes {moe.contract = #moe.contract<run, batch, device>} {
+  func.func @bf16(%x: tensor<?x64xf32>) -> tensor<?x8xf32> {
+    %w = moe.weight "w" : tensor<8x64xbf16>
+    %0 = moe.matmul %x, %w arithmetic(bf16)
+      : (tensor<?x64xf32>, tensor<8x64xbf16>) -> tensor<?x8xf32>
+    return %0 : tensor<?x8xf32>
+  }
+}

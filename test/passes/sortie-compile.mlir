@@ -1,0 +1,60 @@
+// The whole way of a small layer, from what it means to what runs.
+// RUN: sortie-opt %s --sortie-compile | FileCheck %s --check-prefixes=CHECK,INT16
+// RUN: sortie-opt %s --sortie-compile="target=cpu activations=int8 max-tokens=100" \
+// RUN:   | FileCheck %s --check-prefixes=CHECK,INT8
+// RUN: sortie-opt %s --sortie-compile="materialize=all" | FileCheck %s --check-prefix=ALL
+// Bytecode is the same program, and a compiled program is left alone by a second compilation.
+// RUN: sortie-opt %s --sortie-compile --emit-bytecode -o %t.mlirbc
+// RUN: sortie-opt %t.mlirbc --sortie-compile | FileCheck %s --check-prefixes=CHECK,INT16
+
+func.func @layer(%x: tensor<?x256xf32> {moe.name = "hidden"}) -> (tensor<?x256xf32> {moe.name = "out"}) {
+  %norm = moe.weight "norm" : tensor<256xf32>
+  %router = moe.weight "router" : tensor<16x256xf32>
+  %gate = moe.weight "gate" : tensor<16x64x256x!moe.block<q4_K>>
+  %up = moe.weight "up" : tensor<16x64x256x!moe.block<q4_K>>
+  %down = moe.weight "down" : tensor<16x256x64x!moe.block<q5_0>>
+  %n = moe.rms_norm %x, %norm eps(1.0e-06) : tensor<?x256xf32>, tensor<256xf32>
+  %scores = moe.matmul %n, %router : (tensor<?x256xf32>, tensor<16x256xf32>) -> tensor<?x16xf32>
+  %ids, %weights = moe.route %scores top(4) scoring(softmax) normalize tie(lower_id)
+    : (tensor<?x16xf32>) -> (tensor<?x4xi32>, tensor<?x4xf32>)
+  %g = moe.routed_matmul %n, %gate, %ids : (tensor<?x256xf32>,
+    tensor<16x64x256x!moe.block<q4_K>>, tensor<?x4xi32>) -> tensor<?x4x64xf32>
+  %u = moe.routed_matmul %n, %up, %ids : (tensor<?x256xf32>,
+    tensor<16x64x256x!moe.block<q4_K>>, tensor<?x4xi32>) -> tensor<?x4x64xf32>
+  %a = moe.glu %g, %u kind(swiglu) : tensor<?x4x64xf32>
+  %d = moe.routed_matmul %a, %down, %ids : (tensor<?x4x64xf32>,
+    tensor<16x256x64x!moe.block<q5_0>>, tensor<?x4xi32>) -> tensor<?x4x256xf32>
+  %c = moe.combine %d weights(%weights) : (tensor<?x4x256xf32>, tensor<?x4xf32>) -> tensor<?x256xf32>
+  %out = moe.add %c, %x : tensor<?x256xf32>
+  return %out : tensor<?x256xf32>
+}
+
+// CHECK: moert.program = #moert.program<abi = 1, {{.*}} target = "cpu", contract = [run, batch, device]
+// INT16: moert.symbol @tokens max(8192)
+// INT8: moert.symbol @tokens max(100)
+// CHECK: moert.func @layer("hidden" %[[X:.*]]: {{.*}}) outs("out" %[[OUT:.*]]: {{.*}}) arena(
+// CHECK: moert.rms_norm %[[X]], @norm
+// CHECK: moert.checkpoint "layer.rms_norm" = %[[N:.*]] :
+// INT16: moert.quantize %[[N]] outs(%[[Q:.*]]) : {{.*}} x act16>
+// INT8: moert.quantize %[[N]] outs(%[[Q:.*]]) : {{.*}} x act8>
+// CHECK: moert.matmul %[[N]], @router arithmetic(float)
+// CHECK: moert.route
+// CHECK: moert.dispatch
+// INT16: moert.glu_matmul %[[Q]], @gate, @up {{.*}} slots(4) kind(swiglu) arithmetic(exact) outs(%[[A:.*]]) : {{.*}}<4*tokens x 64 x act16>
+// INT8: moert.glu_matmul %[[Q]], @gate, @up {{.*}} slots(4) kind(swiglu) arithmetic(exact) outs(%[[A:.*]]) : {{.*}}<4*tokens x 64 x act8>
+// CHECK-NOT: moert.quantize
+// CHECK: moert.matmul %[[A]], @down {{.*}} scale(%{{.*}}) arithmetic(exact)
+// CHECK: moert.combine %{{.*}} inverse(%{{.*}}) outs
+// CHECK: moert.checkpoint "layer.routed_matmul"{{$}}
+// CHECK: moert.checkpoint "layer.glu"{{$}}
+// CHECK: moert.add {{.*}} outs(%[[OUT]])
+// CHECK: moert.return
+
+// Every named value is stored, none is fused away.
+// ALL-NOT: moert.checkpoint "{{[^"]*}}"{{$}}
+// ALL: moert.checkpoint "layer.routed_matmul" = {{.*}} order
+// ALL: moert.checkpoint "layer.routed_matmul_2" = {{.*}} order
+// ALL: moert.checkpoint "layer.glu" = {{.*}} order
+// ALL: moert.checkpoint "layer.routed_matmul_3" = {{.*}} order
+// ALL: moert.combine {{.*}} weights
+// ALL-NOT: moert.checkpoint "{{[^"]*}}"{{$}}
