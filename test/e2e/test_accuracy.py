@@ -18,14 +18,14 @@ from compare import contribution_error, routing_differences
 from ffn import Layer
 from gguf_model import Model
 from presets import PRESETS, USUAL_TYPES
-from tools import Tools
+from tools import DIVISORS, Tools
 
 #: Normalised mean squared error of a layer's contribution.
 INT16_LIMIT = 1e-6
 INT8_LIMIT = 5e-4
 #: int8 has no promise for inputs with channels 30 times as large as the others; an error above this
 #: is a bug all the same.
-INT8_OUTLIERS_LIMIT = 2e-2
+INT8_OUTLIERS_LIMIT = 5e-3
 
 TOKENS = 40
 
@@ -34,9 +34,6 @@ FURTHER_TYPES = {
     "qwen3-30b-a3b": ("f32", "f16", "q4_1", "q5_0", "q5_1", "q3_k", "q5_k", "mxfp4",
                       "q4_k:q5_k:q6_k", "q4_0:bf16"),
 }
-
-#: Widths: multiples of 256, of 32 that are none of 128 (352, 416), of 128 that are none of 256.
-DIVISORS = {"deepseek-v2-lite": 4, "gpt-oss-20b": 7, "mixtral-8x7b": 16}
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ def selected_cases() -> list[Case]:
 def test_error_against_float64(case: Case, tools: Tools, make_model: Callable,
                                record_property: Callable) -> None:
     dense_first = PRESETS[case.preset].dense_layers > 0
-    model = make_model(case.preset, case.types, DIVISORS.get(case.preset, 8),
+    model = make_model(case.preset, case.types, DIVISORS[case.preset],
                        layers=2 if dense_first else 1)
     function = model.function(model.routed)
     program = tools.compile(model.path, with_ids=function, activations=case.activations)
@@ -111,7 +108,7 @@ def test_error_against_float64(case: Case, tools: Tools, make_model: Callable,
 @pytest.mark.parametrize("activations", ["int16", "int8"])
 def test_dense_layer(preset: str, activations: str, tools: Tools, make_model: Callable) -> None:
     """The leading layers of DeepSeek models have no router."""
-    model = make_model(preset, "q4_k_m", DIVISORS.get(preset, 8), layers=2)
+    model = make_model(preset, "q4_k_m", DIVISORS[preset], layers=2)
     program = tools.compile(model.path, activations=activations)
     hidden = model.input(TOKENS)
     actual, = tools.run(program, model.path, model.function(0), hidden)

@@ -12,6 +12,11 @@ import numpy as np
 #: All values of --cpu-isa; a machine has some of them.
 ISAS = ("portable", "avx2", "avx-vnni", "avx512-vnni", "amx-int8")
 
+#: How far each preset is divided. Widths are multiples of 256, or of 32 and of nothing more (352,
+#: 416), as they are in the real files.
+DIVISORS = {"qwen3-30b-a3b": 8, "olmoe-1b-7b": 8, "mixtral-8x7b": 16, "deepseek-v2-lite": 4,
+            "deepseek-v3": 16, "gpt-oss-20b": 7}
+
 
 class ToolError(RuntimeError):
     """A tool gave an exit code other than 0; the text is its standard error."""
