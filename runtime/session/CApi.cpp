@@ -501,7 +501,8 @@ sortie_error *sortie_program_get_memory(const sortie_program *program, const siz
   if (!count)
     return toC(count.takeError());
   sortie_memory_info value = SORTIE_INIT(sortie_memory_info);
-  for (const unsigned id : weightsOf(loaded, *selected).set_bits())
+  const BitVector wanted = weightsOf(loaded, *selected);
+  for (const unsigned id : wanted.set_bits())
     value.weight_bytes += loaded.weights[id].packedBytes();
   for (const size_t index : *selected)
     value.arena_bytes =

@@ -37,7 +37,7 @@ public:
   Error describeFunction(size_t index);
 
 private:
-  Error describeValue(const char *kind, const sortie_value_info &value, StringRef symbol);
+  void describeValue(const char *kind, const sortie_value_info &value, StringRef symbol);
   Error describeWeights(size_t function);
 
   const sortie_program *program;
@@ -63,7 +63,7 @@ Error Describer::describeHeader() {
   return Error::success();
 }
 
-Error Describer::describeValue(const char *kind, const sortie_value_info &value, StringRef symbol) {
+void Describer::describeValue(const char *kind, const sortie_value_info &value, StringRef symbol) {
   out << "  " << kind << ' ' << value.name << ": " << (value.dtype == SORTIE_I32 ? "i32" : "f32")
       << " [";
   interleaveComma(ArrayRef(value.shape, value.rank), out, [&](const sortie_extent &extent) {
@@ -78,7 +78,6 @@ Error Describer::describeValue(const char *kind, const sortie_value_info &value,
       out << '+' << extent.constant;
   });
   out << "]\n";
-  return Error::success();
 }
 
 Error Describer::describeWeights(size_t function) {
@@ -116,14 +115,12 @@ Error Describer::describeFunction(size_t index) {
   for (size_t i = 0; i < function.input_count; ++i) {
     if (Error error = toError(sortie_program_get_input(program, index, i, &value)))
       return error;
-    if (Error error = describeValue("input", value, symbol.name))
-      return error;
+    describeValue("input", value, symbol.name);
   }
   for (size_t i = 0; i < function.output_count; ++i) {
     if (Error error = toError(sortie_program_get_output(program, index, i, &value)))
       return error;
-    if (Error error = describeValue("output", value, symbol.name))
-      return error;
+    describeValue("output", value, symbol.name);
   }
   if (Error error = describeWeights(index))
     return error;

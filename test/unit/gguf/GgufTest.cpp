@@ -26,7 +26,7 @@ using sortie::test::GgufWriter;
 
 namespace {
 
-constexpr uint32_t kF32 = 0, kQ4_0 = 2, kIq2Xxs = 16;
+constexpr uint32_t kF32 = 0, kQ40 = 2, kIq2Xxs = 16;
 
 Expected<std::unique_ptr<Model>> parse(const std::string &file,
                                        DataPresence presence = DataPresence::Required) {
@@ -56,7 +56,7 @@ GgufWriter sample() {
                     GgufWriter::number(uint32_t{2}) + GgufWriter::number(uint64_t{2}) +
                     GgufWriter::number(uint16_t{7}) + GgufWriter::number(uint16_t{9}));
   writer.addTensor("norm", kF32, {4}, GgufWriter::number(1.0f) + std::string(12, '\0'));
-  writer.addTensor("experts", kQ4_0, {64, 3, 2}, std::string(64 / 32 * 18 * 6, 'x'));
+  writer.addTensor("experts", kQ40, {64, 3, 2}, std::string(64 / 32 * 18 * 6, 'x'));
   return writer;
 }
 
@@ -226,7 +226,7 @@ TEST(Gguf, refusesImpossibleTensors) {
       {kF32, {4, 0}, 0, "has dimension 0"},
       {kF32, {uint64_t{1} << 40, uint64_t{1} << 40}, 0, "makes the tensor too large"},
       {kF32, {UINT64_MAX, 2}, 0, "makes the tensor too large"},
-      {kQ4_0, {48}, 0, "its rows have 48 elements, not a multiple of the type's block of 32"},
+      {kQ40, {48}, 0, "its rows have 48 elements, not a multiple of the type's block of 32"},
       {kF32, {4}, 16, "is not a multiple of the file's alignment 32"},
       {kF32, {4}, UINT64_MAX - 31, "is outside any file"},
       {kF32, {4}, uint64_t{1} << 62, "the file has only"},
@@ -318,7 +318,7 @@ GgufWriter part(uint16_t number, uint16_t count, uint32_t tensors) {
 class Folder {
 public:
   Folder() { EXPECT_FALSE(sys::fs::createUniqueDirectory("sortie-gguf", path)); }
-  ~Folder() { sys::fs::remove_directories(path); }
+  ~Folder() { EXPECT_FALSE(sys::fs::remove_directories(path)); }
   std::string write(StringRef name, const std::string &bytes) {
     SmallString<128> file(path);
     sys::path::append(file, name);

@@ -71,7 +71,8 @@ struct Array {
   sortie_dtype dtype;
   std::vector<int64_t> shape;
   void *data;
-  std::vector<int64_t> strides = {};
+  // Written out so that arrays without strides are complete aggregates.
+  std::vector<int64_t> strides = {}; // NOLINT(readability-redundant-member-init)
 
   sortie_tensor tensor() const {
     sortie_tensor tensor = SORTIE_INIT(sortie_tensor);
@@ -107,12 +108,12 @@ std::string run(sortie_session *session, const std::vector<Array> &inputs,
 
 /// Arguments of kDispatchProgram for two tokens, with y = the expected sum.
 struct Mix {
-  Engine engine{kDispatchProgram};
+  Engine engine;
   std::vector<float> x = std::vector<float>(16), y = std::vector<float>(16, -1.0f);
   std::vector<int32_t> ids = {3, 0, 3, 2};
   std::vector<float> weights = {1.0f, 0.5f, 2.0f, 0.25f};
 
-  Mix() {
+  explicit Mix(const std::string &program = kDispatchProgram) : engine(program) {
     for (size_t i = 0; i < x.size(); ++i)
       x[i] = static_cast<float>(i);
     EXPECT_EQ(engine.loadRandom(), "");
@@ -466,6 +467,19 @@ TEST(CApi, expertIdsOutOfRangeAreNamed) {
               "function 'mix': slot 3 (token 1, choice 1) has expert id " + std::to_string(bad) +
                   ", ids are 0 to 3; correct the ids that the caller passes");
   }
+}
+
+TEST(CApi, expertsOutsideOfARangeContributeNothing) {
+  std::string program = replaced(kDispatchProgram, "experts(4)", "experts(4) range [2, 2]");
+  for (size_t at = program.find("<5 x i32>"); at != std::string::npos;
+       at = program.find("<5 x i32>"))
+    program.replace(at, 9, "<3 x i32>");
+  Mix mix(program);
+  EXPECT_EQ(run(mix.engine.session, mix.inputs(), mix.outputs()), "");
+  std::vector<float> expected(16); // expert 0, the second choice of the first token, is elsewhere
+  for (size_t i = 0; i < 16; ++i)
+    expected[i] = mix.x[i] * (i < 8 ? 1.0f : 2.25f);
+  EXPECT_EQ(mix.y, expected);
 }
 
 TEST(CApi, runsCanBeCancelledBetweenSteps) {
