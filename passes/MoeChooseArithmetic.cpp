@@ -31,6 +31,7 @@ class MoeChooseArithmetic : public impl::MoeChooseArithmeticBase<MoeChooseArithm
 public:
   void runOnOperation() override {
     slowExperts = 0;
+    firstSlowExpert = nullptr;
     WalkResult result = getOperation().walk([&](Operation *op) -> WalkResult {
       return llvm::TypeSwitch<Operation *, LogicalResult>(op)
           .Case<moe::MatmulOp, moe::RoutedMatmulOp, moe::GroupedMatmulOp, moe::GroupedGluOp>(
@@ -46,8 +47,9 @@ private:
   template <typename MatmulOp> LogicalResult choose(MatmulOp op);
   void remarkSlowExperts();
 
-  /// Expert matmuls in `float` arithmetic.
+  /// Expert matmuls in `float` arithmetic, and the first of them.
   unsigned slowExperts = 0;
+  Operation *firstSlowExpert = nullptr;
 };
 
 template <typename MatmulOp> LogicalResult MoeChooseArithmetic::choose(MatmulOp op) {
@@ -62,18 +64,20 @@ template <typename MatmulOp> LogicalResult MoeChooseArithmetic::choose(MatmulOp 
   exact += op.getArithmetic() == Arithmetic::Exact;
   if (op.getArithmetic() == Arithmetic::Float) {
     ++floating;
-    slowExperts += isGrouped(op);
+    if (isGrouped(op) && slowExperts++ == 0)
+      firstSlowExpert = op;
   }
   return success();
 }
 
+/// One remark for the module: a model has the same format in all of its layers.
 void MoeChooseArithmetic::remarkSlowExperts() {
   if (slowExperts == 0)
     return;
-  getOperation()->emitRemark()
-      << slowExperts << " expert matmuls have unquantized weights and use `float` arithmetic, which"
-      << " keeps the whole contract and is slow; a model with block-quantized experts (q8_0, say)"
-      << " gets `exact`, which keeps it as well and is faster";
+  firstSlowExpert->emitRemark()
+      << "this and " << slowExperts - 1 << " more expert matmuls have unquantized weights and use "
+      << "`float` arithmetic, which keeps the whole contract and is slow; a model with "
+      << "block-quantized experts (q8_0, say) gets `exact`, which keeps it as well and is faster";
 }
 
 } // namespace

@@ -263,10 +263,6 @@ void FunctionLowering::checkpoint(Location location, StringRef name, Value tenso
 // Ops
 //===----------------------------------------------------------------------===//
 
-moert::GluKindAttr convertKind(MLIRContext *context, GluKind kind) {
-  return moert::GluKindAttr::get(context, kind);
-}
-
 LogicalResult FunctionLowering::lowerOp(moe::RmsNormOp op) {
   FlatSymbolRefAttr weight = weights.lookup(op, op.getWeight());
   if (!weight)
@@ -336,14 +332,14 @@ LogicalResult FunctionLowering::lowerOp(moe::GroupedGluOp op) {
   moert::GluMatmulOp::create(
       builder, op.getLoc(), bufferOf(op.getInput()), gate, up, bufferOf(op.getOffsets()),
       bufferOf(op.getPermutation()), op.getSlotsAttr(), *gateBias, *upBias,
-      convertKind(op.getContext(), op.getKind()), op.getAlphaAttr(), op.getLimitAttr(),
+      moert::GluKindAttr::get(op.getContext(), op.getKind()), op.getAlphaAttr(), op.getLimitAttr(),
       moert::ArithmeticAttr::get(op.getContext(), *op.getArithmetic()), bufferOf(op.getResult()));
   return success();
 }
 
 LogicalResult FunctionLowering::lowerOp(moe::GluOp op) {
   moert::GluOp::create(builder, op.getLoc(), bufferOf(op.getGate()), bufferOf(op.getUp()),
-                       convertKind(op.getContext(), op.getKind()), op.getAlphaAttr(),
+                       moert::GluKindAttr::get(op.getContext(), op.getKind()), op.getAlphaAttr(),
                        op.getLimitAttr(), bufferOf(op.getResult()));
   return success();
 }

@@ -113,7 +113,7 @@ def MoeFuseGlu : Pass<"moe-fuse-glu", "::mlir::func::FuncOp"> {
 // Arithmetic
 //===----------------------------------------------------------------------===//
 
-def MoeChooseArithmetic : Pass<"moe-choose-arithmetic", "::mlir::func::FuncOp"> {
+def MoeChooseArithmetic : Pass<"moe-choose-arithmetic", "::mlir::ModuleOp"> {
   let summary = "Choose `exact` or `float` arithmetic for every matmul";
   let description = [{
     `exact` for block-quantized weights, `float` for F32, F16 and BF16. A choice that the IR states
@@ -187,8 +187,9 @@ def MoeLowerToMoert : Pass<"moe-lower-to-moert", "::mlir::ModuleOp"> {
     Each name of `moe.values` gets a `moert.checkpoint`: with its buffer where the value is stored,
     without one where it was fused away.
 
-    Ops of the semantic level that other passes replace (`moe.routed_matmul`), unquantized operands of
-    exact matmuls and dynamic extents that are not multiples of the number of tokens are errors.
+    What other passes must have done first is asked for by name: `moe.routed_matmul` and `moe.matmul`
+    replaced, arithmetic chosen, operands of exact matmuls quantized. A dynamic extent other than the
+    number of tokens, a weight that is computed and an op of another dialect are errors, too.
   }];
   let dependentDialects = ["::sortie::moe::MoeDialect", "::sortie::moert::MoertDialect"];
   let options = [

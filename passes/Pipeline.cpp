@@ -24,8 +24,8 @@ static void buildDispatchLevel(OpPassManager &manager, const CompileOptions &opt
 
 /// The arithmetic of every matmul, and the quantization that it needs.
 static void buildArithmetic(OpPassManager &manager, const CompileOptions &options) {
+  manager.addPass(createMoeChooseArithmetic());
   OpPassManager &functions = manager.nest<func::FuncOp>();
-  functions.addPass(createMoeChooseArithmetic());
   functions.addPass(createMoeQuantizeActivations({options.activations}));
   functions.addPass(createMoeFuseRequantize({options.materialize}));
   functions.addPass(createMoeFuseRoutingWeight({options.materialize}));
