@@ -20,9 +20,7 @@ struct Device {
 /// The kernels of an instruction set; the portable ones where there are none for this processor.
 const Kernels &kernelsFor(Isa isa);
 
-inline Device deviceOf(const Context &context) {
-  return {kernelsFor(context.isa), context.pool};
-}
+inline Device deviceOf(const Context &context) { return {kernelsFor(context.isa), context.pool}; }
 
 void matmul(const MatmulOp &op, const Device &device);
 void gluMatmul(const GluMatmulOp &op, const Device &device);
@@ -31,8 +29,7 @@ void quantize(const float *input, int64_t rows, int64_t columns, numerics::RowKi
 void rmsNorm(const float *input, const float *weight, float epsilon, int64_t rows, int64_t columns,
              float *output, const Device &device);
 void route(const float *scores, const float *selectionBias, int64_t rows,
-           const numerics::RouteParams &params, int32_t *ids, float *weights,
-           const Device &device);
+           const numerics::RouteParams &params, int32_t *ids, float *weights, const Device &device);
 void glu(const float *gate, const float *up, int64_t elements, const numerics::Glu &glu,
          float *output, const Device &device);
 void combine(const float *rows, const int32_t *inverse, const float *weights, int64_t tokens,

@@ -33,8 +33,8 @@ struct ProductOp {
   numerics::RowKind inputKind;
   const void *input;
   RowMap map;
-  const float *scale;      ///< of a single matrix: [slots] or null
-  numerics::Glu glu;       ///< of two matrices
+  const float *scale; ///< of a single matrix: [slots] or null
+  numerics::Glu glu;  ///< of two matrices
   numerics::RowKind outputKind;
   void *output;
 };

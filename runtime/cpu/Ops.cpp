@@ -4,9 +4,9 @@
 // The operations of the CPU device: splitting each into work units for the pool's threads. What a
 // unit computes is in kernels/.
 
+#include "runtime/cpu/ops.h"
 #include "runtime/cpu/Device.h"
 #include "runtime/cpu/PanelLayout.h"
-#include "runtime/cpu/ops.h"
 
 #include "llvm/ADT/SmallVector.h"
 
@@ -256,8 +256,8 @@ int64_t dispatch(const int32_t *ids, int64_t slots, int64_t totalExperts, int64_
   const auto local = [&](int64_t slot) { return ids[slot] - firstExpert; };
   const auto isHere = [&](int64_t slot) { return local(slot) >= 0 && local(slot) < experts; };
 
-  // offsets[e + 1] counts the rows of expert e, then becomes the next free row of expert e, and ends
-  // as the first row of expert e + 1.
+  // offsets[e + 1] counts the rows of expert e, then becomes the next free row of expert e, and
+  // ends as the first row of expert e + 1.
   std::fill_n(offsets, experts + 1, 0);
   for (int64_t slot = 0; slot < slots; ++slot)
     if (isHere(slot))

@@ -103,7 +103,8 @@ void packGroupBlock(const uint8_t *raw, int64_t stride, int rows, int64_t column
   constexpr PanelLayout kLayout = panelLayout(kInfo);
   std::byte *body = panel + kLayout.bodyOffset(block);
   const int64_t firstGroup = block * kGroupsPerBlock;
-  const int groups = static_cast<int>(std::min<int64_t>(kGroupsPerBlock, columns / kGroup - firstGroup));
+  const int groups =
+      static_cast<int>(std::min<int64_t>(kGroupsPerBlock, columns / kGroup - firstGroup));
 
   BlockCodes codes;
   std::memset(&codes, codeOf<F>(0), sizeof codes);
@@ -160,8 +161,7 @@ void packSubScaleRecord(const uint8_t *raw, int64_t stride, int rows, int64_t re
     }
   }
   for (int b = 0; b < kLayout.blocksPerRecord; ++b)
-    packLevels<F>(codes[static_cast<size_t>(b)],
-                  head + kLayout.headBytes + b * kLayout.bodyBytes);
+    packLevels<F>(codes[static_cast<size_t>(b)], head + kLayout.headBytes + b * kLayout.bodyBytes);
 }
 
 template <Format F>

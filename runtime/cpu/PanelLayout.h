@@ -70,8 +70,7 @@ struct PanelLayout {
   int recordBytes;
 
   constexpr int64_t bodyOffset(int64_t block) const {
-    return block / blocksPerRecord * recordBytes + headBytes +
-           block % blocksPerRecord * bodyBytes;
+    return block / blocksPerRecord * recordBytes + headBytes + block % blocksPerRecord * bodyBytes;
   }
   constexpr int64_t headOffset(int64_t block) const {
     return block / blocksPerRecord * recordBytes;

@@ -116,8 +116,7 @@ llvm::Expected<std::unique_ptr<ThreadPool>> ThreadPool::create(int threads) {
   state->scratch.reset(static_cast<std::byte *>(std::aligned_alloc(64, bytes)));
   if (!state->scratch)
     return llvm::createStringError("CPU device: no memory for the scratch of " +
-                                   llvm::Twine(threads) +
-                                   " threads; ask for fewer threads");
+                                   llvm::Twine(threads) + " threads; ask for fewer threads");
   std::unique_ptr<ThreadPool> pool(new ThreadPool(std::move(state)));
   State &shared = *pool->state;
   for (int worker = 1; worker < threads; ++worker) {

@@ -9,14 +9,13 @@
 //   cpu_kernels [--isa=<name>] [--threads=<n>] [Google Benchmark options]
 
 #include "runtime/cpu/ops.h"
-#include "runtime/numerics/decode.h"
+#include "runtime/support/AlignedBytes.h"
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
 #include <benchmark/benchmark.h>
-#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -36,29 +35,18 @@ constexpr int64_t kWidth = 768;
 constexpr int64_t kExperts = 128;
 constexpr int64_t kTop = 8;
 
-/// Memory with the alignment that rows and panels want.
-class Buffer {
-public:
-  explicit Buffer(size_t bytes)
-      : memory(static_cast<std::byte *>(std::aligned_alloc(64, (bytes + 63) / 64 * 64))) {}
-  template <typename Element = std::byte> Element *data() const {
-    return reinterpret_cast<Element *>(memory.get());
-  }
-
-private:
-  struct Free {
-    void operator()(std::byte *memory) const { std::free(memory); }
-  };
-  std::unique_ptr<std::byte, Free> memory;
-};
+/// Memory as the runtime allocates it.
+AlignedBytes allocate(uint64_t bytes) {
+  return llvm::cantFail(AlignedBytes::allocate(bytes, "a benchmark"));
+}
 
 /// A stack of experts with random levels and scales of moderate size.
 struct Experts {
   MatrixShape shape;
-  Buffer packed;
+  AlignedBytes packed;
 
   Experts(Format format, int64_t rows, int64_t columns)
-      : shape{format, kExperts, rows, columns}, packed(packedBytes(shape)) {
+      : shape{format, kExperts, rows, columns}, packed(allocate(packedBytes(shape))) {
     const numerics::FormatInfo info = numerics::formatInfo(format);
     std::vector<uint8_t> raw(static_cast<size_t>(rows * numerics::rowBytes(info, columns)));
     std::mt19937_64 random(1);
@@ -75,8 +63,7 @@ struct Layer {
   Experts up;
   Experts down;
   explicit Layer(Format format)
-      : gate(format, kWidth, kHidden), up(format, kWidth, kHidden),
-        down(format, kHidden, kWidth) {}
+      : gate(format, kWidth, kHidden), up(format, kWidth, kHidden), down(format, kHidden, kWidth) {}
 };
 
 /// One layer at a time is kept: they have hundreds of megabytes.
@@ -143,8 +130,10 @@ void runExperts(benchmark::State &state, Format format, RowKind kind) {
   const Context context{settings().isa, pool()};
   const std::vector<float> hidden = randomFloats(tokens * kHidden);
   const std::vector<float> weights(static_cast<size_t>(rows), 0.125f);
-  const Buffer input(static_cast<size_t>(tokens * numerics::actRowBytes(kind, kHidden)));
-  const Buffer act(static_cast<size_t>(rows * numerics::actRowBytes(kind, kWidth)));
+  const AlignedBytes input =
+      allocate(static_cast<uint64_t>(tokens * numerics::actRowBytes(kind, kHidden)));
+  const AlignedBytes act =
+      allocate(static_cast<uint64_t>(rows * numerics::actRowBytes(kind, kWidth)));
   std::vector<float> output(static_cast<size_t>(rows * kHidden));
   if (kind != RowKind::F32)
     quantize(hidden.data(), tokens, kHidden, kind, input.data(), context);
@@ -175,15 +164,13 @@ void runExperts(benchmark::State &state, Format format, RowKind kind) {
     benchmark::ClobberMemory();
   }
 
-  const auto used = std::count_if(
-      routing.offsets.begin(), routing.offsets.end() - 1,
-      [&](const int32_t &offset) { return (&offset)[1] > offset; });
+  const auto used = std::count_if(routing.offsets.begin(), routing.offsets.end() - 1,
+                                  [&](const int32_t &offset) { return (&offset)[1] > offset; });
   const double products = 3.0 * static_cast<double>(rows * kHidden * kWidth);
-  const double bytes = static_cast<double>(used) / kExperts *
-                       static_cast<double>(packedBytes(layer.gate.shape) * 3);
+  const double bytes =
+      static_cast<double>(used) / kExperts * static_cast<double>(packedBytes(layer.gate.shape) * 3);
   using benchmark::Counter;
-  state.counters["GOP/s"] =
-      Counter(2e-9 * products, Counter::kIsIterationInvariantRate);
+  state.counters["GOP/s"] = Counter(2e-9 * products, Counter::kIsIterationInvariantRate);
   state.counters["GB/s"] = Counter(1e-9 * bytes, Counter::kIsIterationInvariantRate);
 }
 
@@ -204,9 +191,8 @@ void runRouter(benchmark::State &state) {
   const Context context{settings().isa, pool()};
   const MatrixShape shape{Format::F32, 1, kExperts, kHidden};
   const std::vector<float> weights = randomFloats(kExperts * kHidden);
-  const Buffer packed(packedBytes(shape));
-  packRows(shape, 0, 0, kExperts, reinterpret_cast<const uint8_t *>(weights.data()),
-           packed.data());
+  const AlignedBytes packed = allocate(packedBytes(shape));
+  packRows(shape, 0, 0, kExperts, reinterpret_cast<const uint8_t *>(weights.data()), packed.data());
   const std::vector<float> hidden = randomFloats(tokens * kHidden);
   std::vector<float> logits(static_cast<size_t>(tokens * kExperts));
   MatmulOp op{};
@@ -243,7 +229,8 @@ void runNormAndQuantize(benchmark::State &state) {
   const std::vector<float> hidden = randomFloats(tokens * kHidden);
   const std::vector<float> weight(kHidden, 1.0f);
   std::vector<float> normed(hidden.size());
-  const Buffer rows(static_cast<size_t>(tokens * numerics::actRowBytes(RowKind::Int16, kHidden)));
+  const AlignedBytes rows =
+      allocate(static_cast<uint64_t>(tokens * numerics::actRowBytes(RowKind::Int16, kHidden)));
   for (auto _ : state) {
     rmsNorm(hidden.data(), weight.data(), 1e-6f, tokens, kHidden, normed.data(), context);
     quantize(normed.data(), tokens, kHidden, RowKind::Int16, rows.data(), context);

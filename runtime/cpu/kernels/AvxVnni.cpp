@@ -10,8 +10,7 @@ namespace sortie::cpu {
 
 namespace {
 struct Dpbusd {
-  SORTIE_KERNEL_INLINE static __m256i dot(__m256i sum, __m256i unsignedBytes,
-                                          __m256i signedBytes) {
+  SORTIE_KERNEL_INLINE static __m256i dot(__m256i sum, __m256i unsignedBytes, __m256i signedBytes) {
     return _mm256_dpbusd_avx_epi32(sum, unsignedBytes, signedBytes);
   }
 };

@@ -69,8 +69,7 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Deco
   /// Biased levels of vector `V` of a body: V is known when compiled, so that shifts are constants.
   template <int V> SORTIE_KERNEL_INLINE static Bytes biasedLevels(const std::byte *body) {
     constexpr int kLowShare = 8 / kPlanes.lowBits;
-    const Bytes low =
-        Simd::loadBytes(body + kLayout.lowPlaneOffset + V / kLowShare * kVectorBytes);
+    const Bytes low = Simd::loadBytes(body + kLayout.lowPlaneOffset + V / kLowShare * kVectorBytes);
     Bytes codes = low;
     if constexpr (kPlanes.lowBits < 8)
       codes = planeBits<kPlanes.lowBits, 0, V % kLowShare>(low);
@@ -78,8 +77,8 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Deco
       constexpr int kHighShare = 8 / kPlanes.highBits;
       const Bytes high =
           Simd::loadBytes(body + kLayout.highPlaneOffset + V / kHighShare * kVectorBytes);
-      codes = Simd::orBytes(
-          codes, planeBits<kPlanes.highBits, kPlanes.lowBits, V % kHighShare>(high));
+      codes =
+          Simd::orBytes(codes, planeBits<kPlanes.highBits, kPlanes.lowBits, V % kHighShare>(high));
     }
     if constexpr (kHasCodebook)
       codes = Simd::lookUp(kCodebook.levels, codes);
@@ -89,7 +88,7 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Deco
   /// int16 weights of vector `V`: sub-scale * level. `subScale` has pairs of equal int16.
   template <int V>
   SORTIE_KERNEL_INLINE static void wideWeights(const std::byte *body, Ints bias, Ints subScale,
-                                 WeightTile &tile) {
+                                               WeightTile &tile) {
     const Bytes levels = biasedLevels<V>(body);
     Ints even = Simd::evenBytes(levels);
     Ints odd = Simd::oddBytes(levels);
@@ -108,7 +107,7 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Deco
   /// The vectors of sub-block `S`.
   template <int S, int... V>
   SORTIE_KERNEL_INLINE static void decodeSubBlock(const std::byte *body, WeightTile &tile,
-                                    std::integer_sequence<int, V...>) {
+                                                  std::integer_sequence<int, V...>) {
     constexpr int kFirst = S * kConfig.subBlockVectors();
     if constexpr (kConfig.isWide) {
       const Ints bias = Simd::broadcastInt(pairOf(kBias));
@@ -127,9 +126,8 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Deco
 
   template <int... S>
   SORTIE_KERNEL_INLINE static void decodeLevels(const std::byte *body, WeightTile &tile,
-                                  std::integer_sequence<int, S...>) {
-    (decodeSubBlock<S>(body, tile,
-                       std::make_integer_sequence<int, kConfig.subBlockVectors()>()),
+                                                std::integer_sequence<int, S...>) {
+    (decodeSubBlock<S>(body, tile, std::make_integer_sequence<int, kConfig.subBlockVectors()>()),
      ...);
   }
 
@@ -152,7 +150,7 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Deco
 
   /// Scales, biases and minimums of a format with sub-scales.
   SORTIE_KERNEL_INLINE static void decodeSubScales(const std::byte *head, const std::byte *body,
-                                     WeightTile &tile) {
+                                                   WeightTile &tile) {
     Simd::store(tile.d[0], Simd::loadHalf(head));
     for (int pair = 0; pair < kConfig.subBlocks() / 2; ++pair) {
       const std::byte *scales = body + 2 * pair * kPanelRows;
@@ -162,8 +160,7 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Deco
                                        Simd::broadcastInt(pairOf(-kBias))));
       if constexpr (kInfo.minimum == numerics::Minimum::SubtractedInteger) {
         const std::byte *minimums = scales + kLayout.minimumsOffset;
-        Simd::storeInts(tile.minimums[pair],
-                        Simd::pairBytes(minimums, minimums + kPanelRows));
+        Simd::storeInts(tile.minimums[pair], Simd::pairBytes(minimums, minimums + kPanelRows));
       }
     }
     if constexpr (kInfo.minimum == numerics::Minimum::SubtractedInteger)

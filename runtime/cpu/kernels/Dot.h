@@ -89,8 +89,8 @@ template <typename Simd, TileConfig C, int Rows> struct RegisterTile {
   }
 
   /// The wide product of sub-block `s`, added to `runs`.
-  SORTIE_KERNEL_INLINE static void addWide(const WeightTile &weights, const RowTile<C> *rows,
-                                           int s, Runs &runs) {
+  SORTIE_KERNEL_INLINE static void addWide(const WeightTile &weights, const RowTile<C> *rows, int s,
+                                           Runs &runs) {
     constexpr int kVectors = C.subBlockVectors();
     constexpr int kHalf = kVectorBytes / kVectorElements; // vectors of 64 elements
     const int first = s * kVectors;
@@ -172,13 +172,12 @@ template <typename Simd, TileConfig C, int Rows> struct RegisterTile {
         unrolled<Rows>([&](int r) SORTIE_KERNEL_LAMBDA {
           t[r] = Simd::fma(Simd::broadcast(rows[r].groupSums[g]), Simd::load(weights.m[g]), t[r]);
         });
-    unrolled<Rows>([&](int r) SORTIE_KERNEL_LAMBDA {
-      addBlock(t[r], rows[r], sums + r * kPanelRows);
-    });
+    unrolled<Rows>([&](int r)
+                       SORTIE_KERNEL_LAMBDA { addBlock(t[r], rows[r], sums + r * kPanelRows); });
   }
 
-  SORTIE_KERNEL_INLINE static void subScaledBlock(const WeightTile &weights,
-                                                  const RowTile<C> *rows, float *sums) {
+  SORTIE_KERNEL_INLINE static void subScaledBlock(const WeightTile &weights, const RowTile<C> *rows,
+                                                  float *sums) {
     Runs runs;
     forEachRun([&](int r, int p) SORTIE_KERNEL_LAMBDA {
       runs.run[r][p] = Simd::zeroInts();

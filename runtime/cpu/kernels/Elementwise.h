@@ -27,7 +27,8 @@ template <typename Simd> struct Elementwise {
   static constexpr int32_t kRoundingMagicBits = 0x4b400000;
 
   /// function(offset, count) for each vector of `n` elements; count is 16 but perhaps for the last.
-  template <typename Function> SORTIE_KERNEL_INLINE static void forEachVector(int64_t n, Function function) {
+  template <typename Function>
+  SORTIE_KERNEL_INLINE static void forEachVector(int64_t n, Function function) {
     int64_t i = 0;
     for (; i + kLanes <= n; i += kLanes)
       function(i, kLanes);
@@ -84,7 +85,9 @@ template <typename Simd> struct Elementwise {
   SORTIE_KERNEL_INLINE static Floats sigmoid(Floats x) {
     return Simd::div(Simd::broadcast(1.0f), onePlusExpOfNegative(x));
   }
-  SORTIE_KERNEL_INLINE static Floats silu(Floats x) { return Simd::div(x, onePlusExpOfNegative(x)); }
+  SORTIE_KERNEL_INLINE static Floats silu(Floats x) {
+    return Simd::div(x, onePlusExpOfNegative(x));
+  }
 
   SORTIE_KERNEL_INLINE static Floats applyGlu(const numerics::Glu &glu, Floats gate, Floats up) {
     if (glu.kind == numerics::GluKind::Swiglu)
@@ -105,10 +108,12 @@ template <typename Simd> struct Elementwise {
   }
 
   //===- quantize.h -------------------------------------------------------===//
-  /// Quantizes 128 floats (zeros where the row ends) to block `block` of the quantized row at `row`.
+  /// Quantizes 128 floats (zeros where the row ends) to block `block` of the quantized row at
+  /// `row`.
   template <numerics::RowKind Kind>
-  SORTIE_KERNEL_INLINE static void quantizeBlock(const float *x, const numerics::ActRowLayout &layout,
-                                   int64_t block, std::byte *row) {
+  SORTIE_KERNEL_INLINE static void quantizeBlock(const float *x,
+                                                 const numerics::ActRowLayout &layout,
+                                                 int64_t block, std::byte *row) {
     constexpr int kVectors = numerics::kActivationBlock / kLanes;
     Ints largest = Simd::zeroInts();
     for (int v = 0; v < kVectors; ++v)
@@ -127,9 +132,9 @@ template <typename Simd> struct Elementwise {
       Ints low = q;
       if constexpr (Kind == numerics::RowKind::Int16) {
         const Ints shift = Simd::broadcastInt(numerics::kMaxLowLimb);
-        low = Simd::subInts(Simd::bitAnd(Simd::addInts(q, shift),
-                                         Simd::broadcastInt(numerics::kLimbBase - 1)),
-                            shift);
+        low = Simd::subInts(
+            Simd::bitAnd(Simd::addInts(q, shift), Simd::broadcastInt(numerics::kLimbBase - 1)),
+            shift);
         const Ints high = Simd::template shiftRight<7>(Simd::subInts(q, low));
         Simd::storeLowBytes(limbs + layout.limbStride + v * kLanes, high);
         storeSum(sums + layout.sumStride + v * 2, high);
@@ -147,8 +152,8 @@ template <typename Simd> struct Elementwise {
 
   /// The first `count` <= 128 floats at `x` are those of the block.
   SORTIE_KERNEL_INLINE static void quantizeSome(const float *x, int count, numerics::RowKind kind,
-                                  const numerics::ActRowLayout &layout, int64_t block,
-                                  std::byte *row) {
+                                                const numerics::ActRowLayout &layout, int64_t block,
+                                                std::byte *row) {
     alignas(64) float padded[numerics::kActivationBlock];
     if (count < numerics::kActivationBlock) {
       std::memset(padded, 0, sizeof padded);
@@ -167,8 +172,8 @@ template <typename Simd> struct Elementwise {
     for (int64_t block = 0; block < numerics::activationBlocks(columns); ++block) {
       const int64_t first = block * numerics::kActivationBlock;
       const int64_t left = columns - first;
-      const int count = static_cast<int>(
-          left < numerics::kActivationBlock ? left : numerics::kActivationBlock);
+      const int count =
+          static_cast<int>(left < numerics::kActivationBlock ? left : numerics::kActivationBlock);
       quantizeSome(row + first, count, kind, layout, block, output);
     }
   }
@@ -193,8 +198,8 @@ template <typename Simd> struct Elementwise {
 
   static void rmsNorm(const float *row, const float *weight, float epsilon, int64_t columns,
                       float *output) {
-    const Floats factor = Simd::broadcast(
-        numerics::rmsNormFactor(sumOfSquares(row, columns), columns, epsilon));
+    const Floats factor =
+        Simd::broadcast(numerics::rmsNormFactor(sumOfSquares(row, columns), columns, epsilon));
     forEachVector(columns, [&](int64_t i, int count) {
       const Floats scaled = Simd::mul(loadSome(row + i, count), factor);
       const Floats y = Simd::mul(scaled, loadSome(weight + i, count));

@@ -29,7 +29,8 @@ template <typename Simd> struct FloatProduct {
   }
 
   /// function(token, weight row) for all of a register tile.
-  template <int Tokens, typename Function> SORTIE_KERNEL_INLINE static void forEach(Function function) {
+  template <int Tokens, typename Function>
+  SORTIE_KERNEL_INLINE static void forEach(Function function) {
     unrolled<Tokens>([&](int t) SORTIE_KERNEL_LAMBDA {
       unrolled<Simd::kFloatRows>([&](int n) SORTIE_KERNEL_LAMBDA { function(t, n); });
     });
@@ -38,8 +39,8 @@ template <typename Simd> struct FloatProduct {
   /// Rows [0, Tokens) of activations times weight rows [0, WeightRows) of a panel, `steps` steps of
   /// 16 elements: chunk sums, to sums[token][16 weight rows].
   template <numerics::Format F, int Tokens>
-  SORTIE_KERNEL_INLINE static void tile(const std::byte *weights, int steps, const float *x, int64_t stride,
-                          float *sums) {
+  SORTIE_KERNEL_INLINE static void tile(const std::byte *weights, int steps, const float *x,
+                                        int64_t stride, float *sums) {
     constexpr int kWeightRows = Simd::kFloatRows;
     constexpr int64_t kRowBytes = kFloatStep * numerics::formatInfo(F).bytes;
     Floats partials[Tokens][kWeightRows];
@@ -57,9 +58,8 @@ template <typename Simd> struct FloatProduct {
         });
       });
     }
-    forEach<Tokens>([&](int t, int n) SORTIE_KERNEL_LAMBDA {
-      sums[t * kPanelRows + n] = Simd::sumTree(partials[t][n]);
-    });
+    unrolled<Tokens>(
+        [&](int t) SORTIE_KERNEL_LAMBDA { Simd::storeSums(sums + t * kPanelRows, partials[t]); });
   }
 
   /// The chunk sums of a panel: sums [Tokens][16].

@@ -3,9 +3,9 @@
 //
 // A work unit of a matrix product: up to 64 rows of activations, all of one expert, times up to 128
 // columns, with what follows (bias, routing weight, gated activation, quantization). As many chunks
-// of K as fit the scratch, most often the whole row, are worked on at once: for these, each panel is
-// read from its first byte to its last, decoded half a chunk at a time to the first-level cache, and
-// used for all the rows.
+// of K as fit the scratch, most often the whole row, are worked on at once: for these, each panel
+// is read from its first byte to its last, decoded half a chunk at a time to the first-level cache,
+// and used for all the rows.
 
 #ifndef SORTIE_RUNTIME_CPU_KERNELS_PRODUCT_H
 #define SORTIE_RUNTIME_CPU_KERNELS_PRODUCT_H
@@ -33,10 +33,10 @@ inline constexpr int64_t kPrefetchBytes = 8192;
 /// What a product needs of a format and a kind of activations, behind function pointers.
 struct ExactPlan {
   using Decode = void (*)(const std::byte *panel, int64_t first, int count, WeightTile *tiles);
-  using Place = void (*)(const std::byte *const *rows, int rowCount, int64_t columns,
-                         int64_t first, int count, int bias, void *to);
-  using Dot = void (*)(const WeightTile *weights, int blocks, const void *rowTiles,
-                       int blockStride, float *sums, PrefetchRange next);
+  using Place = void (*)(const std::byte *const *rows, int rowCount, int64_t columns, int64_t first,
+                         int count, int bias, void *to);
+  using Dot = void (*)(const WeightTile *weights, int blocks, const void *rowTiles, int blockStride,
+                       float *sums, PrefetchRange next);
   int bias;
   int64_t blockBytes; ///< of a panel, heads included
   size_t rowTileBytes;
@@ -89,12 +89,9 @@ template <typename Simd> struct Plans {
     using FormatDecoder = Decoder<Simd, F, Kind>;
     constexpr TileConfig kConfig = FormatDecoder::kConfig;
     constexpr PanelLayout kLayout = FormatDecoder::kLayout;
-    return {FormatDecoder::kBias,
-            kLayout.recordBytes / kLayout.blocksPerRecord,
-            sizeof(RowTile<kConfig>),
-            registerRows<kConfig>(),
-            Dots<kConfig>::kTable.dots,
-            &FormatDecoder::decode,
+    return {FormatDecoder::kBias,           kLayout.recordBytes / kLayout.blocksPerRecord,
+            sizeof(RowTile<kConfig>),       registerRows<kConfig>(),
+            Dots<kConfig>::kTable.dots,     &FormatDecoder::decode,
             &RowTiler<Simd, kConfig>::place};
   }
 
@@ -189,8 +186,8 @@ template <typename Simd> struct Product {
 
   /// The sums of `blocks` blocks of a panel, from block `firstBlock` of the row on, which is block
   /// `placed` of the row tiles.
-  void exactChunk(const ExactPlan &plan, const std::byte *panel, int64_t firstBlock,
-                  int64_t placed, int blocks, float *sums) {
+  void exactChunk(const ExactPlan &plan, const std::byte *panel, int64_t firstBlock, int64_t placed,
+                  int blocks, float *sums) {
     std::memset(sums, 0, static_cast<size_t>(unit.rows) * sizeof scratch.sums[0]);
     for (int b = 0; b < blocks; b += kDecodedBlocks) {
       const int count = blocks - b < kDecodedBlocks ? blocks - b : kDecodedBlocks;
@@ -247,8 +244,7 @@ template <typename Simd> struct Product {
       const int64_t blocks = allBlocks - block < step ? allBlocks - block : step;
       for (int m = 0; m < op.matrixCount; ++m) {
         const ExactPlan &plan = plans[m];
-        const bool arePlaced =
-            m > 0 && plans[0].place == plan.place && plans[0].bias == plan.bias;
+        const bool arePlaced = m > 0 && plans[0].place == plan.place && plans[0].bias == plan.bias;
         if (!arePlaced)
           plan.place(inputRows, unit.rows, columns, block, static_cast<int>(blocks), plan.bias,
                      scratch.rows);
@@ -298,8 +294,8 @@ template <typename Simd> struct Product {
     Floats y = Simd::load(scratch.totals[matrix][panel][row]);
     if (op.biases[matrix] == nullptr)
       return y;
-    const float *bias = op.biases[matrix] + unit.expert * outputs +
-                        (unit.firstPanel + panel) * kPanelRows;
+    const float *bias =
+        op.biases[matrix] + unit.expert * outputs + (unit.firstPanel + panel) * kPanelRows;
     return Simd::add(y, Elementwise<Simd>::loadSome(bias, count));
   }
 
@@ -315,8 +311,7 @@ template <typename Simd> struct Product {
       const int64_t sorted = unit.firstRow + r;
       float *to = output + sorted * outputs + unit.firstPanel * kPanelRows;
       const bool isScaled = op.scale != nullptr;
-      const Floats scale =
-          Simd::broadcast(isScaled ? op.scale[op.map.permutation[sorted]] : 0.0f);
+      const Floats scale = Simd::broadcast(isScaled ? op.scale[op.map.permutation[sorted]] : 0.0f);
       for (int p = 0; p < unit.panels; ++p) {
         const int count = panelColumns(p);
         Floats y = biased(0, r, p, count);
@@ -337,8 +332,8 @@ template <typename Simd> struct Product {
       int total = 0;
       for (int p = 0; p < unit.panels; ++p) {
         const int count = panelColumns(p);
-        const Floats y = Elementwise<Simd>::applyGlu(op.glu, biased(0, r, p, count),
-                                                     biased(1, r, p, count));
+        const Floats y =
+            Elementwise<Simd>::applyGlu(op.glu, biased(0, r, p, count), biased(1, r, p, count));
         Simd::store(values + p * kPanelRows, Simd::canonicalNan(y));
         total += count;
       }
@@ -352,8 +347,7 @@ template <typename Simd> struct Product {
 
   static void run(const ProductOp &op, const ProductUnit &unit, std::byte *scratch) {
     const MatrixShape &shape = op.matrices[0].shape;
-    Product product{op, unit, *reinterpret_cast<Scratch *>(scratch), shape.columns, shape.rows,
-                    {}};
+    Product product{op, unit, *reinterpret_cast<Scratch *>(scratch), shape.columns, shape.rows, {}};
     product.findRows();
     if (op.inputKind == numerics::RowKind::F32)
       product.floatProducts();

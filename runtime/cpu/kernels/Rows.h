@@ -21,7 +21,8 @@ template <typename Simd, TileConfig C> struct RowTiler {
   static constexpr int kSums = kBlock / numerics::kSumElements;
 
   /// Limbs as they are, or widened to int16 and perhaps combined.
-  SORTIE_KERNEL_INLINE static void placeElements(const std::byte *limbs, int64_t stride, RowTile<C> &tile) {
+  SORTIE_KERNEL_INLINE static void placeElements(const std::byte *limbs, int64_t stride,
+                                                 RowTile<C> &tile) {
     for (int at = 0; at < kBlock; at += kVectorBytes) {
       const Bytes low = Simd::loadBytes(limbs + at);
       if constexpr (!C.isWide) {
@@ -57,7 +58,8 @@ template <typename Simd, TileConfig C> struct RowTiler {
   }
 
   /// Sums over sub-blocks or groups, in the form that the product wants.
-  SORTIE_KERNEL_INLINE static void placeSums(const std::byte *sums, int64_t stride, int bias, RowTile<C> &tile) {
+  SORTIE_KERNEL_INLINE static void placeSums(const std::byte *sums, int64_t stride, int bias,
+                                             RowTile<C> &tile) {
     int32_t total[numerics::kGroupsPerBlock] = {};
     for (int limb = 0; limb < C.sumLimbs(); ++limb) {
       int16_t of16[kSums];

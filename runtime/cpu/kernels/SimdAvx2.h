@@ -104,6 +104,11 @@ struct SimdAvx2Base {
     const __m128 of2 = _mm_add_ps(of4, _mm_movehl_ps(of4, of4));
     return _mm_cvtss_f32(_mm_add_ss(of2, _mm_shuffle_ps(of2, of2, 1)));
   }
+  /// The tree sum of each vector.
+  SORTIE_KERNEL_INLINE static void storeSums(float *to, const Floats (&a)[kFloatRows]) {
+    for (int n = 0; n < kFloatRows; ++n)
+      to[n] = sumTree(a[n]);
+  }
 
   //===- Integers ---------------------------------------------------------===//
   SORTIE_KERNEL_INLINE static Ints zeroInts() {
@@ -202,8 +207,8 @@ struct SimdAvx2Base {
     return {_mm256_or_si256(a.low, b.low), _mm256_or_si256(a.high, b.high)};
   }
   SORTIE_KERNEL_INLINE static Bytes lookUp(const uint8_t *table, Bytes codes) {
-    const __m256i entries = _mm256_broadcastsi128_si256(
-        _mm_loadu_si128(reinterpret_cast<const __m128i *>(table)));
+    const __m256i entries =
+        _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i *>(table)));
     return {_mm256_shuffle_epi8(entries, codes.low), _mm256_shuffle_epi8(entries, codes.high)};
   }
   SORTIE_KERNEL_INLINE static Ints evenBytes(Bytes a) {

@@ -93,13 +93,13 @@ struct SimdPortable {
   static Floats div(Floats a, Floats b) {
     return mapFloats([&](int i) { return numerics::div(a.lane[i], b.lane[i]); });
   }
-  static Floats fma(Floats a, Floats b, Floats c) {
+  /// Never inlined: in software it is some twenty operations, and 16 copies of them wherever a
+  /// kernel has an fma make this file take minutes to compile.
+  [[gnu::noinline]] static Floats fma(Floats a, Floats b, Floats c) {
     return mapFloats([&](int i) { return numerics::fma(a.lane[i], b.lane[i], c.lane[i]); });
   }
   /// c - a * b, rounded once.
-  static Floats fnma(Floats a, Floats b, Floats c) {
-    return mapFloats([&](int i) { return numerics::fma(-a.lane[i], b.lane[i], c.lane[i]); });
-  }
+  static Floats fnma(Floats a, Floats b, Floats c) { return fma(negate(a), b, c); }
   /// b where a > b or a is not a number, else a: as the processors' minimum with operands
   /// exchanged. lesser(limit, x) is x for a NaN x.
   static Floats lesser(Floats a, Floats b) {
@@ -121,6 +121,11 @@ struct SimdPortable {
         a.lane[i] = numerics::add(a.lane[i], a.lane[i + width]);
     return a.lane[0];
   }
+  /// The tree sum of each vector.
+  static void storeSums(float *to, const Floats (&a)[kFloatRows]) {
+    for (int n = 0; n < kFloatRows; ++n)
+      to[n] = sumTree(a[n]);
+  }
 
   //===- Integers ---------------------------------------------------------===//
   static Ints zeroInts() {
@@ -135,9 +140,8 @@ struct SimdPortable {
     return mapInts([&](int i) { return a.lane[i] + b.lane[i]; });
   }
   template <int Count> static Ints shiftLeft(Ints a) {
-    return mapInts([&](int i) {
-      return static_cast<int32_t>(static_cast<uint32_t>(a.lane[i]) << Count);
-    });
+    return mapInts(
+        [&](int i) { return static_cast<int32_t>(static_cast<uint32_t>(a.lane[i]) << Count); });
   }
   static Ints maxUnsigned(Ints a, Ints b) {
     return mapInts([&](int i) {
@@ -280,8 +284,8 @@ private:
   static int32_t low16(int32_t a) { return static_cast<int16_t>(a); }
   static int32_t high16(int32_t a) { return a >> 16; }
   static int32_t pack16(int32_t low, int32_t high) {
-    return static_cast<int32_t>((static_cast<uint32_t>(low) & 0xffffu) |
-                                static_cast<uint32_t>(high) << 16);
+    return static_cast<int32_t>((static_cast<uint32_t>(low) & 0xffffu) | static_cast<uint32_t>(high)
+                                                                             << 16);
   }
 };
 

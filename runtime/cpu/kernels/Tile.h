@@ -60,7 +60,7 @@ struct alignas(64) WeightTile {
   };
   float d[numerics::kGroupsPerBlock][kPanelRows]; ///< [0] alone in formats with sub-scales
   float m[numerics::kGroupsPerBlock][kPanelRows]; ///< float minimums; [0] is dmin with sub-scales
-  int32_t subScales[8][kPanelRows]; ///< narrow: as Simd::expandSubScales makes them
+  int32_t subScales[8][kPanelRows];               ///< narrow: as Simd::expandSubScales makes them
   /// Pairs of int16 (even and odd sub-block): -bias * sub-scale, and the integer minimums.
   int16_t biases[4][kPanelRows][2];
   int16_t minimums[4][kPanelRows][2];

@@ -85,9 +85,8 @@ template <typename Simd, TileConfig C, int Rows> struct TileDot {
     return t;
   }
 
-  SORTIE_KERNEL_INLINE static Floats subScaledTerm(const WeightTile &weights,
-                                                   const RowTile<C> &row, const Sums &sums,
-                                                   int r) {
+  SORTIE_KERNEL_INLINE static Floats subScaledTerm(const WeightTile &weights, const RowTile<C> &row,
+                                                   const Sums &sums, int r) {
     Ints run[C.products];
     for (int p = 0; p < C.products; ++p) {
       run[p] = Simd::zeroInts();

@@ -18,9 +18,8 @@ namespace sortie::cpu {
 /// function(0), …, function(Count - 1).
 template <int Count, typename Function>
 SORTIE_KERNEL_INLINE static void unrolled(Function function) {
-  [&]<int... I>(std::integer_sequence<int, I...>) SORTIE_KERNEL_LAMBDA {
-    (function(I), ...);
-  }(std::make_integer_sequence<int, Count>());
+  [&]<int... I>(std::integer_sequence<int, I...>)
+      SORTIE_KERNEL_LAMBDA { (function(I), ...); }(std::make_integer_sequence<int, Count>());
 }
 
 } // namespace sortie::cpu

@@ -34,10 +34,10 @@ std::vector<float> anyFloats(int64_t count, Random &random) {
 
 /// Values around the limits of exp and of the clamps, and special ones.
 std::vector<float> awkwardFloats() {
-  std::vector<float> values = {0.0f,   -0.0f,  1.0f,     -1.0f,      7.0f,   -7.0f,  7.00001f,
-                               88.7f,  88.73f, 89.0f,    89.1f,      -87.3f, -88.0f, -103.9f,
-                               -104.0f, -105.0f, 1e-40f, -1e-40f,    1e38f,  -1e38f, kInfinity,
-                               -kInfinity, kNan, -kNan};
+  std::vector<float> values = {0.0f,     -0.0f,   1.0f,      -1.0f,      7.0f,   -7.0f,
+                               7.00001f, 88.7f,   88.73f,    89.0f,      89.1f,  -87.3f,
+                               -88.0f,   -103.9f, -104.0f,   -105.0f,    1e-40f, -1e-40f,
+                               1e38f,    -1e38f,  kInfinity, -kInfinity, kNan,   -kNan};
   for (int i = 0; i < 2000; ++i)
     values.push_back(static_cast<float>(i - 1000) * 0.11f);
   return values;

@@ -23,7 +23,8 @@ struct Register {
   void load(const void *from, size_t stride) {
     std::memset(bytes, 0, sizeof bytes);
     for (int row = 0; row < rows; ++row)
-      std::memcpy(bytes[row], static_cast<const uint8_t *>(from) + static_cast<size_t>(row) * stride,
+      std::memcpy(bytes[row],
+                  static_cast<const uint8_t *>(from) + static_cast<size_t>(row) * stride,
                   static_cast<size_t>(rowBytes));
   }
 };

@@ -55,8 +55,8 @@ struct Operands {
   int64_t rows;
 
   Operands(const Problem &problem, Random &random)
-      : matrix(problem.shape, problem.fill, random),
-        offsets(makeOffsets(problem)), permutation(makePermutation(problem, offsets, random)),
+      : matrix(problem.shape, problem.fill, random), offsets(makeOffsets(problem)),
+        permutation(makePermutation(problem, offsets, random)),
         input(makeInput(problem, rowCount(problem, offsets), random)),
         rows(rowCount(problem, offsets)) {
     if (problem.bias)
@@ -99,8 +99,7 @@ private:
     return offsets.empty() ? problem.denseRows : offsets.back();
   }
   static std::vector<int32_t> makePermutation(const Problem &problem,
-                                              const std::vector<int32_t> &offsets,
-                                              Random &random) {
+                                              const std::vector<int32_t> &offsets, Random &random) {
     std::vector<int32_t> permutation;
     if (!problem.gather && !problem.scale)
       return permutation;
@@ -110,8 +109,7 @@ private:
     return permutation;
   }
   static TestRows makeInput(const Problem &problem, int64_t rows, Random &random) {
-    const int64_t inputRows =
-        problem.gather ? (rows + problem.slots - 1) / problem.slots : rows;
+    const int64_t inputRows = problem.gather ? (rows + problem.slots - 1) / problem.slots : rows;
     std::vector<float> x = randomFloats(inputRows * problem.shape.columns, random);
     if (problem.activation != 0.0f)
       for (float &value : x)
@@ -126,8 +124,8 @@ std::vector<float> referenceMatmul(const Problem &problem, const Operands &opera
   for (int64_t r = 0; r < operands.rows; ++r) {
     const int64_t expert = operands.expertOf(r);
     for (int64_t n = 0; n < outputs; ++n) {
-      float value = referenceDot(operands.matrix, expert, n, operands.input,
-                                 operands.inputRow(problem, r));
+      float value =
+          referenceDot(operands.matrix, expert, n, operands.input, operands.inputRow(problem, r));
       if (problem.bias)
         value = numerics::add(value, operands.bias[static_cast<size_t>(expert * outputs + n)]);
       if (problem.scale) {
@@ -160,7 +158,8 @@ std::vector<float> runMatmul(const Problem &problem, Operands &operands, const K
   return y;
 }
 
-void checkMatmul(const Problem &problem, uint64_t seed, std::initializer_list<int> threadCounts = {2}) {
+void checkMatmul(const Problem &problem, uint64_t seed,
+                 std::initializer_list<int> threadCounts = {2}) {
   Random random(seed);
   Operands operands(problem, random);
   const std::vector<uint32_t> expected = bitsOf(referenceMatmul(problem, operands));
@@ -380,11 +379,11 @@ TEST(GluMatmul, OutputsAndActivations) {
 
 TEST(GluMatmul, MixedFormats) {
   for (RowKind kind : {RowKind::Int8, RowKind::Int16})
-    for (auto [gate, up] : std::initializer_list<std::pair<Format, Format>>{
-             {Format::Q4_K, Format::Q6_K},
-             {Format::Q6_K, Format::Q4_K},
-             {Format::Q4_0, Format::Q8_0},
-             {Format::Q5_1, Format::IQ4_XS}}) {
+    for (auto [gate, up] :
+         std::initializer_list<std::pair<Format, Format>>{{Format::Q4_K, Format::Q6_K},
+                                                          {Format::Q6_K, Format::Q4_K},
+                                                          {Format::Q4_0, Format::Q8_0},
+                                                          {Format::Q5_1, Format::IQ4_XS}}) {
       SCOPED_TRACE(std::string(formatInfo(gate).name) + " " + formatInfo(up).name);
       checkGlu({gate, up, kind, RowKind::Int16, 144, Glu{}, true}, 24);
     }

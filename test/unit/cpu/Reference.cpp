@@ -134,7 +134,9 @@ std::vector<std::byte> referenceActRow(const float *x, int64_t k, RowKind kind) 
   for (int limb = 0; limb < limbCount(kind); ++limb) {
     std::vector<int16_t> sums(static_cast<size_t>(paddedK(k) / kSumElements));
     for (size_t i = 0; i < q.size(); ++i) {
-      const int32_t value = kind == RowKind::Int8 ? q[i] : limb == 0 ? lowLimb(q[i]) : highLimb(q[i]);
+      const int32_t value = kind == RowKind::Int8 ? q[i]
+                            : limb == 0           ? lowLimb(q[i])
+                                                  : highLimb(q[i]);
       row[static_cast<size_t>(layout.limbs + limb * layout.limbStride) + i] =
           static_cast<std::byte>(value);
       sums[i / kSumElements] = static_cast<int16_t>(sums[i / kSumElements] + value);
@@ -194,9 +196,8 @@ float referenceDot(const TestMatrix &matrix, int64_t expert, int64_t n, const Te
   const int16_t *q = rows.q.data() + row * k;
   const float *scales = rows.scales.data() + row * activationBlocks(k);
   return visitQuantized(matrix.shape.format, [&]<Format F>() {
-    return rows.kind == RowKind::Int16
-               ? exactDot<F, ActivationWidth::Int16>(weights, q, scales, k)
-               : exactDot<F, ActivationWidth::Int8>(weights, q, scales, k);
+    return rows.kind == RowKind::Int16 ? exactDot<F, ActivationWidth::Int16>(weights, q, scales, k)
+                                       : exactDot<F, ActivationWidth::Int8>(weights, q, scales, k);
   });
 }
 
