@@ -56,6 +56,13 @@ function(sortie_link_archives target)
   target_link_options(${target} PRIVATE -Wl,--gc-sections -Wl,--as-needed)
 endfunction()
 
+function(_sortie_add_executable name)
+  add_executable(${name} ${ARGN})
+  if(SORTIE_SANITIZE)
+    target_sources(${name} PRIVATE $<TARGET_OBJECTS:SortieSanitizerOptions>)
+  endif()
+endfunction()
+
 # Sanitizers bring their own C++ run-time parts, which want the shared libstdc++.
 function(sortie_link_static target)
   sortie_link_archives(${target})
@@ -67,7 +74,7 @@ endfunction()
 
 function(sortie_add_tool name)
   _sortie_parse()
-  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  _sortie_add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} SortieLLVM)
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
@@ -76,7 +83,7 @@ endfunction()
 # linked as sortie-run is. Tests of dialects and passes call sortie_link_dylib(NAME).
 function(sortie_add_unit_test name)
   _sortie_parse()
-  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  _sortie_add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} SortieLLVM GTest::gtest GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin/unit)
   sortie_link_archives(${name})
@@ -85,16 +92,20 @@ function(sortie_add_unit_test name)
   set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 600)
 endfunction()
 
-# A fuzzer is built by the preset `fuzz` only. ctest runs it for SORTIE_FUZZ_SECONDS on a scratch
-# corpus directory, seeded from CORPUS.
+# A fuzzer is built by the preset `asan` only. ctest runs it for SORTIE_FUZZ_SECONDS on a scratch
+# corpus directory, seeded from CORPUS. What LINK names is compiled so that the fuzzer sees which
+# branches an input takes.
 function(sortie_add_fuzzer name)
   if(NOT SORTIE_FUZZ)
     return()
   endif()
   _sortie_parse()
-  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  _sortie_add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} SortieLLVM)
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  foreach(library IN LISTS ARG_LINK ITEMS ${name})
+    target_compile_options(${library} PRIVATE -fsanitize=fuzzer-no-link)
+  endforeach()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin/fuzz)
   sortie_link_archives(${name})
   add_dependencies(fuzzers ${name})

@@ -144,8 +144,8 @@ def all_parts(exhaustive: bool) -> list[Part]:
              build_steps("asan") + [unit_step("asan", "asan"), lit_step("asan", "asan"),
                                     pytest_step("asan", "asan", *subset, exhaustive=exhaustive)]),
         Part("fuzz", f"libFuzzer, {fuzz_seconds} s a target",
-             build_steps("fuzz", "fuzzers", (f"-DSORTIE_FUZZ_SECONDS={fuzz_seconds}",))
-             + [Step(["ctest", "--test-dir", str(BUILD / "fuzz"), "-L", "fuzz", "-j", "2",
+             build_steps("asan", "fuzzers", (f"-DSORTIE_FUZZ_SECONDS={fuzz_seconds}",))
+             + [Step(["ctest", "--test-dir", str(BUILD / "asan"), "-L", "fuzz", "-j", "2",
                       "--output-on-failure", "--no-tests=error",
                       "--output-junit", f"{REPORTS}/fuzz/fuzz.xml"], reports=True)]),
         Part("tidy", f"clang-tidy, {tidy_seconds} s at most",

@@ -202,8 +202,10 @@ float referenceDot(const TestMatrix &matrix, int64_t expert, int64_t n, const Te
 }
 
 std::vector<uint32_t> bitsOf(const std::vector<float> &values) {
-  std::vector<uint32_t> bits(values.size());
-  std::memcpy(bits.data(), values.data(), values.size() * sizeof(float));
+  std::vector<uint32_t> bits;
+  bits.reserve(values.size());
+  for (const float value : values)
+    bits.push_back(numerics::bitsOf(value));
   return bits;
 }
 

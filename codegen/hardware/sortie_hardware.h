@@ -1,0 +1,160 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// All that kernels know of the hardware, sm_80 and later: thin wrappers, one instruction each unless
+// they say otherwise. test/emulation/sortie_hardware.h implements the same functions on the host;
+// the two must be changed together. Names and register layouts are those of the PTX manual.
+
+#ifndef SORTIE_HARDWARE_H
+#define SORTIE_HARDWARE_H
+
+#include "runtime/numerics/contract.h"
+
+#define SORTIE_DEVICE static __device__ __forceinline__
+
+/// Begins the definition of a kernel: SORTIE_KERNEL(256, 1) name(parameters) { ... }
+#define SORTIE_KERNEL(threads, blocksPerMultiprocessor)                                            \
+  extern "C" __global__ void __launch_bounds__(threads, blocksPerMultiprocessor)
+/// Follows the definition of each kernel; the emulation learns its parameters from it.
+#define SORTIE_EXPORT(name)
+
+namespace sortie::hw {
+
+using namespace sortie::numerics; // the fixed-width integer types
+
+//===- Where a thread is --------------------------------------------------===//
+
+constexpr int kWarpSize = 32;
+
+SORTIE_DEVICE int threadIndex() { return static_cast<int>(threadIdx.x); }
+SORTIE_DEVICE int threadCount() { return static_cast<int>(blockDim.x); }
+SORTIE_DEVICE int laneIndex() { return threadIndex() % kWarpSize; }
+SORTIE_DEVICE int warpIndex() { return threadIndex() / kWarpSize; }
+SORTIE_DEVICE int blockIndexX() { return static_cast<int>(blockIdx.x); }
+SORTIE_DEVICE int blockIndexY() { return static_cast<int>(blockIdx.y); }
+SORTIE_DEVICE int blockIndexZ() { return static_cast<int>(blockIdx.z); }
+SORTIE_DEVICE int gridCountX() { return static_cast<int>(gridDim.x); }
+
+//===- Synchronization and exchange ---------------------------------------===//
+
+/// All threads of the block; none may have ended.
+SORTIE_DEVICE void syncBlock() { __syncthreads(); }
+/// All threads of the warp; also orders their accesses to shared memory.
+SORTIE_DEVICE void syncWarp() { __syncwarp(); }
+
+/// The value of lane `lane`, of lane `laneIndex() ^ mask`, of the lane `delta` below (the own value
+/// where there is none). All 32 lanes take part. T has 4 bytes.
+template <typename T> SORTIE_DEVICE T shuffle(T value, int lane) {
+  return __shfl_sync(0xffffffffu, value, lane);
+}
+template <typename T> SORTIE_DEVICE T shuffleXor(T value, int mask) {
+  return __shfl_xor_sync(0xffffffffu, value, mask);
+}
+template <typename T> SORTIE_DEVICE T shuffleUp(T value, int delta) {
+  return __shfl_up_sync(0xffffffffu, value, static_cast<unsigned>(delta));
+}
+/// A bit for each lane whose `predicate` holds. All 32 lanes take part.
+SORTIE_DEVICE uint32_t ballot(bool predicate) { return __ballot_sync(0xffffffffu, predicate); }
+/// A bit for each lane that has the same value. All 32 lanes take part.
+SORTIE_DEVICE uint32_t matchAny(uint32_t value) { return __match_any_sync(0xffffffffu, value); }
+
+//===- Memory -------------------------------------------------------------===//
+
+struct alignas(8) Words2 {
+  uint32_t word[2];
+};
+struct alignas(16) Words4 {
+  uint32_t word[4];
+};
+
+/// The block's dynamic shared memory from byte `offset` on, aligned to 16 bytes at offset 0.
+template <typename T> SORTIE_DEVICE T *sharedMemory(int offset = 0) {
+  extern __shared__ __align__(128) char sharedBytes[];
+  return reinterpret_cast<T *>(sharedBytes + offset);
+}
+
+/// Global memory that no thread of the launch writes. T has 1, 2, 4, 8 or 16 bytes.
+template <typename T> SORTIE_DEVICE T loadReadOnly(const T *address) { return *address; }
+template <> SORTIE_DEVICE float loadReadOnly(const float *address) { return __ldg(address); }
+
+SORTIE_DEVICE uint32_t sharedAddress(const void *shared) {
+  return static_cast<uint32_t>(__cvta_generic_to_shared(shared));
+}
+
+/// Starts to copy `Bytes` (4, 8 or 16) bytes from global to shared memory, both so aligned. The
+/// first `valid` bytes are read, the others of the destination become zeros.
+template <int Bytes> SORTIE_DEVICE void copyAsync(void *shared, const void *global, int valid) {
+  static_assert(Bytes == 4 || Bytes == 8 || Bytes == 16);
+  if constexpr (Bytes == 16)
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(sharedAddress(shared)),
+                 "l"(global), "r"(valid)
+                 : "memory");
+  else
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(sharedAddress(shared)),
+                 "l"(global), "n"(Bytes), "r"(valid)
+                 : "memory");
+}
+template <int Bytes> SORTIE_DEVICE void copyAsync(void *shared, const void *global) {
+  copyAsync<Bytes>(shared, global, Bytes);
+}
+/// Ends a group of the thread's copies; waits until at most `Groups` of its groups are unfinished.
+SORTIE_DEVICE void commitCopies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int Groups> SORTIE_DEVICE void waitForCopies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(Groups) : "memory");
+}
+
+//===- Matrix products ----------------------------------------------------===//
+
+/// ldmatrix.x4: four 8x8 matrices of 16-bit elements. Lane i gives the address of row i % 8 of matrix
+/// i / 8 (16 bytes, so aligned) and gets, of row `lane / 4` of matrix j, the bytes 4 * (lane % 4) to
+/// 4 * (lane % 4) + 3 in `rows[j]`.
+SORTIE_DEVICE void loadMatrices(uint32_t (&rows)[4], const void *sharedRow) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(rows[0]), "=r"(rows[1]), "=r"(rows[2]), "=r"(rows[3])
+               : "r"(sharedAddress(sharedRow))
+               : "memory");
+}
+
+/// mma.m16n8k32, s8 x s8 -> s32: sum += A * B. With g = lane / 4, t = lane % 4 and four int8 a word:
+///   a[0]: row g, k 4t...4t+3;  a[1]: row g + 8;  a[2], a[3]: the same rows, k 16 + 4t...
+///   b0: column g, k 4t...4t+3;  b1: k 16 + 4t...
+///   sum[0], sum[1]: row g, columns 2t, 2t + 1;  sum[2], sum[3]: row g + 8.
+SORTIE_DEVICE void multiplyK32(int32_t (&sum)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%0, %1, %2, %3};"
+      : "+r"(sum[0]), "+r"(sum[1]), "+r"(sum[2]), "+r"(sum[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+/// mma.m16n8k16, s8 x s8 -> s32: `a0`: row g, k 4t...4t+3; `a1`: row g + 8; `b` and `sum` as above.
+SORTIE_DEVICE void multiplyK16(int32_t (&sum)[4], uint32_t a0, uint32_t a1, uint32_t b) {
+  asm("mma.sync.aligned.m16n8k16.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5}, {%6}, "
+      "{%0, %1, %2, %3};"
+      : "+r"(sum[0]), "+r"(sum[1]), "+r"(sum[2]), "+r"(sum[3])
+      : "r"(a0), "r"(a1), "r"(b));
+}
+
+//===- Integers -----------------------------------------------------------===//
+
+/// sum + a.int16[0] * b.uint8[0] + a.int16[1] * b.uint8[1] (dp2a.lo).
+SORTIE_DEVICE int32_t dot2Low(int32_t a, uint32_t b, int32_t sum) {
+  int32_t result;
+  asm("dp2a.lo.s32.u32 %0, %1, %2, %3;" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+  return result;
+}
+/// The same with the bytes 2 and 3 of b (dp2a.hi).
+SORTIE_DEVICE int32_t dot2High(int32_t a, uint32_t b, int32_t sum) {
+  int32_t result;
+  asm("dp2a.hi.s32.u32 %0, %1, %2, %3;" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+  return result;
+}
+/// prmt: byte i of the result is byte n of the eight bytes {low, high}, n the i-th half byte of
+/// `selector` (0 to 7).
+SORTIE_DEVICE uint32_t selectBytes(uint32_t low, uint32_t high, uint32_t selector) {
+  return __byte_perm(low, high, selector);
+}
+SORTIE_DEVICE int countBits(uint32_t bits) { return __popc(bits); }
+
+} // namespace sortie::hw
+
+#endif // SORTIE_HARDWARE_H
