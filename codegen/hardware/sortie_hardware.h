@@ -75,7 +75,7 @@ template <typename T> SORTIE_DEVICE T *sharedMemory(int offset = 0) {
 
 /// Global memory that no thread of the launch writes. T has 1, 2, 4, 8 or 16 bytes.
 template <typename T> SORTIE_DEVICE T loadReadOnly(const T *address) { return *address; }
-template <> SORTIE_DEVICE float loadReadOnly(const float *address) { return __ldg(address); }
+SORTIE_DEVICE float loadReadOnly(const float *address) { return __ldg(address); }
 
 SORTIE_DEVICE uint32_t sharedAddress(const void *shared) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(shared));
