@@ -57,6 +57,8 @@ template <typename T> SORTIE_DEVICE T shuffleUp(T value, int delta) {
 SORTIE_DEVICE uint32_t ballot(bool predicate) { return __ballot_sync(0xffffffffu, predicate); }
 /// A bit for each lane that has the same value. All 32 lanes take part.
 SORTIE_DEVICE uint32_t matchAny(uint32_t value) { return __match_any_sync(0xffffffffu, value); }
+/// The largest value of the warp. All 32 lanes take part.
+SORTIE_DEVICE uint32_t reduceMax(uint32_t value) { return __reduce_max_sync(0xffffffffu, value); }
 
 //===- Memory -------------------------------------------------------------===//
 
