@@ -57,6 +57,8 @@ template <typename T> SORTIE_DEVICE T shuffleUp(T value, int delta) {
 SORTIE_DEVICE uint32_t ballot(bool predicate) { return __ballot_sync(0xffffffffu, predicate); }
 /// A bit for each lane that has the same value. All 32 lanes take part.
 SORTIE_DEVICE uint32_t matchAny(uint32_t value) { return __match_any_sync(0xffffffffu, value); }
+/// The largest value of the warp. All 32 lanes take part.
+SORTIE_DEVICE uint32_t reduceMax(uint32_t value) { return __reduce_max_sync(0xffffffffu, value); }
 
 //===- Memory -------------------------------------------------------------===//
 
@@ -75,7 +77,7 @@ template <typename T> SORTIE_DEVICE T *sharedMemory(int offset = 0) {
 
 /// Global memory that no thread of the launch writes. T has 1, 2, 4, 8 or 16 bytes.
 template <typename T> SORTIE_DEVICE T loadReadOnly(const T *address) { return *address; }
-template <> SORTIE_DEVICE float loadReadOnly(const float *address) { return __ldg(address); }
+SORTIE_DEVICE float loadReadOnly(const float *address) { return __ldg(address); }
 
 SORTIE_DEVICE uint32_t sharedAddress(const void *shared) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(shared));
