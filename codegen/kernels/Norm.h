@@ -7,18 +7,10 @@
 #define SORTIE_CODEGEN_KERNELS_NORM_H
 
 #include "codegen/kernels/FourFloats.h"
+#include "codegen/kernels/HalfWarp.h"
 #include "runtime/numerics/norm.h"
 
 namespace sortie::kernels {
-
-/// The contract's tree over 16 partials, one a lane of each half warp: j and j + 8, then + 4, 2, 1.
-/// Every lane gets the sum. (Which operand comes first does not show: addition commutes.)
-SORTIE_DEVICE float sumHalfWarp(float partial) {
-#pragma unroll
-  for (int mask = numerics::kPartials / 2; mask > 0; mask /= 2)
-    partial = numerics::add(partial, hw::shuffleXor(partial, mask));
-  return partial;
-}
 
 /// y = (x * factor) * weight, rows of K floats. Grid (rows), normThreads(K) threads,
 /// normSharedBytes(K) bytes.
