@@ -54,8 +54,8 @@ def Moert_KernelOp : Moert_Op<"kernel", [Symbol, HasParent<"::mlir::ModuleOp">]>
     weight is read in one of three forms: `packed` is the output of the weight's pack kernel, `raw`
     the bytes of the file, row-major, `floats` fp32.
 
-    `sources` are for `moert-compile-kernels`, which puts `images` in their place, one a chip. Blocks
-    have one dimension, of `threads` threads.
+    `sources` are for `moert-compile-kernels`, which puts `images` in their place, one a chip.
+    Thread blocks have one dimension, of `threads` threads.
 
     (C1) `entry` is an identifier of letters, digits and underscores.
     (C2) `reads` and `extents` are not negative, `writes` is at least 1, and together with the

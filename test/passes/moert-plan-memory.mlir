@@ -8,8 +8,10 @@ module attributes {moert.program = #moert.program<abi = 1, numerics = 0, target 
     contract = [run, batch, device], features = [], producer = "test">} {
   moert.symbol @tokens max(512)
   moert.weight @norm "norm" : 16xf32
-  moert.kernel @one "one" reads(1) writes(1) threads(32) source ""
-  moert.kernel @two "two" reads(1) writes(2) threads(32) source ""
+  moert.kernel @one "one" reads(1) writes(1) threads(32)
+    sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
+  moert.kernel @two "two" reads(1) writes(2) threads(32)
+    sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 
   // The first and the last buffer are never live together and share their bytes; the one between
   // lies beside both. Per token, 16 floats are 64 bytes.

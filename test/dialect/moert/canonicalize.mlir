@@ -2,7 +2,8 @@
 
 moert.symbol @tokens max(8)
 
-moert.kernel @fill "fill" reads(0) writes(1) threads(32) source ""
+moert.kernel @fill "fill" reads(0) writes(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 
 // Buffers that nobody uses go away; equal ones are different memory; operations and checkpoints
 // stay, for what they write is seen outside.

@@ -81,6 +81,26 @@ module attributes {a = #moert.image<arch = "sm_90", shared = 0,
 
 // -----
 
+//===- #moert.source ------------------------------------------------------===//
+
+// (C1)
+// expected-error-re @+1 {{arch of a source must be sm_ or {{.*}} got 'sm_9x'}}
+module attributes {a = #moert.source<arch = "sm_9x", shared = 0, schedule = "", text = "s">} {}
+
+// -----
+
+// (C1)
+// expected-error @+1 {{shared memory of a source must be 0 to 232448 bytes, got 232449}}
+module attributes {a = #moert.source<arch = "sm_90", shared = 232449, schedule = "", text = "s">} {}
+
+// -----
+
+// (C1)
+// expected-error @+1 {{text of a source must not be empty}}
+module attributes {a = #moert.source<arch = "sm_90", shared = 0, schedule = "", text = "">} {}
+
+// -----
+
 //===- #moert.grid, #moert.pack, #moert.work ----------------------------------===//
 
 // (#moert.grid C1)
@@ -141,75 +161,99 @@ module attributes {a = #moert.work<"op" offsets(-1)>} {}
 
 // (C1)
 // expected-error @+1 {{must be an identifier of letters, digits and underscores, got 'a b'}}
-moert.kernel @k "a b" reads(1) writes(1) threads(32) source ""
+moert.kernel @k "a b" reads(1) writes(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 
 // -----
 
 // (C2)
 // expected-error @+1 {{a kernel writes at least 1 buffer and has at most 64 parameters}}
-moert.kernel @k "k" reads(1) writes(0) threads(32) source ""
+moert.kernel @k "k" reads(1) writes(0) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 
 // -----
 
 // (C2)
 // expected-error @+1 {{a kernel writes at least 1 buffer and has at most 64 parameters}}
-moert.kernel @k "k" reads(-1) writes(1) threads(32) source ""
+moert.kernel @k "k" reads(-1) writes(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 
 // -----
 
 // (C2)
 // expected-error @+1 {{a kernel writes at least 1 buffer and has at most 64 parameters}}
-moert.kernel @k "k" reads(1) writes(1) extents(-1) threads(32) source ""
+moert.kernel @k "k" reads(1) writes(1) extents(-1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 
 // -----
 
 // (C2)
 // expected-error @+1 {{a kernel writes at least 1 buffer and has at most 64 parameters}}
-moert.kernel @k "k" reads(31) writes(31) weights(raw, raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(31) writes(31) weights(raw, raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 
 // -----
 
 // (C3)
 // expected-error @+1 {{threads must be a multiple of 32 from 32 to 1024, got 0}}
-moert.kernel @k "k" reads(1) writes(1) threads(0) source ""
+moert.kernel @k "k" reads(1) writes(1) threads(0)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 
 // -----
 
 // (C3)
 // expected-error @+1 {{threads must be a multiple of 32 from 32 to 1024, got 48}}
-moert.kernel @k "k" reads(1) writes(1) threads(48) source ""
+moert.kernel @k "k" reads(1) writes(1) threads(48)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 
 // -----
 
 // (C3)
 // expected-error @+1 {{threads must be a multiple of 32 from 32 to 1024, got 1056}}
-moert.kernel @k "k" reads(1) writes(1) threads(1056) source ""
+moert.kernel @k "k" reads(1) writes(1) threads(1056)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 
 // -----
 
 // (C3)
 // expected-error @+1 {{threads must be a multiple of 32 from 32 to 1024, got -32}}
-moert.kernel @k "k" reads(1) writes(1) threads(-32) source ""
+moert.kernel @k "k" reads(1) writes(1) threads(-32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 
 // -----
 
 // (C4)
-// expected-error @+1 {{a kernel has either a source or images}}
+// expected-error @+1 {{a kernel has either sources or images, at least one}}
 moert.kernel @k "k" reads(1) writes(1) threads(32)
 
 // -----
 
 // (C4)
-// expected-error @+1 {{a kernel has either a source or images}}
+// expected-error @+1 {{a kernel has either sources or images, at least one}}
 moert.kernel @k "k" reads(1) writes(1) threads(32) images []
 
 // -----
 
 // (C4)
-// expected-error @+1 {{a kernel has either a source or images}}
-moert.kernel @k "k" reads(1) writes(1) threads(32) source "" images [
+// expected-error @+1 {{a kernel has either sources or images, at least one}}
+moert.kernel @k "k" reads(1) writes(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">] images [
   #moert.image<arch = "sm_90", shared = 0,
   hash = "af1349b9f5f9a1a6a0404dea36dcc949", data = dense_resource<r> : tensor<4xi8>>]
+
+// -----
+
+// (C4)
+// expected-error @+1 {{a kernel has either sources or images, at least one}}
+moert.kernel @k "k" reads(1) writes(1) threads(32) sources []
+
+// -----
+
+// (C5)
+// expected-error @+1 {{there are two sources for sm_90}}
+moert.kernel @k "k" reads(1) writes(1) threads(32) sources [
+  #moert.source<arch = "sm_90", shared = 0, schedule = "", text = "a">,
+  #moert.source<arch = "sm_90", shared = 0, schedule = "", text = "b">]
 
 // -----
 
@@ -225,27 +269,31 @@ moert.kernel @k "k" reads(1) writes(1) threads(32) images [
 
 func.func @f() {
   // expected-error @+1 {{expects parent op 'builtin.module'}}
-  moert.kernel @k "k" reads(1) writes(1) threads(32) source ""
+  moert.kernel @k "k" reads(1) writes(1) threads(32)
+    sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
   return
 }
 
 // -----
 
 // expected-error @+1 {{expected one of [packed, raw, floats]}}
-moert.kernel @k "k" reads(1) writes(1) weights(half) threads(32) source ""
+moert.kernel @k "k" reads(1) writes(1) weights(half) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 
 // -----
 
 //===- moert.weight: packs ----------------------------------------------------===//
 
-moert.kernel @pack "k" reads(1) writes(1) extents(2) threads(32) source ""
+moert.kernel @pack "k" reads(1) writes(1) extents(2) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 // (C5)
 // expected-error @+1 {{a weight that is packed has 2 or 3 dimensions}}
 moert.weight @w "w" pack(@pack rows(16) bytes(16)) : 8xf32
 
 // -----
 
-moert.kernel @pack "k" reads(1) writes(1) extents(2) threads(32) source ""
+moert.kernel @pack "k" reads(1) writes(1) extents(2) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 // (C5): 2 experts of 2 panels each.
 // expected-error @+1 {{the packed weight is larger than 2^48 bytes}}
 moert.weight @w "w" pack(@pack rows(16) bytes(70368744177665)) : 2x17x8xf32
@@ -258,28 +306,32 @@ moert.weight @w "w" pack(@pack rows(16) bytes(16)) : 8x8xf32
 
 // -----
 
-moert.kernel @k "k" reads(2) writes(1) extents(2) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) extents(2) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 // (C6)
 // expected-error @+1 {{kernel @k cannot pack: it must read one buffer, write one}}
 moert.weight @w "w" pack(@k rows(16) bytes(16)) : 8x8xf32
 
 // -----
 
-moert.kernel @k "k" reads(1) writes(2) extents(2) threads(32) source ""
+moert.kernel @k "k" reads(1) writes(2) extents(2) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 // (C6)
 // expected-error @+1 {{kernel @k cannot pack: it must read one buffer, write one}}
 moert.weight @w "w" pack(@k rows(16) bytes(16)) : 8x8xf32
 
 // -----
 
-moert.kernel @k "k" reads(1) writes(1) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(1) writes(1) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 // (C6)
 // expected-error @+1 {{kernel @k cannot pack: it must read one buffer, write one}}
 moert.weight @w "w" pack(@k rows(16) bytes(16)) : 8x8xf32
 
 // -----
 
-moert.kernel @k "k" reads(1) writes(1) weights(raw) extents(2) threads(32) source ""
+moert.kernel @k "k" reads(1) writes(1) weights(raw) extents(2) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 // (C6)
 // expected-error @+1 {{kernel @k cannot pack: it must read one buffer, write one}}
 moert.weight @w "w" pack(@k rows(16) bytes(16)) : 8x8xf32
@@ -289,7 +341,8 @@ moert.weight @w "w" pack(@k rows(16) bytes(16)) : 8x8xf32
 //===- moert.launch -----------------------------------------------------------===//
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -302,7 +355,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -315,7 +369,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -328,7 +383,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -341,7 +397,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -354,7 +411,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>, "z" %z: !moert.buffer<tokens x f32>) {
@@ -368,7 +426,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -381,7 +440,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -394,7 +454,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -407,7 +468,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -420,7 +482,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(packed) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(packed) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -433,7 +496,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(floats) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(floats) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 256xq4_K
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -446,7 +510,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -459,7 +524,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -472,7 +538,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<1 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -485,7 +552,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<1 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<3 x 3 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -498,7 +566,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<3 x 3 x
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<tokens x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -511,7 +580,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<tokens 
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x f32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -524,7 +594,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x f32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -537,7 +608,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -551,7 +623,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -564,7 +637,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -577,7 +651,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -590,7 +665,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -605,7 +681,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32>)
     outs("y" %y: !moert.buffer<tokens x f32>) arena(32*tokens) {
@@ -623,7 +700,8 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 // -----
 
 moert.symbol @tokens max(8)
-moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32) source ""
+moert.kernel @k "k" reads(2) writes(1) weights(raw) extents(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 moert.weight @w "w" : 8xf32
 moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32, device = 1>)
     outs("y" %y: !moert.buffer<tokens x f32>) {

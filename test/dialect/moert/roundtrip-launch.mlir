@@ -18,9 +18,14 @@ module attributes {moert.program = #moert.program<abi = 1, numerics = 1, target 
   // CHECK: moert.symbol @tokens max(64)
   moert.symbol @tokens max(64)
   // CHECK: moert.kernel @pack "sortie_pack" reads(1) writes(1) extents(2) threads(256)
-  // CHECK-SAME: source "#include \22a.h\22\0A\0Apack();"
+  // CHECK-SAME: sources [#moert.source<arch = "sm_90a", shared = 1024, schedule = "tile 16",
+  // CHECK-SAME: text = "#include \22a.h\22\0A\0Apack();">,
+  // CHECK-SAME: #moert.source<arch = "compute_80", shared = 0, schedule = "", text = "s">]
   moert.kernel @pack "sortie_pack" reads(1) writes(1) extents(2) threads(256)
-    source "#include \"a.h\"\n\npack();"
+    sources [
+      #moert.source<arch = "sm_90a", shared = 1024, schedule = "tile 16",
+                    text = "#include \"a.h\"\n\npack();">,
+      #moert.source<arch = "compute_80", shared = 0, schedule = "", text = "s">]
   // CHECK: moert.kernel @all "sortie_all" reads(2) writes(1) weights(packed, raw, floats)
   // CHECK-SAME: extents(1) threads(1024) images [#moert.image<arch = "sm_90a", shared = 232448,
   // CHECK-SAME: hash = "af1349b9f5f9a1a6a0404dea36dcc949",
@@ -34,8 +39,9 @@ module attributes {moert.program = #moert.program<abi = 1, numerics = 1, target 
                    data = dense_resource<all_sm_90a> : tensor<4xi8>>,
       #moert.image<arch = "compute_80", shared = 0, hash = "0123456789abcdef0123456789abcdef",
                    data = dense_resource<all_compute_80> : tensor<3xi8>>] {note = 1}
-  // CHECK: moert.kernel @fill "sortie_fill" reads(0) writes(1) weights(raw) threads(32) source ""
-  moert.kernel @fill "sortie_fill" reads(0) writes(1) weights(raw) threads(32) source ""
+  // CHECK: moert.kernel @fill "sortie_fill" reads(0) writes(1) weights(raw) threads(32) sources [
+  moert.kernel @fill "sortie_fill" reads(0) writes(1) weights(raw) threads(32)
+    sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
   // CHECK: moert.weight @w "w" pack(@pack rows(16) bytes(512)) {note = 1 : i64} : 8x32x64xf32
   moert.weight @w "w" pack(@pack rows(16) bytes(512)) {note = 1} : 8x32x64xf32
 

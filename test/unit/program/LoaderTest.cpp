@@ -337,7 +337,8 @@ TEST(Loader, refusesDamagedImages) {
 
 TEST(Loader, refusesKernelsThatAreNotCompiled) {
   const std::string source = R"(
-  moert.kernel @k "k" reads(0) writes(1) threads(32) source "void k();")";
+  moert.kernel @k "k" reads(0) writes(1) threads(32)
+    sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "void k();">])";
   expectError(cudaProgramText(source, ""),
               "kernel 'k' is not compiled; compile it with moert-compile-kernels");
 }
