@@ -27,6 +27,9 @@ static std::optional<WeightId> missingWeight(const Function &function,
 Expected<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Program> program,
                                                    std::shared_ptr<const PackedWeights> weights,
                                                    const SessionOptions &options) {
+  if (program->target != kCpuTarget)
+    return makeError(program->name + ": is compiled for target '" + program->target +
+                     "', sessions of this runtime run 'cpu'; compile it for that");
   if (options.maxTokens < 0)
     return makeError("the session's limit of tokens is " + Twine(options.maxTokens) +
                      ", it must be positive, or 0 for the program's own");
