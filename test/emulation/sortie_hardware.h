@@ -97,11 +97,7 @@ SORTIE_DEVICE uint32_t matchAny(uint32_t value, Site site = Site::current()) {
   return detail::exchange(Collective::MatchAny, value, 0, site);
 }
 SORTIE_DEVICE uint32_t reduceMax(uint32_t value, Site site = Site::current()) {
-  for (int mask = kWarpSize / 2; mask > 0; mask /= 2) {
-    const uint32_t other = shuffleXor(value, mask, site);
-    value = other > value ? other : value;
-  }
-  return value;
+  return detail::exchange(Collective::ReduceMax, value, 0, site);
 }
 
 //===- Memory -------------------------------------------------------------===//
