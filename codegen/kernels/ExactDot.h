@@ -94,16 +94,27 @@ SORTIE_DEVICE void raise(int32_t (&sum)[4]) {
 }
 
 /// sum = operand * q over sub-block `s` of a quarter, the limbs combined. Only where the contract
-/// allows that.
+/// allows that. The two products do not wait for each other, except where there are eight
+/// sub-blocks, whose sums take all registers.
 template <Format F, int Limbs>
 SORTIE_DEVICE void multiplyCombined(int32_t (&sum)[4], const SubBlock<F> &a,
                                     const TokenWords<Limbs> &words, int s) {
   clear(sum);
-  if constexpr (Limbs == 2) {
+  if constexpr (Limbs == 1) {
+    multiplySubBlock<F>(sum, a, words.limb[0], s);
+  } else if constexpr (SubBlock<F>::kIs16) {
     multiplySubBlock<F>(sum, a, words.limb[1], s);
     raise(sum);
+    multiplySubBlock<F>(sum, a, words.limb[0], s);
+  } else {
+    int32_t high[4] = {};
+    multiplySubBlock<F>(high, a, words.limb[1], s);
+    multiplySubBlock<F>(sum, a, words.limb[0], s);
+    raise(high);
+#pragma unroll
+    for (int e = 0; e < 4; ++e)
+      sum[e] += high[e];
   }
-  multiplySubBlock<F>(sum, a, words.limb[0], s);
 }
 
 /// Sub-scale `s` of a row. Where there are eight, they are unpacked at each use: kept apart, they
