@@ -81,6 +81,13 @@ module attributes {a = #moert.image<arch = "sm_90", shared = 0,
 
 // -----
 
+// (C4)
+// expected-error @+1 {{data of an image must have one dimension, not empty, of i8}}
+module attributes {a = #moert.image<arch = "sm_90", shared = 0,
+  hash = "af1349b9f5f9a1a6a0404dea36dcc949", data = dense_resource<r> : tensor<4xui8>>} {}
+
+// -----
+
 //===- #moert.source ------------------------------------------------------===//
 
 // (C1)
