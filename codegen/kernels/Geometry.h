@@ -109,6 +109,52 @@ SORTIE_NUMERICS_CONSTEXPR int64_t tileCount(int64_t rows, int64_t experts) {
   return lesser(ceilDiv(rows, kTileRows) + experts, rows);
 }
 
+//===- FloatTile.h, FloatProduct.h ----------------------------------------===//
+
+constexpr int kFloatThreads = 256;
+/// Rows of weights that a thread block multiplies at a time. In a gated product, half of each
+/// matrix.
+constexpr int kFloatColumns = 32;
+constexpr int kFloatGluColumns = kFloatColumns / 2;
+/// Stages of operands, then (products whose output is quantized) an activation block of the tile.
+constexpr int kFloatRingBytes = 96 * 1024;
+constexpr int kFloatSmallRingBytes = 64 * 1024;
+constexpr int kFloatActivationBytes = kTileRows * numerics::kActivationBlock * 4;
+/// Of grouped and gated products.
+SORTIE_NUMERICS_CONSTEXPR int floatSharedBytes(bool isOutputQuantized) {
+  return isOutputQuantized ? kFloatSmallRingBytes + kFloatActivationBytes : kFloatRingBytes;
+}
+/// The first dimension of the grid of a gated product with N columns of output.
+SORTIE_NUMERICS_CONSTEXPR int64_t floatGluBlocks(int64_t n, bool isOutputQuantized) {
+  return ceilDiv(n, isOutputQuantized ? numerics::kActivationBlock : kFloatGluColumns);
+}
+
+/// How a dense product divides its work. A wide one has a thread block for 32 columns and 64 rows.
+/// A narrow one, such as the router's, must use the whole GPU for one token and for thousands: with
+/// few rows a block takes a few columns and half warps take chunks of them; with many the blocks
+/// share the tiles.
+struct FloatDense {
+  bool isNarrow;
+  int columns;   ///< of a thread block: the first dimension of the grid is N ceildiv this
+  int rows;      ///< of a thread block: the second dimension is rows ceildiv this ...
+  int maxBlocks; ///< ... and at most this
+  int splitRows; ///< up to this many rows a narrow product splits columns into chunks
+};
+SORTIE_NUMERICS_CONSTEXPR FloatDense floatDense(int64_t k, int64_t n) {
+  constexpr int kNarrow = 1024;
+  constexpr int kBlocks = 128; // about one a multiprocessor
+  constexpr int kUnlimited = 65535;
+  constexpr int kHalfWarps = kFloatThreads / numerics::kPartials;
+  if (n > kNarrow)
+    return {false, kFloatColumns, kTileRows, kUnlimited, 0};
+  const auto columns = static_cast<int>(ceilDiv(n, kBlocks));
+  const int64_t tasks = columns * ceilDiv(k, numerics::kChunk); // of four rows, one a half warp
+  const int rows = 4 * static_cast<int>(greater(kHalfWarps / tasks, 1));
+  if (n < kFloatColumns)
+    return {true, columns, rows, kUnlimited, 0x7fffffff};
+  return {true, columns, rows, 4, static_cast<int>(8192 / n)};
+}
+
 } // namespace sortie::kernels
 
 #endif // SORTIE_CODEGEN_KERNELS_GEOMETRY_H
