@@ -56,8 +56,6 @@ ExtentAttr productOf(MLIRContext *context, ArrayRef<ExtentAttr> dims) {
 
 moert::BufferType typeOf(Value buffer) { return cast<moert::BufferType>(buffer.getType()); }
 
-ExtentAttr dimOf(Value buffer, unsigned index) { return typeOf(buffer).getDim(index); }
-
 /// Rows of a buffer: all dimensions but the last.
 ExtentAttr rowsOf(Value buffer) {
   return productOf(buffer.getContext(), typeOf(buffer).getShape().drop_back());
@@ -168,15 +166,19 @@ public:
 
   LogicalResult run();
 
+  unsigned getNumLaunches() const { return numLaunches; }
+
 private:
   using CodeOfChip = llvm::function_ref<codegen::KernelCode(const Chip &)>;
 
   /// Replaces `op`, or a part of it, by the launch of a kernel.
   LogicalResult launch(Operation *op, const Launch &launch, CodeOfChip code);
   LogicalResult checkLimits(Operation *op, const Launch &launch);
-  /// The length of the rows of a buffer, which kernels are made for. -1, with an error on `op`, if
-  /// it is not constant.
-  int64_t columnsOf(Operation *op, Value buffer);
+  /// A length that kernels are made for. -1, with an error on `op`, if it is not constant.
+  int64_t constantOf(Operation *op, ExtentAttr extent);
+  int64_t columnsOf(Operation *op, Value buffer) {
+    return constantOf(op, typeOf(buffer).getShape().back());
+  }
   Value makeBuffer(Location location, ArrayRef<ExtentAttr> shape);
 
   LogicalResult select(moert::RmsNormOp op);
@@ -209,6 +211,7 @@ private:
   KernelTable &kernels;
   OpBuilder builder;
   llvm::DenseMap<Value, Dispatched> dispatches; ///< by their offsets
+  unsigned numLaunches = 0;
 };
 
 LogicalResult FunctionSelection::run() {
@@ -264,15 +267,15 @@ LogicalResult FunctionSelection::launch(Operation *op, const Launch &launch, Cod
       builder, op->getLoc(), kernel, toArray(launch.dims), launch.reads, launch.writes,
       toArray(launch.weights), toArray(launch.extents),
       moert::WorkAttr::get(builder.getContext(), launch.op, launch.operations, launch.offsets));
+  ++numLaunches;
   return success();
 }
 
-int64_t FunctionSelection::columnsOf(Operation *op, Value buffer) {
-  const ExtentAttr columns = typeOf(buffer).getShape().back();
-  if (columns.isConstant())
-    return columns.getConstant();
+int64_t FunctionSelection::constantOf(Operation *op, ExtentAttr extent) {
+  if (extent.isConstant())
+    return extent.getConstant();
   op->emitOpError("has rows of ")
-      << moert::toString(columns)
+      << moert::toString(extent)
       << " elements; kernels for CUDA are made for rows of a constant length";
   return -1;
 }
@@ -379,14 +382,9 @@ LogicalResult FunctionSelection::select(moert::UnsortOp op) {
 LogicalResult FunctionSelection::select(moert::CombineOp op) {
   const int64_t columns = columnsOf(op, op.getOutput());
   const int64_t slots =
-      columnsOf(op, op.getInverse()   ? op.getInverse()
-                    : op.getWeights() ? op.getWeights()
-                                      : op.getRows());
+      constantOf(op, typeOf(op.getInverse() ? op.getInverse() : op.getRows()).getDim(1));
   if (columns < 0 || slots < 0)
     return failure();
-  const int64_t slotCount = op.getInverse() || op.getWeights()
-                                ? slots
-                                : dimOf(op.getRows(), 1).getConstant();
   const bool hasInverse = static_cast<bool>(op.getInverse());
   const bool hasWeights = static_cast<bool>(op.getWeights());
   return launch(op,
@@ -398,7 +396,7 @@ LogicalResult FunctionSelection::select(moert::CombineOp op) {
                     .read(op.getWeights())
                     .write(op.getOutput()),
                 [&](const Chip &) {
-                  return codegen::combineKernel(columns, slotCount, hasInverse, hasWeights);
+                  return codegen::combineKernel(columns, slots, hasInverse, hasWeights);
                 });
 }
 
@@ -618,9 +616,13 @@ void MoertSelectKernels::runOnOperation() {
   if (failed(found) || failed(checkUnplanned()))
     return signalPassFailure();
   KernelTable kernels(module, *found);
-  for (auto function : module.getOps<moert::FuncOp>())
-    if (failed(FunctionSelection(function, kernels).run()))
+  for (auto function : module.getOps<moert::FuncOp>()) {
+    FunctionSelection selection(function, kernels);
+    if (failed(selection.run()))
       return signalPassFailure();
+    launches += selection.getNumLaunches();
+  }
+  kernelCount += kernels.getNumKernels();
   module->setAttr(moert::MoertDialect::kProgramName,
                   moert::ProgramAttr::get(&getContext(), program.getAbi(), program.getNumerics(),
                                           "cuda", program.getContract(), program.getFeatures(),
