@@ -250,4 +250,31 @@ def MoertSelectKernels : Pass<"moert-select-kernels", "::mlir::ModuleOp"> {
   ];
 }
 
+def MoertCompileKernels : Pass<"moert-compile-kernels", "::mlir::ModuleOp"> {
+  let summary = "Compile the kernels of a program for its chips";
+  let description = [{
+    Replaces the sources of every `moert.kernel` by images: a cubin for each `sm_*`, PTX for
+    `compute_*`. NVIDIA's compiler NVRTC does it, which is looked for when the pass runs
+    (`libnvrtc.so.13`; `SORTIE_NVRTC` may name the file); nothing else of the CUDA toolkit is needed,
+    and no GPU. Kernels are compiled in parallel, with a counter on a terminal, and kept in a folder
+    on disk: `SORTIE_CACHE_DIR`, else `sortie` in the user's cache. The cache's key is everything
+    that decides the bytes of an image.
+
+    A kernel that spills registers or uses local memory gets a warning. No NVRTC, and a kernel that
+    does not compile, are errors; a cache folder that cannot be used is a remark.
+  }];
+  let dependentDialects = ["::sortie::moert::MoertDialect"];
+  let options = [
+    Option<"cache", "cache", "std::string", /*default=*/"",
+           "Folder of compiled kernels, `none` for none (default: SORTIE_CACHE_DIR or ~/.cache/sortie)">,
+    Option<"printSchedule", "print-schedule", "bool", /*default=*/"false",
+           "Print tile, resources and predicted time of each kernel">
+  ];
+  let statistics = [
+    Statistic<"images", "images", "Images that kernels became">,
+    Statistic<"cached", "images-cached", "Images that were in the cache">,
+    Statistic<"imageBytes", "image-bytes", "Bytes of all images">
+  ];
+}
+
 #endif // SORTIE_PASSES_PASSES
