@@ -327,7 +327,8 @@ LogicalResult ImageAttr::verify(function_ref<InFlightDiagnostic()> emitError, St
     return emitError() << "hash of an image must be 32 lower-case hexadecimal digits, got '" << hash
                        << "'"; // (C3)
   auto type = dyn_cast_or_null<RankedTensorType>(data ? Type(data.getType()) : Type());
-  if (!type || type.getRank() != 1 || !type.getElementType().isInteger(8) || type.getDimSize(0) < 1)
+  if (!type || type.getRank() != 1 || !type.getElementType().isSignlessInteger(8) ||
+      type.getDimSize(0) < 1)
     return emitError() << "data of an image must have one dimension, not empty, of i8"; // (C4)
   return success();
 }

@@ -106,8 +106,8 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (!kernel)
     return emitOpError() << "there is no moert.kernel " << getKernelAttr(); // (C2)
   const std::tuple<StringRef, uint64_t, uint64_t> counts[] = {
-      {"buffers to read", getReads().size(), kernel.getReads()},
-      {"buffers to write", getWrites().size(), kernel.getWrites()},
+      {"reads", getReads().size(), kernel.getReads()},
+      {"writes", getWrites().size(), kernel.getWrites()},
       {"weights", getWeights().size(), kernel.getWeights().size()},
       {"extents", getExtents().size(), kernel.getExtents()}};
   for (const auto &[what, given, taken] : counts)

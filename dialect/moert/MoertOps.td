@@ -54,8 +54,8 @@ def Moert_KernelOp : Moert_Op<"kernel", [Symbol, HasParent<"::mlir::ModuleOp">]>
     weight is read in one of three forms: `packed` is the output of the weight's pack kernel, `raw`
     the bytes of the file, row-major, `floats` fp32.
 
-    `sources` are for `moert-compile-kernels`, which puts `images` in their place, one a chip. Blocks
-    have one dimension, of `threads` threads.
+    `sources` are for `moert-compile-kernels`, which puts `images` in their place, one a chip.
+    Thread blocks have one dimension, of `threads` threads.
 
     (C1) `entry` is an identifier of letters, digits and underscores.
     (C2) `reads` and `extents` are not negative, `writes` is at least 1, and together with the
@@ -659,9 +659,9 @@ def Moert_CheckIdsOp : Moert_BodyOp<"check_ids", [
   let summary = "fails the run if an expert's id was out of range";
   let description = [{
     `status[0]` is the number of the first slot whose expert id is not in `[0, experts)`, or -1;
-    `status[1]` is that id. There are `slots` slots a token. When the run is complete, the host
-    looks at both and says which id of which token was wrong. Until then kernels take bad ids for
-    expert 0.
+    `status[1]` is that id. There are `slots` slots a token. Both are read where the operation
+    stands; when the run is complete, the host looks at them and says which id of which token was
+    wrong. Until then kernels take bad ids for expert 0.
 
     (C1) `status` is i32 `[2]`.
     (C2) `experts` and `slots` are 1 to 2^31 - 1.

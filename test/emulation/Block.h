@@ -35,6 +35,7 @@ enum class Collective : int {
   ShuffleUp,
   Ballot,
   MatchAny,
+  ReduceMax,
   LoadMatrices,
   MultiplyK32,
   MultiplyK16,

@@ -5,6 +5,7 @@
 
 #include "test/emulation/Collectives.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace sortie::emulation {
@@ -25,6 +26,8 @@ const char *collectiveName(Collective what) {
     return "ballot";
   case Collective::MatchAny:
     return "matchAny";
+  case Collective::ReduceMax:
+    return "reduceMax";
   case Collective::LoadMatrices:
     return "loadMatrices";
   case Collective::MultiplyK32:
@@ -65,6 +68,13 @@ static void ballot(Operands operands) {
     bits |= uint32_t{values.value[lane] != 0} << lane;
   for (void *lane : operands)
     static_cast<ExchangeOperands *>(lane)->value = bits;
+}
+
+static void reduceMax(Operands operands) {
+  const Values values(operands);
+  const uint32_t largest = *std::max_element(values.value, values.value + kLanes);
+  for (void *lane : operands)
+    static_cast<ExchangeOperands *>(lane)->value = largest;
 }
 
 static void matchAny(Operands operands) {
@@ -137,6 +147,8 @@ void completeCollective(Collective what, void *const (&operands)[kLanes]) {
     return ballot(operands);
   case Collective::MatchAny:
     return matchAny(operands);
+  case Collective::ReduceMax:
+    return reduceMax(operands);
   case Collective::LoadMatrices:
     return loadMatrices(operands);
   case Collective::MultiplyK32:

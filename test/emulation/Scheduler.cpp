@@ -120,8 +120,9 @@ void Scheduler::collective(Collective what, void *operands, Site site) {
   if (warp.collective != what) {
     current().state = State::InCollective;
     current().site = site;
-    stop("threads of warp " + std::to_string(index) + " wait in different collectives" +
-         describeThreads());
+    error = "threads of warp " + std::to_string(index) + " wait in different collectives" +
+            describeThreads();
+    leave();
   }
   warp.operands[threadIndex % kLanes] = operands;
   if (++warp.arrived < kLanes)
@@ -226,22 +227,16 @@ void Scheduler::waitForCopies(int groups) { current().copies.wait(groups); }
 
 void Scheduler::checkShared(const char *who, const void *address, int bytes, Site site) {
   const auto at = reinterpret_cast<uintptr_t>(address);
-  const auto first = reinterpret_cast<uintptr_t>(shared);
-  const auto size = static_cast<uintptr_t>(bytes);
-  if (at - first > static_cast<uintptr_t>(sharedBytes) - size ||
-      static_cast<uintptr_t>(sharedBytes) < size) {
-    const auto offset = static_cast<intptr_t>(at - first);
-    fail((std::string(who) + ": bytes " + std::to_string(offset) + " to " +
-          std::to_string(offset + bytes - 1) + " are not within the " +
-          std::to_string(sharedBytes) + " bytes of shared memory")
-             .c_str(),
-         site);
-  }
-  if (at % size != 0)
-    fail((std::string(who) + ": the shared address, byte " + std::to_string(at - first) +
-          ", is not aligned to " + std::to_string(bytes) + " bytes")
-             .c_str(),
-         site);
+  const auto offset = static_cast<intptr_t>(at - reinterpret_cast<uintptr_t>(shared));
+  if (offset < 0 || offset > sharedBytes - bytes)
+    setError(site, std::string(who) + ": bytes " + std::to_string(offset) + " to " +
+                       std::to_string(offset + bytes - 1) + " are not within the " +
+                       std::to_string(sharedBytes) + " bytes of shared memory");
+  else if (at % static_cast<uintptr_t>(bytes) != 0)
+    setError(site, std::string(who) + ": the shared address, byte " + std::to_string(offset) +
+                       ", is not aligned to " + std::to_string(bytes) + " bytes");
+  if (!error.empty())
+    leave();
 }
 
 //===- Errors -------------------------------------------------------------===//
@@ -250,14 +245,18 @@ static std::string describeSite(const Site &site) {
   return std::string(site.file_name()) + ":" + std::to_string(site.line());
 }
 
-void Scheduler::fail(const char *message, Site site) {
-  stop("thread " + std::to_string(threadIndex) + " at " + describeSite(site) + ": " + message);
+void Scheduler::setError(const Site &site, const std::string &message) {
+  error = "thread " + std::to_string(threadIndex) + " at " + describeSite(site) + ": " + message;
 }
 
-/// Goes back to the caller for good. What the fibers hold on their stacks is forgotten: kernels own
-/// nothing.
-void Scheduler::stop(std::string message) {
-  error = std::move(message);
+void Scheduler::fail(const char *message, Site site) {
+  setError(site, message);
+  leave();
+}
+
+/// Goes back to the caller for good. Nothing on the stacks of the fibers is destroyed: whoever
+/// calls this must have nothing there that owns memory. Kernels have not.
+void Scheduler::leave() {
   switchTo(caller, true);
   __builtin_unreachable();
 }

@@ -83,7 +83,8 @@ private:
   int nextInWarp(int warp);
   int nextThread();
   void switchTo(Fiber &to, bool ends);
-  [[noreturn]] void stop(std::string message);
+  void setError(const Site &site, const std::string &message);
+  [[noreturn]] void leave();
   bool checkWarp(int warp);
   bool failDeadlock(const std::string &what);
   std::string describeThreads() const;

@@ -96,6 +96,9 @@ SORTIE_DEVICE uint32_t ballot(bool predicate, Site site = Site::current()) {
 SORTIE_DEVICE uint32_t matchAny(uint32_t value, Site site = Site::current()) {
   return detail::exchange(Collective::MatchAny, value, 0, site);
 }
+SORTIE_DEVICE uint32_t reduceMax(uint32_t value, Site site = Site::current()) {
+  return detail::exchange(Collective::ReduceMax, value, 0, site);
+}
 
 //===- Memory -------------------------------------------------------------===//
 
