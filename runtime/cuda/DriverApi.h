@@ -31,6 +31,7 @@ enum : CUresult {
 };
 
 // Arguments, each of its own enum in cuda.h.
+inline constexpr int CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE = 38;
 inline constexpr int CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR = 75;
 inline constexpr int CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR = 76;
 inline constexpr int CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN = 97;
@@ -69,6 +70,8 @@ inline constexpr unsigned CU_STREAM_WRITE_VALUE_DEFAULT = 0;
     (void *to, CUdeviceptr from, size_t bytes, CUstream stream))                                   \
   X(cuMemcpyDtoDAsync, "cuMemcpyDtoDAsync_v2",                                                     \
     (CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream))                             \
+  X(cuMemsetD8Async, "cuMemsetD8Async",                                                            \
+    (CUdeviceptr to, unsigned char value, size_t bytes, CUstream stream))                          \
   X(cuStreamCreate, "cuStreamCreate", (CUstream * stream, unsigned flags))                         \
   X(cuStreamDestroy, "cuStreamDestroy_v2", (CUstream stream))                                      \
   X(cuStreamSynchronize, "cuStreamSynchronize", (CUstream stream))                                 \
