@@ -24,8 +24,9 @@ FlatSymbolRefAttr WeightTable::lookup(Operation *user, Value value) {
   }
   const numerics::Format format = *moe::getWeightFormat(type.getElementType());
   builder.setInsertionPointAfter(last);
-  last = moert::WeightOp::create(builder, weight.getLoc(), weight.getSource(), weight.getSource(),
-                                 type.getShape(), numerics::formatInfo(format).name);
+  last =
+      moert::WeightOp::create(builder, weight.getLoc(), weight.getSource(), weight.getSource(),
+                              type.getShape(), numerics::formatInfo(format).name, /*pack=*/nullptr);
   auto symbol = FlatSymbolRefAttr::get(weight.getSourceAttr());
   entries.try_emplace(weight.getSourceAttr(), Entry{weight.getLoc(), type, symbol});
   return symbol;

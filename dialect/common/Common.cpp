@@ -42,10 +42,14 @@ void printDeterminismSet(AsmPrinter &printer, Determinism members) {
     printer << stringifyDeterminism(members);
 }
 
+bool isHexDigits(StringRef text, size_t count) {
+  auto isHex = [](char c) { return llvm::isDigit(c) || (c >= 'a' && c <= 'f'); };
+  return text.size() == count && llvm::all_of(text, isHex);
+}
+
 bool isFingerprint(Attribute value) {
   auto text = dyn_cast<StringAttr>(value);
-  auto isHex = [](char c) { return llvm::isDigit(c) || (c >= 'a' && c <= 'f'); };
-  return text && text.size() == 16 && llvm::all_of(text.getValue(), isHex);
+  return text && isHexDigits(text.getValue(), 16);
 }
 
 bool isIdentifier(StringRef text) {

@@ -48,6 +48,9 @@ void printWord(mlir::OpAsmPrinter &printer, mlir::Operation *, EnumAttr attr) {
   printer << stringifyEnum(attr.getValue());
 }
 
+/// True for `count` lower-case hexadecimal digits.
+bool isHexDigits(llvm::StringRef text, size_t count);
+
 /// True for a string attribute of 16 lower-case hexadecimal digits: a fingerprint of a model file.
 bool isFingerprint(mlir::Attribute value);
 

@@ -5,12 +5,18 @@
 
 #include "dialect/moert/MoertAttributes.h"
 
+#include "mlir/IR/AsmState.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/BLAKE3.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
+
+#include <cstddef>
 
 using namespace mlir;
 using namespace sortie;
@@ -103,6 +109,121 @@ static void printFeatures(AsmPrinter &printer, ArrayRef<StringAttr> features) {
   llvm::interleaveComma(features, printer);
 }
 
+//===----------------------------------------------------------------------===//
+// Grids, packs, work
+//===----------------------------------------------------------------------===//
+
+/// Parses `name(number)` if `name` is next.
+static OptionalParseResult parseOptionalNumber(AsmParser &parser, StringRef name, int64_t &number) {
+  if (failed(parser.parseOptionalKeyword(name)))
+    return std::nullopt;
+  return failure(parser.parseLParen() || parser.parseInteger(number) || parser.parseRParen());
+}
+
+static ParseResult parseNumber(AsmParser &parser, StringRef name, int64_t &number) {
+  return failure(parser.parseKeyword(name) || parser.parseLParen() || parser.parseInteger(number) ||
+                 parser.parseRParen());
+}
+
+static ParseResult parseGridParameters(AsmParser &parser, ExtentAttr &extent, int64_t &divisor,
+                                       ExtentAttr &max) {
+  divisor = 1;
+  if (parseExtent(parser, extent))
+    return failure();
+  if (succeeded(parser.parseOptionalKeyword("ceildiv")) && parser.parseInteger(divisor))
+    return failure();
+  return succeeded(parser.parseOptionalKeyword("max")) ? parseExtent(parser, max) : success();
+}
+
+static void printGridParameters(AsmPrinter &printer, ExtentAttr extent, int64_t divisor,
+                                ExtentAttr max) {
+  printer << toString(extent);
+  if (divisor != 1)
+    printer << " ceildiv " << divisor;
+  if (max)
+    printer << " max " << toString(max);
+}
+
+ParseResult sortie::moert::parseGrid(AsmParser &parser, GridAttr &grid) {
+  const SMLoc location = parser.getCurrentLocation();
+  ExtentAttr extent, max;
+  int64_t divisor;
+  if (parseGridParameters(parser, extent, divisor, max))
+    return failure();
+  grid = parser.getChecked<GridAttr>(location, parser.getContext(), extent, divisor, max);
+  return success(grid != nullptr);
+}
+
+void sortie::moert::printGrid(AsmPrinter &printer, GridAttr grid) {
+  printGridParameters(printer, grid.getExtent(), grid.getDivisor(), grid.getMax());
+}
+
+static ParseResult parsePackParameters(AsmParser &parser, FlatSymbolRefAttr &kernel, int64_t &rows,
+                                       int64_t &bytes) {
+  return failure(parser.parseAttribute(kernel) || parseNumber(parser, "rows", rows) ||
+                 parseNumber(parser, "bytes", bytes));
+}
+
+static void printPackParameters(AsmPrinter &printer, FlatSymbolRefAttr kernel, int64_t rows,
+                                int64_t bytes) {
+  printer << kernel << " rows(" << rows << ") bytes(" << bytes << ')';
+}
+
+ParseResult sortie::moert::parsePack(AsmParser &parser, PackAttr &pack) {
+  const SMLoc location = parser.getCurrentLocation();
+  FlatSymbolRefAttr kernel;
+  int64_t rows, bytes;
+  if (parsePackParameters(parser, kernel, rows, bytes))
+    return failure();
+  pack = parser.getChecked<PackAttr>(location, parser.getContext(), kernel, rows, bytes);
+  return success(pack != nullptr);
+}
+
+void sortie::moert::printPack(AsmPrinter &printer, Operation *, PackAttr pack) {
+  printPackParameters(printer, pack.getKernel(), pack.getRows(), pack.getBytes());
+}
+
+static ParseResult parseWorkParameters(AsmParser &parser, std::string &op, int64_t &operations,
+                                       std::optional<int64_t> &offsets) {
+  operations = 0;
+  offsets = std::nullopt;
+  if (parser.parseString(&op))
+    return failure();
+  if (const OptionalParseResult parsed = parseOptionalNumber(parser, "operations", operations);
+      parsed.has_value() && failed(*parsed))
+    return failure();
+  int64_t index;
+  const OptionalParseResult parsed = parseOptionalNumber(parser, "offsets", index);
+  if (!parsed.has_value())
+    return success();
+  offsets = index;
+  return *parsed;
+}
+
+static void printWorkParameters(AsmPrinter &printer, StringRef op, int64_t operations,
+                                std::optional<int64_t> offsets) {
+  printer.printString(op);
+  if (operations != 0)
+    printer << " operations(" << operations << ')';
+  if (offsets)
+    printer << " offsets(" << *offsets << ')';
+}
+
+ParseResult sortie::moert::parseWork(AsmParser &parser, WorkAttr &work) {
+  const SMLoc location = parser.getCurrentLocation();
+  std::string op;
+  int64_t operations;
+  std::optional<int64_t> offsets;
+  if (parseWorkParameters(parser, op, operations, offsets))
+    return failure();
+  work = parser.getChecked<WorkAttr>(location, parser.getContext(), op, operations, offsets);
+  return success(work != nullptr);
+}
+
+void sortie::moert::printWork(AsmPrinter &printer, Operation *, WorkAttr work) {
+  printWorkParameters(printer, work.getOp(), work.getOperations(), work.getOffsets());
+}
+
 #define GET_ATTRDEF_CLASSES
 #include "dialect/moert/MoertAttributes.cpp.inc"
 
@@ -157,5 +278,87 @@ LogicalResult ProgramAttr::verify(function_ref<InFlightDiagnostic()> emitError, 
   for (StringAttr feature : features)
     if (feature.empty() || !seen.insert(feature.getValue()).second)
       return emitError() << "names of features must not be empty and all different"; // (C4)
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels and launches
+//===----------------------------------------------------------------------===//
+
+static constexpr size_t kHashBytes = 16;
+
+/// (C1) of images.
+static bool isArch(StringRef arch) {
+  if (arch.consume_front("sm_"))
+    arch.consume_back("a");
+  else if (!arch.consume_front("compute_"))
+    return false;
+  return !arch.empty() && llvm::all_of(arch, llvm::isDigit);
+}
+
+LogicalResult ImageAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef arch,
+                                int64_t shared, StringRef hash, DenseResourceElementsAttr data) {
+  if (!isArch(arch))
+    return emitError() << "arch of an image must be sm_ or compute_ and digits, sm_ with an 'a' "
+                          "behind or without, got '"
+                       << arch << "'"; // (C1)
+  if (shared < 0 || shared > kMaxShared)
+    return emitError() << "shared memory of an image must be 0 to " << kMaxShared << " bytes, got "
+                       << shared; // (C2)
+  if (!isHexDigits(hash, 2 * kHashBytes))
+    return emitError() << "hash of an image must be 32 lower-case hexadecimal digits, got '" << hash
+                       << "'"; // (C3)
+  auto type = dyn_cast_or_null<RankedTensorType>(data ? Type(data.getType()) : Type());
+  if (!type || type.getRank() != 1 || !type.getElementType().isInteger(8) || type.getDimSize(0) < 1)
+    return emitError() << "data of an image must have one dimension, not empty, of i8"; // (C4)
+  return success();
+}
+
+std::string ImageAttr::computeHash(ArrayRef<char> bytes) {
+  llvm::TruncatedBLAKE3<kHashBytes> hasher;
+  hasher.update(StringRef(bytes.data(), bytes.size()));
+  return llvm::toHex(hasher.final(), /*LowerCase=*/true);
+}
+
+ImageAttr ImageAttr::create(MLIRContext *context, StringRef arch, int64_t shared, StringRef name,
+                            ArrayRef<char> bytes) {
+  const auto type =
+      RankedTensorType::get(static_cast<int64_t>(bytes.size()), IntegerType::get(context, 8));
+  const auto data = DenseResourceElementsAttr::get(
+      type, name, HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, alignof(std::max_align_t)));
+  return get(context, arch, shared, computeHash(bytes), data);
+}
+
+LogicalResult GridAttr::verify(function_ref<InFlightDiagnostic()> emitError, ExtentAttr,
+                               int64_t divisor, ExtentAttr) {
+  if (divisor < 1 || divisor > std::numeric_limits<int32_t>::max())
+    return emitError() << "divisor of a grid must be 1 to 2^31 - 1, got " << divisor; // (C1)
+  return success();
+}
+
+std::optional<int64_t> GridAttr::evaluate(int64_t symbolValue) const {
+  const std::optional<int64_t> extent = getExtent().evaluate(symbolValue);
+  const std::optional<int64_t> max = getMax() ? getMax().evaluate(symbolValue) : extent;
+  if (!extent || !max)
+    return std::nullopt;
+  return std::min<int64_t>(llvm::divideCeil(*extent, getDivisor()), *max);
+}
+
+LogicalResult PackAttr::verify(function_ref<InFlightDiagnostic()> emitError, FlatSymbolRefAttr,
+                               int64_t rows, int64_t bytes) {
+  if (rows < 1 || rows > std::numeric_limits<int32_t>::max() || bytes < 1 ||
+      bytes > ExtentAttr::kLimit)
+    return emitError() << "a pack has 1 to 2^31 - 1 rows and 1 to 2^48 bytes, got " << rows
+                       << " and " << bytes; // (C1)
+  return success();
+}
+
+LogicalResult WorkAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef op,
+                               int64_t operations, std::optional<int64_t> offsets) {
+  if (op.empty())
+    return emitError() << "the operation of a work must not be empty"; // (C1)
+  if (operations < 0 || operations > ExtentAttr::kLimit || offsets.value_or(0) < 0)
+    return emitError() << "operations of a work must be 0 to 2^48, offsets not negative, got "
+                       << operations << " and " << offsets.value_or(0); // (C2)
   return success();
 }

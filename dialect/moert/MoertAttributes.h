@@ -15,6 +15,8 @@
 #include <optional>
 #include <string>
 
+#include "dialect/moert/MoertEnums.h.inc"
+
 #define GET_ATTRDEF_CLASSES
 #include "dialect/moert/MoertAttributes.h.inc"
 
@@ -25,6 +27,19 @@ std::string toString(ExtentAttr extent);
 
 /// Parses an extent as types and ops write it.
 mlir::ParseResult parseExtent(mlir::AsmParser &parser, ExtentAttr &extent);
+
+// Attributes as ops write them: bare, without mnemonic and angle brackets. With an operation, the
+// functions are directives of assembly formats.
+
+/// `8*tokens+8192 ceildiv 64 max 8*tokens`.
+mlir::ParseResult parseGrid(mlir::AsmParser &parser, GridAttr &grid);
+void printGrid(mlir::AsmPrinter &printer, GridAttr grid);
+/// `@pack_q4_K_0 rows(16) bytes(18432)`.
+mlir::ParseResult parsePack(mlir::AsmParser &parser, PackAttr &pack);
+void printPack(mlir::AsmPrinter &printer, mlir::Operation *, PackAttr pack);
+/// `"moert.glu_matmul" operations(6291456) offsets(1)`.
+mlir::ParseResult parseWork(mlir::AsmParser &parser, WorkAttr &work);
+void printWork(mlir::AsmPrinter &printer, mlir::Operation *, WorkAttr work);
 
 } // namespace sortie::moert
 

@@ -9,6 +9,7 @@
 include "mlir/IR/AttrTypeBase.td"
 include "dialect/common/Enums.td"
 include "dialect/moert/MoertDialect.td"
+include "dialect/moert/MoertEnums.td"
 
 class Moert_EnumAttr<EnumInfo info, string mnemonic> : EnumAttr<Moert_Dialect, info, mnemonic> {
   let cppNamespace = "::sortie::moert";
@@ -19,6 +20,7 @@ def Moert_ScoringAttr : Moert_EnumAttr<Sortie_Scoring, "scoring">;
 def Moert_TieRuleAttr : Moert_EnumAttr<Sortie_TieRule, "tie">;
 def Moert_GluKindAttr : Moert_EnumAttr<Sortie_GluKind, "glu">;
 def Moert_ArithmeticAttr : Moert_EnumAttr<Sortie_Arithmetic, "arithmetic">;
+def Moert_WeightFormAttr : Moert_EnumAttr<Moert_WeightForm, "weight_form">;
 
 class Moert_Attr<string name, string attrMnemonic> : AttrDef<Moert_Dialect, name> {
   let mnemonic = attrMnemonic;
@@ -95,6 +97,101 @@ def Moert_ProgramAttr : Moert_Attr<"Program", "program"> {
     `contract` `=` `[` custom<DeterminismSet>($contract) `]` `,`
     `features` `=` `[` custom<Features>($features) `]` `,` `producer` `=` $producer `>`
   }];
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels and launches
+//===----------------------------------------------------------------------===//
+
+def Moert_ImageAttr : Moert_Attr<"Image", "image"> {
+  let summary = "a kernel compiled for one chip";
+  let description = [{
+    - `arch`: `sm_XY` (a cubin for chips of this major version, this minor one or a newer one),
+      `sm_XYa` (a cubin for this chip alone), or `compute_XY` (PTX, with its terminating zero);
+    - `shared`: bytes of dynamic shared memory that a thread block needs on this chip;
+    - `hash`: the first 16 bytes of BLAKE3 of the data, which the loader compares.
+
+    (C1) `arch` is `sm_` and digits, with an `a` behind or without, or `compute_` and digits.
+    (C2) `shared` is 0 to 232448.
+    (C3) `hash` is 32 lower-case hexadecimal digits.
+    (C4) `data` has one dimension, not empty, of i8.
+
+    Example:
+    ```mlir
+    #moert.image<arch = "sm_90a", shared = 98304, hash = "af1349b9f5f9a1a6a0404dea36dcc949",
+                 data = dense_resource<glu_0_sm_90a> : tensor<81920xi8>>
+    ```
+  }];
+  let parameters = (ins
+    StringRefParameter<"chip">:$arch,
+    "int64_t":$shared,
+    StringRefParameter<"hash of the data">:$hash,
+    "::mlir::DenseResourceElementsAttr":$data);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let extraClassDeclaration = [{
+    /// What a thread block can have on the chips of today: 227 KiB.
+    static constexpr int64_t kMaxShared = 232448;
+
+    /// The hash of an image's bytes.
+    static std::string computeHash(::llvm::ArrayRef<char> bytes);
+
+    /// An image of these bytes, which it copies, with their hash. `name` is that of the resource.
+    static ImageAttr create(::mlir::MLIRContext *context, ::llvm::StringRef arch, int64_t shared,
+                            ::llvm::StringRef name, ::llvm::ArrayRef<char> bytes);
+  }];
+}
+
+def Moert_GridAttr : Moert_Attr<"Grid", "grid"> {
+  let summary = "a dimension of a grid";
+  let description = [{
+    The number of thread blocks along one dimension: `extent / divisor`, rounded up, and at most
+    `max` if there is one.
+
+    (C1) `divisor` is 1 to 2^31 - 1.
+
+    Examples: `#moert.grid<6>`, `#moert.grid<8*tokens ceildiv 64>`,
+    `#moert.grid<8*tokens+8192 ceildiv 64 max 8*tokens>`
+  }];
+  let parameters = (ins
+    "ExtentAttr":$extent, "int64_t":$divisor, OptionalParameter<"ExtentAttr">:$max);
+  let assemblyFormat = "`<` custom<GridParameters>($extent, $divisor, $max) `>`";
+  let extraClassDeclaration = [{
+    /// The number of thread blocks; empty if 64 bits cannot hold an extent.
+    std::optional<int64_t> evaluate(int64_t symbolValue) const;
+  }];
+}
+
+def Moert_PackAttr : Moert_Attr<"Pack", "pack"> {
+  let summary = "how a weight is packed";
+  let description = [{
+    `kernel` makes one panel of `bytes` bytes of each `rows` rows of an expert.
+
+    (C1) `rows` is 1 to 2^31 - 1, `bytes` 1 to 2^48.
+
+    Example: `#moert.pack<@pack_q4_K_0 rows(16) bytes(18432)>`
+  }];
+  let parameters = (ins "::mlir::FlatSymbolRefAttr":$kernel, "int64_t":$rows, "int64_t":$bytes);
+  let assemblyFormat = "`<` custom<PackParameters>($kernel, $rows, $bytes) `>`";
+}
+
+def Moert_WorkAttr : Moert_Attr<"Work", "work"> {
+  let summary = "what a launch does, for reports";
+  let description = [{
+    - `op`: the operation that the launch belongs to;
+    - `operations`: its multiplications and additions for each row of output, none if left out;
+    - `offsets`: which of the read buffers holds the experts' offsets. Then rows are counted by the
+      last of them, and weights by the experts in use.
+
+    (C1) `op` is not empty.
+    (C2) `operations` is 0 to 2^48, `offsets` is not negative.
+
+    Examples: `#moert.work<"moert.quantize">`,
+    `#moert.work<"moert.glu_matmul" operations(6291456) offsets(1)>`
+  }];
+  let parameters = (ins
+    StringRefParameter<"operation">:$op, "int64_t":$operations,
+    OptionalParameter<"::std::optional<int64_t>">:$offsets);
+  let assemblyFormat = "`<` custom<WorkParameters>($op, $operations, $offsets) `>`";
 }
 
 #endif // SORTIE_DIALECT_MOERT_ATTRIBUTES

@@ -1,9 +1,11 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Bytecode of the dialect `moert`: its version. Types and attributes are stored in their textual
-// form, which the verifiers of the parser check like any other.
+// Bytecode of the dialect `moert`: its version, and images, whose data is a resource of the file.
+// Other types and attributes are stored in their textual form, which the verifiers of the parser
+// check like any other.
 
+#include "dialect/moert/MoertAttributes.h"
 #include "dialect/moert/MoertDialect.h"
 
 #include "mlir/Bytecode/BytecodeImplementation.h"
@@ -15,6 +17,9 @@ namespace {
 /// Raised with every change of the dialect that an older reader would misunderstand.
 /// Version 1: the first.
 constexpr uint64_t kVersion = 1;
+
+/// Stands before an attribute that is not stored as text.
+enum class AttributeCode : uint64_t { Image = 0 };
 
 struct MoertVersion : public DialectVersion {
   explicit MoertVersion(uint64_t number) : number(number) {}
@@ -37,6 +42,35 @@ struct MoertBytecodeInterface : public BytecodeDialectInterface {
       return nullptr;
     }
     return std::make_unique<MoertVersion>(number);
+  }
+
+  LogicalResult writeAttribute(Attribute attribute, DialectBytecodeWriter &writer) const override {
+    const auto image = dyn_cast<ImageAttr>(attribute);
+    if (!image)
+      return failure(); // as text
+    writer.writeVarInt(static_cast<uint64_t>(AttributeCode::Image));
+    writer.writeOwnedString(image.getArch());
+    writer.writeVarInt(static_cast<uint64_t>(image.getShared()));
+    writer.writeOwnedString(image.getHash());
+    writer.writeAttribute(image.getData());
+    return success();
+  }
+
+  Attribute readAttribute(DialectBytecodeReader &reader) const override {
+    uint64_t code, shared;
+    StringRef arch, hash;
+    DenseResourceElementsAttr data;
+    if (failed(reader.readVarInt(code)))
+      return {};
+    if (code != static_cast<uint64_t>(AttributeCode::Image)) {
+      reader.emitError() << "unknown attribute " << code << " of the dialect moert";
+      return {};
+    }
+    if (failed(reader.readString(arch)) || failed(reader.readVarInt(shared)) ||
+        failed(reader.readString(hash)) || failed(reader.readAttribute(data)))
+      return {};
+    return ImageAttr::getChecked([&] { return reader.emitError(); }, getContext(), arch,
+                                 static_cast<int64_t>(shared), hash, data);
   }
 };
 } // namespace

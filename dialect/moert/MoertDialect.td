@@ -13,7 +13,8 @@ def Moert_Dialect : Dialect {
   let cppNamespace = "::sortie::moert";
   let summary = "compiled programs: buffers in one planned arena, operations of a device";
   let description = [{
-    `moert` is what the runtime loads: a module of bounded symbols, named weights and functions.
+    `moert` is what the runtime loads: a module of bounded symbols, named weights, kernels and
+    functions.
     A function is a straight line of device operations over buffers. Its inputs, outputs and
     weights have names; everything between lives in one arena whose layout was planned at compile
     time, affine in the bounded symbols, so the memory that a call needs is known before it.
@@ -36,7 +37,7 @@ def Moert_Dialect : Dialect {
 
     The rules of these attributes:
     (C1) `moert.program` is a `#moert.program` on a module that holds nothing but
-    `moert.symbol`, `moert.weight` and `moert.func`.
+    `moert.symbol`, `moert.kernel`, `moert.weight` and `moert.func`.
     (C2) `moert.weights_fingerprint` is a string of 16 lower-case hexadecimal digits on a module.
     (C3) No other discardable attribute begins with `moert.`.
 

@@ -17,4 +17,12 @@ def Moert_ElementKind : I32Enum<"ElementKind", "what the rows of a buffer hold",
   let cppNamespace = "::sortie::moert";
 }
 
+def Moert_WeightForm : I32Enum<"WeightForm", "the form in which a kernel reads a weight", [
+  I32EnumCase<"Packed", 0, "packed">,
+  I32EnumCase<"Raw", 1, "raw">,
+  I32EnumCase<"Floats", 2, "floats">
+]> {
+  let cppNamespace = "::sortie::moert";
+}
+
 #endif // SORTIE_DIALECT_MOERT_ENUMS

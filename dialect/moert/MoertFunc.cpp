@@ -184,6 +184,7 @@ public:
 private:
   LogicalResult collectBound(Operation *op, ExtentAttr extent);
   LogicalResult collectBounds(Operation *op, Type type);
+  LogicalResult collectBounds(LaunchOp launch);
   LogicalResult collectBounds();
   LogicalResult verifySizes();
   LogicalResult noteRead(Operation *op, Value buffer, unsigned index);
@@ -222,6 +223,17 @@ LogicalResult FuncVerifier::collectBounds(Operation *op, Type type) {
   return success();
 }
 
+LogicalResult FuncVerifier::collectBounds(LaunchOp launch) {
+  for (GridAttr dim : launch.getGrid().getAsRange<GridAttr>())
+    if (failed(collectBound(launch, dim.getExtent())) ||
+        (dim.getMax() && failed(collectBound(launch, dim.getMax()))))
+      return failure();
+  for (ExtentAttr extent : launch.getExtents().getAsRange<ExtentAttr>())
+    if (failed(collectBound(launch, extent)))
+      return failure();
+  return success();
+}
+
 /// The bounds of all symbols of the function; (C3), (C8).
 LogicalResult FuncVerifier::collectBounds() {
   if (func.getArena() && failed(collectBound(func, *func.getArena())))
@@ -232,6 +244,8 @@ LogicalResult FuncVerifier::collectBounds() {
   for (Operation &op : func.getBody().getOps()) {
     if (!isa_and_nonnull<MoertDialect>(op.getDialect()))
       return op.emitOpError("does not belong into a moert.func"); // (C8)
+    if (auto launch = dyn_cast<LaunchOp>(op); launch && failed(collectBounds(launch)))
+      return failure();
     auto buffer = dyn_cast<BufferOp>(op);
     if (!buffer)
       continue;

@@ -8,6 +8,7 @@
 
 #include "mlir/IR/OpImplementation.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace sortie;
@@ -38,6 +39,61 @@ static void printWeightShape(OpAsmPrinter &printer, Operation *, DenseI64ArrayAt
   for (int64_t dim : shape.asArrayRef())
     printer << dim << 'x';
   printer << format.getValue();
+}
+
+/// Parses `element, element, ...`, each by a function of the form of parseExtent.
+template <typename Attr, typename Parse>
+static ParseResult parseArray(OpAsmParser &parser, ArrayAttr &array, Parse parseElement) {
+  SmallVector<Attribute> elements;
+  auto parse = [&]() -> ParseResult {
+    Attr element;
+    if (parseElement(parser, element))
+      return failure();
+    elements.push_back(element);
+    return success();
+  };
+  if (parser.parseCommaSeparatedList(parse))
+    return failure();
+  array = parser.getBuilder().getArrayAttr(elements);
+  return success();
+}
+
+static ParseResult parseWeightForms(OpAsmParser &parser, ArrayAttr &forms) {
+  return parseArray<WeightFormAttr>(parser, forms, &parseWord<WeightFormAttr>);
+}
+
+static void printWeightForms(OpAsmPrinter &printer, Operation *, ArrayAttr forms) {
+  llvm::interleaveComma(forms.getAsRange<WeightFormAttr>(), printer, [&](WeightFormAttr form) {
+    printer << stringifyWeightForm(form.getValue());
+  });
+}
+
+static ParseResult parseWeights(OpAsmParser &parser, ArrayAttr &weights) {
+  return parseArray<FlatSymbolRefAttr>(
+      parser, weights,
+      [](OpAsmParser &p, FlatSymbolRefAttr &weight) { return p.parseAttribute(weight); });
+}
+
+static void printWeights(OpAsmPrinter &printer, Operation *, ArrayAttr weights) {
+  llvm::interleaveComma(weights, printer);
+}
+
+static ParseResult parseGridDims(OpAsmParser &parser, ArrayAttr &grid) {
+  return parseArray<GridAttr>(parser, grid, &parseGrid);
+}
+
+static void printGridDims(OpAsmPrinter &printer, Operation *, ArrayAttr grid) {
+  llvm::interleaveComma(grid.getAsRange<GridAttr>(), printer,
+                        [&](GridAttr dim) { printGrid(printer, dim); });
+}
+
+static ParseResult parseExtents(OpAsmParser &parser, ArrayAttr &extents) {
+  return parseArray<ExtentAttr>(parser, extents, &parseExtent);
+}
+
+static void printExtents(OpAsmPrinter &printer, Operation *, ArrayAttr extents) {
+  llvm::interleaveComma(extents.getAsRange<ExtentAttr>(), printer,
+                        [&](ExtentAttr extent) { printer << toString(extent); });
 }
 
 #define GET_OP_CLASSES
@@ -207,7 +263,22 @@ LogicalResult WeightOp::verify() {
                          << info->name; // (C4)
   if (!getWeightBytes(shape, *info))
     return emitOpError("the weight is larger than 2^48 bytes"); // (C3)
+  const std::optional<PackAttr> pack = getPack();
+  if (!pack)
+    return success();
+  int64_t bytes;
+  if (shape.size() < 2)
+    return emitOpError("a weight that is packed has 2 or 3 dimensions"); // (C5)
+  if (llvm::MulOverflow(getPanels(pack->getRows()), pack->getBytes(), bytes) ||
+      bytes > ExtentAttr::kLimit)
+    return emitOpError("the packed weight is larger than 2^48 bytes"); // (C5)
   return success();
+}
+
+int64_t moert::WeightOp::getPanels(int64_t rows) {
+  const ArrayRef<int64_t> shape = getShape();
+  const int64_t experts = shape.size() == 3 ? shape.front() : 1;
+  return experts * llvm::divideCeil(shape[shape.size() - 2], rows);
 }
 
 //===----------------------------------------------------------------------===//

@@ -26,6 +26,11 @@ struct AuditResource : public mlir::SideEffects::Resource::Base<AuditResource> {
   llvm::StringRef getName() final { return "moert.audit"; }
 };
 
+/// Whether a run fails.
+struct FailureResource : public mlir::SideEffects::Resource::Base<FailureResource> {
+  llvm::StringRef getName() final { return "moert.failure"; }
+};
+
 /// Verifies that all buffers of `op` lie on one device in one memory space.
 llvm::LogicalResult verifySamePlacement(mlir::Operation *op);
 

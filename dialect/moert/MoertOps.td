@@ -39,29 +39,97 @@ def Moert_SymbolOp : Moert_Op<"symbol", [Symbol, HasParent<"::mlir::ModuleOp">]>
   let assemblyFormat = "$sym_name `max` `(` $max `)` attr-dict";
 }
 
-def Moert_WeightOp : Moert_Op<"weight", [Symbol, HasParent<"::mlir::ModuleOp">]> {
+def Moert_ImageArrayAttr : TypedArrayAttrBase<Moert_ImageAttr, "images">;
+def Moert_WeightFormArrayAttr : TypedArrayAttrBase<Moert_WeightFormAttr, "forms of weights">;
+def Moert_GridArrayAttr : TypedArrayAttrBase<Moert_GridAttr, "dimensions of a grid">;
+def Moert_WeightArrayAttr : TypedArrayAttrBase<FlatSymbolRefAttr, "names of weights">;
+def Moert_ExtentArrayAttr : TypedArrayAttrBase<Moert_ExtentAttr, "extents">;
+
+def Moert_KernelOp : Moert_Op<"kernel", [Symbol, HasParent<"::mlir::ModuleOp">]> {
+  let summary = "a kernel of a device";
+  let description = [{
+    Code that `moert.launch` starts, by the name `entry`. Its parameters are a pointer for each
+    buffer it reads, each buffer it writes and each weight, then an `int32` for each extent. A
+    weight is read in one of three forms: `packed` is the output of the weight's pack kernel, `raw`
+    the bytes of the file, row-major, `floats` fp32.
+
+    `source` is for `moert-compile-kernels`, which puts `images` in its place, one a chip. Blocks
+    have one dimension, of `threads` threads.
+
+    (C1) `entry` is an identifier of letters, digits and underscores.
+    (C2) `reads` and `extents` are not negative, `writes` is at least 1, and together with the
+    weights there are at most 64 parameters.
+    (C3) `threads` is a multiple of 32 from 32 to 1024.
+    (C4) There is either a source or at least one image.
+    (C5) Images are for different chips.
+
+    Examples:
+    ```mlir
+    moert.kernel @glu_0 "sortie_glu_0" reads(3) writes(1) weights(packed, packed) threads(256)
+      source "#include ..."
+    moert.kernel @pack_0 "sortie_pack_0" reads(1) writes(1) extents(2) threads(256)
+      images [#moert.image<arch = "sm_90", shared = 0, hash = "af1349b9f5f9a1a6a0404dea36dcc949",
+                           data = dense_resource<pack_0_sm_90> : tensor<8192xi8>>]
+    ```
+  }];
+  let arguments = (ins
+    SymbolNameAttr:$sym_name, StrAttr:$entry, I64Attr:$reads, I64Attr:$writes,
+    DefaultValuedAttr<Moert_WeightFormArrayAttr, "{}">:$weights,
+    DefaultValuedAttr<I64Attr, "0">:$extents, I64Attr:$threads,
+    OptionalAttr<StrAttr>:$source, OptionalAttr<Moert_ImageArrayAttr>:$images);
+  let assemblyFormat = [{
+    $sym_name $entry `reads` `(` $reads `)` `writes` `(` $writes `)`
+    (`weights` `(` custom<WeightForms>($weights)^ `)`)? (`extents` `(` $extents^ `)`)?
+    `threads` `(` $threads `)` (`source` $source^)? (`images` $images^)? attr-dict
+  }];
+  let extraClassDeclaration = [{
+    static constexpr unsigned kMaxParameters = 64;
+
+    /// The form of the weight with this number.
+    WeightForm getForm(unsigned index) {
+      return ::llvm::cast<WeightFormAttr>(getWeights()[index]).getValue();
+    }
+  }];
+}
+
+def Moert_WeightOp : Moert_Op<"weight", [
+    Symbol, HasParent<"::mlir::ModuleOp">, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a tensor of the model file";
   let description = [{
     Names a tensor by `tensor`, its name in the model's own file, and states the shape and format
     that the program was compiled for. The loader compares both with the file. Rows run along the
     last dimension.
 
+    `pack` says how the device packs it, once, for the kernels that read it `packed`.
+
     (C1) `tensor` is not empty.
     (C2) `format` is a name of the format table in `runtime/numerics/format.h`.
     (C3) The shape has 1 to 3 dimensions, each 1 to 2^31 - 1, and keeps the limit of 2^48 bytes.
     (C4) The last dimension is a multiple of the format's block.
+    (C5) A weight with a `pack` has 2 or 3 dimensions; packed it keeps the limit of 2^48 bytes.
+    (C6) The kernel of `pack` is a `moert.kernel` that reads one buffer, writes one, takes two
+    extents and no weight.
 
-    Example:
+    Examples:
     ```mlir
     moert.weight @gate "blk.0.ffn_gate_exps.weight" : 128x768x2048xq4_K
+    moert.weight @up "blk.0.ffn_up_exps.weight" pack(@pack_q4_K_0 rows(16) bytes(18432))
+      : 128x768x2048xq4_K
     ```
   }];
   let arguments = (ins
-    SymbolNameAttr:$sym_name, StrAttr:$tensor, DenseI64ArrayAttr:$shape, StrAttr:$format);
-  let assemblyFormat = "$sym_name $tensor attr-dict `:` custom<WeightShape>($shape, $format)";
+    SymbolNameAttr:$sym_name, StrAttr:$tensor, DenseI64ArrayAttr:$shape, StrAttr:$format,
+    OptionalAttr<Moert_PackAttr>:$pack);
+  let assemblyFormat = [{
+    $sym_name $tensor (`pack` `(` custom<Pack>($pack)^ `)`)? attr-dict
+    `:` custom<WeightShape>($shape, $format)
+  }];
   let extraClassDeclaration = [{
     /// The row of the format table. The op is verified.
     const ::sortie::numerics::FormatInfo &getFormatInfo();
+
+    /// Panels of all experts together, each of `rows` rows or fewer. The weight has a matrix.
+    int64_t getPanels(int64_t rows);
   }];
 }
 
@@ -78,7 +146,8 @@ def Moert_FuncOp : Moert_Op<"func", [
     (C1) Each block argument has one name in `arg_names` (inputs) or `out_names` (outputs); names
     are not empty and all different. There is at least one output.
     (C2) Arguments are buffers.
-    (C3) Every symbol of a type, an offset or the arena is a `moert.symbol` of the module.
+    (C3) Every symbol of a type, an offset, the arena, or the grid and extents of a launch is a
+    `moert.symbol` of the module.
     (C4) With an arena, every `moert.buffer` has an offset, and offset + size lies within the arena
     for all values of the symbols. Without one, none has an offset.
     (C5) Inputs are not written; every other buffer is written once, before it is read. Outputs
@@ -535,6 +604,75 @@ def Moert_CheckpointOp : Moert_DeviceOp<"checkpoint", [
   let assemblyFormat = [{
     $name (`=` $value^)? (`order` `(` $order^ `)`)? attr-dict (`:` type($value)^)?
     (`,` type($order)^)?
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Launches
+//===----------------------------------------------------------------------===//
+
+// Whether a run fails. A write to it keeps alive what may fail one.
+def Moert_FailureResource : Resource<"::sortie::moert::FailureResource">;
+
+def Moert_LaunchOp : Moert_WeightUserOp<"launch", [AttrSizedOperandSegments]> {
+  let summary = "starts a kernel";
+  let description = [{
+    Starts `kernel` on a grid of thread blocks, unless a dimension of it is zero. The kernel gets
+    the buffers, weights and extents in the order in which they stand. `work` says for reports
+    what the launch does.
+
+    (C1) `grid` has 1 to 3 dimensions.
+    (C2) `kernel` is a `moert.kernel`, and takes as many buffers to read, buffers to write, weights
+    and extents as there are.
+    (C3) Weights are `moert.weight`; `packed` ones have a `pack`, `floats` are of a format of
+    floats.
+    (C4) The `offsets` of `work` are one of the buffers that are read, i32 `[E + 1]`.
+
+    Example:
+    ```mlir
+    moert.launch @glu_0 grid(6, 8*tokens+8192 ceildiv 64 max 8*tokens)
+      reads(%x, %offsets, %permutation) writes(%act) weights(@gate, @up)
+      work("moert.glu_matmul" operations(6291456) offsets(1))
+      : !moert.buffer<tokens x 2048 x act16>, !moert.buffer<129 x i32>,
+        !moert.buffer<8*tokens x i32>, !moert.buffer<8*tokens x 768 x act16>
+    ```
+  }];
+  let arguments = (ins
+    FlatSymbolRefAttr:$kernel,
+    Moert_GridArrayAttr:$grid,
+    Arg<Variadic<Moert_Buffer>, "", [MemRead]>:$reads,
+    Arg<Variadic<Moert_Buffer>, "", [MemWrite]>:$writes,
+    DefaultValuedAttr<Moert_WeightArrayAttr, "{}">:$weights,
+    DefaultValuedAttr<Moert_ExtentArrayAttr, "{}">:$extents,
+    Moert_WorkAttr:$work);
+  let assemblyFormat = [{
+    $kernel `grid` `(` custom<GridDims>($grid) `)` (`reads` `(` $reads^ `)`)?
+    (`writes` `(` $writes^ `)`)? (`weights` `(` custom<Weights>($weights)^ `)`)?
+    (`extents` `(` custom<Extents>($extents)^ `)`)? `work` `(` custom<Work>($work) `)` attr-dict
+    `:` type(operands)
+  }];
+}
+
+def Moert_CheckIdsOp : Moert_BodyOp<"check_ids", [
+    MemoryEffects<[MemWrite<Moert_FailureResource>]>]> {
+  let summary = "fails the run if an expert's id was out of range";
+  let description = [{
+    `status[0]` is the number of the first slot whose expert id is not in `[0, experts)`, or -1;
+    `status[1]` is that id. There are `slots` slots a token. When the run is complete, the host
+    looks at both and says which id of which token was wrong. Until then kernels take bad ids for
+    expert 0.
+
+    (C1) `status` is i32 `[2]`.
+    (C2) `experts` and `slots` are 1 to 2^31 - 1.
+
+    Example:
+    ```mlir
+    moert.check_ids %status experts(128) slots(8) : !moert.buffer<2 x i32>
+    ```
+  }];
+  let arguments = (ins Moert_Read<Moert_I32Buffer>:$status, I64Attr:$experts, I64Attr:$slots);
+  let assemblyFormat = [{
+    $status `experts` `(` $experts `)` `slots` `(` $slots `)` attr-dict `:` type(operands)
   }];
 }
 

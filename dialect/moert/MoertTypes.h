@@ -11,8 +11,6 @@
 
 #include "mlir/IR/Types.h"
 
-#include "dialect/moert/MoertEnums.h.inc"
-
 #define GET_TYPEDEF_CLASSES
 #include "dialect/moert/MoertTypes.h.inc"
 

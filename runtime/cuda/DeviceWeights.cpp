@@ -156,6 +156,9 @@ Expected<DeviceWeights> DeviceWeights::load(const DevicePtr &device, const Progr
     const WeightSpec &spec = program.weights[entry.weight];
     if (Error error = source.check(spec))
       return error;
+    if (entry.form == WeightForm::Packed && spec.panels() > INT32_MAX)
+      return makeError(spec.describe() + " has " + Twine(spec.panels()) +
+                       " panels, kernels count them in 31 bits");
     fileBytes += spec.fileBytes();
     bufferBytes = std::max(bufferBytes, stagingBytes(spec, entry.form));
     if (entry.form == WeightForm::Packed)

@@ -43,10 +43,8 @@ static Expected<Module> loadModule(const DevicePtr &device, const Kernel &kernel
   char log[4096] = "";
   const int options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
   void *values[] = {log, reinterpret_cast<void *>(sizeof(log) - 1)};
-  std::vector<uint8_t> text(image.data); // PTX is a string, and must end in a zero
-  text.push_back(0);
   CUmodule module = nullptr;
-  const CUresult result = device->driver()->cuModuleLoadDataEx(&module, text.data(),
+  const CUresult result = device->driver()->cuModuleLoadDataEx(&module, image.data.data(),
                                                                std::size(options), options, values);
   const StringRef reason = StringRef(log).trim();
   if (Error error = device->check(result, "loading kernel '" + kernel.name + "' (" + image.arch +

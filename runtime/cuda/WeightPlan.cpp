@@ -8,7 +8,6 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 
-#include <set>
 #include <tuple>
 
 using namespace llvm;
@@ -16,42 +15,26 @@ using namespace llvm;
 namespace sortie::cuda {
 
 Panels panelsOf(const WeightSpec &spec) {
-  const cpu::MatrixShape shape = spec.matrixShape();
-  Panels panels{};
-  panels.rows = spec.pack->rows;
-  panels.bytes = spec.pack->bytes;
-  panels.rowsOfExpert = shape.rows;
-  panels.panelsOfExpert = static_cast<int64_t>(divideCeil(shape.rows, panels.rows));
-  panels.count = shape.experts * panels.panelsOfExpert;
-  return panels;
-}
-
-static uint64_t bytesOf(const WeightSpec &spec, WeightForm form) {
-  switch (form) {
-  case WeightForm::Packed:
-    return panelsOf(spec).count * panelsOf(spec).bytes;
-  case WeightForm::Raw:
-    return spec.fileBytes();
-  case WeightForm::Floats:
-    return spec.rows() * spec.columns() * sizeof(float);
-  }
-  return 0;
+  const int64_t rowsOfExpert = spec.matrixShape().rows;
+  const int64_t rows = spec.pack->rows;
+  return {rows, spec.pack->bytes, rowsOfExpert,
+          static_cast<int64_t>(divideCeil(rowsOfExpert, rows)), spec.panels()};
 }
 
 WeightPlan::WeightPlan(const Program &program, const BitVector &wanted) {
   constexpr uint64_t kAlignment = 256;
-  std::set<std::pair<WeightId, WeightForm>> forms;
-  for (const Function &function : program.functions)
-    for (const Step &step : function.steps)
-      if (const auto *launch = std::get_if<LaunchStep>(&step.body))
-        for (auto [weight, form] :
-             zip_equal(launch->weights, program.kernels[launch->kernel].weights))
-          if (wanted.test(weight))
-            forms.emplace(weight, form);
-  for (const auto &[weight, form] : forms) {
-    const uint64_t bytes = bytesOf(program.weights[weight], form);
+  auto add = [&](WeightId weight, WeightForm form, uint64_t bytes) {
     planned.push_back({weight, form, totalBytes, bytes});
     totalBytes = alignTo(totalBytes + bytes, kAlignment);
+  };
+  for (const unsigned id : wanted.set_bits()) {
+    const WeightSpec &spec = program.weights[id];
+    if (spec.usesPacked)
+      add(id, WeightForm::Packed, spec.cudaPackedBytes());
+    if (spec.usesRaw)
+      add(id, WeightForm::Raw, spec.fileBytes());
+    if (spec.usesFloats)
+      add(id, WeightForm::Floats, spec.rows() * spec.columns() * sizeof(float));
   }
 }
 

@@ -45,8 +45,6 @@ ElementType elementType(moert::ElementKind kind) {
   return ElementType::F32;
 }
 
-Affine affine(moert::ExtentAttr extent) { return {extent.getScale(), extent.getConstant()}; }
-
 numerics::Scoring scoring(Scoring scoring) {
   switch (scoring) {
   case Scoring::Softmax:
@@ -323,18 +321,29 @@ Error FunctionLowering::lowerOp(moert::CopyOp op) {
 }
 
 Error FunctionLowering::lowerOp(moert::CheckpointOp op) {
-  if (Error failure = checkIndices(op, {}, op.getOrder(), {}))
+  // Who reads the order that a kernel wrote checks it.
+  if (Error failure = checkIndices(op, {}, isForCuda() ? nullptr : op.getOrder(), {}))
     return failure;
   return addStep(op, CheckpointStep{op.getName().str(), id(op.getValue()), id(op.getOrder())});
 }
 
+Error FunctionLowering::checkTarget(mlir::Operation *op) const {
+  if (isa<moert::BufferOp, moert::CopyOp, moert::CheckpointOp, moert::ReturnOp>(op) ||
+      isa<moert::LaunchOp, moert::CheckIdsOp>(op) == isForCuda())
+    return Error::success();
+  return error(op, "is not an operation of target '" + program.target + "'" +
+                       (isForCuda() ? "; compile the program with moert-select-kernels" : ""));
+}
+
 Error FunctionLowering::lowerOperation(mlir::Operation *op) {
+  if (Error failure = checkTarget(op))
+    return failure;
   label.clear();
   return TypeSwitch<mlir::Operation *, Error>(op)
       .Case<moert::BufferOp, moert::RmsNormOp, moert::RouteOp, moert::DispatchOp, moert::QuantizeOp,
             moert::GatherOp, moert::MatmulOp, moert::GluMatmulOp, moert::GluOp, moert::UnsortOp,
-            moert::CombineOp, moert::AddOp, moert::CopyOp, moert::CheckpointOp>(
-          [&](auto concrete) { return lowerOp(concrete); })
+            moert::CombineOp, moert::AddOp, moert::CopyOp, moert::CheckpointOp, moert::LaunchOp,
+            moert::CheckIdsOp>([&](auto concrete) { return lowerOp(concrete); })
       .Case([](moert::ReturnOp) { return Error::success(); })
       .Default([&](mlir::Operation *other) {
         return error(other, "is not an operation that this runtime knows");

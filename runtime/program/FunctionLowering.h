@@ -18,12 +18,15 @@ namespace sortie {
 /// Where the names of a module stand in Program.
 struct ModuleNames {
   llvm::StringMap<uint32_t> symbols;
+  llvm::StringMap<uint32_t> kernels;
   llvm::StringMap<WeightId> weights;
 };
 
+inline Affine affine(moert::ExtentAttr extent) { return {extent.getScale(), extent.getConstant()}; }
+
 class FunctionLowering {
 public:
-  /// Uses of weights are noted in `program.weights`.
+  /// `program` has its kernels and weights; uses of weights are noted there.
   FunctionLowering(Program &program, const ModuleNames &names, moert::FuncOp func)
       : program(program), names(names), func(func) {}
 
@@ -44,10 +47,18 @@ private:
   llvm::Error lowerArguments();
   llvm::Error lowerOperation(mlir::Operation *op);
   llvm::Error checkInputsGiveSymbol();
+  bool isForCuda() const { return program.target == kCudaTarget; }
+  /// Checks that the device of the program has this operation.
+  llvm::Error checkTarget(mlir::Operation *op) const;
   /// Checks that `op` reads its indices in the roles in which one dispatch wrote them.
   llvm::Error checkIndices(mlir::Operation *op, mlir::Value permutation, mlir::Value inverse,
                            mlir::Value offsets);
   llvm::Error addStep(mlir::Operation *op, Step::Operation body);
+  /// The function's symbol at its bound.
+  int64_t symbolBound() const { return program.symbolBound(function, 0); }
+  llvm::Expected<GridDim> gridDim(moert::LaunchOp op, unsigned index);
+  llvm::Expected<Affine> launchExtent(moert::LaunchOp op, moert::ExtentAttr extent);
+  WeightId weightOf(const Kernel &kernel, unsigned index, mlir::FlatSymbolRefAttr name);
 
   BufferId id(mlir::Value value) const;
   WeightId matrix(mlir::FlatSymbolRefAttr name);
@@ -68,6 +79,8 @@ private:
   llvm::Error lowerOp(moert::CopyOp op);
   llvm::Error lowerOp(moert::CheckpointOp op);
   llvm::Error lowerOp(moert::BufferOp op);
+  llvm::Error lowerOp(moert::LaunchOp op);
+  llvm::Error lowerOp(moert::CheckIdsOp op);
 
   Program &program;
   const ModuleNames &names;

@@ -10,6 +10,7 @@
 #include "dialect/moert/Seal.h"
 #include "runtime/numerics/contract.h"
 #include "runtime/program/FunctionLowering.h"
+#include "runtime/program/KernelLowering.h"
 #include "runtime/support/Error.h"
 
 #include "mlir/IR/MLIRContext.h"
@@ -63,6 +64,8 @@ public:
   Error lower() {
     if (Error failure = lowerAttributes())
       return failure;
+    if (Error failure = lowerKernels())
+      return failure;
     lowerSymbolsAndWeights();
     for (const moert::FuncOp func : module.getOps<moert::FuncOp>()) {
       Expected<Function> function = FunctionLowering(program, names, func).lower();
@@ -76,6 +79,7 @@ public:
 private:
   Error error(const Twine &message) const { return makeError(program.name + ": " + message); }
   Error lowerAttributes();
+  Error lowerKernels();
   void lowerSymbolsAndWeights();
 
   mlir::ModuleOp module;
@@ -102,9 +106,9 @@ Error ModuleLowering::lowerAttributes() {
                  " of the numerics contract, this runtime computes by version " +
                  Twine(numerics::kContractVersion) +
                  "; compile it with the sortie-opt of this version");
-  if (program.target != "cpu")
-    return error("is compiled for target '" + program.target +
-                 "', this runtime has 'cpu'; compile it for that");
+  if (program.target != kCpuTarget && program.target != kCudaTarget)
+    return error("is compiled for target '" + program.target + "', this runtime has '" +
+                 kCpuTarget + "' and '" + kCudaTarget + "'; compile it for one of them");
   if (!attribute.getFeatures().empty())
     return error("needs the feature " + Twine(attribute.getFeatures().front().getValue()) +
                  ", which this runtime does not have; use a newer one");
@@ -115,6 +119,17 @@ Error ModuleLowering::lowerAttributes() {
     if (fingerprint.getValue().getAsInteger(16, value))
       return error("its weights fingerprint is not a hexadecimal number");
     program.fingerprint = value;
+  }
+  return Error::success();
+}
+
+Error ModuleLowering::lowerKernels() {
+  for (const moert::KernelOp op : module.getOps<moert::KernelOp>()) {
+    Expected<Kernel> kernel = lowerKernel(program.name, op);
+    if (!kernel)
+      return kernel.takeError();
+    names.kernels[kernel->name] = program.kernels.size();
+    program.kernels.push_back(std::move(*kernel));
   }
   return Error::success();
 }
@@ -130,6 +145,9 @@ void ModuleLowering::lowerSymbolsAndWeights() {
     spec.tensor = op.getTensor().str();
     spec.format = op.getFormatInfo().format;
     spec.shape.assign(op.getShape().begin(), op.getShape().end());
+    if (const moert::PackAttr pack = op.getPackAttr())
+      spec.pack = {names.kernels.lookup(pack.getKernel().getValue()), pack.getRows(),
+                   static_cast<uint64_t>(pack.getBytes())};
     program.weights.push_back(std::move(spec));
   }
 }

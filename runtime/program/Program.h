@@ -11,7 +11,9 @@
 
 #include "llvm/ADT/BitVector.h"
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringRef.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,6 +24,10 @@ namespace sortie {
 
 /// Version of the interface between programs and this runtime.
 inline constexpr int64_t kProgramAbiVersion = 1;
+
+/// The targets of programs that this runtime runs.
+inline constexpr llvm::StringLiteral kCpuTarget = "cpu";
+inline constexpr llvm::StringLiteral kCudaTarget = "cuda";
 
 /// scale * symbol + constant.
 struct Affine {
@@ -72,6 +78,50 @@ struct Buffer {
   ElementType type;
   llvm::SmallVector<Affine, 4> shape;
   Affine bytes;
+};
+
+//===- Kernels of a program for CUDA
+//---------------------------------------------------------------===//
+
+/// The form in which a kernel reads a weight.
+enum class WeightForm : uint8_t {
+  Packed, ///< what the weight's pack kernel wrote
+  Raw,    ///< the bytes of the file, row-major
+  Floats, ///< fp32
+};
+
+/// A kernel compiled for one chip. The data has the hash that the program says.
+struct KernelImage {
+  std::string arch;          ///< "sm_90", "sm_90a" (cubins) or "compute_90" (PTX)
+  uint32_t shared;           ///< bytes of dynamic shared memory of a thread block, at most 232448
+  std::vector<uint8_t> data; ///< PTX ends with a zero
+};
+
+/// Its parameters are pointers to the buffers read, those written and the weights, then an int32
+/// for each extent: at most 64.
+struct Kernel {
+  std::string name;
+  std::string entry; ///< the name in the images
+  uint32_t reads;
+  uint32_t writes;
+  uint32_t extents;
+  uint32_t threads; ///< of a thread block of one dimension: a multiple of 32, at most 1024
+  llvm::SmallVector<WeightForm> weights;
+  std::vector<KernelImage> images; ///< one or more, for different chips
+};
+
+/// Thread blocks along one dimension: extent / divisor, rounded up, at most max. At the bound of
+/// the symbol a grid keeps the limits of CUDA.
+struct GridDim {
+  Affine extent;
+  int64_t divisor = 1;
+  std::optional<Affine> max;
+
+  int64_t at(int64_t symbol) const {
+    const int64_t value = extent.at(symbol);
+    const int64_t blocks = value / divisor + (value % divisor != 0 ? 1 : 0);
+    return max ? std::min(blocks, max->at(symbol)) : blocks;
+  }
 };
 
 //===- Steps: the operations of runtime/cpu/ops.h over buffers and weights
@@ -174,19 +224,41 @@ struct CopyStep {
 };
 
 /// Names a value for the audit. Without a value it was fused away; with `order`, row i of the
-/// canonical value is row order[i] of the buffer.
+/// canonical value is row order[i] of the buffer. In a program for CUDA a kernel wrote `order`:
+/// who reads it checks its values.
 struct CheckpointStep {
   std::string name;
   BufferId value;
   BufferId order;
 };
 
+/// Starts a kernel, unless a dimension of the grid is zero.
+struct LaunchStep {
+  uint32_t kernel; ///< index into Program::kernels
+  llvm::SmallVector<GridDim, 3> grid;
+  llvm::SmallVector<BufferId> reads;
+  llvm::SmallVector<BufferId> writes;
+  llvm::SmallVector<WeightId> weights;
+  llvm::SmallVector<Affine> extents; ///< at the bound of the symbol they fit into an int32
+  /// For reports: multiplications and additions for each row of output, and the experts' offsets,
+  /// i32 [E + 1], or kNoBuffer. No one has checked their values.
+  uint64_t operationsPerRow;
+  BufferId offsets;
+};
+
+/// i32 [2]: the first slot whose expert id was out of range, or -1, and that id.
+struct CheckIdsStep {
+  BufferId status;
+  int64_t experts;
+  int64_t slots; ///< a token
+};
+
 struct Step {
   using Operation = std::variant<RmsNormStep, RouteStep, DispatchStep, QuantizeStep, GatherStep,
                                  MatmulStep, GluMatmulStep, GluStep, UnsortStep, CombineStep,
-                                 AddStep, CopyStep, CheckpointStep>;
+                                 AddStep, CopyStep, CheckpointStep, LaunchStep, CheckIdsStep>;
 
-  /// Name of the operation: "moert.matmul".
+  /// Name of the operation: "moert.matmul". For a launch, that of the one it belongs to.
   std::string operation;
   /// The tensors that it reads, for people: "blk.0.ffn_gate_exps.weight, ...".
   std::string label;
@@ -216,11 +288,12 @@ struct Program {
   std::string name;
   int64_t abi;
   int64_t numerics;
-  std::string target;
+  std::string target; ///< kCpuTarget or kCudaTarget
   std::string contract;
   std::string producer;
   std::optional<uint64_t> fingerprint;
   std::vector<Symbol> symbols;
+  std::vector<Kernel> kernels;
   std::vector<WeightSpec> weights;
   std::vector<Function> functions;
 

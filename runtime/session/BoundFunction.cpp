@@ -37,9 +37,14 @@ Error BoundFunction::reportCheckpoint(const CheckpointStep &step, ReadBuffer rea
   Expected<HostBytes> order = read(step.order);
   if (!order)
     return order.takeError();
-  observer.checkpoint(step.name,
-                      hashRows(value->data, rows(step.order) * columns(step.order), rowBytes,
-                               reinterpret_cast<const int32_t *>(order->data)));
+  const ArrayRef<int32_t> indices(reinterpret_cast<const int32_t *>(order->data),
+                                  rows(step.order) * columns(step.order));
+  for (const int32_t index : indices) // those of a GPU come from kernels of the program
+    if (index >= rows(step.value))
+      return makeError("function '" + function.name + "': the order of '" + step.name +
+                       "' has row " + Twine(index) + " of " + Twine(rows(step.value)) +
+                       "; the program is damaged, compile it again");
+  observer.checkpoint(step.name, hashRows(value->data, indices.size(), rowBytes, indices.data()));
   return Error::success();
 }
 

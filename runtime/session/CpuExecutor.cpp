@@ -208,6 +208,8 @@ StepCost CpuExecutor::costOf(const Step &step) const {
     Buffers operator()(const AddStep &s) { return {s.a, s.b, s.output}; }
     Buffers operator()(const CopyStep &s) { return {s.input, s.output}; }
     Buffers operator()(const CheckpointStep &) { return {}; }
+    Buffers operator()(const LaunchStep &) { return {}; }
+    Buffers operator()(const CheckIdsStep &) { return {}; }
   };
   StepCost cost;
   for (const BufferId buffer : std::visit(Operands(), step.body))

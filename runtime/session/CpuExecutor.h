@@ -34,6 +34,9 @@ private:
   llvm::Error operator()(const AddStep &step);
   llvm::Error operator()(const CopyStep &step);
   llvm::Error operator()(const CheckpointStep &) { return llvm::Error::success(); }
+  // The loader refuses these in a program for the CPU.
+  llvm::Error operator()(const LaunchStep &) { llvm_unreachable("a launch on the CPU"); }
+  llvm::Error operator()(const CheckIdsStep &) { llvm_unreachable("a check of ids on the CPU"); }
 
   StepCost costOf(const Step &step) const;
   StepCost matmulCost(std::initializer_list<WeightId> weights, const GroupedRows &rows,

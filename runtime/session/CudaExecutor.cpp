@@ -302,8 +302,8 @@ StepCost CudaExecutor::costOf(const Step &step, const int32_t *offsets) const {
     for (const BufferId buffer : concat<const BufferId>(launch->reads, launch->writes))
       cost.bytes += bytes(buffer);
     const int64_t experts = offsets ? extent(launch->offsets, 0) - 1 : 0;
-    const UsedRows used =
-        offsets ? usedRows(offsets, experts) : UsedRows{rows(launch->writes.front()), 0};
+    const int64_t allRows = launch->writes.empty() ? 0 : rows(launch->writes.front());
+    const UsedRows used = offsets ? usedRows(offsets, experts) : UsedRows{allRows, 0};
     for (auto [weight, form] :
          zip_equal(launch->weights, program.kernels[launch->kernel].weights)) {
       const WeightSpec &spec = program.weights[weight];
@@ -311,7 +311,8 @@ StepCost CudaExecutor::costOf(const Step &step, const int32_t *offsets) const {
       const bool isPerExpert = offsets && spec.shape.size() > 1 && spec.shape.front() == experts;
       cost.bytes += isPerExpert ? all / experts * used.experts : all;
     }
-    cost.operations = launch->operationsPerRow * used.rows;
+    // Offsets come from a kernel; wrong ones shall not give absurd numbers.
+    cost.operations = launch->operationsPerRow * std::clamp<int64_t>(used.rows, 0, allRows);
   }
   return cost;
 }

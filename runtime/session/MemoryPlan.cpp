@@ -29,7 +29,7 @@ BitVector weightsOf(const Program &program, ArrayRef<size_t> functions) {
 }
 
 static uint64_t bytesOfWeights(const Program &program, const BitVector &wanted) {
-  if (program.target == "cuda")
+  if (program.target == kCudaTarget)
     return cuda::WeightPlan(program, wanted).bytes();
   uint64_t bytes = 0;
   for (const unsigned id : wanted.set_bits())
@@ -66,7 +66,7 @@ MemoryPlan planMemory(const Program &program, ArrayRef<size_t> functions, int64_
   for (const size_t index : functions) {
     const Function &function = program.functions[index];
     plan.arena = std::max(plan.arena, program.arenaBytes(function, maxTokens));
-    if (program.target == "cuda")
+    if (program.target == kCudaTarget)
       plan.arguments =
           std::max(plan.arguments, layoutArguments(program, function, maxTokens).bytes);
   }

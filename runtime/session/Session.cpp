@@ -24,7 +24,7 @@ LoadedWeights::~LoadedWeights() = default;
 /// The device that a name means for a program: "" is its target, "cuda" and "cuda:0" are the same.
 static Expected<std::string> resolveDevice(const Program &program, StringRef name) {
   const StringRef wanted = name.empty() ? StringRef(program.target) : name;
-  const bool isCuda = program.target == "cuda";
+  const bool isCuda = program.target == kCudaTarget;
   if ((isCuda ? wanted.split(':').first : wanted) != program.target)
     return makeError("device '" + wanted + "' is asked for, " + program.name +
                      " is compiled for '" + program.target + "'");
@@ -46,7 +46,7 @@ LoadedWeights::create(std::shared_ptr<const Program> program, const WeightsOptio
   Expected<std::unique_ptr<cpu::ThreadPool>> pool = cpu::ThreadPool::create(options.threads);
   if (!pool)
     return pool.takeError();
-  auto load = program->target == "cuda" ? loadCudaWeights : loadCpuWeights;
+  auto load = program->target == kCudaTarget ? loadCudaWeights : loadCpuWeights;
   return load(std::move(program), options.wanted, *device, source, **pool, report);
 }
 

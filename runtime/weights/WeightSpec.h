@@ -11,9 +11,18 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
 
+#include <optional>
 #include <string>
 
 namespace sortie {
+
+/// How a device packs a weight: a kernel makes one panel of `bytes` bytes of each `rows` rows of an
+/// expert.
+struct WeightPack {
+  uint32_t kernel; ///< index into Program::kernels
+  int64_t rows;
+  uint64_t bytes;
+};
 
 struct WeightSpec {
   /// Name in the model.
@@ -24,6 +33,11 @@ struct WeightSpec {
   /// How the program's steps read it: as the matrix of a product, as plain floats (norms, biases).
   bool isMatrix = false;
   bool isVector = false;
+  /// In a program for CUDA: how it is packed, and the forms in which kernels read it.
+  std::optional<WeightPack> pack;
+  bool usesPacked = false;
+  bool usesRaw = false;
+  bool usesFloats = false;
 
   int64_t columns() const { return shape.back(); }
   /// Rows of all experts together.
@@ -46,6 +60,13 @@ struct WeightSpec {
     const uint64_t matrix = isMatrix ? cpu::packedBytes(matrixShape()) : 0;
     return matrix + (isVector ? rows() * columns() * sizeof(float) : 0);
   }
+  /// Panels of all experts together, as `pack` makes them.
+  int64_t panels() const {
+    const cpu::MatrixShape matrix = matrixShape();
+    return matrix.experts * ((matrix.rows + pack->rows - 1) / pack->rows);
+  }
+  /// Bytes of the form that kernels read as packed.
+  uint64_t cudaPackedBytes() const { return panels() * pack->bytes; }
 
   /// "tensor 'blk.0.ffn_norm.weight' (f32, 2048)".
   std::string describe() const;

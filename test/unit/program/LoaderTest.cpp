@@ -128,7 +128,7 @@ TEST(Loader, refusesOtherVersionsTargetsAndFeatures) {
   expectError(replaced(text, "numerics = 1", "numerics = 77"),
               "keeps version 77 of the numerics contract, this runtime computes by version");
   expectError(replaced(text, "\"cpu\"", "\"tpu\""),
-              "is compiled for target 'tpu', this runtime has 'cpu'");
+              "is compiled for target 'tpu', this runtime has 'cpu' and 'cuda'");
   expectError(replaced(text, "features = []", "features = [\"state\"]"),
               "needs the feature state, which this runtime does not have");
 }

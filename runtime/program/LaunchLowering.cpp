@@ -1,0 +1,91 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Launches of kernels. The verifiers have compared them with their kernels and weights; checked
+// here is that grids and extents keep the limits of CUDA at the bound of the symbol. Both only grow
+// with it.
+
+#include "runtime/program/FunctionLowering.h"
+
+#include "runtime/support/Error.h"
+
+using namespace llvm;
+
+namespace sortie {
+
+Expected<GridDim> FunctionLowering::gridDim(moert::LaunchOp op, unsigned index) {
+  const auto dim = cast<moert::GridAttr>(op.getGrid()[index]);
+  if (Error failure = addSymbol(dim.getExtent(), op))
+    return failure;
+  if (dim.getMax())
+    if (Error failure = addSymbol(dim.getMax(), op))
+      return failure;
+  constexpr int64_t kMostBlocks[] = {INT32_MAX, 65535, 65535};
+  const std::optional<int64_t> blocks = dim.evaluate(symbolBound());
+  if (!blocks || *blocks > kMostBlocks[index])
+    return error(op, "dimension " + Twine(index) + " of the grid of kernel '" + op.getKernel() +
+                         "' has " + (blocks ? Twine(*blocks) : Twine("more than 2^63")) +
+                         " thread blocks at the bound of its symbol, the limit is " +
+                         Twine(kMostBlocks[index]) + "; compile it with a smaller max-tokens");
+  GridDim result{affine(dim.getExtent()), dim.getDivisor(), std::nullopt};
+  if (dim.getMax())
+    result.max = affine(dim.getMax());
+  return result;
+}
+
+Expected<Affine> FunctionLowering::launchExtent(moert::LaunchOp op, moert::ExtentAttr extent) {
+  if (Error failure = addSymbol(extent, op))
+    return failure;
+  const std::optional<int64_t> value = extent.evaluate(symbolBound());
+  if (!value || *value > INT32_MAX)
+    return error(op, "extent " + moert::toString(extent) + " of kernel '" + op.getKernel() +
+                         "' exceeds 2^31 - 1 at the bound of its symbol; compile it with a "
+                         "smaller max-tokens");
+  return affine(extent);
+}
+
+/// The weight with this number, whose use in the form that the kernel reads is noted.
+WeightId FunctionLowering::weightOf(const Kernel &kernel, unsigned index,
+                                    mlir::FlatSymbolRefAttr name) {
+  const WeightId weight = use(name);
+  WeightSpec &spec = program.weights[weight];
+  spec.usesPacked |= kernel.weights[index] == WeightForm::Packed;
+  spec.usesRaw |= kernel.weights[index] == WeightForm::Raw;
+  spec.usesFloats |= kernel.weights[index] == WeightForm::Floats;
+  return weight;
+}
+
+Error FunctionLowering::lowerOp(moert::LaunchOp op) {
+  LaunchStep step;
+  step.kernel = names.kernels.lookup(op.getKernel());
+  for (unsigned index = 0; index < op.getGrid().size(); ++index) {
+    Expected<GridDim> dim = gridDim(op, index);
+    if (!dim)
+      return dim.takeError();
+    step.grid.push_back(*dim);
+  }
+  for (const mlir::Value buffer : op.getReads())
+    step.reads.push_back(id(buffer));
+  for (const mlir::Value buffer : op.getWrites())
+    step.writes.push_back(id(buffer));
+  for (auto [index, name] : enumerate(op.getWeights().getAsRange<mlir::FlatSymbolRefAttr>()))
+    step.weights.push_back(weightOf(program.kernels[step.kernel], index, name));
+  for (const auto attribute : op.getExtents().getAsRange<moert::ExtentAttr>()) {
+    Expected<Affine> extent = launchExtent(op, attribute);
+    if (!extent)
+      return extent.takeError();
+    step.extents.push_back(*extent);
+  }
+  const moert::WorkAttr work = op.getWork();
+  step.operationsPerRow = static_cast<uint64_t>(work.getOperations());
+  step.offsets = work.getOffsets() ? step.reads[*work.getOffsets()] : kNoBuffer;
+  function.steps.push_back({work.getOp().str(), std::move(label), std::move(step)});
+  return Error::success();
+}
+
+Error FunctionLowering::lowerOp(moert::CheckIdsOp op) {
+  return addStep(op, CheckIdsStep{id(op.getStatus()), static_cast<int64_t>(op.getExperts()),
+                                  static_cast<int64_t>(op.getSlots())});
+}
+
+} // namespace sortie
