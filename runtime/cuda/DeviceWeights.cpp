@@ -16,39 +16,48 @@ namespace sortie::cuda {
 
 namespace {
 
-/// Of a staging buffer: large enough for the full speed of the bus.
-constexpr uint64_t kSlabBytes = uint64_t{32} << 20;
+/// What is uploaded together: at least one row or panel, as many as `slabBytes` hold.
+class Slabs {
+public:
+  explicit Slabs(uint64_t slabBytes) : slabBytes(slabBytes) {}
 
-/// Rows of a weight that are uploaded together: at least one, as many as a slab holds.
-int64_t slabRows(uint64_t bytesOfRow) {
-  return std::max<int64_t>(1, static_cast<int64_t>(kSlabBytes / bytesOfRow));
-}
-int64_t slabPanels(const WeightSpec &spec) {
-  return slabRows(panelsOf(spec).rows * spec.rowBytes());
-}
-uint64_t floatRowBytes(const WeightSpec &spec) { return spec.columns() * sizeof(float); }
-
-/// Bytes that the slabs of a weight need at most in a staging buffer.
-uint64_t stagingBytes(const WeightSpec &spec, WeightForm form) {
-  switch (form) {
-  case WeightForm::Packed:
-    return std::min<uint64_t>(spec.fileBytes(),
-                              slabPanels(spec) * panelsOf(spec).rows * spec.rowBytes());
-  case WeightForm::Raw:
-    return std::min<uint64_t>(spec.rows(), slabRows(spec.rowBytes())) * spec.rowBytes();
-  case WeightForm::Floats:
-    return std::min<uint64_t>(spec.rows(), slabRows(floatRowBytes(spec))) * floatRowBytes(spec);
+  int64_t panels(const WeightSpec &spec) const {
+    return count(panelsOf(spec).rows * spec.rowBytes());
   }
-  return 0;
-}
+  int64_t rows(const WeightSpec &spec) const { return count(spec.rowBytes()); }
+  int64_t floatRows(const WeightSpec &spec) const { return count(floatRowBytes(spec)); }
+
+  /// Bytes that the slabs of a weight need at most in a staging buffer.
+  uint64_t stagingBytes(const WeightSpec &spec, WeightForm form) const {
+    const auto all = static_cast<uint64_t>(spec.rows());
+    switch (form) {
+    case WeightForm::Packed:
+      return std::min<uint64_t>(all, panels(spec) * panelsOf(spec).rows) * spec.rowBytes();
+    case WeightForm::Raw:
+      return std::min<uint64_t>(all, rows(spec)) * spec.rowBytes();
+    case WeightForm::Floats:
+      return std::min<uint64_t>(all, floatRows(spec)) * floatRowBytes(spec);
+    }
+    return 0;
+  }
+
+  static uint64_t floatRowBytes(const WeightSpec &spec) { return spec.columns() * sizeof(float); }
+
+private:
+  int64_t count(uint64_t bytes) const {
+    return std::max<int64_t>(1, static_cast<int64_t>(slabBytes / bytes));
+  }
+
+  uint64_t slabBytes;
+};
 
 /// Uploads weights one after another.
 class Uploader {
 public:
   Uploader(const Device &device, const LoadedKernels &kernels, WeightSource &source,
-           cpu::ThreadPool &pool, StagedUpload &upload, CUdeviceptr rawStaging,
+           cpu::ThreadPool &pool, const Slabs &slabs, StagedUpload &upload, CUdeviceptr rawStaging,
            LoadProgress &progress)
-      : device(device), kernels(kernels), source(source), pool(pool), upload(upload),
+      : device(device), kernels(kernels), source(source), pool(pool), slabs(slabs), upload(upload),
         rawStaging(rawStaging), progress(progress) {}
 
   Error load(const WeightSpec &spec, WeightForm form, CUdeviceptr to) {
@@ -73,6 +82,7 @@ private:
   const LoadedKernels &kernels;
   WeightSource &source;
   cpu::ThreadPool &pool;
+  const Slabs &slabs;
   StagedUpload &upload;
   CUdeviceptr rawStaging; ///< on the device: the rows of a slab before they are packed
   LoadProgress &progress;
@@ -93,7 +103,7 @@ Error Uploader::uploadRows(const WeightSpec &spec, int64_t firstRow, int64_t cou
 
 Error Uploader::loadPacked(const WeightSpec &spec, CUdeviceptr to) {
   const Panels panels = panelsOf(spec);
-  const int64_t step = slabPanels(spec);
+  const int64_t step = slabs.panels(spec);
   for (int64_t first = 0; first < panels.count; first += step) {
     const int64_t count = std::min(step, panels.count - first);
     const int64_t firstRow = panels.firstRow(first);
@@ -114,7 +124,7 @@ Error Uploader::loadPacked(const WeightSpec &spec, CUdeviceptr to) {
 }
 
 Error Uploader::loadRaw(const WeightSpec &spec, CUdeviceptr to) {
-  const int64_t step = slabRows(spec.rowBytes());
+  const int64_t step = slabs.rows(spec);
   for (int64_t first = 0; first < spec.rows(); first += step)
     if (Error error = uploadRows(spec, first, std::min(step, spec.rows() - first),
                                  to + first * spec.rowBytes()))
@@ -123,7 +133,7 @@ Error Uploader::loadRaw(const WeightSpec &spec, CUdeviceptr to) {
 }
 
 Error Uploader::loadFloats(const WeightSpec &spec, CUdeviceptr to) {
-  const int64_t step = std::min(slabRows(floatRowBytes(spec)), spec.rows());
+  const int64_t step = std::min(slabs.floatRows(spec), spec.rows());
   Expected<AlignedBytes> scratch =
       AlignedBytes::allocate(step * spec.rowBytes(), "reading " + spec.describe());
   if (!scratch)
@@ -137,7 +147,8 @@ Error Uploader::loadFloats(const WeightSpec &spec, CUdeviceptr to) {
     if (Error error = readRows(source, pool, spec, first, count, raw))
       return error;
     widenValues(spec.format, raw, count * spec.columns(), reinterpret_cast<float *>(*buffer));
-    if (Error error = upload.upload(to + first * floatRowBytes(spec), count * floatRowBytes(spec)))
+    if (Error error = upload.upload(to + first * Slabs::floatRowBytes(spec),
+                                    count * Slabs::floatRowBytes(spec)))
       return error;
     if (Error error = progress.advance(count * spec.rowBytes()))
       return error;
@@ -150,7 +161,8 @@ Error Uploader::loadFloats(const WeightSpec &spec, CUdeviceptr to) {
 Expected<DeviceWeights> DeviceWeights::load(const DevicePtr &device, const Program &program,
                                             WeightPlan plan, const LoadedKernels &kernels,
                                             WeightSource &source, cpu::ThreadPool &pool,
-                                            ReportProgress report) {
+                                            ReportProgress report, uint64_t slabBytes) {
+  const Slabs slabs(slabBytes);
   uint64_t fileBytes = 0, bufferBytes = 0, rawBytes = 0;
   for (const PlannedWeight &entry : plan.weights()) {
     const WeightSpec &spec = program.weights[entry.weight];
@@ -160,9 +172,9 @@ Expected<DeviceWeights> DeviceWeights::load(const DevicePtr &device, const Progr
       return makeError(spec.describe() + " has " + Twine(spec.panels()) +
                        " panels, kernels count them in 31 bits");
     fileBytes += spec.fileBytes();
-    bufferBytes = std::max(bufferBytes, stagingBytes(spec, entry.form));
+    bufferBytes = std::max(bufferBytes, slabs.stagingBytes(spec, entry.form));
     if (entry.form == WeightForm::Packed)
-      rawBytes = std::max(rawBytes, stagingBytes(spec, entry.form));
+      rawBytes = std::max(rawBytes, slabs.stagingBytes(spec, entry.form));
   }
   Expected<DeviceMemory> memory = allocate(device, plan.bytes(), "weights");
   if (!memory)
@@ -175,7 +187,7 @@ Expected<DeviceWeights> DeviceWeights::load(const DevicePtr &device, const Progr
     return upload.takeError();
 
   LoadProgress progress(report, fileBytes);
-  Uploader uploader(*device, kernels, source, pool, *upload, rawStaging->get(), progress);
+  Uploader uploader(*device, kernels, source, pool, slabs, *upload, rawStaging->get(), progress);
   for (const PlannedWeight &entry : plan.weights()) {
     Error error =
         uploader.load(program.weights[entry.weight], entry.form, memory->get() + entry.offset);

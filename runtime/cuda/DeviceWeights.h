@@ -16,10 +16,12 @@ class DeviceWeights {
 public:
   /// Checks that `source` has every weight of the plan, then uploads and packs them; `kernels`
   /// holds the pack kernels. Where memory is short, the error lists what is needed.
+  /// `slabBytes` are uploaded together: enough for the full speed of the bus.
   static llvm::Expected<DeviceWeights> load(const DevicePtr &device, const Program &program,
                                             WeightPlan plan, const LoadedKernels &kernels,
                                             WeightSource &source, cpu::ThreadPool &pool,
-                                            ReportProgress report);
+                                            ReportProgress report,
+                                            uint64_t slabBytes = uint64_t{32} << 20);
 
   /// Where a planned weight is.
   CUdeviceptr address(WeightId weight, WeightForm form) const {

@@ -60,6 +60,8 @@ CUresult CudaExecutor::enqueue(const CopyStep &step) {
 
 /// Now, because later steps may have the buffer's memory.
 CUresult CudaExecutor::enqueue(const CheckIdsStep &step) {
+  if (isEmpty())
+    return CUDA_SUCCESS;
   return driver->cuMemcpyDtoHAsync(memory.checkedIds + enqueuedChecks++, address(step.status),
                                    sizeof(CheckedIds), stream);
 }
@@ -84,6 +86,8 @@ Error CudaExecutor::enqueue() {
 }
 
 Error CudaExecutor::checkIds() const {
+  if (isEmpty())
+    return Error::success();
   size_t index = 0;
   for (const Step &step : function.steps) {
     const auto *check = std::get_if<CheckIdsStep>(&step.body);
@@ -113,6 +117,7 @@ Error CudaExecutor::stepError(size_t index, CUresult result) const {
 }
 
 Error CudaExecutor::wait() {
+  const Device::Scope scope(*loaded.device);
   if (const CUresult result = driver->cuStreamSynchronize(stream); result != CUDA_SUCCESS)
     return stepError(*memory.stepsDone, result);
   return Error::success();
@@ -152,7 +157,7 @@ private:
   /// The experts' offsets that a step's cost depends on.
   BufferId offsetsOf(size_t index) const {
     const auto *launch = std::get_if<LaunchStep>(&executor.function.steps[index].body);
-    return launch ? launch->offsets : kNoBuffer;
+    return launch && !executor.isEmpty() ? launch->offsets : kNoBuffer;
   }
 
   CudaExecutor &executor;
@@ -256,9 +261,11 @@ Error CudaExecutor::runObserved(RunObserver &observer, StepLog *log) {
   if (observer.wantsCheckpoints())
     if (Error error = reportOutputs(read, observer))
       return error;
+  if (!log)
+    return Error::success();
   if (Error error = wait())
     return error;
-  return log ? log->report(observer) : Error::success();
+  return log->report(observer);
 }
 
 Error CudaExecutor::runEagerly(RunObserver &observer) {

@@ -42,8 +42,11 @@ public:
 
   /// Enqueues all steps; nothing is known of their success. For graphs.
   llvm::Error enqueue();
-  /// Enqueues step by step, reports to the observer, and waits. Errors of the device name the step.
+  /// Enqueues step by step, and reports to the observer, for which it waits. Until wait(), errors
+  /// of the device may be to come.
   llvm::Error runEagerly(RunObserver &observer);
+  /// Waits for the stream after an eager run; an error names the step.
+  llvm::Error wait();
   /// When all steps are complete: an error if a moert.check_ids found something.
   llvm::Error checkIds() const;
 
@@ -58,13 +61,13 @@ private:
   llvm::Error runStep(size_t index);
   llvm::Error runObserved(RunObserver &observer, StepLog *log);
 
-  /// Waits for the stream.
-  llvm::Error wait();
   /// The error of a step whose enqueueing failed, or of one before it.
   llvm::Error enqueueError(size_t index, cuda::CUresult result);
   llvm::Error stepError(size_t index, cuda::CUresult result) const;
   llvm::Expected<HostBytes> download(BufferId buffer);
   StepCost costOf(const Step &step, const int32_t *offsets) const;
+  /// With zero tokens no kernel is launched: status and offsets are as they were.
+  bool isEmpty() const { return function.symbol && symbol == 0; }
 
   cuda::CUdeviceptr address(BufferId buffer) const { return addresses[buffer]; }
 

@@ -115,15 +115,15 @@ private:
   Error repeat(const Function &function, const Arguments &arguments,
                MutableArrayRef<uint64_t> nanoseconds) override;
 
-  /// Enqueues copies and steps, without waiting.
+  /// Enqueues copies and steps, without waiting unless an observer wants to know something.
   Error start(const Function &function, const Arguments &arguments, const CudaMemory &memory,
-              RunObserver &observer);
+              CudaExecutor &executor, bool runsEagerly, RunObserver &observer);
   CudaMemory memoryFor(const Function &function, const Arguments &arguments) const;
   Error copyInputs(const Function &function, const Arguments &arguments, const CudaMemory &memory);
   Error copyOutputs(const Function &function, const Arguments &arguments, const CudaMemory &memory);
   Error launchGraph(const Function &function, int64_t symbol, CudaExecutor &executor,
                     const CudaMemory &memory);
-  /// Waits for the stream; the error of a graph cannot say which step failed.
+  /// Waits for the stream after graphs; an error cannot say which step failed.
   Error wait(const Function &function);
   Error measure(function_ref<Error()> launch, MutableArrayRef<uint64_t> nanoseconds);
 
@@ -204,20 +204,17 @@ Error CudaSession::wait(const Function &function) {
   const CUresult result = device->driver()->cuStreamSynchronize(stream());
   if (result == CUDA_SUCCESS)
     return Error::success();
-  Error error = device->check(result, "function '" + function.name + "'");
-  if (isEager)
-    return error;
-  return makeError(toString(std::move(error)) +
+  return makeError(toString(device->check(result, "function '" + function.name + "'")) +
                        "; run eagerly (sortie-run --eager) to learn which operation failed",
                    std::errc::state_not_recoverable);
 }
 
 Error CudaSession::start(const Function &function, const Arguments &arguments,
-                         const CudaMemory &memory, RunObserver &observer) {
+                         const CudaMemory &memory, CudaExecutor &executor, bool runsEagerly,
+                         RunObserver &observer) {
   if (Error error = copyInputs(function, arguments, memory))
     return error;
-  CudaExecutor executor(program(), function, arguments.symbol(), loaded, memory, stream());
-  if (isEager || observer.wantsSteps() || observer.wantsCheckpoints()) {
+  if (runsEagerly) {
     if (Error error = executor.runEagerly(observer))
       return error;
   } else {
@@ -233,13 +230,15 @@ Error CudaSession::execute(const Function &function, const Arguments &arguments,
                            RunObserver &observer) {
   const Device::Scope scope(*device);
   const CudaMemory memory = memoryFor(function, arguments);
-  if (Error error = start(function, arguments, memory, observer)) {
+  CudaExecutor executor(program(), function, arguments.symbol(), loaded, memory, stream());
+  const bool runsEagerly = isEager || observer.wantsSteps() || observer.wantsCheckpoints();
+  if (Error error = start(function, arguments, memory, executor, runsEagerly, observer)) {
     consumeError(wait(function)); // the caller's arrays may still be in use
     return error;
   }
-  if (Error error = wait(function))
+  if (Error error = runsEagerly ? executor.wait() : wait(function))
     return error;
-  return CudaExecutor(program(), function, arguments.symbol(), loaded, memory, stream()).checkIds();
+  return executor.checkIds();
 }
 
 //===- Measuring
