@@ -3,6 +3,7 @@
 #   sortie_add_library(NAME source... [LINK lib...] [DEPENDS target...])
 #   sortie_add_tool(NAME source... [LINK lib...])            installed executable
 #   sortie_add_unit_test(NAME source... [LINK lib...])       GoogleTest program, a ctest test
+#   sortie_add_emulated_test(NAME source... [LINK lib...])   unit test that runs kernels as fibers
 #   sortie_add_fuzzer(NAME source... [LINK lib...] [CORPUS dir])  libFuzzer program (clang only)
 #   sortie_link_dylib(target)      the executable takes MLIR and LLVM from their shared libraries
 #   sortie_link_static(target)     ... from archives; also libstdc++ and libgcc (the runner)
@@ -90,6 +91,12 @@ function(sortie_add_unit_test name)
   add_dependencies(unit-tests ${name})
   add_test(NAME unit.${name} COMMAND ${name})
   set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 600)
+endfunction()
+
+# Kernels in the sources get <sortie_hardware.h> from test/emulation, see Launcher.h there.
+function(sortie_add_emulated_test name)
+  sortie_add_unit_test(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE SortieEmulatedKernels)
 endfunction()
 
 # A fuzzer is built by the preset `asan` only. ctest runs it for SORTIE_FUZZ_SECONDS on a scratch

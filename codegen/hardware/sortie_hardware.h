@@ -1,9 +1,9 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// All that kernels know of the hardware, sm_80 and later: thin wrappers, one instruction each unless
-// they say otherwise. test/emulation/sortie_hardware.h implements the same functions on the host;
-// the two must be changed together. Names and register layouts are those of the PTX manual.
+// All that kernels know of the hardware, sm_80 and later: thin wrappers, one instruction each
+// unless they say otherwise. test/emulation/sortie_hardware.h implements the same functions on the
+// host; the two must be changed together. Names and register layouts are those of the PTX manual.
 
 #ifndef SORTIE_HARDWARE_H
 #define SORTIE_HARDWARE_H
@@ -57,6 +57,8 @@ template <typename T> SORTIE_DEVICE T shuffleUp(T value, int delta) {
 SORTIE_DEVICE uint32_t ballot(bool predicate) { return __ballot_sync(0xffffffffu, predicate); }
 /// A bit for each lane that has the same value. All 32 lanes take part.
 SORTIE_DEVICE uint32_t matchAny(uint32_t value) { return __match_any_sync(0xffffffffu, value); }
+/// The largest value of the warp. All 32 lanes take part.
+SORTIE_DEVICE uint32_t reduceMax(uint32_t value) { return __reduce_max_sync(0xffffffffu, value); }
 
 //===- Memory -------------------------------------------------------------===//
 
@@ -75,7 +77,7 @@ template <typename T> SORTIE_DEVICE T *sharedMemory(int offset = 0) {
 
 /// Global memory that no thread of the launch writes. T has 1, 2, 4, 8 or 16 bytes.
 template <typename T> SORTIE_DEVICE T loadReadOnly(const T *address) { return *address; }
-template <> SORTIE_DEVICE float loadReadOnly(const float *address) { return __ldg(address); }
+SORTIE_DEVICE float loadReadOnly(const float *address) { return __ldg(address); }
 
 SORTIE_DEVICE uint32_t sharedAddress(const void *shared) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(shared));
@@ -105,9 +107,9 @@ template <int Groups> SORTIE_DEVICE void waitForCopies() {
 
 //===- Matrix products ----------------------------------------------------===//
 
-/// ldmatrix.x4: four 8x8 matrices of 16-bit elements. Lane i gives the address of row i % 8 of matrix
-/// i / 8 (16 bytes, so aligned) and gets, of row `lane / 4` of matrix j, the bytes 4 * (lane % 4) to
-/// 4 * (lane % 4) + 3 in `rows[j]`.
+/// ldmatrix.x4: four 8x8 matrices of 16-bit elements. Lane i gives the address of row i % 8 of
+/// matrix i / 8 (16 bytes, so aligned) and gets, of row `lane / 4` of matrix j, the bytes 4 * (lane
+/// % 4) to 4 * (lane % 4) + 3 in `rows[j]`.
 SORTIE_DEVICE void loadMatrices(uint32_t (&rows)[4], const void *sharedRow) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(rows[0]), "=r"(rows[1]), "=r"(rows[2]), "=r"(rows[3])
@@ -115,11 +117,13 @@ SORTIE_DEVICE void loadMatrices(uint32_t (&rows)[4], const void *sharedRow) {
                : "memory");
 }
 
-/// mma.m16n8k32, s8 x s8 -> s32: sum += A * B. With g = lane / 4, t = lane % 4 and four int8 a word:
+/// mma.m16n8k32, s8 x s8 -> s32: sum += A * B. With g = lane / 4, t = lane % 4 and four int8 a
+/// word:
 ///   a[0]: row g, k 4t...4t+3;  a[1]: row g + 8;  a[2], a[3]: the same rows, k 16 + 4t...
 ///   b0: column g, k 4t...4t+3;  b1: k 16 + 4t...
 ///   sum[0], sum[1]: row g, columns 2t, 2t + 1;  sum[2], sum[3]: row g + 8.
-SORTIE_DEVICE void multiplyK32(int32_t (&sum)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+SORTIE_DEVICE void multiplyK32(int32_t (&sum)[4], const uint32_t (&a)[4], uint32_t b0,
+                               uint32_t b1) {
   asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
       "{%8, %9}, {%0, %1, %2, %3};"
       : "+r"(sum[0]), "+r"(sum[1]), "+r"(sum[2]), "+r"(sum[3])

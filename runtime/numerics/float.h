@@ -143,11 +143,20 @@ SORTIE_NUMERICS_INLINE bool isNan(float x) { return x != x; }
 SORTIE_NUMERICS_INLINE float nan() { return floatOf(0x7fc00000u); }
 
 /// x, or 0x7fc00000 for every NaN. Applied to each value that is stored: processors differ in the
-/// sign and payload of the NaNs that they make.
-SORTIE_NUMERICS_INLINE float canonicalNan(float x) { return isNan(x) ? nan() : x; }
+/// sign and payload of the NaNs that they make. Written with integers: a compiler may say that
+/// `x != x ? nan : x` is x.
+SORTIE_NUMERICS_INLINE float canonicalNan(float x) {
+  const uint32_t bits = bitsOf(x);
+  return floatOf((bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc00000u : bits);
+}
 
 /// An IEEE-754 half, exactly. A NaN stays a NaN.
 SORTIE_NUMERICS_INLINE float fromHalf(uint16_t half) {
+#if defined(__CUDA_ARCH__)
+  float result;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(result) : "h"(half));
+  return result;
+#else
   const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16;
   const uint32_t exponent = (half >> 10) & 0x1fu;
   const uint32_t mantissa = half & 0x3ffu;
@@ -156,6 +165,7 @@ SORTIE_NUMERICS_INLINE float fromHalf(uint16_t half) {
   if (exponent == 31)
     return floatOf(sign | 0x7f800000u | (mantissa != 0 ? 0x400000u | mantissa << 13 : 0u));
   return floatOf(sign | (exponent + 112) << 23 | mantissa << 13);
+#endif
 }
 
 /// A bfloat16, exactly.

@@ -7,7 +7,7 @@
 #ifndef SORTIE_RUNTIME_NUMERICS_LAYOUT_H
 #define SORTIE_RUNTIME_NUMERICS_LAYOUT_H
 
-#include "contract.h"
+#include "runtime/numerics/contract.h"
 
 namespace sortie::numerics {
 

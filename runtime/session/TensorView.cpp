@@ -8,6 +8,7 @@
 #include "runtime/numerics/float.h"
 
 #include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
 #include <cstring>
@@ -39,7 +40,9 @@ SmallVector<int64_t, 4> contiguousStrides(ArrayRef<int64_t> shape, int64_t eleme
   int64_t stride = elementBytes;
   for (size_t i = shape.size(); i-- > 0;) {
     strides[i] = stride;
-    stride *= shape[i];
+    // A shape that nobody has checked yet may be too large for any memory.
+    if (MulOverflow(stride, shape[i], stride))
+      stride = INT64_MAX;
   }
   return strides;
 }
@@ -47,7 +50,8 @@ SmallVector<int64_t, 4> contiguousStrides(ArrayRef<int64_t> shape, int64_t eleme
 int64_t TensorView::elements() const {
   int64_t count = 1;
   for (const int64_t extent : shape)
-    count *= extent;
+    if (MulOverflow(count, extent, count))
+      return INT64_MAX;
   return count;
 }
 
@@ -63,13 +67,18 @@ bool TensorView::isContiguous() const {
 }
 
 std::pair<int64_t, int64_t> TensorView::byteRange() const {
+  // Strides are the caller's: what reaches beyond all memory ends at its end.
   int64_t first = 0;
   int64_t last = 0;
   for (size_t i = 0; i < shape.size(); ++i) {
-    const int64_t reach = (shape[i] - 1) * strides[i];
-    (reach < 0 ? first : last) += reach;
+    int64_t reach;
+    int64_t &end = strides[i] < 0 ? first : last;
+    if (MulOverflow(shape[i] - 1, strides[i], reach) || AddOverflow(end, reach, end))
+      end = strides[i] < 0 ? INT64_MIN : INT64_MAX;
   }
-  return {first, last + hostTypeBytes(type)};
+  if (AddOverflow(last, hostTypeBytes(type), last))
+    last = INT64_MAX;
+  return {first, last};
 }
 
 /// Calls `visit(element)` for the address of each element in row-major order.

@@ -75,8 +75,10 @@ struct SimdAvx512 {
     return _mm512_xor_ps(a, _mm512_set1_ps(-0.0f));
   }
   SORTIE_KERNEL_INLINE static Floats canonicalNan(Floats a) {
-    const __mmask16 isNan = _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q);
-    return _mm512_mask_mov_ps(a, isNan, _mm512_castsi512_ps(_mm512_set1_epi32(0x7fc00000)));
+    const __m512i bits = _mm512_castps_si512(a);
+    const __m512i magnitude = _mm512_and_si512(bits, _mm512_set1_epi32(0x7fffffff));
+    const __mmask16 isNan = _mm512_cmpgt_epi32_mask(magnitude, _mm512_set1_epi32(0x7f800000));
+    return _mm512_castsi512_ps(_mm512_mask_set1_epi32(bits, isNan, 0x7fc00000));
   }
   SORTIE_KERNEL_INLINE static float sumTree(Floats a) {
     const __m256 of8 = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));

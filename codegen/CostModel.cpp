@@ -1,0 +1,166 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A launch is bound by one of three things that go on at the same time, and begins and ends with a
+// latency that nothing hides:
+//
+//   time = launch + max(bytes, tensor cores, issue slots)
+//
+//   launch       a graph node's latency: about two microseconds from the end of one kernel to the
+//                first useful instruction of the next;
+//   bytes        every byte once, at 85 % of the memory's bandwidth, which is what a plain copy
+//                reaches. Rows that several blocks gather come from the L2, and are not counted
+//                again;
+//   tensor cores int8 multiply-adds: those of the operation times the activation's limbs. Tiles are
+//                multiplied in whole columns of 8 tokens, so few rows an expert cost as much as 8;
+//   issue slots  instructions of all warps, four a cycle and multiprocessor. For exact products the
+//                work around each mma counts more than the mma itself, see below.
+//
+// The last two are shared by the multiprocessors that have a block; a grid that does not fill the
+// last wave leaves some idle.
+
+#include "codegen/CostModel.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/Support/ErrorHandling.h"
+
+#include <algorithm>
+#include <cmath>
+
+using namespace llvm;
+using sortie::numerics::FormatClass;
+using sortie::numerics::FormatInfo;
+
+namespace sortie::codegen {
+
+//===----------------------------------------------------------------------===//
+// Chips
+//===----------------------------------------------------------------------===//
+
+// clang-format off
+static constexpr Chip kChips[] = {
+    // architecture  board                SMs  clock   bandwidth  int8  shared
+    {"compute_80",  "any since A100",      84, 1.40e9, 0.86e12,  1024, 101376},
+    {"sm_80",       "A100 SXM 80 GB",     108, 1.41e9, 2.04e12,  2048, 166912},
+    {"sm_86",       "A40",                 84, 1.74e9, 0.70e12,  1024, 101376},
+    {"sm_89",       "L40S",               142, 2.52e9, 0.86e12,  1024, 101376},
+    {"sm_90",       "H100 SXM",           132, 1.75e9, 3.35e12,  2048, 232448},
+    {"sm_90a",      "H100 SXM",           132, 1.75e9, 3.35e12,  2048, 232448},
+    {"sm_100a",     "B200",               148, 1.85e9, 8.00e12,  2048, 232448},
+    {"sm_120",      "RTX PRO 6000",       188, 2.60e9, 1.79e12,  1024, 101376},
+};
+// clang-format on
+
+const Chip *findChip(StringRef architecture) {
+  const auto *chip =
+      find_if(kChips, [&](const Chip &chip) { return architecture == chip.architecture; });
+  return chip == std::end(kChips) ? nullptr : chip;
+}
+
+SmallVector<StringRef> getChipNames() {
+  SmallVector<StringRef> names;
+  for (const Chip &chip : kChips)
+    names.push_back(chip.architecture);
+  return names;
+}
+
+//===----------------------------------------------------------------------===//
+// Terms
+//===----------------------------------------------------------------------===//
+
+static constexpr double kLaunchSeconds = 2e-6;
+static constexpr double kReachableBandwidth = 0.85;
+static constexpr double kSchedulers = 4; ///< instructions a cycle and multiprocessor
+static constexpr double kLanes = 32;
+static constexpr double kTokensOfMma = 8;
+static constexpr double kWeightRowsOfMma = 16;
+
+/// Rows as the tensor cores see them: whole columns of 8 tokens in each tile.
+static double paddedRows(const Work &work) {
+  if (work.tiles == 0 || work.rows == 0)
+    return work.rows;
+  return work.tiles * kTokensOfMma * std::ceil(work.rows / work.tiles / kTokensOfMma);
+}
+
+/// Multiprocessors that are busy on average: whole waves of one block each.
+static double busyMultiprocessors(const Chip &chip, const Work &work) {
+  if (work.blocks == 0)
+    return chip.multiprocessors;
+  const double waves = std::ceil(work.blocks / chip.multiprocessors);
+  return work.blocks / waves;
+}
+
+static double tensorSeconds(const Chip &chip, const Work &work) {
+  if (work.unit != Work::Unit::Tensor || work.rows == 0)
+    return 0;
+  const double products = work.multiplyAdds * work.limbs * paddedRows(work) / work.rows;
+  return products / (busyMultiprocessors(chip, work) * chip.int8PerCycle * chip.clock);
+}
+
+/// Instructions that a warp issues for 16 weight rows, 8 tokens and 128 elements of K: four mma of
+/// 32 elements a limb (twice as many of 16 where sub-blocks have 16), and for each of a lane's four
+/// sums of a scaled run what docs/numerics.md writes down.
+static double instructionsOfBlock(const FormatInfo &info, int limbs) {
+  const double sums = 4;
+  const double subBlocks = 128.0 / info.subBlock;
+  const double mma = std::max(4.0, subBlocks) * limbs;
+  const double combine = limbs == 2 ? 1 : 0;                    // 128 * high + low
+  const double floatScale = 2;                                  // to float, then fma by d
+  const double block = 2;                                       // the term, then fma by d_a
+  const double loads = 4 * limbs;                               // ldmatrix, sums, scales
+  const double minimum = info.minimum == numerics::Minimum::None ? 0 : 2;
+  if (info.formatClass == FormatClass::GroupScale)
+    return loads + mma + sums * (subBlocks * (combine + floatScale + minimum) + block);
+  return loads + mma + sums * (subBlocks * (combine + 1 + minimum / 2) + floatScale + minimum + block);
+}
+
+/// Instructions to bring 128 elements of 16 rows of weights into the order of the operand, once for
+/// each tile: a byte is extracted four at a time, and looked up or offset.
+static double instructionsOfDecode(const FormatInfo &info) {
+  const double registers = 16;
+  const double each = info.levelBits == 8 ? 0 : info.levelBits == 4 ? 3 : 5;
+  const double scales = info.formatClass == FormatClass::GroupScale ? 12 : 16;
+  return registers * each + scales;
+}
+
+static double issueSeconds(const Chip &chip, const Work &work) {
+  double instructions = 0;
+  if (work.unit == Work::Unit::Fp32)
+    instructions = work.multiplyAdds / kLanes * 1.25; // loads and addresses beside the fma
+  if (work.unit == Work::Unit::Tensor && work.rows > 0) {
+    const FormatInfo info = numerics::formatInfo(work.format);
+    const double perRow = work.multiplyAdds / work.rows / (kWeightRowsOfMma * 128);
+    instructions = perRow * (paddedRows(work) / kTokensOfMma * instructionsOfBlock(info, work.limbs) +
+                             work.tiles * instructionsOfDecode(info));
+  }
+  return instructions / (busyMultiprocessors(chip, work) * kSchedulers * chip.clock);
+}
+
+Prediction predict(const Chip &chip, const Work &work) {
+  const double bytes = work.bytes / (chip.bandwidth * kReachableBandwidth);
+  const double tensor = tensorSeconds(chip, work);
+  const double issue = issueSeconds(chip, work);
+  const double longest = std::max({bytes, tensor, issue});
+  const Bound bound = longest < kLaunchSeconds ? Bound::Launch
+                      : longest == bytes       ? Bound::Bytes
+                      : longest == tensor      ? Bound::TensorCores
+                                               : Bound::IssueSlots;
+  return {kLaunchSeconds + longest, bound};
+}
+
+StringRef toString(Bound bound) {
+  switch (bound) {
+  case Bound::Launch:
+    return "launch";
+  case Bound::Bytes:
+    return "bytes";
+  case Bound::TensorCores:
+    return "tensor cores";
+  case Bound::IssueSlots:
+    return "issue slots";
+  }
+  llvm_unreachable("unknown bound");
+}
+
+} // namespace sortie::codegen

@@ -1,0 +1,92 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Sources of products in `float` arithmetic.
+
+#include "codegen/KernelSource.h"
+#include "codegen/SourceText.h"
+#include "codegen/kernels/Geometry.h"
+
+using namespace llvm;
+using sortie::numerics::Format;
+
+namespace sortie::codegen {
+
+static StringRef weightType(Format format) {
+  switch (format) {
+  case Format::F32:
+    return "float";
+  case Format::F16:
+    return "sortie::numerics::Half";
+  case Format::BF16:
+    return "sortie::numerics::BFloat16";
+  default:
+    llvm_unreachable("float arithmetic has weights of floats");
+  }
+}
+
+static bool isOutputQuantized(const Product &product) {
+  return product.output != numerics::RowKind::F32;
+}
+
+ProductGrid floatProductGrid(const Product &product) {
+  if (product.isGated)
+    return {kernels::floatGluBlocks(product.rows, isOutputQuantized(product)), kernels::kTileRows};
+  if (product.isGrouped)
+    return {kernels::ceilDiv(product.rows, kernels::kFloatColumns), kernels::kTileRows};
+  const kernels::FloatDense dense = kernels::floatDense(product.columns, product.rows);
+  return {kernels::ceilDiv(product.rows, dense.columns), dense.rows, dense.maxBlocks};
+}
+
+/// The template arguments that all products begin with: the type of weights, K and N.
+static std::string shapeArguments(const Product &product) {
+  return formatv("{0}, {1}, {2}", weightType(product.first), product.columns, product.rows);
+}
+
+/// Slots and Gather of a grouped product, with a comma in front.
+static std::string gatherArguments(const Product &product) {
+  return formatv(", {0}, {1}", std::max<int64_t>(product.slots, 1),
+                 product.slots != 0 ? "true" : "false");
+}
+
+KernelCode floatProductKernel(const Product &product) {
+  const std::string weightPointer = (Twine("const ") + weightType(product.first) + " *").str();
+  const std::string outputPointer = isOutputQuantized(product) ? "void *" : "float *";
+  Parameters parameters;
+  SmallVector<std::string> arguments = {parameters.read("const float *")};
+  if (product.isGrouped) {
+    parameters.read("const int32_t *"); // offsets
+    arguments.push_back(parameters.read("const int32_t *"));
+    arguments.push_back(parameters.readIf(product.hasPermutation, "const int32_t *"));
+    if (!product.isGated)
+      arguments.push_back(parameters.readIf(product.hasScale, "const float *"));
+  }
+  arguments.push_back(parameters.write(outputPointer));
+  arguments.push_back(parameters.weight(weightPointer));
+  if (product.isGated)
+    arguments.push_back(parameters.weight(weightPointer));
+  arguments.push_back(parameters.weightIf(product.hasFirstBias, "const float *"));
+  if (product.isGated)
+    arguments.push_back(parameters.weightIf(product.hasSecondBias, "const float *"));
+  if (!product.isGrouped)
+    arguments.push_back(parameters.extent());
+
+  std::string templateArguments = shapeArguments(product);
+  if (product.isGrouped)
+    templateArguments += gatherArguments(product);
+  if (product.isGated)
+    templateArguments +=
+        formatv(", {0}, {1}, {2}, {3}", nameOf(product.glu.kind), bitsOf(product.glu.alpha),
+                bitsOf(product.glu.limit), nameOf(product.output));
+  KernelCode code;
+  code.kind = product.isGated ? "glu_matmul_float" : "matmul_float";
+  code.header = "FloatProduct.h";
+  code.parameters = parameters.list;
+  code.call = formatv("float{0}{1}<{2}>({3})", product.isGrouped ? "Grouped" : "",
+                      product.isGated ? "Glu" : "Matmul", templateArguments, join(arguments, ", "));
+  code.threads = kernels::kFloatThreads;
+  code.shared = kernels::floatSharedBytes(isOutputQuantized(product));
+  return code;
+}
+
+} // namespace sortie::codegen

@@ -1,0 +1,169 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// An entry is a line `sortie-kernel 1 <bytes of the image> <BLAKE3 of what follows>`, the image, the
+// log.
+
+#include "codegen/KernelCache.h"
+
+#include "runtime/support/Error.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/BLAKE3.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+
+namespace sortie::codegen {
+
+static constexpr StringLiteral kMagic = "sortie-kernel 1";
+static constexpr StringLiteral kSuffix = ".kernel";
+static constexpr StringLiteral kTemporarySuffix = ".tmp";
+
+static std::string toHex(BLAKE3Result<> hash) { return llvm::toHex(hash, /*LowerCase=*/true); }
+
+static std::string hashOf(StringRef bytes) {
+  BLAKE3 hasher;
+  hasher.update(bytes);
+  return toHex(hasher.final());
+}
+
+static std::chrono::system_clock::time_point now() { return std::chrono::system_clock::now(); }
+
+//===----------------------------------------------------------------------===//
+// Folder and keys
+//===----------------------------------------------------------------------===//
+
+std::string KernelCache::getDefaultFolder() {
+  if (std::optional<std::string> folder = sys::Process::GetEnv("SORTIE_CACHE_DIR"))
+    return *folder;
+  if (std::optional<std::string> folder = sys::Process::GetEnv("XDG_CACHE_HOME"))
+    return *folder + "/sortie";
+  if (std::optional<std::string> home = sys::Process::GetEnv("HOME"))
+    return *home + "/.cache/sortie";
+  return {};
+}
+
+Expected<KernelCache> KernelCache::open(StringRef folder, uint64_t limit) {
+  auto fail = [&](std::error_code code) {
+    return makeError("the folder '" + folder + "' cannot hold the cache of kernels: " +
+                         code.message() + "; set SORTIE_CACHE_DIR to one that can",
+                     std::errc::permission_denied);
+  };
+  if (folder.empty())
+    return makeError("there is no folder for the cache of kernels; set SORTIE_CACHE_DIR to one",
+                     std::errc::no_such_file_or_directory);
+  if (std::error_code code = sys::fs::create_directories(folder))
+    return fail(code);
+  // Write permission does not say that a file can be made: the file system may be read-only.
+  Expected<sys::fs::TempFile> probe =
+      sys::fs::TempFile::create(folder + "/probe-%%%%%%%%" + kTemporarySuffix);
+  if (!probe)
+    return fail(errorToErrorCode(probe.takeError()));
+  if (Error error = probe->discard())
+    return fail(errorToErrorCode(std::move(error)));
+  return KernelCache(folder, limit);
+}
+
+std::string KernelCache::makeKey(ArrayRef<StringRef> parts) {
+  BLAKE3 hasher;
+  for (StringRef part : parts) {
+    hasher.update(utostr(part.size()) + ":");
+    hasher.update(part);
+  }
+  return toHex(hasher.final());
+}
+
+std::string KernelCache::pathOf(StringRef key) const {
+  return (folder + "/" + key + kSuffix).str();
+}
+
+//===----------------------------------------------------------------------===//
+// Entries
+//===----------------------------------------------------------------------===//
+
+static std::string encode(const Nvrtc::Output &entry) {
+  const std::string bytes = entry.image + entry.log;
+  return formatv("{0} {1} {2}\n", kMagic, entry.image.size(), hashOf(bytes)).str() + bytes;
+}
+
+static std::optional<Nvrtc::Output> decode(StringRef text) {
+  auto [line, bytes] = text.split('\n');
+  uint64_t imageBytes = 0;
+  if (!line.consume_front(kMagic) || !line.consume_front(" ") ||
+      line.consumeInteger(10, imageBytes) || imageBytes > bytes.size() ||
+      !line.consume_front(" ") || line != hashOf(bytes))
+    return std::nullopt;
+  return Nvrtc::Output{bytes.take_front(imageBytes).str(), bytes.drop_front(imageBytes).str()};
+}
+
+std::optional<Nvrtc::Output> KernelCache::lookUp(StringRef key) const {
+  Expected<sys::fs::file_t> file = sys::fs::openNativeFile(
+      pathOf(key), sys::fs::CD_OpenExisting, sys::fs::FA_Read | sys::fs::FA_Write, sys::fs::OF_None);
+  if (!file) {
+    consumeError(file.takeError());
+    return std::nullopt;
+  }
+  std::optional<Nvrtc::Output> entry;
+  auto buffer = MemoryBuffer::getOpenFile(*file, key, /*FileSize=*/-1,
+                                          /*RequiresNullTerminator=*/false);
+  if (buffer)
+    entry = decode((*buffer)->getBuffer());
+  if (entry)
+    (void)sys::fs::setLastAccessAndModificationTime(*file, now());
+  (void)sys::fs::closeFile(*file);
+  return entry;
+}
+
+Error KernelCache::store(StringRef key, const Nvrtc::Output &entry) const {
+  Expected<sys::fs::TempFile> file =
+      sys::fs::TempFile::create(folder + "/" + key + "-%%%%%%%%" + kTemporarySuffix);
+  if (!file)
+    return file.takeError();
+  raw_fd_ostream os(file->FD, /*shouldClose=*/false);
+  os << encode(entry);
+  os.flush();
+  const std::error_code code = os.error();
+  os.clear_error();
+  if (code)
+    return joinErrors(errorCodeToError(code), file->discard());
+  return file->keep(pathOf(key));
+}
+
+void KernelCache::trim() const {
+  struct File {
+    std::string path;
+    uint64_t bytes;
+    sys::TimePoint<> used;
+  };
+  SmallVector<File> files;
+  uint64_t total = 0;
+  std::error_code code;
+  for (sys::fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
+    const StringRef path = it->path();
+    ErrorOr<sys::fs::basic_file_status> status = it->status();
+    if (!status)
+      continue;
+    const sys::TimePoint<> used = status->getLastModificationTime();
+    if (path.ends_with(kTemporarySuffix) && used < now() - std::chrono::hours(1))
+      (void)sys::fs::remove(path);
+    if (!path.ends_with(kSuffix))
+      continue;
+    files.push_back({path.str(), status->getSize(), used});
+    total += status->getSize();
+  }
+  llvm::sort(files, [](const File &a, const File &b) { return a.used < b.used; });
+  for (const File &file : files) {
+    if (total <= limit)
+      break;
+    (void)sys::fs::remove(file.path);
+    total -= file.bytes;
+  }
+}
+
+} // namespace sortie::codegen

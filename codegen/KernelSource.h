@@ -1,0 +1,142 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The sources of kernels: a few lines each, which instantiate a template of codegen/kernels for one
+// shape, format, fusion and chip. There is a function for each kind. Buffers are parameters r0, r1,
+// ... (read) and w0, w1, ... (written), weights g0, g1, ..., extents e0, e1, ..., in that order.
+
+#ifndef SORTIE_CODEGEN_KERNELSOURCE_H
+#define SORTIE_CODEGEN_KERNELSOURCE_H
+
+#include "runtime/numerics/activation.h"
+#include "runtime/numerics/format.h"
+#include "runtime/numerics/layout.h"
+#include "runtime/numerics/route.h"
+
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringRef.h"
+
+#include <optional>
+#include <string>
+
+namespace sortie::codegen {
+
+struct Chip;
+
+/// A kernel for one chip, but for its name. Equal kernels do the same.
+struct KernelCode {
+  std::string kind;         ///< in its name
+  std::string header;       ///< of codegen/kernels
+  std::string definitions;  ///< lines in front of the #include: macros
+  std::string declarations; ///< lines in front of the kernel
+  llvm::SmallVector<std::string, 8> parameters;
+  std::string call; ///< what it does
+  int threads = 0;  ///< of a block
+  int shared = 0;   ///< bytes of dynamic shared memory of a block
+  std::string schedule; ///< what was chosen for the chip, for people
+
+  bool operator==(const KernelCode &) const = default;
+};
+
+/// The text that NVRTC compiles, with a kernel of the name `entry`.
+std::string writeSource(const KernelCode &code, llvm::StringRef entry);
+
+//===----------------------------------------------------------------------===//
+// Rows by themselves. `columns` is the length of a row.
+//===----------------------------------------------------------------------===//
+
+/// reads(x) writes(y) weights(weight); grid (rows).
+KernelCode rmsNormKernel(int64_t columns, float epsilon);
+
+/// reads(x) writes(quantized); grid (rows, quantizeBlocks(columns)).
+KernelCode quantizeKernel(numerics::RowKind kind, int64_t columns);
+
+/// reads(a, b) writes(y); grid (rows, rowBlocks(columns)), as those that follow.
+KernelCode addKernel(int64_t columns);
+
+/// reads(gate, up) writes(y).
+KernelCode gluKernel(int64_t columns, const numerics::Glu &glu);
+
+/// reads(x, permutation) writes(y).
+KernelCode gatherKernel(int64_t columns, int64_t slots);
+
+/// reads(rows, inverse) writes(y).
+KernelCode unsortKernel(int64_t columns);
+
+/// reads(rows, inverse?, weights?) writes(y).
+KernelCode combineKernel(int64_t columns, int64_t slots, bool hasInverse, bool hasWeights);
+
+//===----------------------------------------------------------------------===//
+// Routing
+//===----------------------------------------------------------------------===//
+
+/// reads(logits) writes(ids, weights) weights(bias?) extents(tokens); grid (tokens ceildiv
+/// kRouteTokens).
+KernelCode routeKernel(const numerics::RouteParams &params, bool hasBias);
+
+/// Experts [first, first + count) of `total`.
+struct ExpertRange {
+  int64_t total;
+  int64_t first;
+  int64_t count;
+};
+
+/// reads(ids) writes(histogram) extents(slots); grid (slots ceildiv kDispatchSegment).
+KernelCode dispatchCountKernel(const ExpertRange &experts);
+
+/// reads(ids, histogram) writes(permutation, inverse, offsets, tiles, status) extents(slots,
+/// entries of tiles); grid (slots + 1 ceildiv kDispatchSegment).
+KernelCode dispatchScatterKernel(const ExpertRange &experts);
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+/// A product with its gather and its epilogue.
+struct Product {
+  numerics::Format first;
+  numerics::Format second; ///< of up; equal to `first` in a plain product
+  numerics::RowKind input;
+  numerics::RowKind output;
+  int64_t rows;    ///< N of an expert
+  int64_t columns; ///< K
+  bool isGated = false;
+  bool isGrouped = false;
+  bool hasPermutation = false;
+  int64_t slots = 0; ///< 0: input rows are sorted
+  bool hasScale = false;
+  bool hasFirstBias = false;
+  bool hasSecondBias = false;
+  numerics::Glu glu = {};
+};
+
+/// The grid of a product: blocks of columns, then tiles of a grouped one, else `rows` divided by
+/// `rowsOfBlock` and at most `maxRowBlocks`.
+struct ProductGrid {
+  int64_t columnBlocks;
+  int64_t rowsOfBlock;
+  std::optional<int64_t> maxRowBlocks = std::nullopt;
+};
+
+/// reads(x, offsets?, tiles?, permutation?, scale?) writes(y) weights(first, second?, first bias?,
+/// second bias?) extents(rows if not grouped). Offsets and tiles are there if it is grouped; the
+/// kernel needs no offsets, reports do.
+KernelCode exactProductKernel(const Product &product, const Chip &chip);
+ProductGrid exactProductGrid(const Product &product);
+
+/// The same operands. The formats are of floats, and equal.
+KernelCode floatProductKernel(const Product &product);
+ProductGrid floatProductGrid(const Product &product);
+
+/// reads(raw) writes(packed) extents(first panel, panels); grid (panels).
+KernelCode packKernel(numerics::Format format, int64_t rows, int64_t columns);
+
+/// Bytes of a panel of a matrix with rows of `columns` elements.
+int64_t panelBytes(numerics::Format format, int64_t columns);
+
+/// Rows of a panel.
+int64_t panelRows();
+
+} // namespace sortie::codegen
+
+#endif // SORTIE_CODEGEN_KERNELSOURCE_H

@@ -1,0 +1,86 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "passes/KernelTable.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace sortie;
+
+KernelTable::KernelTable(ModuleOp module, ArrayRef<const codegen::Chip *> chips)
+    : symbols(module), chips(chips), builder(module.getContext()), last(nullptr), module(module) {
+  for (auto symbol : module.getOps<moert::SymbolOp>())
+    last = symbol;
+}
+
+StringAttr KernelTable::makeName(StringRef kind) {
+  for (unsigned number = 0;; ++number) {
+    const std::string name = (kind + "_" + Twine(number)).str();
+    if (!symbols.lookup(name))
+      return builder.getStringAttr(name);
+  }
+}
+
+FlatSymbolRefAttr
+KernelTable::get(Location location, const Interface &interface,
+                 function_ref<codegen::KernelCode(const codegen::Chip &)> code) {
+  const auto codes = llvm::map_to_vector(chips, [&](const codegen::Chip *chip) {
+    return code(*chip);
+  });
+  std::string key;
+  for (const codegen::KernelCode &codeOfChip : codes)
+    key += codegen::writeSource(codeOfChip, "");
+  FlatSymbolRefAttr &kernel = kernels[key];
+  if (kernel)
+    return kernel;
+
+  const StringAttr name = makeName(codes.front().kind);
+  const std::string entry = ("sortie_" + name.getValue()).str();
+  SmallVector<Attribute> sources;
+  for (auto [chip, codeOfChip] : llvm::zip_equal(chips, codes))
+    sources.push_back(moert::SourceAttr::get(builder.getContext(), chip->architecture,
+                                             codeOfChip.shared, codeOfChip.schedule,
+                                             codegen::writeSource(codeOfChip, entry)));
+  SmallVector<Attribute> forms;
+  for (moert::WeightForm form : interface.weights)
+    forms.push_back(moert::WeightFormAttr::get(builder.getContext(), form));
+  if (last)
+    builder.setInsertionPointAfter(last);
+  else
+    builder.setInsertionPointToStart(module.getBody());
+  auto op = moert::KernelOp::create(
+      builder, location, name, builder.getStringAttr(entry),
+      builder.getI64IntegerAttr(interface.reads), builder.getI64IntegerAttr(interface.writes),
+      builder.getArrayAttr(forms), builder.getI64IntegerAttr(interface.extents),
+      builder.getI64IntegerAttr(codes.front().threads), builder.getArrayAttr(sources),
+      /*images=*/ArrayAttr());
+  symbols.insert(op);
+  last = op;
+  return kernel = FlatSymbolRefAttr::get(name);
+}
+
+moert::WeightOp KernelTable::lookUpWeight(FlatSymbolRefAttr name) {
+  return cast<moert::WeightOp>(symbols.lookup(name.getAttr()));
+}
+
+void KernelTable::pack(moert::WeightOp weight) {
+  if (weight.getPack())
+    return;
+  const ArrayRef<int64_t> shape = weight.getShape();
+  const numerics::Format format = weight.getFormatInfo().format;
+  const int64_t rows = shape[shape.size() - 2];
+  const int64_t columns = shape.back();
+  FlatSymbolRefAttr kernel =
+      get(weight.getLoc(), {/*reads=*/1, /*writes=*/1, /*weights=*/{}, /*extents=*/2},
+          [&](const codegen::Chip &) { return codegen::packKernel(format, rows, columns); });
+  weight.setPackAttr(moert::PackAttr::get(builder.getContext(), kernel, codegen::panelRows(),
+                                          codegen::panelBytes(format, columns)));
+}
+
+int64_t KernelTable::getMaximum(moert::ExtentAttr extent) {
+  int64_t symbol = 0;
+  if (!extent.isConstant())
+    symbol = cast<moert::SymbolOp>(symbols.lookup(extent.getSymbol())).getMax();
+  return extent.evaluate(symbol).value_or(-1);
+}

@@ -1,0 +1,60 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The kernels of a program while its operations become launches.
+
+#ifndef SORTIE_PASSES_KERNELTABLE_H
+#define SORTIE_PASSES_KERNELTABLE_H
+
+#include "codegen/CostModel.h"
+#include "codegen/KernelSource.h"
+#include "passes/Passes.h"
+
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace sortie {
+
+class KernelTable {
+public:
+  /// Kernels go behind the symbols of `module`, in the order of their first use, with a source for
+  /// each of `chips`.
+  KernelTable(mlir::ModuleOp module, llvm::ArrayRef<const codegen::Chip *> chips);
+
+  /// How many operands a kernel has, in the order of its parameters.
+  struct Interface {
+    int64_t reads = 0;
+    int64_t writes = 0;
+    llvm::SmallVector<moert::WeightForm> weights;
+    int64_t extents = 0;
+  };
+
+  /// The kernel of this code; equal ones are one. `code` is what codegen/KernelSource.h makes for a
+  /// chip.
+  mlir::FlatSymbolRefAttr get(mlir::Location location, const Interface &interface,
+                              llvm::function_ref<codegen::KernelCode(const codegen::Chip &)> code);
+
+  /// The weight of this name. It is there: the verifier has seen it.
+  moert::WeightOp lookUpWeight(mlir::FlatSymbolRefAttr name);
+
+  /// Lets the weight be packed, if it is not yet.
+  void pack(moert::WeightOp weight);
+
+  /// The most that an extent can be; -1 if 64 bits cannot hold it.
+  int64_t getMaximum(moert::ExtentAttr extent);
+
+private:
+  mlir::StringAttr makeName(llvm::StringRef kind);
+
+  mlir::SymbolTable symbols;
+  llvm::SmallVector<const codegen::Chip *> chips;
+  mlir::OpBuilder builder;
+  mlir::Operation *last; ///< the next kernel goes behind this op; null: to the front
+  mlir::ModuleOp module;
+  /// By the sources of all chips, in which the kernel has no name.
+  llvm::StringMap<mlir::FlatSymbolRefAttr> kernels;
+};
+
+} // namespace sortie
+
+#endif // SORTIE_PASSES_KERNELTABLE_H

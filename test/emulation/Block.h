@@ -1,0 +1,124 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a kernel and the emulation know of each other: the thread block that a kernel's functions
+// call, and the description of a kernel that SORTIE_EXPORT makes. A kernel may be compiled into a
+// shared library of its own: it needs no symbol of the emulation, only the virtual functions here.
+
+#ifndef SORTIE_TEST_EMULATION_BLOCK_H
+#define SORTIE_TEST_EMULATION_BLOCK_H
+
+#include <cstdint>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+
+namespace sortie::emulation {
+
+/// A line of a kernel. Functions that may fail or wait take the line that calls them.
+using Site = std::source_location;
+
+constexpr int kLanes = 32;
+
+/// Grid and block coordinates.
+struct Index3 {
+  int x = 1;
+  int y = 1;
+  int z = 1;
+};
+
+/// What a warp does together, all 32 lanes.
+enum class Collective : int {
+  SyncWarp,
+  Shuffle,
+  ShuffleXor,
+  ShuffleUp,
+  Ballot,
+  MatchAny,
+  LoadMatrices,
+  MultiplyK32,
+  MultiplyK16,
+};
+
+/// What a lane brings to a collective and takes from it.
+struct ExchangeOperands {
+  uint32_t value;  ///< in: the lane's value or predicate; out: the result
+  int32_t operand; ///< lane, mask or delta of a shuffle
+};
+struct LoadMatricesOperands {
+  uint32_t *rows;  ///< out: 4
+  const void *row; ///< 16 bytes
+};
+struct MultiplyOperands {
+  int32_t *sum;      ///< in and out: 4
+  const uint32_t *a; ///< 4 (K32) or 2 (K16)
+  uint32_t b[2];     ///< both (K32) or the first (K16)
+};
+
+/// The thread block whose threads run, as its threads see it.
+class Block {
+public:
+  int threadIndex = 0; ///< of the thread that runs now
+  int threadCount = 0;
+  Index3 blockIndex{0, 0, 0};
+  Index3 gridCount;
+  char *shared = nullptr; ///< dynamic shared memory
+  int sharedBytes = 0;
+
+  virtual void syncBlock(Site site) = 0;
+  /// `operands` is one of the structures above, or null for SyncWarp.
+  virtual void collective(Collective what, void *operands, Site site) = 0;
+  /// Starts a copy of `bytes` bytes, of which `valid` are read and the rest become zeros.
+  virtual void copyAsync(void *to, const void *from, int bytes, int valid, Site site) = 0;
+  virtual void commitCopies() = 0;
+  virtual void waitForCopies(int groups) = 0;
+  /// Fails unless the `bytes` bytes at `address` are shared memory and aligned to `bytes`.
+  virtual void checkShared(const char *who, const void *address, int bytes, Site site) = 0;
+  /// Ends the launch with an error.
+  [[noreturn]] virtual void fail(const char *message, Site site) = 0;
+
+protected:
+  ~Block() = default;
+};
+
+/// The block that runs now. Each library of kernels has its own copy: hence hidden.
+__attribute__((visibility("hidden"))) inline Block *currentBlock = nullptr;
+
+/// What SORTIE_EXPORT(name) defines as `name_emulated`.
+struct Kernel {
+  const char *name;
+  /// Runs one thread; `parameters` is cuLaunchKernel's: a pointer to each argument.
+  void (*run)(Block *block, void *const *parameters);
+  int parameterCount;
+  const int *parameterBytes;
+};
+
+namespace detail {
+template <auto kernel, typename Type = decltype(kernel)> struct Description;
+template <auto kernel, typename... Parameters> struct Description<kernel, void (*)(Parameters...)> {
+  static constexpr int kBytes[sizeof...(Parameters) + 1] = {int{sizeof(Parameters)}..., 0};
+
+  template <std::size_t... I>
+  static void call(void *const *parameters, std::index_sequence<I...> /*positions*/) {
+    kernel(*static_cast<std::remove_cv_t<Parameters> *>(parameters[I])...);
+  }
+  static void run(Block *block, void *const *parameters) {
+    currentBlock = block;
+    call(parameters, std::index_sequence_for<Parameters...>());
+  }
+  static constexpr Kernel describe(const char *name) {
+    return {name, run, int{sizeof...(Parameters)}, kBytes};
+  }
+};
+} // namespace detail
+
+} // namespace sortie::emulation
+
+#define SORTIE_EMULATED_KERNEL(name)                                                               \
+  extern "C" {                                                                                     \
+  extern __attribute__((visibility("default"))) const sortie::emulation::Kernel name##_emulated;   \
+  const sortie::emulation::Kernel name##_emulated =                                                \
+      sortie::emulation::detail::Description<&name>::describe(#name);                              \
+  }
+
+#endif // SORTIE_TEST_EMULATION_BLOCK_H

@@ -1,0 +1,312 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The scheduler of a block's threads.
+
+#include "test/emulation/Scheduler.h"
+
+#include "test/emulation/Collectives.h"
+
+#include <bit>
+#include <sys/mman.h>
+
+namespace sortie::emulation {
+
+// A stack is followed by a page that nobody may touch. The distance of two stacks is no power of
+// two and their tops are shifted, so that the threads of a block do not compete for the same cache
+// sets.
+constexpr size_t kStackBytes = 128 * 1024;
+constexpr size_t kPageBytes = 4096;
+constexpr size_t kStackStride = kStackBytes + kPageBytes;
+constexpr size_t kTopShift = 3 * 64;
+
+Scheduler::Scheduler() : threads(kMaxThreads), warps(kMaxThreads / kLanes) {
+  constexpr size_t kBytes = kMaxThreads * kStackStride;
+  void *memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED)
+    return;
+  stacks = static_cast<char *>(memory);
+  for (size_t i = 0; i < kMaxThreads; ++i)
+    mprotect(stacks + i * kStackStride, kPageBytes, PROT_NONE);
+}
+
+Scheduler::~Scheduler() {
+  if (stacks != nullptr)
+    munmap(stacks, kMaxThreads * kStackStride);
+}
+
+//===- A block ------------------------------------------------------------===//
+
+std::string Scheduler::runBlock(const Launch &what, Index3 index, Random &generator) {
+  if (stacks == nullptr)
+    return "no memory for the stacks of the threads";
+  launch = &what;
+  random = &generator;
+  threadCount = what.threads;
+  blockIndex = index;
+  gridCount = what.grid;
+  sharedMemory.reset(what.sharedBytes, generator);
+  shared = sharedMemory.data();
+  sharedBytes = what.sharedBytes;
+  error.clear();
+  inSyncBlock = ended = 0;
+  runnableWarps = 0;
+  for (int i = 0; i < threadCount; ++i)
+    resetThread(i);
+  for (int warp = 0; warp * kLanes < threadCount; ++warp) {
+    warps[static_cast<size_t>(warp)].arrived = 0;
+    makeRunnable(warp);
+  }
+
+  threadIndex = nextThread();
+  previous = &caller;
+  switchFiber(caller, current().fiber);
+  if (error.empty())
+    error = sharedMemory.findDamage();
+  return error;
+}
+
+void Scheduler::resetThread(int index) {
+  Thread &thread = threads[static_cast<size_t>(index)];
+  thread.scheduler = this;
+  thread.index = index;
+  thread.state = State::Runnable;
+  thread.copies.clear();
+  char *stack = stacks + static_cast<size_t>(index) * kStackStride + kPageBytes;
+  const size_t shift = static_cast<size_t>(index) % 32 * kTopShift;
+  resetFiber(thread.fiber, stack, kStackBytes - shift, enterThread, &thread);
+}
+
+void Scheduler::enterThread(void *argument) {
+  auto &thread = *static_cast<Thread *>(argument);
+  Scheduler &self = *thread.scheduler;
+  beginFiber(*self.previous);
+  self.launch->kernel->run(&self, self.launch->parameters);
+  self.endThread();
+}
+
+/// All existing lanes of the warp may run, in a new order.
+void Scheduler::makeRunnable(int index) {
+  Warp &warp = warps[static_cast<size_t>(index)];
+  const int lanes = std::min(kLanes, threadCount - index * kLanes);
+  const uint64_t order = random->next();
+  warp.runnable = lanes == kLanes ? ~uint32_t{0} : (uint32_t{1} << lanes) - 1;
+  warp.start = static_cast<uint32_t>(order);
+  warp.stride = static_cast<uint32_t>(order >> 32) | 1;
+  warp.position = 0;
+  runnableWarps |= uint32_t{1} << index;
+}
+
+//===- Waiting ------------------------------------------------------------===//
+
+void Scheduler::syncBlock(Site site) {
+  if (++inSyncBlock < threadCount)
+    return wait(State::InSyncBlock, site);
+  inSyncBlock = 0;
+  for (int i = 0; i < threadCount; ++i)
+    threads[static_cast<size_t>(i)].state = State::Runnable;
+  for (int warp = 0; warp * kLanes < threadCount; ++warp)
+    makeRunnable(warp);
+  runNext(false);
+}
+
+void Scheduler::collective(Collective what, void *operands, Site site) {
+  const int index = threadIndex / kLanes;
+  Warp &warp = currentWarp();
+  if (warp.arrived == 0)
+    warp.collective = what;
+  current().collective = what;
+  if (warp.collective != what) {
+    current().state = State::InCollective;
+    current().site = site;
+    stop("threads of warp " + std::to_string(index) + " wait in different collectives" +
+         describeThreads());
+  }
+  warp.operands[threadIndex % kLanes] = operands;
+  if (++warp.arrived < kLanes)
+    return wait(State::InCollective, site);
+
+  completeCollective(what, warp.operands);
+  warp.arrived = 0;
+  for (int lane = 0; lane < kLanes; ++lane)
+    threads[static_cast<size_t>(index * kLanes + lane)].state = State::Runnable;
+  makeRunnable(index);
+  runNext(false);
+}
+
+void Scheduler::wait(State state, Site site) {
+  Thread &thread = current();
+  thread.state = state;
+  thread.site = site;
+  currentWarp().runnable &= ~(uint32_t{1} << threadIndex % kLanes);
+  runNext(false);
+}
+
+void Scheduler::endThread() {
+  current().state = State::Ended;
+  currentWarp().runnable &= ~(uint32_t{1} << threadIndex % kLanes);
+  ++ended;
+  runNext(true);
+  __builtin_unreachable();
+}
+
+//===- Choice of the next thread ------------------------------------------===//
+
+/// Runs another thread, or goes back to the caller when all have ended or none can go on.
+void Scheduler::runNext(bool ends) {
+  Thread &from = current();
+  const int next = nextThread();
+  if (next < 0) {
+    switchTo(caller, true);
+    return;
+  }
+  if (next == from.index && !ends)
+    return;
+  threadIndex = next;
+  previous = &from.fiber;
+  switchFiber(from.fiber, current().fiber, ends);
+}
+
+/// The next lane of the warp in its order as a thread index, or -1.
+int Scheduler::nextInWarp(int index) {
+  Warp &warp = warps[static_cast<size_t>(index)];
+  while (warp.position < kLanes) {
+    const uint32_t lane =
+        (warp.start + static_cast<uint32_t>(warp.position) * warp.stride) % kLanes;
+    if ((warp.runnable >> lane & 1) != 0)
+      return index * kLanes + static_cast<int>(lane);
+    ++warp.position;
+  }
+  runnableWarps &= ~(uint32_t{1} << index);
+  return -1;
+}
+
+/// Stays in a warp until its lanes wait; a warp that has just begun anew may lose its turn.
+int Scheduler::nextThread() {
+  int index = threadIndex / kLanes;
+  const bool begins = warps[static_cast<size_t>(index)].position == 0;
+  if (index * kLanes < threadCount && !(begins && random->below(4) == 0)) {
+    const int next = nextInWarp(index);
+    if (next >= 0)
+      return next;
+    if (!checkWarp(index))
+      return -1;
+  }
+  while (runnableWarps != 0) {
+    uint64_t skip = random->below(static_cast<uint64_t>(std::popcount(runnableWarps)));
+    uint32_t rest = runnableWarps;
+    for (; skip > 0; --skip)
+      rest &= rest - 1;
+    index = std::countr_zero(rest);
+    const int next = nextInWarp(index);
+    if (next >= 0)
+      return next;
+    if (!checkWarp(index))
+      return -1;
+  }
+  if (inSyncBlock > 0)
+    failDeadlock("threads wait for others that have ended");
+  return -1;
+}
+
+//===- Copies and checks --------------------------------------------------===//
+
+void Scheduler::copyAsync(void *to, const void *from, int bytes, int valid, Site site) {
+  checkShared("copyAsync", to, bytes, site);
+  if (reinterpret_cast<uintptr_t>(from) % static_cast<uintptr_t>(bytes) != 0)
+    fail("copyAsync: the global address is not aligned to the bytes to copy", site);
+  if (valid < 0 || valid > bytes)
+    fail("copyAsync: `valid` is negative or above the bytes to copy", site);
+  current().copies.begin(static_cast<char *>(to), from, bytes, valid, sharedMemory.garbage());
+}
+
+void Scheduler::commitCopies() { current().copies.commit(); }
+void Scheduler::waitForCopies(int groups) { current().copies.wait(groups); }
+
+void Scheduler::checkShared(const char *who, const void *address, int bytes, Site site) {
+  const auto at = reinterpret_cast<uintptr_t>(address);
+  const auto first = reinterpret_cast<uintptr_t>(shared);
+  const auto size = static_cast<uintptr_t>(bytes);
+  if (at - first > static_cast<uintptr_t>(sharedBytes) - size ||
+      static_cast<uintptr_t>(sharedBytes) < size) {
+    const auto offset = static_cast<intptr_t>(at - first);
+    fail((std::string(who) + ": bytes " + std::to_string(offset) + " to " +
+          std::to_string(offset + bytes - 1) + " are not within the " +
+          std::to_string(sharedBytes) + " bytes of shared memory")
+             .c_str(),
+         site);
+  }
+  if (at % size != 0)
+    fail((std::string(who) + ": the shared address, byte " + std::to_string(at - first) +
+          ", is not aligned to " + std::to_string(bytes) + " bytes")
+             .c_str(),
+         site);
+}
+
+//===- Errors -------------------------------------------------------------===//
+
+static std::string describeSite(const Site &site) {
+  return std::string(site.file_name()) + ":" + std::to_string(site.line());
+}
+
+void Scheduler::fail(const char *message, Site site) {
+  stop("thread " + std::to_string(threadIndex) + " at " + describeSite(site) + ": " + message);
+}
+
+/// Goes back to the caller for good. What the fibers hold on their stacks is forgotten: kernels own
+/// nothing.
+void Scheduler::stop(std::string message) {
+  error = std::move(message);
+  switchTo(caller, true);
+  __builtin_unreachable();
+}
+
+void Scheduler::switchTo(Fiber &to, bool ends) { switchFiber(current().fiber, to, ends); }
+
+/// False, with the error set, if the warp, of which no lane can run, waits in vain.
+bool Scheduler::checkWarp(int index) {
+  if (warps[static_cast<size_t>(index)].arrived == 0)
+    return true;
+  return failDeadlock("some lanes of warp " + std::to_string(index) +
+                      " wait in a collective that the other lanes will never reach");
+}
+
+bool Scheduler::failDeadlock(const std::string &what) {
+  error = "deadlock: " + what + describeThreads();
+  return false;
+}
+
+std::string Scheduler::describe(const Thread &thread) const {
+  switch (thread.state) {
+  case State::Runnable:
+    return "can run";
+  case State::InCollective:
+    return std::string("wait in ") + collectiveName(thread.collective) + " at " +
+           describeSite(thread.site);
+  case State::InSyncBlock:
+    return "wait in syncBlock at " + describeSite(thread.site);
+  case State::Ended:
+    return "have ended";
+  }
+  return "?";
+}
+
+/// A line for each run of threads that do the same.
+std::string Scheduler::describeThreads() const {
+  constexpr int kMaxLines = 40;
+  std::string text;
+  int lines = 0;
+  for (int first = 0, end = 0; first < threadCount; first = end) {
+    const std::string what = describe(threads[static_cast<size_t>(first)]);
+    for (end = first + 1; end < threadCount; ++end)
+      if (describe(threads[static_cast<size_t>(end)]) != what)
+        break;
+    if (++lines > kMaxLines)
+      return text + "\n  and so on";
+    text += "\n  threads " + std::to_string(first) + " to " + std::to_string(end - 1) + " " + what;
+  }
+  return text;
+}
+
+} // namespace sortie::emulation

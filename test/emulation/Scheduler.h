@@ -1,0 +1,108 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Runs the threads of one block as fibers. A thread runs until it waits; the next one is then
+// chosen at random: lanes of a warp in a random order between two collectives, warps at random.
+
+#ifndef SORTIE_TEST_EMULATION_SCHEDULER_H
+#define SORTIE_TEST_EMULATION_SCHEDULER_H
+
+#include "test/emulation/Block.h"
+#include "test/emulation/CopyQueue.h"
+#include "test/emulation/Fiber.h"
+#include "test/emulation/SharedMemory.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sortie::emulation {
+
+/// What all blocks of a launch have in common.
+struct Launch {
+  const Kernel *kernel;
+  Index3 grid;
+  int threads;
+  int sharedBytes;
+  void *const *parameters;
+};
+
+class Scheduler final : public Block {
+public:
+  static constexpr int kMaxThreads = 1024;
+
+  Scheduler();
+  ~Scheduler();
+  Scheduler(const Scheduler &) = delete;
+  Scheduler &operator=(const Scheduler &) = delete;
+
+  /// Runs one block. Returns the error, empty for none.
+  std::string runBlock(const Launch &what, Index3 index, Random &generator);
+
+  void syncBlock(Site site) override;
+  void collective(Collective what, void *operands, Site site) override;
+  void copyAsync(void *to, const void *from, int bytes, int valid, Site site) override;
+  void commitCopies() override;
+  void waitForCopies(int groups) override;
+  void checkShared(const char *who, const void *address, int bytes, Site site) override;
+  [[noreturn]] void fail(const char *message, Site site) override;
+
+private:
+  enum class State { Runnable, InCollective, InSyncBlock, Ended };
+
+  struct Thread {
+    Scheduler *scheduler = nullptr;
+    int index = 0;
+    State state = State::Runnable;
+    Collective collective = Collective::SyncWarp; ///< of State::InCollective
+    Site site;                                    ///< where it waits
+    Fiber fiber;
+    CopyQueue copies;
+  };
+
+  /// Lanes run in the order (start + i * stride) mod 32, i from `position` on.
+  struct Warp {
+    uint32_t runnable = 0; ///< lanes
+    uint32_t start = 0;
+    uint32_t stride = 1;
+    int position = 0;
+    int arrived = 0; ///< lanes in `collective`
+    Collective collective = Collective::SyncWarp;
+    void *operands[kLanes] = {};
+  };
+
+  static void enterThread(void *thread);
+  void resetThread(int index);
+  void makeRunnable(int warp);
+  Thread &current() { return threads[static_cast<size_t>(threadIndex)]; }
+  Warp &currentWarp() { return warps[static_cast<size_t>(threadIndex / kLanes)]; }
+
+  void wait(State state, Site site);
+  [[noreturn]] void endThread();
+  void runNext(bool ends);
+  int nextInWarp(int warp);
+  int nextThread();
+  void switchTo(Fiber &to, bool ends);
+  [[noreturn]] void stop(std::string message);
+  bool checkWarp(int warp);
+  bool failDeadlock(const std::string &what);
+  std::string describeThreads() const;
+  std::string describe(const Thread &thread) const;
+
+  const Launch *launch = nullptr;
+  Random *random = nullptr;
+  SharedMemory sharedMemory;
+  std::vector<Thread> threads;
+  std::vector<Warp> warps;
+  uint32_t runnableWarps = 0;
+  int inSyncBlock = 0;
+  int ended = 0;
+  std::string error;
+  Fiber caller;
+  Fiber *previous = nullptr; ///< who switched last
+  char *stacks = nullptr;
+};
+
+} // namespace sortie::emulation
+
+#endif // SORTIE_TEST_EMULATION_SCHEDULER_H

@@ -1,0 +1,197 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The functions of codegen/hardware/sortie_hardware.h on the host, for kernels whose thread blocks
+// run as fibers (Launcher.h). Include this folder before the device's one; the two headers must be
+// changed together, and what the functions mean is written there.
+//
+// What is modelled
+// - The order of threads is that of a seed. A thread runs until it waits (for its warp or its
+// block);
+//   then any other thread of the warp, or another warp, may run. Blocks run one after the other, in
+//   an order of the seed. So a race shows as results that differ between seeds.
+// - copyAsync: the destination holds garbage until the thread itself has waited for the copy's
+// group;
+//   other threads see the bytes after that.
+// - Shared memory holds garbage when a block starts, other garbage for another seed. Writes right
+//   before and behind it are found when the block ends; what goes through the functions of this
+//   header is checked for bounds and alignment at once.
+// - A wait that cannot end, and lanes of a warp in different collectives, are errors that say which
+//   thread waits at which line.
+//
+// What is not modelled
+// - Threads interleave only where they wait, in whole: memory is sequentially consistent, and what
+// a
+//   thread writes between two waits nobody sees half. Blocks never run at the same time.
+// - Registers, occupancy, launch bounds, caches, bank conflicts, any timing.
+// - A copyAsync reads its source when it starts.
+// - A thread that polls memory for another one waits forever.
+// - Lanes that meet in one kind of collective at different lines are taken to be converged.
+// - Plain loads and stores: bounds of global memory, reads outside of shared memory. A kernel
+// library
+//   compiled with the flags of KernelFlags.txt reports misaligned ones.
+
+#ifndef SORTIE_HARDWARE_H
+#define SORTIE_HARDWARE_H
+
+#include "runtime/numerics/contract.h"
+#include "test/emulation/Block.h"
+
+#include <bit>
+
+#define SORTIE_DEVICE static inline __attribute__((always_inline))
+
+#define SORTIE_KERNEL(threads, blocksPerMultiprocessor) extern "C" void
+#define SORTIE_EXPORT(name) SORTIE_EMULATED_KERNEL(name)
+
+namespace sortie::hw {
+
+using namespace sortie::numerics; // the fixed-width integer types
+using emulation::Collective;
+using emulation::Site;
+
+//===- Where a thread is --------------------------------------------------===//
+
+constexpr int kWarpSize = emulation::kLanes;
+
+SORTIE_DEVICE int threadIndex() { return emulation::currentBlock->threadIndex; }
+SORTIE_DEVICE int threadCount() { return emulation::currentBlock->threadCount; }
+SORTIE_DEVICE int laneIndex() { return threadIndex() % kWarpSize; }
+SORTIE_DEVICE int warpIndex() { return threadIndex() / kWarpSize; }
+SORTIE_DEVICE int blockIndexX() { return emulation::currentBlock->blockIndex.x; }
+SORTIE_DEVICE int blockIndexY() { return emulation::currentBlock->blockIndex.y; }
+SORTIE_DEVICE int blockIndexZ() { return emulation::currentBlock->blockIndex.z; }
+SORTIE_DEVICE int gridCountX() { return emulation::currentBlock->gridCount.x; }
+
+//===- Synchronization and exchange ---------------------------------------===//
+
+SORTIE_DEVICE void syncBlock(Site site = Site::current()) {
+  emulation::currentBlock->syncBlock(site);
+}
+SORTIE_DEVICE void syncWarp(Site site = Site::current()) {
+  emulation::currentBlock->collective(Collective::SyncWarp, nullptr, site);
+}
+
+namespace detail {
+template <typename T> SORTIE_DEVICE T exchange(Collective what, T value, int operand, Site site) {
+  static_assert(sizeof(T) == sizeof(uint32_t), "lanes exchange values of 4 bytes");
+  emulation::ExchangeOperands operands = {std::bit_cast<uint32_t>(value), operand};
+  emulation::currentBlock->collective(what, &operands, site);
+  return std::bit_cast<T>(operands.value);
+}
+} // namespace detail
+
+template <typename T> SORTIE_DEVICE T shuffle(T value, int lane, Site site = Site::current()) {
+  return detail::exchange(Collective::Shuffle, value, lane, site);
+}
+template <typename T> SORTIE_DEVICE T shuffleXor(T value, int mask, Site site = Site::current()) {
+  return detail::exchange(Collective::ShuffleXor, value, mask, site);
+}
+template <typename T> SORTIE_DEVICE T shuffleUp(T value, int delta, Site site = Site::current()) {
+  return detail::exchange(Collective::ShuffleUp, value, delta, site);
+}
+SORTIE_DEVICE uint32_t ballot(bool predicate, Site site = Site::current()) {
+  return detail::exchange(Collective::Ballot, uint32_t{predicate}, 0, site);
+}
+SORTIE_DEVICE uint32_t matchAny(uint32_t value, Site site = Site::current()) {
+  return detail::exchange(Collective::MatchAny, value, 0, site);
+}
+
+//===- Memory -------------------------------------------------------------===//
+
+struct alignas(8) Words2 {
+  uint32_t word[2];
+};
+struct alignas(16) Words4 {
+  uint32_t word[4];
+};
+
+template <typename T> SORTIE_DEVICE T *sharedMemory(int offset = 0, Site site = Site::current()) {
+  if (offset < 0 || offset > emulation::currentBlock->sharedBytes)
+    emulation::currentBlock->fail("sharedMemory: the offset is outside of shared memory", site);
+  return reinterpret_cast<T *>(emulation::currentBlock->shared + offset);
+}
+
+template <typename T> SORTIE_DEVICE T loadReadOnly(const T *address, Site site = Site::current()) {
+  static_assert(sizeof(T) <= 16 && std::has_single_bit(sizeof(T)));
+  if (reinterpret_cast<uintptr_t>(address) % sizeof(T) != 0)
+    emulation::currentBlock->fail("loadReadOnly: the address is not aligned to the type", site);
+  return *address;
+}
+
+/// Offset in shared memory.
+SORTIE_DEVICE uint32_t sharedAddress(const void *shared) {
+  return static_cast<uint32_t>(static_cast<const char *>(shared) - emulation::currentBlock->shared);
+}
+
+template <int Bytes>
+SORTIE_DEVICE void copyAsync(void *shared, const void *global, int valid,
+                             Site site = Site::current()) {
+  static_assert(Bytes == 4 || Bytes == 8 || Bytes == 16);
+  emulation::currentBlock->copyAsync(shared, global, Bytes, valid, site);
+}
+template <int Bytes>
+SORTIE_DEVICE void copyAsync(void *shared, const void *global, Site site = Site::current()) {
+  copyAsync<Bytes>(shared, global, Bytes, site);
+}
+SORTIE_DEVICE void commitCopies() { emulation::currentBlock->commitCopies(); }
+template <int Groups> SORTIE_DEVICE void waitForCopies() {
+  static_assert(Groups >= 0);
+  emulation::currentBlock->waitForCopies(Groups);
+}
+
+//===- Matrix products ----------------------------------------------------===//
+
+SORTIE_DEVICE void loadMatrices(uint32_t (&rows)[4], const void *sharedRow,
+                                Site site = Site::current()) {
+  emulation::currentBlock->checkShared("loadMatrices", sharedRow, 16, site);
+  emulation::LoadMatricesOperands operands = {rows, sharedRow};
+  emulation::currentBlock->collective(Collective::LoadMatrices, &operands, site);
+}
+
+SORTIE_DEVICE void multiplyK32(int32_t (&sum)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1,
+                               Site site = Site::current()) {
+  emulation::MultiplyOperands operands = {sum, a, {b0, b1}};
+  emulation::currentBlock->collective(Collective::MultiplyK32, &operands, site);
+}
+
+SORTIE_DEVICE void multiplyK16(int32_t (&sum)[4], uint32_t a0, uint32_t a1, uint32_t b,
+                               Site site = Site::current()) {
+  const uint32_t a[2] = {a0, a1};
+  emulation::MultiplyOperands operands = {sum, a, {b, 0}};
+  emulation::currentBlock->collective(Collective::MultiplyK16, &operands, site);
+}
+
+//===- Integers -----------------------------------------------------------===//
+
+namespace detail {
+/// Sums wrap around, as the device's do.
+SORTIE_DEVICE int32_t dot2(int32_t a, uint32_t b, int32_t sum) {
+  const int32_t low = static_cast<int16_t>(a) * static_cast<uint8_t>(b);
+  const int32_t high = (a >> 16) * static_cast<uint8_t>(b >> 8);
+  return static_cast<int32_t>(static_cast<uint32_t>(sum) + static_cast<uint32_t>(low) +
+                              static_cast<uint32_t>(high));
+}
+} // namespace detail
+
+SORTIE_DEVICE int32_t dot2Low(int32_t a, uint32_t b, int32_t sum) {
+  return detail::dot2(a, b, sum);
+}
+SORTIE_DEVICE int32_t dot2High(int32_t a, uint32_t b, int32_t sum) {
+  return detail::dot2(a, b >> 16, sum);
+}
+SORTIE_DEVICE uint32_t selectBytes(uint32_t low, uint32_t high, uint32_t selector,
+                                   Site site = Site::current()) {
+  if ((selector & 0x8888u) != 0)
+    emulation::currentBlock->fail("selectBytes: the selector has a half byte above 7", site);
+  const uint64_t bytes = uint64_t{high} << 32 | low;
+  uint32_t result = 0;
+  for (int i = 0; i < 4; ++i)
+    result |= static_cast<uint32_t>(bytes >> (selector >> 4 * i & 7) * 8 & 0xff) << 8 * i;
+  return result;
+}
+SORTIE_DEVICE int countBits(uint32_t bits) { return std::popcount(bits); }
+
+} // namespace sortie::hw
+
+#endif // SORTIE_HARDWARE_H
