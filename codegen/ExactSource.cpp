@@ -9,6 +9,8 @@
 #include "codegen/kernels/ExactGeometry.h"
 #include "runtime/numerics/decode.h"
 
+#include "llvm/Support/MathExtras.h"
+
 using namespace llvm;
 using sortie::numerics::Format;
 using sortie::numerics::RowKind;
@@ -92,7 +94,7 @@ static ExactPlan planExact(const Product &product, int sharedLimit) {
 //===----------------------------------------------------------------------===//
 
 ProductGrid exactProductGrid(const Product &product) {
-  return {kernels::ceilDiv(product.rows, blockColumns(product)), kernels::kTileRows};
+  return {static_cast<int64_t>(divideCeil(product.rows, blockColumns(product))), kernels::kTileRows};
 }
 
 static StringRef toText(bool value) { return value ? "true" : "false"; }

@@ -17,10 +17,18 @@
 #endif
 
 #if defined(SORTIE_TELL_SANITIZER)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
 namespace sortie::emulation {
+
+/// What functions that never returned had marked as out of bounds on the stack.
+static void forgetFrames([[maybe_unused]] char *stack, [[maybe_unused]] size_t bytes) {
+#if defined(SORTIE_TELL_SANITIZER)
+  __asan_unpoison_memory_region(stack, bytes);
+#endif
+}
 
 #if defined(__x86_64__)
 
@@ -62,6 +70,7 @@ extern "C" void sortieEmulationStart() asm("sortieEmulationStart");
 
 void resetFiber(Fiber &fiber, char *stack, size_t stackBytes, void (*entry)(void *),
                 void *argument) {
+  forgetFrames(stack, stackBytes);
   // r15, r14, r13, r12, rbx, rbp, the return address, and two words that keep 16-byte alignment.
   auto *top = reinterpret_cast<uintptr_t *>((reinterpret_cast<uintptr_t>(stack) + stackBytes) &
                                             ~uintptr_t{15});
@@ -88,6 +97,7 @@ static void startContext(unsigned high, unsigned low, unsigned argumentHigh, uns
 
 void resetFiber(Fiber &fiber, char *stack, size_t stackBytes, void (*entry)(void *),
                 void *argument) {
+  forgetFrames(stack, stackBytes);
   fiber.stack = stack;
   fiber.stackBytes = stackBytes;
   fiber.fakeStack = nullptr;

@@ -5,6 +5,7 @@
 
 #include "test/emulation/Launcher.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <random>
 #include <sortie_hardware.h>
@@ -78,18 +79,27 @@ TEST(Exchange, ShuffleUp) {
   }
 }
 
-SORTIE_KERNEL(96, 1) testVotes(const uint32_t *in, uint32_t *ballots, uint32_t *matches) {
+SORTIE_KERNEL(96, 1)
+testVotes(const uint32_t *in, uint32_t *ballots, uint32_t *matches, uint32_t *largest) {
   const uint32_t value = in[hw::threadIndex()];
   ballots[hw::threadIndex()] = hw::ballot((value & 1) != 0);
   matches[hw::threadIndex()] = hw::matchAny(value);
+  largest[hw::threadIndex()] = hw::reduceMax(value * 0x9e3779b9u);
 }
 
-TEST(Exchange, BallotAndMatchAny) {
+TEST(Exchange, BallotMatchAnyAndReduceMax) {
   const Words in = randomWords(9);
   Words ballots(kThreads);
   Words matches(kThreads);
-  EXPECT_EQ(launch<testVotes>({}, kThreads, 0, {}, in.data(), ballots.data(), matches.data()), "");
+  Words largest(kThreads);
+  EXPECT_EQ(launch<testVotes>({}, kThreads, 0, {}, in.data(), ballots.data(), matches.data(),
+                              largest.data()),
+            "");
   for (size_t i = 0; i < kThreads; ++i) {
+    uint32_t expected = 0;
+    for (size_t lane = 0; lane < 32; ++lane)
+      expected = std::max(expected, in[i / 32 * 32 + lane] * 0x9e3779b9u);
+    EXPECT_EQ(largest[i], expected);
     for (size_t lane = 0; lane < 32; ++lane) {
       const uint32_t other = in[i / 32 * 32 + lane];
       EXPECT_EQ(ballots[i] >> lane & 1, other & 1) << i << ", " << lane;
