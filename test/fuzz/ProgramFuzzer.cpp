@@ -31,14 +31,14 @@ uint64_t bytesNeeded(const Program &program, const Function &function) {
 
 /// Zeros for the arguments of a function.
 struct ZeroArguments {
-  std::vector<HostTensor> tensors;
+  std::vector<TensorView> tensors;
   std::vector<std::vector<std::byte>> memory;
 
   ZeroArguments(const Function &function, const std::vector<Argument> &arguments, int64_t symbol) {
     for (const Argument &argument : arguments) {
       const Buffer &buffer = function.buffers[argument.buffer];
       memory.emplace_back(buffer.bytes.at(symbol));
-      HostTensor tensor{argument.name,
+      TensorView tensor{argument.name,
                         buffer.type == ElementType::I32 ? HostType::I32 : HostType::F32,
                         memory.back().data(),
                         {},
