@@ -3,6 +3,8 @@
 
 #include "passes/KernelSchedule.h"
 
+#include "codegen/kernels/Geometry.h"
+
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -57,7 +59,6 @@ static double expertsInUse(double experts, double slots) {
 }
 
 codegen::Work computeWork(moert::LaunchOp launch, int64_t tokens) {
-  constexpr double kTileRows = 64;
   auto kernel = SymbolTable::lookupNearestSymbolFrom<moert::KernelOp>(launch, launch.getKernelAttr());
   codegen::Work work;
   for (Value buffer : launch->getOperands())
@@ -82,7 +83,7 @@ codegen::Work computeWork(moert::LaunchOp launch, int64_t tokens) {
   const auto input = cast<moert::BufferType>(launch.getReads().front().getType());
   work.unit = input.isQuantized() ? codegen::Work::Unit::Tensor : codegen::Work::Unit::Fp32;
   work.limbs = input.getKind() == moert::ElementKind::Act16 ? 2 : 1;
-  work.tiles = used * std::ceil(work.rows / used / kTileRows);
+  work.tiles = used * std::ceil(work.rows / used / kernels::kTileRows);
   const auto columns = cast<moert::GridAttr>(launch.getGrid()[0]);
   work.blocks = static_cast<double>(columns.evaluate(tokens).value_or(0)) * work.tiles;
   return work;
