@@ -35,6 +35,13 @@ SORTIE_DEVICE int blockIndexY() { return static_cast<int>(blockIdx.y); }
 SORTIE_DEVICE int blockIndexZ() { return static_cast<int>(blockIdx.z); }
 SORTIE_DEVICE int gridCountX() { return static_cast<int>(gridDim.x); }
 
+/// `value`, of which the compiler may not know that it has seen it before: what follows from it is
+/// computed again rather than kept in a register.
+template <typename T> SORTIE_DEVICE T recomputed(T value) {
+  asm volatile("" : "+r"(value));
+  return value;
+}
+
 //===- Synchronization and exchange ---------------------------------------===//
 
 /// All threads of the block; none may have ended.

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // One activation block of the exact dot product, 16 weight rows by 8 tokens, with mma.sync: integer
-// sums over runs, then t as docs/numerics.md orders it. A lane computes four outputs, element e: row
-// lane / 4 + 8 (e / 2), token 2 (lane mod 4) + e mod 2.
+// sums over runs, then t as docs/numerics.md orders it. A lane computes four outputs, element e:
+// row lane / 4 + 8 (e / 2), token 2 (lane mod 4) + e mod 2.
 
 #ifndef SORTIE_CODEGEN_KERNELS_EXACTDOT_H
 #define SORTIE_CODEGEN_KERNELS_EXACTDOT_H
@@ -14,205 +14,229 @@
 
 namespace sortie::kernels {
 
-/// What a format wants to know of the activations besides their limbs.
-enum class TokenSums {
-  None,
-  OfGroups, ///< sums of 32 integers
-  OfPairs,  ///< sums of 16 limbs, as they lie in the row
+/// A lane's part of 8 tokens and 64 elements: of each limb (the low one first), the words of token
+/// lane / 4, elements 16 i + 4 (lane mod 4).
+template <int Limbs> struct TokenWords {
+  uint32_t limb[Limbs][4];
 };
+constexpr int kQuarterElements = 64;
 
-template <Format F> constexpr TokenSums tokenSumsOf() {
-  if (formatInfo(F).minimum == Minimum::None)
-    return TokenSums::None;
-  return formatInfo(F).formatClass == FormatClass::SubScale16 ? TokenSums::OfPairs
-                                                              : TokenSums::OfGroups;
-}
-
-/// A lane's part of 8 tokens and one activation block.
+/// Eight tokens and one activation block in shared memory.
 template <int Limbs> struct TokenBlock {
-  /// Of each limb (the low one first), the words of token lane / 4: elements 16 i + 4 (lane mod 4).
-  uint32_t limbs[Limbs][8];
-  /// Of the tokens 2 (lane mod 4) and the next:
-  float scales[2];
-  int32_t groupSums[2][4];       ///< TokenSums::OfGroups
-  int32_t pairSums[Limbs][2][4]; ///< TokenSums::OfPairs: two int16 a word
+  const char *limbs; ///< of the first token, the low limb
+  int tokenStride;   ///< bytes between two tokens
+  int limbStride;    ///< bytes between two limbs
 };
 
-/// Copies the limbs of the eight tokens from `first` on; `stride` bytes lie between two tokens.
-SORTIE_DEVICE void loadLimb(const char *first, int stride, uint32_t (&words)[8]) {
-  const int lane = hw::laneIndex();
-  const char *row = first + lane % 8 * stride + lane / 8 * 16;
-#pragma unroll
-  for (int i = 0; i < 2; ++i) {
-    uint32_t quarter[4];
-    hw::loadMatrices(quarter, row + 64 * i);
-#pragma unroll
-    for (int j = 0; j < 4; ++j)
-      words[4 * i + j] = quarter[j];
-  }
-}
-
-/// The four words of 16-element sums of a token and limb.
-SORTIE_DEVICE void loadPairSums(const char *at, int32_t (&sums)[4]) {
-  const hw::Words4 words = *reinterpret_cast<const hw::Words4 *>(at);
-#pragma unroll
-  for (int i = 0; i < 4; ++i)
-    sums[i] = static_cast<int32_t>(words.word[i]);
-}
-
-/// Sums of 32 integers out of the sums of 16 limbs.
+/// The elements [64 quarter, 64 quarter + 64).
 template <int Limbs>
-SORTIE_DEVICE void addPairSums(const int32_t (&pairs)[Limbs][2][4], int32_t (&groups)[2][4]) {
-  constexpr uint32_t kOnes = 0x0101;
-  constexpr uint32_t kBases = kLimbBase * 0x0101;
+SORTIE_DEVICE TokenWords<Limbs> loadTokens(const TokenBlock<Limbs> &tokens, int quarter) {
+  const int lane = hw::laneIndex();
+  const char *row = tokens.limbs + lane % 8 * tokens.tokenStride + lane / 8 * 16;
+  TokenWords<Limbs> words;
 #pragma unroll
-  for (int c = 0; c < 2; ++c)
-#pragma unroll
-    for (int g = 0; g < 4; ++g) {
-      groups[c][g] = hw::dot2Low(pairs[0][c][g], kOnes, 0);
-      if constexpr (Limbs == 2)
-        groups[c][g] = hw::dot2Low(pairs[1][c][g], kBases, groups[c][g]);
-    }
+  for (int l = 0; l < Limbs; ++l)
+    hw::loadMatrices(words.limb[l], row + l * tokens.limbStride + quarter * kQuarterElements);
+  return words;
 }
 
 //===- Integer runs -------------------------------------------------------===//
 
-/// sum += levels * limb over sub-block `s` of a half: 32 elements, or 16.
+/// The A operand of sub-block `s` of a half (32 elements, or 16): its levels, or one byte for all
+/// elements of a row.
+template <Format F> struct SubBlock {
+  static constexpr bool kIs16 = formatInfo(F).formatClass == FormatClass::SubScale16;
+  static constexpr int kCount = kHalfElements / formatInfo(F).subBlock;
+  static constexpr int kPerQuarter = kCount / 2;
+  static constexpr int kRegisters = kRegistersPerHalf / kCount;
+  uint32_t operand[kRegisters];
+};
+
 template <Format F>
-SORTIE_DEVICE void multiplySubBlock(int32_t (&sum)[4], const uint32_t (&levels)[kRegistersPerHalf],
-                                    const uint32_t (&limb)[8], int s) {
-  if constexpr (formatInfo(F).formatClass == FormatClass::SubScale16) {
-    hw::multiplyK16(sum, levels[2 * s], levels[2 * s + 1], limb[s]);
-  } else {
-    const uint32_t operand[4] = {levels[4 * s], levels[4 * s + 1], levels[4 * s + 2],
-                                 levels[4 * s + 3]};
-    hw::multiplyK32(sum, operand, limb[2 * s], limb[2 * s + 1]);
-  }
+SORTIE_DEVICE SubBlock<F> levelsOf(const uint32_t (&levels)[kRegistersPerHalf], int s) {
+  SubBlock<F> block;
+#pragma unroll
+  for (int i = 0; i < SubBlock<F>::kRegisters; ++i)
+    block.operand[i] = levels[SubBlock<F>::kRegisters * s + i];
+  return block;
 }
 
-/// sum = levels * q over sub-block `s`, the limbs combined. Only where the contract allows that.
-template <Format F, int Limbs>
-SORTIE_DEVICE void multiplyCombined(int32_t (&sum)[4],
-                                    const uint32_t (&levels)[kRegistersPerHalf],
-                                    const uint32_t (&limbs)[Limbs][8], int s) {
+/// `bytes[r]` is the byte of the lane's row r, four times.
+template <Format F> SORTIE_DEVICE SubBlock<F> constantRows(const uint32_t (&bytes)[2]) {
+  SubBlock<F> block;
+#pragma unroll
+  for (int i = 0; i < SubBlock<F>::kRegisters; ++i)
+    block.operand[i] = bytes[i % 2];
+  return block;
+}
+
+/// sum += operand * limb over sub-block `s` of the quarter that `limb` holds.
+template <Format F>
+SORTIE_DEVICE void multiplySubBlock(int32_t (&sum)[4], const SubBlock<F> &a,
+                                    const uint32_t (&limb)[4], int s) {
+  if constexpr (SubBlock<F>::kIs16)
+    hw::multiplyK16(sum, a.operand[0], a.operand[1], limb[s]);
+  else
+    hw::multiplyK32(sum, a.operand, limb[2 * s], limb[2 * s + 1]);
+}
+
+SORTIE_DEVICE void clear(int32_t (&sum)[4]) {
 #pragma unroll
   for (int e = 0; e < 4; ++e)
     sum[e] = 0;
-  if constexpr (Limbs == 2) {
-    multiplySubBlock<F>(sum, levels, limbs[1], s);
-#pragma unroll
-    for (int e = 0; e < 4; ++e)
-      sum[e] *= kLimbBase;
-  }
-  multiplySubBlock<F>(sum, levels, limbs[0], s);
 }
 
-template <int Words> SORTIE_DEVICE int32_t byteAt(const uint32_t (&words)[Words], int i) {
-  return signedByte(words[i / 4], i % 4);
+/// The high limb's sum becomes one of q, to which the low limb's is added.
+SORTIE_DEVICE void raise(int32_t (&sum)[4]) {
+#pragma unroll
+  for (int e = 0; e < 4; ++e)
+    sum[e] *= kLimbBase;
+}
+
+/// sum = operand * q over sub-block `s` of a quarter, the limbs combined. Only where the contract
+/// allows that. The two products do not wait for each other, except where there are eight
+/// sub-blocks, whose sums take all registers.
+template <Format F, int Limbs>
+SORTIE_DEVICE void multiplyCombined(int32_t (&sum)[4], const SubBlock<F> &a,
+                                    const TokenWords<Limbs> &words, int s) {
+  clear(sum);
+  if constexpr (Limbs == 1) {
+    multiplySubBlock<F>(sum, a, words.limb[0], s);
+  } else if constexpr (SubBlock<F>::kIs16) {
+    multiplySubBlock<F>(sum, a, words.limb[1], s);
+    raise(sum);
+    multiplySubBlock<F>(sum, a, words.limb[0], s);
+  } else {
+    int32_t high[4] = {};
+    multiplySubBlock<F>(high, a, words.limb[1], s);
+    multiplySubBlock<F>(sum, a, words.limb[0], s);
+    raise(high);
+#pragma unroll
+    for (int e = 0; e < 4; ++e)
+      sum[e] += high[e];
+  }
+}
+
+/// Sub-scale `s` of a row. Where there are eight, they are unpacked at each use: kept apart, they
+/// would take too many registers.
+template <Format F> SORTIE_DEVICE int32_t subScale(const SubScales &row, int s) {
+  const uint32_t word = row.scales[s / 4];
+  return signedByte(SubBlock<F>::kIs16 ? hw::recomputed(word) : word, s % 4);
 }
 
 /// run += sub-scale * sum, for the lane's two rows.
+template <Format F>
 SORTIE_DEVICE void addScaled(int32_t (&run)[4], const int32_t (&sum)[4], const SubScales (&rows)[2],
                              int s) {
 #pragma unroll
   for (int e = 0; e < 4; ++e)
-    run[e] += byteAt(rows[e / 2].scales, s) * sum[e];
+    run[e] += subScale<F>(rows[e / 2], s) * sum[e];
 }
 
-/// F of the block, in formats with sub-scales.
+//===- Formats with sub-scales --------------------------------------------===//
+
+/// Calls `body(words, s, i)` for each sub-block `s` of the half, which is number `i` of the quarter
+/// that `words` holds.
+template <Format F, int Limbs, typename Body>
+SORTIE_DEVICE void forEachSubBlock(const TokenBlock<Limbs> &tokens, Body body) {
+#pragma unroll
+  for (int quarter = 0; quarter < 2; ++quarter) {
+    const TokenWords<Limbs> words = loadTokens(tokens, quarter);
+#pragma unroll
+    for (int i = 0; i < SubBlock<F>::kPerQuarter; ++i)
+      body(words, quarter * SubBlock<F>::kPerQuarter + i, i);
+  }
+}
+
+/// F of the block: the run of 128 elements.
 template <Format F, int Limbs>
-SORTIE_DEVICE void subScaleRun(const ExactPanel<F> &panel, const TokenBlock<Limbs> &tokens,
-                               float (&run)[4]) {
-  constexpr int kSubBlocks = PackedLayout<F>::kSubBlocks / 2;
-  if constexpr (Limbs == 1 || isCombinable(formatInfo(F))) {
-    int32_t sums[4] = {};
-#pragma unroll
-    for (int s = 0; s < kSubBlocks; ++s) {
-      int32_t sum[4];
-      multiplyCombined<F>(sum, panel.levels, tokens.limbs, s);
-      addScaled(sums, sum, panel.rows, s);
+SORTIE_DEVICE void blockRun(const ExactPanel<F> &panel, const TokenBlock<Limbs> &tokens,
+                            float (&run)[4]) {
+  constexpr bool kAreApart = Limbs == 2 && !isCombinable(formatInfo(F));
+  int32_t low[4] = {};  // or of both limbs
+  int32_t high[4] = {}; // where the limbs must stay apart
+  forEachSubBlock<F>(tokens, [&](const TokenWords<Limbs> &words, int s, int i) {
+    const SubBlock<F> levels = levelsOf<F>(panel.levels, s);
+    int32_t sum[4];
+    if constexpr (kAreApart) {
+      clear(sum);
+      multiplySubBlock<F>(sum, levels, words.limb[1], i);
+      addScaled<F>(high, sum, panel.rows, s);
+      clear(sum);
+      multiplySubBlock<F>(sum, levels, words.limb[0], i);
+    } else {
+      multiplyCombined<F>(sum, levels, words, i);
     }
+    addScaled<F>(low, sum, panel.rows, s);
+  });
 #pragma unroll
-    for (int e = 0; e < 4; ++e)
-      run[e] = toFloat(sums[e]);
-  } else {
-    int32_t high[4] = {};
-    int32_t low[4] = {};
-#pragma unroll
-    for (int s = 0; s < kSubBlocks; ++s) {
-      int32_t sum[4] = {};
-      multiplySubBlock<F>(sum, panel.levels, tokens.limbs[1], s);
-      addScaled(high, sum, panel.rows, s);
-      int32_t lowSum[4] = {};
-      multiplySubBlock<F>(lowSum, panel.levels, tokens.limbs[0], s);
-      addScaled(low, lowSum, panel.rows, s);
-    }
-#pragma unroll
-    for (int e = 0; e < 4; ++e)
-      run[e] = combineLimbs(high[e], low[e]);
-  }
+  for (int e = 0; e < 4; ++e)
+    run[e] = kAreApart ? combineLimbs(high[e], low[e]) : toFloat(low[e]);
 }
 
-/// M of the block: the sum of minimum * q, for one row and one of the lane's tokens.
+/// M of the block, minimum * q: a product of which the A operand repeats a row's minimum over each
+/// sub-block. The tensor cores have time for it; other units do not.
 template <Format F, int Limbs>
-SORTIE_DEVICE int32_t minimumSum(const SubScales &row, const TokenBlock<Limbs> &tokens, int c) {
-  int32_t sum = 0;
-  if constexpr (tokenSumsOf<F>() == TokenSums::OfGroups) {
+SORTIE_DEVICE void minimumSums(const ExactPanel<F> &panel, const TokenBlock<Limbs> &tokens,
+                               int32_t (&sum)[4]) {
+  int32_t high[4] = {};
+  clear(sum);
+  forEachSubBlock<F>(tokens, [&](const TokenWords<Limbs> &words, int s, int i) {
+    uint32_t bytes[2];
 #pragma unroll
-    for (int g = 0; g < 4; ++g)
-      sum += byteAt(row.minimums, g) * tokens.groupSums[c][g];
-    return sum;
-  }
+    for (int r = 0; r < 2; ++r)
+      bytes[r] = hw::selectBytes(panel.rows[r].minimums[s / 4], 0, 0x1111u * (s % 4));
+    const SubBlock<F> minimums = constantRows<F>(bytes);
+    multiplySubBlock<F>(sum, minimums, words.limb[0], i);
+    if constexpr (Limbs == 2)
+      multiplySubBlock<F>(high, minimums, words.limb[1], i);
+  });
 #pragma unroll
-  for (int limb = Limbs - 1; limb >= 0; --limb) {
-    sum *= kLimbBase;
-#pragma unroll
-    for (int p = 0; p < 4; ++p) {
-      const int32_t pair = tokens.pairSums[limb][c][p];
-      const uint32_t minimums = row.minimums[p / 2];
-      sum = p % 2 == 0 ? hw::dot2Low(pair, minimums, sum) : hw::dot2High(pair, minimums, sum);
-    }
-  }
-  return sum;
+  for (int e = 0; e < 4; ++e)
+    sum[e] += high[e] * kLimbBase;
 }
 
-//===- t ------------------------------------------------------------------===//
-
-/// t of one activation block, formats with sub-scales.
+/// t of one activation block. The minimums take their own turn, so that registers do for both.
 template <Format F, int Limbs>
 SORTIE_DEVICE void blockTerm(const ExactPanel<F, true> &panel, const TokenBlock<Limbs> &tokens,
                              float (&t)[4]) {
-  float run[4];
-  subScaleRun<F>(panel, tokens, run);
+  blockRun<F>(panel, tokens, t);
 #pragma unroll
-  for (int e = 0; e < 4; ++e) {
-    const SubScales &row = panel.rows[e / 2];
-    t[e] = firstRun(run[e], row.d);
-    if constexpr (formatInfo(F).minimum == Minimum::SubtractedInteger)
-      t[e] = subtractMinimums(minimumSum<F>(row, tokens, e % 2), row.dmin, t[e]);
+  for (int e = 0; e < 4; ++e)
+    t[e] = firstRun(t[e], scaleOf(panel.rows[e / 2]));
+  if constexpr (formatInfo(F).minimum == Minimum::SubtractedInteger) {
+    int32_t sums[4];
+    minimumSums<F>(panel, tokens, sums);
+#pragma unroll
+    for (int e = 0; e < 4; ++e)
+      t[e] = subtractMinimums(sums[e], minimumScaleOf(panel.rows[e / 2]), t[e]);
   }
 }
 
-/// t of one activation block, formats with a float scale a group.
+//===- Formats with a float scale a group ---------------------------------===//
+
+/// t of one activation block.
 template <Format F, int Limbs>
 SORTIE_DEVICE void blockTerm(const ExactPanel<F, false> &panel, const TokenBlock<Limbs> &tokens,
                              float (&t)[4]) {
-#pragma unroll
-  for (int g = 0; g < kGroupsPerBlock; ++g) {
+  forEachSubBlock<F>(tokens, [&](const TokenWords<Limbs> &words, int g, int i) {
     int32_t sum[4];
-    multiplyCombined<F>(sum, panel.levels, tokens.limbs, g);
+    multiplyCombined<F>(sum, levelsOf<F>(panel.levels, g), words, i);
 #pragma unroll
     for (int e = 0; e < 4; ++e) {
       const float d = panel.rows[e / 2].d[g];
       t[e] = g == 0 ? firstRun(toFloat(sum[e]), d) : addRun(toFloat(sum[e]), d, t[e]);
     }
-  }
+  });
   if constexpr (formatInfo(F).minimum == Minimum::AddedFloat) {
-#pragma unroll
-    for (int g = 0; g < kGroupsPerBlock; ++g)
+    forEachSubBlock<F>(tokens, [&](const TokenWords<Limbs> &words, int g, int i) {
+      constexpr uint32_t kOnes[2] = {0x01010101u, 0x01010101u};
+      int32_t sum[4];
+      multiplyCombined<F>(sum, constantRows<F>(kOnes), words, i);
 #pragma unroll
       for (int e = 0; e < 4; ++e)
-        t[e] = addMinimum(tokens.groupSums[e % 2][g], panel.rows[e / 2].m[g], t[e]);
+        t[e] = addMinimum(sum[e], panel.rows[e / 2].m[g], t[e]);
+    });
   }
 }
 

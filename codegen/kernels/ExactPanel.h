@@ -122,13 +122,19 @@ struct GroupScales {
 struct SubScales {
   uint32_t scales[2];
   uint32_t minimums[2];
-  float d;
-  float dmin;
+  uint32_t dAndDmin; ///< two halves
 };
 
-template <Format F> SORTIE_DEVICE GroupScales loadGroupScales(const char *block, int row) {
+SORTIE_DEVICE float scaleOf(const SubScales &scales) {
+  return lowHalfFloat(hw::recomputed(scales.dAndDmin));
+}
+SORTIE_DEVICE float minimumScaleOf(const SubScales &scales) {
+  return highHalfFloat(hw::recomputed(scales.dAndDmin));
+}
+
+template <Format F> SORTIE_DEVICE GroupScales loadGroupScales(const char *all, int row) {
   using Layout = PackedLayout<F>;
-  const char *at = block + Layout::kScalesOffset + row * Layout::kScaleBytes;
+  const char *at = all + row * Layout::kSizes.scaleBytes;
   GroupScales scales;
   if constexpr (F == Format::MXFP4) {
     const uint32_t exponents = *reinterpret_cast<const uint32_t *>(at);
@@ -153,8 +159,7 @@ template <Format F> SORTIE_DEVICE GroupScales loadGroupScales(const char *block,
 /// The header of Q4_K and Q5_K: six-bit scales and minimums, see decodeScalesAndMinimums().
 SORTIE_DEVICE SubScales unpackFileHeader(const hw::Words4 &header, int half) {
   SubScales scales;
-  scales.d = lowHalfFloat(header.word[0]);
-  scales.dmin = highHalfFloat(header.word[0]);
+  scales.dAndDmin = header.word[0];
   const uint32_t first = header.word[1];
   const uint32_t second = header.word[2];
   const uint32_t third = header.word[3];
@@ -167,10 +172,10 @@ SORTIE_DEVICE SubScales unpackFileHeader(const hw::Words4 &header, int half) {
   return scales;
 }
 
-template <Format F> SORTIE_DEVICE SubScales loadSubScales(const char *block, int half, int row) {
+template <Format F> SORTIE_DEVICE SubScales loadSubScales(const char *all, int half, int row) {
   using Layout = PackedLayout<F>;
-  const char *at = block + Layout::kScalesOffset + row * Layout::kScaleBytes;
-  if constexpr (Layout::kHasFileHeader)
+  const char *at = all + row * Layout::kSizes.scaleBytes;
+  if constexpr (hasFileHeader(F))
     return unpackFileHeader(*reinterpret_cast<const hw::Words4 *>(at), half);
   constexpr int kWords = Layout::kSubBlocks / 2 / 4;
   const auto *words = reinterpret_cast<const uint32_t *>(at) + half * kWords;
@@ -182,10 +187,7 @@ template <Format F> SORTIE_DEVICE SubScales loadSubScales(const char *block, int
     scales.scales[i] = kHasMinimum ? bytes & 0x0f0f0f0fu : bytes;
     scales.minimums[i] = kHasMinimum ? bytes >> 4 & 0x0f0f0f0fu : 0;
   }
-  const uint32_t tail =
-      *reinterpret_cast<const uint32_t *>(block + Layout::kTailsOffset + row * Layout::kTailBytes);
-  scales.d = lowHalfFloat(tail);
-  scales.dmin = highHalfFloat(tail);
+  scales.dAndDmin = *reinterpret_cast<const uint32_t *>(all + Layout::kTailsInScales + row * 4);
   return scales;
 }
 
@@ -203,20 +205,18 @@ template <Format F> struct ExactPanel<F, true> {
   SubScales rows[2];
 };
 
-/// The half `half` of a pipeline stage that starts at `stage`.
+/// Loads half `half` of a block: its planes, and the scales of the whole block.
 template <Format F>
-SORTIE_DEVICE void loadPanel(const char *stage, int half, ExactPanel<F> &panel) {
-  using Layout = PackedLayout<F>;
-  const char *block = stage + half / Layout::kHalves * Layout::kBlockBytes;
-  const int halfOfBlock = half % Layout::kHalves;
-  loadLevels<F>(block + halfOfBlock * Layout::kHalfBytes, panel.levels);
+SORTIE_DEVICE void loadPanel(const char *planes, const char *scales, int half,
+                             ExactPanel<F> &panel) {
+  loadLevels<F>(planes, panel.levels);
 #pragma unroll
   for (int r = 0; r < 2; ++r) {
     const int row = hw::laneIndex() / 4 + 8 * r;
-    if constexpr (Layout::kHasSubScales)
-      panel.rows[r] = loadSubScales<F>(block, halfOfBlock, row);
+    if constexpr (PackedLayout<F>::kHasSubScales)
+      panel.rows[r] = loadSubScales<F>(scales, half, row);
     else
-      panel.rows[r] = loadGroupScales<F>(block, row);
+      panel.rows[r] = loadGroupScales<F>(scales, row);
   }
 }
 

@@ -1,8 +1,9 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Products of quantized weights and quantized rows, `exact` arithmetic: grouped by expert through the
-// tile map, or dense; plain, or gate and up with their activation. docs/cuda.md has the picture.
+// Products of quantized weights and quantized rows, `exact` arithmetic: grouped by expert through
+// the tile map, or dense; plain, or gate and up with their activation. docs/cuda.md has the
+// picture.
 //
 // A kernel is exactProduct<Spec>(operands), where Spec is a struct of constants:
 //   Format kFirst, kSecond;   of gate and up; equal in a plain product
@@ -12,8 +13,9 @@
 //   int kSlots;               0: input row = sorted row; else permutation[sorted row] / kSlots
 //   bool kHasScale;           y = RN(scale[permutation[sorted row]] * y), plain products only
 //   Glu kGlu;                 gated products only
-// Grid: x = ceil(kRows / columns of a block), y = tiles (grouped) or ceil(rows / 64). kExactThreads
-// threads, exactSharedBytes() of shared memory, for which SORTIE_SHARED_LIMIT is what a block may have.
+// Grid: x = ceil(kRows / columns of a block), y = tiles (grouped) or ceil(rows / kTileRows).
+// kExactThreads threads, exactGeometry().sharedBytes of shared memory; SORTIE_SHARED_LIMIT is what
+// a block may have.
 
 #ifndef SORTIE_CODEGEN_KERNELS_EXACTPRODUCT_H
 #define SORTIE_CODEGEN_KERNELS_EXACTPRODUCT_H
@@ -40,299 +42,312 @@ struct ExactOperands {
   int rows; ///< dense: rows of the input
 };
 
-/// The product of up to 8 * Products rows of one expert and the columns of a block.
-template <typename Spec, int Products> class ExactTile {
-  using Stage = ExactStage<Spec::kFirst, Spec::kSecond, Spec::kInput>;
-  static constexpr int kLimbs = Stage::kLimbs;
-  static constexpr int kTokens = Products * kTokensPerProduct;
-  static constexpr int kStages = exactStages<Stage>(Products, SORTIE_SHARED_LIMIT);
-  static constexpr int kStageCount = (Spec::kColumns + Stage::kElements - 1) / Stage::kElements;
-  static constexpr int kBlocks = static_cast<int>(activationBlocks(Spec::kColumns));
+/// The product of one tile and the columns of a block.
+template <typename Spec> class ExactTile {
+  static constexpr ExactGeometry kGeometry =
+      exactGeometry(Spec::kFirst, Spec::kSecond, Spec::kInput, Spec::kColumns, SORTIE_SHARED_LIMIT);
+  static_assert(kGeometry.stages >= 2, "the block's shared memory is too small");
+  static constexpr int kStages = kGeometry.stages;
+  static constexpr int kHalves = kGeometry.elements / kHalfElements; ///< of a stage
+  static constexpr int kStageCount = static_cast<int>(ceilDiv(Spec::kColumns, kGeometry.elements));
+  static constexpr int kLimbs = limbCount(Spec::kInput);
   static constexpr int kBlockColumns = Spec::kIsGated ? kGatedColumns : kPlainColumns;
   static constexpr int kPanels = static_cast<int>(panelsOf(Spec::kRows));
   static constexpr ActRowLayout kRow = actRowLayout(Spec::kInput, Spec::kColumns);
-  static constexpr TokenSums kSums = tokenSumsOf<Spec::kFirst>() != TokenSums::None
-                                         ? tokenSumsOf<Spec::kFirst>()
-                                         : tokenSumsOf<Spec::kSecond>();
-  static constexpr bool kNeedsBothSums =
-      tokenSumsOf<Spec::kFirst>() != TokenSums::None &&
-      tokenSumsOf<Spec::kSecond>() != TokenSums::None &&
-      tokenSumsOf<Spec::kFirst>() != tokenSumsOf<Spec::kSecond>();
-
-  /// Places in a stage, behind the weights.
-  static constexpr int kLimbOffset = Stage::kWeightBytes;
-  static constexpr int kSumOffset = kLimbOffset + kLimbs * kTokens * Stage::kTokenStride;
-  static constexpr int kScaleOffset = kSumOffset + kLimbs * kTokens * Stage::kSumBytes;
-
-  /// A warp's two panels of weights; null where the matrix has ended.
-  struct Panels {
-    const char *first;
-    const char *second;
-  };
-
-  /// Sums of a lane's outputs: of the chunk, and of the chunks before.
-  struct Sums {
-    float chunk[2][Products][4];
-    float total[2][Products][4];
-  };
 
 public:
+  /// Most rows of a tile.
+  static constexpr int kTokens = kGeometry.products * kTokensPerProduct;
+
   SORTIE_DEVICE void run(const ExactOperands &operands, const Tile &tile) {
-    const Panels panels = findPanels(operands, tile.expert);
-    Sums sums;
-#pragma unroll
-    for (int m = 0; m < 2; ++m)
-#pragma unroll
-      for (int n = 0; n < Products; ++n)
-#pragma unroll
-        for (int e = 0; e < 4; ++e) {
-          sums.chunk[m][n][e] = 0.0f;
-          sums.total[m][n][e] = -0.0f; // adding the first chunk leaves its bits
-        }
-    multiply(operands, tile, panels, sums);
+    copyWeights(operands, tile.expert, 0); // on their way while the rows are looked up
+    fillTable(operands, tile);
+    hw::syncBlock();
+    multiply(operands);
     hw::waitForCopies<0>();
     hw::syncBlock();
-    placeOutputs(operands, tile, sums);
+    placeOutputs(operands);
     hw::syncBlock();
-    storeOutputs(operands, tile);
+    storeOutputs(operands);
   }
 
 private:
-  //===- Operands ---------------------------------------------------------===//
+  //===- What the block multiplies: in shared memory, not in scarce registers -===//
 
-  SORTIE_DEVICE Panels findPanels(const ExactOperands &operands, int expert) {
-    const int perWarp = Spec::kIsGated ? 1 : 2;
-    const int index = (hw::blockIndexX() * kExactWarps + hw::warpIndex()) * perWarp;
-    const auto at = [&](const void *matrix, int panel, int64_t panelBytes) {
-      const char *bytes = static_cast<const char *>(matrix) +
-                          (int64_t{expert} * kPanels + panel) * panelBytes;
-      return panel < kPanels ? bytes : nullptr;
-    };
-    constexpr int64_t kFirstBytes = PackedLayout<Spec::kFirst>::panelBytes(Spec::kColumns);
-    constexpr int64_t kSecondBytes = PackedLayout<Spec::kSecond>::panelBytes(Spec::kColumns);
-    return {at(operands.first, index, kFirstBytes),
-            Spec::kIsGated ? at(operands.second, index, kSecondBytes)
-                           : at(operands.first, index + 1, kSecondBytes)};
-  }
+  SORTIE_DEVICE const Tile &tile() { return *hw::sharedMemory<Tile>(); }
+  /// The input row of each token of the tile; of its first row for tokens past its end.
+  SORTIE_DEVICE const int32_t *rowTable() { return hw::sharedMemory<int32_t>(sizeof(Tile)); }
+  /// mma columns that the tile needs.
+  SORTIE_DEVICE int products() { return (tile().rows + kTokensPerProduct - 1) / kTokensPerProduct; }
 
-  /// The input row of a sorted row.
-  SORTIE_DEVICE const char *inputRow(const ExactOperands &operands, int sorted) {
+  SORTIE_DEVICE void fillTable(const ExactOperands &operands, const Tile &given) {
+    const int token = hw::threadIndex();
+    const int rows = given.rows < kTokens ? given.rows : kTokens;
+    if (token == 0)
+      *hw::sharedMemory<Tile>() = {given.expert, given.firstRow, rows, 0};
+    if (token >= kTokens)
+      return;
+    const int sorted = given.firstRow + (token < rows ? token : 0);
     int row = sorted;
     if constexpr (Spec::kSlots != 0)
       row = hw::loadReadOnly(operands.permutation + sorted) / Spec::kSlots;
-    return static_cast<const char *>(operands.input) + int64_t{row} * kRow.bytes;
+    hw::sharedMemory<int32_t>(sizeof(Tile))[token] = row;
+  }
+
+  //===- What a warp multiplies -------------------------------------------===//
+
+  /// Whether the warp has a panel of up.
+  SORTIE_DEVICE bool isSecond() { return Spec::kIsGated && hw::warpIndex() >= kExactWarps / 2; }
+  /// The warp's panel among those of an expert.
+  SORTIE_DEVICE int panelIndex() {
+    constexpr int kBlockPanels = kBlockColumns / kPanelRows;
+    return hw::blockIndexX() * kBlockPanels + hw::warpIndex() % kBlockPanels;
+  }
+  /// Calls `body` with the format of the warp's panel.
+  template <typename Body> SORTIE_DEVICE void withFormat(Body body) {
+    if constexpr (Spec::kFirst == Spec::kSecond)
+      body.template operator()<Spec::kFirst>();
+    else if (isSecond())
+      body.template operator()<Spec::kSecond>();
+    else
+      body.template operator()<Spec::kFirst>();
   }
 
   //===- Copies -----------------------------------------------------------===//
 
   SORTIE_DEVICE char *stageAt(int stage) {
-    return hw::sharedMemory<char>() + stage % kStages * Stage::bytes(Products);
+    return hw::sharedMemory<char>(kGeometry.stagesOffset) + stage % kStages * kGeometry.stageBytes;
+  }
+  SORTIE_DEVICE char *weightsAt(int stage) {
+    return stageAt(stage) + hw::warpIndex() * kGeometry.warpBytes;
   }
 
-  /// A warp's part of a stage of one panel.
-  template <Format F>
-  SORTIE_DEVICE void copyPanel(const char *panel, int stage, char *to) {
-    constexpr int kBytes = Stage::template kBytesOf<F>;
-    constexpr int64_t kPanelBytes = PackedLayout<F>::panelBytes(Spec::kColumns);
-    if (panel == nullptr)
-      return;
-    const int64_t first = int64_t{stage} * kBytes;
+  /// Copies `Bytes` bytes with the lanes of a warp; of them, `valid` exist.
+  template <int Bytes>
+  SORTIE_DEVICE void copyWithWarp(char *to, const char *from, int64_t valid = Bytes) {
+    const int lane = hw::recomputed(hw::laneIndex());
 #pragma unroll
-    for (int i = 0; i < (kBytes / 16 + hw::kWarpSize - 1) / hw::kWarpSize; ++i) {
-      const int at = (i * hw::kWarpSize + hw::laneIndex()) * 16;
-      if (at < kBytes && first + at < kPanelBytes)
-        hw::copyAsync<16>(to + at, panel + first + at);
+    for (int i = 0; i < static_cast<int>(ceilDiv(Bytes, 16 * kWarp)); ++i) {
+      const int at = (i * kWarp + lane) * 16;
+      if (at < Bytes && at < valid)
+        hw::copyAsync<16>(to + at, from + at);
     }
   }
 
-  /// Limbs and sums of a token, in units of 16 bytes, then its scales. Rows past the end of the tile
+  /// The warp's part of a stage: whole blocks, or the planes of a half and the scales of its block.
+  template <Format F>
+  SORTIE_DEVICE void copyPanel(const ExactOperands &operands, int expert, int stage) {
+    using Layout = PackedLayout<F>;
+    constexpr PackedSizes kSizes = Layout::kSizes;
+    constexpr int64_t kPanelBytes = packedPanelBytes(F, Spec::kColumns);
+    const void *matrix = isSecond() ? operands.second : operands.first;
+    const char *panel = static_cast<const char *>(matrix) +
+                        (int64_t{expert} * kPanels + panelIndex()) * kPanelBytes;
+    char *to = weightsAt(stage);
+    if constexpr (kGeometry.elements >= kSizes.blockElements) {
+      constexpr int kBytes = kGeometry.elements / kSizes.blockElements * kSizes.blockBytes;
+      copyWithWarp<kBytes>(to, panel + stage * kBytes, kPanelBytes - stage * kBytes);
+    } else {
+      const char *block = panel + stage / kSizes.halves * kSizes.blockBytes;
+      copyWithWarp<kSizes.halfBytes>(to, block + stage % kSizes.halves * kSizes.halfBytes);
+      copyWithWarp<Layout::kAllScaleBytes>(to + kSizes.halfBytes, block + Layout::kScalesOffset);
+    }
+  }
+
+  SORTIE_DEVICE void copyWeights(const ExactOperands &operands, int expert, int stage) {
+    if (panelIndex() < kPanels && stage < kStageCount)
+      withFormat([&]<Format F>() { copyPanel<F>(operands, expert, stage); });
+  }
+
+  /// Limbs of the tokens in units of 16 bytes, and their scales. Tokens past the end of the tile
   /// become zeros.
-  SORTIE_DEVICE void copyTokens(const ExactOperands &operands, const Tile &tile, int stage,
-                                char *to) {
-    constexpr int kLimbUnits = Stage::kElements / 16;
-    constexpr int kSumUnits = Stage::kSumBytes / 16;
-    constexpr int kUnits = kLimbs * (kLimbUnits + kSumUnits);
-    for (int i = hw::threadIndex(); i < kTokens * kUnits; i += kExactThreads) {
-      const int token = i / kUnits;
-      const int unit = i % kUnits;
-      const bool exists = token < tile.rows;
-      const char *row = inputRow(operands, tile.firstRow + (exists ? token : 0));
-      const bool isLimb = unit < kLimbs * kLimbUnits;
-      const int part = isLimb ? unit : unit - kLimbs * kLimbUnits;
-      const int limb = part / (isLimb ? kLimbUnits : kSumUnits);
-      const int offset = part % (isLimb ? kLimbUnits : kSumUnits) * 16;
-      const char *from =
-          isLimb ? row + kRow.limbs + limb * kRow.limbStride + stage * Stage::kElements + offset
-                 : row + kRow.sums + limb * kRow.sumStride + stage * Stage::kSumBytes + offset;
-      char *destination =
-          isLimb ? to + kLimbOffset + (limb * kTokens + token) * Stage::kTokenStride + offset
-                 : to + kSumOffset + (limb * kTokens + token) * Stage::kSumBytes + offset;
-      hw::copyAsync<16>(destination, from, exists ? 16 : 0);
-    }
-    for (int token = hw::threadIndex(); token < kTokens; token += kExactThreads) {
-      const bool exists = token < tile.rows;
-      const char *row = inputRow(operands, tile.firstRow + (exists ? token : 0));
-      hw::copyAsync<Stage::kScaleBytes>(to + kScaleOffset + token * Stage::kScaleBytes,
-                                        row + kRow.scales + stage * Stage::kScaleBytes,
-                                        exists ? Stage::kScaleBytes : 0);
-    }
-  }
-
-  SORTIE_DEVICE void startStage(const ExactOperands &operands, const Tile &tile,
-                                const Panels &panels, int stage) {
-    if (stage < kStageCount) {
-      char *to = stageAt(stage);
-      char *weights = to + hw::warpIndex() * Stage::kWarpBytes;
-      copyPanel<Spec::kFirst>(panels.first, stage, weights);
-      copyPanel<Spec::kSecond>(panels.second, stage,
-                               weights + Stage::template kBytesOf<Spec::kFirst>);
-      copyTokens(operands, tile, stage, to);
-    }
-    hw::commitCopies();
+  SORTIE_DEVICE void copyTokens(const ExactOperands &operands, int stage) {
+    constexpr int kUnits = kGeometry.elements / 16;
+    constexpr int kTokensAtOnce = kExactThreads / (kLimbs * kUnits);
+    constexpr int kScaleBytes = kHalves * 4;
+    if (stage >= kStageCount)
+      return;
+    const char *input = static_cast<const char *>(operands.input);
+    char *to = stageAt(stage);
+    const int thread = hw::recomputed(hw::threadIndex());
+    const int offset = thread % kUnits * 16;
+    const int limb = thread / kUnits % kLimbs;
+    const int tokens = products() * kTokensPerProduct;
+    const int64_t inRow = kRow.limbs + limb * kRow.limbStride + stage * kGeometry.elements + offset;
+    for (int token = thread / (kUnits * kLimbs); token < tokens; token += kTokensAtOnce)
+      hw::copyAsync<16>(to + kGeometry.limbsOffset + limb * kGeometry.limbStride +
+                            token * kGeometry.tokenStride + offset,
+                        input + int64_t{rowTable()[token]} * kRow.bytes + inRow,
+                        token < tile().rows ? 16 : 0);
+    if (thread < tokens)
+      hw::copyAsync<kScaleBytes>(to + kGeometry.scalesOffset + thread * kScaleBytes,
+                                 input + int64_t{rowTable()[thread]} * kRow.bytes + kRow.scales +
+                                     stage * kScaleBytes,
+                                 thread < tile().rows ? kScaleBytes : 0);
   }
 
   //===- Products ---------------------------------------------------------===//
 
-  SORTIE_DEVICE void multiply(const ExactOperands &operands, const Tile &tile,
-                              const Panels &panels, Sums &sums) {
-    for (int stage = 0; stage < kStages - 1; ++stage)
-      startStage(operands, tile, panels, stage);
+  SORTIE_DEVICE void multiply(const ExactOperands &operands) {
+    startSums();
+#pragma unroll
+    for (int stage = 0; stage < kStages - 1; ++stage) {
+      if (stage != 0)
+        copyWeights(operands, tile().expert, stage);
+      copyTokens(operands, stage);
+      hw::commitCopies();
+    }
     for (int stage = 0; stage < kStageCount; ++stage) {
       hw::waitForCopies<kStages - 2>();
       // What arrived is everybody's now, and the stage before has been read by all.
       hw::syncBlock();
-      startStage(operands, tile, panels, stage + kStages - 1);
-      if (panels.first == nullptr)
-        continue;
-#pragma unroll
-      for (int half = 0; half < Stage::kHalves; ++half) {
-        multiplyHalf(stageAt(stage), half, sums);
-        const int block = stage * Stage::kHalves + half;
-        if (block % kBlocksPerChunk == kBlocksPerChunk - 1 || block == kBlocks - 1)
-          endChunk(sums);
+      copyWeights(operands, tile().expert, stage + kStages - 1);
+      copyTokens(operands, stage + kStages - 1);
+      hw::commitCopies();
+      if (panelIndex() < kPanels)
+        withFormat([&]<Format F>() { multiplyStage<F>(stage); });
+    }
+  }
+
+  template <Format F> SORTIE_DEVICE void multiplyStage(int stage) {
+#pragma unroll 1 // two halves at a time would need twice the registers
+    for (int half = 0; half < kHalves; ++half)
+      multiplyHalf<F>(stage, half);
+    if constexpr (Spec::kColumns > kChunk) {
+      constexpr int kChunkStages = kChunk / kGeometry.elements;
+      if (stage == kStageCount - 1 || stage % kChunkStages == kChunkStages - 1)
+        endChunk(stage < kChunkStages);
+    }
+  }
+
+  /// The warp's panel, half `half` of a stage.
+  template <Format F> SORTIE_DEVICE void loadHalf(int stage, int half, ExactPanel<F> &panel) {
+    using Layout = PackedLayout<F>;
+    constexpr PackedSizes kSizes = Layout::kSizes;
+    const char *at = weightsAt(stage);
+    if constexpr (kGeometry.elements >= kSizes.blockElements) {
+      at += half / kSizes.halves * kSizes.blockBytes;
+      const int ofBlock = half % kSizes.halves;
+      loadPanel<F>(at + ofBlock * kSizes.halfBytes, at + Layout::kScalesOffset, ofBlock, panel);
+    } else {
+      loadPanel<F>(at, at + kSizes.halfBytes, stage % kSizes.halves, panel);
+    }
+  }
+
+  template <Format F> SORTIE_DEVICE void multiplyHalf(int stage, int half) {
+    ExactPanel<F> panel;
+    loadHalf<F>(stage, half, panel);
+    const int count = products();
+    int n = 0;
+    if constexpr (kAreRegistersForTwo<F>) {
+#pragma unroll 1
+      for (; n + 1 < count; n += 2) {
+        float t[2][4];
+        blockTerm<F>(panel, tokensAt(stage, half, n), t[0]);
+        blockTerm<F>(panel, tokensAt(stage, half, n + 1), t[1]);
+        addToSums(stage, half, n, t[0]);
+        addToSums(stage, half, n + 1, t[1]);
       }
     }
-  }
-
-  SORTIE_DEVICE void endChunk(Sums &sums) {
-#pragma unroll
-    for (int m = 0; m < 2; ++m)
-#pragma unroll
-      for (int n = 0; n < Products; ++n)
-#pragma unroll
-        for (int e = 0; e < 4; ++e) {
-          sums.total[m][n][e] = add(sums.total[m][n][e], sums.chunk[m][n][e]);
-          sums.chunk[m][n][e] = 0.0f;
-        }
-  }
-
-  SORTIE_DEVICE void multiplyHalf(const char *stage, int half, Sums &sums) {
-    const char *weights = stage + hw::warpIndex() * Stage::kWarpBytes;
-    ExactPanel<Spec::kFirst> first;
-    ExactPanel<Spec::kSecond> second;
-    loadPanel<Spec::kFirst>(weights, half, first);
-    loadPanel<Spec::kSecond>(weights + Stage::template kBytesOf<Spec::kFirst>, half, second);
-#pragma unroll
-    for (int n = 0; n < Products; ++n) {
-      TokenBlock<kLimbs> tokens;
-      loadTokens(stage, half, n, tokens);
+#pragma unroll 1
+    for (; n < count; ++n) {
       float t[4];
-      blockTerm<Spec::kFirst>(first, tokens, t);
-      addTerm(t, tokens, sums.chunk[0][n]);
-      blockTerm<Spec::kSecond>(second, tokens, t);
-      addTerm(t, tokens, sums.chunk[1][n]);
+      blockTerm<F>(panel, tokensAt(stage, half, n), t);
+      addToSums(stage, half, n, t);
     }
   }
 
-  SORTIE_DEVICE void addTerm(const float (&t)[4], const TokenBlock<kLimbs> &tokens,
-                             float (&chunk)[4]) {
+  /// Two products at a time hide each other's latencies, in formats that leave registers for it.
+  template <Format F>
+  static constexpr bool kAreRegistersForTwo =
+      formatInfo(F).minimum == Minimum::None && (kLimbs == 1 || isCombinable(formatInfo(F)));
+
+  SORTIE_DEVICE void addToSums(int stage, int half, int n, const float (&t)[4]) {
+    const auto *scales = reinterpret_cast<const float *>(stageAt(stage) + kGeometry.scalesOffset);
+    hw::Words4 &sum = sumsAt(kTileTableBytes, n);
 #pragma unroll
-    for (int e = 0; e < 4; ++e)
-      chunk[e] = addBlock(t[e], tokens.scales[e % 2], chunk[e]);
+    for (int e = 0; e < 4; ++e) {
+      const int token = n * kTokensPerProduct + hw::laneIndex() % 4 * 2 + e % 2;
+      const float scale = scales[token * kHalves + half];
+      sum.word[e] = bitsOf(addBlock(t[e], scale, floatOf(sum.word[e])));
+    }
   }
 
-  SORTIE_DEVICE void loadTokens(const char *stage, int half, int n, TokenBlock<kLimbs> &tokens) {
-    const int firstToken = n * kTokensPerProduct;
-    const int token = firstToken + hw::laneIndex() % 4 * 2;
+  SORTIE_DEVICE TokenBlock<kLimbs> tokensAt(int stage, int half, int n) {
+    return {stageAt(stage) + kGeometry.limbsOffset + n * kTokensPerProduct * kGeometry.tokenStride +
+                half * kHalfElements,
+            kGeometry.tokenStride, kGeometry.limbStride};
+  }
+
+  //===- Sums -------------------------------------------------------------===//
+
+  /// The four outputs of this thread in mma column `n`; no other thread sees them.
+  SORTIE_DEVICE hw::Words4 &sumsAt(int offset, int n) {
+    return hw::sharedMemory<hw::Words4>(offset)[n * kExactThreads + hw::threadIndex()];
+  }
+
+  SORTIE_DEVICE void startSums() {
+    for (int n = 0; n < products(); ++n)
+      sumsAt(kTileTableBytes, n) = {};
+  }
+
+  /// Adds the chunk's sums to the totals.
+  SORTIE_DEVICE void endChunk(bool isFirst) {
+    for (int n = 0; n < products(); ++n) {
+      hw::Words4 &sum = sumsAt(kTileTableBytes, n);
+      hw::Words4 &total = sumsAt(kGeometry.totalsOffset, n);
 #pragma unroll
-    for (int limb = 0; limb < kLimbs; ++limb)
-      loadLimb(stage + kLimbOffset + (limb * kTokens + firstToken) * Stage::kTokenStride +
-                   half * kHalfElements,
-               Stage::kTokenStride, tokens.limbs[limb]);
-#pragma unroll
-    for (int c = 0; c < 2; ++c) {
-      const auto *scales =
-          reinterpret_cast<const float *>(stage + kScaleOffset + (token + c) * Stage::kScaleBytes);
-      tokens.scales[c] = scales[half];
-      if constexpr (kSums != TokenSums::None)
-#pragma unroll
-        for (int limb = 0; limb < kLimbs; ++limb)
-          loadPairSums(stage + kSumOffset + (limb * kTokens + token + c) * Stage::kSumBytes +
-                           half * 16,
-                       tokens.pairSums[limb][c]);
+      for (int e = 0; e < 4; ++e)
+        total.word[e] =
+            isFirst ? sum.word[e] : bitsOf(add(floatOf(total.word[e]), floatOf(sum.word[e])));
+      sum = {};
     }
-    if constexpr (kSums == TokenSums::OfGroups || kNeedsBothSums)
-      addPairSums<kLimbs>(tokens.pairSums, tokens.groupSums);
   }
 
   //===- Outputs ----------------------------------------------------------===//
 
-  /// Values wait in shared memory for the threads that store them, [token][column].
-  static constexpr int kValueStride = kBlockColumns + 4;
-
+  /// What a token waits with for the threads that store it: a float a column, or of gate and then
+  /// of up.
   SORTIE_DEVICE float *valuesAt(int token) {
-    return hw::sharedMemory<float>() + token * kValueStride;
+    return hw::sharedMemory<float>(kGeometry.stagesOffset) + token * kValueStride;
   }
 
-  SORTIE_DEVICE float biased(float y, const float *bias, int expert, int column) {
-    if (bias == nullptr || column >= Spec::kRows)
-      return y;
-    return add(y, hw::loadReadOnly(bias + int64_t{expert} * Spec::kRows + column));
-  }
-
-  SORTIE_DEVICE void placeOutputs(const ExactOperands &operands, const Tile &tile,
-                                  const Sums &sums) {
+  SORTIE_DEVICE void placeOutputs(const ExactOperands &operands) {
+    constexpr int kResults = Spec::kColumns > kChunk ? kGeometry.totalsOffset : kTileTableBytes;
     const int lane = hw::laneIndex();
-    const int firstColumn = hw::blockIndexX() * kBlockColumns;
+    const float *bias = isSecond() ? operands.secondBias : operands.firstBias;
+    if (panelIndex() >= kPanels)
+      return;
 #pragma unroll
-    for (int n = 0; n < Products; ++n)
-#pragma unroll
-      for (int e = 0; e < 4; ++e) {
+    for (int e = 0; e < 4; ++e) {
+      const int row = lane / 4 + 8 * (e / 2);
+      const int column = panelIndex() * kPanelRows + row;
+      const bool isBiased = bias != nullptr && column < Spec::kRows;
+      const float b =
+          isBiased ? hw::loadReadOnly(bias + int64_t{tile().expert} * Spec::kRows + column) : 0.0f;
+      for (int n = 0; n < products(); ++n) {
+        const float y = floatOf(sumsAt(kResults, n).word[e]);
         const int token = n * kTokensPerProduct + lane % 4 * 2 + e % 2;
-        const int row = lane / 4 + 8 * (e / 2);
-        if constexpr (Spec::kIsGated) {
-          const int column = hw::warpIndex() * kPanelRows + row;
-          const float gate =
-              biased(sums.total[0][n][e], operands.firstBias, tile.expert, firstColumn + column);
-          const float up =
-              biased(sums.total[1][n][e], operands.secondBias, tile.expert, firstColumn + column);
-          valuesAt(token)[column] = canonicalNan(applyGlu(Spec::kGlu, gate, up));
-        } else {
-#pragma unroll
-          for (int m = 0; m < 2; ++m) {
-            const int column = (hw::warpIndex() * 2 + m) * kPanelRows + row;
-            valuesAt(token)[column] =
-                biased(sums.total[m][n][e], operands.firstBias, tile.expert, firstColumn + column);
-          }
-        }
+        valuesAt(token)[hw::warpIndex() * kPanelRows + row] = isBiased ? add(y, b) : y;
       }
-  }
-
-  SORTIE_DEVICE void storeOutputs(const ExactOperands &operands, const Tile &tile) {
-    const int firstColumn = hw::blockIndexX() * kBlockColumns;
-    const int left = Spec::kRows - firstColumn;
-    const int columns = left < kBlockColumns ? left : kBlockColumns;
-    for (int token = hw::warpIndex(); token < tile.rows && token < kTokens; token += kExactWarps) {
-      const int64_t sorted = tile.firstRow + token;
-      if constexpr (Spec::kOutput == RowKind::F32)
-        storeFloats(operands, sorted, firstColumn, columns, valuesAt(token));
-      else
-        storeQuantized(operands, sorted, columns, valuesAt(token));
     }
   }
 
-  SORTIE_DEVICE void storeFloats(const ExactOperands &operands, int64_t sorted, int firstColumn,
-                                 int columns, const float *values) {
+  SORTIE_DEVICE void storeOutputs(const ExactOperands &operands) {
+    const int firstColumn = hw::blockIndexX() * kBlockColumns;
+    const int left = Spec::kRows - firstColumn;
+    const int columns = left < kBlockColumns ? left : kBlockColumns;
+    for (int token = hw::warpIndex(); token < tile().rows; token += kExactWarps) {
+      const int64_t sorted = tile().firstRow + token;
+      if constexpr (!Spec::kIsGated)
+        storePlain(operands, sorted, firstColumn, columns, valuesAt(token));
+      else
+        storeGated(operands, sorted, firstColumn, columns, valuesAt(token));
+    }
+  }
+
+  SORTIE_DEVICE void storePlain(const ExactOperands &operands, int64_t sorted, int firstColumn,
+                                int columns, const float *values) {
     float *to = static_cast<float *>(operands.output) + sorted * Spec::kRows + firstColumn;
     float scale = 1.0f;
     if constexpr (Spec::kHasScale)
@@ -343,35 +358,32 @@ private:
     }
   }
 
-  SORTIE_DEVICE void storeQuantized(const ExactOperands &operands, int64_t sorted, int columns,
-                                    const float *values) {
+  /// A lane has four neighbouring columns: an activation block is the columns of a warp.
+  SORTIE_DEVICE void storeGated(const ExactOperands &operands, int64_t sorted, int firstColumn,
+                                int columns, const float *values) {
+    constexpr Glu kGlu = Spec::kGlu;
     constexpr ActRowLayout kLayout = actRowLayout(Spec::kOutput, Spec::kRows);
     float four[4];
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const int column = 4 * hw::laneIndex() + i;
-      four[i] = column < columns ? values[column] : 0.0f;
+      four[i] = canonicalNan(applyGlu(kGlu, values[column], values[kGatedColumns + column]));
     }
-    char *row = static_cast<char *>(operands.output) + sorted * kLayout.bytes;
-    quantizeBlock128<activationWidth(Spec::kOutput)>(four, columns, row, kLayout,
-                                                     hw::blockIndexX());
+    if constexpr (Spec::kOutput == RowKind::F32) {
+      float *to = static_cast<float *>(operands.output) + sorted * Spec::kRows + firstColumn;
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        if (4 * hw::laneIndex() + i < columns)
+          to[4 * hw::laneIndex() + i] = four[i];
+    } else {
+      char *row = static_cast<char *>(operands.output) + sorted * kLayout.bytes;
+      quantizeBlock128<Spec::kOutput>(four, columns, row, kLayout, hw::blockIndexX());
+    }
   }
 };
 
-/// Multiplies a tile with the narrowest of the widths that holds it.
-template <typename Spec, int Products>
-SORTIE_DEVICE void multiplyTile(const ExactOperands &operands, const Tile &tile) {
-  if constexpr (Products > 1) {
-    if (tile.rows <= Products / 2 * kTokensPerProduct)
-      return multiplyTile<Spec, Products / 2>(operands, tile);
-  }
-  ExactTile<Spec, Products>::run(operands, tile);
-}
-
-template <typename Spec> SORTIE_DEVICE void exactProduct(const ExactOperands &operands) {
-  using Stage = ExactStage<Spec::kFirst, Spec::kSecond, Spec::kInput>;
-  constexpr int kProducts = exactProducts<Stage>(SORTIE_SHARED_LIMIT);
-  constexpr int kWidest = kProducts * kTokensPerProduct;
+/// What is left of the block's tile after `done` rows.
+template <typename Spec> SORTIE_DEVICE Tile tileAfter(const ExactOperands &operands, int done) {
   Tile tile{0, hw::blockIndexY() * kTileRows, 0, 0};
   if constexpr (Spec::kIsGrouped) {
     tile = operands.tiles[hw::blockIndexY()];
@@ -379,10 +391,19 @@ template <typename Spec> SORTIE_DEVICE void exactProduct(const ExactOperands &op
     const int left = operands.rows - tile.firstRow;
     tile.rows = left < kTileRows ? left : kTileRows;
   }
-  for (; tile.rows > 0; tile.firstRow += kWidest, tile.rows -= kWidest) {
-    multiplyTile<Spec, kProducts>(operands, tile);
-    if constexpr (kWidest < kTileRows)
-      hw::syncBlock(); // the next pass writes where this one's outputs waited
+  tile.firstRow += done;
+  tile.rows -= done;
+  return tile;
+}
+
+template <typename Spec> SORTIE_DEVICE void exactProduct(const ExactOperands &operands) {
+  for (int done = 0; done < kTileRows; done += ExactTile<Spec>::kTokens) {
+    const Tile tile = tileAfter<Spec>(operands, done);
+    if (tile.rows <= 0)
+      return;
+    if (done != 0)
+      hw::syncBlock(); // this pass writes where the outputs of the one before waited
+    ExactTile<Spec>::run(operands, tile);
   }
 }
 

@@ -19,7 +19,8 @@ template <Format F, int N, int K> class Packer {
   using Layout = PackedLayout<F>;
   static constexpr FormatInfo kInfo = Layout::kInfo;
   /// Blocks of the file in a row of a packed block.
-  static constexpr int kFileBlocks = Layout::kBlockElements / kInfo.elements;
+  static constexpr PackedSizes kSizes = Layout::kSizes;
+  static constexpr int kFileBlocks = kSizes.blockElements / kInfo.elements;
   static constexpr int64_t kRowBytes = rowBytes(kInfo, K);
 
 public:
@@ -28,13 +29,13 @@ public:
 
   /// `raw`: the rows of the panel that exist; `rows` of them.
   SORTIE_DEVICE void packPanel(const uint8_t *raw, int rows, uint8_t *panel) {
-    for (int block = 0; block < Layout::blocks(K); ++block) {
+    for (int block = 0; block < packedBlocks(F, K); ++block) {
       hw::syncBlock();
       decode(raw, rows, block);
       hw::syncBlock();
-      uint8_t *to = panel + int64_t{block} * Layout::kBlockBytes;
-      for (int half = 0; half < Layout::kHalves; ++half) {
-        uint8_t *planes = to + half * Layout::kHalfBytes;
+      uint8_t *to = panel + int64_t{block} * kSizes.blockBytes;
+      for (int half = 0; half < kSizes.halves; ++half) {
+        uint8_t *planes = to + half * kSizes.halfBytes;
         storePlane<Layout::kLowBits, 0>(half, planes);
         if constexpr (Layout::kHighBits != 0)
           storePlane<Layout::kHighBits, Layout::kLowBits>(half, planes + Layout::kLowBytes);
@@ -117,18 +118,19 @@ private:
   /// The scales and the tail of one row. `file` is read only where the row exists.
   SORTIE_DEVICE void storeScales(const uint8_t *file, bool exists, int row, int block,
                                  uint8_t *to) {
-    uint8_t *scales = to + Layout::kScalesOffset + row * Layout::kScaleBytes;
-    for (int i = 0; i < Layout::kScaleBytes; ++i)
+    uint8_t *all = to + Layout::kScalesOffset;
+    uint8_t *scales = all + row * kSizes.scaleBytes;
+    for (int i = 0; i < kSizes.scaleBytes; ++i)
       scales[i] = exists ? scaleByte(file, row, block, i) : uint8_t{0};
-    uint8_t *tail = to + Layout::kTailsOffset + row * Layout::kTailBytes;
-    for (int i = 0; i < Layout::kTailBytes; ++i) {
+    uint8_t *tail = all + Layout::kTailsInScales + row * kSizes.tailBytes;
+    for (int i = 0; i < kSizes.tailBytes; ++i) {
       const bool isStored = exists && (i < 2 || kInfo.minimum != Minimum::None);
       tail[i] = isStored ? file[kInfo.scaleOffset + i] : uint8_t{0};
     }
   }
 
   SORTIE_DEVICE uint8_t scaleByte(const uint8_t *file, int row, int block, int i) {
-    if constexpr (Layout::kHasFileHeader)
+    if constexpr (hasFileHeader(F))
       return file[i];
     if constexpr (Layout::kHasSubScales) {
       const DecodedBlock &of = decoded()[row];
@@ -160,8 +162,7 @@ SORTIE_DEVICE void packPanels(const void *raw, void *packed, int firstPanel, int
   const auto *rows = static_cast<const uint8_t *>(raw) +
                      (firstRow(panel) - firstRow(firstPanel)) * rowBytes(formatInfo(F), K);
   Packer<F, N, K>::packPanel(rows, left < kPanelRows ? left : kPanelRows,
-                             static_cast<uint8_t *>(packed) +
-                                 index * PackedLayout<F>::panelBytes(K));
+                             static_cast<uint8_t *>(packed) + index * packedPanelBytes(F, K));
 }
 
 } // namespace sortie::kernels

@@ -7,8 +7,7 @@
 // A panel is 16 rows of one expert and all of K, cut into blocks of 128 elements of K (formats of
 // class GroupScale) or 256. A block holds, one after another:
 //   for each half of 128 elements, the planes: the low bits of all codes, then the high bits;
-//   the scales of row 0 to 15, `kScaleBytes` each;
-//   the tails of row 0 to 15, `kTailBytes` each.
+//   the scales of row 0 to 15, then the tails of row 0 to 15.
 //
 // Codes stand in the order of the A operand of mma.m16n8k32: in a half, register q = 4 g + r of
 // lane l holds four codes, those of row l / 4 + 8 (r mod 2), elements 32 g + 16 (r / 2) + 4 (l mod
@@ -42,49 +41,79 @@ using namespace numerics;
 
 constexpr int kPanelRows = 16;
 constexpr int kHalfElements = 128;
-/// Words a lane needs for the codes of a half, at 8 bits a code.
+/// Registers of the operand for a half, four codes each.
 constexpr int kRegistersPerHalf = 16;
 
+/// Sizes of the packed blocks of a quantized format.
+struct PackedSizes {
+  int blockElements; ///< of K
+  int halves;        ///< of a block
+  int lowBits;       ///< of a code: those of the first plane
+  int highBits;      ///< of the second, or 0
+  int halfBytes;     ///< the planes of a half
+  int scaleBytes;    ///< a row
+  int tailBytes;     ///< a row
+  int blockBytes;
+};
+
+/// Whether the scales of a block are the header of the file's block.
+SORTIE_NUMERICS_CONSTEXPR bool hasFileHeader(Format format) {
+  return format == Format::Q4_K || format == Format::Q5_K;
+}
+
+SORTIE_NUMERICS_CONSTEXPR int packedScaleBytes(const FormatInfo &info) {
+  if (info.format == Format::MXFP4)
+    return 4;
+  if (!hasSubScales(info))
+    return info.minimum == Minimum::AddedFloat ? 16 : 8;
+  return hasFileHeader(info.format) ? 16 : 256 / info.subBlock;
+}
+
+SORTIE_NUMERICS_CONSTEXPR PackedSizes packedSizes(Format format) {
+  const FormatInfo info = formatInfo(format);
+  PackedSizes sizes{};
+  sizes.blockElements = hasSubScales(info) ? 256 : kHalfElements;
+  sizes.halves = sizes.blockElements / kHalfElements;
+  sizes.lowBits = info.levelBits == 8 ? 8 : info.levelBits >= 4 ? 4 : 2;
+  sizes.highBits = info.levelBits - sizes.lowBits;
+  sizes.halfBytes = info.levelBits * kPanelRows * kHalfElements / 8;
+  sizes.scaleBytes = packedScaleBytes(info);
+  sizes.tailBytes = hasSubScales(info) && !hasFileHeader(format) ? 4 : 0;
+  sizes.blockBytes =
+      sizes.halves * sizes.halfBytes + kPanelRows * (sizes.scaleBytes + sizes.tailBytes);
+  return sizes;
+}
+
+/// Blocks in a row of `k` elements.
+SORTIE_NUMERICS_CONSTEXPR int packedBlocks(Format format, int64_t k) {
+  const int elements = packedSizes(format).blockElements;
+  return static_cast<int>((k + elements - 1) / elements);
+}
+/// Bytes of a panel.
+SORTIE_NUMERICS_CONSTEXPR int64_t packedPanelBytes(Format format, int64_t k) {
+  return int64_t{packedBlocks(format, k)} * packedSizes(format).blockBytes;
+}
+
+/// The same, for code that knows the format when it is compiled.
 template <Format F> struct PackedLayout {
   static constexpr FormatInfo kInfo = formatInfo(F);
   static_assert(isQuantized(kInfo));
-
   static constexpr bool kHasSubScales = hasSubScales(kInfo);
   static constexpr bool kHasCodebook =
       kInfo.coding == LevelCoding::CodebookIq4 || kInfo.coding == LevelCoding::CodebookE2M1;
-  /// Q4_K and Q5_K keep the header of the file.
-  static constexpr bool kHasFileHeader = F == Format::Q4_K || F == Format::Q5_K;
 
-  static constexpr int kBlockElements = kHasSubScales ? 256 : kHalfElements;
-  static constexpr int kHalves = kBlockElements / kHalfElements;
-  static constexpr int kLowBits = kInfo.levelBits == 8 ? 8 : kInfo.levelBits >= 4 ? 4 : 2;
-  static constexpr int kHighBits = kInfo.levelBits - kLowBits;
-  static constexpr int kLowWords = 2 * kLowBits;
-  static constexpr int kHighWords = 2 * kHighBits;
-  static constexpr int kLowBytes = kLowWords * 4 * 32;
-  static constexpr int kHalfBytes = kLowBytes + kHighWords * 4 * 32;
-
+  static constexpr PackedSizes kSizes = packedSizes(F);
+  static constexpr int kLowBits = kSizes.lowBits;
+  static constexpr int kHighBits = kSizes.highBits;
+  static constexpr int kLowBytes = kLowBits * kPanelRows * kHalfElements / 8;
   static constexpr int kSubBlocks = kHasSubScales ? 256 / kInfo.subBlock : 4;
-  static constexpr int scaleBytes() {
-    if (F == Format::MXFP4)
-      return 4;
-    if (!kHasSubScales)
-      return kInfo.minimum == Minimum::AddedFloat ? 16 : 8;
-    return kHasFileHeader ? 16 : kSubBlocks;
-  }
-  static constexpr int kScaleBytes = scaleBytes();
-  static constexpr int kTailBytes = kHasSubScales && !kHasFileHeader ? 4 : 0;
 
-  static constexpr int kScalesOffset = kHalves * kHalfBytes;
-  static constexpr int kTailsOffset = kScalesOffset + kPanelRows * kScaleBytes;
-  static constexpr int kBlockBytes = kTailsOffset + kPanelRows * kTailBytes;
-  static_assert(kBlockBytes % 16 == 0 && kScalesOffset % 16 == 0, "copied in vectors of 16 bytes");
-
-  /// Blocks in a row of `k` elements.
-  static constexpr int blocks(int64_t k) {
-    return static_cast<int>((k + kBlockElements - 1) / kBlockElements);
-  }
-  static constexpr int64_t panelBytes(int64_t k) { return int64_t{blocks(k)} * kBlockBytes; }
+  /// Places in a block, and in its scales.
+  static constexpr int kScalesOffset = kSizes.halves * kSizes.halfBytes;
+  static constexpr int kAllScaleBytes = kPanelRows * (kSizes.scaleBytes + kSizes.tailBytes);
+  static constexpr int kTailsInScales = kPanelRows * kSizes.scaleBytes;
+  static_assert(kSizes.halfBytes % 16 == 0 && kAllScaleBytes % 16 == 0,
+                "copied in vectors of 16 bytes");
 };
 
 /// Panels of an expert with `rows` rows.

@@ -296,20 +296,39 @@ static bool isArch(StringRef arch) {
   return !arch.empty() && llvm::all_of(arch, llvm::isDigit);
 }
 
+/// (C1) and (C2) of images, (C1) of sources; `what` is which of them.
+static LogicalResult verifyChip(function_ref<InFlightDiagnostic()> emitError, StringRef what,
+                                StringRef arch, int64_t shared) {
+  if (!isArch(arch))
+    return emitError() << "arch of " << what
+                       << " must be sm_ or compute_ and digits, sm_ with an 'a' behind or "
+                          "without, got '"
+                       << arch << "'";
+  if (shared < 0 || shared > ImageAttr::kMaxShared)
+    return emitError() << "shared memory of " << what << " must be 0 to " << ImageAttr::kMaxShared
+                       << " bytes, got " << shared;
+  return success();
+}
+
+LogicalResult SourceAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef arch,
+                                 int64_t shared, StringRef schedule, StringRef text) {
+  if (failed(verifyChip(emitError, "a source", arch, shared)))
+    return failure();
+  if (text.empty())
+    return emitError() << "text of a source must not be empty";
+  return success();
+}
+
 LogicalResult ImageAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef arch,
                                 int64_t shared, StringRef hash, DenseResourceElementsAttr data) {
-  if (!isArch(arch))
-    return emitError() << "arch of an image must be sm_ or compute_ and digits, sm_ with an 'a' "
-                          "behind or without, got '"
-                       << arch << "'"; // (C1)
-  if (shared < 0 || shared > kMaxShared)
-    return emitError() << "shared memory of an image must be 0 to " << kMaxShared << " bytes, got "
-                       << shared; // (C2)
+  if (failed(verifyChip(emitError, "an image", arch, shared)))
+    return failure();
   if (!isHexDigits(hash, 2 * kHashBytes))
     return emitError() << "hash of an image must be 32 lower-case hexadecimal digits, got '" << hash
                        << "'"; // (C3)
   auto type = dyn_cast_or_null<RankedTensorType>(data ? Type(data.getType()) : Type());
-  if (!type || type.getRank() != 1 || !type.getElementType().isInteger(8) || type.getDimSize(0) < 1)
+  if (!type || type.getRank() != 1 || !type.getElementType().isSignlessInteger(8) ||
+      type.getDimSize(0) < 1)
     return emitError() << "data of an image must have one dimension, not empty, of i8"; // (C4)
   return success();
 }

@@ -141,6 +141,29 @@ def Moert_ImageAttr : Moert_Attr<"Image", "image"> {
   }];
 }
 
+def Moert_SourceAttr : Moert_Attr<"Source", "source"> {
+  let summary = "a kernel's source for one chip, before it is compiled";
+  let description = [{
+    - `arch` and `shared` are those of the image that will be made of it;
+    - `schedule`: what was chosen for the chip, in words, for people;
+    - `text`: what the compiler is given.
+
+    (C1) `arch` and `shared` keep the constraints of `#moert.image`, `text` is not empty.
+
+    Example:
+    ```mlir
+    #moert.source<arch = "sm_90a", shared = 98304, schedule = "tile 128 x 64, 3 stages",
+                  text = "#include ...">
+    ```
+  }];
+  let parameters = (ins
+    StringRefParameter<"chip">:$arch,
+    "int64_t":$shared,
+    StringRefParameter<"what was chosen">:$schedule,
+    StringRefParameter<"source">:$text);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
 def Moert_GridAttr : Moert_Attr<"Grid", "grid"> {
   let summary = "a dimension of a grid";
   let description = [{

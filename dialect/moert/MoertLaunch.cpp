@@ -31,15 +31,18 @@ LogicalResult KernelOp::verify() {
   if (getThreads() < 32 || getThreads() > 1024 || getThreads() % 32 != 0)
     return emitOpError() << "threads must be a multiple of 32 from 32 to 1024, got "
                          << static_cast<int64_t>(getThreads()); // (C3)
+  const ArrayAttr sources = getSourcesAttr();
   const ArrayAttr images = getImagesAttr();
-  if (images ? getSource() || images.empty() : !getSource())
-    return emitOpError("a kernel has either a source or images"); // (C4)
-  if (!images)
-    return success();
+  if (!sources == !images || (sources ? sources : images).empty())
+    return emitOpError("a kernel has either sources or images, at least one"); // (C4)
   llvm::StringSet<> seen;
-  for (ImageAttr image : images.getAsRange<ImageAttr>())
-    if (!seen.insert(image.getArch()).second)
-      return emitOpError() << "there are two images for " << image.getArch(); // (C5)
+  for (const Attribute attribute : sources ? sources : images) {
+    const auto source = dyn_cast<SourceAttr>(attribute);
+    const StringRef arch = source ? source.getArch() : cast<ImageAttr>(attribute).getArch();
+    if (!seen.insert(arch).second)
+      return emitOpError() << "there are two " << (sources ? "sources" : "images") << " for "
+                           << arch; // (C5)
+  }
   return success();
 }
 
@@ -103,8 +106,8 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (!kernel)
     return emitOpError() << "there is no moert.kernel " << getKernelAttr(); // (C2)
   const std::tuple<StringRef, uint64_t, uint64_t> counts[] = {
-      {"buffers to read", getReads().size(), kernel.getReads()},
-      {"buffers to write", getWrites().size(), kernel.getWrites()},
+      {"reads", getReads().size(), kernel.getReads()},
+      {"writes", getWrites().size(), kernel.getWrites()},
       {"weights", getWeights().size(), kernel.getWeights().size()},
       {"extents", getExtents().size(), kernel.getExtents()}};
   for (const auto &[what, given, taken] : counts)

@@ -39,6 +39,7 @@ def Moert_SymbolOp : Moert_Op<"symbol", [Symbol, HasParent<"::mlir::ModuleOp">]>
   let assemblyFormat = "$sym_name `max` `(` $max `)` attr-dict";
 }
 
+def Moert_SourceArrayAttr : TypedArrayAttrBase<Moert_SourceAttr, "sources">;
 def Moert_ImageArrayAttr : TypedArrayAttrBase<Moert_ImageAttr, "images">;
 def Moert_WeightFormArrayAttr : TypedArrayAttrBase<Moert_WeightFormAttr, "forms of weights">;
 def Moert_GridArrayAttr : TypedArrayAttrBase<Moert_GridAttr, "dimensions of a grid">;
@@ -53,20 +54,20 @@ def Moert_KernelOp : Moert_Op<"kernel", [Symbol, HasParent<"::mlir::ModuleOp">]>
     weight is read in one of three forms: `packed` is the output of the weight's pack kernel, `raw`
     the bytes of the file, row-major, `floats` fp32.
 
-    `source` is for `moert-compile-kernels`, which puts `images` in its place, one a chip. Blocks
-    have one dimension, of `threads` threads.
+    `sources` are for `moert-compile-kernels`, which puts `images` in their place, one a chip.
+    Thread blocks have one dimension, of `threads` threads.
 
     (C1) `entry` is an identifier of letters, digits and underscores.
     (C2) `reads` and `extents` are not negative, `writes` is at least 1, and together with the
     weights there are at most 64 parameters.
     (C3) `threads` is a multiple of 32 from 32 to 1024.
-    (C4) There is either a source or at least one image.
-    (C5) Images are for different chips.
+    (C4) There are either sources or images, at least one.
+    (C5) They are for different chips.
 
     Examples:
     ```mlir
     moert.kernel @glu_0 "sortie_glu_0" reads(3) writes(1) weights(packed, packed) threads(256)
-      source "#include ..."
+      sources [#moert.source<arch = "sm_90a", shared = 98304, schedule = "", text = "#include ...">]
     moert.kernel @pack_0 "sortie_pack_0" reads(1) writes(1) extents(2) threads(256)
       images [#moert.image<arch = "sm_90", shared = 0, hash = "af1349b9f5f9a1a6a0404dea36dcc949",
                            data = dense_resource<pack_0_sm_90> : tensor<8192xi8>>]
@@ -76,11 +77,11 @@ def Moert_KernelOp : Moert_Op<"kernel", [Symbol, HasParent<"::mlir::ModuleOp">]>
     SymbolNameAttr:$sym_name, StrAttr:$entry, I64Attr:$reads, I64Attr:$writes,
     DefaultValuedAttr<Moert_WeightFormArrayAttr, "{}">:$weights,
     DefaultValuedAttr<I64Attr, "0">:$extents, I64Attr:$threads,
-    OptionalAttr<StrAttr>:$source, OptionalAttr<Moert_ImageArrayAttr>:$images);
+    OptionalAttr<Moert_SourceArrayAttr>:$sources, OptionalAttr<Moert_ImageArrayAttr>:$images);
   let assemblyFormat = [{
     $sym_name $entry `reads` `(` $reads `)` `writes` `(` $writes `)`
     (`weights` `(` custom<WeightForms>($weights)^ `)`)? (`extents` `(` $extents^ `)`)?
-    `threads` `(` $threads `)` (`source` $source^)? (`images` $images^)? attr-dict
+    `threads` `(` $threads `)` (`sources` $sources^)? (`images` $images^)? attr-dict
   }];
   let extraClassDeclaration = [{
     static constexpr unsigned kMaxParameters = 64;
@@ -658,9 +659,9 @@ def Moert_CheckIdsOp : Moert_BodyOp<"check_ids", [
   let summary = "fails the run if an expert's id was out of range";
   let description = [{
     `status[0]` is the number of the first slot whose expert id is not in `[0, experts)`, or -1;
-    `status[1]` is that id. There are `slots` slots a token. When the run is complete, the host
-    looks at both and says which id of which token was wrong. Until then kernels take bad ids for
-    expert 0.
+    `status[1]` is that id. There are `slots` slots a token. Both are read where the operation
+    stands; when the run is complete, the host looks at them and says which id of which token was
+    wrong. Until then kernels take bad ids for expert 0.
 
     (C1) `status` is i32 `[2]`.
     (C2) `experts` and `slots` are 1 to 2^31 - 1.

@@ -17,7 +17,8 @@ namespace sortie {
 
 /// Bytecode must carry its seal (dialect/moert/Seal.h) and have no byte changed; text needs none.
 /// After this, a step of the program can neither leave its buffers nor read an index that the
-/// program has not computed itself, whatever the values of inputs and weights.
+/// program has not computed itself, whatever the values of inputs and weights. Of kernels this
+/// holds as far as their code keeps to its buffers, which no loader can check.
 llvm::Expected<std::shared_ptr<const Program>> loadProgram(llvm::MemoryBufferRef buffer);
 
 /// The same from a file.

@@ -34,7 +34,7 @@ struct WeightSpec {
   bool isMatrix = false;
   bool isVector = false;
   /// In a program for CUDA: how it is packed, and the forms in which kernels read it.
-  std::optional<WeightPack> pack;
+  std::optional<WeightPack> pack = std::nullopt;
   bool usesPacked = false;
   bool usesRaw = false;
   bool usesFloats = false;

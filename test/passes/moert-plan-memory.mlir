@@ -8,6 +8,10 @@ module attributes {moert.program = #moert.program<abi = 1, numerics = 0, target 
     contract = [run, batch, device], features = [], producer = "test">} {
   moert.symbol @tokens max(512)
   moert.weight @norm "norm" : 16xf32
+  moert.kernel @one "one" reads(1) writes(1) threads(32)
+    sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
+  moert.kernel @two "two" reads(1) writes(2) threads(32)
+    sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
 
   // The first and the last buffer are never live together and share their bytes; the one between
   // lies beside both. Per token, 16 floats are 64 bytes.
@@ -47,6 +51,31 @@ module attributes {moert.program = #moert.program<abi = 1, numerics = 0, target 
     moert.dispatch %ids experts(4) outs(%perm, %inv, %off) : !moert.buffer<tokens x 2 x i32>,
       !moert.buffer<2*tokens x i32>, !moert.buffer<tokens x 2 x i32>, !moert.buffer<5 x i32>
     moert.copy %perm outs(%y) : !moert.buffer<2*tokens x i32>, !moert.buffer<2*tokens x i32>
+    moert.return
+  }
+
+  // Buffers that launches read and write, and the status until it is checked.
+  // CHECK-LABEL: moert.func @launches
+  // CHECK-SAME: arena(128*tokens+64)
+  moert.func @launches("x" %x: !moert.buffer<tokens x 16 x f32>)
+      outs("y" %y: !moert.buffer<tokens x 16 x f32>) {
+    // CHECK-NEXT: moert.buffer offset(0)
+    %a = moert.buffer : !moert.buffer<tokens x 16 x f32>
+    // CHECK-NEXT: moert.buffer offset(128*tokens)
+    %status = moert.buffer : !moert.buffer<2 x i32>
+    moert.launch @two grid(tokens) reads(%x) writes(%a, %status) work("moert.add")
+      : !moert.buffer<tokens x 16 x f32>, !moert.buffer<tokens x 16 x f32>, !moert.buffer<2 x i32>
+    // CHECK: moert.buffer offset(64*tokens)
+    %b = moert.buffer : !moert.buffer<tokens x 16 x f32>
+    moert.launch @one grid(tokens) reads(%a) writes(%b) work("moert.add")
+      : !moert.buffer<tokens x 16 x f32>, !moert.buffer<tokens x 16 x f32>
+    // CHECK: moert.buffer offset(0)
+    %c = moert.buffer : !moert.buffer<tokens x 16 x f32>
+    moert.launch @one grid(tokens) reads(%b) writes(%c) work("moert.add")
+      : !moert.buffer<tokens x 16 x f32>, !moert.buffer<tokens x 16 x f32>
+    moert.check_ids %status experts(8) slots(2) : !moert.buffer<2 x i32>
+    moert.launch @one grid(tokens) reads(%c) writes(%y) work("moert.add")
+      : !moert.buffer<tokens x 16 x f32>, !moert.buffer<tokens x 16 x f32>
     moert.return
   }
 

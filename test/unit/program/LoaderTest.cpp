@@ -237,3 +237,172 @@ TEST(Loader, refusesGroupsOfOtherRows) {
   expectError(programText(program),
               "another number of rows than the moert.dispatch of its offsets");
 }
+
+//===- Kernels and launches ------------------------------------------------===//
+
+TEST(Loader, flattensKernels) {
+  Expected<std::shared_ptr<const Program>> loaded = load(cudaProgramText(kLaunchProgram));
+  ASSERT_TRUE(bool(loaded)) << toString(loaded.takeError());
+  const Program &program = **loaded;
+  EXPECT_EQ(program.target, "cuda");
+  ASSERT_EQ(program.kernels.size(), 3u);
+  const Kernel &kernel = program.kernels[2];
+  EXPECT_EQ(kernel.name, "product");
+  EXPECT_EQ(kernel.entry, "sortie_product");
+  EXPECT_EQ(kernel.reads, 2u);
+  EXPECT_EQ(kernel.writes, 1u);
+  EXPECT_EQ(kernel.extents, 1u);
+  EXPECT_EQ(kernel.threads, 64u);
+  EXPECT_EQ(ArrayRef(kernel.weights),
+            ArrayRef({WeightForm::Packed, WeightForm::Raw, WeightForm::Floats}));
+  ASSERT_EQ(kernel.images.size(), 2u);
+  EXPECT_EQ(kernel.images[0].arch, "sm_90a");
+  EXPECT_EQ(kernel.images[0].shared, 98304u);
+  EXPECT_EQ(kernel.images[0].data, (std::vector<uint8_t>{1, 2, 3, 4}));
+  EXPECT_EQ(kernel.images[1].arch, "compute_80");
+  EXPECT_EQ(kernel.images[1].data, (std::vector<uint8_t>{5, 6, 0}));
+}
+
+TEST(Loader, flattensLaunches) {
+  Expected<std::shared_ptr<const Program>> loaded = load(cudaProgramText(kLaunchProgram));
+  ASSERT_TRUE(bool(loaded)) << toString(loaded.takeError());
+  const Function &function = (*loaded)->functions[0];
+  ASSERT_EQ(function.steps.size(), 4u);
+  EXPECT_EQ(function.steps[0].operation, "moert.dispatch");
+  const auto &dispatch = std::get<LaunchStep>(function.steps[0].body);
+  EXPECT_EQ(dispatch.kernel, 1u);
+  EXPECT_EQ(dispatch.operationsPerRow, 0u);
+  EXPECT_EQ(dispatch.offsets, kNoBuffer);
+  EXPECT_EQ(dispatch.writes.size(), 3u);
+
+  EXPECT_EQ(function.steps[1].operation, "moert.matmul");
+  EXPECT_EQ(function.steps[1].label, "matrix, router, bias");
+  const auto &product = std::get<LaunchStep>(function.steps[1].body);
+  EXPECT_EQ(product.kernel, 2u);
+  EXPECT_EQ(ArrayRef(product.weights), ArrayRef<WeightId>({0, 1, 2}));
+  EXPECT_EQ(ArrayRef(product.extents), ArrayRef({Affine{2, 0}}));
+  EXPECT_EQ(product.reads[0], function.inputs[0].buffer);
+  EXPECT_EQ(product.reads[1], dispatch.writes[0]);
+  EXPECT_EQ(ArrayRef(product.writes), ArrayRef({function.outputs[0].buffer}));
+  EXPECT_EQ(product.operationsPerRow, 640u);
+  EXPECT_EQ(product.offsets, dispatch.writes[0]);
+  ASSERT_EQ(product.grid.size(), 2u);
+  EXPECT_EQ(product.grid[0].at(9), 5);
+  EXPECT_EQ(product.grid[1].at(0), 0);
+  EXPECT_EQ(product.grid[1].at(1), 2); // ceil(8 / 4) = max
+  EXPECT_EQ(product.grid[1].at(2), 3); // ceil(10 / 4) < max
+
+  const auto &check = std::get<CheckIdsStep>(function.steps[3].body);
+  EXPECT_EQ(check.status, dispatch.writes[1]);
+  EXPECT_EQ(check.experts, 3);
+  EXPECT_EQ(check.slots, 2);
+}
+
+TEST(Loader, notesTheFormsOfWeights) {
+  Expected<std::shared_ptr<const Program>> loaded = load(cudaProgramText(kLaunchProgram));
+  ASSERT_TRUE(bool(loaded)) << toString(loaded.takeError());
+  ArrayRef<WeightSpec> weights = (*loaded)->weights;
+  EXPECT_TRUE(weights[0].usesPacked && !weights[0].usesRaw && !weights[0].usesFloats);
+  EXPECT_TRUE(!weights[1].usesPacked && weights[1].usesRaw && !weights[1].usesFloats);
+  EXPECT_TRUE(!weights[2].usesPacked && !weights[2].usesRaw && weights[2].usesFloats);
+  EXPECT_FALSE(weights[1].pack);
+  ASSERT_TRUE(weights[0].pack);
+  EXPECT_EQ(weights[0].pack->kernel, 0u);
+  EXPECT_EQ(weights[0].panels(), 3 * 3); // 40 rows in panels of 16
+  EXPECT_EQ(weights[0].cudaPackedBytes(), 9u * 512);
+}
+
+TEST(Loader, readsKernelsFromBytecode) {
+  Expected<std::shared_ptr<const Program>> loaded =
+      load(bytecodeOf(cudaProgramText(kLaunchProgram)));
+  ASSERT_TRUE(bool(loaded)) << toString(loaded.takeError());
+  EXPECT_EQ((*loaded)->kernels[2].images[1].data, (std::vector<uint8_t>{5, 6, 0}));
+  EXPECT_EQ((*loaded)->functions[0].steps.size(), 4u);
+}
+
+TEST(Loader, refusesDamagedImages) {
+  const std::string text = cudaProgramText(kLaunchProgram);
+  expectError(replaced(text, "product_sm_90a: \"0x0400000001020304\"",
+                       "product_sm_90a: \"0x0400000001020305\""),
+              "kernel 'product': the image for sm_90a is damaged: its bytes hash to ");
+  expectError(replaced(text, "product_sm_90a: \"0x0400000001020304\"",
+                       "product_sm_90a: \"0x04000000010203\""),
+              "the image for sm_90a is damaged: it has 3 bytes, its type says 4");
+  expectError(replaced(text, "product_sm_90a: \"0x0400000001020304\",", ""),
+              "sm_90a is damaged: the program lacks the resource 'product_sm_90a'");
+  expectError(replaced(replaced(text, "0x04000000050600", "0x04000000050607"),
+                       "06bddef0b75d6e6154882f051f965fac", "aadf1512d177293f811b2ace3cf034e0"),
+              "the image for compute_80 is damaged: PTX must end with a zero");
+}
+
+TEST(Loader, refusesKernelsThatAreNotCompiled) {
+  const std::string source = R"(
+  moert.kernel @k "k" reads(0) writes(1) threads(32)
+    sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "void k();">])";
+  expectError(cudaProgramText(source, ""),
+              "kernel 'k' is not compiled; compile it with moert-compile-kernels");
+}
+
+TEST(Loader, refusesOperationsOfAnotherTarget) {
+  expectError(cudaProgramText(kDenseProgram, ""),
+              "function 'dense': moert.rms_norm: is not an operation of target 'cuda'; compile the "
+              "program with moert-select-kernels");
+  expectError(replaced(cudaProgramText(kLaunchProgram), "\"cuda\"", "\"cpu\""),
+              "function 'f': moert.launch: is not an operation of target 'cpu'");
+  expectError(programText(R"(
+  moert.func @f("s" %s: !moert.buffer<2 x i32>) outs("y" %y: !moert.buffer<2 x i32>) {
+    moert.copy %s outs(%y) : !moert.buffer<2 x i32>, !moert.buffer<2 x i32>
+    moert.check_ids %s experts(3) slots(2) : !moert.buffer<2 x i32>
+    moert.return
+  })"),
+              "function 'f': moert.check_ids: is not an operation of target 'cpu'");
+}
+
+TEST(Loader, refusesGridsThatDoNotFit) {
+  const std::string text = cudaProgramText(kLaunchProgram);
+  auto withGrid = [&](const std::string &grid) {
+    return replaced(text, "grid(5, 2*tokens+6 ceildiv 4 max 2*tokens)", "grid(" + grid + ")");
+  };
+  EXPECT_EQ(errorOf(withGrid("2147483647, 65535, 65535")), "no error");
+  EXPECT_EQ(errorOf(withGrid("134217727*tokens+15, 4095*tokens+15, tokens")), "no error");
+  EXPECT_EQ(errorOf(withGrid("134217728*tokens ceildiv 2, 4096*tokens max 65535")), "no error");
+  expectError(withGrid("134217728*tokens"),
+              "function 'f': moert.launch: dimension 0 of the grid of kernel 'product' has "
+              "2147483648 thread blocks at the bound of its symbol, the limit is 2147483647");
+  expectError(withGrid("1, 4096*tokens"), "dimension 1 of the grid of kernel 'product' has 65536");
+  expectError(withGrid("1, 1, 65536"), "dimension 2 of the grid of kernel 'product' has 65536");
+  expectError(
+      replaced(withGrid("281474976710656*tokens"), "@tokens max(16)", "@tokens max(2147483647)"),
+      "dimension 0 of the grid of kernel 'product' has more than 2^63 thread blocks");
+}
+
+TEST(Loader, refusesExtentsThatDoNotFit) {
+  const std::string text =
+      replaced(cudaProgramText(kLaunchProgram), "2*tokens+6 ceildiv 4 max 2*tokens", "1");
+  EXPECT_EQ(errorOf(replaced(text, "extents(2*tokens)", "extents(134217727*tokens+15)")),
+            "no error");
+  expectError(replaced(text, "extents(2*tokens)", "extents(134217728*tokens)"),
+              "function 'f': moert.launch: extent 134217728*tokens of kernel 'product' exceeds "
+              "2^31 - 1 at the bound of its symbol");
+  expectError(replaced(replaced(text, "extents(2*tokens)", "extents(281474976710656*tokens)"),
+                       "@tokens max(16)", "@tokens max(2147483647)"),
+              "extent 281474976710656*tokens of kernel 'product' exceeds 2^31 - 1");
+}
+
+TEST(Loader, refusesLaunchesOverAnotherSymbol) {
+  const std::string text = replaced(cudaProgramText(kLaunchProgram), "moert.symbol @tokens max(16)",
+                                    "moert.symbol @tokens max(16) moert.symbol @other max(16)");
+  for (const char *grid : {"grid(5, other)", "grid(5, 1 max other)"})
+    expectError(replaced(text, "grid(5, 2*tokens+6 ceildiv 4 max 2*tokens)", grid),
+                "uses symbol 'other' where others use 'tokens'");
+  expectError(replaced(text, "extents(2*tokens)", "extents(other)"),
+              "uses symbol 'other' where others use 'tokens'");
+}
+
+TEST(Loader, refusesKernelsBeyondTheLimitsOfCuda) {
+  const std::string text = cudaProgramText(kLaunchProgram);
+  expectError(replaced(text, "shared = 98304", "shared = 232449"),
+              "shared memory of an image must be 0 to 232448 bytes, got 232449");
+  expectError(replaced(text, "threads(64)", "threads(1056)"),
+              "threads must be a multiple of 32 from 32 to 1024, got 1056");
+}
