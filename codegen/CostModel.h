@@ -49,7 +49,7 @@ struct Work {
   numerics::Format format = numerics::Format::F32; ///< of the weights
   int limbs = 1;                                   ///< int8 limbs of an activation
   double rows = 0;                                 ///< rows of output
-  double tiles = 0;                                ///< tiles that they lie in, of at most 64 rows
+  double tiles = 0;                                ///< tiles that they lie in
   double blocks = 0;                               ///< thread blocks that have something to do
 };
 

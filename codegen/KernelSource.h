@@ -18,6 +18,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace sortie::codegen {
 
@@ -29,7 +30,7 @@ struct KernelCode {
   std::string header;       ///< of codegen/kernels
   std::string definitions;  ///< lines in front of the #include: macros
   std::string declarations; ///< lines in front of the kernel
-  llvm::SmallVector<std::string, 8> parameters;
+  std::vector<std::string> parameters;
   std::string call; ///< what it does
   int threads = 0;  ///< of a block
   int shared = 0;   ///< bytes of dynamic shared memory of a block

@@ -17,6 +17,7 @@
 #include <bit>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 namespace sortie::codegen {
 
@@ -57,7 +58,7 @@ inline llvm::StringRef nameOf(numerics::GluKind kind) {
 /// Parameters of a kernel as they are asked for. Each method returns the parameter's name, the ones
 /// with a condition a null pointer where there is none.
 struct Parameters {
-  llvm::SmallVector<std::string, 8> list;
+  std::vector<std::string> list;
 
   std::string read(llvm::StringRef type) { return add(type, 'r', reads); }
   std::string write(llvm::StringRef type) { return add(type, 'w', writes); }

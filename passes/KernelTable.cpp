@@ -25,9 +25,9 @@ StringAttr KernelTable::makeName(StringRef kind) {
 FlatSymbolRefAttr
 KernelTable::get(Location location, const Interface &interface,
                  function_ref<codegen::KernelCode(const codegen::Chip &)> code) {
-  const auto codes = llvm::map_to_vector(chips, [&](const codegen::Chip *chip) {
-    return code(*chip);
-  });
+  std::vector<codegen::KernelCode> codes;
+  for (const codegen::Chip *chip : chips)
+    codes.push_back(code(*chip));
   std::string key;
   for (const codegen::KernelCode &codeOfChip : codes)
     key += codegen::writeSource(codeOfChip, "");

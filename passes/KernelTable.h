@@ -43,6 +43,8 @@ public:
   /// The most that an extent can be; -1 if 64 bits cannot hold it.
   int64_t getMaximum(moert::ExtentAttr extent);
 
+  unsigned getNumKernels() const { return kernels.size(); }
+
 private:
   mlir::StringAttr makeName(llvm::StringRef kind);
 

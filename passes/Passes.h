@@ -29,8 +29,11 @@ enum class Materialize {
 
 /// The options of `--sortie-compile`.
 struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
-  Option<std::string> target{*this, "target", llvm::cl::desc("Device to compile for: cpu"),
+  Option<std::string> target{*this, "target", llvm::cl::desc("Device to compile for: cpu or cuda"),
                              llvm::cl::init("cpu")};
+  ListOption<std::string> chips{
+      *this, "chip",
+      llvm::cl::desc("Chips to compile for with target=cuda (default: sm_80,sm_90a)")};
   Option<numerics::ActivationWidth> activations{
       *this, "activations", llvm::cl::desc("Width of quantized activations"),
       llvm::cl::init(numerics::ActivationWidth::Int16),
@@ -45,10 +48,13 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
       llvm::cl::init(Materialize::None),
       llvm::cl::values(clEnumValN(Materialize::None, "none", "those that are stored anyway"),
                        clEnumValN(Materialize::All, "all", "all of them"))};
+  Option<bool> printSchedule{
+      *this, "print-schedule",
+      llvm::cl::desc("Print tile, resources and predicted time of each kernel (target=cuda)"),
+      llvm::cl::init(false)};
 };
 
-/// Appends the passes that turn a semantic module into a planned `moert` program for a CPU.
-/// `options.target` is not read: whoever parses the options has checked it.
+/// Appends the passes that turn a semantic module into a planned `moert` program.
 void buildCompilePipeline(mlir::OpPassManager &manager, const CompileOptions &options);
 
 /// Registers every pass and the pipeline `--sortie-compile` for command lines.

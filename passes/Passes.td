@@ -218,4 +218,63 @@ def MoertPlanMemory : Pass<"moert-plan-memory", "::sortie::moert::FuncOp"> {
   ];
 }
 
+//===----------------------------------------------------------------------===//
+// Kernels for CUDA
+//===----------------------------------------------------------------------===//
+
+def MoertSelectKernels : Pass<"moert-select-kernels", "::mlir::ModuleOp"> {
+  let summary = "Turn the operations of a program into launches of kernels for CUDA";
+  let description = [{
+    Each operation of a device becomes one launch of a kernel, `moert.dispatch` two. A kernel is the
+    source of an instance of a template of `codegen/kernels`, made for one shape, format and fusion,
+    once for each chip where the chip decides about the tile; launches that need the same kernel
+    share it, and all layers of a model usually do. Weights of exact products get a `pack` kernel.
+    Dispatches get buffers for their histogram, tile map and status, and a `moert.check_ids` at the
+    end of the function: the pass runs before `moert-plan-memory`. The program's target becomes
+    `cuda`.
+
+    PTX (`compute_80`) is added to `chips` always: it runs on what is not named.
+
+    Errors: an unknown chip, rows whose length is not constant, a grouped product whose offsets no
+    dispatch of the function made, gate and up in different formats of floats, a grid that is too
+    large for CUDA, memory that is planned already.
+  }];
+  let dependentDialects = ["::sortie::moert::MoertDialect"];
+  let options = [
+    ListOption<"chips", "chips", "std::string",
+               "Chips to compile for, as `sm_90a` (default: sm_80,sm_90a)">
+  ];
+  let statistics = [
+    Statistic<"launches", "launches", "Launches that operations became">,
+    Statistic<"kernelCount", "kernels", "Kernels, equal ones counted once">
+  ];
+}
+
+def MoertCompileKernels : Pass<"moert-compile-kernels", "::mlir::ModuleOp"> {
+  let summary = "Compile the kernels of a program for its chips";
+  let description = [{
+    Replaces the sources of every `moert.kernel` by images: a cubin for each `sm_*`, PTX for
+    `compute_*`. NVIDIA's compiler NVRTC does it, which is looked for when the pass runs
+    (`libnvrtc.so.13`; `SORTIE_NVRTC` may name the file); nothing else of the CUDA toolkit is needed,
+    and no GPU. Kernels are compiled in parallel, with a counter on a terminal, and kept in a folder
+    on disk: `SORTIE_CACHE_DIR`, else `sortie` in the user's cache. The cache's key is everything
+    that decides the bytes of an image.
+
+    A kernel that spills registers or uses local memory gets a warning. No NVRTC, and a kernel that
+    does not compile, are errors; a cache folder that cannot be used is a remark.
+  }];
+  let dependentDialects = ["::sortie::moert::MoertDialect"];
+  let options = [
+    Option<"cache", "cache", "std::string", /*default=*/"",
+           "Folder of compiled kernels, `none` for none (default: SORTIE_CACHE_DIR or ~/.cache/sortie)">,
+    Option<"printSchedule", "print-schedule", "bool", /*default=*/"false",
+           "Print tile, resources and predicted time of each kernel">
+  ];
+  let statistics = [
+    Statistic<"images", "images", "Images that kernels became">,
+    Statistic<"cached", "images-cached", "Images that were in the cache">,
+    Statistic<"imageBytes", "image-bytes", "Bytes of all images">
+  ];
+}
+
 #endif // SORTIE_PASSES_PASSES

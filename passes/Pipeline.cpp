@@ -31,6 +31,21 @@ static void buildArithmetic(OpPassManager &manager, const CompileOptions &option
   functions.addPass(createMoeFuseRoutingWeight({options.materialize}));
 }
 
+static constexpr StringLiteral kCpuTarget = "cpu";
+static constexpr StringLiteral kCudaTarget = "cuda";
+
+static MoertSelectKernelsOptions selectOptions(const CompileOptions &options) {
+  MoertSelectKernelsOptions select;
+  select.chips.assign(options.chips.begin(), options.chips.end());
+  return select;
+}
+
+static MoertCompileKernelsOptions compileOptions(const CompileOptions &options) {
+  MoertCompileKernelsOptions compile;
+  compile.printSchedule = options.printSchedule;
+  return compile;
+}
+
 void buildCompilePipeline(OpPassManager &manager, const CompileOptions &options) {
   manager.addPass(createMoeNameValues());
   manager.addPass(createMoeVerifyContract());
@@ -41,16 +56,21 @@ void buildCompilePipeline(OpPassManager &manager, const CompileOptions &options)
   // Whatever the passes above did, they did not break the promise.
   manager.addPass(createMoeVerifyContract());
   manager.addPass(createMoeLowerToMoert({options.maxTokens}));
+  const bool isCuda = options.target == kCudaTarget;
+  if (isCuda)
+    manager.addPass(createMoertSelectKernels(selectOptions(options)));
   manager.addNestedPass<moert::FuncOp>(createMoertPlanMemory());
+  if (isCuda)
+    manager.addPass(createMoertCompileKernels(compileOptions(options)));
 }
 
 /// What the options' parser cannot refuse by itself.
 static LogicalResult checkOptions(const CompileOptions &options,
                                   function_ref<LogicalResult(const Twine &)> emitError) {
-  if (options.target == "cuda")
-    return emitError("target 'cuda' is not in this version: compile for target=cpu");
-  if (options.target != "cpu")
-    return emitError("unknown target '" + options.target + "', expected cpu");
+  if (options.target != kCpuTarget && options.target != kCudaTarget)
+    return emitError("unknown target '" + options.target + "', expected cpu or cuda");
+  if (options.target == kCpuTarget && (!options.chips.empty() || options.printSchedule))
+    return emitError("chip and print-schedule belong to target=cuda");
   if (options.maxTokens < 1 || options.maxTokens > INT32_MAX)
     return emitError("max-tokens must be 1 to 2147483647, got " + Twine(options.maxTokens));
   return success();

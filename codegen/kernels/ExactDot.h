@@ -135,75 +135,81 @@ SORTIE_DEVICE void addScaled(int32_t (&run)[4], const int32_t (&sum)[4], const S
 
 //===- Formats with sub-scales --------------------------------------------===//
 
-/// The integer sums of an activation block. Where the limbs may not be combined, `run` is of the
-/// low one.
-struct RunSums {
-  int32_t run[4];
-  int32_t highRun[4];
-  int32_t minimum[4]; ///< of the low limb
-  int32_t highMinimum[4];
-};
-
-/// Adds minimum * q: a product of which the A operand repeats a row's minimum over the sub-block.
-/// The tensor cores have time for it; other units do not.
-template <Format F, int Limbs>
-SORTIE_DEVICE void addMinimums(const SubScales (&rows)[2], int s, const TokenWords<Limbs> &words,
-                               int sOfQuarter, RunSums &sums) {
-  uint32_t bytes[2];
-#pragma unroll
-  for (int r = 0; r < 2; ++r)
-    bytes[r] = hw::selectBytes(rows[r].minimums[s / 4], 0, 0x1111u * (s % 4));
-  const SubBlock<F> minimums = constantRows<F>(bytes);
-  multiplySubBlock<F>(sums.minimum, minimums, words.limb[0], sOfQuarter);
-  if constexpr (Limbs == 2)
-    multiplySubBlock<F>(sums.highMinimum, minimums, words.limb[1], sOfQuarter);
-}
-
-/// Adds sub-scale * level * q of sub-block `s` of the half.
-template <Format F, int Limbs>
-SORTIE_DEVICE void addSubBlock(const ExactPanel<F> &panel, int s, const TokenWords<Limbs> &words,
-                               int sOfQuarter, RunSums &sums) {
-  const SubBlock<F> levels = levelsOf<F>(panel.levels, s);
-  int32_t sum[4];
-  if constexpr (Limbs == 1 || isCombinable(formatInfo(F))) {
-    multiplyCombined<F>(sum, levels, words, sOfQuarter);
-    addScaled<F>(sums.run, sum, panel.rows, s);
-  } else {
-    clear(sum);
-    multiplySubBlock<F>(sum, levels, words.limb[1], sOfQuarter);
-    addScaled<F>(sums.highRun, sum, panel.rows, s);
-    clear(sum);
-    multiplySubBlock<F>(sum, levels, words.limb[0], sOfQuarter);
-    addScaled<F>(sums.run, sum, panel.rows, s);
-  }
-}
-
-/// t of one activation block.
-template <Format F, int Limbs>
-SORTIE_DEVICE void blockTerm(const ExactPanel<F, true> &panel, const TokenBlock<Limbs> &tokens,
-                             float (&t)[4]) {
-  constexpr bool kHasMinimum = formatInfo(F).minimum == Minimum::SubtractedInteger;
-  constexpr bool kAreApart = Limbs == 2 && !isCombinable(formatInfo(F));
-  RunSums sums = {};
+/// Calls `body(words, s, i)` for each sub-block `s` of the half, which is number `i` of the quarter
+/// that `words` holds.
+template <Format F, int Limbs, typename Body>
+SORTIE_DEVICE void forEachSubBlock(const TokenBlock<Limbs> &tokens, Body body) {
 #pragma unroll
   for (int quarter = 0; quarter < 2; ++quarter) {
     const TokenWords<Limbs> words = loadTokens(tokens, quarter);
 #pragma unroll
-    for (int i = 0; i < SubBlock<F>::kPerQuarter; ++i) {
-      const int s = quarter * SubBlock<F>::kPerQuarter + i;
-      addSubBlock<F>(panel, s, words, i, sums);
-      if constexpr (kHasMinimum)
-        addMinimums<F>(panel.rows, s, words, i, sums);
-    }
+    for (int i = 0; i < SubBlock<F>::kPerQuarter; ++i)
+      body(words, quarter * SubBlock<F>::kPerQuarter + i, i);
   }
+}
+
+/// F of the block: the run of 128 elements.
+template <Format F, int Limbs>
+SORTIE_DEVICE void blockRun(const ExactPanel<F> &panel, const TokenBlock<Limbs> &tokens,
+                            float (&run)[4]) {
+  constexpr bool kAreApart = Limbs == 2 && !isCombinable(formatInfo(F));
+  int32_t low[4] = {};  // or of both limbs
+  int32_t high[4] = {}; // where the limbs must stay apart
+  forEachSubBlock<F>(tokens, [&](const TokenWords<Limbs> &words, int s, int i) {
+    const SubBlock<F> levels = levelsOf<F>(panel.levels, s);
+    int32_t sum[4];
+    if constexpr (kAreApart) {
+      clear(sum);
+      multiplySubBlock<F>(sum, levels, words.limb[1], i);
+      addScaled<F>(high, sum, panel.rows, s);
+      clear(sum);
+      multiplySubBlock<F>(sum, levels, words.limb[0], i);
+    } else {
+      multiplyCombined<F>(sum, levels, words, i);
+    }
+    addScaled<F>(low, sum, panel.rows, s);
+  });
 #pragma unroll
-  for (int e = 0; e < 4; ++e) {
-    const SubScales &row = panel.rows[e / 2];
-    const float run = kAreApart ? combineLimbs(sums.highRun[e], sums.run[e]) : toFloat(sums.run[e]);
-    t[e] = firstRun(run, scaleOf(row));
-    if constexpr (kHasMinimum)
-      t[e] = subtractMinimums(sums.highMinimum[e] * kLimbBase + sums.minimum[e],
-                              minimumScaleOf(row), t[e]);
+  for (int e = 0; e < 4; ++e)
+    run[e] = kAreApart ? combineLimbs(high[e], low[e]) : toFloat(low[e]);
+}
+
+/// M of the block, minimum * q: a product of which the A operand repeats a row's minimum over each
+/// sub-block. The tensor cores have time for it; other units do not.
+template <Format F, int Limbs>
+SORTIE_DEVICE void minimumSums(const ExactPanel<F> &panel, const TokenBlock<Limbs> &tokens,
+                               int32_t (&sum)[4]) {
+  int32_t high[4] = {};
+  clear(sum);
+  forEachSubBlock<F>(tokens, [&](const TokenWords<Limbs> &words, int s, int i) {
+    uint32_t bytes[2];
+#pragma unroll
+    for (int r = 0; r < 2; ++r)
+      bytes[r] = hw::selectBytes(panel.rows[r].minimums[s / 4], 0, 0x1111u * (s % 4));
+    const SubBlock<F> minimums = constantRows<F>(bytes);
+    multiplySubBlock<F>(sum, minimums, words.limb[0], i);
+    if constexpr (Limbs == 2)
+      multiplySubBlock<F>(high, minimums, words.limb[1], i);
+  });
+#pragma unroll
+  for (int e = 0; e < 4; ++e)
+    sum[e] += high[e] * kLimbBase;
+}
+
+/// t of one activation block. The minimums take their own turn, so that registers do for both.
+template <Format F, int Limbs>
+SORTIE_DEVICE void blockTerm(const ExactPanel<F, true> &panel, const TokenBlock<Limbs> &tokens,
+                             float (&t)[4]) {
+  blockRun<F>(panel, tokens, t);
+#pragma unroll
+  for (int e = 0; e < 4; ++e)
+    t[e] = firstRun(t[e], scaleOf(panel.rows[e / 2]));
+  if constexpr (formatInfo(F).minimum == Minimum::SubtractedInteger) {
+    int32_t sums[4];
+    minimumSums<F>(panel, tokens, sums);
+#pragma unroll
+    for (int e = 0; e < 4; ++e)
+      t[e] = subtractMinimums(sums[e], minimumScaleOf(panel.rows[e / 2]), t[e]);
   }
 }
 
@@ -213,33 +219,24 @@ SORTIE_DEVICE void blockTerm(const ExactPanel<F, true> &panel, const TokenBlock<
 template <Format F, int Limbs>
 SORTIE_DEVICE void blockTerm(const ExactPanel<F, false> &panel, const TokenBlock<Limbs> &tokens,
                              float (&t)[4]) {
-  constexpr bool kHasMinimum = formatInfo(F).minimum == Minimum::AddedFloat;
-  int32_t groupSums[kGroupsPerBlock][2]; // of the lane's two tokens
-  TokenWords<Limbs> words;
-#pragma unroll
-  for (int g = 0; g < kGroupsPerBlock; ++g) {
-    if (g % 2 == 0)
-      words = loadTokens(tokens, g / 2);
+  forEachSubBlock<F>(tokens, [&](const TokenWords<Limbs> &words, int g, int i) {
     int32_t sum[4];
-    multiplyCombined<F>(sum, levelsOf<F>(panel.levels, g), words, g % 2);
+    multiplyCombined<F>(sum, levelsOf<F>(panel.levels, g), words, i);
 #pragma unroll
     for (int e = 0; e < 4; ++e) {
       const float d = panel.rows[e / 2].d[g];
       t[e] = g == 0 ? firstRun(toFloat(sum[e]), d) : addRun(toFloat(sum[e]), d, t[e]);
     }
-    if constexpr (kHasMinimum) {
+  });
+  if constexpr (formatInfo(F).minimum == Minimum::AddedFloat) {
+    forEachSubBlock<F>(tokens, [&](const TokenWords<Limbs> &words, int g, int i) {
       constexpr uint32_t kOnes[2] = {0x01010101u, 0x01010101u};
-      multiplyCombined<F>(sum, constantRows<F>(kOnes), words, g % 2);
-      groupSums[g][0] = sum[0];
-      groupSums[g][1] = sum[1];
-    }
-  }
-  if constexpr (kHasMinimum) {
-#pragma unroll
-    for (int g = 0; g < kGroupsPerBlock; ++g)
+      int32_t sum[4];
+      multiplyCombined<F>(sum, constantRows<F>(kOnes), words, i);
 #pragma unroll
       for (int e = 0; e < 4; ++e)
-        t[e] = addMinimum(groupSums[g][e % 2], panel.rows[e / 2].m[g], t[e]);
+        t[e] = addMinimum(sum[e], panel.rows[e / 2].m[g], t[e]);
+    });
   }
 }
 

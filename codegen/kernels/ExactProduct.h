@@ -237,18 +237,39 @@ private:
   template <Format F> SORTIE_DEVICE void multiplyHalf(int stage, int half) {
     ExactPanel<F> panel;
     loadHalf<F>(stage, half, panel);
-    const auto *scales = reinterpret_cast<const float *>(stageAt(stage) + kGeometry.scalesOffset);
+    const int count = products();
+    int n = 0;
+    if constexpr (kAreRegistersForTwo<F>) {
 #pragma unroll 1
-    for (int n = 0; n < products(); ++n) {
+      for (; n + 1 < count; n += 2) {
+        float t[2][4];
+        blockTerm<F>(panel, tokensAt(stage, half, n), t[0]);
+        blockTerm<F>(panel, tokensAt(stage, half, n + 1), t[1]);
+        addToSums(stage, half, n, t[0]);
+        addToSums(stage, half, n + 1, t[1]);
+      }
+    }
+#pragma unroll 1
+    for (; n < count; ++n) {
       float t[4];
       blockTerm<F>(panel, tokensAt(stage, half, n), t);
-      hw::Words4 &sum = sumsAt(kTileTableBytes, n);
+      addToSums(stage, half, n, t);
+    }
+  }
+
+  /// Two products at a time hide each other's latencies, in formats that leave registers for it.
+  template <Format F>
+  static constexpr bool kAreRegistersForTwo =
+      formatInfo(F).minimum == Minimum::None && (kLimbs == 1 || isCombinable(formatInfo(F)));
+
+  SORTIE_DEVICE void addToSums(int stage, int half, int n, const float (&t)[4]) {
+    const auto *scales = reinterpret_cast<const float *>(stageAt(stage) + kGeometry.scalesOffset);
+    hw::Words4 &sum = sumsAt(kTileTableBytes, n);
 #pragma unroll
-      for (int e = 0; e < 4; ++e) {
-        const int token = n * kTokensPerProduct + hw::laneIndex() % 4 * 2 + e % 2;
-        const float scale = scales[token * kHalves + half];
-        sum.word[e] = bitsOf(addBlock(t[e], scale, floatOf(sum.word[e])));
-      }
+    for (int e = 0; e < 4; ++e) {
+      const int token = n * kTokensPerProduct + hw::laneIndex() % 4 * 2 + e % 2;
+      const float scale = scales[token * kHalves + half];
+      sum.word[e] = bitsOf(addBlock(t[e], scale, floatOf(sum.word[e])));
     }
   }
 

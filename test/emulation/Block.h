@@ -76,7 +76,11 @@ public:
   /// Fails unless the `bytes` bytes at `address` are shared memory and aligned to `bytes`.
   virtual void checkShared(const char *who, const void *address, int bytes, Site site) = 0;
   /// Ends the launch with an error.
-  [[noreturn]] virtual void fail(const char *message, Site site) = 0;
+  [[noreturn]] virtual void fail(const char *message, const char *file, unsigned line) = 0;
+  [[noreturn]] void fail(const char *message, Site site) {
+    fail(message, site.file_name(), site.line());
+    __builtin_unreachable();
+  }
 
 protected:
   ~Block() = default;

@@ -7,6 +7,9 @@
 
 #include <algorithm>
 #include <cstring>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace sortie::emulation {
 
@@ -100,30 +103,62 @@ static void loadMatrices(Operands operands) {
   }
 }
 
-/// sum += A * B for A of 16 x K and B of K x 8 int8, K = 16 * halves. Sums wrap around.
+/// Sums of the products of `pairs` pairs of elements of a row with those of 8 columns; pmaddwd is
+/// the instruction for this.
+static void multiplyRow(const int16_t *row, const int16_t (*columns)[8][2], int pairs,
+                        int32_t (&dots)[8]) {
+#if defined(__SSE2__)
+  __m128i low = _mm_setzero_si128();
+  __m128i high = _mm_setzero_si128();
+  for (int pair = 0; pair < pairs; ++pair) {
+    int32_t elements;
+    std::memcpy(&elements, row + 2 * pair, sizeof elements);
+    const __m128i a = _mm_set1_epi32(elements);
+    const auto *b = reinterpret_cast<const __m128i *>(columns[pair]);
+    low = _mm_add_epi32(low, _mm_madd_epi16(a, _mm_loadu_si128(b)));
+    high = _mm_add_epi32(high, _mm_madd_epi16(a, _mm_loadu_si128(b + 1)));
+  }
+  _mm_storeu_si128(reinterpret_cast<__m128i *>(dots), low);
+  _mm_storeu_si128(reinterpret_cast<__m128i *>(dots + 4), high);
+#else
+  for (int column = 0; column < 8; ++column) {
+    dots[column] = 0;
+    for (int k = 0; k < 2 * pairs; ++k)
+      dots[column] += row[k] * columns[k / 2][column][k % 2];
+  }
+#endif
+}
+
+/// sum += A * B for A of 16 x K and B of K x 8 int8, K = 16 * halves. Sums wrap around. The
+/// elements are widened once; pairs of neighbours in K stand together.
 template <int halves> static void multiply(Operands operands) {
   constexpr int kDepth = 16 * halves;
-  int8_t a[16][kDepth];
-  int8_t b[8][kDepth];
+  int8_t narrowA[16][kDepth];
+  int8_t narrowB[kDepth / 2][8][2];
   for (int lane = 0; lane < kLanes; ++lane) {
     const auto &own = *static_cast<const MultiplyOperands *>(operands[lane]);
     const int group = lane / 4;
     for (int half = 0; half < halves; ++half) {
       const int k = 16 * half + 4 * (lane % 4);
-      std::memcpy(&a[group][k], &own.a[2 * half], 4);
-      std::memcpy(&a[group + 8][k], &own.a[2 * half + 1], 4);
-      std::memcpy(&b[group][k], &own.b[half], 4);
+      std::memcpy(&narrowA[group][k], &own.a[2 * half], 4);
+      std::memcpy(&narrowA[group + 8][k], &own.a[2 * half + 1], 4);
+      const uint32_t upper = own.b[half] >> 16;
+      std::memcpy(&narrowB[k / 2][group], &own.b[half], 2);
+      std::memcpy(&narrowB[k / 2 + 1][group], &upper, 2);
     }
   }
-  for (int lane = 0; lane < kLanes; ++lane) {
-    int32_t *sum = static_cast<const MultiplyOperands *>(operands[lane])->sum;
-    for (int i = 0; i < 4; ++i) {
-      const int8_t *row = a[lane / 4 + i / 2 * 8];
-      const int8_t *column = b[2 * (lane % 4) + i % 2];
-      int32_t dot = 0;
-      for (int k = 0; k < kDepth; ++k)
-        dot += row[k] * column[k];
-      sum[i] = static_cast<int32_t>(static_cast<uint32_t>(sum[i]) + static_cast<uint32_t>(dot));
+  int16_t a[16][kDepth];
+  int16_t b[kDepth / 2][8][2];
+  std::copy_n(&narrowA[0][0], sizeof narrowA, &a[0][0]);
+  std::copy_n(&narrowB[0][0][0], sizeof narrowB, &b[0][0][0]);
+
+  for (int row = 0; row < 16; ++row) {
+    int32_t dots[8];
+    multiplyRow(a[row], b, kDepth / 2, dots);
+    for (int column = 0; column < 8; ++column) {
+      void *lane = operands[row % 8 * 4 + column / 2];
+      int32_t &sum = static_cast<const MultiplyOperands *>(lane)->sum[row / 8 * 2 + column % 2];
+      sum = static_cast<int32_t>(static_cast<uint32_t>(sum) + static_cast<uint32_t>(dots[column]));
     }
   }
 }

@@ -8,6 +8,8 @@
 #include "test/emulation/Collectives.h"
 
 #include <bit>
+#include <cstdio>
+#include <cstdlib>
 #include <sys/mman.h>
 
 namespace sortie::emulation {
@@ -36,6 +38,13 @@ Scheduler::~Scheduler() {
     munmap(stacks, kMaxThreads * kStackStride);
 }
 
+static std::string describeSite(const char *file, unsigned line) {
+  return " at " + std::string(file) + ":" + std::to_string(line);
+}
+static std::string describeSite(const Site &site) {
+  return describeSite(site.file_name(), site.line());
+}
+
 //===- A block ------------------------------------------------------------===//
 
 std::string Scheduler::runBlock(const Launch &what, Index3 index, Random &generator) {
@@ -59,12 +68,12 @@ std::string Scheduler::runBlock(const Launch &what, Index3 index, Random &genera
     makeRunnable(warp);
   }
 
+  const FaultTrap trap(*this);
   threadIndex = nextThread();
   previous = &caller;
   switchFiber(caller, current().fiber);
-  if (error.empty())
-    error = sharedMemory.findDamage();
-  return error;
+  launch = nullptr;
+  return error.empty() ? sharedMemory.findDamage() : error;
 }
 
 void Scheduler::resetThread(int index) {
@@ -229,28 +238,38 @@ void Scheduler::checkShared(const char *who, const void *address, int bytes, Sit
   const auto at = reinterpret_cast<uintptr_t>(address);
   const auto offset = static_cast<intptr_t>(at - reinterpret_cast<uintptr_t>(shared));
   if (offset < 0 || offset > sharedBytes - bytes)
-    setError(site, std::string(who) + ": bytes " + std::to_string(offset) + " to " +
-                       std::to_string(offset + bytes - 1) + " are not within the " +
-                       std::to_string(sharedBytes) + " bytes of shared memory");
+    setError(describeSite(site), std::string(who) + ": bytes " + std::to_string(offset) + " to " +
+                                     std::to_string(offset + bytes - 1) + " are not within the " +
+                                     std::to_string(sharedBytes) + " bytes of shared memory");
   else if (at % static_cast<uintptr_t>(bytes) != 0)
-    setError(site, std::string(who) + ": the shared address, byte " + std::to_string(offset) +
-                       ", is not aligned to " + std::to_string(bytes) + " bytes");
+    setError(describeSite(site), std::string(who) + ": the shared address, byte " +
+                                     std::to_string(offset) + ", is not aligned to " +
+                                     std::to_string(bytes) + " bytes");
   if (!error.empty())
     leave();
 }
 
 //===- Errors -------------------------------------------------------------===//
 
-static std::string describeSite(const Site &site) {
-  return std::string(site.file_name()) + ":" + std::to_string(site.line());
+void Scheduler::setError(const std::string &place, const std::string &message) {
+  error = "thread " + std::to_string(threadIndex) + place + ": " + message;
 }
 
-void Scheduler::setError(const Site &site, const std::string &message) {
-  error = "thread " + std::to_string(threadIndex) + " at " + describeSite(site) + ": " + message;
+void Scheduler::fail(const char *message, const char *file, unsigned line) {
+  if (launch == nullptr) { // a check in code of the host that was compiled with a kernel's flags
+    std::fprintf(stderr, "%s:%u: %s\n", file, line, message);
+    std::abort();
+  }
+  setError(describeSite(file, line), message);
+  leave();
 }
 
-void Scheduler::fail(const char *message, Site site) {
-  setError(site, message);
+/// The processor refused an instruction of a thread.
+void Scheduler::handleFault(int signal, const void *address) {
+  const auto at = static_cast<const char *>(address);
+  const bool isStack = at >= stacks && at < stacks + kMaxThreads * kStackStride;
+  setError({}, isStack ? "more than " + std::to_string(kStackBytes / 1024) + " KiB of stack"
+                       : describeFault(signal, address));
   leave();
 }
 
@@ -281,10 +300,9 @@ std::string Scheduler::describe(const Thread &thread) const {
   case State::Runnable:
     return "can run";
   case State::InCollective:
-    return std::string("wait in ") + collectiveName(thread.collective) + " at " +
-           describeSite(thread.site);
+    return std::string("wait in ") + collectiveName(thread.collective) + describeSite(thread.site);
   case State::InSyncBlock:
-    return "wait in syncBlock at " + describeSite(thread.site);
+    return "wait in syncBlock" + describeSite(thread.site);
   case State::Ended:
     return "have ended";
   }

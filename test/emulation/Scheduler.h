@@ -9,6 +9,7 @@
 
 #include "test/emulation/Block.h"
 #include "test/emulation/CopyQueue.h"
+#include "test/emulation/FaultTrap.h"
 #include "test/emulation/Fiber.h"
 #include "test/emulation/SharedMemory.h"
 
@@ -27,7 +28,7 @@ struct Launch {
   void *const *parameters;
 };
 
-class Scheduler final : public Block {
+class Scheduler final : public Block, private FaultHandler {
 public:
   static constexpr int kMaxThreads = 1024;
 
@@ -45,7 +46,8 @@ public:
   void commitCopies() override;
   void waitForCopies(int groups) override;
   void checkShared(const char *who, const void *address, int bytes, Site site) override;
-  [[noreturn]] void fail(const char *message, Site site) override;
+  using Block::fail;
+  [[noreturn]] void fail(const char *message, const char *file, unsigned line) override;
 
 private:
   enum class State { Runnable, InCollective, InSyncBlock, Ended };
@@ -71,6 +73,8 @@ private:
     void *operands[kLanes] = {};
   };
 
+  [[noreturn]] void handleFault(int signal, const void *address) override;
+
   static void enterThread(void *thread);
   void resetThread(int index);
   void makeRunnable(int warp);
@@ -83,7 +87,7 @@ private:
   int nextInWarp(int warp);
   int nextThread();
   void switchTo(Fiber &to, bool ends);
-  void setError(const Site &site, const std::string &message);
+  void setError(const std::string &place, const std::string &message);
   [[noreturn]] void leave();
   bool checkWarp(int warp);
   bool failDeadlock(const std::string &what);

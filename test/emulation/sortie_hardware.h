@@ -16,6 +16,9 @@
 // - Shared memory holds garbage when a block starts, other garbage for another seed. Writes right
 //   before and behind it are found when the block ends; what goes through the functions of this
 //   header is checked for bounds and alignment at once.
+// - Misaligned plain accesses, shifts by 32 and more, indices outside of an array and conversions
+// that
+//   overflow are errors with thread and line, where SORTIE_KERNEL_CHECKS is on (KernelChecks.h).
 // - A wait that cannot end, and lanes of a warp in different collectives, are errors that say which
 //   thread waits at which line.
 //
@@ -27,15 +30,17 @@
 // - A copyAsync reads its source when it starts.
 // - A thread that polls memory for another one waits forever.
 // - Lanes that meet in one kind of collective at different lines are taken to be converged.
-// - Plain loads and stores: bounds of global memory, reads outside of shared memory. A kernel
-// library
-//   compiled with the flags of KernelFlags.txt reports misaligned ones.
+// - Bounds of plain loads and stores: access where the process has no memory is an error with the
+//   thread, other access outside of a buffer is not noticed.
 
 #ifndef SORTIE_HARDWARE_H
 #define SORTIE_HARDWARE_H
 
 #include "runtime/numerics/contract.h"
 #include "test/emulation/Block.h"
+#if defined(SORTIE_KERNEL_CHECKS)
+#include "test/emulation/KernelChecks.h"
+#endif
 
 #include <bit>
 

@@ -38,6 +38,7 @@ namespace fs = std::filesystem;
 // clang-format on
 SORTIE_EMBED(sortieHardwareText, SORTIE_EMULATION_FOLDER "/sortie_hardware.h")
 SORTIE_EMBED(sortieBlockText, SORTIE_EMULATION_FOLDER "/Block.h")
+SORTIE_EMBED(sortieChecksText, SORTIE_EMULATION_FOLDER "/KernelChecks.h")
 
 //===- NVRTC's interface --------------------------------------------------===//
 
@@ -123,31 +124,44 @@ static bool writeInputs(const _nvrtcProgram &program, const TemporaryFolder &fol
   for (const auto &[name, text] : program.headers)
     isWritten &= folder.write(name, text);
   return isWritten && folder.write("sortie_hardware.h", sortieHardwareText) &&
-         folder.write("test/emulation/Block.h", sortieBlockText);
+         folder.write("test/emulation/Block.h", sortieBlockText) &&
+         folder.write("test/emulation/KernelChecks.h", sortieChecksText);
 }
 
-static std::vector<std::string> compilerCommand(const TemporaryFolder &folder, int count,
-                                                const char *const *options) {
-  const char *compiler = std::getenv("CXX");
-  std::vector<std::string> command = {compiler != nullptr ? compiler : "g++",
+/// Compiles kernel.cpp to kernel.o. `options` are the caller's, of which only definitions matter
+/// here.
+static std::vector<std::string> compileCommand(const char *compiler, const TemporaryFolder &folder,
+                                               int count, const char *const *options) {
+  std::vector<std::string> command = {compiler,
+                                      "-c",
                                       "-std=c++20",
                                       "-O1",
-                                      "-shared",
                                       "-fPIC",
                                       "-ffp-contract=off",
                                       "-fno-trapping-math",
                                       "-fno-exceptions",
                                       "-fvisibility=hidden",
-                                      "-Wl,-Bsymbolic",
+                                      SORTIE_KERNEL_CHECKS,
+                                      "-DSORTIE_KERNEL_CHECKS",
                                       "-w",
                                       "-I" + folder.pathOf("."),
                                       "-o",
-                                      folder.pathOf("kernel.so"),
+                                      folder.pathOf("kernel.o"),
                                       folder.pathOf("kernel.cpp")};
   for (int i = 0; i < count; ++i)
     if (std::strncmp(options[i], "-D", 2) == 0)
       command.emplace_back(options[i]);
   return command;
+}
+
+/// Links kernel.o, without the sanitizer's run-time part that the flags of checks would ask for.
+static std::vector<std::string> linkCommand(const char *compiler, const TemporaryFolder &folder) {
+  return {compiler,
+          "-shared",
+          "-Wl,-Bsymbolic",
+          "-o",
+          folder.pathOf("kernel.so"),
+          folder.pathOf("kernel.o")};
 }
 
 #define SORTIE_EXPORTED extern "C" __attribute__((visibility("default")))
@@ -161,11 +175,14 @@ SORTIE_EXPORTED nvrtcResult nvrtcCompileProgram(nvrtcProgram program, int count,
     program->log = "the emulated NVRTC cannot write its temporary folder: check $TMPDIR";
     return NVRTC_ERROR_COMPILATION;
   }
-  const std::vector<std::string> command = compilerCommand(folder, count, options);
-  const bool isCompiled = run(command, folder.pathOf("log"));
+  const char *named = std::getenv("CXX");
+  const char *compiler = named != nullptr ? named : "g++";
+  const bool isCompiled =
+      run(compileCommand(compiler, folder, count, options), folder.pathOf("log")) &&
+      run(linkCommand(compiler, folder), folder.pathOf("log"));
   program->log = folder.read("log");
   if (!isCompiled) {
-    program->log += "the emulated NVRTC compiles " + program->name + " with " + command[0] +
+    program->log += "the emulated NVRTC compiles " + program->name + " with " + compiler +
                     ", which failed or was not found; $CXX names another compiler";
     return NVRTC_ERROR_COMPILATION;
   }

@@ -84,7 +84,7 @@ testVotes(const uint32_t *in, uint32_t *ballots, uint32_t *matches, uint32_t *la
   const uint32_t value = in[hw::threadIndex()];
   ballots[hw::threadIndex()] = hw::ballot((value & 1) != 0);
   matches[hw::threadIndex()] = hw::matchAny(value);
-  largest[hw::threadIndex()] = hw::reduceMax(value);
+  largest[hw::threadIndex()] = hw::reduceMax(value * 0x9e3779b9u);
 }
 
 TEST(Exchange, BallotMatchAnyAndReduceMax) {
@@ -96,8 +96,10 @@ TEST(Exchange, BallotMatchAnyAndReduceMax) {
                               largest.data()),
             "");
   for (size_t i = 0; i < kThreads; ++i) {
-    const auto warp = in.begin() + static_cast<ptrdiff_t>(i / 32 * 32);
-    EXPECT_EQ(largest[i], *std::max_element(warp, warp + 32));
+    uint32_t expected = 0;
+    for (size_t lane = 0; lane < 32; ++lane)
+      expected = std::max(expected, in[i / 32 * 32 + lane] * 0x9e3779b9u);
+    EXPECT_EQ(largest[i], expected);
     for (size_t lane = 0; lane < 32; ++lane) {
       const uint32_t other = in[i / 32 * 32 + lane];
       EXPECT_EQ(ballots[i] >> lane & 1, other & 1) << i << ", " << lane;

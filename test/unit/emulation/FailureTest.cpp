@@ -93,6 +93,79 @@ TEST(Failure, SelectorOfBytes) {
   EXPECT_THAT(launch<testSelector>({}, 1, 0, {}, 0x0080u), HasSubstr("above 7"));
 }
 
+//===- Faults and checks --------------------------------------------------===//
+
+enum Fault : int32_t { NoFault, Nowhere, Division, Stack };
+
+static int recurse(volatile int *depth) {
+  volatile char frame[1000];
+  frame[*depth % 1000] = 1;
+  *depth = *depth - 1;
+  return *depth <= 0 ? 0 : recurse(depth) + frame[5];
+}
+
+SORTIE_KERNEL(32, 1)
+__attribute__((no_sanitize("undefined"))) testFault(int32_t fault, int32_t zero, int32_t *out) {
+  if (hw::threadIndex() != 9 || fault == NoFault)
+    return;
+  if (fault == Nowhere)
+    *reinterpret_cast<volatile int32_t *>(static_cast<uintptr_t>(zero + 0x1230)) = 1;
+  volatile int depth = 1000 * 1000;
+  if (fault == Division)
+    *out = 7 / zero;
+  else
+    *out = recurse(&depth);
+}
+
+static std::string fault(Fault fault) {
+  int32_t out = 0;
+  return launch<testFault>({}, 32, 0, {}, static_cast<int32_t>(fault), 0, &out);
+}
+
+TEST(Failure, FaultsOfTheProcessor) {
+  EXPECT_EQ(fault(NoFault), "");
+  EXPECT_THAT(fault(Nowhere), HasSubstr("thread 9: access to address 0x1230"));
+  EXPECT_THAT(fault(Division), HasSubstr("thread 9: division by zero"));
+  EXPECT_THAT(fault(Stack), HasSubstr("thread 9: more than 128 KiB of stack"));
+  EXPECT_EQ(fault(NoFault), "");
+}
+
+#if defined(SORTIE_KERNEL_CHECKS)
+
+enum Check : int32_t { Alignment, Shift, Bounds, Conversion };
+
+SORTIE_KERNEL(1, 1)
+testCheck(int32_t check, char *bytes, int32_t number, float wide, int32_t *out) {
+  const int32_t values[4] = {1, 2, 3, 4};
+  if (check == Alignment)
+    *out = *reinterpret_cast<const int32_t *>(bytes + number);
+  else if (check == Shift)
+    *out = 1 << number;
+  else if (check == Bounds)
+    *out = values[number];
+  else
+    *out = static_cast<int32_t>(wide);
+}
+
+static std::string check(Check check, int32_t number, float wide = 0) {
+  int32_t out = 0;
+  return launch<testCheck>({}, 1, 0, {}, static_cast<int32_t>(check), global, number, wide, &out);
+}
+
+TEST(Failure, ChecksOfPlainOperations) {
+  EXPECT_EQ(check(Alignment, 4), "");
+  EXPECT_THAT(check(Alignment, 2), HasSubstr("FailureTest.cpp:"));
+  EXPECT_THAT(check(Alignment, 2), HasSubstr("not aligned to the type"));
+  EXPECT_EQ(check(Shift, 31), "");
+  EXPECT_THAT(check(Shift, 32), HasSubstr("a shift by"));
+  EXPECT_EQ(check(Bounds, 3), "");
+  EXPECT_THAT(check(Bounds, 4), HasSubstr("an index outside"));
+  EXPECT_EQ(check(Conversion, 0, -2147483648.0f), "");
+  EXPECT_THAT(check(Conversion, 0, 2147483648.0f), HasSubstr("a conversion"));
+}
+
+#endif
+
 //===- Waits --------------------------------------------------------------===//
 
 enum Mistake : int32_t { NoMistake, WarpEnds, LaneEnds, LaneSkips, WarpsDiffer, Collectives };

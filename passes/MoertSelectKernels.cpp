@@ -1,0 +1,633 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// moert-select-kernels: operations of a device become launches of kernels for CUDA.
+
+#include "codegen/kernels/Geometry.h"
+#include "passes/KernelTable.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace sortie {
+#define GEN_PASS_DEF_MOERTSELECTKERNELS
+#include "passes/Passes.h.inc"
+
+namespace {
+
+using codegen::Chip;
+using moert::ExtentAttr;
+using moert::WeightForm;
+
+/// Limits of CUDA: the dimensions of a grid, and extents, which kernels get as int32.
+constexpr int64_t kMaxGrid[3] = {INT32_MAX, 65535, 65535};
+constexpr int64_t kMaxExtent = INT32_MAX;
+
+//===----------------------------------------------------------------------===//
+// Extents
+//===----------------------------------------------------------------------===//
+
+ExtentAttr constant(MLIRContext *context, int64_t value) { return ExtentAttr::get(context, value); }
+
+ExtentAttr plus(ExtentAttr extent, int64_t constant) {
+  return ExtentAttr::get(extent.getContext(), extent.getScale(), extent.getSymbol(),
+                         extent.getConstant() + constant);
+}
+
+/// At least `factor` times the quotient of `extent` and `divisor` rounded up, at every number of
+/// tokens: extents cannot be divided.
+ExtentAttr atLeastQuotient(ExtentAttr extent, int64_t divisor, int64_t factor) {
+  const int64_t fixed = llvm::divideCeil(extent.getConstant(), divisor) * factor;
+  if (extent.isConstant())
+    return constant(extent.getContext(), fixed);
+  return ExtentAttr::get(extent.getContext(), llvm::divideCeil(extent.getScale() * factor, divisor),
+                         extent.getSymbol(), fixed + factor);
+}
+
+/// The product of some dimensions of a buffer, of which at most one has a symbol.
+ExtentAttr productOf(MLIRContext *context, ArrayRef<ExtentAttr> dims) {
+  ExtentAttr product = constant(context, 1);
+  for (ExtentAttr dim : dims)
+    product = dim.isConstant() ? product.multiply(dim.getConstant())
+                               : dim.multiply(product.getConstant());
+  return product;
+}
+
+moert::BufferType typeOf(Value buffer) { return cast<moert::BufferType>(buffer.getType()); }
+
+/// Rows of a buffer: all dimensions but the last.
+ExtentAttr rowsOf(Value buffer) {
+  return productOf(buffer.getContext(), typeOf(buffer).getShape().drop_back());
+}
+
+ExtentAttr elementsOf(Value buffer) {
+  return productOf(buffer.getContext(), typeOf(buffer).getShape());
+}
+
+numerics::RowKind rowKindOf(Value buffer) {
+  switch (typeOf(buffer).getKind()) {
+  case moert::ElementKind::F32:
+    return numerics::RowKind::F32;
+  case moert::ElementKind::Act8:
+    return numerics::RowKind::Int8;
+  case moert::ElementKind::Act16:
+    return numerics::RowKind::Int16;
+  case moert::ElementKind::I32:
+    break;
+  }
+  llvm_unreachable("the verifier has seen that these are rows");
+}
+
+numerics::Glu makeGlu(GluKind kind, std::optional<APFloat> alpha, std::optional<APFloat> limit) {
+  numerics::Glu glu;
+  glu.kind = kind == GluKind::Swiglu ? numerics::GluKind::Swiglu : numerics::GluKind::SwigluClamped;
+  glu.alpha = alpha ? alpha->convertToFloat() : 0.0f;
+  glu.limit = limit ? limit->convertToFloat() : 0.0f;
+  return glu;
+}
+
+numerics::Scoring toNumerics(Scoring scoring) {
+  switch (scoring) {
+  case Scoring::Softmax:
+    return numerics::Scoring::Softmax;
+  case Scoring::Sigmoid:
+    return numerics::Scoring::Sigmoid;
+  case Scoring::SoftmaxAfterTopK:
+    return numerics::Scoring::SoftmaxAfterTopK;
+  case Scoring::Raw:
+    return numerics::Scoring::Raw;
+  }
+  llvm_unreachable("unknown scoring");
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+/// A launch in the making. Operands that are null are left out.
+class Launch {
+public:
+  explicit Launch(Operation *op) : context(op->getContext()), op(op->getName().getStringRef()) {}
+
+  Launch &grid(ExtentAttr extent, int64_t divisor = 1, ExtentAttr max = {}) {
+    dims.push_back(moert::GridAttr::get(context, extent, divisor, max));
+    return *this;
+  }
+  Launch &grid(int64_t blocks) { return grid(constant(context, blocks)); }
+  Launch &read(Value buffer) { return add(reads, buffer); }
+  Launch &write(Value buffer) { return add(writes, buffer); }
+  Launch &weight(FlatSymbolRefAttr name, WeightForm form) {
+    if (name) {
+      weights.push_back(name);
+      forms.push_back(form);
+    }
+    return *this;
+  }
+  Launch &extent(ExtentAttr value) {
+    extents.push_back(value);
+    return *this;
+  }
+  /// Multiplications and additions for each row of output, and where the offsets are read.
+  Launch &work(int64_t count, std::optional<int64_t> offsetsRead) {
+    operations = count;
+    offsets = offsetsRead;
+    return *this;
+  }
+
+  KernelTable::Interface getInterface() const {
+    return {static_cast<int64_t>(reads.size()), static_cast<int64_t>(writes.size()), forms,
+            static_cast<int64_t>(extents.size())};
+  }
+
+  MLIRContext *context;
+  StringRef op;
+  SmallVector<moert::GridAttr> dims;
+  SmallVector<Value> reads, writes;
+  SmallVector<FlatSymbolRefAttr> weights;
+  SmallVector<WeightForm> forms;
+  SmallVector<ExtentAttr> extents;
+  int64_t operations = 0;
+  std::optional<int64_t> offsets;
+
+private:
+  Launch &add(SmallVectorImpl<Value> &buffers, Value buffer) {
+    if (buffer)
+      buffers.push_back(buffer);
+    return *this;
+  }
+};
+
+/// Replaces the operations of one function.
+class FunctionSelection {
+public:
+  FunctionSelection(moert::FuncOp function, KernelTable &kernels)
+      : function(function), kernels(kernels), builder(function) {}
+
+  LogicalResult run();
+
+  unsigned getNumLaunches() const { return numLaunches; }
+
+private:
+  using CodeOfChip = llvm::function_ref<codegen::KernelCode(const Chip &)>;
+
+  /// Replaces `op`, or a part of it, by the launch of a kernel.
+  LogicalResult launch(Operation *op, const Launch &launch, CodeOfChip code);
+  LogicalResult checkLimits(Operation *op, const Launch &launch);
+  /// A length that kernels are made for. -1, with an error on `op`, if it is not constant.
+  int64_t constantOf(Operation *op, ExtentAttr extent);
+  int64_t columnsOf(Operation *op, Value buffer) {
+    return constantOf(op, typeOf(buffer).getShape().back());
+  }
+  Value makeBuffer(Location location, ArrayRef<ExtentAttr> shape);
+
+  LogicalResult select(moert::RmsNormOp op);
+  LogicalResult select(moert::RouteOp op);
+  LogicalResult select(moert::DispatchOp op);
+  LogicalResult select(moert::QuantizeOp op);
+  LogicalResult select(moert::GatherOp op);
+  LogicalResult select(moert::MatmulOp op);
+  LogicalResult select(moert::GluMatmulOp op);
+  LogicalResult select(moert::GluOp op);
+  LogicalResult select(moert::UnsortOp op);
+  LogicalResult select(moert::CombineOp op);
+  LogicalResult select(moert::AddOp op);
+
+  /// What moert.matmul and moert.glu_matmul have in common.
+  template <typename ProductOp>
+  LogicalResult selectProduct(ProductOp op, codegen::Product product,
+                              ArrayRef<FlatSymbolRefAttr> matrices,
+                              ArrayRef<FlatSymbolRefAttr> biases, Value scale);
+  template <typename ProductOp>
+  codegen::Product describe(ProductOp op, ArrayRef<FlatSymbolRefAttr> matrices);
+
+  /// What a dispatch made beside its results.
+  struct Dispatched {
+    Value tiles;
+    int64_t experts; ///< of the tiles
+  };
+
+  moert::FuncOp function;
+  KernelTable &kernels;
+  OpBuilder builder;
+  llvm::DenseMap<Value, Dispatched> dispatches; ///< by their offsets
+  unsigned numLaunches = 0;
+};
+
+LogicalResult FunctionSelection::run() {
+  for (Operation &op : llvm::make_early_inc_range(function.getBody().front())) {
+    builder.setInsertionPoint(&op);
+    const LogicalResult selected =
+        llvm::TypeSwitch<Operation *, LogicalResult>(&op)
+            .Case<moert::RmsNormOp, moert::RouteOp, moert::DispatchOp, moert::QuantizeOp,
+                  moert::GatherOp, moert::MatmulOp, moert::GluMatmulOp, moert::GluOp,
+                  moert::UnsortOp, moert::CombineOp, moert::AddOp>([&](auto device) {
+              if (failed(select(device)))
+                return failure();
+              device.erase();
+              return success();
+            })
+            .Default(success()); // copies and checkpoints are the same for every device
+    if (failed(selected))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult FunctionSelection::checkLimits(Operation *op, const Launch &launch) {
+  for (auto [dim, most] : llvm::zip(launch.dims, kMaxGrid)) {
+    const ExtentAttr extent = dim.getMax() ? dim.getMax() : dim.getExtent();
+    const int64_t divisor = dim.getMax() ? 1 : dim.getDivisor();
+    int64_t blocks = kernels.getMaximum(extent);
+    const int64_t quotient = kernels.getMaximum(dim.getExtent());
+    if (blocks < 0 || quotient < 0)
+      return op->emitOpError("is too large for a GPU; compile with a smaller max-tokens");
+    blocks = std::min<int64_t>(llvm::divideCeil(blocks, divisor),
+                               llvm::divideCeil(quotient, dim.getDivisor()));
+    if (blocks > most)
+      return op->emitOpError("needs a grid of ")
+             << blocks << " thread blocks in a dimension that can have " << most
+             << "; compile with a smaller max-tokens";
+  }
+  for (ExtentAttr extent : launch.extents)
+    if (const int64_t value = kernels.getMaximum(extent); value < 0 || value > kMaxExtent)
+      return op->emitOpError("has more rows than kernels can count (2^31 - 1); compile with a "
+                             "smaller max-tokens");
+  return success();
+}
+
+LogicalResult FunctionSelection::launch(Operation *op, const Launch &launch, CodeOfChip code) {
+  if (failed(checkLimits(op, launch)))
+    return failure();
+  const FlatSymbolRefAttr kernel = kernels.get(op->getLoc(), launch.getInterface(), code);
+  const auto toArray = [&](auto attributes) {
+    return builder.getArrayAttr(SmallVector<Attribute>(attributes.begin(), attributes.end()));
+  };
+  moert::LaunchOp::create(
+      builder, op->getLoc(), kernel, toArray(launch.dims), launch.reads, launch.writes,
+      toArray(launch.weights), toArray(launch.extents),
+      moert::WorkAttr::get(builder.getContext(), launch.op, launch.operations, launch.offsets));
+  ++numLaunches;
+  return success();
+}
+
+int64_t FunctionSelection::constantOf(Operation *op, ExtentAttr extent) {
+  if (extent.isConstant())
+    return extent.getConstant();
+  op->emitOpError("has rows of ")
+      << moert::toString(extent)
+      << " elements; kernels for CUDA are made for rows of a constant length";
+  return -1;
+}
+
+Value FunctionSelection::makeBuffer(Location location, ArrayRef<ExtentAttr> shape) {
+  return moert::BufferOp::create(
+      builder, location,
+      moert::BufferType::get(builder.getContext(), shape, moert::ElementKind::I32),
+      /*offset=*/ExtentAttr());
+}
+
+//===----------------------------------------------------------------------===//
+// Rows by themselves
+//===----------------------------------------------------------------------===//
+
+LogicalResult FunctionSelection::select(moert::RmsNormOp op) {
+  const int64_t columns = columnsOf(op, op.getInput());
+  if (columns < 0)
+    return failure();
+  const float epsilon = op.getEps().convertToFloat();
+  return launch(op,
+                Launch(op)
+                    .grid(rowsOf(op.getInput()))
+                    .read(op.getInput())
+                    .write(op.getOutput())
+                    .weight(op.getWeightAttr(), WeightForm::Floats),
+                [&](const Chip &) { return codegen::rmsNormKernel(columns, epsilon); });
+}
+
+LogicalResult FunctionSelection::select(moert::QuantizeOp op) {
+  const int64_t columns = columnsOf(op, op.getInput());
+  if (columns < 0)
+    return failure();
+  return launch(op,
+                Launch(op)
+                    .grid(rowsOf(op.getInput()))
+                    .grid(kernels::quantizeBlocks(columns))
+                    .read(op.getInput())
+                    .write(op.getOutput()),
+                [&](const Chip &) {
+                  return codegen::quantizeKernel(rowKindOf(op.getOutput()), columns);
+                });
+}
+
+LogicalResult FunctionSelection::select(moert::AddOp op) {
+  const int64_t columns = columnsOf(op, op.getOutput());
+  if (columns < 0)
+    return failure();
+  return launch(op,
+                Launch(op)
+                    .grid(rowsOf(op.getOutput()))
+                    .grid(kernels::rowBlocks(columns))
+                    .read(op.getLhs())
+                    .read(op.getRhs())
+                    .write(op.getOutput()),
+                [&](const Chip &) { return codegen::addKernel(columns); });
+}
+
+LogicalResult FunctionSelection::select(moert::GluOp op) {
+  const int64_t columns = columnsOf(op, op.getOutput());
+  if (columns < 0)
+    return failure();
+  const numerics::Glu glu = makeGlu(op.getKind(), op.getAlpha(), op.getLimit());
+  return launch(op,
+                Launch(op)
+                    .grid(rowsOf(op.getOutput()))
+                    .grid(kernels::rowBlocks(columns))
+                    .read(op.getGate())
+                    .read(op.getUp())
+                    .write(op.getOutput()),
+                [&](const Chip &) { return codegen::gluKernel(columns, glu); });
+}
+
+LogicalResult FunctionSelection::select(moert::GatherOp op) {
+  const int64_t columns = columnsOf(op, op.getOutput());
+  if (columns < 0)
+    return failure();
+  return launch(op,
+                Launch(op)
+                    .grid(rowsOf(op.getOutput()))
+                    .grid(kernels::rowBlocks(columns))
+                    .read(op.getInput())
+                    .read(op.getPermutation())
+                    .write(op.getOutput()),
+                [&](const Chip &) {
+                  return codegen::gatherKernel(columns, static_cast<int64_t>(op.getSlots()));
+                });
+}
+
+LogicalResult FunctionSelection::select(moert::UnsortOp op) {
+  const int64_t columns = columnsOf(op, op.getOutput());
+  if (columns < 0)
+    return failure();
+  return launch(op,
+                Launch(op)
+                    .grid(rowsOf(op.getOutput()))
+                    .grid(kernels::rowBlocks(columns))
+                    .read(op.getRows())
+                    .read(op.getInverse())
+                    .write(op.getOutput()),
+                [&](const Chip &) { return codegen::unsortKernel(columns); });
+}
+
+LogicalResult FunctionSelection::select(moert::CombineOp op) {
+  const int64_t columns = columnsOf(op, op.getOutput());
+  const int64_t slots =
+      constantOf(op, typeOf(op.getInverse() ? op.getInverse() : op.getRows()).getDim(1));
+  if (columns < 0 || slots < 0)
+    return failure();
+  const bool hasInverse = static_cast<bool>(op.getInverse());
+  const bool hasWeights = static_cast<bool>(op.getWeights());
+  return launch(op,
+                Launch(op)
+                    .grid(rowsOf(op.getOutput()))
+                    .grid(kernels::rowBlocks(columns))
+                    .read(op.getRows())
+                    .read(op.getInverse())
+                    .read(op.getWeights())
+                    .write(op.getOutput()),
+                [&](const Chip &) {
+                  return codegen::combineKernel(columns, slots, hasInverse, hasWeights);
+                });
+}
+
+//===----------------------------------------------------------------------===//
+// Routing
+//===----------------------------------------------------------------------===//
+
+LogicalResult FunctionSelection::select(moert::RouteOp op) {
+  const int64_t experts = columnsOf(op, op.getScores());
+  if (experts < 0)
+    return failure();
+  numerics::RouteParams params{};
+  params.experts = static_cast<int>(experts);
+  params.selected = static_cast<int>(op.getTop());
+  params.groups = static_cast<int>(op.getGroups().value_or(1));
+  params.groupsUsed = static_cast<int>(op.getGroupsUsed().value_or(1));
+  params.scoring = toNumerics(op.getScoring());
+  params.normalize = op.getNormalize();
+  params.scale = op.getScale().convertToFloat();
+  const ExtentAttr tokens = rowsOf(op.getScores());
+  return launch(op,
+                Launch(op)
+                    .grid(tokens, kernels::kRouteTokens)
+                    .read(op.getScores())
+                    .write(op.getIds())
+                    .write(op.getWeights())
+                    .weight(op.getBiasAttr(), WeightForm::Floats)
+                    .extent(tokens),
+                [&](const Chip &) {
+                  return codegen::routeKernel(params, static_cast<bool>(op.getBiasAttr()));
+                });
+}
+
+LogicalResult FunctionSelection::select(moert::DispatchOp op) {
+  const int64_t slotsOfToken = columnsOf(op, op.getIds());
+  if (slotsOfToken < 0)
+    return failure();
+  codegen::ExpertRange experts{static_cast<int64_t>(op.getExperts()), 0,
+                               static_cast<int64_t>(op.getExperts())};
+  if (const std::optional<ArrayRef<int64_t>> range = op.getRange()) {
+    experts.first = (*range)[0];
+    experts.count = (*range)[1];
+  }
+  const ExtentAttr slots = elementsOf(op.getIds());
+  const int64_t histogramColumns = kernels::dispatchColumns(experts.count);
+  const ExtentAttr entries =
+      plus(atLeastQuotient(slots, kernels::kTileRows, 1), experts.count);
+  MLIRContext *context = op.getContext();
+  const Value histogram = makeBuffer(
+      op.getLoc(), atLeastQuotient(slots, kernels::kDispatchSegment, histogramColumns));
+  const Value tiles = makeBuffer(op.getLoc(), {entries, constant(context, 4)});
+  const Value status = makeBuffer(op.getLoc(), constant(context, 2));
+
+  if (failed(launch(op,
+                    Launch(op)
+                        .grid(slots, kernels::kDispatchSegment)
+                        .read(op.getIds())
+                        .write(histogram)
+                        .extent(slots),
+                    [&](const Chip &) { return codegen::dispatchCountKernel(experts); })) ||
+      failed(launch(op,
+                    Launch(op)
+                        .grid(plus(slots, 1), kernels::kDispatchSegment)
+                        .read(op.getIds())
+                        .read(histogram)
+                        .write(op.getPermutation())
+                        .write(op.getInverse())
+                        .write(op.getOffsets())
+                        .write(tiles)
+                        .write(status)
+                        .extent(slots)
+                        .extent(entries),
+                    [&](const Chip &) { return codegen::dispatchScatterKernel(experts); })))
+    return failure();
+  dispatches[op.getOffsets()] = {tiles, experts.count};
+
+  const OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(function.getBody().front().getTerminator());
+  moert::CheckIdsOp::create(builder, op.getLoc(), status, experts.total, slotsOfToken);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+template <typename ProductOp>
+codegen::Product FunctionSelection::describe(ProductOp op, ArrayRef<FlatSymbolRefAttr> matrices) {
+  moert::WeightOp first = kernels.lookUpWeight(matrices.front());
+  codegen::Product product{};
+  product.first = first.getFormatInfo().format;
+  product.second = kernels.lookUpWeight(matrices.back()).getFormatInfo().format;
+  product.input = rowKindOf(op.getInput());
+  product.output = rowKindOf(op.getOutput());
+  product.rows = first.getShape()[first.getShape().size() - 2];
+  product.columns = first.getShape().back();
+  product.isGated = matrices.size() == 2;
+  product.isGrouped = static_cast<bool>(op.getOffsets());
+  product.hasPermutation = static_cast<bool>(op.getPermutation());
+  product.slots = static_cast<int64_t>(op.getSlots().value_or(0));
+  return product;
+}
+
+template <typename ProductOp>
+LogicalResult FunctionSelection::selectProduct(ProductOp op, codegen::Product product,
+                                               ArrayRef<FlatSymbolRefAttr> matrices,
+                                               ArrayRef<FlatSymbolRefAttr> biases, Value scale) {
+  const bool isExact = op.getArithmetic() == Arithmetic::Exact;
+  if (!isExact && product.first != product.second)
+    return op.emitOpError("has gate and up in different formats of floats; kernels for CUDA read "
+                          "one");
+  const codegen::ProductGrid grid =
+      isExact ? codegen::exactProductGrid(product) : codegen::floatProductGrid(product);
+  const ExtentAttr rows = rowsOf(op.getOutput());
+  Launch result(op);
+  result.grid(grid.columnBlocks).read(op.getInput());
+  if (product.isGrouped) {
+    const auto dispatched = dispatches.find(op.getOffsets());
+    if (dispatched == dispatches.end())
+      return op.emitOpError("has offsets that no moert.dispatch of this function made; kernels "
+                            "for CUDA need its tile map");
+    const int64_t tileRows = grid.rowsOfBlock;
+    result.grid(plus(rows, dispatched->second.experts * tileRows), tileRows, rows)
+        .read(op.getOffsets())
+        .read(dispatched->second.tiles);
+  } else {
+    result.grid(rows, grid.rowsOfBlock,
+                grid.maxRowBlocks ? constant(op.getContext(), *grid.maxRowBlocks) : ExtentAttr());
+  }
+  result.read(op.getPermutation()).read(scale).write(op.getOutput());
+  for (FlatSymbolRefAttr matrix : matrices) {
+    result.weight(matrix, isExact ? WeightForm::Packed : WeightForm::Raw);
+    if (isExact)
+      kernels.pack(kernels.lookUpWeight(matrix));
+  }
+  for (FlatSymbolRefAttr bias : biases)
+    result.weight(bias, WeightForm::Floats);
+  if (!product.isGrouped)
+    result.extent(rows);
+  result.work(2 * product.rows * product.columns * static_cast<int64_t>(matrices.size()),
+              product.isGrouped ? std::optional<int64_t>(1) : std::nullopt);
+  return launch(op, result, [&](const Chip &chip) {
+    return isExact ? codegen::exactProductKernel(product, chip)
+                   : codegen::floatProductKernel(product);
+  });
+}
+
+LogicalResult FunctionSelection::select(moert::MatmulOp op) {
+  codegen::Product product = describe(op, op.getWeightsAttr());
+  product.hasScale = static_cast<bool>(op.getScale());
+  product.hasFirstBias = static_cast<bool>(op.getBiasAttr());
+  return selectProduct(op, product, op.getWeightsAttr(), op.getBiasAttr(), op.getScale());
+}
+
+LogicalResult FunctionSelection::select(moert::GluMatmulOp op) {
+  const FlatSymbolRefAttr matrices[] = {op.getGateAttr(), op.getUpAttr()};
+  codegen::Product product = describe(op, matrices);
+  product.hasFirstBias = static_cast<bool>(op.getGateBiasAttr());
+  product.hasSecondBias = static_cast<bool>(op.getUpBiasAttr());
+  product.glu = makeGlu(op.getKind(), op.getAlpha(), op.getLimit());
+  return selectProduct(op, product, matrices, {op.getGateBiasAttr(), op.getUpBiasAttr()},
+                       /*scale=*/Value());
+}
+
+//===----------------------------------------------------------------------===//
+// The pass
+//===----------------------------------------------------------------------===//
+
+class MoertSelectKernels : public impl::MoertSelectKernelsBase<MoertSelectKernels> {
+public:
+  using MoertSelectKernelsBase::MoertSelectKernelsBase;
+  void runOnOperation() override;
+
+private:
+  /// The chips of the option, and those that PTX stands for.
+  FailureOr<SmallVector<const Chip *>> findChips();
+  LogicalResult checkUnplanned();
+};
+
+FailureOr<SmallVector<const Chip *>> MoertSelectKernels::findChips() {
+  SmallVector<const Chip *> found;
+  SmallVector<std::string> names(chips.begin(), chips.end());
+  if (names.empty())
+    names = {"sm_80", "sm_90a"};
+  names.push_back("compute_80");
+  for (const std::string &name : names) {
+    const Chip *chip = codegen::findChip(name);
+    if (!chip) {
+      getOperation().emitError("unknown chip '")
+          << name << "', expected some of " << llvm::join(codegen::getChipNames(), ", ");
+      return failure();
+    }
+    if (!llvm::is_contained(found, chip))
+      found.push_back(chip);
+  }
+  return found;
+}
+
+LogicalResult MoertSelectKernels::checkUnplanned() {
+  for (auto function : getOperation().getOps<moert::FuncOp>())
+    if (function.getArenaAttr() && llvm::any_of(function.getBody().getOps(), [](Operation &op) {
+          return isa<moert::DispatchOp>(op);
+        }))
+      return function.emitOpError("has planned memory already; kernels need buffers of their own, "
+                                  "so moert-select-kernels comes before moert-plan-memory");
+  return success();
+}
+
+void MoertSelectKernels::runOnOperation() {
+  ModuleOp module = getOperation();
+  auto program = module->getAttrOfType<moert::ProgramAttr>(moert::MoertDialect::kProgramName);
+  if (!program) {
+    module.emitError("is no program yet; run moe-lower-to-moert first");
+    return signalPassFailure();
+  }
+  FailureOr<SmallVector<const Chip *>> found = findChips();
+  if (failed(found) || failed(checkUnplanned()))
+    return signalPassFailure();
+  KernelTable kernels(module, *found);
+  for (auto function : module.getOps<moert::FuncOp>()) {
+    FunctionSelection selection(function, kernels);
+    if (failed(selection.run()))
+      return signalPassFailure();
+    launches += selection.getNumLaunches();
+  }
+  kernelCount += kernels.getNumKernels();
+  module->setAttr(moert::MoertDialect::kProgramName,
+                  moert::ProgramAttr::get(&getContext(), program.getAbi(), program.getNumerics(),
+                                          "cuda", program.getContract(), program.getFeatures(),
+                                          program.getProducer()));
+}
+
+} // namespace
+} // namespace sortie
