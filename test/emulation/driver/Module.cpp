@@ -10,13 +10,14 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
 #include <elf.h>
+#include <fcntl.h>
 #include <map>
 #include <memory>
 #include <string>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <vector>
 
@@ -70,7 +71,9 @@ static size_t imageBytes(const void *image) {
 
 /// Opens a library that is only in memory. Null, and dlerror says why, if that fails.
 static void *openImage(const char *image, size_t bytes) {
-  const int file = memfd_create("sortie-emulated-kernel", MFD_CLOEXEC);
+  // A name of its own for each: dlopen gives the library that it has under a name.
+  char path[] = "/tmp/sortie-emulated-kernel-XXXXXX";
+  const int file = mkostemp(path, O_CLOEXEC);
   if (file < 0)
     return nullptr;
   size_t written = 0;
@@ -80,9 +83,9 @@ static void *openImage(const char *image, size_t bytes) {
       break;
     written += static_cast<size_t>(step);
   }
-  const std::string path = "/proc/self/fd/" + std::to_string(file);
-  void *library = written == bytes ? dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr;
   close(file);
+  void *library = written == bytes ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : nullptr;
+  unlink(path);
   return library;
 }
 
