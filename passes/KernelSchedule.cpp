@@ -123,7 +123,6 @@ void printSchedule(llvm::raw_ostream &os, moert::KernelOp kernel, moert::SourceA
     os << formatPrediction(*chip, launch, maxTokens) << ", " << formatPrediction(*chip, launch, 1);
   else
     os << "runs once, at init";
-  os << "\n";
 }
 
 } // namespace sortie

@@ -130,9 +130,11 @@ void MoertCompileKernels::report(MutableArrayRef<Job> jobs) {
           << job.kernel.getSymName() << "' uses local memory on " << job.source.getArch() << ": " << usage->stack << " bytes a thread, "
           << usage->spillStores << " bytes of spill stores, " << usage->spillLoads
           << " of loads, and " << usage->staticShared << " bytes of static shared memory";
-    if (printSchedule)
+    if (printSchedule) {
       sortie::printSchedule(llvm::errs(), job.kernel, job.source, usage,
                             launches.lookup(job.kernel.getSymName()), maxTokens);
+      llvm::errs() << (job.image->cached ? " [cached]\n" : "\n");
+    }
     ++images;
     imageBytes += job.image->data.size();
     cached += job.image->cached ? 1 : 0;

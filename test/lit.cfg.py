@@ -22,7 +22,11 @@ python = venv_python if os.path.exists(venv_python) else config.sortie_python
 config.substitutions.append(("%python", python))
 config.substitutions.append(("%models", os.path.join(config.test_source_root, "models")))
 
-llvm_config.with_system_environment(["HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS"])
+llvm_config.with_system_environment(
+    ["HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "CUDA_HOME", "CUDA_PATH", "SORTIE_NVRTC"]
+)
+# Kernels that a test compiles are kept between runs, apart from the user's own.
+config.environment["SORTIE_CACHE_DIR"] = os.path.join(config.test_exec_root, "kernel-cache")
 llvm_config.add_tool_substitutions(
     [ToolSubst(tool, unresolved="fatal") for tool in ("FileCheck", "not", "count")],
     [config.llvm_tools_dir],
