@@ -17,6 +17,8 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import time
+from functools import partial
 from pathlib import Path
 from typing import Callable, Iterator, Sequence
 
@@ -95,6 +97,8 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     out = parser.add_argument_group("results")
     out.add_argument("--json", type=Path, metavar="FILE", help="all points, written after each")
     out.add_argument("--resume", action="store_true", help="keep the points that FILE has")
+    out.add_argument("--seconds", type=float, metavar="N",
+                     help="measure no further point after this time")
     out.add_argument("--picture", type=Path, metavar="NAME", help="NAME.png and NAME.svg")
     options = parser.parse_args(arguments)
     _check(options, parser, list(layers))
@@ -162,20 +166,33 @@ class Measuring:
         if not self.ceilings and torch:
             self.ceilings = measure_ceilings(torch)
         self.points: list[Point] = read_points(options.json) if options.resume else []
+        self.failures: list[str] = []
+        self.left = 0
 
     def run(self) -> None:
+        """Measures what has not been; a point that fails does not stop the others."""
+        end = time.monotonic() + (self.options.seconds or float("inf"))
         done = {point.key for point in self.points}
-        sources: list[tuple[str, Callable[[Request], Point]]] = [("sortie-run", self._sortie)]
-        for name, command in self.options.external:
-            sources.append((name, lambda request, name=name, command=command:
-                            measure_external(name, command, request)))
+        for key, measure in self._wanted():
+            if key in done:
+                continue
+            if time.monotonic() >= end:
+                self.left += 1
+                continue
+            try:
+                self._keep(measure())
+            except BenchmarkError as error:
+                self.failures.append(str(error))
+                say(f"FAILED {' '.join(map(str, key))}: {error}")
+            self._write()
+        self._write()
+
+    def _wanted(self) -> Iterator[tuple[tuple[object, ...], Callable[[], Point]]]:
+        """The key of each point, and how it is measured."""
         for request in requests(self.options):
-            for source, measure in sources:
-                case = request.case
-                key = (source, case.layer.name, case.types.name, case.activations, request.routing,
-                       request.tokens)
-                if key not in done:
-                    self._keep(measure(request))
+            yield request.key("sortie-run"), partial(self._sortie, request)
+            for name, command in self.options.external:
+                yield request.key(name), partial(measure_external, name, command, request)
 
     def _sortie(self, request: Request) -> Point:
         point = self.runner.measure(request)
@@ -188,24 +205,30 @@ class Measuring:
     def _keep(self, point: Point) -> None:
         self.points.append(point)
         self.ceilings = self.ceilings or known_ceilings(point.device)
-        say(f"{point.source} {point.layer} {point.types} {point.activations} {point.routing} "
-            f"{point.tokens}: {point.us:.1f} us")
+        say(f"{' '.join(map(str, point.key))}: {point.us:.1f} us")
+
+    def _write(self) -> None:
         if self.options.json:
-            write_points(self.options.json, self.points, self.ceilings)
+            write_points(self.options.json, self.points, self.ceilings, self.failures, self.left)
 
 
-def run_all(options: argparse.Namespace, programs: Path) -> None:
+def run_all(options: argparse.Namespace, programs: Path) -> int:
+    """Measures, prints and draws; the exit status."""
     measuring = Measuring(options, programs)
     measuring.run()
     points = measuring.points
-    if not points:
-        raise BenchmarkError("no points; give --layer, --types, --tokens and --routing")
-    baselines = ([report.read_baselines(file) for file in options.baselines] if options.baselines
-                 else report.baselines_for(points[0].device))
-    report.print_report(points, baselines, measuring.ceilings, sys.stdout)
-    if options.picture:
-        for file in picture.draw(points, measuring.ceilings, options.picture):
-            say(str(file))
+    if points:
+        baselines = ([report.read_baselines(file) for file in options.baselines]
+                     if options.baselines else report.baselines_for(points[0].device))
+        report.print_report(points, baselines, measuring.ceilings, sys.stdout)
+        if options.picture:
+            for file in picture.draw(points, measuring.ceilings, options.picture):
+                say(str(file))
+    if measuring.left:
+        print(f"\nTime is over: {measuring.left} points are left (--resume goes on)")
+    if measuring.failures:
+        print(f"\n{len(measuring.failures)} points failed; the first:\n{measuring.failures[0]}")
+    return 1 if measuring.failures or not points else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -213,16 +236,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.compile_only:
             compile_all(options, options.compile_only)
-        elif options.run_only:
-            run_all(options, options.run_only)
-        else:
-            with tempfile.TemporaryDirectory() as folder:
-                compile_all(options, Path(folder))
-                run_all(options, Path(folder))
+            return 0
+        if options.run_only:
+            return run_all(options, options.run_only)
+        with tempfile.TemporaryDirectory() as folder:
+            compile_all(options, Path(folder))
+            return run_all(options, Path(folder))
     except (BenchmarkError, ValueError, OSError) as error:
         print(f"benchmark.py: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

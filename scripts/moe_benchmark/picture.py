@@ -68,6 +68,7 @@ def draw(points: Sequence[Point], ceilings: Ceilings | None, path: Path) -> list
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    matplotlib.rcParams["svg.fonttype"] = "none"  # text stays text
     layers = list(dict.fromkeys(point.layer for point in points))
     columns = min(2, len(layers))
     rows = math.ceil(len(layers) / columns)

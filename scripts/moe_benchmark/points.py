@@ -88,9 +88,11 @@ def read_points(path: Path) -> list[Point]:
             for values in json.loads(path.read_text())["points"]]
 
 
-def write_points(path: Path, points: list[Point], ceilings: Ceilings | None) -> None:
-    """All points as JSON; the file appears whole or not at all."""
-    out = {"ceilings": asdict(ceilings) if ceilings else None,
+def write_points(path: Path, points: list[Point], ceilings: Ceilings | None,
+                 failures: list[str], left: int) -> None:
+    """All points as JSON, what failed, and how many were not measured for lack of time; the file
+    appears whole or not at all."""
+    out = {"ceilings": asdict(ceilings) if ceilings else None, "failures": failures, "left": left,
            "points": [point_json(point, ceilings) for point in points]}
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(path.name + ".part")

@@ -74,6 +74,12 @@ class Request:
     routing: str
     tokens: int
 
+    def key(self, source: str) -> tuple[object, ...]:
+        """The key of the point that this gives."""
+        case = self.case
+        return (source, case.layer.name, case.types.name, case.activations, self.routing,
+                self.tokens)
+
     def plan(self) -> tuple[str, Routing]:
         """The function to run, and its routing."""
         layer, types = self.case.layer, self.case.types
