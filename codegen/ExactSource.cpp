@@ -7,94 +7,30 @@
 #include "codegen/KernelSource.h"
 #include "codegen/SourceText.h"
 #include "codegen/kernels/ExactGeometry.h"
+#include "codegen/kernels/Geometry.h"
 #include "runtime/numerics/decode.h"
-
-#include "llvm/Support/MathExtras.h"
 
 using namespace llvm;
 using sortie::numerics::Format;
-using sortie::numerics::RowKind;
 
 namespace sortie::codegen {
-
-//===----------------------------------------------------------------------===//
-// Values that are template arguments in the kernels
-//===----------------------------------------------------------------------===//
-
-/// Calls `function` with the format as std::integral_constant.
-template <typename Function> static auto withFormat(Format format, Function function) {
-  switch (format) {
-#define SORTIE_FORMAT(name)                                                                        \
-  case Format::name:                                                                               \
-    return function(std::integral_constant<Format, Format::name>());
-    SORTIE_FORMAT(Q8_0)
-    SORTIE_FORMAT(Q4_0)
-    SORTIE_FORMAT(Q4_1)
-    SORTIE_FORMAT(Q5_0)
-    SORTIE_FORMAT(Q5_1)
-    SORTIE_FORMAT(IQ4_NL)
-    SORTIE_FORMAT(MXFP4)
-    SORTIE_FORMAT(Q2_K)
-    SORTIE_FORMAT(Q3_K)
-    SORTIE_FORMAT(Q4_K)
-    SORTIE_FORMAT(Q5_K)
-    SORTIE_FORMAT(Q6_K)
-    SORTIE_FORMAT(IQ4_XS)
-#undef SORTIE_FORMAT
-  case Format::F32:
-  case Format::F16:
-  case Format::BF16:
-    break;
-  }
-  llvm_unreachable("floats are not packed");
-}
 
 /// The enumerator, which has its name from GGUF.
 static std::string nameOf(Format format) {
   return "Format::" + StringRef(numerics::formatInfo(format).name).upper();
 }
 
-namespace {
-
-/// The tile that a chip's shared memory allows.
-struct ExactPlan {
-  int tokens; ///< of the widest tile
-  int stages; ///< of the pipeline at that width
-  int shared; ///< bytes
-};
-
-} // namespace
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
 
 /// Columns of the output of a thread block.
 static int blockColumns(const Product &product) {
   return product.isGated ? kernels::kGatedColumns : kernels::kPlainColumns;
 }
 
-static ExactPlan planExact(const Product &product, int sharedLimit) {
-  return withFormat(product.first, [&](auto first) {
-    return withFormat(product.second, [&](auto second) {
-      const auto plan = [&](auto stage) {
-        using Stage = decltype(stage);
-        const int products = kernels::exactProducts<Stage>(sharedLimit);
-        return ExactPlan{
-            products * kernels::kTokensPerProduct, kernels::exactStages<Stage>(products, sharedLimit),
-            kernels::exactSharedBytes<Stage>(blockColumns(product), sharedLimit)};
-      };
-      constexpr Format kFirst = decltype(first)::value;
-      constexpr Format kSecond = decltype(second)::value;
-      return product.input == RowKind::Int16
-                 ? plan(kernels::ExactStage<kFirst, kSecond, RowKind::Int16>())
-                 : plan(kernels::ExactStage<kFirst, kSecond, RowKind::Int8>());
-    });
-  });
-}
-
-//===----------------------------------------------------------------------===//
-// Products
-//===----------------------------------------------------------------------===//
-
 ProductGrid exactProductGrid(const Product &product) {
-  return {static_cast<int64_t>(divideCeil(product.rows, blockColumns(product))), kernels::kTileRows};
+  return {kernels::ceilDiv(product.rows, blockColumns(product)), kernels::kTileRows};
 }
 
 static StringRef toText(bool value) { return value ? "true" : "false"; }
@@ -129,20 +65,22 @@ KernelCode exactProductKernel(const Product &product, const Chip &chip) {
   const std::string secondBias = parameters.weightIf(product.hasSecondBias, "const float *");
   const std::string rows = product.isGrouped ? "0" : parameters.extent();
 
-  const ExactPlan plan = planExact(product, chip.sharedLimit);
+  const kernels::ExactGeometry geometry = kernels::exactGeometry(
+      product.first, product.second, product.input, product.columns, chip.sharedLimit);
   KernelCode code;
   code.kind = product.isGated ? "glu_matmul" : "matmul";
   code.header = "ExactProduct.h";
   code.definitions = formatv("#define SORTIE_SHARED_LIMIT {0}\n", chip.sharedLimit);
   code.declarations = writeSpec(product);
   code.parameters = parameters.list;
-  code.call = formatv("exactProduct<Spec>({{{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}})",
-                      input, tiles, permutation, scale, output, first, second, firstBias,
-                      secondBias, rows);
+  code.call =
+      formatv("exactProduct<Spec>({{{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}})", input,
+              tiles, permutation, scale, output, first, second, firstBias, secondBias, rows);
   code.threads = kernels::kExactThreads;
-  code.shared = plan.shared;
-  code.schedule = formatv("tile {0} x {1}, {2} stages", blockColumns(product), plan.tokens,
-                          plan.stages);
+  code.shared = geometry.sharedBytes;
+  code.schedule =
+      formatv("tile {0} x {1}, {2} stages of {3}", blockColumns(product),
+              geometry.products * kernels::kTokensPerProduct, geometry.stages, geometry.elements);
   return code;
 }
 
@@ -153,16 +91,12 @@ KernelCode exactProductKernel(const Product &product, const Chip &chip) {
 int64_t panelRows() { return kernels::kPanelRows; }
 
 int64_t panelBytes(Format format, int64_t columns) {
-  return withFormat(format, [&](auto constant) {
-    return kernels::PackedLayout<decltype(constant)::value>::panelBytes(columns);
-  });
+  return kernels::packedPanelBytes(format, columns);
 }
 
 KernelCode packKernel(Format format, int64_t rows, int64_t columns) {
-  const int fileBlocks = withFormat(format, [](auto constant) {
-    using Layout = kernels::PackedLayout<decltype(constant)::value>;
-    return Layout::kBlockElements / Layout::kInfo.elements;
-  });
+  const int fileBlocks =
+      kernels::packedSizes(format).blockElements / numerics::formatInfo(format).elements;
   KernelCode code;
   code.kind = formatv("pack_{0}", numerics::formatInfo(format).name);
   code.header = "Pack.h";

@@ -1,7 +1,7 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// An entry is a line `sortie-kernel 1 <bytes of the image> <BLAKE3 of what follows>`, the image, the
+// An entry is a line `sortie-kernel 1 <bytes of the image> <key of image and log>`, the image, the
 // log.
 
 #include "codegen/KernelCache.h"
@@ -24,14 +24,6 @@ namespace sortie::codegen {
 static constexpr StringLiteral kMagic = "sortie-kernel 1";
 static constexpr StringLiteral kSuffix = ".kernel";
 static constexpr StringLiteral kTemporarySuffix = ".tmp";
-
-static std::string toHex(BLAKE3Result<> hash) { return llvm::toHex(hash, /*LowerCase=*/true); }
-
-static std::string hashOf(StringRef bytes) {
-  BLAKE3 hasher;
-  hasher.update(bytes);
-  return toHex(hasher.final());
-}
 
 static std::chrono::system_clock::time_point now() { return std::chrono::system_clock::now(); }
 
@@ -76,7 +68,7 @@ std::string KernelCache::makeKey(ArrayRef<StringRef> parts) {
     hasher.update(utostr(part.size()) + ":");
     hasher.update(part);
   }
-  return toHex(hasher.final());
+  return toHex(hasher.final(), /*LowerCase=*/true);
 }
 
 std::string KernelCache::pathOf(StringRef key) const {
@@ -88,23 +80,27 @@ std::string KernelCache::pathOf(StringRef key) const {
 //===----------------------------------------------------------------------===//
 
 static std::string encode(const Nvrtc::Output &entry) {
-  const std::string bytes = entry.image + entry.log;
-  return formatv("{0} {1} {2}\n", kMagic, entry.image.size(), hashOf(bytes)).str() + bytes;
+  const std::string hash = KernelCache::makeKey({entry.image, entry.log});
+  return formatv("{0} {1} {2}\n", kMagic, entry.image.size(), hash).str() + entry.image + entry.log;
 }
 
 static std::optional<Nvrtc::Output> decode(StringRef text) {
   auto [line, bytes] = text.split('\n');
   uint64_t imageBytes = 0;
   if (!line.consume_front(kMagic) || !line.consume_front(" ") ||
-      line.consumeInteger(10, imageBytes) || imageBytes > bytes.size() ||
-      !line.consume_front(" ") || line != hashOf(bytes))
+      line.consumeInteger(10, imageBytes) || imageBytes > bytes.size() || !line.consume_front(" "))
     return std::nullopt;
-  return Nvrtc::Output{bytes.take_front(imageBytes).str(), bytes.drop_front(imageBytes).str()};
+  const StringRef image = bytes.take_front(imageBytes);
+  const StringRef log = bytes.drop_front(imageBytes);
+  if (line != KernelCache::makeKey({image, log}))
+    return std::nullopt;
+  return Nvrtc::Output{image.str(), log.str()};
 }
 
 std::optional<Nvrtc::Output> KernelCache::lookUp(StringRef key) const {
-  Expected<sys::fs::file_t> file = sys::fs::openNativeFile(
-      pathOf(key), sys::fs::CD_OpenExisting, sys::fs::FA_Read | sys::fs::FA_Write, sys::fs::OF_None);
+  Expected<sys::fs::file_t> file =
+      sys::fs::openNativeFile(pathOf(key), sys::fs::CD_OpenExisting,
+                              sys::fs::FA_Read | sys::fs::FA_Write, sys::fs::OF_None);
   if (!file) {
     consumeError(file.takeError());
     return std::nullopt;

@@ -3,6 +3,8 @@
 
 #include "passes/KernelSchedule.h"
 
+#include "codegen/kernels/Geometry.h"
+
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -57,8 +59,8 @@ static double expertsInUse(double experts, double slots) {
 }
 
 codegen::Work computeWork(moert::LaunchOp launch, int64_t tokens) {
-  constexpr double kTileRows = 64;
-  auto kernel = SymbolTable::lookupNearestSymbolFrom<moert::KernelOp>(launch, launch.getKernelAttr());
+  auto kernel =
+      SymbolTable::lookupNearestSymbolFrom<moert::KernelOp>(launch, launch.getKernelAttr());
   codegen::Work work;
   for (Value buffer : launch->getOperands())
     work.bytes += bytesOf(buffer, tokens);
@@ -82,7 +84,7 @@ codegen::Work computeWork(moert::LaunchOp launch, int64_t tokens) {
   const auto input = cast<moert::BufferType>(launch.getReads().front().getType());
   work.unit = input.isQuantized() ? codegen::Work::Unit::Tensor : codegen::Work::Unit::Fp32;
   work.limbs = input.getKind() == moert::ElementKind::Act16 ? 2 : 1;
-  work.tiles = used * std::ceil(work.rows / used / kTileRows);
+  work.tiles = used * std::ceil(work.rows / used / kernels::kTileRows);
   const auto columns = cast<moert::GridAttr>(launch.getGrid()[0]);
   work.blocks = static_cast<double>(columns.evaluate(tokens).value_or(0)) * work.tiles;
   return work;
@@ -122,7 +124,6 @@ void printSchedule(llvm::raw_ostream &os, moert::KernelOp kernel, moert::SourceA
     os << formatPrediction(*chip, launch, maxTokens) << ", " << formatPrediction(*chip, launch, 1);
   else
     os << "runs once, at init";
-  os << "\n";
 }
 
 } // namespace sortie

@@ -6,6 +6,8 @@
 
 #include "runtime/cpu/ThreadPool.h"
 
+#include "runtime/cpu/FloatEnvironment.h"
+
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -101,6 +103,7 @@ struct HelperStart {
 };
 
 void *helperMain(void *argument) {
+  const FloatEnvironment environment; // a thread inherits that of its creator
   const std::unique_ptr<HelperStart> start(static_cast<HelperStart *>(argument));
   start->run(start->state, start->worker);
   return nullptr;

@@ -58,6 +58,7 @@ Expected<DevicePtr> Device::open(const Driver &driver, int ordinal) {
         attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, device->computeCapability.major),
         attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, device->computeCapability.minor),
         attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, device->maxShared),
+        attribute(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE, device->cache),
         driver->cuDevicePrimaryCtxRetain(&device->context, device->device)})
     if (Error error = device->check(result, "opening the GPU"))
       return error;

@@ -45,6 +45,8 @@ public:
   ComputeCapability capability() const { return computeCapability; }
   /// The most dynamic shared memory of a thread block, in bytes.
   int maxSharedBytes() const { return maxShared; }
+  /// The size of the cache that all multiprocessors share, in bytes.
+  int cacheBytes() const { return cache; }
   llvm::Expected<MemoryInfo> memoryInfo() const;
 
   /// Error of a driver call, with the device's name in front.
@@ -83,6 +85,7 @@ private:
   CUcontext context = nullptr;
   ComputeCapability computeCapability{};
   int maxShared = 0;
+  int cache = 0;
 };
 
 using DevicePtr = std::shared_ptr<const Device>;

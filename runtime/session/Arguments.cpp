@@ -19,6 +19,11 @@ namespace sortie {
 
 namespace {
 
+/// Of the arguments' own types, f32 and i32.
+constexpr int64_t kElementBytes = 4;
+/// Kernels load whole cache lines: slices of an arena begin at such multiples, too.
+constexpr int64_t kDeviceAlignment = 64;
+
 std::string describe(ArrayRef<int64_t> shape) {
   std::string text;
   raw_string_ostream stream(text);
@@ -55,24 +60,25 @@ bool accepts(ElementType wanted, HostType given, bool isInput) {
 /// Checks the arguments of one call.
 class Binder {
 public:
-  Binder(const Program &program, const Function &function, int64_t maxTokens)
-      : program(program), function(function), maxTokens(maxTokens) {}
+  Binder(const Program &program, const Function &function, const ArgumentLimits &limits)
+      : program(program), function(function), limits(limits) {}
 
   /// The tensors in the order of the function's own list.
-  Expected<SmallVector<const HostTensor *>> match(ArrayRef<Argument> arguments,
-                                                  ArrayRef<HostTensor> given, bool isInput) const;
+  Expected<SmallVector<const TensorView *>> match(ArrayRef<Argument> arguments,
+                                                  ArrayRef<TensorView> given, bool isInput) const;
   /// The value of the function's symbol, which all inputs agree on.
-  Expected<int64_t> solve(ArrayRef<const HostTensor *> inputs) const;
-  Error checkOutputs(ArrayRef<const HostTensor *> outputs, int64_t symbol) const;
-  Error checkOverlaps(ArrayRef<const HostTensor *> inputs,
-                      ArrayRef<const HostTensor *> outputs) const;
+  Expected<int64_t> solve(ArrayRef<const TensorView *> inputs) const;
+  Error checkOutputs(ArrayRef<const TensorView *> outputs, int64_t symbol) const;
+  Error checkOverlaps(ArrayRef<const TensorView *> inputs,
+                      ArrayRef<const TensorView *> outputs) const;
 
 private:
   Error error(const Twine &message, std::errc code = std::errc::invalid_argument) const {
     return makeError("function '" + function.name + "': " + message, code);
   }
-  Error checkTensor(const Argument &argument, const HostTensor &tensor, bool isInput) const;
-  Error shapeError(const Argument &argument, const HostTensor &tensor, const Twine &kind) const;
+  Error checkTensor(const Argument &argument, const TensorView &tensor, bool isInput) const;
+  Error checkSpace(const Argument &argument, const TensorView &tensor, const Twine &kind) const;
+  Error shapeError(const Argument &argument, const TensorView &tensor, const Twine &kind) const;
   StringRef symbolName() const {
     return function.symbol ? StringRef(program.symbols[*function.symbol].name) : "";
   }
@@ -82,16 +88,16 @@ private:
 
   const Program &program;
   const Function &function;
-  int64_t maxTokens;
+  const ArgumentLimits &limits;
 };
 
-Error Binder::shapeError(const Argument &argument, const HostTensor &tensor,
+Error Binder::shapeError(const Argument &argument, const TensorView &tensor,
                          const Twine &kind) const {
   return error(kind + " '" + argument.name + "' has shape " + describe(tensor.shape) + ", " +
                describe(shapeOf(argument), symbolName()) + " is needed");
 }
 
-Error Binder::checkTensor(const Argument &argument, const HostTensor &tensor, bool isInput) const {
+Error Binder::checkTensor(const Argument &argument, const TensorView &tensor, bool isInput) const {
   const char *kind = isInput ? "input" : "output";
   const ElementType wanted = function.buffers[argument.buffer].type;
   if (!accepts(wanted, tensor.type, isInput))
@@ -109,14 +115,34 @@ Error Binder::checkTensor(const Argument &argument, const HostTensor &tensor, bo
   }
   if (!tensor.data && tensor.elements() != 0)
     return error(Twine(kind) + " '" + argument.name + "' has no data (a null pointer)");
+  return checkSpace(argument, tensor, kind);
+}
+
+/// Nothing copies elements of arrays in device memory one by one.
+Error Binder::checkSpace(const Argument &argument, const TensorView &tensor,
+                         const Twine &kind) const {
+  if (tensor.space == MemorySpace::Host)
+    return Error::success();
+  if (!limits.takesDeviceMemory)
+    return error(kind + " '" + argument.name +
+                 "' is in device memory, which the CPU does not read; copy it to the host");
+  if (hostTypeBytes(tensor.type) != kElementBytes)
+    return error(kind + " '" + argument.name + "' holds " + hostTypeName(tensor.type) +
+                 " in device memory, f32 is needed there; convert it");
+  if (!tensor.isContiguous())
+    return error(kind + " '" + argument.name +
+                 "' has gaps or another order in device memory; make it contiguous");
+  if (reinterpret_cast<uintptr_t>(tensor.data) % kDeviceAlignment != 0)
+    return error(kind + " '" + argument.name + "' is not aligned to " + Twine(kDeviceAlignment) +
+                 " bytes in device memory; copy it to memory that is");
   return Error::success();
 }
 
-Expected<SmallVector<const HostTensor *>>
-Binder::match(ArrayRef<Argument> arguments, ArrayRef<HostTensor> given, bool isInput) const {
+Expected<SmallVector<const TensorView *>>
+Binder::match(ArrayRef<Argument> arguments, ArrayRef<TensorView> given, bool isInput) const {
   const char *kind = isInput ? "input" : "output";
-  SmallVector<const HostTensor *> matched(arguments.size(), nullptr);
-  for (const HostTensor &tensor : given) {
+  SmallVector<const TensorView *> matched(arguments.size(), nullptr);
+  for (const TensorView &tensor : given) {
     const auto *it = find_if(arguments, [&](const Argument &a) { return a.name == tensor.name; });
     if (it == arguments.end()) {
       std::string names;
@@ -125,7 +151,7 @@ Binder::match(ArrayRef<Argument> arguments, ArrayRef<HostTensor> given, bool isI
       return error("has no " + Twine(kind) + " '" + tensor.name + "'; it has: " + names,
                    std::errc::no_such_file_or_directory);
     }
-    const HostTensor *&slot = matched[it - arguments.begin()];
+    const TensorView *&slot = matched[it - arguments.begin()];
     if (slot)
       return error(Twine(kind) + " '" + tensor.name + "' is given twice");
     if (Error failure = checkTensor(*it, tensor, isInput))
@@ -138,7 +164,7 @@ Binder::match(ArrayRef<Argument> arguments, ArrayRef<HostTensor> given, bool isI
   return matched;
 }
 
-Expected<int64_t> Binder::solve(ArrayRef<const HostTensor *> inputs) const {
+Expected<int64_t> Binder::solve(ArrayRef<const TensorView *> inputs) const {
   std::optional<int64_t> symbol;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Argument &argument = function.inputs[i];
@@ -160,7 +186,7 @@ Expected<int64_t> Binder::solve(ArrayRef<const HostTensor *> inputs) const {
   }
   if (!symbol)
     return 0;
-  const int64_t bound = program.symbolBound(function, maxTokens);
+  const int64_t bound = program.symbolBound(function, limits.maxTokens);
   const int64_t programBound = program.symbolBound(function, 0);
   if (*symbol <= bound)
     return *symbol;
@@ -170,7 +196,7 @@ Expected<int64_t> Binder::solve(ArrayRef<const HostTensor *> inputs) const {
                     : " were compiled in; split the input, or compile with a larger max-tokens"));
 }
 
-Error Binder::checkOutputs(ArrayRef<const HostTensor *> outputs, int64_t symbol) const {
+Error Binder::checkOutputs(ArrayRef<const TensorView *> outputs, int64_t symbol) const {
   for (size_t i = 0; i < outputs.size(); ++i)
     for (auto [extent, given] : zip_equal(shapeOf(function.outputs[i]), outputs[i]->shape))
       if (given != extent.at(symbol))
@@ -178,8 +204,8 @@ Error Binder::checkOutputs(ArrayRef<const HostTensor *> outputs, int64_t symbol)
   return Error::success();
 }
 
-bool overlap(const HostTensor &a, const HostTensor &b) {
-  if (a.elements() == 0 || b.elements() == 0)
+bool overlap(const TensorView &a, const TensorView &b) {
+  if (a.space != b.space || a.elements() == 0 || b.elements() == 0)
     return false;
   const auto [aFirst, aLast] = a.byteRange();
   const auto [bFirst, bLast] = b.byteRange();
@@ -188,12 +214,12 @@ bool overlap(const HostTensor &a, const HostTensor &b) {
   return aBase + aFirst < bBase + bLast && bBase + bFirst < aBase + aLast;
 }
 
-Error Binder::checkOverlaps(ArrayRef<const HostTensor *> inputs,
-                            ArrayRef<const HostTensor *> outputs) const {
+Error Binder::checkOverlaps(ArrayRef<const TensorView *> inputs,
+                            ArrayRef<const TensorView *> outputs) const {
   for (size_t i = 0; i < outputs.size(); ++i) {
-    SmallVector<const HostTensor *> others(inputs);
+    SmallVector<const TensorView *> others(inputs);
     append_range(others, outputs.drop_front(i + 1));
-    for (const HostTensor *other : others)
+    for (const TensorView *other : others)
       if (overlap(*outputs[i], *other))
         return error("output '" + outputs[i]->name + "' overlaps the memory of '" + other->name +
                      "'; give it memory of its own");
@@ -204,13 +230,13 @@ Error Binder::checkOverlaps(ArrayRef<const HostTensor *> inputs,
 } // namespace
 
 Expected<Arguments> Arguments::bind(const Program &program, const Function &function,
-                                    int64_t maxTokens, ArrayRef<HostTensor> inputs,
-                                    ArrayRef<HostTensor> outputs) {
-  const Binder binder(program, function, maxTokens);
-  Expected<SmallVector<const HostTensor *>> in = binder.match(function.inputs, inputs, true);
+                                    const ArgumentLimits &limits, ArrayRef<TensorView> inputs,
+                                    ArrayRef<TensorView> outputs) {
+  const Binder binder(program, function, limits);
+  Expected<SmallVector<const TensorView *>> in = binder.match(function.inputs, inputs, true);
   if (!in)
     return in.takeError();
-  Expected<SmallVector<const HostTensor *>> out = binder.match(function.outputs, outputs, false);
+  Expected<SmallVector<const TensorView *>> out = binder.match(function.outputs, outputs, false);
   if (!out)
     return out.takeError();
   Expected<int64_t> symbol = binder.solve(*in);
@@ -223,8 +249,7 @@ Expected<Arguments> Arguments::bind(const Program &program, const Function &func
 
   Arguments arguments;
   arguments.symbolValue = *symbol;
-  constexpr int64_t kElementBytes = 4; // f32 and i32
-  auto stage = [](const HostTensor &tensor, std::vector<Staged> &list) -> Expected<std::byte *> {
+  auto stage = [](const TensorView &tensor, std::vector<Staged> &list) -> Expected<std::byte *> {
     Expected<AlignedBytes> bytes = AlignedBytes::allocate(tensor.elements() * kElementBytes,
                                                           "a copy of '" + tensor.name + "'");
     if (!bytes)
@@ -232,26 +257,26 @@ Expected<Arguments> Arguments::bind(const Program &program, const Function &func
     list.push_back({tensor, std::move(*bytes)});
     return list.back().bytes.data();
   };
-  for (const HostTensor *tensor : *in) {
+  for (const TensorView *tensor : *in) {
     if (tensor->isContiguous() && hostTypeBytes(tensor->type) == kElementBytes) {
-      arguments.inputData.push_back(tensor->data);
+      arguments.boundInputs.push_back({tensor->data, tensor->space});
       continue;
     }
     Expected<std::byte *> copy = stage(*tensor, arguments.stagedInputs);
     if (!copy)
       return copy.takeError();
     copyIn(*tensor, *copy);
-    arguments.inputData.push_back(*copy);
+    arguments.boundInputs.push_back({*copy, MemorySpace::Host});
   }
-  for (const HostTensor *tensor : *out) {
+  for (const TensorView *tensor : *out) {
     if (tensor->isContiguous()) {
-      arguments.outputData.push_back(tensor->data);
+      arguments.boundOutputs.push_back({tensor->data, tensor->space});
       continue;
     }
     Expected<std::byte *> copy = stage(*tensor, arguments.stagedOutputs);
     if (!copy)
       return copy.takeError();
-    arguments.outputData.push_back(*copy);
+    arguments.boundOutputs.push_back({*copy, MemorySpace::Host});
   }
   return arguments;
 }

@@ -7,38 +7,51 @@
 #define SORTIE_RUNTIME_SESSION_ARGUMENTS_H
 
 #include "runtime/program/Program.h"
-#include "runtime/session/StridedCopy.h"
+#include "runtime/session/TensorView.h"
 #include "runtime/support/AlignedBytes.h"
 
 #include "llvm/Support/Error.h"
 
 namespace sortie {
 
+/// Row-major without gaps.
+struct BoundArgument {
+  std::byte *data;
+  MemorySpace space;
+};
+
+/// What a session takes.
+struct ArgumentLimits {
+  int64_t maxTokens = 0; ///< of the function's symbol; 0: the program's own
+  bool takesDeviceMemory = false;
+};
+
 class Arguments {
 public:
-  /// Checks names, types, shapes and overlaps, solves for the function's symbol (at most
-  /// `maxTokens` where that is not 0), and copies inputs that cannot be used in place.
+  /// Checks names, types, shapes, memory spaces and overlaps, solves for the function's symbol, and
+  /// copies inputs in host memory that cannot be used in place.
   static llvm::Expected<Arguments> bind(const Program &program, const Function &function,
-                                        int64_t maxTokens, llvm::ArrayRef<HostTensor> inputs,
-                                        llvm::ArrayRef<HostTensor> outputs);
+                                        const ArgumentLimits &limits,
+                                        llvm::ArrayRef<TensorView> inputs,
+                                        llvm::ArrayRef<TensorView> outputs);
 
   int64_t symbol() const { return symbolValue; }
-  /// Row-major without gaps, in the order of the function.
-  llvm::ArrayRef<std::byte *> inputs() const { return inputData; }
-  llvm::ArrayRef<std::byte *> outputs() const { return outputData; }
+  /// In the order of the function.
+  llvm::ArrayRef<BoundArgument> inputs() const { return boundInputs; }
+  llvm::ArrayRef<BoundArgument> outputs() const { return boundOutputs; }
 
   /// After the run: copies outputs that could not be written in place.
   void finish() const;
 
 private:
   struct Staged {
-    HostTensor tensor;
+    TensorView tensor;
     AlignedBytes bytes;
   };
 
   int64_t symbolValue = 0;
-  llvm::SmallVector<std::byte *> inputData;
-  llvm::SmallVector<std::byte *> outputData;
+  llvm::SmallVector<BoundArgument> boundInputs;
+  llvm::SmallVector<BoundArgument> boundOutputs;
   std::vector<Staged> stagedInputs;
   std::vector<Staged> stagedOutputs;
 };

@@ -7,6 +7,7 @@
 
 #include "runtime/cpu/Isa.h"
 #include "runtime/program/Loader.h"
+#include "runtime/session/MemoryPlan.h"
 #include "runtime/session/Session.h"
 #include "runtime/support/Error.h"
 
@@ -33,8 +34,7 @@ struct sortie_program {
 };
 
 struct sortie_weights {
-  std::shared_ptr<const Program> program;
-  std::shared_ptr<const PackedWeights> packed;
+  std::shared_ptr<const LoadedWeights> loaded;
 };
 
 struct sortie_session {
@@ -80,6 +80,8 @@ sortie_error_code codeOf(std::error_code code) {
     return SORTIE_ERROR_OUT_OF_MEMORY;
   if (code == std::errc::operation_canceled)
     return SORTIE_ERROR_CANCELLED;
+  if (code == std::errc::state_not_recoverable)
+    return SORTIE_ERROR_DEVICE;
   if (code == std::errc::invalid_argument || code == inconvertibleErrorCode())
     return SORTIE_ERROR_INVALID;
   return SORTIE_ERROR_IO;
@@ -148,6 +150,8 @@ private:
 //===- Options
 //-----------------------------------------------------------------------------------===//
 
+std::string stringOf(const char *text) { return text ? text : ""; }
+
 Expected<int> threadCount(int wanted) {
   constexpr int kMaxThreads = 4096;
   if (wanted < 0 || wanted > kMaxThreads)
@@ -168,13 +172,6 @@ Expected<std::vector<size_t>> selectedFunctions(const Program &program, const si
     selected.push_back(functions[i]);
   }
   return selected;
-}
-
-BitVector weightsOf(const Program &program, ArrayRef<size_t> functions) {
-  BitVector wanted(program.weights.size());
-  for (const size_t index : functions)
-    wanted |= program.functions[index].weights;
-  return wanted;
 }
 
 Expected<std::unique_ptr<WeightSource>> makeSource(const sortie_weights_options &options) {
@@ -229,39 +226,35 @@ Error checkFingerprint(const Program &program, const WeightSource &source) {
                    "; give that model, or compile the program for this one");
 }
 
-Expected<std::unique_ptr<PackedWeights>> createWeights(const Program &program,
-                                                       const sortie_weights_options &options) {
+Expected<std::shared_ptr<const LoadedWeights>>
+createWeights(const std::shared_ptr<const Program> &program,
+              const sortie_weights_options &options) {
   Expected<std::vector<size_t>> functions =
-      selectedFunctions(program, options.functions, options.function_count);
+      selectedFunctions(*program, options.functions, options.function_count);
   if (!functions)
     return functions.takeError();
   Expected<std::unique_ptr<WeightSource>> source = makeSource(options);
   if (!source)
     return source.takeError();
-  if (Error error = checkFingerprint(program, **source))
+  if (Error error = checkFingerprint(*program, **source))
     return error;
   Expected<int> threads = threadCount(options.threads);
   if (!threads)
     return threads.takeError();
-  Expected<std::unique_ptr<cpu::ThreadPool>> pool = cpu::ThreadPool::create(*threads);
-  if (!pool)
-    return pool.takeError();
   const CallerObserver caller(nullptr, options.callbacks);
-  return PackedWeights::create(program.weights, weightsOf(program, *functions), **source, **pool,
-                               [&](uint64_t done, uint64_t total) {
-                                 return !caller.report("packing weights", done, total);
-                               });
+  return LoadedWeights::create(
+      program, {stringOf(options.device), weightsOf(*program, *functions), *threads}, **source,
+      [&](uint64_t done, uint64_t total) {
+        return !caller.report("packing weights", done, total);
+      });
 }
 
-Expected<SessionOptions> sessionOptions(const Program &program,
-                                        const sortie_session_options &given) {
-  if (given.device && given.device != program.target)
-    return makeError("device '" + Twine(given.device) + "' is asked for, " + program.name +
-                     " is compiled for '" + program.target + "'");
+Expected<SessionOptions> sessionOptions(const sortie_session_options &given) {
   Expected<int> threads = threadCount(given.threads);
   if (!threads)
     return threads.takeError();
-  SessionOptions options{*threads, cpu::bestIsa(), given.max_tokens};
+  SessionOptions options{stringOf(given.device), *threads, cpu::bestIsa(), given.max_tokens,
+                         given.eager != 0};
   if (!given.cpu_isa)
     return options;
   const std::optional<cpu::Isa> isa = cpu::parseIsa(given.cpu_isa);
@@ -281,7 +274,7 @@ Expected<SessionOptions> sessionOptions(const Program &program,
 //===- Tensors
 //-----------------------------------------------------------------------------------===//
 
-Expected<HostTensor> toHostTensor(const sortie_tensor &given) {
+Expected<TensorView> toTensorView(const sortie_tensor &given) {
   if (!given.name)
     return nullError("the name of a tensor");
   const std::string name = given.name;
@@ -292,7 +285,11 @@ Expected<HostTensor> toHostTensor(const sortie_tensor &given) {
                      ", which is none of sortie_dtype");
   static constexpr HostType kTypes[] = {HostType::F32, HostType::I32, HostType::F16,
                                         HostType::BF16};
-  HostTensor tensor{name, kTypes[given.dtype], static_cast<std::byte *>(given.data), {}, {}};
+  if (given.memory < SORTIE_HOST || given.memory > SORTIE_DEVICE)
+    return makeError("the memory of '" + name + "' is " + Twine(static_cast<int>(given.memory)) +
+                     ", which is none of sortie_memory");
+  TensorView tensor{name, kTypes[given.dtype], static_cast<std::byte *>(given.data), {}, {}};
+  tensor.space = given.memory == SORTIE_DEVICE ? MemorySpace::Device : MemorySpace::Host;
   tensor.shape.append(given.shape, given.shape + given.rank);
   if (given.strides)
     tensor.strides.append(given.strides, given.strides + given.rank);
@@ -301,12 +298,12 @@ Expected<HostTensor> toHostTensor(const sortie_tensor &given) {
   return tensor;
 }
 
-Expected<std::vector<HostTensor>> toHostTensors(const sortie_tensor *given, size_t count) {
-  std::vector<HostTensor> tensors;
+Expected<std::vector<TensorView>> toTensorViews(const sortie_tensor *given, size_t count) {
+  std::vector<TensorView> tensors;
   if (count != 0 && !given)
     return nullError("the list of tensors");
   for (size_t i = 0; i < count; ++i) {
-    Expected<HostTensor> tensor = toHostTensor(readElement(given, i));
+    Expected<TensorView> tensor = toTensorView(readElement(given, i));
     if (!tensor)
       return tensor.takeError();
     tensors.push_back(std::move(*tensor));
@@ -314,17 +311,18 @@ Expected<std::vector<HostTensor>> toHostTensors(const sortie_tensor *given, size
   return tensors;
 }
 
-Error runFunction(sortie_session &session, const sortie_run_options &options) {
+/// What run and time have in common: checks `options`, and calls `body(inputs, outputs)`.
+template <typename Body>
+Error withArguments(const sortie_session &session, const sortie_run_options &options, Body body) {
   if (options.function >= session.program->functions.size())
     return indexError("function", options.function, session.program->functions.size());
-  Expected<std::vector<HostTensor>> inputs = toHostTensors(options.inputs, options.input_count);
+  Expected<std::vector<TensorView>> inputs = toTensorViews(options.inputs, options.input_count);
   if (!inputs)
     return inputs.takeError();
-  Expected<std::vector<HostTensor>> outputs = toHostTensors(options.outputs, options.output_count);
+  Expected<std::vector<TensorView>> outputs = toTensorViews(options.outputs, options.output_count);
   if (!outputs)
     return outputs.takeError();
-  CallerObserver observer(options.observer, options.callbacks);
-  return session.session->run(options.function, *inputs, *outputs, observer);
+  return body(*inputs, *outputs);
 }
 
 /// Fills `info` for input or output `index` of a function.
@@ -401,6 +399,7 @@ void sortie_program_get_info(const sortie_program *handle, sortie_program_info *
   value.symbol_count = program.symbols.size();
   value.has_fingerprint = program.fingerprint.has_value();
   value.fingerprint = program.fingerprint.value_or(0);
+  value.kernel_count = program.kernels.size();
   writeStruct(value, info);
 }
 
@@ -474,7 +473,7 @@ sortie_error *sortie_program_get_weight(const sortie_program *program, size_t in
   value.rank = spec.shape.size();
   value.shape = spec.shape.data();
   value.file_bytes = spec.fileBytes();
-  value.packed_bytes = spec.packedBytes();
+  value.packed_bytes = weightBytes(*program->program, index);
   writeStruct(value, info);
   return nullptr;
 }
@@ -490,6 +489,35 @@ sortie_error *sortie_program_uses_weight(const sortie_program *program, size_t f
   return nullptr;
 }
 
+sortie_error *sortie_program_get_kernel(const sortie_program *program, size_t index,
+                                        sortie_kernel_info *info) {
+  const std::vector<Kernel> &kernels = program->program->kernels;
+  if (index >= kernels.size())
+    return toC(indexError("kernel", index, kernels.size()));
+  sortie_kernel_info value = SORTIE_INIT(sortie_kernel_info);
+  value.name = kernels[index].name.c_str();
+  value.threads = kernels[index].threads;
+  value.image_count = kernels[index].images.size();
+  writeStruct(value, info);
+  return nullptr;
+}
+
+sortie_error *sortie_program_get_image(const sortie_program *program, size_t kernel, size_t index,
+                                       sortie_image_info *info) {
+  const std::vector<Kernel> &kernels = program->program->kernels;
+  if (kernel >= kernels.size())
+    return toC(indexError("kernel", kernel, kernels.size()));
+  const std::vector<KernelImage> &images = kernels[kernel].images;
+  if (index >= images.size())
+    return toC(indexError("image", index, images.size()));
+  sortie_image_info value = SORTIE_INIT(sortie_image_info);
+  value.architecture = images[index].arch.c_str();
+  value.bytes = images[index].data.size();
+  value.shared_bytes = images[index].shared;
+  writeStruct(value, info);
+  return nullptr;
+}
+
 sortie_error *sortie_program_get_memory(const sortie_program *program, const size_t *functions,
                                         size_t function_count, int64_t max_tokens, int threads,
                                         sortie_memory_info *info) {
@@ -500,13 +528,11 @@ sortie_error *sortie_program_get_memory(const sortie_program *program, const siz
   Expected<int> count = threadCount(threads);
   if (!count)
     return toC(count.takeError());
+  const MemoryPlan plan = planMemory(loaded, *selected, max_tokens);
   sortie_memory_info value = SORTIE_INIT(sortie_memory_info);
-  const BitVector wanted = weightsOf(loaded, *selected);
-  for (const unsigned id : wanted.set_bits())
-    value.weight_bytes += loaded.weights[id].packedBytes();
-  for (const size_t index : *selected)
-    value.arena_bytes =
-        std::max(value.arena_bytes, loaded.arenaBytes(loaded.functions[index], max_tokens));
+  value.weight_bytes = plan.weights;
+  value.arena_bytes = plan.arena;
+  value.argument_bytes = plan.arguments;
   value.scratch_bytes = *count * cpu::ThreadPool::kScratchBytes;
   writeStruct(value, info);
   return nullptr;
@@ -520,11 +546,11 @@ sortie_error *sortie_weights_create(const sortie_program *program,
                                     sortie_weights **weights) {
   if (!program || !options || !weights)
     return toC(nullError("an argument of sortie_weights_create"));
-  Expected<std::unique_ptr<PackedWeights>> packed =
-      createWeights(*program->program, readStruct(options));
-  if (!packed)
-    return toC(packed.takeError());
-  *weights = new sortie_weights{program->program, std::move(*packed)};
+  Expected<std::shared_ptr<const LoadedWeights>> loaded =
+      createWeights(program->program, readStruct(options));
+  if (!loaded)
+    return toC(loaded.takeError());
+  *weights = new sortie_weights{std::move(*loaded)};
   return nullptr;
 }
 
@@ -546,14 +572,13 @@ sortie_error *sortie_session_create(const sortie_program *program, const sortie_
                                     sortie_session **session) {
   if (!program || !weights || !session)
     return toC(nullError("an argument of sortie_session_create"));
-  if (weights->program != program->program)
+  if (weights->loaded->program() != program->program)
     return toC(makeError("these weights have been created for another program (" +
-                         weights->program->name + ")"));
-  Expected<SessionOptions> checked = sessionOptions(*program->program, readStruct(options));
+                         weights->loaded->program()->name + ")"));
+  Expected<SessionOptions> checked = sessionOptions(readStruct(options));
   if (!checked)
     return toC(checked.takeError());
-  Expected<std::unique_ptr<Session>> created =
-      Session::create(program->program, weights->packed, *checked);
+  Expected<std::unique_ptr<Session>> created = weights->loaded->createSession(*checked);
   if (!created)
     return toC(created.takeError());
   *session = new sortie_session{program->program, std::move(*created)};
@@ -562,10 +587,28 @@ sortie_error *sortie_session_create(const sortie_program *program, const sortie_
 
 void sortie_session_destroy(sortie_session *session) { delete session; }
 
+const char *sortie_session_device(const sortie_session *session) {
+  return session->session->describeDevice().c_str();
+}
+
 sortie_error *sortie_session_run(sortie_session *session, const sortie_run_options *options) {
   if (!session || !options)
     return toC(nullError("an argument of sortie_session_run"));
-  return toC(runFunction(*session, readStruct(options)));
+  const sortie_run_options checked = readStruct(options);
+  return toC(withArguments(*session, checked, [&](auto &inputs, auto &outputs) {
+    CallerObserver observer(checked.observer, checked.callbacks);
+    return session->session->run(checked.function, inputs, outputs, observer);
+  }));
+}
+
+sortie_error *sortie_session_time(sortie_session *session, const sortie_run_options *options,
+                                  size_t count, uint64_t *nanoseconds) {
+  if (!session || !options || (count != 0 && !nanoseconds))
+    return toC(nullError("an argument of sortie_session_time"));
+  const sortie_run_options checked = readStruct(options);
+  return toC(withArguments(*session, checked, [&](auto &inputs, auto &outputs) {
+    return session->session->time(checked.function, inputs, outputs, {nanoseconds, count});
+  }));
 }
 
 sortie_error *sortie_session_query(const sortie_session *session, int *is_complete) {

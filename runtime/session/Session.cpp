@@ -1,12 +1,13 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Sessions: what they reserve, and how a run is bound to memory.
+// What loaded weights and sessions of all devices have in common.
 
 #include "runtime/session/Session.h"
 
-#include "runtime/session/Arguments.h"
-#include "runtime/session/Executor.h"
+#include "runtime/cpu/FloatEnvironment.h"
+#include "runtime/session/CpuSession.h"
+#include "runtime/session/CudaSession.h"
 #include "runtime/support/Error.h"
 
 #include <algorithm>
@@ -15,63 +16,111 @@ using namespace llvm;
 
 namespace sortie {
 
-/// The first weight of a function that has not been loaded.
-static std::optional<WeightId> missingWeight(const Function &function,
-                                             const PackedWeights &weights) {
+//===- Weights
+//-----------------------------------------------------------------------------------===//
+
+LoadedWeights::~LoadedWeights() = default;
+
+/// The device that a name means for a program: "" is its target, "cuda" and "cuda:0" are the same.
+static Expected<std::string> resolveDevice(const Program &program, StringRef name) {
+  const StringRef wanted = name.empty() ? StringRef(program.target) : name;
+  const bool isCuda = program.target == kCudaTarget;
+  if ((isCuda ? wanted.split(':').first : wanted) != program.target)
+    return makeError("device '" + wanted + "' is asked for, " + program.name +
+                     " is compiled for '" + program.target + "'");
+  if (!isCuda)
+    return wanted.str();
+  Expected<int> ordinal = cuda::parseDeviceName(wanted);
+  if (!ordinal)
+    return ordinal.takeError();
+  return "cuda:" + std::to_string(*ordinal);
+}
+
+Expected<std::shared_ptr<const LoadedWeights>>
+LoadedWeights::create(std::shared_ptr<const Program> program, const WeightsOptions &options,
+                      WeightSource &source, ReportProgress report) {
+  Expected<std::string> device = resolveDevice(*program, options.device);
+  if (!device)
+    return device.takeError();
+  const cpu::FloatEnvironment environment;
+  Expected<std::unique_ptr<cpu::ThreadPool>> pool = cpu::ThreadPool::create(options.threads);
+  if (!pool)
+    return pool.takeError();
+  auto load = program->target == kCudaTarget ? loadCudaWeights : loadCpuWeights;
+  return load(std::move(program), options.wanted, *device, source, **pool, report);
+}
+
+std::optional<WeightId> LoadedWeights::missing(const Function &function) const {
   for (const unsigned id : function.weights.set_bits())
-    if (!weights.has(id))
+    if (!loaded.test(id))
       return id;
   return std::nullopt;
 }
 
-Expected<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Program> program,
-                                                   std::shared_ptr<const PackedWeights> weights,
-                                                   const SessionOptions &options) {
-  if (program->target != kCpuTarget)
-    return makeError(program->name + ": is compiled for target '" + program->target +
-                     "', sessions of this runtime run 'cpu'; compile it for that");
+uint64_t LoadedWeights::arenaBytes(int64_t maxTokens) const {
+  uint64_t bytes = 0;
+  for (const Function &function : program()->functions)
+    if (serves(function))
+      bytes = std::max(bytes, program()->arenaBytes(function, maxTokens));
+  return bytes;
+}
+
+Expected<std::unique_ptr<Session>>
+LoadedWeights::createSession(const SessionOptions &options) const {
+  const Program &program = *ownedProgram;
+  Expected<std::string> wanted = resolveDevice(program, options.device);
+  if (!wanted)
+    return wanted.takeError();
+  if (!options.device.empty() && *wanted != device)
+    return makeError("a session on '" + *wanted + "' is asked for, its weights are on '" + device +
+                     "'; load them there, too");
   if (options.maxTokens < 0)
     return makeError("the session's limit of tokens is " + Twine(options.maxTokens) +
                      ", it must be positive, or 0 for the program's own");
-  for (const Symbol &symbol : program->symbols)
+  for (const Symbol &symbol : program.symbols)
     if (options.maxTokens > symbol.max)
-      return makeError(program->name + ": the session is to hold " + Twine(options.maxTokens) +
+      return makeError(program.name + ": the session is to hold " + Twine(options.maxTokens) +
                        " tokens, the program was compiled for at most " + Twine(symbol.max) +
                        "; compile it with a larger max-tokens");
-  uint64_t arenaBytes = 0;
-  for (const Function &function : program->functions)
-    if (!missingWeight(function, *weights))
-      arenaBytes = std::max(arenaBytes, program->arenaBytes(function, options.maxTokens));
-
-  std::unique_ptr<Session> session(new Session());
-  Expected<AlignedBytes> arena = AlignedBytes::allocate(arenaBytes, "intermediate values");
-  if (!arena)
-    return arena.takeError();
-  Expected<std::unique_ptr<cpu::ThreadPool>> pool = cpu::ThreadPool::create(options.threads);
-  if (!pool)
-    return pool.takeError();
-  session->program = std::move(program);
-  session->weights = std::move(weights);
-  session->pool = std::move(*pool);
-  session->isa = options.isa;
-  session->maxTokens = options.maxTokens;
-  session->arena = std::move(*arena);
-  return session;
+  return makeSession(options);
 }
 
-Error Session::run(uint32_t index, ArrayRef<HostTensor> inputs, ArrayRef<HostTensor> outputs,
-                   RunObserver &observer) {
-  const Function &function = program->functions[index];
-  if (const std::optional<WeightId> missing = missingWeight(function, *weights))
-    return makeError("function '" + function.name + "': " + program->weights[*missing].describe() +
+//===- Sessions
+//----------------------------------------------------------------------------------===//
+
+Session::~Session() = default;
+
+Expected<Arguments> Session::bind(uint32_t index, ArrayRef<TensorView> inputs,
+                                  ArrayRef<TensorView> outputs) const {
+  const Function &function = program().functions[index];
+  if (const std::optional<WeightId> missing = weights->missing(function))
+    return makeError("function '" + function.name + "': " + program().weights[*missing].describe() +
                      " has not been loaded; name the function when the weights are created");
-  Expected<Arguments> arguments = Arguments::bind(*program, function, maxTokens, inputs, outputs);
+  return Arguments::bind(program(), function, {tokenLimit, hasDeviceMemory()}, inputs, outputs);
+}
+
+Error Session::run(uint32_t index, ArrayRef<TensorView> inputs, ArrayRef<TensorView> outputs,
+                   RunObserver &observer) {
+  const cpu::FloatEnvironment environment;
+  Expected<Arguments> arguments = bind(index, inputs, outputs);
   if (!arguments)
     return arguments.takeError();
-  const cpu::Context context{isa, *pool};
-  Executor executor(*program, function, *weights, context, arguments->symbol(), arguments->inputs(),
-                    arguments->outputs(), arena.data());
-  if (Error error = executor.run(observer))
+  if (Error error = execute(program().functions[index], *arguments, observer))
+    return error;
+  arguments->finish();
+  return Error::success();
+}
+
+Error Session::time(uint32_t index, ArrayRef<TensorView> inputs, ArrayRef<TensorView> outputs,
+                    MutableArrayRef<uint64_t> nanoseconds) {
+  const cpu::FloatEnvironment environment;
+  Expected<Arguments> arguments = bind(index, inputs, outputs);
+  if (!arguments)
+    return arguments.takeError();
+  RunObserver nobody;
+  if (Error error = execute(program().functions[index], *arguments, nobody))
+    return error;
+  if (Error error = repeat(program().functions[index], *arguments, nanoseconds))
     return error;
   arguments->finish();
   return Error::success();

@@ -1,47 +1,112 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A session: the memory and the threads with which one caller runs the functions of a program.
+// Loaded weights and sessions, whatever the device: a program's target decides which classes are
+// behind these (CpuSession.h, CudaSession.h).
 
 #ifndef SORTIE_RUNTIME_SESSION_SESSION_H
 #define SORTIE_RUNTIME_SESSION_SESSION_H
 
+#include "runtime/session/Arguments.h"
 #include "runtime/session/Observer.h"
-#include "runtime/session/StridedCopy.h"
-#include "runtime/support/AlignedBytes.h"
 #include "runtime/weights/PackedWeights.h"
 
 #include <memory>
 
 namespace sortie {
 
-struct SessionOptions {
-  int threads;
-  cpu::Isa isa;
-  int64_t maxTokens = 0; ///< 0: the bounds of the program
+class Session;
+
+struct WeightsOptions {
+  std::string device; ///< "cpu", "cuda" or "cuda:N"; empty: the program's target
+  llvm::BitVector wanted;
+  int threads = 1; ///< that read and pack
 };
 
-/// Used by one thread at a time.
-class Session {
-public:
-  /// Allocates the arena of the largest function whose weights are there.
-  static llvm::Expected<std::unique_ptr<Session>>
-  create(std::shared_ptr<const Program> program, std::shared_ptr<const PackedWeights> weights,
-         const SessionOptions &options);
+struct SessionOptions {
+  std::string device; ///< as above; empty: where the weights are
+  int threads = 1;
+  cpu::Isa isa = cpu::Isa::Portable;
+  int64_t maxTokens = 0; ///< 0: the bounds of the program
+  bool isEager = false;  ///< no CUDA graphs
+};
 
-  /// Runs a function. Arguments are found by name; every one is given once.
-  llvm::Error run(uint32_t function, llvm::ArrayRef<HostTensor> inputs,
-                  llvm::ArrayRef<HostTensor> outputs, RunObserver &observer);
+/// The weights of a program in the memory of a device. Immutable, shared by any number of sessions
+/// and threads.
+class LoadedWeights : public std::enable_shared_from_this<LoadedWeights> {
+public:
+  /// Checks that `source` has every wanted weight, then loads them.
+  static llvm::Expected<std::shared_ptr<const LoadedWeights>>
+  create(std::shared_ptr<const Program> program, const WeightsOptions &options,
+         WeightSource &source, ReportProgress report);
+  virtual ~LoadedWeights();
+
+  const std::shared_ptr<const Program> &program() const { return ownedProgram; }
+  /// Whether all weights of a function are here.
+  bool serves(const Function &function) const { return !missing(function); }
+  /// The first weight of a function that is not here.
+  std::optional<WeightId> missing(const Function &function) const;
+  /// The largest arena of the functions that can run.
+  uint64_t arenaBytes(int64_t maxTokens) const;
+
+  /// "cpu", "cuda:0 (NVIDIA H100)".
+  const std::string &describeDevice() const { return description; }
+
+  /// A session on the same device. It allocates all that runs need.
+  llvm::Expected<std::unique_ptr<Session>> createSession(const SessionOptions &options) const;
+
+protected:
+  LoadedWeights(std::shared_ptr<const Program> program, llvm::BitVector loaded, std::string device,
+                std::string description)
+      : ownedProgram(std::move(program)), loaded(std::move(loaded)), device(std::move(device)),
+        description(std::move(description)) {}
 
 private:
-  Session() = default;
+  virtual llvm::Expected<std::unique_ptr<Session>>
+  makeSession(const SessionOptions &options) const = 0;
 
-  std::shared_ptr<const Program> program;
-  std::shared_ptr<const PackedWeights> weights;
-  std::unique_ptr<cpu::ThreadPool> pool;
-  cpu::Isa isa = cpu::Isa::Portable;
-  int64_t maxTokens = 0;
-  AlignedBytes arena;
+  std::shared_ptr<const Program> ownedProgram;
+  llvm::BitVector loaded;
+  std::string device;
+  std::string description;
+};
+
+/// The memory, threads and streams with which one caller runs the functions of a program. Used by
+/// one thread at a time.
+class Session {
+public:
+  virtual ~Session();
+
+  const std::string &describeDevice() const { return weights->describeDevice(); }
+
+  /// Runs a function. Arguments are found by name; every one is given once.
+  llvm::Error run(uint32_t function, llvm::ArrayRef<TensorView> inputs,
+                  llvm::ArrayRef<TensorView> outputs, RunObserver &observer);
+
+  /// Runs a function once, then repeats it `nanoseconds.size()` times on the same inputs, and gives
+  /// the time of each. On a GPU: the time on the device, without copies from and to the host, and
+  /// with cold caches.
+  llvm::Error time(uint32_t function, llvm::ArrayRef<TensorView> inputs,
+                   llvm::ArrayRef<TensorView> outputs, llvm::MutableArrayRef<uint64_t> nanoseconds);
+
+protected:
+  Session(std::shared_ptr<const LoadedWeights> weights, const SessionOptions &options)
+      : weights(std::move(weights)), tokenLimit(options.maxTokens) {}
+
+  const Program &program() const { return *weights->program(); }
+  int64_t maxTokens() const { return tokenLimit; }
+
+private:
+  virtual bool hasDeviceMemory() const = 0;
+  virtual llvm::Error execute(const Function &function, const Arguments &arguments,
+                              RunObserver &observer) = 0;
+  virtual llvm::Error repeat(const Function &function, const Arguments &arguments,
+                             llvm::MutableArrayRef<uint64_t> nanoseconds) = 0;
+  llvm::Expected<Arguments> bind(uint32_t function, llvm::ArrayRef<TensorView> inputs,
+                                 llvm::ArrayRef<TensorView> outputs) const;
+
+  std::shared_ptr<const LoadedWeights> weights;
+  int64_t tokenLimit;
 };
 
 } // namespace sortie

@@ -5,13 +5,11 @@
 
 #include "runtime/weights/PackedWeights.h"
 
-#include "runtime/numerics/float.h"
-#include "runtime/support/Error.h"
+#include "runtime/support/FirstError.h"
 
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
-#include <mutex>
 
 using namespace llvm;
 
@@ -19,48 +17,20 @@ namespace sortie {
 
 namespace {
 
-/// Keeps the first error of several threads.
-class FirstError {
-public:
-  void keep(Error error) {
-    const std::lock_guard<std::mutex> lock(mutex);
-    if (first)
-      consumeError(std::move(error));
-    else
-      first = std::move(error);
-  }
-  Error take() { return std::move(first); }
-
-private:
-  std::mutex mutex;
-  Error first = Error::success();
-};
-
 /// Packs the weights of one program one after another; progress counts bytes of the model's file.
 class Packer {
 public:
   Packer(WeightSource &source, cpu::ThreadPool &pool, ReportProgress report, uint64_t totalBytes)
-      : source(source), pool(pool), report(report), totalBytes(totalBytes) {}
+      : source(source), pool(pool), progress(report, totalBytes) {}
 
   Error packMatrix(const WeightSpec &spec, std::byte *packed);
   Error loadVector(const WeightSpec &spec, float *values);
 
 private:
-  Error advance(uint64_t bytes);
-
   WeightSource &source;
   cpu::ThreadPool &pool;
-  ReportProgress report;
-  uint64_t totalBytes;
-  uint64_t doneBytes = 0;
+  LoadProgress progress;
 };
-
-Error Packer::advance(uint64_t bytes) {
-  doneBytes += bytes;
-  if (report(doneBytes, totalBytes))
-    return Error::success();
-  return makeError("cancelled while weights were being packed", std::errc::operation_canceled);
-}
 
 Error Packer::packMatrix(const WeightSpec &spec, std::byte *packed) {
   constexpr uint64_t kBytesBetweenReports = uint64_t{32} << 20;
@@ -91,23 +61,10 @@ Error Packer::packMatrix(const WeightSpec &spec, std::byte *packed) {
     pool.parallelFor(count, [&](int64_t i, int worker) { packPanel(first + i, worker); });
     if (Error error = failure.take())
       return error;
-    if (Error error = advance(std::min<uint64_t>(count * panelBytes, spec.fileBytes())))
+    if (Error error = progress.advance(std::min<uint64_t>(count * panelBytes, spec.fileBytes())))
       return error;
   }
   return Error::success();
-}
-
-/// Values of a float format as fp32, exactly.
-void widenValues(numerics::Format format, const uint8_t *bytes, int64_t count, float *values) {
-  for (int64_t i = 0; i < count; ++i) {
-    if (format == numerics::Format::F32)
-      std::memcpy(values + i, bytes + 4 * i, sizeof(float));
-    else if (const auto bits = static_cast<uint16_t>(bytes[2 * i] | bytes[2 * i + 1] << 8);
-             format == numerics::Format::F16)
-      values[i] = numerics::fromHalf(bits);
-    else
-      values[i] = numerics::fromBFloat16(bits);
-  }
 }
 
 Error Packer::loadVector(const WeightSpec &spec, float *values) {
@@ -120,7 +77,7 @@ Error Packer::loadVector(const WeightSpec &spec, float *values) {
   if (!raw)
     return raw.takeError();
   widenValues(spec.format, *raw, spec.rows() * spec.columns(), values);
-  return advance(spec.fileBytes());
+  return progress.advance(spec.fileBytes());
 }
 
 } // namespace

@@ -8,17 +8,13 @@
 #define SORTIE_RUNTIME_WEIGHTS_PACKEDWEIGHTS_H
 
 #include "runtime/support/AlignedBytes.h"
-#include "runtime/weights/WeightSource.h"
+#include "runtime/weights/WeightReader.h"
 
 #include "llvm/ADT/BitVector.h"
-#include "llvm/ADT/STLFunctionalExtras.h"
 
 #include <vector>
 
 namespace sortie {
-
-/// Called now and then with bytes done and bytes in all; false ends the work with an error.
-using ReportProgress = llvm::function_ref<bool(uint64_t done, uint64_t total)>;
 
 class PackedWeights {
 public:

@@ -31,14 +31,14 @@ uint64_t bytesNeeded(const Program &program, const Function &function) {
 
 /// Zeros for the arguments of a function.
 struct ZeroArguments {
-  std::vector<HostTensor> tensors;
+  std::vector<TensorView> tensors;
   std::vector<std::vector<std::byte>> memory;
 
   ZeroArguments(const Function &function, const std::vector<Argument> &arguments, int64_t symbol) {
     for (const Argument &argument : arguments) {
       const Buffer &buffer = function.buffers[argument.buffer];
       memory.emplace_back(buffer.bytes.at(symbol));
-      HostTensor tensor{argument.name,
+      TensorView tensor{argument.name,
                         buffer.type == ElementType::I32 ? HostType::I32 : HostType::F32,
                         memory.back().data(),
                         {},
@@ -53,17 +53,19 @@ struct ZeroArguments {
 
 void runFunction(const std::shared_ptr<const Program> &program, uint32_t index) {
   const Function &function = program->functions[index];
-  if (bytesNeeded(*program, function) > kMostBytes)
+  if (program->target != kCpuTarget || bytesNeeded(*program, function) > kMostBytes)
     return;
-  const std::unique_ptr<cpu::ThreadPool> pool = cantFail(cpu::ThreadPool::create(1));
-  Expected<std::unique_ptr<PackedWeights>> weights =
-      PackedWeights::create(program->weights, function.weights, *makeRandomSource(1), *pool,
-                            [](uint64_t, uint64_t) { return true; });
+  WeightsOptions weightsOptions;
+  weightsOptions.wanted = function.weights;
+  Expected<std::shared_ptr<const LoadedWeights>> weights = LoadedWeights::create(
+      program, weightsOptions, *makeRandomSource(1), [](uint64_t, uint64_t) { return true; });
   if (!weights)
     return consumeError(weights.takeError());
   const int64_t symbol = program->symbolBound(function, kTokens);
-  Expected<std::unique_ptr<Session>> session =
-      Session::create(program, std::move(*weights), {1, cpu::bestIsa(), symbol});
+  SessionOptions options;
+  options.isa = cpu::bestIsa();
+  options.maxTokens = symbol;
+  Expected<std::unique_ptr<Session>> session = (*weights)->createSession(options);
   if (!session)
     return consumeError(session.takeError());
   const ZeroArguments inputs(function, function.inputs, symbol);

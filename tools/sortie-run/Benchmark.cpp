@@ -21,13 +21,40 @@ Quantiles quantilesOf(std::vector<uint64_t> samples) {
   return {at(10), at(50), at(90)};
 }
 
-Error measure(function_ref<Error(StepLog &log)> run, size_t runs, BenchmarkResult &result) {
-  using Clock = std::chrono::steady_clock;
-  using std::chrono::nanoseconds;
-  constexpr size_t kLeastRuns = 10;
-  constexpr auto kWarmUp = std::chrono::milliseconds(200);
-  constexpr auto kLeastTime = std::chrono::seconds(1);
+namespace {
 
+using Clock = std::chrono::steady_clock;
+constexpr size_t kLeastRuns = 10;
+constexpr auto kWarmUp = std::chrono::milliseconds(200);
+constexpr auto kLeastTime = std::chrono::seconds(1);
+
+/// The times of each step in several runs.
+class StepTimes {
+public:
+  void add(const StepLog &log) {
+    last = log;
+    samples.resize(log.steps.size());
+    for (size_t i = 0; i < log.steps.size(); ++i)
+      samples[i].push_back(log.steps[i].nanoseconds());
+  }
+  std::vector<BenchmarkStep> medians() {
+    std::vector<BenchmarkStep> steps;
+    for (size_t i = 0; i < last.steps.size(); ++i)
+      steps.push_back({last.steps[i].operation, last.steps[i].label,
+                       quantilesOf(std::move(samples[i])).median, last.steps[i].bytes,
+                       last.steps[i].operations});
+    return steps;
+  }
+
+private:
+  StepLog last;
+  std::vector<std::vector<uint64_t>> samples;
+};
+
+} // namespace
+
+Error measure(function_ref<Error(StepLog &log)> run, size_t runs, BenchmarkResult &result) {
+  using std::chrono::nanoseconds;
   const Clock::time_point warmUpEnd = Clock::now() + kWarmUp;
   do {
     StepLog log;
@@ -36,25 +63,51 @@ Error measure(function_ref<Error(StepLog &log)> run, size_t runs, BenchmarkResul
   } while (Clock::now() < warmUpEnd);
 
   std::vector<uint64_t> totals;
-  std::vector<std::vector<uint64_t>> stepTimes;
-  StepLog log;
+  StepTimes steps;
   const Clock::time_point least = Clock::now() + kLeastTime;
   while (runs != 0 ? totals.size() < runs : totals.size() < kLeastRuns || Clock::now() < least) {
-    log.steps.clear();
+    StepLog log;
     const Clock::time_point begin = Clock::now();
     if (Error error = run(log))
       return error;
     totals.push_back(std::chrono::duration_cast<nanoseconds>(Clock::now() - begin).count());
-    stepTimes.resize(log.steps.size());
-    for (size_t i = 0; i < log.steps.size(); ++i)
-      stepTimes[i].push_back(log.steps[i].nanoseconds());
+    steps.add(log);
   }
   result.runs = totals.size();
   result.nanoseconds = quantilesOf(std::move(totals));
-  for (size_t i = 0; i < log.steps.size(); ++i)
-    result.steps.push_back({log.steps[i].operation, log.steps[i].label,
-                            quantilesOf(std::move(stepTimes[i])).median, log.steps[i].bytes,
-                            log.steps[i].operations});
+  result.steps = steps.medians();
+  return Error::success();
+}
+
+Error measureOnDevice(function_ref<Error(MutableArrayRef<uint64_t> nanoseconds)> time,
+                      function_ref<Error(StepLog &log)> run, size_t runs, BenchmarkResult &result) {
+  std::vector<uint64_t> batch(kLeastRuns);
+  const Clock::time_point warmUpEnd = Clock::now() + kWarmUp;
+  do {
+    if (Error error = time(batch))
+      return error;
+  } while (Clock::now() < warmUpEnd);
+
+  std::vector<uint64_t> totals;
+  if (runs != 0)
+    batch.resize(runs);
+  const Clock::time_point least = Clock::now() + kLeastTime;
+  do {
+    if (Error error = time(batch))
+      return error;
+    totals.insert(totals.end(), batch.begin(), batch.end());
+  } while (runs == 0 && Clock::now() < least);
+  result.runs = totals.size();
+  result.nanoseconds = quantilesOf(std::move(totals));
+
+  StepTimes steps;
+  for (size_t i = 0; i < kLeastRuns; ++i) {
+    StepLog log;
+    if (Error error = run(log))
+      return error;
+    steps.add(log);
+  }
+  result.steps = steps.medians();
   return Error::success();
 }
 
@@ -69,8 +122,12 @@ static double tokensPerSecond(const BenchmarkResult &result) {
 
 void printTable(const BenchmarkResult &result, raw_ostream &out) {
   constexpr double kMilli = 1e-6;
-  out << result.function << ": " << result.tokens << " tokens, " << result.threads << " threads, "
-      << result.isa << ", " << result.runs << " runs\n";
+  out << result.function << ": " << result.tokens << " tokens, ";
+  if (result.isa.empty())
+    out << result.device;
+  else
+    out << result.threads << " threads, " << result.isa;
+  out << ", " << result.runs << " runs\n";
   out << format("median %.3f ms, p10 %.3f ms, p90 %.3f ms, %.1f tokens/s\n\n",
                 result.nanoseconds.median * kMilli, result.nanoseconds.p10 * kMilli,
                 result.nanoseconds.p90 * kMilli, tokensPerSecond(result));
@@ -97,8 +154,11 @@ void printJson(const BenchmarkResult &result, raw_ostream &out) {
     json.attribute("program", result.program);
     json.attribute("function", result.function);
     json.attribute("tokens", result.tokens);
-    json.attribute("threads", result.threads);
-    json.attribute("cpu_isa", result.isa);
+    json.attribute("device", result.device);
+    if (!result.isa.empty()) {
+      json.attribute("threads", result.threads);
+      json.attribute("cpu_isa", result.isa);
+    }
     json.attribute("runs", static_cast<int64_t>(result.runs));
     json.attribute("median_ns", result.nanoseconds.median);
     json.attribute("p10_ns", result.nanoseconds.p10);

@@ -34,10 +34,11 @@ struct BenchmarkStep {
 struct BenchmarkResult {
   std::string program;
   std::string function;
-  std::string isa;
-  int threads;
-  int64_t tokens;
-  size_t runs;
+  std::string device; ///< "cpu", "cuda:0 (NVIDIA H100)"
+  std::string isa;    ///< of a CPU
+  int threads = 0;    ///< of a CPU
+  int64_t tokens = 0;
+  size_t runs = 0;
   Quantiles nanoseconds; ///< of whole runs
   std::vector<BenchmarkStep> steps;
 };
@@ -46,6 +47,13 @@ struct BenchmarkResult {
 /// and fills `runs`, `nanoseconds` and `steps` of `result`.
 llvm::Error measure(llvm::function_ref<llvm::Error(StepLog &log)> run, size_t runs,
                     BenchmarkResult &result);
+
+/// The same for a GPU: `time` fills in the times of as many runs, without copies from and to the
+/// host; `run` tells the time of each operation.
+llvm::Error
+measureOnDevice(llvm::function_ref<llvm::Error(llvm::MutableArrayRef<uint64_t> nanoseconds)> time,
+                llvm::function_ref<llvm::Error(StepLog &log)> run, size_t runs,
+                BenchmarkResult &result);
 
 void printTable(const BenchmarkResult &result, llvm::raw_ostream &out);
 void printJson(const BenchmarkResult &result, llvm::raw_ostream &out);

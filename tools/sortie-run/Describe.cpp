@@ -35,6 +35,7 @@ public:
 
   Error describeHeader();
   Error describeFunction(size_t index);
+  Error describeKernels();
 
 private:
   void describeValue(const char *kind, const sortie_value_info &value, StringRef symbol);
@@ -134,9 +135,33 @@ Error Describer::describeFunction(size_t index) {
   printBytes(memory.arena_bytes, out);
   if (function.symbol != SIZE_MAX)
     out << " at " << symbol.max << ' ' << symbol.name;
-  out << ", threads ";
-  printBytes(memory.scratch_bytes, out);
+  const bool isOnHost = StringRef(info.target) == "cpu";
+  out << (isOnHost ? ", threads " : ", inputs and outputs ");
+  printBytes(isOnHost ? memory.scratch_bytes : memory.argument_bytes, out);
   out << '\n';
+  return Error::success();
+}
+
+Error Describer::describeKernels() {
+  if (info.kernel_count != 0)
+    out << '\n';
+  for (size_t i = 0; i < info.kernel_count; ++i) {
+    sortie_kernel_info kernel = SORTIE_INIT(sortie_kernel_info);
+    if (Error error = toError(sortie_program_get_kernel(program, i, &kernel)))
+      return error;
+    out << "kernel " << kernel.name << ": " << kernel.threads << " threads";
+    for (size_t j = 0; j < kernel.image_count; ++j) {
+      sortie_image_info image = SORTIE_INIT(sortie_image_info);
+      if (Error error = toError(sortie_program_get_image(program, i, j, &image)))
+        return error;
+      out << ", " << image.architecture << " (";
+      printBytes(image.bytes, out);
+      out << ", shared memory ";
+      printBytes(image.shared_bytes, out);
+      out << ')';
+    }
+    out << '\n';
+  }
   return Error::success();
 }
 
@@ -150,7 +175,7 @@ Error describeProgram(const sortie_program *program, ArrayRef<size_t> functions,
   for (const size_t function : functions)
     if (Error error = describer.describeFunction(function))
       return error;
-  return Error::success();
+  return describer.describeKernels();
 }
 
 } // namespace sortie::tool

@@ -51,8 +51,13 @@ cl::list<std::string> inputOptions(
 cl::list<std::string> outputOptions("output", cl::value_desc("[name=]y.npy"), cl::cat(category),
                                     cl::desc("Where an output goes, as .npy"));
 
-cl::opt<std::string> deviceOption("device", cl::value_desc("cpu"), cl::init("cpu"),
-                                  cl::cat(category), cl::desc("The device to run on: cpu"));
+cl::opt<std::string> deviceOption("device", cl::value_desc("name"), cl::cat(category),
+                                  cl::desc("The device to run on: cpu, cuda, or cuda:N for GPU "
+                                           "number N; default: what the program is compiled for"));
+
+cl::opt<bool> eagerOption("eager", cl::cat(category),
+                          cl::desc("GPU: launch kernels one by one instead of as a CUDA graph; an "
+                                   "error then names its operation. Changes no bit of a result"));
 
 cl::opt<int>
     threadsOption("threads", cl::value_desc("number"), cl::init(0), cl::cat(category),
@@ -115,6 +120,9 @@ constexpr const char *kOverview =
 //===- Running
 //-----------------------------------------------------------------------------------===//
 
+/// The device asked for; null for the program's own.
+const char *deviceName() { return deviceOption.empty() ? nullptr : deviceOption.c_str(); }
+
 /// Everything that one run needs.
 class Runner {
 public:
@@ -130,6 +138,7 @@ private:
   Error openSession();
   Error runOnce(const sortie_observer *observer);
   Error runBenchmark();
+  Error withArguments(function_ref<sortie_error *(const sortie_run_options &)> call);
   Error runWithReports();
 
   Error functionError(const Twine &message) const {
@@ -292,6 +301,7 @@ Error Runner::loadWeights() {
   options.function_count = 1;
   options.threads = threadsOption;
   options.callbacks = &callbacks;
+  options.device = deviceName();
   sortie_weights *created = nullptr;
   if (Error error = toError(sortie_weights_create(program.get(), &options, &created)))
     return error;
@@ -302,7 +312,8 @@ Error Runner::loadWeights() {
 
 Error Runner::openSession() {
   sortie_session_options options = SORTIE_INIT(sortie_session_options);
-  options.device = deviceOption.c_str();
+  options.device = deviceName();
+  options.eager = eagerOption;
   options.threads = threadsOption;
   options.cpu_isa = isaOption.empty() ? nullptr : isaOption.c_str();
   // No more memory than this run needs. Too many tokens are for the run itself to refuse.
@@ -320,24 +331,32 @@ Error Runner::openSession() {
   return Error::success();
 }
 
-Error Runner::runOnce(const sortie_observer *observer) {
+/// Calls the library with the arguments of the run.
+Error Runner::withArguments(function_ref<sortie_error *(const sortie_run_options &)> call) {
   std::vector<sortie_tensor> inputTensors;
   std::vector<sortie_tensor> outputTensors;
   for (const InputArray &input : inputs)
     inputTensors.push_back(input.tensor());
   for (OutputArray &output : outputs)
     outputTensors.push_back(output.tensor());
-  ProgressBar bar;
-  const sortie_callbacks callbacks = bar.callbacks();
   sortie_run_options options = SORTIE_INIT(sortie_run_options);
   options.function = functionIndex;
   options.inputs = inputTensors.data();
   options.input_count = inputTensors.size();
   options.outputs = outputTensors.data();
   options.output_count = outputTensors.size();
-  options.observer = observer;
-  options.callbacks = &callbacks;
-  return toError(sortie_session_run(session.get(), &options));
+  return toError(call(options));
+}
+
+Error Runner::runOnce(const sortie_observer *observer) {
+  ProgressBar bar;
+  const sortie_callbacks callbacks = bar.callbacks();
+  return withArguments([&](const sortie_run_options &arguments) {
+    sortie_run_options options = arguments;
+    options.observer = observer;
+    options.callbacks = &callbacks;
+    return sortie_session_run(session.get(), &options);
+  });
 }
 
 /// The instruction set that the session uses.
@@ -361,15 +380,25 @@ Error Runner::runBenchmark() {
   BenchmarkResult result;
   result.program = programPath;
   result.function = function.name;
-  result.isa = isaInUse();
-  result.threads = threadsOption ? threadsOption : std::thread::hardware_concurrency();
+  result.device = sortie_session_device(session.get());
   result.tokens = symbol;
   auto run = [&](StepLog &log) {
     const sortie_observer observer = log.observer();
     return runOnce(&observer);
   };
-  if (Error error = measure(run, benchmarkRuns, result))
+  auto time = [&](MutableArrayRef<uint64_t> nanoseconds) {
+    return withArguments([&](const sortie_run_options &options) {
+      return sortie_session_time(session.get(), &options, nanoseconds.size(), nanoseconds.data());
+    });
+  };
+  if (result.device == "cpu") {
+    result.isa = isaInUse();
+    result.threads = threadsOption ? threadsOption : std::thread::hardware_concurrency();
+    if (Error error = measure(run, benchmarkRuns, result))
+      return error;
+  } else if (Error error = measureOnDevice(time, run, benchmarkRuns, result)) {
     return error;
+  }
   if (benchmarkFormat == BenchmarkFormat::Json)
     printJson(result, outs());
   else

@@ -53,7 +53,7 @@ extern "C" {
 
 /* Version of this interface. It grows when something is added; functions and members are never
  * removed or given another meaning. */
-#define SORTIE_ABI_VERSION 1u
+#define SORTIE_ABI_VERSION 2u
 
 /* sortie_run_options options = SORTIE_INIT(sortie_run_options); */
 #ifdef __cplusplus
@@ -78,7 +78,8 @@ typedef enum sortie_error_code {
   SORTIE_ERROR_UNSUPPORTED = 3,   /* well formed, but this version or this machine cannot do it */
   SORTIE_ERROR_OUT_OF_MEMORY = 4, /* memory or threads are exhausted */
   SORTIE_ERROR_CANCELLED = 5,     /* a cancel callback asked for it */
-  SORTIE_ERROR_IO = 6             /* the operating system failed to read */
+  SORTIE_ERROR_IO = 6,            /* the operating system failed to read */
+  SORTIE_ERROR_DEVICE = 7         /* the GPU or its driver failed */
 } sortie_error_code;
 
 SORTIE_API sortie_error_code sortie_error_get_code(const sortie_error *error);
@@ -115,7 +116,7 @@ typedef struct sortie_program_info {
   size_t struct_size;
   uint32_t abi;         /* ABI version of the program format */
   uint32_t numerics;    /* version of the numerics contract */
-  const char *target;   /* "cpu" */
+  const char *target;   /* "cpu" or "cuda" */
   const char *contract; /* what cannot change a bit: "run, batch, device" */
   const char *producer; /* the compiler that made it */
   size_t function_count;
@@ -123,6 +124,7 @@ typedef struct sortie_program_info {
   size_t symbol_count;
   int has_fingerprint; /* non-zero: weights must have this fingerprint */
   uint64_t fingerprint;
+  size_t kernel_count; /* of a program for a GPU */
 } sortie_program_info;
 
 SORTIE_API void sortie_program_get_info(const sortie_program *program, sortie_program_info *info);
@@ -197,18 +199,40 @@ SORTIE_RESULT sortie_error *sortie_program_uses_weight(const sortie_program *pro
 
 typedef struct sortie_memory_info {
   size_t struct_size;
-  uint64_t weight_bytes;  /* packed weights of the functions asked for */
-  uint64_t arena_bytes;   /* intermediate values of the largest of these functions */
-  uint64_t scratch_bytes; /* of all threads */
+  uint64_t weight_bytes;   /* packed weights of the functions asked for */
+  uint64_t arena_bytes;    /* intermediate values of the largest of these functions */
+  uint64_t scratch_bytes;  /* of all threads, on the host */
+  uint64_t argument_bytes; /* inputs and outputs of the largest of these functions on a GPU */
 } sortie_memory_info;
 
-/* Memory that running these functions takes, before anything is allocated. function_count 0 means
- * all functions, max_tokens 0 the program's own limit, threads 0 all processors. Inputs and outputs
- * are the caller's; those that are not contiguous are copied, which is not counted. */
+/* Memory that running these functions takes, before anything is allocated: on the program's device,
+ * but for scratch_bytes. function_count 0 means all functions, max_tokens 0 the program's own
+ * limit, threads 0 all processors. Inputs and outputs on the host are the caller's; those that are
+ * not contiguous are copied, which is not counted. */
 SORTIE_RESULT sortie_error *sortie_program_get_memory(const sortie_program *program,
                                                       const size_t *functions,
                                                       size_t function_count, int64_t max_tokens,
                                                       int threads, sortie_memory_info *info);
+
+/* A kernel of a program for a GPU. */
+typedef struct sortie_kernel_info {
+  size_t struct_size;
+  const char *name;
+  uint32_t threads;   /* of a thread block */
+  size_t image_count; /* machine code for several architectures */
+} sortie_kernel_info;
+
+typedef struct sortie_image_info {
+  size_t struct_size;
+  const char *architecture; /* "sm_90a": a cubin for it; "compute_80": PTX */
+  uint64_t bytes;
+  uint32_t shared_bytes; /* shared memory of a thread block */
+} sortie_image_info;
+
+SORTIE_RESULT sortie_error *sortie_program_get_kernel(const sortie_program *program, size_t index,
+                                                      sortie_kernel_info *info);
+SORTIE_RESULT sortie_error *sortie_program_get_image(const sortie_program *program, size_t kernel,
+                                                     size_t index, sortie_image_info *info);
 
 /* ---- Weights
  * -----------------------------------------------------------------------------------*/
@@ -241,6 +265,7 @@ typedef struct sortie_weights_options {
   size_t function_count;
   int threads;                       /* 0: all processors */
   const sortie_callbacks *callbacks; /* may be NULL */
+  const char *device; /* NULL: the program's target; "cpu", "cuda" or "cuda:N" for GPU number N */
 } sortie_weights_options;
 
 /* Finds every weight, compares name, format and shape (and the fingerprint, for FILE and MEMORY),
@@ -261,10 +286,13 @@ SORTIE_RESULT sortie_error *sortie_get_cpu_isa(size_t index, const char **name, 
 
 typedef struct sortie_session_options {
   size_t struct_size;
-  const char *device;  /* NULL: the program's target. "cpu" is the only one in this version */
+  const char *device;  /* NULL: where the weights are; another one is an error */
   int threads;         /* 0: all processors. Does not change a bit of any result */
   const char *cpu_isa; /* NULL: the best available. Does not change a bit of any result */
   int64_t max_tokens;  /* 0: the program's own limit */
+  int eager; /* GPU: non-zero launches kernels one by one, instead of CUDA graphs that are captured
+              * once for each number of tokens. Errors name the operation that caused them. Does not
+              * change a bit of any result */
 } sortie_session_options;
 
 /* Allocates all that runs need; a run allocates nothing but copies of arguments that are not
@@ -274,8 +302,18 @@ SORTIE_RESULT sortie_error *sortie_session_create(const sortie_program *program,
                                                   const sortie_session_options *options,
                                                   sortie_session **session);
 SORTIE_API void sortie_session_destroy(sortie_session *session);
+/* The device of a session for people: "cpu", "cuda:0 (NVIDIA H100)". Lives as long as the session.
+ */
+SORTIE_API const char *sortie_session_device(const sortie_session *session);
 
-/* An array in host memory. Inputs are only read. Outputs may not overlap inputs or each other. */
+typedef enum sortie_memory {
+  SORTIE_HOST = 0,  /* pageable or pinned */
+  SORTIE_DEVICE = 1 /* of the session's GPU */
+} sortie_memory;
+
+/* An array. Inputs are only read. Outputs may not overlap inputs or each other. Arrays in device
+ * memory must be f32 or i32, without gaps, and begin at a multiple of 64 bytes; they are used in
+ * place, and graphs are captured anew when they move. */
 typedef struct sortie_tensor {
   size_t struct_size;
   const char *name; /* of the function's input or output */
@@ -284,6 +322,7 @@ typedef struct sortie_tensor {
   size_t rank;
   const int64_t *shape;   /* [rank] */
   const int64_t *strides; /* [rank] in bytes, may be negative; NULL: row-major without gaps */
+  sortie_memory memory;   /* where data points to */
 } sortie_tensor;
 
 /* What one step did. */
@@ -292,13 +331,14 @@ typedef struct sortie_step_info {
   size_t index;
   const char *operation; /* "moert.matmul" */
   const char *label;     /* names of its weights, or "" */
-  uint64_t begin_ns;     /* since the run began */
+  uint64_t begin_ns;     /* since the run began, by the clock of the device */
   uint64_t end_ns;
   uint64_t bytes;      /* of weights (of the experts in use) and buffers, read and written */
   uint64_t operations; /* additions and multiplications of matrix products; 0 elsewhere */
 } sortie_step_info;
 
-/* Called during a run, in the order of the program, from the thread that called. */
+/* Called during a run, in the order of the program, from the thread that called. On a GPU a run
+ * that is observed is eager, and steps are reported when it is complete. */
 typedef struct sortie_observer {
   size_t struct_size;
   void *user;
@@ -322,13 +362,20 @@ typedef struct sortie_run_options {
 } sortie_run_options;
 
 /* Runs a function. Every input and output is given once, by name, in any order. The function's
- * symbol follows from the shapes of the inputs; 0 tokens are valid. On the CPU device the run is
- * complete when this returns. */
+ * symbol follows from the shapes of the inputs; 0 tokens are valid. In this version the run is
+ * complete when this returns, on a GPU, too. */
 SORTIE_RESULT sortie_error *sortie_session_run(sortie_session *session,
                                                const sortie_run_options *options);
 
-/* Whether the last run has completed, and waiting for it. For devices that run asynchronously; on
- * the CPU device always complete. */
+/* Runs a function, repeats it `count` times on the same inputs, and gives the time of each
+ * repetition in nanoseconds. On a GPU: the time on the device, without copies from and to the host,
+ * with caches that hold nothing of it. options->observer and callbacks are not called. */
+SORTIE_RESULT sortie_error *sortie_session_time(sortie_session *session,
+                                                const sortie_run_options *options, size_t count,
+                                                uint64_t *nanoseconds);
+
+/* Whether the last run has completed, and waiting for it: for runs that are not complete when
+ * sortie_session_run returns, which this version does not have. */
 SORTIE_RESULT sortie_error *sortie_session_query(const sortie_session *session, int *is_complete);
 SORTIE_RESULT sortie_error *sortie_session_wait(sortie_session *session);
 

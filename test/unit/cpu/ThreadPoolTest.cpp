@@ -10,6 +10,10 @@
 #include <thread>
 #include <vector>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace sortie::cpu {
 namespace {
 
@@ -37,6 +41,23 @@ TEST_P(ThreadPools, WorkersGetAscendingIndices) {
   for (const std::vector<int64_t> &indices : seen)
     EXPECT_TRUE(std::is_sorted(indices.begin(), indices.end()));
 }
+
+#if defined(__x86_64__)
+TEST_P(ThreadPools, HelpersKeepSubnormalsWhateverTheirCreatorDoes) {
+  constexpr unsigned kDefault = 0x1f80, kFlags = 0x3f, kFlushAndRoundUp = 0x1f80 | 0x8040 | 0x4000;
+  const unsigned saved = _mm_getcsr();
+  _mm_setcsr(kFlushAndRoundUp);
+  auto pool = llvm::cantFail(ThreadPool::create(GetParam()));
+  std::atomic<int> wrong = 0;
+  pool->parallelFor(1000, [&](int64_t, int worker) {
+    if (worker != 0 && (_mm_getcsr() & ~kFlags) != kDefault)
+      ++wrong;
+  });
+  EXPECT_EQ(_mm_getcsr() & ~kFlags, kFlushAndRoundUp);
+  _mm_setcsr(saved);
+  EXPECT_EQ(wrong.load(), 0);
+}
+#endif
 
 TEST_P(ThreadPools, ManyShortLoops) {
   auto pool = llvm::cantFail(ThreadPool::create(GetParam()));

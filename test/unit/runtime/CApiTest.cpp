@@ -16,6 +16,10 @@
 #include <map>
 #include <thread>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 using namespace sortie::test;
 
 namespace {
@@ -398,6 +402,72 @@ TEST(CApi, bfloat16InputsAreWidened) {
   inputs[0] = {"x", SORTIE_BF16, {2, 8}, x.data()};
   EXPECT_EQ(run(mix.engine.session, inputs, mix.outputs()), "");
   EXPECT_EQ(mix.y, mix.expected());
+}
+
+#if defined(__x86_64__)
+TEST(CApi, callersMayFlushSubnormals) {
+  Mix mix;
+  for (float &value : mix.x)
+    value *= 0x1p-140f;
+  EXPECT_EQ(run(mix.engine.session, mix.inputs(), mix.outputs()), "");
+  const std::vector<float> expected = mix.y;
+  EXPECT_NE(expected[1], 0.0f);
+
+  constexpr unsigned kFlushAndRoundUp = 0x1f80 | 0x8040 | 0x4000;
+  const unsigned saved = _mm_getcsr();
+  _mm_setcsr(kFlushAndRoundUp);
+  mix.y.assign(16, -1.0f);
+  const std::string message = run(mix.engine.session, mix.inputs(), mix.outputs());
+  const unsigned after = _mm_getcsr();
+  _mm_setcsr(saved);
+  EXPECT_EQ(message, "");
+  EXPECT_EQ(after, kFlushAndRoundUp);
+  EXPECT_EQ(mix.y, expected);
+}
+#endif
+
+TEST(CApi, timesRepeatedRuns) {
+  Mix mix;
+  const std::vector<Array> in = mix.inputs(), out = mix.outputs();
+  std::vector<sortie_tensor> inputs, outputs;
+  for (const Array &array : in)
+    inputs.push_back(array.tensor());
+  for (const Array &array : out)
+    outputs.push_back(array.tensor());
+  sortie_run_options options = SORTIE_INIT(sortie_run_options);
+  options.inputs = inputs.data(), options.input_count = inputs.size();
+  options.outputs = outputs.data(), options.output_count = outputs.size();
+  uint64_t times[3] = {};
+  EXPECT_EQ(take(sortie_session_time(mix.engine.session, &options, 3, times)), "");
+  for (const uint64_t time : times)
+    EXPECT_GT(time, 0u);
+  EXPECT_EQ(mix.y, mix.expected());
+  EXPECT_TRUE(contains(take(sortie_session_time(mix.engine.session, &options, 3, nullptr)),
+                       "null pointer"));
+  options.function = 9;
+  EXPECT_EQ(take(sortie_session_time(mix.engine.session, &options, 3, times)),
+            "there is no function 9: there are 1");
+  EXPECT_STREQ(sortie_session_device(mix.engine.session), "cpu");
+}
+
+TEST(CApi, deviceMemoryIsForGpus) {
+  Mix mix;
+  std::vector<sortie_tensor> inputs;
+  const std::vector<Array> in = mix.inputs();
+  for (const Array &array : in)
+    inputs.push_back(array.tensor());
+  const std::vector<Array> out = mix.outputs();
+  const sortie_tensor output = out[0].tensor();
+  sortie_run_options options = SORTIE_INIT(sortie_run_options);
+  options.inputs = inputs.data(), options.input_count = inputs.size();
+  options.outputs = &output, options.output_count = 1;
+  inputs[1].memory = SORTIE_DEVICE;
+  EXPECT_EQ(take(sortie_session_run(mix.engine.session, &options)),
+            "function 'mix': input 'ids' is in device memory, which the CPU does not read; copy it "
+            "to the host");
+  inputs[1].memory = static_cast<sortie_memory>(7);
+  EXPECT_EQ(take(sortie_session_run(mix.engine.session, &options)),
+            "the memory of 'ids' is 7, which is none of sortie_memory");
 }
 
 TEST(CApi, badArgumentsAreNamed) {

@@ -3,9 +3,8 @@
 //
 // One function of runtime/cpu/ops.h a step, and what the audit and the benchmark want to know.
 
-#include "runtime/session/Executor.h"
+#include "runtime/session/CpuExecutor.h"
 
-#include "runtime/audit/ValueHash.h"
 #include "runtime/support/Error.h"
 
 #include <chrono>
@@ -15,17 +14,17 @@ using namespace llvm;
 
 namespace sortie {
 
-Executor::Executor(const Program &program, const Function &function, const PackedWeights &weights,
-                   const cpu::Context &context, int64_t symbol, ArrayRef<std::byte *> inputs,
-                   ArrayRef<std::byte *> outputs, std::byte *arena)
-    : program(program), function(function), weights(weights), context(context), symbol(symbol) {
+CpuExecutor::CpuExecutor(const Program &program, const Function &function,
+                         const PackedWeights &weights, const cpu::Context &context,
+                         const Arguments &arguments, std::byte *arena)
+    : BoundFunction(program, function, arguments.symbol()), weights(weights), context(context) {
   for (const Buffer &buffer : function.buffers) {
     switch (buffer.place) {
     case Buffer::Place::Input:
-      addresses.push_back(inputs[buffer.argument]);
+      addresses.push_back(arguments.inputs()[buffer.argument].data);
       break;
     case Buffer::Place::Output:
-      addresses.push_back(outputs[buffer.argument]);
+      addresses.push_back(arguments.outputs()[buffer.argument].data);
       break;
     case Buffer::Place::Arena:
       addresses.push_back(arena + buffer.offset.at(symbol));
@@ -34,30 +33,23 @@ Executor::Executor(const Program &program, const Function &function, const Packe
   }
 }
 
-int64_t Executor::rows(BufferId buffer) const {
-  int64_t count = 1;
-  for (const Affine &extent : ArrayRef(function.buffers[buffer].shape).drop_back())
-    count *= extent.at(symbol);
-  return count;
-}
-
-Error Executor::run(RunObserver &observer) {
+Error CpuExecutor::run(RunObserver &observer) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point begin = Clock::now();
   auto elapsed = [&] {
     return static_cast<uint64_t>(
         std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count());
   };
+  auto read = [this](BufferId buffer) { return hostBytes(buffer); };
   for (size_t i = 0; i < function.steps.size(); ++i) {
     const Step &step = function.steps[i];
     if (observer.isCancelled(i, function.steps.size()))
-      return makeError("function '" + function.name + "': cancelled before step " + Twine(i) +
-                           " of " + Twine(function.steps.size()),
-                       std::errc::operation_canceled);
+      return cancelled(i);
     const auto *checkpoint = std::get_if<CheckpointStep>(&step.body);
     if (checkpoint) {
       if (observer.wantsCheckpoints())
-        reportCheckpoint(*checkpoint, observer);
+        if (Error error = reportCheckpoint(*checkpoint, read, observer))
+          return error;
       continue;
     }
     const uint64_t stepBegin = observer.wantsSteps() ? elapsed() : 0;
@@ -66,27 +58,25 @@ Error Executor::run(RunObserver &observer) {
     if (observer.wantsSteps())
       observer.step({i, step, stepBegin, elapsed(), costOf(step)});
   }
-  if (observer.wantsCheckpoints())
-    reportOutputs(observer);
-  return Error::success();
+  return observer.wantsCheckpoints() ? reportOutputs(read, observer) : Error::success();
 }
 
 //===- Steps
 //-------------------------------------------------------------------------------------===//
 
-Error Executor::operator()(const RmsNormStep &step) {
+Error CpuExecutor::operator()(const RmsNormStep &step) {
   cpu::rmsNorm(floats(step.input), vector(step.weight), step.epsilon, rows(step.input),
                columns(step.input), floats(step.output), context);
   return Error::success();
 }
 
-Error Executor::operator()(const RouteStep &step) {
+Error CpuExecutor::operator()(const RouteStep &step) {
   cpu::route(floats(step.scores), vector(step.bias), rows(step.scores), step.params, ints(step.ids),
              floats(step.weights), context);
   return Error::success();
 }
 
-Error Executor::operator()(const DispatchStep &step) {
+Error CpuExecutor::operator()(const DispatchStep &step) {
   const int64_t tokens = extent(step.ids, 0);
   const int64_t perToken = extent(step.ids, 1);
   const int64_t slots = tokens * perToken;
@@ -94,10 +84,7 @@ Error Executor::operator()(const DispatchStep &step) {
       cpu::dispatch(ints(step.ids), slots, step.totalExperts, step.firstExpert, step.experts,
                     ints(step.permutation), ints(step.inverse), ints(step.offsets));
   if (bad >= 0)
-    return makeError("function '" + function.name + "': slot " + Twine(bad) + " (token " +
-                     Twine(bad / perToken) + ", choice " + Twine(bad % perToken) +
-                     ") has expert id " + Twine(ints(step.ids)[bad]) + ", ids are 0 to " +
-                     Twine(step.totalExperts - 1) + "; correct the ids that the caller passes");
+    return badExpertId(bad, perToken, ints(step.ids)[bad], step.totalExperts);
   // With a range of experts, fewer rows than slots are there; what gathers all of them must find
   // valid slots in the rest.
   int32_t *permutation = ints(step.permutation);
@@ -105,19 +92,19 @@ Error Executor::operator()(const DispatchStep &step) {
   return Error::success();
 }
 
-Error Executor::operator()(const QuantizeStep &step) {
+Error CpuExecutor::operator()(const QuantizeStep &step) {
   cpu::quantize(floats(step.input), rows(step.input), columns(step.input), kind(step.output),
                 data(step.output), context);
   return Error::success();
 }
 
-Error Executor::operator()(const GatherStep &step) {
+Error CpuExecutor::operator()(const GatherStep &step) {
   cpu::gather(floats(step.input), ints(step.permutation), rows(step.output), step.slots,
               columns(step.output), floats(step.output), context);
   return Error::success();
 }
 
-Error Executor::operator()(const MatmulStep &step) {
+Error CpuExecutor::operator()(const MatmulStep &step) {
   cpu::matmul({.weights = weights.matrix(step.weights),
                .inputKind = kind(step.input),
                .input = data(step.input),
@@ -130,7 +117,7 @@ Error Executor::operator()(const MatmulStep &step) {
   return Error::success();
 }
 
-Error Executor::operator()(const GluMatmulStep &step) {
+Error CpuExecutor::operator()(const GluMatmulStep &step) {
   cpu::gluMatmul({.gate = weights.matrix(step.gate),
                   .up = weights.matrix(step.up),
                   .inputKind = kind(step.input),
@@ -146,19 +133,19 @@ Error Executor::operator()(const GluMatmulStep &step) {
   return Error::success();
 }
 
-Error Executor::operator()(const GluStep &step) {
+Error CpuExecutor::operator()(const GluStep &step) {
   cpu::glu(floats(step.gate), floats(step.up), rows(step.gate) * columns(step.gate), step.glu,
            floats(step.output), context);
   return Error::success();
 }
 
-Error Executor::operator()(const UnsortStep &step) {
+Error CpuExecutor::operator()(const UnsortStep &step) {
   cpu::unsort(floats(step.rows), ints(step.inverse), rows(step.output), columns(step.output),
               floats(step.output), context);
   return Error::success();
 }
 
-Error Executor::operator()(const CombineStep &step) {
+Error CpuExecutor::operator()(const CombineStep &step) {
   const int64_t tokens = extent(step.output, 0);
   const BufferId perSlot = step.inverse != kNoBuffer ? step.inverse : step.rows;
   cpu::combine(floats(step.rows), ints(step.inverse), floats(step.weights), tokens,
@@ -166,43 +153,22 @@ Error Executor::operator()(const CombineStep &step) {
   return Error::success();
 }
 
-Error Executor::operator()(const AddStep &step) {
+Error CpuExecutor::operator()(const AddStep &step) {
   cpu::add(floats(step.a), floats(step.b), rows(step.a) * columns(step.a), floats(step.output),
            context);
   return Error::success();
 }
 
-Error Executor::operator()(const CopyStep &step) {
+Error CpuExecutor::operator()(const CopyStep &step) {
   std::memcpy(data(step.output), data(step.input), bytes(step.input));
   return Error::success();
-}
-
-//===- Audit
-//-------------------------------------------------------------------------------------===//
-
-void Executor::reportCheckpoint(const CheckpointStep &step, RunObserver &observer) const {
-  if (step.value == kNoBuffer)
-    return observer.checkpoint(step.name, std::nullopt);
-  constexpr int64_t kElementBytes = 4; // f32 and i32
-  const int64_t rowBytes = columns(step.value) * kElementBytes;
-  observer.checkpoint(step.name,
-                      step.order == kNoBuffer
-                          ? hashRows(data(step.value), rows(step.value), rowBytes)
-                          : hashRows(data(step.value), rows(step.order) * columns(step.order),
-                                     rowBytes, ints(step.order)));
-}
-
-void Executor::reportOutputs(RunObserver &observer) const {
-  for (const Argument &output : function.outputs)
-    observer.checkpoint(function.name + ":" + output.name,
-                        hashRows(data(output.buffer), 1, bytes(output.buffer)));
 }
 
 //===- Costs
 //-------------------------------------------------------------------------------------===//
 
-StepCost Executor::matmulCost(std::initializer_list<WeightId> matrices, const GroupedRows &map,
-                              BufferId input, BufferId output) const {
+StepCost CpuExecutor::matmulCost(std::initializer_list<WeightId> matrices, const GroupedRows &map,
+                                 BufferId input, BufferId output) const {
   StepCost cost;
   cost.bytes = bytes(input) + bytes(output);
   for (const WeightId weight : matrices) {
@@ -210,10 +176,9 @@ StepCost Executor::matmulCost(std::initializer_list<WeightId> matrices, const Gr
     int64_t computedRows = extent(output, 0);
     int64_t usedExperts = computedRows != 0 ? 1 : 0;
     if (const int32_t *offsets = ints(map.offsets)) {
-      computedRows = offsets[shape.experts];
-      usedExperts = 0;
-      for (int64_t expert = 0; expert < shape.experts; ++expert)
-        usedExperts += offsets[expert + 1] > offsets[expert] ? 1 : 0;
+      const UsedRows used = usedRows(offsets, shape.experts);
+      computedRows = used.rows;
+      usedExperts = used.experts;
     }
     cost.bytes += cpu::packedBytes(shape) / shape.experts * usedExperts;
     cost.operations += 2 * computedRows * shape.rows * shape.columns;
@@ -221,7 +186,7 @@ StepCost Executor::matmulCost(std::initializer_list<WeightId> matrices, const Gr
   return cost;
 }
 
-StepCost Executor::costOf(const Step &step) const {
+StepCost CpuExecutor::costOf(const Step &step) const {
   if (const auto *matmul = std::get_if<MatmulStep>(&step.body))
     return matmulCost({matmul->weights}, matmul->rows, matmul->input, matmul->output);
   if (const auto *glu = std::get_if<GluMatmulStep>(&step.body))

@@ -3,7 +3,7 @@
 //
 // Strided copies.
 
-#include "runtime/session/StridedCopy.h"
+#include "runtime/session/TensorView.h"
 
 #include "runtime/numerics/float.h"
 
@@ -47,7 +47,7 @@ SmallVector<int64_t, 4> contiguousStrides(ArrayRef<int64_t> shape, int64_t eleme
   return strides;
 }
 
-int64_t HostTensor::elements() const {
+int64_t TensorView::elements() const {
   int64_t count = 1;
   for (const int64_t extent : shape)
     if (MulOverflow(count, extent, count))
@@ -55,7 +55,7 @@ int64_t HostTensor::elements() const {
   return count;
 }
 
-bool HostTensor::isContiguous() const {
+bool TensorView::isContiguous() const {
   const int64_t bytes = hostTypeBytes(type);
   if (reinterpret_cast<uintptr_t>(data) % bytes != 0)
     return false;
@@ -66,7 +66,7 @@ bool HostTensor::isContiguous() const {
   return true;
 }
 
-std::pair<int64_t, int64_t> HostTensor::byteRange() const {
+std::pair<int64_t, int64_t> TensorView::byteRange() const {
   // Strides are the caller's: what reaches beyond all memory ends at its end.
   int64_t first = 0;
   int64_t last = 0;
@@ -82,7 +82,7 @@ std::pair<int64_t, int64_t> HostTensor::byteRange() const {
 }
 
 /// Calls `visit(element)` for the address of each element in row-major order.
-static void forEachElement(const HostTensor &tensor, function_ref<void(std::byte *)> visit) {
+static void forEachElement(const TensorView &tensor, function_ref<void(std::byte *)> visit) {
   const int64_t count = tensor.elements();
   SmallVector<int64_t, 4> index(tensor.shape.size());
   std::byte *element = tensor.data;
@@ -98,7 +98,7 @@ static void forEachElement(const HostTensor &tensor, function_ref<void(std::byte
   }
 }
 
-void copyIn(const HostTensor &tensor, std::byte *destination) {
+void copyIn(const TensorView &tensor, std::byte *destination) {
   forEachElement(tensor, [&](const std::byte *element) {
     if (hostTypeBytes(tensor.type) == 4) {
       std::memcpy(destination, element, 4);
@@ -113,7 +113,7 @@ void copyIn(const HostTensor &tensor, std::byte *destination) {
   });
 }
 
-void copyOut(const std::byte *source, const HostTensor &tensor) {
+void copyOut(const std::byte *source, const TensorView &tensor) {
   forEachElement(tensor, [&](std::byte *element) {
     std::memcpy(element, source, 4);
     source += 4;

@@ -3,8 +3,8 @@
 //
 // Arrays of the caller, in any layout, and their copies without gaps.
 
-#ifndef SORTIE_RUNTIME_SESSION_STRIDEDCOPY_H
-#define SORTIE_RUNTIME_SESSION_STRIDEDCOPY_H
+#ifndef SORTIE_RUNTIME_SESSION_TENSORVIEW_H
+#define SORTIE_RUNTIME_SESSION_TENSORVIEW_H
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
@@ -16,18 +16,20 @@
 namespace sortie {
 
 enum class HostType : uint8_t { F32, I32, F16, BF16 };
+enum class MemorySpace : uint8_t { Host, Device };
 
 /// Bytes of an element.
 int64_t hostTypeBytes(HostType type);
 const char *hostTypeName(HostType type);
 
-/// An array in host memory.
-struct HostTensor {
+/// An array of the caller. Its elements are read and written here only if they are in host memory.
+struct TensorView {
   std::string name;
   HostType type;
   std::byte *data;
   llvm::SmallVector<int64_t, 4> shape;
   llvm::SmallVector<int64_t, 4> strides; ///< in bytes
+  MemorySpace space = MemorySpace::Host;
 
   int64_t elements() const;
   /// Row-major, without gaps, every element aligned: can be used in place.
@@ -41,10 +43,10 @@ llvm::SmallVector<int64_t, 4> contiguousStrides(llvm::ArrayRef<int64_t> shape,
                                                 int64_t elementBytes);
 
 /// Elements of `tensor`, row-major, to 4-byte elements at `destination`: F16 and BF16 become fp32.
-void copyIn(const HostTensor &tensor, std::byte *destination);
+void copyIn(const TensorView &tensor, std::byte *destination);
 /// 4-byte elements at `source`, row-major, to `tensor` (F32 or I32).
-void copyOut(const std::byte *source, const HostTensor &tensor);
+void copyOut(const std::byte *source, const TensorView &tensor);
 
 } // namespace sortie
 
-#endif // SORTIE_RUNTIME_SESSION_STRIDEDCOPY_H
+#endif // SORTIE_RUNTIME_SESSION_TENSORVIEW_H

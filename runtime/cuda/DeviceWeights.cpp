@@ -1,0 +1,204 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Uploading of weights, slab by slab.
+
+#include "runtime/cuda/DeviceWeights.h"
+
+#include "runtime/cuda/StagedUpload.h"
+#include "runtime/support/AlignedBytes.h"
+
+#include <algorithm>
+
+using namespace llvm;
+
+namespace sortie::cuda {
+
+namespace {
+
+/// What is uploaded together: at least one row or panel, as many as `slabBytes` hold.
+class Slabs {
+public:
+  explicit Slabs(uint64_t slabBytes) : slabBytes(slabBytes) {}
+
+  int64_t panels(const WeightSpec &spec) const {
+    return count(panelsOf(spec).rows * spec.rowBytes());
+  }
+  int64_t rows(const WeightSpec &spec) const { return count(spec.rowBytes()); }
+  int64_t floatRows(const WeightSpec &spec) const { return count(floatRowBytes(spec)); }
+
+  /// Bytes that the slabs of a weight need at most in a staging buffer.
+  uint64_t stagingBytes(const WeightSpec &spec, WeightForm form) const {
+    const auto all = static_cast<uint64_t>(spec.rows());
+    switch (form) {
+    case WeightForm::Packed:
+      return std::min<uint64_t>(all, panels(spec) * panelsOf(spec).rows) * spec.rowBytes();
+    case WeightForm::Raw:
+      return std::min<uint64_t>(all, rows(spec)) * spec.rowBytes();
+    case WeightForm::Floats:
+      return std::min<uint64_t>(all, floatRows(spec)) * floatRowBytes(spec);
+    }
+    return 0;
+  }
+
+  static uint64_t floatRowBytes(const WeightSpec &spec) { return spec.columns() * sizeof(float); }
+
+private:
+  int64_t count(uint64_t bytes) const {
+    return std::max<int64_t>(1, static_cast<int64_t>(slabBytes / bytes));
+  }
+
+  uint64_t slabBytes;
+};
+
+/// Uploads weights one after another.
+class Uploader {
+public:
+  Uploader(const Device &device, const LoadedKernels &kernels, WeightSource &source,
+           cpu::ThreadPool &pool, const Slabs &slabs, StagedUpload &upload, CUdeviceptr rawStaging,
+           LoadProgress &progress)
+      : device(device), kernels(kernels), source(source), pool(pool), slabs(slabs), upload(upload),
+        rawStaging(rawStaging), progress(progress) {}
+
+  Error load(const WeightSpec &spec, WeightForm form, CUdeviceptr to) {
+    switch (form) {
+    case WeightForm::Packed:
+      return loadPacked(spec, to);
+    case WeightForm::Raw:
+      return loadRaw(spec, to);
+    case WeightForm::Floats:
+      return loadFloats(spec, to);
+    }
+    return Error::success();
+  }
+
+private:
+  Error loadPacked(const WeightSpec &spec, CUdeviceptr to);
+  Error loadRaw(const WeightSpec &spec, CUdeviceptr to);
+  Error loadFloats(const WeightSpec &spec, CUdeviceptr to);
+  Error uploadRows(const WeightSpec &spec, int64_t firstRow, int64_t count, CUdeviceptr to);
+
+  const Device &device;
+  const LoadedKernels &kernels;
+  WeightSource &source;
+  cpu::ThreadPool &pool;
+  const Slabs &slabs;
+  StagedUpload &upload;
+  CUdeviceptr rawStaging; ///< on the device: the rows of a slab before they are packed
+  LoadProgress &progress;
+};
+
+/// The rows as they are in the file.
+Error Uploader::uploadRows(const WeightSpec &spec, int64_t firstRow, int64_t count,
+                           CUdeviceptr to) {
+  Expected<uint8_t *> buffer = upload.next();
+  if (!buffer)
+    return buffer.takeError();
+  if (Error error = readRows(source, pool, spec, firstRow, count, *buffer))
+    return error;
+  if (Error error = upload.upload(to, count * spec.rowBytes()))
+    return error;
+  return progress.advance(count * spec.rowBytes());
+}
+
+Error Uploader::loadPacked(const WeightSpec &spec, CUdeviceptr to) {
+  const Panels panels = panelsOf(spec);
+  const int64_t step = slabs.panels(spec);
+  for (int64_t first = 0; first < panels.count; first += step) {
+    const int64_t count = std::min(step, panels.count - first);
+    const int64_t firstRow = panels.firstRow(first);
+    // The stream keeps the order: the slab before is packed when this one arrives.
+    if (Error error =
+            uploadRows(spec, firstRow, panels.firstRow(first + count) - firstRow, rawStaging))
+      return error;
+    Launch launch;
+    launch.grid[0] = static_cast<uint32_t>(count);
+    launch.pointers = {rawStaging, to + first * panels.bytes};
+    launch.extents = {static_cast<int32_t>(first), static_cast<int32_t>(count)};
+    const Device::Scope scope(device);
+    if (Error error = device.check(kernels.launch(spec.pack->kernel, launch, upload.stream()),
+                                   "packing " + spec.describe()))
+      return error;
+  }
+  return Error::success();
+}
+
+Error Uploader::loadRaw(const WeightSpec &spec, CUdeviceptr to) {
+  const int64_t step = slabs.rows(spec);
+  for (int64_t first = 0; first < spec.rows(); first += step)
+    if (Error error = uploadRows(spec, first, std::min(step, spec.rows() - first),
+                                 to + first * spec.rowBytes()))
+      return error;
+  return Error::success();
+}
+
+Error Uploader::loadFloats(const WeightSpec &spec, CUdeviceptr to) {
+  const int64_t step = std::min(slabs.floatRows(spec), spec.rows());
+  Expected<AlignedBytes> scratch =
+      AlignedBytes::allocate(step * spec.rowBytes(), "reading " + spec.describe());
+  if (!scratch)
+    return scratch.takeError();
+  auto *raw = reinterpret_cast<uint8_t *>(scratch->data());
+  for (int64_t first = 0; first < spec.rows(); first += step) {
+    const int64_t count = std::min(step, spec.rows() - first);
+    Expected<uint8_t *> buffer = upload.next();
+    if (!buffer)
+      return buffer.takeError();
+    if (Error error = readRows(source, pool, spec, first, count, raw))
+      return error;
+    widenValues(spec.format, raw, count * spec.columns(), reinterpret_cast<float *>(*buffer));
+    if (Error error = upload.upload(to + first * Slabs::floatRowBytes(spec),
+                                    count * Slabs::floatRowBytes(spec)))
+      return error;
+    if (Error error = progress.advance(count * spec.rowBytes()))
+      return error;
+  }
+  return Error::success();
+}
+
+} // namespace
+
+Expected<DeviceWeights> DeviceWeights::load(const DevicePtr &device, const Program &program,
+                                            WeightPlan plan, const LoadedKernels &kernels,
+                                            WeightSource &source, cpu::ThreadPool &pool,
+                                            ReportProgress report, uint64_t slabBytes) {
+  const Slabs slabs(slabBytes);
+  uint64_t fileBytes = 0, bufferBytes = 0, rawBytes = 0;
+  for (const PlannedWeight &entry : plan.weights()) {
+    const WeightSpec &spec = program.weights[entry.weight];
+    if (Error error = source.check(spec))
+      return error;
+    if (entry.form == WeightForm::Packed && spec.panels() > INT32_MAX)
+      return makeError(spec.describe() + " has " + Twine(spec.panels()) +
+                       " panels, kernels count them in 31 bits");
+    fileBytes += spec.fileBytes();
+    bufferBytes = std::max(bufferBytes, slabs.stagingBytes(spec, entry.form));
+    if (entry.form == WeightForm::Packed)
+      rawBytes = std::max(rawBytes, slabs.stagingBytes(spec, entry.form));
+  }
+  Expected<DeviceMemory> memory = allocate(device, plan.bytes(), "weights");
+  if (!memory)
+    return memory.takeError();
+  Expected<DeviceMemory> rawStaging = allocate(device, rawBytes, "weights before they are packed");
+  if (!rawStaging)
+    return rawStaging.takeError();
+  Expected<StagedUpload> upload = StagedUpload::create(device, bufferBytes);
+  if (!upload)
+    return upload.takeError();
+
+  LoadProgress progress(report, fileBytes);
+  Uploader uploader(*device, kernels, source, pool, slabs, *upload, rawStaging->get(), progress);
+  for (const PlannedWeight &entry : plan.weights()) {
+    Error error =
+        uploader.load(program.weights[entry.weight], entry.form, memory->get() + entry.offset);
+    if (!error)
+      continue;
+    consumeError(upload->finish()); // the device may still read the buffers
+    return error;
+  }
+  if (Error error = upload->finish())
+    return error;
+  return DeviceWeights(std::move(plan), std::move(*memory));
+}
+
+} // namespace sortie::cuda

@@ -1,0 +1,48 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// CUDA graphs: what was enqueued once, launched again with one call.
+
+#ifndef SORTIE_RUNTIME_CUDA_GRAPH_H
+#define SORTIE_RUNTIME_CUDA_GRAPH_H
+
+#include "runtime/cuda/Device.h"
+
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/SmallVector.h"
+
+#include <list>
+
+namespace sortie::cuda {
+
+/// Records what `enqueue` puts on `stream` instead of doing it.
+llvm::Expected<GraphExec> captureGraph(const DevicePtr &device, CUstream stream,
+                                       llvm::function_ref<llvm::Error()> enqueue);
+
+/// What a graph was captured for: it holds addresses and the launches of one number of tokens.
+struct GraphKey {
+  size_t function;
+  int64_t symbol;
+  llvm::SmallVector<CUdeviceptr> arguments; ///< addresses of inputs, then outputs
+
+  bool operator==(const GraphKey &) const = default;
+};
+
+/// The graphs that were used last.
+class GraphCache {
+public:
+  static constexpr size_t kCapacity = 16;
+
+  /// Null if there is none.
+  CUgraphExec find(const GraphKey &key);
+  /// Drops the one that was not used for longest where there are kCapacity.
+  CUgraphExec insert(GraphKey key, GraphExec graph);
+  size_t size() const { return entries.size(); }
+
+private:
+  std::list<std::pair<GraphKey, GraphExec>> entries; ///< last used first
+};
+
+} // namespace sortie::cuda
+
+#endif // SORTIE_RUNTIME_CUDA_GRAPH_H

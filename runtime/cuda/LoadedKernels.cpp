@@ -1,0 +1,116 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Loading and launching of kernels.
+
+#include "runtime/cuda/LoadedKernels.h"
+
+#include "runtime/support/Error.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+#include <algorithm>
+
+using namespace llvm;
+
+namespace sortie::cuda {
+
+namespace {
+
+/// Dynamic shared memory that a kernel has without asking.
+constexpr uint32_t kDefaultSharedBytes = 48 << 10;
+
+Expected<const KernelImage *> imageFor(const Device &device, const Kernel &kernel) {
+  SmallVector<StringRef> architectures;
+  for (const KernelImage &image : kernel.images)
+    architectures.push_back(image.arch);
+  if (const std::optional<size_t> index = chooseImage(architectures, device.capability()))
+    return &kernel.images[*index];
+  const ComputeCapability capability = device.capability();
+  return makeError(device.describe() + " is an sm_" + Twine(capability.major) +
+                       Twine(capability.minor) + ", kernel '" + kernel.name + "' has code for " +
+                       (architectures.empty() ? "nothing" : join(architectures, ", ")) +
+                       "; compile the program with chip=sm_" + Twine(capability.major) +
+                       Twine(capability.minor),
+                   std::errc::not_supported);
+}
+
+} // namespace
+
+/// Loads one image; messages of the driver's PTX compiler become part of the error.
+static Expected<Module> loadModule(const DevicePtr &device, const Kernel &kernel,
+                                   const KernelImage &image) {
+  char log[4096] = "";
+  const int options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
+  // The driver takes numbers as pointers.
+  void *values[] = {log,
+                    reinterpret_cast<void *>(sizeof(log) - 1)}; // NOLINT(performance-no-int-to-ptr)
+  CUmodule module = nullptr;
+  const CUresult result = device->driver()->cuModuleLoadDataEx(&module, image.data.data(),
+                                                               std::size(options), options, values);
+  const StringRef reason = StringRef(log).trim();
+  if (Error error = device->check(result, "loading kernel '" + kernel.name + "' (" + image.arch +
+                                              ")" + (reason.empty() ? "" : ": ") + reason))
+    return error;
+  return Module(device, module);
+}
+
+Expected<LoadedKernels::Loaded> LoadedKernels::loadKernel(const DevicePtr &device,
+                                                          const Kernel &kernel) {
+  Expected<const KernelImage *> image = imageFor(*device, kernel);
+  if (!image)
+    return image.takeError();
+  Expected<Module> module = loadModule(device, kernel, **image);
+  if (!module)
+    return module.takeError();
+  Loaded loaded{std::move(*module), nullptr, kernel.threads, (*image)->shared};
+  const Driver &driver = device->driver();
+  if (Error error = device->check(
+          driver->cuModuleGetFunction(&loaded.function, loaded.module.get(), kernel.entry.c_str()),
+          "looking up '" + kernel.entry + "' in kernel '" + kernel.name + "'"))
+    return error;
+  if (loaded.sharedBytes > static_cast<uint32_t>(device->maxSharedBytes()))
+    return makeError(device->describe() + ": kernel '" + kernel.name + "' needs " +
+                         Twine(loaded.sharedBytes) + " bytes of shared memory, the GPU has " +
+                         Twine(device->maxSharedBytes()) + "; compile the program for this GPU",
+                     std::errc::not_supported);
+  if (loaded.sharedBytes > kDefaultSharedBytes)
+    if (Error error =
+            device->check(driver->cuFuncSetAttribute(
+                              loaded.function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+                              static_cast<int>(loaded.sharedBytes)),
+                          "reserving shared memory for kernel '" + kernel.name + "'"))
+      return error;
+  return loaded;
+}
+
+Expected<LoadedKernels> LoadedKernels::load(const DevicePtr &device, const Program &program,
+                                            const BitVector &wanted) {
+  const Device::Scope scope(*device);
+  LoadedKernels result;
+  result.device = device;
+  result.kernels.resize(program.kernels.size());
+  for (const unsigned id : wanted.set_bits()) {
+    Expected<Loaded> loaded = loadKernel(device, program.kernels[id]);
+    if (!loaded)
+      return loaded.takeError();
+    result.kernels[id] = std::move(*loaded);
+  }
+  return result;
+}
+
+CUresult LoadedKernels::launch(uint32_t kernel, const Launch &launch, CUstream stream) const {
+  const auto [x, y, z] = launch.grid;
+  if (x == 0 || y == 0 || z == 0)
+    return CUDA_SUCCESS;
+  SmallVector<void *, 16> parameters;
+  for (const CUdeviceptr &pointer : launch.pointers)
+    parameters.push_back(const_cast<CUdeviceptr *>(&pointer));
+  for (const int32_t &extent : launch.extents)
+    parameters.push_back(const_cast<int32_t *>(&extent));
+  const Loaded &loaded = kernels[kernel];
+  return device->driver()->cuLaunchKernel(loaded.function, x, y, z, loaded.threads, 1, 1,
+                                          loaded.sharedBytes, stream, parameters.data(), nullptr);
+}
+
+} // namespace sortie::cuda

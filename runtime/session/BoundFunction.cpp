@@ -1,0 +1,82 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Shapes, the audit and errors of a run.
+
+#include "runtime/session/BoundFunction.h"
+
+#include "runtime/audit/ValueHash.h"
+#include "runtime/support/Error.h"
+
+using namespace llvm;
+
+namespace sortie {
+
+int64_t BoundFunction::rows(BufferId buffer) const {
+  int64_t count = 1;
+  for (const Affine &extent : ArrayRef(function.buffers[buffer].shape).drop_back())
+    count *= extent.at(symbol);
+  return count;
+}
+
+Error BoundFunction::reportCheckpoint(const CheckpointStep &step, ReadBuffer read,
+                                      RunObserver &observer) const {
+  if (step.value == kNoBuffer) {
+    observer.checkpoint(step.name, std::nullopt);
+    return Error::success();
+  }
+  constexpr int64_t kElementBytes = 4; // f32 and i32
+  const int64_t rowBytes = columns(step.value) * kElementBytes;
+  Expected<HostBytes> value = read(step.value);
+  if (!value)
+    return value.takeError();
+  if (step.order == kNoBuffer) {
+    observer.checkpoint(step.name, hashRows(value->data, rows(step.value), rowBytes));
+    return Error::success();
+  }
+  Expected<HostBytes> order = read(step.order);
+  if (!order)
+    return order.takeError();
+  const ArrayRef<int32_t> indices(reinterpret_cast<const int32_t *>(order->data),
+                                  rows(step.order) * columns(step.order));
+  for (const int32_t index : indices) // those of a GPU come from kernels of the program
+    if (index >= rows(step.value))
+      return makeError("function '" + function.name + "': the order of '" + step.name +
+                       "' has row " + Twine(index) + " of " + Twine(rows(step.value)) +
+                       "; the program is damaged, compile it again");
+  observer.checkpoint(step.name, hashRows(value->data, indices.size(), rowBytes, indices.data()));
+  return Error::success();
+}
+
+Error BoundFunction::reportOutputs(ReadBuffer read, RunObserver &observer) const {
+  for (const Argument &output : function.outputs) {
+    Expected<HostBytes> value = read(output.buffer);
+    if (!value)
+      return value.takeError();
+    observer.checkpoint(function.name + ":" + output.name,
+                        hashRows(value->data, 1, bytes(output.buffer)));
+  }
+  return Error::success();
+}
+
+Error BoundFunction::badExpertId(int64_t slot, int64_t slots, int32_t id, int64_t experts) const {
+  return makeError("function '" + function.name + "': slot " + Twine(slot) + " (token " +
+                   Twine(slot / slots) + ", choice " + Twine(slot % slots) + ") has expert id " +
+                   Twine(id) + ", ids are 0 to " + Twine(experts - 1) +
+                   "; correct the ids that the caller passes");
+}
+
+Error BoundFunction::cancelled(size_t step) const {
+  return makeError("function '" + function.name + "': cancelled before step " + Twine(step) +
+                       " of " + Twine(function.steps.size()),
+                   std::errc::operation_canceled);
+}
+
+UsedRows usedRows(const int32_t *offsets, int64_t experts) {
+  UsedRows used{offsets[experts], 0};
+  for (int64_t expert = 0; expert < experts; ++expert)
+    used.experts += offsets[expert + 1] > offsets[expert] ? 1 : 0;
+  return used;
+}
+
+} // namespace sortie

@@ -1,0 +1,89 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A session of the CPU device: a pool of threads and an arena.
+
+#include "runtime/session/CpuSession.h"
+
+#include "runtime/session/CpuExecutor.h"
+
+#include <chrono>
+
+using namespace llvm;
+
+namespace sortie {
+
+namespace {
+
+class CpuSession final : public Session {
+public:
+  CpuSession(std::shared_ptr<const LoadedWeights> loaded, const PackedWeights &packed,
+             const SessionOptions &options, AlignedBytes arena,
+             std::unique_ptr<cpu::ThreadPool> pool)
+      : Session(std::move(loaded), options), packed(packed), isa(options.isa),
+        arena(std::move(arena)), pool(std::move(pool)) {}
+
+private:
+  bool hasDeviceMemory() const override { return false; }
+
+  Error execute(const Function &function, const Arguments &arguments,
+                RunObserver &observer) override {
+    const cpu::Context context{isa, *pool};
+    return CpuExecutor(program(), function, packed, context, arguments, arena.data()).run(observer);
+  }
+
+  Error repeat(const Function &function, const Arguments &arguments,
+               MutableArrayRef<uint64_t> nanoseconds) override {
+    using Clock = std::chrono::steady_clock;
+    RunObserver nobody;
+    for (uint64_t &time : nanoseconds) {
+      const Clock::time_point begin = Clock::now();
+      if (Error error = execute(function, arguments, nobody))
+        return error;
+      time = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
+    }
+    return Error::success();
+  }
+
+  const PackedWeights &packed; // of the loaded weights, which the session owns
+  cpu::Isa isa;
+  AlignedBytes arena;
+  std::unique_ptr<cpu::ThreadPool> pool;
+};
+
+class CpuWeights final : public LoadedWeights {
+public:
+  CpuWeights(std::shared_ptr<const Program> program, const BitVector &loaded,
+             const std::string &device, std::unique_ptr<PackedWeights> packed)
+      : LoadedWeights(std::move(program), loaded, device, device), packed(std::move(packed)) {}
+
+private:
+  Expected<std::unique_ptr<Session>> makeSession(const SessionOptions &options) const override {
+    Expected<AlignedBytes> arena =
+        AlignedBytes::allocate(arenaBytes(options.maxTokens), "intermediate values");
+    if (!arena)
+      return arena.takeError();
+    Expected<std::unique_ptr<cpu::ThreadPool>> pool = cpu::ThreadPool::create(options.threads);
+    if (!pool)
+      return pool.takeError();
+    return std::make_unique<CpuSession>(shared_from_this(), *packed, options, std::move(*arena),
+                                        std::move(*pool));
+  }
+
+  std::unique_ptr<PackedWeights> packed;
+};
+
+} // namespace
+
+Expected<std::shared_ptr<const LoadedWeights>>
+loadCpuWeights(std::shared_ptr<const Program> program, const BitVector &wanted,
+               const std::string &device, WeightSource &source, cpu::ThreadPool &pool,
+               ReportProgress report) {
+  Expected<std::unique_ptr<PackedWeights>> packed =
+      PackedWeights::create(program->weights, wanted, source, pool, report);
+  if (!packed)
+    return packed.takeError();
+  return std::make_shared<const CpuWeights>(std::move(program), wanted, device, std::move(*packed));
+}
+
+} // namespace sortie

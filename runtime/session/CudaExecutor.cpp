@@ -1,0 +1,327 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Steps on a stream, and what a watcher of a run learns of them.
+
+#include "runtime/session/CudaExecutor.h"
+
+#include "runtime/support/Error.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+using namespace llvm;
+using namespace sortie::cuda;
+
+namespace sortie {
+
+CudaExecutor::CudaExecutor(const Program &program, const Function &function, int64_t symbol,
+                           const CudaProgram &loaded, const CudaMemory &memory, CUstream stream)
+    : BoundFunction(program, function, symbol), loaded(loaded), driver(loaded.device->driver()),
+      memory(memory), stream(stream) {
+  for (const Buffer &buffer : function.buffers) {
+    switch (buffer.place) {
+    case Buffer::Place::Input:
+      addresses.push_back(memory.inputs[buffer.argument]);
+      break;
+    case Buffer::Place::Output:
+      addresses.push_back(memory.outputs[buffer.argument]);
+      break;
+    case Buffer::Place::Arena:
+      addresses.push_back(memory.arena + buffer.offset.at(symbol));
+      break;
+    }
+  }
+}
+
+//===- Enqueueing
+//--------------------------------------------------------------------------------===//
+
+CUresult CudaExecutor::enqueue(const LaunchStep &step) {
+  Launch launch;
+  for (size_t i = 0; i < step.grid.size(); ++i)
+    launch.grid[i] = static_cast<uint32_t>(step.grid[i].at(symbol));
+  for (const BufferId buffer : step.reads)
+    launch.pointers.push_back(address(buffer));
+  for (const BufferId buffer : step.writes)
+    launch.pointers.push_back(address(buffer));
+  for (auto [weight, form] : zip_equal(step.weights, program.kernels[step.kernel].weights))
+    launch.pointers.push_back(loaded.weights.address(weight, form));
+  for (const Affine &extent : step.extents)
+    launch.extents.push_back(static_cast<int32_t>(extent.at(symbol)));
+  return loaded.kernels.launch(step.kernel, launch, stream);
+}
+
+CUresult CudaExecutor::enqueue(const CopyStep &step) {
+  if (bytes(step.input) == 0)
+    return CUDA_SUCCESS;
+  return driver->cuMemcpyDtoDAsync(address(step.output), address(step.input), bytes(step.input),
+                                   stream);
+}
+
+/// Now, because later steps may have the buffer's memory.
+CUresult CudaExecutor::enqueue(const CheckIdsStep &step) {
+  if (isEmpty())
+    return CUDA_SUCCESS;
+  return driver->cuMemcpyDtoHAsync(memory.checkedIds + enqueuedChecks++, address(step.status),
+                                   sizeof(CheckedIds), stream);
+}
+
+CUresult CudaExecutor::enqueue(const Step &step) {
+  if (const auto *launch = std::get_if<LaunchStep>(&step.body))
+    return enqueue(*launch);
+  if (const auto *copy = std::get_if<CopyStep>(&step.body))
+    return enqueue(*copy);
+  if (const auto *check = std::get_if<CheckIdsStep>(&step.body))
+    return enqueue(*check);
+  return CUDA_SUCCESS; // a checkpoint; the loader refuses everything else
+}
+
+Error CudaExecutor::enqueue() {
+  const Device::Scope scope(*loaded.device);
+  enqueuedChecks = 0;
+  for (size_t i = 0; i < function.steps.size(); ++i)
+    if (const CUresult result = enqueue(function.steps[i]); result != CUDA_SUCCESS)
+      return stepError(i, result);
+  return Error::success();
+}
+
+Error CudaExecutor::checkIds() const {
+  if (isEmpty())
+    return Error::success();
+  size_t index = 0;
+  for (const Step &step : function.steps) {
+    const auto *check = std::get_if<CheckIdsStep>(&step.body);
+    if (!check)
+      continue;
+    const CheckedIds found = memory.checkedIds[index++];
+    if (found.slot >= 0)
+      return badExpertId(found.slot, check->slots, found.id, check->experts);
+  }
+  return Error::success();
+}
+
+//===- Errors
+//------------------------------------------------------------------------------------===//
+
+Error CudaExecutor::stepError(size_t index, CUresult result) const {
+  std::string what = "function '" + function.name + "'";
+  if (index < function.steps.size()) {
+    const Step &step = function.steps[index];
+    what += (": step " + Twine(index) + ", " + step.operation).str();
+    if (const auto *launch = std::get_if<LaunchStep>(&step.body))
+      what += " (kernel '" + program.kernels[launch->kernel].name + "')";
+    if (!step.label.empty())
+      what += " with " + step.label;
+  }
+  return loaded.device->check(result, what);
+}
+
+Error CudaExecutor::wait() {
+  const Device::Scope scope(*loaded.device);
+  if (const CUresult result = driver->cuStreamSynchronize(stream); result != CUDA_SUCCESS)
+    return stepError(*memory.stepsDone, result);
+  return Error::success();
+}
+
+/// A kernel that failed makes all later calls fail, too.
+Error CudaExecutor::enqueueError(size_t index, CUresult result) {
+  if (Error error = wait())
+    return error;
+  return stepError(index, result);
+}
+
+//===- Eager runs
+//--------------------------------------------------------------------------------===//
+
+class CudaExecutor::StepLog {
+public:
+  static Expected<std::unique_ptr<StepLog>> create(CudaExecutor &executor);
+
+  /// Around the enqueueing of a step.
+  CUresult begin(size_t index) { return record(times[index].begin); }
+  CUresult end(size_t index);
+  /// When all is complete.
+  Error report(RunObserver &observer) const;
+
+private:
+  struct Times {
+    Event begin;
+    Event end;
+    size_t firstOffset = 0; ///< in `offsets`
+  };
+
+  explicit StepLog(CudaExecutor &executor) : executor(executor) {}
+  CUresult record(const Event &event) {
+    return executor.driver->cuEventRecord(event.get(), executor.stream);
+  }
+  /// The experts' offsets that a step's cost depends on.
+  BufferId offsetsOf(size_t index) const {
+    const auto *launch = std::get_if<LaunchStep>(&executor.function.steps[index].body);
+    return launch && !executor.isEmpty() ? launch->offsets : kNoBuffer;
+  }
+
+  CudaExecutor &executor;
+  Event start;
+  std::vector<Times> times;
+  PinnedMemory offsets; ///< of all steps, as they were when the step had run
+};
+
+Expected<std::unique_ptr<CudaExecutor::StepLog>>
+CudaExecutor::StepLog::create(CudaExecutor &executor) {
+  const DevicePtr &device = executor.loaded.device;
+  std::unique_ptr<StepLog> log(new StepLog(executor));
+  auto makeTimed = [&](Event &event) -> Error {
+    Expected<Event> made = makeEvent(device, /*isTimed=*/true);
+    if (!made)
+      return made.takeError();
+    event = std::move(*made);
+    return Error::success();
+  };
+  if (Error error = makeTimed(log->start))
+    return error;
+  log->times.resize(executor.function.steps.size());
+  size_t offsetCount = 0;
+  for (size_t i = 0; i < log->times.size(); ++i) {
+    if (Error error = makeTimed(log->times[i].begin))
+      return error;
+    if (Error error = makeTimed(log->times[i].end))
+      return error;
+    log->times[i].firstOffset = offsetCount;
+    offsetCount += executor.bytes(log->offsetsOf(i)) / sizeof(int32_t);
+  }
+  Expected<PinnedMemory> offsets =
+      allocatePinned(device, offsetCount * sizeof(int32_t), "offsets of experts");
+  if (!offsets)
+    return offsets.takeError();
+  log->offsets = std::move(*offsets);
+  if (Error error = device->check(log->record(log->start), "measuring time"))
+    return error;
+  return log;
+}
+
+CUresult CudaExecutor::StepLog::end(size_t index) {
+  if (const CUresult result = record(times[index].end); result != CUDA_SUCCESS)
+    return result;
+  const BufferId buffer = offsetsOf(index);
+  if (buffer == kNoBuffer)
+    return CUDA_SUCCESS;
+  return executor.driver->cuMemcpyDtoHAsync(
+      static_cast<int32_t *>(offsets.get()) + times[index].firstOffset, executor.address(buffer),
+      executor.bytes(buffer), executor.stream);
+}
+
+Error CudaExecutor::StepLog::report(RunObserver &observer) const {
+  const Device &device = *executor.loaded.device;
+  for (size_t i = 0; i < times.size(); ++i) {
+    const Step &step = executor.function.steps[i];
+    if (std::holds_alternative<CheckpointStep>(step.body))
+      continue;
+    Expected<uint64_t> begin = elapsedNanoseconds(device, start, times[i].begin);
+    if (!begin)
+      return begin.takeError();
+    Expected<uint64_t> duration = elapsedNanoseconds(device, times[i].begin, times[i].end);
+    if (!duration)
+      return duration.takeError();
+    const int32_t *stepOffsets = static_cast<int32_t *>(offsets.get()) + times[i].firstOffset;
+    observer.step({i, step, *begin, *begin + *duration,
+                   executor.costOf(step, offsetsOf(i) == kNoBuffer ? nullptr : stepOffsets)});
+  }
+  return Error::success();
+}
+
+Error CudaExecutor::runStep(size_t index) {
+  if (const CUresult result = enqueue(function.steps[index]); result != CUDA_SUCCESS)
+    return enqueueError(index, result);
+  if (const CUresult result = driver->cuStreamWriteValue32(stream, memory.deviceStepsDone,
+                                                           static_cast<uint32_t>(index + 1),
+                                                           CU_STREAM_WRITE_VALUE_DEFAULT);
+      result != CUDA_SUCCESS)
+    return enqueueError(index, result);
+  return Error::success();
+}
+
+Error CudaExecutor::runObserved(RunObserver &observer, StepLog *log) {
+  auto read = [this](BufferId buffer) { return download(buffer); };
+  for (size_t i = 0; i < function.steps.size(); ++i) {
+    if (observer.isCancelled(i, function.steps.size()))
+      return cancelled(i);
+    if (log)
+      if (const CUresult result = log->begin(i); result != CUDA_SUCCESS)
+        return enqueueError(i, result);
+    if (Error error = runStep(i))
+      return error;
+    if (log)
+      if (const CUresult result = log->end(i); result != CUDA_SUCCESS)
+        return enqueueError(i, result);
+    const auto *checkpoint = std::get_if<CheckpointStep>(&function.steps[i].body);
+    if (checkpoint && observer.wantsCheckpoints())
+      if (Error error = reportCheckpoint(*checkpoint, read, observer))
+        return error;
+  }
+  if (observer.wantsCheckpoints())
+    if (Error error = reportOutputs(read, observer))
+      return error;
+  if (!log)
+    return Error::success();
+  if (Error error = wait())
+    return error;
+  return log->report(observer);
+}
+
+Error CudaExecutor::runEagerly(RunObserver &observer) {
+  const Device::Scope scope(*loaded.device);
+  enqueuedChecks = 0;
+  *memory.stepsDone = 0;
+  if (!observer.wantsSteps())
+    return runObserved(observer, nullptr);
+  Expected<std::unique_ptr<StepLog>> log = StepLog::create(*this);
+  if (!log)
+    return log.takeError();
+  return runObserved(observer, log->get());
+}
+
+Expected<BoundFunction::HostBytes> CudaExecutor::download(BufferId buffer) {
+  Expected<AlignedBytes> copy = AlignedBytes::allocate(bytes(buffer), "a copy of a value");
+  if (!copy)
+    return copy.takeError();
+  if (bytes(buffer) != 0) {
+    const CUresult result =
+        driver->cuMemcpyDtoHAsync(copy->data(), address(buffer), bytes(buffer), stream);
+    if (Error error = wait())
+      return error;
+    if (Error error = loaded.device->check(result, "reading a value back"))
+      return error;
+  }
+  const std::byte *data = copy->data();
+  return HostBytes{data, std::move(*copy)};
+}
+
+//===- Costs
+//-------------------------------------------------------------------------------------===//
+
+StepCost CudaExecutor::costOf(const Step &step, const int32_t *offsets) const {
+  StepCost cost;
+  if (const auto *copy = std::get_if<CopyStep>(&step.body)) {
+    cost.bytes = bytes(copy->input) + bytes(copy->output);
+  } else if (const auto *check = std::get_if<CheckIdsStep>(&step.body)) {
+    cost.bytes = bytes(check->status);
+  } else if (const auto *launch = std::get_if<LaunchStep>(&step.body)) {
+    for (const BufferId buffer : concat<const BufferId>(launch->reads, launch->writes))
+      cost.bytes += bytes(buffer);
+    const int64_t experts = offsets ? extent(launch->offsets, 0) - 1 : 0;
+    const int64_t allRows = launch->writes.empty() ? 0 : rows(launch->writes.front());
+    const UsedRows used = offsets ? usedRows(offsets, experts) : UsedRows{allRows, 0};
+    for (auto [weight, form] :
+         zip_equal(launch->weights, program.kernels[launch->kernel].weights)) {
+      const WeightSpec &spec = program.weights[weight];
+      const uint64_t all = loaded.weights.plan().find(weight, form)->bytes;
+      const bool isPerExpert = offsets && spec.shape.size() > 1 && spec.shape.front() == experts;
+      cost.bytes += isPerExpert ? all / experts * used.experts : all;
+    }
+    // Offsets come from a kernel; wrong ones shall not give absurd numbers.
+    cost.operations = launch->operationsPerRow * std::clamp<int64_t>(used.rows, 0, allRows);
+  }
+  return cost;
+}
+
+} // namespace sortie

@@ -1,0 +1,84 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Puts the steps of one function on a stream.
+
+#ifndef SORTIE_RUNTIME_SESSION_CUDAEXECUTOR_H
+#define SORTIE_RUNTIME_SESSION_CUDAEXECUTOR_H
+
+#include "runtime/cuda/DeviceWeights.h"
+#include "runtime/session/BoundFunction.h"
+
+namespace sortie {
+
+/// What moert.check_ids found: a slot whose expert id is out of range, or -1, and that id.
+struct CheckedIds {
+  int32_t slot;
+  int32_t id;
+};
+
+/// What a program has on a device, shared by sessions.
+struct CudaProgram {
+  cuda::DevicePtr device;
+  cuda::LoadedKernels kernels;
+  cuda::DeviceWeights weights;
+};
+
+/// The memory of a session that the steps of a function use.
+struct CudaMemory {
+  cuda::CUdeviceptr arena;
+  llvm::SmallVector<cuda::CUdeviceptr> inputs; ///< in the order of the function
+  llvm::SmallVector<cuda::CUdeviceptr> outputs;
+  CheckedIds *checkedIds; ///< pinned: one for each moert.check_ids
+  /// Pinned: how many steps of an eager run are complete, which the device writes.
+  volatile uint32_t *stepsDone;
+  cuda::CUdeviceptr deviceStepsDone; ///< the same for the device
+};
+
+class CudaExecutor : public BoundFunction {
+public:
+  CudaExecutor(const Program &program, const Function &function, int64_t symbol,
+               const CudaProgram &loaded, const CudaMemory &memory, cuda::CUstream stream);
+
+  /// Enqueues all steps; nothing is known of their success. For graphs.
+  llvm::Error enqueue();
+  /// Enqueues step by step, and reports to the observer, for which it waits. Until wait(), errors
+  /// of the device may be to come.
+  llvm::Error runEagerly(RunObserver &observer);
+  /// Waits for the stream after an eager run; an error names the step.
+  llvm::Error wait();
+  /// When all steps are complete: an error if a moert.check_ids found something.
+  llvm::Error checkIds() const;
+
+private:
+  /// Times and costs of the steps of an observed run.
+  class StepLog;
+
+  cuda::CUresult enqueue(const Step &step);
+  cuda::CUresult enqueue(const LaunchStep &step);
+  cuda::CUresult enqueue(const CopyStep &step);
+  cuda::CUresult enqueue(const CheckIdsStep &step);
+  llvm::Error runStep(size_t index);
+  llvm::Error runObserved(RunObserver &observer, StepLog *log);
+
+  /// The error of a step whose enqueueing failed, or of one before it.
+  llvm::Error enqueueError(size_t index, cuda::CUresult result);
+  llvm::Error stepError(size_t index, cuda::CUresult result) const;
+  llvm::Expected<HostBytes> download(BufferId buffer);
+  StepCost costOf(const Step &step, const int32_t *offsets) const;
+  /// With zero tokens no kernel is launched: status and offsets are as they were.
+  bool isEmpty() const { return function.symbol && symbol == 0; }
+
+  cuda::CUdeviceptr address(BufferId buffer) const { return addresses[buffer]; }
+
+  const CudaProgram &loaded;
+  const cuda::Driver &driver;
+  const CudaMemory &memory;
+  cuda::CUstream stream;
+  llvm::SmallVector<cuda::CUdeviceptr> addresses;
+  size_t enqueuedChecks = 0;
+};
+
+} // namespace sortie
+
+#endif // SORTIE_RUNTIME_SESSION_CUDAEXECUTOR_H

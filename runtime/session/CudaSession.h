@@ -1,0 +1,29 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Weights and sessions of GPUs.
+
+#ifndef SORTIE_RUNTIME_SESSION_CUDASESSION_H
+#define SORTIE_RUNTIME_SESSION_CUDASESSION_H
+
+#include "runtime/cuda/Device.h"
+#include "runtime/session/Session.h"
+
+namespace sortie {
+
+/// Loads kernels of a program for target=cuda onto the GPU of that name ("cuda:0"), uploads its
+/// weights, read by the threads of `pool`, and packs them there.
+llvm::Expected<std::shared_ptr<const LoadedWeights>>
+loadCudaWeights(std::shared_ptr<const Program> program, const llvm::BitVector &wanted,
+                const std::string &device, WeightSource &source, cpu::ThreadPool &pool,
+                ReportProgress report);
+
+/// The same on an open device.
+llvm::Expected<std::shared_ptr<const LoadedWeights>>
+loadCudaWeightsOn(const cuda::DevicePtr &device, std::shared_ptr<const Program> program,
+                  const llvm::BitVector &wanted, WeightSource &source, cpu::ThreadPool &pool,
+                  ReportProgress report);
+
+} // namespace sortie
+
+#endif // SORTIE_RUNTIME_SESSION_CUDASESSION_H

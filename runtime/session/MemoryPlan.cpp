@@ -1,0 +1,76 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Sums of sizes.
+
+#include "runtime/session/MemoryPlan.h"
+
+#include "runtime/cuda/Device.h"
+#include "runtime/cuda/WeightPlan.h"
+
+#include "llvm/Support/MathExtras.h"
+
+#include <algorithm>
+
+using namespace llvm;
+
+namespace sortie {
+
+std::string MemoryPlan::describe() const {
+  return "weights " + cuda::formatBytes(weights) + ", intermediate values " +
+         cuda::formatBytes(arena) + ", inputs and outputs " + cuda::formatBytes(arguments);
+}
+
+BitVector weightsOf(const Program &program, ArrayRef<size_t> functions) {
+  BitVector wanted(program.weights.size());
+  for (const size_t index : functions)
+    wanted |= program.functions[index].weights;
+  return wanted;
+}
+
+static uint64_t bytesOfWeights(const Program &program, const BitVector &wanted) {
+  if (program.target == kCudaTarget)
+    return cuda::WeightPlan(program, wanted).bytes();
+  uint64_t bytes = 0;
+  for (const unsigned id : wanted.set_bits())
+    bytes += program.weights[id].packedBytes();
+  return bytes;
+}
+
+uint64_t weightBytes(const Program &program, WeightId weight) {
+  BitVector wanted(program.weights.size());
+  wanted.set(weight);
+  return bytesOfWeights(program, wanted);
+}
+
+ArgumentLayout layoutArguments(const Program &program, const Function &function,
+                               int64_t maxTokens) {
+  constexpr uint64_t kAlignment = 256;
+  const int64_t bound = program.symbolBound(function, maxTokens);
+  ArgumentLayout layout;
+  auto add = [&](const std::vector<Argument> &arguments, SmallVector<uint64_t> &offsets) {
+    for (const Argument &argument : arguments) {
+      offsets.push_back(layout.bytes);
+      const uint64_t bytes = function.buffers[argument.buffer].bytes.at(bound);
+      layout.bytes = alignTo(layout.bytes + bytes, kAlignment);
+    }
+  };
+  add(function.inputs, layout.inputs);
+  add(function.outputs, layout.outputs);
+  return layout;
+}
+
+MemoryPlan planMemory(const Program &program, ArrayRef<size_t> functions, int64_t maxTokens) {
+  MemoryPlan plan;
+  plan.weights = bytesOfWeights(program, weightsOf(program, functions));
+  for (const size_t index : functions) {
+    const Function &function = program.functions[index];
+    plan.arena = std::max(plan.arena, program.arenaBytes(function, maxTokens));
+    if (program.target == kCudaTarget)
+      plan.arguments =
+          std::max(plan.arguments, layoutArguments(program, function, maxTokens).bytes);
+  }
+  return plan;
+}
+
+} // namespace sortie

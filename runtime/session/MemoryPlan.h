@@ -1,0 +1,42 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// How much memory of its device a program needs, known before anything is allocated.
+
+#ifndef SORTIE_RUNTIME_SESSION_MEMORYPLAN_H
+#define SORTIE_RUNTIME_SESSION_MEMORYPLAN_H
+
+#include "runtime/program/Program.h"
+
+namespace sortie {
+
+struct MemoryPlan {
+  uint64_t weights = 0;
+  uint64_t arena = 0;     ///< of the largest function
+  uint64_t arguments = 0; ///< inputs and outputs of the largest function; 0 on the CPU
+
+  /// "weights 1.50 GiB, intermediate values 20.00 MiB, inputs and outputs 4096 bytes".
+  std::string describe() const;
+};
+
+/// Of running these functions with at most `maxTokens` tokens (0: the program's bound).
+MemoryPlan planMemory(const Program &program, llvm::ArrayRef<size_t> functions, int64_t maxTokens);
+
+/// The weights that any of these functions reads.
+llvm::BitVector weightsOf(const Program &program, llvm::ArrayRef<size_t> functions);
+
+/// Bytes of one weight in the memory of the program's device.
+uint64_t weightBytes(const Program &program, WeightId weight);
+
+/// Where the arguments of a function lie in the device buffer that a session has for them. Offsets
+/// do not depend on the number of tokens, so that graphs stay valid.
+struct ArgumentLayout {
+  llvm::SmallVector<uint64_t> inputs;
+  llvm::SmallVector<uint64_t> outputs;
+  uint64_t bytes = 0;
+};
+ArgumentLayout layoutArguments(const Program &program, const Function &function, int64_t maxTokens);
+
+} // namespace sortie
+
+#endif // SORTIE_RUNTIME_SESSION_MEMORYPLAN_H

@@ -1,0 +1,105 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The cost model: its chips, and that its terms do what its comments say.
+
+#include "codegen/CostModel.h"
+#include "codegen/Nvrtc.h"
+
+#include "gtest/gtest.h"
+
+#include <cmath>
+
+using namespace sortie::codegen;
+using sortie::numerics::Format;
+
+namespace {
+
+const Chip &chip(llvm::StringRef name) {
+  const Chip *found = findChip(name);
+  EXPECT_NE(found, nullptr) << name.str();
+  return *found;
+}
+
+/// A dense product with `rows` rows. The weights, in Q4_K, are as wide as an H100.
+Work productOf(double rows) {
+  Work work;
+  work.unit = Work::Unit::Tensor;
+  work.format = Format::Q4_K;
+  work.limbs = 2;
+  work.rows = rows;
+  const double weights = 132 * 256 * 4096.0;
+  work.multiplyAdds = weights * rows;
+  work.bytes = weights * 4.5 / 8 + rows * 4096 * 6;
+  work.tiles = std::ceil(rows / 32);
+  work.blocks = 132 * work.tiles;
+  return work;
+}
+
+TEST(CostModelTest, ChipsAreKnownByTheNamesOfNvrtc) {
+  for (llvm::StringRef name : getChipNames()) {
+    EXPECT_TRUE(isArchitecture(name)) << name.str();
+    EXPECT_EQ(chip(name).architecture, name);
+  }
+  EXPECT_EQ(findChip("sm_70"), nullptr);
+  EXPECT_EQ(findChip(""), nullptr);
+  // PTX must run where shared memory is scarcest.
+  for (llvm::StringRef name : getChipNames())
+    EXPECT_LE(chip("compute_80").sharedLimit, chip(name).sharedLimit) << name.str();
+}
+
+TEST(CostModelTest, FewRowsAreBoundByBytesAndManyByArithmetic) {
+  const Prediction few = predict(chip("sm_90a"), productOf(1));
+  const Prediction many = predict(chip("sm_90a"), productOf(8192));
+  EXPECT_EQ(few.bound, Bound::Bytes);
+  EXPECT_TRUE(many.bound == Bound::IssueSlots || many.bound == Bound::TensorCores);
+  EXPECT_GT(many.seconds, 100 * few.seconds);
+}
+
+TEST(CostModelTest, NothingTakesAsLongAsALaunch) {
+  const Prediction nothing = predict(chip("sm_80"), Work());
+  EXPECT_EQ(nothing.bound, Bound::Launch);
+  EXPECT_DOUBLE_EQ(nothing.seconds, 2e-6);
+}
+
+TEST(CostModelTest, OneLimbAndCheaperFormatsAreFaster) {
+  Work int8 = productOf(8192);
+  int8.limbs = 1;
+  EXPECT_LT(predict(chip("sm_90a"), int8).seconds,
+            predict(chip("sm_90a"), productOf(8192)).seconds);
+  Work grouped = productOf(8192);
+  grouped.format = Format::Q4_1;
+  EXPECT_GT(predict(chip("sm_90a"), grouped).seconds,
+            predict(chip("sm_90a"), productOf(8192)).seconds);
+}
+
+TEST(CostModelTest, RowsCountInWholeColumnsOfAnMma) {
+  // Eight tiles of one row cost what eight tiles of eight rows do.
+  Work one = productOf(8);
+  one.tiles = 8;
+  Work eight = productOf(64);
+  eight.tiles = 8;
+  one.bytes = eight.bytes = 0;
+  one.blocks = eight.blocks = 0;
+  EXPECT_DOUBLE_EQ(predict(chip("sm_90a"), one).seconds, predict(chip("sm_90a"), eight).seconds);
+}
+
+TEST(CostModelTest, AGridThatFillsTheChipIsFaster) {
+  Work few = productOf(8192);
+  few.bytes = 0;
+  few.blocks = 133; // the last wave has one block
+  Work even = few;
+  even.blocks = 132;
+  EXPECT_GT(predict(chip("sm_90a"), few).seconds, 1.5 * predict(chip("sm_90a"), even).seconds);
+}
+
+TEST(CostModelTest, BytesTakeTheBandwidth) {
+  Work copy;
+  copy.bytes = 3.35e12 * 0.85;
+  const Prediction prediction = predict(chip("sm_90a"), copy);
+  EXPECT_EQ(prediction.bound, Bound::Bytes);
+  EXPECT_NEAR(prediction.seconds, 1.0, 1e-3);
+  EXPECT_EQ(toString(prediction.bound), "bytes");
+}
+
+} // namespace

@@ -1,0 +1,259 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Every kind of kernel, every format: the sources compile for each generation of chips without a
+// warning, and no kernel spills, uses local memory, or more shared memory than it may.
+
+#include "codegen/KernelSource.h"
+#include "codegen/Compiler.h"
+#include "codegen/CostModel.h"
+
+#include "llvm/Support/ThreadPool.h"
+#include "gtest/gtest.h"
+
+using namespace llvm;
+using namespace sortie::codegen;
+using sortie::numerics::Format;
+using sortie::numerics::RowKind;
+
+namespace {
+
+constexpr StringLiteral kArchitectures[] = {"sm_80", "sm_89", "sm_90a", "compute_80"};
+
+const Compiler &compiler() {
+  static const Compiler compiler = [] {
+    Expected<Nvrtc> nvrtc = Nvrtc::load();
+    if (!nvrtc)
+      report_fatal_error(nvrtc.takeError());
+    return Compiler(std::move(*nvrtc), std::nullopt);
+  }();
+  return compiler;
+}
+
+void expectClean(const KernelCode &code, const Chip &chip) {
+  const std::string source = writeSource(code, "kernel");
+  EXPECT_LE(code.shared, chip.sharedLimit) << code.kind << " " << chip.architecture;
+  EXPECT_EQ(code.threads % 32, 0);
+  Expected<CompiledImage> image = compiler().compile("kernel", source, chip.architecture);
+  if (!image) {
+    ADD_FAILURE() << toString(image.takeError()) << "\n" << source;
+    return;
+  }
+  EXPECT_EQ(image->log.find("warning"), std::string::npos) << image->log << "\n" << source;
+  if (isPtxArchitecture(chip.architecture))
+    return;
+  const std::optional<ResourceUsage> usage = parseResourceUsage(image->log, "kernel");
+  ASSERT_TRUE(usage) << image->log;
+  EXPECT_TRUE(usage->isClean()) << chip.architecture << ": " << usage->stack
+                                << " bytes of local memory, " << usage->spillStores << " spilled, "
+                                << usage->staticShared << " static shared\n"
+                                << source;
+}
+
+/// What `code` gives for each chip compiles; chips at the same time.
+template <typename Code> void expectCleanEverywhere(Code code) {
+  DefaultThreadPool pool;
+  for (StringRef architecture : kArchitectures)
+    pool.async([&, architecture] {
+      const Chip *chip = findChip(architecture);
+      expectClean(code(*chip), *chip);
+    });
+  pool.wait();
+}
+
+void expectCleanEverywhere(const KernelCode &code) {
+  expectCleanEverywhere([&](const Chip &) { return code; });
+}
+
+//===----------------------------------------------------------------------===//
+// Rows by themselves
+//===----------------------------------------------------------------------===//
+
+TEST(KernelSourceTest, Norm) {
+  expectCleanEverywhere(rmsNormKernel(2048, 1e-6f));
+  expectCleanEverywhere(rmsNormKernel(2880, 1e-5f));
+}
+
+TEST(KernelSourceTest, Quantize) {
+  expectCleanEverywhere(quantizeKernel(RowKind::Int16, 2048));
+  expectCleanEverywhere(quantizeKernel(RowKind::Int8, 352));
+}
+
+TEST(KernelSourceTest, Elementwise) {
+  expectCleanEverywhere(addKernel(2048));
+  expectCleanEverywhere(addKernel(33));
+  expectCleanEverywhere(gluKernel(768, {}));
+  expectCleanEverywhere(gluKernel(2880, {sortie::numerics::GluKind::SwigluClamped, 1.702f, 7.0f}));
+  expectCleanEverywhere(gatherKernel(2048, 8));
+  expectCleanEverywhere(unsortKernel(768));
+}
+
+TEST(KernelSourceTest, Combine) {
+  for (const bool hasInverse : {false, true})
+    for (const bool hasWeights : {false, true})
+      expectCleanEverywhere(combineKernel(2048, 8, hasInverse, hasWeights));
+  expectCleanEverywhere(combineKernel(2048, 32, true, true));
+  expectCleanEverywhere(combineKernel(64, 1, true, false));
+}
+
+//===----------------------------------------------------------------------===//
+// Routing
+//===----------------------------------------------------------------------===//
+
+TEST(KernelSourceTest, Route) {
+  sortie::numerics::RouteParams params{.experts = 128, .selected = 8};
+  expectCleanEverywhere(routeKernel(params, false));
+  params.normalize = true;
+  params.scoring = sortie::numerics::Scoring::SoftmaxAfterTopK;
+  expectCleanEverywhere(routeKernel(params, true));
+  params = {.experts = 256, .selected = 8, .groups = 8, .groupsUsed = 4};
+  params.scoring = sortie::numerics::Scoring::Sigmoid;
+  params.scale = 2.5f;
+  expectCleanEverywhere(routeKernel(params, true));
+  params = {.experts = 1024, .selected = 32, .groups = 64, .groupsUsed = 32};
+  params.scoring = sortie::numerics::Scoring::Raw;
+  expectCleanEverywhere(routeKernel(params, false));
+}
+
+TEST(KernelSourceTest, Dispatch) {
+  for (const ExpertRange &experts : {ExpertRange{1, 0, 1}, ExpertRange{128, 0, 128},
+                                     ExpertRange{1024, 512, 256}, ExpertRange{1024, 0, 1024}}) {
+    expectCleanEverywhere(dispatchCountKernel(experts));
+    expectCleanEverywhere(dispatchScatterKernel(experts));
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+class ExactTest : public testing::TestWithParam<Format> {
+protected:
+  /// Rows of 2048 elements are whole blocks in every format, and two chunks.
+  static Product gated(Format second) {
+    return {.first = GetParam(),
+            .second = second,
+            .input = RowKind::Int16,
+            .output = RowKind::Int16,
+            .rows = 768,
+            .columns = 2048,
+            .isGated = true,
+            .isGrouped = true,
+            .hasPermutation = true,
+            .slots = 8};
+  }
+  static Product plain() {
+    return {.first = GetParam(),
+            .second = GetParam(),
+            .input = RowKind::Int16,
+            .output = RowKind::F32,
+            .rows = 2048,
+            .columns = 768,
+            .isGrouped = true,
+            .hasPermutation = true,
+            .hasScale = true};
+  }
+  static void expectCleanProduct(const Product &product) {
+    expectCleanEverywhere([&](const Chip &chip) { return exactProductKernel(product, chip); });
+  }
+};
+
+TEST_P(ExactTest, Gated) { expectCleanProduct(gated(GetParam())); }
+
+TEST_P(ExactTest, GatedInt8WithBiases) {
+  Product product = gated(GetParam());
+  product.input = RowKind::Int8;
+  product.output = RowKind::Int8;
+  product.hasFirstBias = product.hasSecondBias = true;
+  product.glu = {sortie::numerics::GluKind::SwigluClamped, 1.702f, 7.0f};
+  expectCleanProduct(product);
+}
+
+TEST_P(ExactTest, Plain) { expectCleanProduct(plain()); }
+
+TEST_P(ExactTest, DenseInt8WithBias) {
+  Product product = plain();
+  product.input = RowKind::Int8;
+  product.isGrouped = product.hasPermutation = product.hasScale = false;
+  product.hasFirstBias = true;
+  expectCleanProduct(product);
+}
+
+TEST_P(ExactTest, Pack) {
+  expectCleanEverywhere(packKernel(GetParam(), 768, 2048));
+  EXPECT_EQ(panelBytes(GetParam(), 4096), 2 * panelBytes(GetParam(), 2048));
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, ExactTest,
+                         testing::Values(Format::Q8_0, Format::Q4_0, Format::Q4_1, Format::Q5_0,
+                                         Format::Q5_1, Format::IQ4_NL, Format::MXFP4, Format::Q2_K,
+                                         Format::Q3_K, Format::Q4_K, Format::Q5_K, Format::Q6_K,
+                                         Format::IQ4_XS),
+                         [](const testing::TestParamInfo<Format> &info) {
+                           return std::string(sortie::numerics::formatInfo(info.param).name);
+                         });
+
+TEST(KernelSourceTest, ExactOfTwoFormats) {
+  Product product{.first = Format::Q4_K,
+                  .second = Format::Q6_K,
+                  .input = RowKind::Int16,
+                  .output = RowKind::F32,
+                  .rows = 300,
+                  .columns = 512,
+                  .isGated = true};
+  expectCleanEverywhere([&](const Chip &chip) { return exactProductKernel(product, chip); });
+}
+
+TEST(KernelSourceTest, FloatProducts) {
+  for (const Format format : {Format::F32, Format::F16, Format::BF16}) {
+    Product router{.first = format,
+                   .second = format,
+                   .input = RowKind::F32,
+                   .output = RowKind::F32,
+                   .rows = 128,
+                   .columns = 2048};
+    expectCleanEverywhere(floatProductKernel(router));
+    Product wide = router;
+    wide.rows = 2048;
+    wide.hasFirstBias = true;
+    expectCleanEverywhere(floatProductKernel(wide));
+    Product grouped = router;
+    grouped.isGrouped = grouped.hasPermutation = grouped.hasScale = true;
+    expectCleanEverywhere(floatProductKernel(grouped));
+    Product glu = router;
+    glu.isGated = glu.isGrouped = glu.hasPermutation = true;
+    glu.slots = 8;
+    glu.output = RowKind::Int16;
+    expectCleanEverywhere(floatProductKernel(glu));
+    Product denseGlu = router;
+    denseGlu.isGated = denseGlu.hasFirstBias = denseGlu.hasSecondBias = true;
+    expectCleanEverywhere(floatProductKernel(denseGlu));
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Texts
+//===----------------------------------------------------------------------===//
+
+TEST(KernelSourceTest, EqualKernelsHaveEqualCode) {
+  EXPECT_EQ(quantizeKernel(RowKind::Int16, 2048), quantizeKernel(RowKind::Int16, 2048));
+  EXPECT_FALSE(quantizeKernel(RowKind::Int16, 2048) == quantizeKernel(RowKind::Int8, 2048));
+  EXPECT_FALSE(quantizeKernel(RowKind::Int16, 2048) == quantizeKernel(RowKind::Int16, 4096));
+}
+
+TEST(KernelSourceTest, FloatsAreExact) {
+  EXPECT_NE(rmsNormKernel(64, 1e-6f).call.find("0x358637bdu"), std::string::npos);
+  const Product product{.first = Format::Q8_0,
+                        .second = Format::Q8_0,
+                        .input = RowKind::Int16,
+                        .output = RowKind::F32,
+                        .rows = 64,
+                        .columns = 64,
+                        .isGated = true,
+                        .glu = {sortie::numerics::GluKind::SwigluClamped, 1.702f, 7.0f}};
+  EXPECT_NE(exactProductKernel(product, *findChip("sm_80"))
+                .declarations.find("SwigluClamped, 0x1.b3b646p+0f, 0x1.cp+2f"),
+            std::string::npos);
+}
+
+} // namespace

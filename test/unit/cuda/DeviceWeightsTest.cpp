@@ -1,0 +1,128 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Uploading and packing of weights.
+
+#include "test/unit/cuda/FakeDriver.h"
+#include "test/unit/cuda/TestProgram.h"
+
+#include "runtime/cuda/DeviceWeights.h"
+
+#include "gtest/gtest.h"
+
+#include <cstring>
+
+using namespace llvm;
+using namespace sortie;
+using namespace sortie::cuda;
+using namespace sortie::test;
+
+namespace {
+
+bool keepGoing(uint64_t, uint64_t) { return true; }
+
+struct Upload {
+  FakeDriver fake;
+  std::shared_ptr<Program> program = makeProgram();
+  std::unique_ptr<cpu::ThreadPool> pool = cantFail(cpu::ThreadPool::create(3));
+
+  Upload() { addKernels(fake); }
+  Expected<DeviceWeights> load(uint64_t slabBytes, ReportProgress report = keepGoing) {
+    const DevicePtr device = fake.open();
+    const BitVector wanted(program->weights.size(), true);
+    const auto kernels =
+        cantFail(LoadedKernels::load(device, *program, BitVector(program->kernels.size(), true)));
+    return DeviceWeights::load(device, *program, WeightPlan(*program, wanted), kernels,
+                               *makeRandomSource(1), *pool, report, slabBytes);
+  }
+  std::vector<uint8_t> fileBytes(WeightId id) {
+    const WeightSpec &spec = program->weights[id];
+    std::vector<uint8_t> bytes(spec.fileBytes());
+    cantFail(makeRandomSource(1)->rows(spec, 0, spec.rows(), bytes.data()));
+    return bytes;
+  }
+};
+
+} // namespace
+
+TEST(WeightPlan, layoutHasEveryFormOnce) {
+  const std::shared_ptr<Program> program = makeProgram();
+  program->weights[0].usesRaw = true;
+  const WeightPlan plan(*program, BitVector(2, true));
+  // Raw bytes of the norm, its floats, then 2 x 3 panels of the matrix, each at a multiple of 256.
+  ASSERT_EQ(plan.weights().size(), 3u);
+  EXPECT_EQ(plan.find(0, WeightForm::Raw)->bytes, 16u);
+  EXPECT_EQ(plan.find(0, WeightForm::Floats)->offset, 256u);
+  EXPECT_EQ(plan.find(0, WeightForm::Floats)->bytes, 32u);
+  EXPECT_EQ(plan.find(1, WeightForm::Packed)->offset, 512u);
+  EXPECT_EQ(plan.find(1, WeightForm::Packed)->bytes, 6u * (16 + 3 * 32));
+  EXPECT_EQ(plan.find(1, WeightForm::Floats), nullptr);
+  EXPECT_EQ(plan.bytes(), 512u + 768);
+  EXPECT_EQ(WeightPlan(*program, BitVector(2)).bytes(), 0u);
+}
+
+TEST(WeightPlan, panelsEndWithTheirExpert) {
+  const Panels panels = panelsOf(makeProgram()->weights[1]);
+  EXPECT_EQ(panels.count, 6);
+  const int64_t rows[] = {0, 3, 6, 8, 11, 14, 16};
+  for (int64_t panel = 0; panel <= panels.count; ++panel)
+    EXPECT_EQ(panels.firstRow(panel), rows[panel]);
+}
+
+TEST(DeviceWeights, formsDoNotDependOnSlabs) {
+  for (const uint64_t slabBytes : {1, 100, 200, 330, 1 << 20}) {
+    Upload upload;
+    upload.program->weights[1].usesRaw = true;
+    const DeviceWeights weights = cantFail(upload.load(slabBytes));
+
+    const std::vector<uint8_t> norm = upload.fileBytes(0), matrix = upload.fileBytes(1);
+    const auto *floats = hostPointer<const float>(weights.address(0, WeightForm::Floats));
+    for (int64_t i = 0; i < kColumns; ++i) {
+      uint32_t bits;
+      std::memcpy(&bits, &floats[i], sizeof(bits));
+      EXPECT_EQ(bits, static_cast<uint32_t>(norm[2 * i] | norm[2 * i + 1] << 8) << 16);
+    }
+    EXPECT_EQ(std::memcmp(hostPointer<void>(weights.address(1, WeightForm::Raw)), matrix.data(),
+                          matrix.size()),
+              0);
+    const auto *packed = hostPointer<const std::byte>(weights.address(1, WeightForm::Packed));
+    const Panels panels = panelsOf(upload.program->weights[1]);
+    for (int64_t panel = 0; panel < panels.count; ++panel) {
+      const int64_t first = panels.firstRow(panel);
+      int64_t number;
+      std::memcpy(&number, packed + panel * panels.bytes, sizeof(number));
+      EXPECT_EQ(number, panel);
+      EXPECT_EQ(std::memcmp(packed + panel * panels.bytes + 16, matrix.data() + first * 32,
+                            (panels.firstRow(panel + 1) - first) * 32),
+                0)
+          << "panel " << panel << ", slabs of " << slabBytes;
+    }
+  }
+}
+
+TEST(DeviceWeights, progressCountsTheFile) {
+  Upload upload;
+  std::vector<uint64_t> done;
+  cantFail(upload.load(100, [&](uint64_t bytes, uint64_t total) {
+    EXPECT_EQ(total, 16u + 512);
+    done.push_back(bytes);
+    return true;
+  }));
+  EXPECT_TRUE(std::is_sorted(done.begin(), done.end()));
+  EXPECT_EQ(done.size(), 7u); // the norm, six panels
+  EXPECT_EQ(done.back(), 528u);
+}
+
+TEST(DeviceWeights, canBeCancelled) {
+  Upload upload;
+  Expected<DeviceWeights> weights =
+      upload.load(100, [](uint64_t done, uint64_t) { return done < 200; });
+  EXPECT_EQ(toString(weights.takeError()), "cancelled while weights were being packed");
+}
+
+TEST(DeviceWeights, failuresOfPackingAreErrors) {
+  Upload upload;
+  upload.fake.kernels["pack"].run = [](const FakeLaunch &) { return FakeDriver::kIllegalAddress; };
+  EXPECT_TRUE(
+      StringRef(toString(upload.load(1 << 20).takeError())).contains("CUDA_ERROR_ILLEGAL_ADDRESS"));
+}

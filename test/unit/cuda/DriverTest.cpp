@@ -1,0 +1,132 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Machines without a driver or a GPU, names of devices, and kernels that a GPU cannot run.
+
+#include "test/unit/cuda/FakeDriver.h"
+#include "test/unit/cuda/TestProgram.h"
+
+#include "runtime/cuda/LoadedKernels.h"
+#include "runtime/cuda/StagedUpload.h"
+
+#include "gtest/gtest.h"
+
+#include <cstring>
+
+using namespace llvm;
+using namespace sortie;
+using namespace sortie::cuda;
+using namespace sortie::test;
+
+namespace {
+
+std::error_code codeOf(Error error, std::string &message) {
+  std::error_code code;
+  handleAllErrors(std::move(error), [&](const ErrorInfoBase &info) {
+    code = info.convertToErrorCode();
+    message = info.message();
+  });
+  return code;
+}
+
+/// The message of the error in `value`.
+template <typename T> std::string messageOf(Expected<T> value) {
+  return value ? "no error" : toString(value.takeError());
+}
+
+bool contains(StringRef text, StringRef part) { return text.contains(part); }
+
+BitVector allKernels(const Program &program) { return BitVector(program.kernels.size(), true); }
+
+} // namespace
+
+TEST(Driver, machinesWithoutOneSaySo) {
+  std::string message;
+  EXPECT_EQ(codeOf(Driver::load("libnone.so.1").takeError(), message),
+            std::make_error_code(std::errc::not_supported));
+  EXPECT_TRUE(contains(message, "no NVIDIA driver on this machine (libnone.so.1")) << message;
+  EXPECT_TRUE(contains(message, "install it or compile for target=cpu")) << message;
+}
+
+TEST(Driver, otherLibrariesAreRefused) {
+  EXPECT_TRUE(contains(messageOf(Driver::load("libc.so.6")), "has no function cuGraphDestroy"));
+}
+
+TEST(Driver, errorsNameDeviceWorkAndCode) {
+  const FakeDriver fake;
+  const DevicePtr device = fake.open();
+  std::string message;
+  EXPECT_EQ(codeOf(device->check(FakeDriver::kIllegalAddress, "doing it"), message),
+            std::make_error_code(std::errc::state_not_recoverable));
+  EXPECT_EQ(message, "cuda:0: doing it: CUDA_ERROR_ILLEGAL_ADDRESS (it failed)");
+}
+
+TEST(Device, namesAreParsed) {
+  EXPECT_EQ(cantFail(parseDeviceName("cuda")), 0);
+  EXPECT_EQ(cantFail(parseDeviceName("cuda:0")), 0);
+  EXPECT_EQ(cantFail(parseDeviceName("cuda:12")), 12);
+  for (const char *name : {"cpu", "cuda:", "cuda:-1", "cuda:x", "cuda0", "cuda:1:2", "cuda:99999"})
+    EXPECT_TRUE(contains(messageOf(parseDeviceName(name)), "there is no device '")) << name;
+}
+
+TEST(Device, missingOnesAreNamed) {
+  FakeDriver fake;
+  EXPECT_EQ(messageOf(Device::open(fake.driver(), 1)),
+            "there is no device 'cuda:1': this machine has 1 GPU, counted from 0");
+  fake.gpus = 2;
+  EXPECT_EQ(cantFail(Device::open(fake.driver(), 1))->describe(), "cuda:1 (Fake GPU)");
+}
+
+TEST(LoadedKernels, takeTheImageOfTheGpu) {
+  FakeDriver fake;
+  addKernels(fake);
+  const std::shared_ptr<Program> program = makeProgram();
+  {
+    const auto kernels = cantFail(LoadedKernels::load(fake.open(), *program, allKernels(*program)));
+    EXPECT_EQ(fake.loaded, std::vector<std::string>(4, "sm_90a"));
+    // Only what is more than every kernel has.
+    EXPECT_EQ(fake.sharedLimits, (std::map<std::string, int>{{"product", 100000}}));
+  }
+  fake.loaded.clear();
+  fake.capability = {8, 9};
+  BitVector one(4);
+  one.set(2);
+  cantFail(LoadedKernels::load(fake.open(), *program, one));
+  EXPECT_EQ(fake.loaded, std::vector<std::string>{"scale for sm_80"});
+}
+
+TEST(LoadedKernels, sayWhyTheyCannotRun) {
+  FakeDriver fake;
+  addKernels(fake);
+  const std::shared_ptr<Program> program = makeProgram();
+  auto load = [&] {
+    return messageOf(LoadedKernels::load(fake.open(), *program, allKernels(*program)));
+  };
+  fake.capability = {7, 5};
+  EXPECT_EQ(load(), "cuda:0 (Fake GPU) is an sm_75, kernel 'pack' has code for sm_80, sm_90a; "
+                    "compile the program with chip=sm_75");
+  fake.capability = {9, 0};
+  program->kernels[3].images[1].shared = 300000;
+  EXPECT_TRUE(contains(load(), "kernel 'product' needs 300000 bytes of shared memory, the GPU has "
+                               "232448"));
+  program->kernels[3].entry = "other";
+  EXPECT_TRUE(contains(load(), "looking up 'other' in kernel 'product'"));
+  fake.jitError = "ptxas fatal : line 3\n";
+  EXPECT_EQ(load(), "cuda:0: loading kernel 'pack' (sm_90a): ptxas fatal : line 3: "
+                    "CUDA_ERROR_OTHER (it failed)");
+}
+
+TEST(StagedUpload, doesNotReuseBuffersTooEarly) {
+  const FakeDriver fake;
+  const DevicePtr device = fake.open();
+  const DeviceMemory memory = cantFail(allocate(device, 100 * sizeof(int), "numbers"));
+  StagedUpload upload = cantFail(StagedUpload::create(device, sizeof(int)));
+  for (int i = 0; i < 100; ++i) {
+    std::memcpy(cantFail(upload.next()), &i, sizeof(i));
+    cantFail(upload.upload(memory.get() + i * sizeof(int), sizeof(int)));
+  }
+  EXPECT_LE(fake.waits, 98u); // the first two are free
+  cantFail(upload.finish());
+  for (int i = 0; i < 100; ++i)
+    EXPECT_EQ(hostPointer<int>(memory.get())[i], i);
+}

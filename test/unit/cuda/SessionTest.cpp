@@ -1,0 +1,329 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Sessions of a GPU: graphs, eager runs, observers, errors.
+
+#include "test/unit/cuda/FakeDriver.h"
+#include "test/unit/cuda/TestProgram.h"
+
+#include "runtime/audit/ValueHash.h"
+#include "runtime/session/CudaSession.h"
+
+#include "gtest/gtest.h"
+
+#include <map>
+
+using namespace llvm;
+using namespace sortie;
+using namespace sortie::cuda;
+using namespace sortie::test;
+
+namespace {
+
+using Floats = std::vector<float>;
+
+/// A session of the small program on the fake driver.
+struct Engine {
+  FakeDriver fake;
+  std::shared_ptr<Program> program = makeProgram();
+  std::shared_ptr<const LoadedWeights> weights;
+  std::unique_ptr<Session> session;
+  std::vector<int32_t> ids;
+
+  explicit Engine(bool isEager = false) {
+    addKernels(fake);
+    cantFail(load());
+    cantFail(open(isEager));
+    fake.launched.clear();
+    fake.waits = 0;
+  }
+
+  Error load() {
+    const auto pool = cantFail(cpu::ThreadPool::create(1));
+    Expected<std::shared_ptr<const LoadedWeights>> loaded =
+        loadCudaWeightsOn(fake.open(), program, BitVector(2, true), *makeRandomSource(1), *pool,
+                          [](uint64_t, uint64_t) { return true; });
+    if (!loaded)
+      return loaded.takeError();
+    weights = std::move(*loaded);
+    return Error::success();
+  }
+  Error open(bool isEager, int64_t maxTokens = 0) {
+    SessionOptions options;
+    options.isEager = isEager;
+    options.maxTokens = maxTokens;
+    Expected<std::unique_ptr<Session>> created = weights->createSession(options);
+    if (!created)
+      return created.takeError();
+    session = std::move(*created);
+    return Error::success();
+  }
+
+  static Floats input(int64_t tokens) {
+    Floats x(tokens * kColumns);
+    for (size_t i = 0; i < x.size(); ++i)
+      x[i] = static_cast<float>(i % 23) - 11;
+    return x;
+  }
+  static TensorView view(const std::string &name, HostType type, void *data, int64_t tokens,
+                         int64_t columns) {
+    TensorView tensor{name, type, static_cast<std::byte *>(data), {tokens, columns}, {}};
+    tensor.strides = contiguousStrides(tensor.shape, hostTypeBytes(type));
+    return tensor;
+  }
+  std::vector<TensorView> inputs(Floats &x) {
+    const auto tokens = static_cast<int64_t>(x.size()) / kColumns;
+    ids.resize(2 * tokens, 1);
+    return {view("x", HostType::F32, x.data(), tokens, kColumns),
+            view("ids", HostType::I32, ids.data(), tokens, 2)};
+  }
+  std::vector<TensorView> outputs(Floats &y) {
+    return {
+        view("y", HostType::F32, y.data(), static_cast<int64_t>(y.size()) / kColumns, kColumns)};
+  }
+  /// Runs so many tokens and compares the result; "" or the error.
+  std::string run(int64_t tokens, RunObserver &&observer = RunObserver()) {
+    Floats x = input(tokens), y(x.size(), -1.0f);
+    if (Error error = session->run(0, inputs(x), outputs(y), observer))
+      return toString(std::move(error));
+    EXPECT_EQ(y, expectedOutput(*program, x)) << tokens << " tokens";
+    return "";
+  }
+};
+
+/// Logs what a run tells.
+struct Watcher : RunObserver {
+  bool steps = true, checkpoints = true;
+  size_t cancelAt = SIZE_MAX;
+  std::vector<std::string> *operations = nullptr;
+  std::map<std::string, std::optional<uint64_t>> *hashes = nullptr;
+  std::vector<StepCost> *costs = nullptr;
+
+  bool wantsSteps() const override { return steps; }
+  void step(const StepReport &report) override {
+    EXPECT_LT(report.beginNanoseconds, report.endNanoseconds);
+    operations->push_back(report.step.operation);
+    costs->push_back(report.cost);
+  }
+  bool wantsCheckpoints() const override { return checkpoints; }
+  void checkpoint(const std::string &name, std::optional<uint64_t> hash) override {
+    (*hashes)[name] = hash;
+  }
+  bool isCancelled(size_t step, size_t) override { return step == cancelAt; }
+};
+
+uint64_t hashOf(const Floats &values) {
+  return hashRows(reinterpret_cast<const std::byte *>(values.data()), 1, 4 * values.size());
+}
+
+class CudaSessions : public testing::TestWithParam<bool> {};
+
+} // namespace
+
+INSTANTIATE_TEST_SUITE_P(, CudaSessions, testing::Values(false, true),
+                         [](const auto &info) { return info.param ? "eager" : "graphs"; });
+
+TEST_P(CudaSessions, run) {
+  Engine engine(GetParam());
+  for (const int64_t tokens : {1, 5, 64, 5})
+    EXPECT_EQ(engine.run(tokens), "");
+  EXPECT_EQ(engine.fake.launched.size(), 4u * 3);
+  // One wait a run, at its end.
+  EXPECT_EQ(engine.fake.waits, 4u);
+  EXPECT_EQ(engine.session->describeDevice(), "cuda:0 (Fake GPU)");
+}
+
+TEST_P(CudaSessions, zeroTokensLaunchNothing) {
+  Engine engine(GetParam());
+  // No dispatch runs, either: what the arena holds says nothing about ids and offsets.
+  EXPECT_EQ(engine.run(0), "");
+  std::vector<std::string> operations;
+  std::map<std::string, std::optional<uint64_t>> hashes;
+  std::vector<StepCost> costs;
+  Watcher watcher;
+  watcher.operations = &operations, watcher.hashes = &hashes, watcher.costs = &costs;
+  EXPECT_EQ(engine.run(0, std::move(watcher)), "");
+  EXPECT_EQ(costs[3].operations, 0u);
+  EXPECT_TRUE(engine.fake.launched.empty());
+}
+
+TEST_P(CudaSessions, useDeviceMemoryInPlace) {
+  Engine engine(GetParam());
+  const DevicePtr device = engine.fake.open();
+  Floats x = Engine::input(3);
+  const DeviceMemory memory = cantFail(allocate(device, 512, "arguments"));
+  auto *deviceX = hostPointer<float>(memory.get());
+  auto *deviceY = deviceX + 64;
+  std::copy(x.begin(), x.end(), deviceX);
+  std::vector<TensorView> in = engine.inputs(x);
+  in[0] = Engine::view("x", HostType::F32, deviceX, 3, kColumns);
+  std::vector<TensorView> out = {Engine::view("y", HostType::F32, deviceY, 3, kColumns)};
+  in[0].space = out[0].space = MemorySpace::Device;
+  RunObserver nobody;
+  cantFail(engine.session->run(0, in, out, nobody));
+  EXPECT_EQ(Floats(deviceY, deviceY + x.size()), expectedOutput(*engine.program, x));
+  // A graph holds addresses: the same function with other ones is another graph.
+  EXPECT_EQ(engine.run(3), "");
+  EXPECT_EQ(engine.fake.captures, GetParam() ? 0u : 2u);
+
+  auto error = [&] { return toString(engine.session->run(0, in, out, nobody)); };
+  in[0].data += 4;
+  EXPECT_EQ(error(),
+            "function 'layer': input 'x' is not aligned to 64 bytes in device memory; copy "
+            "it to memory that is");
+  in[0].data -= 4;
+  in[0].strides[0] *= 2;
+  EXPECT_EQ(error(), "function 'layer': input 'x' has gaps or another order in device memory; make "
+                     "it contiguous");
+  in[0].type = HostType::F16;
+  EXPECT_EQ(error(), "function 'layer': input 'x' holds f16 in device memory, f32 is needed there; "
+                     "convert it");
+}
+
+TEST_P(CudaSessions, badExpertIdsAreNamedAsOnTheCpu) {
+  Engine engine(GetParam());
+  engine.ids = {0, 1, 0, 7, 9, 0};
+  EXPECT_EQ(engine.run(3),
+            "function 'layer': slot 3 (token 1, choice 1) has expert id 7, ids are 0 "
+            "to 1; correct the ids that the caller passes");
+  engine.ids = {0, 1, 0, 1, 0, -5};
+  EXPECT_EQ(engine.run(3), "function 'layer': slot 5 (token 2, choice 1) has expert id -5, ids are "
+                           "0 to 1; correct the ids that the caller passes");
+  engine.ids = {0, 1, 0, 1, 0, 1};
+  EXPECT_EQ(engine.run(3), "");
+}
+
+TEST_P(CudaSessions, timeRepetitions) {
+  Engine engine(GetParam());
+  Floats x = Engine::input(2), y(x.size());
+  std::vector<uint64_t> times(7);
+  cantFail(engine.session->time(0, engine.inputs(x), engine.outputs(y), times));
+  EXPECT_EQ(y, expectedOutput(*engine.program, x));
+  for (const uint64_t time : times)
+    EXPECT_GT(time, 1000u * 4);
+  EXPECT_EQ(engine.fake.graphLaunches, GetParam() ? 0u : 8u);
+  EXPECT_EQ(engine.fake.launched.size(), 8u * 3);
+}
+
+TEST(CudaSession, graphsAreCapturedOnceForEachNumberOfTokens) {
+  Engine engine;
+  for (int round = 0; round < 3; ++round)
+    for (int64_t tokens = 1; tokens <= 16; ++tokens)
+      EXPECT_EQ(engine.run(tokens), "");
+  EXPECT_EQ(engine.fake.captures, 16u);
+  EXPECT_EQ(engine.fake.graphLaunches, 48u);
+  // The one that was not used for longest goes: 1, then (as 1 is captured again) 2, but not 16.
+  EXPECT_EQ(engine.run(17), "");
+  EXPECT_EQ(engine.run(16), "");
+  EXPECT_EQ(engine.fake.captures, 17u);
+  EXPECT_EQ(engine.run(1), "");
+  EXPECT_EQ(engine.fake.captures, 18u);
+}
+
+TEST_P(CudaSessions, observersSeeStepsAndCheckpoints) {
+  Engine engine(GetParam());
+  std::vector<std::string> operations;
+  std::map<std::string, std::optional<uint64_t>> hashes;
+  std::vector<StepCost> costs;
+  Watcher watcher;
+  watcher.operations = &operations, watcher.hashes = &hashes, watcher.costs = &costs;
+  EXPECT_EQ(engine.run(6, std::move(watcher)), "");
+  EXPECT_EQ(engine.fake.captures, 0u);
+
+  EXPECT_EQ(operations, (std::vector<std::string>{"moert.dispatch", "moert.check_ids",
+                                                  "moert.rms_norm", "moert.matmul", "moert.copy"}));
+  const Floats x = Engine::input(6);
+  EXPECT_EQ(hashes.size(), 3u);
+  EXPECT_EQ(hashes.at("act"), hashOf(expectedAct(*engine.program, x)));
+  EXPECT_EQ(hashes.at("fused"), std::nullopt);
+  EXPECT_EQ(hashes.at("layer:y"), hashOf(expectedOutput(*engine.program, x)));
+
+  // ids, status and offsets; x, act and the norm; act, offsets, result, and one of two experts.
+  EXPECT_EQ(costs[0].bytes, 48u + 8 + 12);
+  EXPECT_EQ(costs[2].bytes, 192u + 192 + 32);
+  EXPECT_EQ(costs[3].bytes, 192u + 12 + 192 + 3 * (16 + 3 * 32));
+  EXPECT_EQ(costs[3].operations, 6u * 128);
+  EXPECT_EQ(costs[4].bytes, 2u * 192);
+}
+
+TEST_P(CudaSessions, canBeCancelled) {
+  Engine engine(GetParam());
+  Watcher watcher;
+  watcher.steps = watcher.checkpoints = false;
+  watcher.cancelAt = 0;
+  EXPECT_EQ(engine.run(2, Watcher(watcher)), "function 'layer': cancelled before step 0 of 7");
+  if (GetParam()) {
+    watcher.cancelAt = 3;
+    EXPECT_EQ(engine.run(2, Watcher(watcher)), "function 'layer': cancelled before step 3 of 7");
+  }
+  EXPECT_EQ(engine.run(2), "");
+}
+
+TEST(CudaSession, eagerRunsNameTheKernelThatFailed) {
+  Engine engine(/*isEager=*/true);
+  engine.fake.kernels["scale"].run = [](const FakeLaunch &) { return FakeDriver::kIllegalAddress; };
+  EXPECT_EQ(engine.run(2), "cuda:0: function 'layer': step 2, moert.rms_norm (kernel 'scale') with "
+                           "norm.weight: CUDA_ERROR_ILLEGAL_ADDRESS (it failed)");
+}
+
+TEST(CudaSession, observedRunsNameTheKernelThatFailed) {
+  Engine engine;
+  engine.fake.kernels["scale"].run = [](const FakeLaunch &) { return FakeDriver::kIllegalAddress; };
+  std::map<std::string, std::optional<uint64_t>> hashes;
+  Watcher watcher;
+  watcher.steps = false;
+  watcher.hashes = &hashes;
+  EXPECT_TRUE(StringRef(engine.run(2, std::move(watcher))).contains("step 2, moert.rms_norm"));
+  EXPECT_TRUE(hashes.empty());
+}
+
+TEST(CudaSession, graphsSayHowToLearnWhatFailed) {
+  Engine engine;
+  engine.fake.kernels["scale"].run = [](const FakeLaunch &) { return FakeDriver::kIllegalAddress; };
+  EXPECT_EQ(engine.run(2),
+            "cuda:0: function 'layer': CUDA_ERROR_ILLEGAL_ADDRESS (it failed); run eagerly "
+            "(sortie-run --eager) to learn which operation failed");
+}
+
+TEST_P(CudaSessions, launchesThatAreRefusedAreNamed) {
+  Engine engine(GetParam());
+  engine.fake.refused = "product";
+  EXPECT_EQ(engine.run(2), "cuda:0: function 'layer': step 5, moert.matmul (kernel 'product') with "
+                           "matrix.weight: CUDA_ERROR_OTHER (it failed)");
+  engine.fake.refused.clear();
+  EXPECT_EQ(engine.run(2), "");
+}
+
+TEST(CudaSession, wantOfMemoryStatesThePlan) {
+  Engine engine;
+  engine.session.reset();
+  engine.fake.freeBytes = 5000;
+  EXPECT_EQ(
+      toString(engine.open(false)),
+      "cuda:0: allocating 8320 bytes for intermediate values: CUDA_ERROR_OUT_OF_MEMORY (out of "
+      "memory); 5000 bytes of the GPU's 1.00 GiB are free; the program needs weights 1024 "
+      "bytes, intermediate values 8320 bytes, inputs and outputs 4608 bytes for as many tokens "
+      "as it takes; run fewer functions or tokens, or free memory");
+  cantFail(engine.open(false, /*maxTokens=*/2));
+  EXPECT_EQ(engine.run(2), "");
+  EXPECT_EQ(engine.run(3), "function 'layer': 'tokens' is 3, at most 2 were reserved by this "
+                           "session; make one with more");
+  engine.fake.freeBytes = 100;
+  const std::string message = toString(engine.load());
+  EXPECT_TRUE(StringRef(message).contains("allocating 1024 bytes for weights")) << message;
+  EXPECT_TRUE(StringRef(message).contains("the program needs weights 1024 bytes")) << message;
+}
+
+TEST(CudaSession, devicesMustAgree) {
+  Engine engine;
+  SessionOptions options;
+  options.device = "cuda:1";
+  EXPECT_EQ(
+      toString(engine.weights->createSession(options).takeError()),
+      "a session on 'cuda:1' is asked for, its weights are on 'cuda:0'; load them there, too");
+  options.device = "cpu";
+  EXPECT_EQ(toString(engine.weights->createSession(options).takeError()),
+            "device 'cpu' is asked for, test is compiled for 'cuda'");
+  options.device = "cuda";
+  cantFail(engine.weights->createSession(options));
+}
