@@ -23,12 +23,21 @@
 
 namespace sortie::emulation {
 
-/// What functions that never returned had marked as out of bounds on the stack.
-static void forgetFrames([[maybe_unused]] char *stack, [[maybe_unused]] size_t bytes) {
 #if defined(SORTIE_TELL_SANITIZER)
-  __asan_unpoison_memory_region(stack, bytes);
-#endif
+/// Clears what functions that never returned have marked on the stack as out of bounds. Not with
+/// __asan_unpoison_memory_region: the project's sanitizer options forbid it (allow_user_poisoning).
+__attribute__((no_sanitize("address"))) static void forgetFrames(const char *stack, size_t bytes) {
+  size_t scale = 0;
+  size_t offset = 0;
+  __asan_get_shadow_mapping(&scale, &offset);
+  const uintptr_t first = (reinterpret_cast<uintptr_t>(stack) >> scale) + offset;
+  const uintptr_t last = (reinterpret_cast<uintptr_t>(stack + bytes) >> scale) + offset;
+  for (uintptr_t shadow = first; shadow < last; ++shadow)
+    *reinterpret_cast<volatile char *>(shadow) = 0;
 }
+#else
+static void forgetFrames(const char * /*stack*/, size_t /*bytes*/) {}
+#endif
 
 #if defined(__x86_64__)
 

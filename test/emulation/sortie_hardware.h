@@ -68,6 +68,8 @@ SORTIE_DEVICE int blockIndexY() { return emulation::currentBlock->blockIndex.y; 
 SORTIE_DEVICE int blockIndexZ() { return emulation::currentBlock->blockIndex.z; }
 SORTIE_DEVICE int gridCountX() { return emulation::currentBlock->gridCount.x; }
 
+template <typename T> SORTIE_DEVICE T recomputed(T value) { return value; }
+
 //===- Synchronization and exchange ---------------------------------------===//
 
 SORTIE_DEVICE void syncBlock(Site site = Site::current()) {

@@ -68,23 +68,33 @@ static size_t imageBytes(const void *image) {
   return bytes;
 }
 
-/// Opens a library that is only in memory. Null, and dlerror says why, if that fails.
-static void *openImage(const char *image, size_t bytes) {
-  const int file = memfd_create("sortie-emulated-kernel", MFD_CLOEXEC);
-  if (file < 0)
-    return nullptr;
-  size_t written = 0;
-  while (written < bytes) {
-    const ssize_t step = write(file, image + written, bytes - written);
-    if (step <= 0)
-      break;
-    written += static_cast<size_t>(step);
+/// A library that is only in memory. Its file stays open as long: the dynamic linker takes two
+/// libraries of one path for the same, and a closed file's number is soon another's.
+struct Image {
+  int file = -1;
+  void *library = nullptr;
+
+  Image(const char *bytes, size_t count)
+      : file(memfd_create("sortie-emulated-kernel", MFD_CLOEXEC)) {
+    size_t written = 0;
+    while (file >= 0 && written < count) {
+      const ssize_t step = write(file, bytes + written, count - written);
+      if (step <= 0)
+        return;
+      written += static_cast<size_t>(step);
+    }
+    if (file >= 0)
+      library = dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL);
   }
-  const std::string path = "/proc/self/fd/" + std::to_string(file);
-  void *library = written == bytes ? dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr;
-  close(file);
-  return library;
-}
+  ~Image() {
+    if (library != nullptr)
+      dlclose(library);
+    if (file >= 0)
+      close(file);
+  }
+  Image(const Image &) = delete;
+  Image &operator=(const Image &) = delete;
+};
 
 /// Copies of the arguments of a launch.
 struct Arguments {
@@ -132,13 +142,14 @@ CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned count,
              options, values);
     return CUDA_ERROR_NO_BINARY_FOR_GPU;
   }
-  void *library = openImage(static_cast<const char *>(image), bytes);
-  if (library == nullptr) {
+  auto opened = std::make_shared<Image>(static_cast<const char *>(image), bytes);
+  if (opened->library == nullptr) {
     const char *why = dlerror();
     writeLog(why != nullptr ? why : "no memory for the image", count, options, values);
     return CUDA_ERROR_INVALID_IMAGE;
   }
-  *module = new CUmod_st{std::shared_ptr<void>(library, [](void *last) { dlclose(last); }), {}};
+  void *library = opened->library;
+  *module = new CUmod_st{std::shared_ptr<void>(std::move(opened), library), {}};
   return CUDA_SUCCESS;
 }
 

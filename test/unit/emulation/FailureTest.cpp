@@ -110,10 +110,11 @@ __attribute__((no_sanitize("undefined"))) testFault(int32_t fault, int32_t zero,
     return;
   if (fault == Nowhere)
     *reinterpret_cast<volatile int32_t *>(static_cast<uintptr_t>(zero + 0x1230)) = 1;
+  volatile int depth = 1000 * 1000;
   if (fault == Division)
     *out = 7 / zero;
-  volatile int depth = 1000 * 1000;
-  *out = recurse(&depth);
+  else
+    *out = recurse(&depth);
 }
 
 static std::string fault(Fault fault) {

@@ -1,0 +1,166 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Exact products under the emulation, from packing to output, against the CPU device.
+
+#ifndef SORTIE_TEST_UNIT_KERNELS_EXACTKERNELS_H
+#define SORTIE_TEST_UNIT_KERNELS_EXACTKERNELS_H
+
+#include "test/unit/kernels/ExactProblem.h"
+
+// The compiler defines it once for a chip. Here, each Spec has its own.
+#define SORTIE_SHARED_LIMIT Spec::kSharedLimit
+
+#include "codegen/kernels/ExactProduct.h"
+#include "codegen/kernels/Pack.h"
+
+namespace sortie::kernels {
+
+//===- Specs --------------------------------------------------------------===//
+
+/// Shared memory of a thread block, by chip.
+constexpr int kSm80 = 166912;
+constexpr int kSm86 = 101376;
+constexpr int kSm90 = 232448;
+
+/// A grouped product without epilogue.
+template <Format F, RowKind Input, int N, int K> struct PlainSpec {
+  static constexpr int kSharedLimit = kSm90;
+  static constexpr Format kFirst = F;
+  static constexpr Format kSecond = F;
+  static constexpr RowKind kInput = Input;
+  static constexpr RowKind kOutput = RowKind::F32;
+  static constexpr int kRows = N;
+  static constexpr int kColumns = K;
+  static constexpr bool kIsGated = false;
+  static constexpr bool kIsGrouped = true;
+  static constexpr int kSlots = 0;
+  static constexpr bool kHasScale = false;
+  static constexpr Glu kGlu{};
+};
+/// Reads rows through the permutation.
+template <typename Base, int Slots> struct Gathered : Base {
+  static constexpr int kSlots = Slots;
+};
+/// Multiplied by the routing weight.
+template <typename Base> struct Scaled : Base {
+  static constexpr bool kHasScale = true;
+};
+/// Without experts and tile map.
+template <typename Base> struct Dense : Base {
+  static constexpr bool kIsGrouped = false;
+};
+/// Gate and up.
+template <typename Base, RowKind Output> struct Gated : Base {
+  static constexpr bool kIsGated = true;
+  static constexpr RowKind kOutput = Output;
+};
+template <typename Base, RowKind Output> struct Clamped : Gated<Base, Output> {
+  static constexpr Glu kGlu{GluKind::SwigluClamped, 1.702f, 7.0f};
+};
+/// Another format for up.
+template <typename Base, Format Second> struct Mixed : Base {
+  static constexpr Format kSecond = Second;
+};
+/// For another chip.
+template <typename Base, int Limit> struct For : Base {
+  static constexpr int kSharedLimit = Limit;
+};
+
+template <typename Spec>
+constexpr ExactGeometry kGeometryOf =
+    exactGeometry(Spec::kFirst, Spec::kSecond, Spec::kInput, Spec::kColumns, Spec::kSharedLimit);
+
+//===- Launches -----------------------------------------------------------===//
+
+constexpr int kPackThreads = 256;
+
+template <Format F, int N, int K>
+void packKernel(const void *raw, void *packed, int firstPanel, int panels) {
+  packPanels<F, N, K>(raw, packed, firstPanel, panels);
+}
+
+/// The panels of all experts.
+template <Format F, int N, int K> AlignedBytes packOnDevice(const ExactWeights &weights) {
+  const auto panels = static_cast<int>(weights.shape.experts * panelsOf(N));
+  AlignedBytes packed(panels * packedPanelBytes(F, K), 0xa5);
+  run<packKernel<F, N, K>>({panels, 1}, kPackThreads, Packer<F, N, K>::kSharedBytes, kSeeds[0],
+                           static_cast<const void *>(weights.raw.data()),
+                           static_cast<void *>(packed.data()), 0, panels);
+  return packed;
+}
+
+template <typename Spec> void productKernel(ExactOperands operands) {
+  exactProduct<Spec>(operands);
+}
+
+/// The output of a problem under one schedule, and the row behind it.
+template <typename Spec> Bytes multiplyOnDevice(const ExactProblem &problem, uint64_t seed) {
+  constexpr int kRows = Spec::kRows;
+  constexpr int kColumns = Spec::kColumns;
+  const AlignedBytes first = packOnDevice<Spec::kFirst, kRows, kColumns>(problem.first);
+  const AlignedBytes second = packOnDevice<Spec::kSecond, kRows, kColumns>(problem.second);
+  AlignedBytes output = problem.unwrittenOutput();
+  const bool isBiased = !problem.firstBias.empty();
+  const ExactOperands operands{problem.input.data(),
+                               Spec::kIsGrouped ? problem.tiles.data() : nullptr,
+                               Spec::kSlots != 0 || Spec::kHasScale ? problem.permutation.data()
+                                                                    : nullptr,
+                               Spec::kHasScale ? problem.scale.data() : nullptr,
+                               output.data(),
+                               first.data(),
+                               Spec::kIsGated ? second.data() : nullptr,
+                               isBiased ? problem.firstBias.data() : nullptr,
+                               isBiased && Spec::kIsGated ? problem.secondBias.data() : nullptr,
+                               problem.sortedRows()};
+  const auto tiles = static_cast<int>(Spec::kIsGrouped ? problem.tiles.size()
+                                                       : ceilDiv(problem.sortedRows(), kTileRows));
+  const int columns = Spec::kIsGated ? kGatedColumns : kPlainColumns;
+  emulation::Options options;
+  options.seed = seed;
+  options.maxSharedBytes = Spec::kSharedLimit;
+  EXPECT_EQ(emulation::launch<productKernel<Spec>>(
+                {static_cast<int>(ceilDiv(kRows, columns)), tiles}, kExactThreads,
+                kGeometryOf<Spec>.sharedBytes, options, operands),
+            "");
+  return Bytes(output.data(), output.data() + problem.outputBytes());
+}
+
+/// The first byte that differs, or -1: two long buffers would not be readable.
+inline int64_t firstDifference(const Bytes &a, const Bytes &b) {
+  const auto [at, other] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+  return at == a.end() && other == b.end() ? -1 : at - a.begin();
+}
+
+/// Every schedule gives the bytes of the CPU device.
+template <typename Spec> void checkProduct(const ExactCase &values) {
+  Random random(41);
+  const ExactProblem problem(specOf<Spec>(), values, random);
+  SCOPED_TRACE(testing::Message() << formatInfo(Spec::kFirst).name << " "
+                                  << formatInfo(Spec::kSecond).name << ", "
+                                  << numerics::limbCount(Spec::kInput) << " limbs, "
+                                  << problem.sortedRows() << " x " << Spec::kRows << " x "
+                                  << Spec::kColumns << ", fill " << static_cast<int>(values.fill)
+                                  << ", inputs " << static_cast<int>(values.inputs));
+  const Bytes expected = problem.expected();
+  for (const uint64_t seed : kSeeds)
+    ASSERT_EQ(firstDifference(multiplyOnDevice<Spec>(problem, seed), expected), -1)
+        << "byte, seed " << seed << "; a row of output has "
+        << numerics::actRowBytes(Spec::kOutput, Spec::kRows) << " bytes";
+}
+
+/// Ordinary and awkward weights of a format, and integers that reach their bounds. K has two
+/// chunks, N is no multiple of a panel.
+template <Format F, RowKind Input> void checkFormat() {
+  using Spec = PlainSpec<F, Input, 40, 1280>;
+  checkProduct<Spec>({.rowsOfExpert = {0, 9, 1}});
+  checkProduct<Spec>({.rowsOfExpert = {12}, .fill = Fill::Awkward});
+  checkProduct<Spec>({.rowsOfExpert = {2}, .fill = Fill::AnyBits});
+  for (const Fill fill : {Fill::Highest, Fill::Lowest, Fill::Signed})
+    for (const Inputs inputs : {Inputs::Positive, Inputs::Negative, Inputs::Signs})
+      checkProduct<Spec>({.rowsOfExpert = {3}, .fill = fill, .inputs = inputs});
+}
+
+} // namespace sortie::kernels
+
+#endif // SORTIE_TEST_UNIT_KERNELS_EXACTKERNELS_H

@@ -1,0 +1,86 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Awkward shapes of exact products: numbers of rows around those of a product and a tile, K with
+// tails and several chunks, N that is no multiple of anything; and tiles that need several passes
+// because shared memory is small.
+
+#include "test/unit/kernels/ExactKernels.h"
+
+namespace sortie::kernels {
+namespace {
+
+template <typename Spec> void checkRowCounts() {
+  checkProduct<Spec>({.rowsOfExpert = {1}});
+  checkProduct<Spec>({.rowsOfExpert = {0, 1, 8, 9, 32, 33, 0}});
+  checkProduct<Spec>({.rowsOfExpert = {0, 70, 0}});
+  checkProduct<Spec>({.rowsOfExpert = {0, 0}});
+}
+
+TEST(ExactShapes, RowsOfExperts) {
+  checkRowCounts<PlainSpec<Format::Q4_0, RowKind::Int16, 40, 128>>();
+  checkRowCounts<PlainSpec<Format::Q4_1, RowKind::Int8, 40, 128>>();
+  checkRowCounts<PlainSpec<Format::Q4_K, RowKind::Int16, 40, 256>>();
+  checkRowCounts<Gated<PlainSpec<Format::Q6_K, RowKind::Int16, 40, 256>, RowKind::Int16>>();
+}
+
+/// Lengths of rows: K % 128 != 0, K of two chunks, of three of which the last is short.
+template <Format F, RowKind Input, int... K> void checkLengths() {
+  (checkProduct<PlainSpec<F, Input, 24, K>>({.rowsOfExpert = {3, 10}}), ...);
+}
+
+TEST(ExactShapes, LengthsOfRows) {
+  checkLengths<Format::Q4_0, RowKind::Int16, 32, 64, 96, 352, 1024, 1056, 1408, 2048, 2880>();
+  checkLengths<Format::Q4_1, RowKind::Int16, 32, 64, 96, 352, 1056, 2880>();
+  checkLengths<Format::MXFP4, RowKind::Int8, 96, 352, 1408, 2880>();
+  checkLengths<Format::Q8_0, RowKind::Int8, 352, 1088>();
+  checkLengths<Format::Q4_K, RowKind::Int16, 256, 768, 1024, 1280, 2304, 3072>();
+  checkLengths<Format::Q2_K, RowKind::Int8, 256, 1280, 2816>();
+  checkLengths<Format::IQ4_XS, RowKind::Int16, 256, 2304>();
+}
+
+template <Format F, RowKind Input, int K, int... N> void checkWidths() {
+  (checkProduct<PlainSpec<F, Input, N, K>>({.rowsOfExpert = {3, 10}}), ...);
+  (checkProduct<Gated<PlainSpec<F, Input, N, K>, RowKind::Int16>>({.rowsOfExpert = {9}}), ...);
+}
+
+TEST(ExactShapes, ColumnsOfTheOutput) {
+  checkWidths<Format::Q4_0, RowKind::Int16, 128, 1, 15, 16, 17, 40, 128, 129, 136, 256, 257, 300>();
+  checkWidths<Format::Q6_K, RowKind::Int8, 256, 8, 136, 300>();
+}
+
+/// What shared memory of 101376 bytes allows. The assertions keep the test where it is.
+template <typename Spec, int Products, bool IsHalfBlock> void checkPasses() {
+  static_assert(kGeometryOf<Spec>.products == Products);
+  constexpr int kBlock =
+      std::max(packedSizes(Spec::kFirst).blockElements, packedSizes(Spec::kSecond).blockElements);
+  static_assert((kGeometryOf<Spec>.elements < kBlock) == IsHalfBlock);
+  checkProduct<Spec>({.rowsOfExpert = {32, 0, 9}});
+  checkProduct<Spec>({.rowsOfExpert = {25, 1, 33, 17}});
+}
+
+TEST(ExactShapes, SeveralPassesOfATile) {
+  checkPasses<For<PlainSpec<Format::Q4_0, RowKind::Int16, 40, 1408>, kSm86>, 3, false>();
+  checkPasses<For<PlainSpec<Format::Q5_1, RowKind::Int16, 40, 1056>, kSm86>, 2, false>();
+  checkPasses<For<PlainSpec<Format::Q8_0, RowKind::Int8, 40, 2080>, kSm86>, 1, false>();
+  checkPasses<For<PlainSpec<Format::Q8_0, RowKind::Int16, 40, 256>, kSm86>, 2, false>();
+  checkPasses<For<PlainSpec<Format::Q4_K, RowKind::Int16, 300, 1280>, kSm86>, 2, true>();
+  checkPasses<For<PlainSpec<Format::Q5_K, RowKind::Int8, 40, 2304>, kSm86>, 2, true>();
+  checkPasses<For<PlainSpec<Format::Q6_K, RowKind::Int16, 40, 1280>, kSm86>, 1, true>();
+  checkPasses<For<PlainSpec<Format::Q3_K, RowKind::Int16, 40, 1280>, kSm86>, 3, true>();
+  checkPasses<For<PlainSpec<Format::Q2_K, RowKind::Int8, 40, 1280>, kSm86>, 3, true>();
+  checkPasses<For<PlainSpec<Format::IQ4_XS, RowKind::Int16, 40, 1280>, kSm86>, 2, true>();
+}
+
+TEST(ExactShapes, SeveralPassesOfAGatedTile) {
+  using Same = PlainSpec<Format::Q4_K, RowKind::Int16, 136, 1280>;
+  checkPasses<For<Gated<Gathered<Same, 2>, RowKind::Int16>, kSm86>, 2, true>();
+  checkPasses<For<Gated<Mixed<Same, Format::Q6_K>, RowKind::Int8>, kSm86>, 1, true>();
+  checkPasses<For<Gated<Mixed<Same, Format::Q4_0>, RowKind::F32>, kSm86>, 2, true>();
+  checkPasses<
+      For<Dense<Gated<PlainSpec<Format::MXFP4, RowKind::Int8, 136, 2080>, RowKind::Int16>>, kSm86>,
+      3, false>();
+}
+
+} // namespace
+} // namespace sortie::kernels

@@ -1,0 +1,26 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Exact products of the formats with integer sub-scales, without epilogue, for both widths of
+// activations.
+
+#include "test/unit/kernels/ExactKernels.h"
+
+namespace sortie::kernels {
+namespace {
+
+#define SORTIE_TEST_FORMAT(format)                                                                 \
+  TEST(ExactSubScale, format) {                                                                    \
+    checkFormat<Format::format, RowKind::Int16>();                                                 \
+    checkFormat<Format::format, RowKind::Int8>();                                                  \
+  }
+
+SORTIE_TEST_FORMAT(Q2_K)
+SORTIE_TEST_FORMAT(Q3_K)
+SORTIE_TEST_FORMAT(Q4_K)
+SORTIE_TEST_FORMAT(Q5_K)
+SORTIE_TEST_FORMAT(Q6_K)
+SORTIE_TEST_FORMAT(IQ4_XS)
+
+} // namespace
+} // namespace sortie::kernels
