@@ -129,20 +129,30 @@ SORTIE_DEVICE void loadMatrices(uint32_t (&rows)[4], const void *sharedRow) {
 ///   a[0]: row g, k 4t...4t+3;  a[1]: row g + 8;  a[2], a[3]: the same rows, k 16 + 4t...
 ///   b0: column g, k 4t...4t+3;  b1: k 16 + 4t...
 ///   sum[0], sum[1]: row g, columns 2t, 2t + 1;  sum[2], sum[3]: row g + 8.
+/// The sums are written anew, so that sums of zeros need no registers.
 SORTIE_DEVICE void multiplyK32(int32_t (&sum)[4], const uint32_t (&a)[4], uint32_t b0,
                                uint32_t b1) {
+  int32_t out[4];
   asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-      "{%8, %9}, {%0, %1, %2, %3};"
-      : "+r"(sum[0]), "+r"(sum[1]), "+r"(sum[2]), "+r"(sum[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+      "{%8, %9}, {%10, %11, %12, %13};"
+      : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "r"(sum[0]), "r"(sum[1]),
+        "r"(sum[2]), "r"(sum[3]));
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+    sum[i] = out[i];
 }
 
 /// mma.m16n8k16, s8 x s8 -> s32: `a0`: row g, k 4t...4t+3; `a1`: row g + 8; `b` and `sum` as above.
 SORTIE_DEVICE void multiplyK16(int32_t (&sum)[4], uint32_t a0, uint32_t a1, uint32_t b) {
+  int32_t out[4];
   asm("mma.sync.aligned.m16n8k16.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5}, {%6}, "
-      "{%0, %1, %2, %3};"
-      : "+r"(sum[0]), "+r"(sum[1]), "+r"(sum[2]), "+r"(sum[3])
-      : "r"(a0), "r"(a1), "r"(b));
+      "{%7, %8, %9, %10};"
+      : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
+      : "r"(a0), "r"(a1), "r"(b), "r"(sum[0]), "r"(sum[1]), "r"(sum[2]), "r"(sum[3]));
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+    sum[i] = out[i];
 }
 
 //===- Integers -----------------------------------------------------------===//

@@ -60,10 +60,16 @@ public:
   static constexpr int kTokens = kGeometry.products * kTokensPerProduct;
 
   SORTIE_DEVICE void run(const ExactOperands &operands, const Tile &tile) {
-    copyWeights(operands, tile.expert, 0); // on their way while the rows are looked up
+    Copies copies{};
+    copies.slot = slotAt(0);
+    copies.weights = findPanel(operands, tile.expert);
+    copyWeights(copies); // on their way while the rows are looked up
     fillTable(operands, tile);
     hw::syncBlock();
-    multiply(operands);
+    findTokens(operands, copies);
+    copyTokens(copies);
+    endStage(copies);
+    multiply(copies);
     hw::waitForCopies<0>();
     hw::syncBlock();
     placeOutputs(operands);
@@ -115,96 +121,138 @@ private:
 
   //===- Copies -----------------------------------------------------------===//
 
-  SORTIE_DEVICE char *stageAt(int stage) {
+  /// Threads that copy a token's limbs of a stage, 16 bytes each.
+  static constexpr int kUnits = kGeometry.elements / 16;
+  static constexpr int kTokensAtOnce = kExactThreads / (kLimbs * kUnits);
+  static constexpr int kCopies = static_cast<int>(ceilDiv(kTokens, kTokensAtOnce));
+
+  /// What a thread copies, stage by stage.
+  struct Copies {
+    const char *weights; ///< the warp's panel; null where the matrix has ended
+    const char *input;   ///< all rows
+    uint32_t
+        limbs[kCopies]; ///< in the input, of every kTokensAtOnce-th token, in units of 16 bytes
+    int next;           ///< the first stage that has not been started
+    char *slot;         ///< its place
+  };
+
+  SORTIE_DEVICE char *slotAt(int stage) {
     return hw::sharedMemory<char>(kGeometry.stagesOffset) + stage % kStages * kGeometry.stageBytes;
   }
-  SORTIE_DEVICE char *weightsAt(int stage) {
-    return stageAt(stage) + hw::warpIndex() * kGeometry.warpBytes;
+
+  SORTIE_DEVICE const char *findPanel(const ExactOperands &operands, int expert) {
+    const char *panel = nullptr;
+    withFormat([&]<Format F>() {
+      const void *matrix = isSecond() ? operands.second : operands.first;
+      panel = static_cast<const char *>(matrix) +
+              (int64_t{expert} * kPanels + panelIndex()) * packedPanelBytes(F, Spec::kColumns);
+    });
+    return panelIndex() < kPanels ? panel : nullptr;
+  }
+
+  /// After the tile's table has been filled.
+  SORTIE_DEVICE void findTokens(const ExactOperands &operands, Copies &copies) {
+    static_assert(kRow.bytes % 16 == 0 && kRow.limbs % 16 == 0 && kRow.limbStride % 16 == 0);
+    const int thread = hw::threadIndex();
+    const int64_t inRow =
+        (kRow.limbs + thread / kUnits % kLimbs * kRow.limbStride) / 16 + thread % kUnits;
+    copies.input = static_cast<const char *>(operands.input);
+#pragma unroll
+    for (int i = 0; i < kCopies; ++i) {
+      const int token = thread / (kUnits * kLimbs) + i * kTokensAtOnce;
+      const int row = rowTable()[token < kTokens ? token : 0];
+      copies.limbs[i] = static_cast<uint32_t>(row * (kRow.bytes / 16) + inRow);
+    }
   }
 
   /// Copies `Bytes` bytes with the lanes of a warp; of them, `valid` exist.
   template <int Bytes>
-  SORTIE_DEVICE void copyWithWarp(char *to, const char *from, int64_t valid = Bytes) {
-    const int lane = hw::recomputed(hw::laneIndex());
+  SORTIE_DEVICE void copyWithWarp(char *to, const char *from, int valid = Bytes) {
 #pragma unroll
     for (int i = 0; i < static_cast<int>(ceilDiv(Bytes, 16 * kWarp)); ++i) {
-      const int at = (i * kWarp + lane) * 16;
+      const int at = (i * kWarp + hw::laneIndex()) * 16;
       if (at < Bytes && at < valid)
         hw::copyAsync<16>(to + at, from + at);
     }
   }
 
   /// The warp's part of a stage: whole blocks, or the planes of a half and the scales of its block.
-  template <Format F>
-  SORTIE_DEVICE void copyPanel(const ExactOperands &operands, int expert, int stage) {
+  template <Format F> SORTIE_DEVICE void copyPanel(const Copies &copies) {
     using Layout = PackedLayout<F>;
     constexpr PackedSizes kSizes = Layout::kSizes;
-    constexpr int64_t kPanelBytes = packedPanelBytes(F, Spec::kColumns);
-    const void *matrix = isSecond() ? operands.second : operands.first;
-    const char *panel = static_cast<const char *>(matrix) +
-                        (int64_t{expert} * kPanels + panelIndex()) * kPanelBytes;
-    char *to = weightsAt(stage);
+    char *to = copies.slot + hw::warpIndex() * kGeometry.warpBytes;
     if constexpr (kGeometry.elements >= kSizes.blockElements) {
       constexpr int kBytes = kGeometry.elements / kSizes.blockElements * kSizes.blockBytes;
-      copyWithWarp<kBytes>(to, panel + stage * kBytes, kPanelBytes - stage * kBytes);
+      constexpr int kPanelBytes = static_cast<int>(packedPanelBytes(F, Spec::kColumns));
+      const int first = copies.next * kBytes;
+      copyWithWarp<kBytes>(to, copies.weights + first,
+                           kPanelBytes % kBytes == 0 ? kBytes : kPanelBytes - first);
     } else {
-      const char *block = panel + stage / kSizes.halves * kSizes.blockBytes;
-      copyWithWarp<kSizes.halfBytes>(to, block + stage % kSizes.halves * kSizes.halfBytes);
+      const char *block = copies.weights + copies.next / kSizes.halves * kSizes.blockBytes;
+      copyWithWarp<kSizes.halfBytes>(to, block + copies.next % kSizes.halves * kSizes.halfBytes);
       copyWithWarp<Layout::kAllScaleBytes>(to + kSizes.halfBytes, block + Layout::kScalesOffset);
     }
   }
 
-  SORTIE_DEVICE void copyWeights(const ExactOperands &operands, int expert, int stage) {
-    if (panelIndex() < kPanels && stage < kStageCount)
-      withFormat([&]<Format F>() { copyPanel<F>(operands, expert, stage); });
+  SORTIE_DEVICE void copyWeights(const Copies &copies) {
+    if (copies.weights != nullptr)
+      withFormat([&]<Format F>() { copyPanel<F>(copies); });
   }
 
-  /// Limbs of the tokens in units of 16 bytes, and their scales. Tokens past the end of the tile
-  /// become zeros.
-  SORTIE_DEVICE void copyTokens(const ExactOperands &operands, int stage) {
-    constexpr int kUnits = kGeometry.elements / 16;
-    constexpr int kTokensAtOnce = kExactThreads / (kLimbs * kUnits);
+  /// Limbs of the tokens, and their scales. Tokens past the end of the tile become zeros.
+  SORTIE_DEVICE void copyTokens(const Copies &copies) {
     constexpr int kScaleBytes = kHalves * 4;
-    if (stage >= kStageCount)
-      return;
-    const char *input = static_cast<const char *>(operands.input);
-    char *to = stageAt(stage);
-    const int thread = hw::recomputed(hw::threadIndex());
-    const int offset = thread % kUnits * 16;
-    const int limb = thread / kUnits % kLimbs;
+    const int thread = hw::threadIndex();
+    const int rows = tile().rows;
     const int tokens = products() * kTokensPerProduct;
-    const int64_t inRow = kRow.limbs + limb * kRow.limbStride + stage * kGeometry.elements + offset;
-    for (int token = thread / (kUnits * kLimbs); token < tokens; token += kTokensAtOnce)
-      hw::copyAsync<16>(to + kGeometry.limbsOffset + limb * kGeometry.limbStride +
-                            token * kGeometry.tokenStride + offset,
-                        input + int64_t{rowTable()[token]} * kRow.bytes + inRow,
-                        token < tile().rows ? 16 : 0);
+    const int first = thread / (kUnits * kLimbs);
+    char *to = copies.slot + kGeometry.limbsOffset +
+               thread / kUnits % kLimbs * kGeometry.limbStride + first * kGeometry.tokenStride +
+               thread % kUnits * 16;
+#pragma unroll
+    for (int i = 0; i < kCopies; ++i) {
+      const int token = first + i * kTokensAtOnce;
+      if (token < tokens)
+        hw::copyAsync<16>(to + i * kTokensAtOnce * kGeometry.tokenStride,
+                          copies.input + int64_t{copies.limbs[i]} * 16 +
+                              copies.next * kGeometry.elements,
+                          token < rows ? 16 : 0);
+    }
     if (thread < tokens)
-      hw::copyAsync<kScaleBytes>(to + kGeometry.scalesOffset + thread * kScaleBytes,
-                                 input + int64_t{rowTable()[thread]} * kRow.bytes + kRow.scales +
-                                     stage * kScaleBytes,
-                                 thread < tile().rows ? kScaleBytes : 0);
+      hw::copyAsync<kScaleBytes>(copies.slot + kGeometry.scalesOffset + thread * kScaleBytes,
+                                 copies.input + rowTable()[thread] * kRow.bytes + kRow.scales +
+                                     copies.next * kScaleBytes,
+                                 thread < rows ? kScaleBytes : 0);
+  }
+
+  /// Ends the copies of a stage; there is a group for each, even past the last.
+  SORTIE_DEVICE void endStage(Copies &copies) {
+    hw::commitCopies();
+    ++copies.next;
+    copies.slot = slotAt(copies.next);
+  }
+
+  SORTIE_DEVICE void copyStage(Copies &copies) {
+    if (copies.next < kStageCount) {
+      copyWeights(copies);
+      copyTokens(copies);
+    }
+    endStage(copies);
   }
 
   //===- Products ---------------------------------------------------------===//
 
-  SORTIE_DEVICE void multiply(const ExactOperands &operands) {
+  SORTIE_DEVICE void multiply(Copies &copies) {
     startSums();
 #pragma unroll
-    for (int stage = 0; stage < kStages - 1; ++stage) {
-      if (stage != 0)
-        copyWeights(operands, tile().expert, stage);
-      copyTokens(operands, stage);
-      hw::commitCopies();
-    }
+    for (int i = 1; i < kStages - 1; ++i)
+      copyStage(copies);
     for (int stage = 0; stage < kStageCount; ++stage) {
       hw::waitForCopies<kStages - 2>();
       // What arrived is everybody's now, and the stage before has been read by all.
       hw::syncBlock();
-      copyWeights(operands, tile().expert, stage + kStages - 1);
-      copyTokens(operands, stage + kStages - 1);
-      hw::commitCopies();
-      if (panelIndex() < kPanels)
+      copyStage(copies);
+      if (copies.weights != nullptr)
         withFormat([&]<Format F>() { multiplyStage<F>(stage); });
     }
   }
@@ -221,10 +269,11 @@ private:
   }
 
   /// The warp's panel, half `half` of a stage.
-  template <Format F> SORTIE_DEVICE void loadHalf(int stage, int half, ExactPanel<F> &panel) {
+  template <Format F>
+  SORTIE_DEVICE void loadHalf(const char *slot, int stage, int half, ExactPanel<F> &panel) {
     using Layout = PackedLayout<F>;
     constexpr PackedSizes kSizes = Layout::kSizes;
-    const char *at = weightsAt(stage);
+    const char *at = slot + hw::warpIndex() * kGeometry.warpBytes;
     if constexpr (kGeometry.elements >= kSizes.blockElements) {
       at += half / kSizes.halves * kSizes.blockBytes;
       const int ofBlock = half % kSizes.halves;
@@ -236,24 +285,24 @@ private:
 
   template <Format F> SORTIE_DEVICE void multiplyHalf(int stage, int half) {
     ExactPanel<F> panel;
-    loadHalf<F>(stage, half, panel);
+    loadHalf<F>(slotAt(stage), stage, half, panel);
     const int count = products();
     int n = 0;
     if constexpr (kAreRegistersForTwo<F>) {
 #pragma unroll 1
       for (; n + 1 < count; n += 2) {
         float t[2][4];
-        blockTerm<F>(panel, tokensAt(stage, half, n), t[0]);
-        blockTerm<F>(panel, tokensAt(stage, half, n + 1), t[1]);
-        addToSums(stage, half, n, t[0]);
-        addToSums(stage, half, n + 1, t[1]);
+        blockTerm<F>(panel, tokensAt(slotAt(stage), half, n), t[0]);
+        blockTerm<F>(panel, tokensAt(slotAt(stage), half, n + 1), t[1]);
+        addToSums(slotAt(stage), half, n, t[0]);
+        addToSums(slotAt(stage), half, n + 1, t[1]);
       }
     }
 #pragma unroll 1
     for (; n < count; ++n) {
       float t[4];
-      blockTerm<F>(panel, tokensAt(stage, half, n), t);
-      addToSums(stage, half, n, t);
+      blockTerm<F>(panel, tokensAt(slotAt(stage), half, n), t);
+      addToSums(slotAt(stage), half, n, t);
     }
   }
 
@@ -262,19 +311,19 @@ private:
   static constexpr bool kAreRegistersForTwo =
       formatInfo(F).minimum == Minimum::None && (kLimbs == 1 || isCombinable(formatInfo(F)));
 
-  SORTIE_DEVICE void addToSums(int stage, int half, int n, const float (&t)[4]) {
-    const auto *scales = reinterpret_cast<const float *>(stageAt(stage) + kGeometry.scalesOffset);
-    hw::Words4 &sum = sumsAt(kTileTableBytes, n);
+  SORTIE_DEVICE void addToSums(const char *slot, int half, int n, const float (&t)[4]) {
+    const auto *scales = reinterpret_cast<const float *>(slot + kGeometry.scalesOffset);
+    const int token = n * kTokensPerProduct + hw::laneIndex() % 4 * 2;
+    const float two[2] = {scales[token * kHalves + half], scales[(token + 1) * kHalves + half]};
+    hw::Words4 sum = sumsAt(kTileTableBytes, n);
 #pragma unroll
-    for (int e = 0; e < 4; ++e) {
-      const int token = n * kTokensPerProduct + hw::laneIndex() % 4 * 2 + e % 2;
-      const float scale = scales[token * kHalves + half];
-      sum.word[e] = bitsOf(addBlock(t[e], scale, floatOf(sum.word[e])));
-    }
+    for (int e = 0; e < 4; ++e)
+      sum.word[e] = bitsOf(addBlock(t[e], two[e % 2], floatOf(sum.word[e])));
+    sumsAt(kTileTableBytes, n) = sum;
   }
 
-  SORTIE_DEVICE TokenBlock<kLimbs> tokensAt(int stage, int half, int n) {
-    return {stageAt(stage) + kGeometry.limbsOffset + n * kTokensPerProduct * kGeometry.tokenStride +
+  SORTIE_DEVICE TokenBlock<kLimbs> tokensAt(const char *slot, int half, int n) {
+    return {slot + kGeometry.limbsOffset + n * kTokensPerProduct * kGeometry.tokenStride +
                 half * kHalfElements,
             kGeometry.tokenStride, kGeometry.limbStride};
   }

@@ -422,7 +422,7 @@ TEST(CApi, callersMayFlushSubnormals) {
   _mm_setcsr(saved);
   EXPECT_EQ(message, "");
   EXPECT_EQ(after, kFlushAndRoundUp);
-  EXPECT_EQ(std::memcmp(mix.y.data(), expected.data(), 16 * sizeof(float)), 0);
+  EXPECT_EQ(mix.y, expected);
 }
 #endif
 

@@ -1,0 +1,64 @@
+"""What the archive holds: the contract between prepare.py and run.py. Needs numpy only."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tarfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ARCHIVE = "sortie-gpu.tar.xz"
+MANIFEST = "manifest.json"
+SEED = 7
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model with its programs: `programs[kind]` is a file in `programs/`.
+
+    Kinds: `cpu` and `cuda`; with `-all` every named value is stored; `cuda-sm_80` and `cuda-sm_90`
+    have no cubin but for that chip.
+    """
+
+    name: str
+    hidden: int
+    functions: tuple[str, ...]
+    programs: dict[str, str]
+    weights: str = f"random:seed={SEED}"
+
+    @property
+    def input(self) -> str:
+        """File of the activations, in `inputs/`."""
+        return f"hidden-{self.hidden}.npy"
+
+
+def write_manifest(folder: Path, models: list[Model]) -> None:
+    (folder / MANIFEST).write_text(json.dumps([asdict(model) for model in models], indent=1))
+
+
+def read_manifest(folder: Path) -> list[Model]:
+    data = json.loads((folder / MANIFEST).read_text())
+    return [Model(**fields | {"functions": tuple(fields["functions"])}) for fields in data]
+
+
+def pack(folder: Path, archive: Path) -> None:
+    """All of `folder` as one compressed archive, which appears whole or not at all."""
+    scratch = archive.with_name(archive.name + ".part")
+    with tarfile.open(scratch, "w:xz", preset=3) as out:
+        for path in sorted(folder.iterdir()):
+            out.add(path, path.name)
+    scratch.replace(archive)
+
+
+def unpack(archive: Path, folder: Path) -> Path:
+    """Unpacks into `folder`, unless the same archive lies there already; returns the folder."""
+    status = archive.stat()
+    stamp, mark = folder / ".unpacked", f"{status.st_size} {status.st_mtime_ns}"
+    if not (stamp.exists() and stamp.read_text() == mark):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        with tarfile.open(archive) as data:
+            data.extractall(folder, filter="data")
+        stamp.write_text(mark)
+    return folder

@@ -1,0 +1,147 @@
+"""Compiles every preset in every type for both devices and packs what a GPU machine needs.
+
+Weights are random blocks that both devices make from the same seed, so no model file travels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Iterator
+
+import numpy as np
+
+TEST = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TEST / "models"), str(TEST / "e2e"), str(TEST.parent / "scripts")]
+
+from make_gguf import activations, write_model  # noqa: E402
+from package import ARCHIVE, SEED, Model, pack, write_manifest  # noqa: E402
+from presets import PRESETS, VALID_TYPES, Preset, parse_types, scaled  # noqa: E402
+from tools import DIVISORS, Tools  # noqa: E402
+
+#: The models of part 2, which differ in everything that could show (those of
+#: test/e2e/test_contract.py); they are also compiled for other chips and with narrow activations.
+STUDIED = (("qwen3-30b-a3b", "q4_k_m"), ("gpt-oss-20b", "mxfp4"), ("deepseek-v3", "q2_k"),
+           ("olmoe-1b-7b", "bf16"))
+OTHER_CHIPS = ("sm_80", "sm_90")
+TOKENS = 512
+
+
+def shape_of(preset: str) -> Preset:
+    """The preset, small; models with dense layers keep one."""
+    layers = 2 if PRESETS[preset].dense_layers else 1
+    return scaled(PRESETS[preset], layers=layers, divisor=DIVISORS[preset])
+
+
+def wanted_models() -> Iterator[tuple[str, str, str]]:
+    """Preset, types and activations."""
+    for preset, names in VALID_TYPES.items():
+        for types in names:
+            yield preset, types, "int16"
+    for preset, types in STUDIED:
+        yield preset, types, "int8"
+
+
+def kinds_of(preset: str, types: str) -> dict[str, dict[str, str]]:
+    """Kind of program -> options of --sortie-compile."""
+    kinds = {
+        "cpu": {"target": "cpu"},
+        "cpu-all": {"target": "cpu", "materialize": "all"},
+        "cuda": {"target": "cuda", "chip": "sm_90a"},
+        "cuda-all": {"target": "cuda", "chip": "sm_90a", "materialize": "all"},
+    }
+    if (preset, types) in STUDIED:
+        kinds |= {f"cuda-{chip}": {"target": "cuda", "chip": chip} for chip in OTHER_CHIPS}
+    return kinds
+
+
+class Preparation:
+    """Fills `folder`, which is what is packed; programs that it has are kept."""
+
+    def __init__(self, folder: Path, tools: Path) -> None:
+        self.folder = folder
+        self.scratch = folder.parent / "scratch"
+        self.tools = Tools(tools, self.scratch)
+        for path in (folder / "programs", folder / "inputs", folder / "bin", self.scratch):
+            path.mkdir(parents=True, exist_ok=True)
+
+    def runner(self) -> None:
+        shutil.copy2(self.tools.bin / "sortie-run", self.folder / "bin" / "sortie-run")
+
+    def input(self, hidden: int) -> None:
+        path = self.folder / "inputs" / f"hidden-{hidden}.npy"
+        if not path.exists():
+            np.save(path, activations(seed=SEED, tokens=TOKENS, hidden=hidden, outliers=True))
+
+    def graph(self, preset: str, types: str) -> Path:
+        """The imported model; its file is headers and a hole."""
+        path = self.scratch / f"{preset}-{types}.mlir"
+        if not path.exists():
+            model = path.with_suffix(".gguf")
+            write_model(model, shape_of(preset), parse_types(types), header_only=True)
+            self.tools.call("sortie-translate", "--import-gguf", model, "-o", path)
+        return path
+
+    def model(self, preset: str, types: str, width: str) -> Model:
+        shape = shape_of(preset)
+        name = f"{preset}-{types}-{width}"
+        programs = {}
+        for kind, options in kinds_of(preset, types).items():
+            programs[kind] = f"{name}.{kind}.mlirbc"
+            self.compile(preset, types, options | {"activations": width}, programs[kind])
+        self.input(shape.hidden)
+        functions = tuple(f"blk_{layer}_ffn" for layer in range(shape.layers))
+        return Model(name, shape.hidden, functions, programs)
+
+    def compile(self, preset: str, types: str, options: dict[str, str], name: str) -> None:
+        program = self.folder / "programs" / name
+        if program.exists():
+            return
+        text = " ".join(f"{key}={value}" for key, value in options.items())
+        scratch = self.scratch / "program.mlirbc"
+        self.tools.call("sortie-opt", self.graph(preset, types), f"--sortie-compile={text}",
+                        "--emit-bytecode", "-o", scratch)
+        scratch.rename(program)
+
+    def benchmark(self) -> None:
+        """The programs of scripts/benchmark.py, which keeps those that are there."""
+        script = TEST.parent / "scripts" / "benchmark.py"
+        subprocess.run([sys.executable, str(script), "--device=cuda", "--bin", str(self.tools.bin),
+                        "--compile-only", str(self.folder / "benchmark")], check=True)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="test/gpu/prepare.sh", description=__doc__.splitlines()[0])
+    parser.add_argument("output", type=Path, help=f"folder; gets {ARCHIVE}")
+    parser.add_argument("--bin", type=Path, default=TEST.parent / "build" / "release" / "bin")
+    parser.add_argument("--models", default="", metavar="REGEX",
+                        help="only models whose name (preset-types-activations) it matches")
+    parser.add_argument("--no-benchmark", action="store_true", help="no programs for part 4")
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = parse_arguments()
+    preparation = Preparation(options.output / "work", options.bin)
+    preparation.runner()
+    models = []
+    for preset, types, width in wanted_models():
+        if re.search(options.models, f"{preset}-{types}-{width}"):
+            models.append(preparation.model(preset, types, width))
+            print(models[-1].name, flush=True)
+    write_manifest(preparation.folder, models)
+    if not options.no_benchmark:
+        preparation.benchmark()
+    archive = options.output / ARCHIVE
+    pack(preparation.folder, archive)
+    print(f"{archive}: {len(models)} models, {os.path.getsize(archive) / 2**20:.1f} MiB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

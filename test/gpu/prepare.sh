@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Makes one archive with everything that test/gpu/run.sh needs on a machine with a GPU: compiled
+# programs, inputs and sortie-run. Needs the tools and build/venv (scripts/setup.sh), and NVRTC.
+#
+#   test/gpu/prepare.sh build/gpu [--bin build/release/bin] [--models REGEX] [--no-benchmark]
+#
+# Programs that build/gpu/work has already are kept; remove that folder after a change of the compiler.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+exec "$here/../../build/venv/bin/python" "$here/prepare.py" "$@"

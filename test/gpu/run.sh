@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# The proof on a GPU. Needs the archive of test/gpu/prepare.sh, python3 with numpy and, for part 3,
+# compute-sanitizer; no LLVM, no compiler.
+#
+#   test/gpu/run.sh --part N [--device cuda] [--results DIR] [--seconds 540] build/gpu/sortie-gpu.tar.xz
+#
+#   1  every preset and format: the checksum of every named value equals the CPU's
+#   2  repeated runs, batches and permutations of tokens, graph against eager, other images
+#   3  compute-sanitizer: memcheck, racecheck, synccheck
+#   4  the benchmark
+#
+# A part takes at most --seconds; run it again with the same --results and it goes on. The last line
+# is `N passed, N failed` and, if time ran out, how many are left.
+set -euo pipefail
+exec "${PYTHON:-python3}" "$(dirname "$0")/run.py" "$@"
