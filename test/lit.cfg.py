@@ -1,9 +1,11 @@
 """lit configuration: the tests are .mlir (and .test) files below dialect/, passes/, tools/, e2e/.
 
 Substitutions: the tools by their bare name, %S/%s/%t as usual, %python (the environment of
-scripts/setup.sh, with numpy and gguf), %models (test/models).
+scripts/setup.sh, with numpy and gguf), %models (test/models), %emulated (before a tool, after env: it
+compiles for and runs on the emulated GPU). Feature `cuda`: this machine has a GPU.
 """
 
+import ctypes
 import os
 
 import lit.formats
@@ -37,3 +39,18 @@ llvm_config.add_tool_substitutions(
 )
 if config.sortie_sanitize:
     config.available_features.add("sanitizer")
+
+emulation = os.path.join(config.sortie_obj_root, "emulation")
+config.substitutions.append(("%emulated", f"LD_LIBRARY_PATH={emulation}"))
+
+
+def has_gpu() -> bool:
+    """Whether there is a driver, and it starts."""
+    try:
+        return ctypes.CDLL("libcuda.so.1").cuInit(0) == 0
+    except OSError:
+        return False
+
+
+if has_gpu():
+    config.available_features.add("cuda")

@@ -13,6 +13,7 @@
 
 namespace sortie::cuda {
 
+// NOLINTBEGIN(readability-identifier-naming,bugprone-macro-parentheses): NVIDIA's names.
 using CUresult = int;
 using CUdevice = int;
 using CUdeviceptr = uint64_t;
@@ -106,6 +107,7 @@ struct DriverApi {
   SORTIE_CUDA_FUNCTIONS(SORTIE_CUDA_MEMBER)
 #undef SORTIE_CUDA_MEMBER
 };
+// NOLINTEND(readability-identifier-naming,bugprone-macro-parentheses)
 
 } // namespace sortie::cuda
 

@@ -42,7 +42,9 @@ static Expected<Module> loadModule(const DevicePtr &device, const Kernel &kernel
                                    const KernelImage &image) {
   char log[4096] = "";
   const int options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
-  void *values[] = {log, reinterpret_cast<void *>(sizeof(log) - 1)};
+  // The driver takes numbers as pointers.
+  void *values[] = {log,
+                    reinterpret_cast<void *>(sizeof(log) - 1)}; // NOLINT(performance-no-int-to-ptr)
   CUmodule module = nullptr;
   const CUresult result = device->driver()->cuModuleLoadDataEx(&module, image.data.data(),
                                                                std::size(options), options, values);

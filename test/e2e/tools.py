@@ -38,15 +38,18 @@ def expose_routing(mlir: str, function: str) -> str:
 
 @dataclass(frozen=True)
 class Tools:
-    """The tools in folder `bin`; files they make go to `folder`."""
+    """The tools in folder `bin`; files they make go to `folder`. They run in `environment`, by
+    default this process's."""
 
     bin: Path
     folder: Path
+    environment: dict[str, str] | None = None
 
     def call(self, tool: str, *arguments: object) -> str:
         """Standard output of a tool; ToolError when it fails."""
         command = [str(self.bin / tool), *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False,
+                              env=self.environment)
         if done.returncode != 0:
             raise ToolError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr}")
         return done.stdout

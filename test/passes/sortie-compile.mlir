@@ -6,6 +6,13 @@
 // Bytecode is the same program, and a compiled program is left alone by a second compilation.
 // RUN: sortie-opt %s --sortie-compile --emit-bytecode -o %t.mlirbc
 // RUN: sortie-opt %t.mlirbc --sortie-compile | FileCheck %s --check-prefixes=CHECK,INT16
+// For CUDA the operations are launches of kernels, with an image for each chip.
+// RUN: sortie-opt %s --sortie-compile="target=cuda chip=sm_90a,sm_89 max-tokens=100" \
+// RUN:   | FileCheck %s --check-prefix=CUDA
+// RUN: sortie-opt %s --sortie-compile="target=cuda chip=sm_90a,sm_89" --emit-bytecode -o %t.cuda
+// RUN: sortie-opt %t.cuda -o %t.text
+// RUN: sortie-opt %t.cuda --sortie-compile="target=cuda" -o %t.again
+// RUN: cmp %t.text %t.again
 
 func.func @layer(%x: tensor<?x256xf32> {moe.name = "hidden"}) -> (tensor<?x256xf32> {moe.name = "out"}) {
   %norm = moe.weight "norm" : tensor<256xf32>
@@ -58,3 +65,12 @@ func.func @layer(%x: tensor<?x256xf32> {moe.name = "hidden"}) -> (tensor<?x256xf
 // ALL: moert.checkpoint "layer.routed_matmul_3" = {{.*}} order
 // ALL: moert.combine {{.*}} weights
 // ALL-NOT: moert.checkpoint "{{[^"]*}}"{{$}}
+
+// CUDA: moert.program = #moert.program<{{.*}} target = "cuda"
+// CUDA: moert.symbol @tokens max(100)
+// CUDA: moert.kernel @glu_matmul_0 {{.*}} images [#moert.image<arch = "sm_90a", {{.*}}#moert.image<arch = "sm_89", {{.*}}#moert.image<arch = "compute_80",
+// CUDA: moert.weight @gate "gate" pack(@pack_q4_K_0
+// CUDA: moert.func @layer({{.*}}) arena(
+// CUDA-COUNT-10: moert.launch
+// CUDA-NOT: moert.launch
+// CUDA: moert.check_ids

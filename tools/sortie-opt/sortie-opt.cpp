@@ -22,6 +22,7 @@
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/WithColor.h"
@@ -87,15 +88,28 @@ static LogicalResult run(StringRef inputPath, StringRef outputPath, DialectRegis
   return success();
 }
 
+/// Leaves what LLVM's libraries registered (hundreds of options of its code generators) to
+/// --help-hidden. To be called before any option of ours is registered.
+static void hideOptionsOfLlvm() {
+  for (auto &[name, option] : llvm::cl::getRegisteredOptions())
+    if (!llvm::is_contained({"help", "help-hidden", "version"}, name))
+      option->setHiddenFlag(llvm::cl::Hidden);
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  hideOptionsOfLlvm();
   DialectRegistry registry = makeRegistry();
-  registerTransformsPasses();
+  // Of MLIR's own passes, those that a model can pass through on its way.
+  registerCanonicalizerPass();
+  registerCSEPass();
+  registerPrintIRPass();
   registerSortiePasses();
   const auto [input, output] = registerAndParseCLIOptions(
       argc, argv,
       "Sortie's compiler: optimizes Mixture-of-Experts layers and compiles them to programs\n\n"
       "  sortie-opt model.mlir --sortie-compile=\"target=cpu\" --emit-bytecode -o model.mlirbc\n"
+      "  sortie-opt model.mlir --sortie-compile=\"target=cuda chip=sm_80,sm_90a\" ...\n"
       "  sortie-opt model.mlirbc      (prints a compiled program as text)\n",
       registry);
   const MlirOptMainConfig config = MlirOptMainConfig::createFromCLOptions();

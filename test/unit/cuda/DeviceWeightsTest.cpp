@@ -76,17 +76,16 @@ TEST(DeviceWeights, formsDoNotDependOnSlabs) {
     const DeviceWeights weights = cantFail(upload.load(slabBytes));
 
     const std::vector<uint8_t> norm = upload.fileBytes(0), matrix = upload.fileBytes(1);
-    const auto *floats = reinterpret_cast<const float *>(weights.address(0, WeightForm::Floats));
+    const auto *floats = hostPointer<const float>(weights.address(0, WeightForm::Floats));
     for (int64_t i = 0; i < kColumns; ++i) {
       uint32_t bits;
       std::memcpy(&bits, &floats[i], sizeof(bits));
       EXPECT_EQ(bits, static_cast<uint32_t>(norm[2 * i] | norm[2 * i + 1] << 8) << 16);
     }
-    EXPECT_EQ(std::memcmp(reinterpret_cast<void *>(weights.address(1, WeightForm::Raw)),
-                          matrix.data(), matrix.size()),
+    EXPECT_EQ(std::memcmp(hostPointer<void>(weights.address(1, WeightForm::Raw)), matrix.data(),
+                          matrix.size()),
               0);
-    const auto *packed =
-        reinterpret_cast<const std::byte *>(weights.address(1, WeightForm::Packed));
+    const auto *packed = hostPointer<const std::byte>(weights.address(1, WeightForm::Packed));
     const Panels panels = panelsOf(upload.program->weights[1]);
     for (int64_t panel = 0; panel < panels.count; ++panel) {
       const int64_t first = panels.firstRow(panel);

@@ -128,5 +128,5 @@ TEST(StagedUpload, doesNotReuseBuffersTooEarly) {
   EXPECT_LE(fake.waits, 98u); // the first two are free
   cantFail(upload.finish());
   for (int i = 0; i < 100; ++i)
-    EXPECT_EQ(reinterpret_cast<int *>(memory.get())[i], i);
+    EXPECT_EQ(hostPointer<int>(memory.get())[i], i);
 }

@@ -109,7 +109,7 @@ CUresult freeBytes(uint64_t address) {
   EXPECT_TRUE(current->memory.count(address)) << "freeing what was not allocated";
   fake().freeBytes += current->memory[address];
   current->memory.erase(address);
-  std::free(reinterpret_cast<void *>(address));
+  std::free(hostPointer<void>(address));
   return CUDA_SUCCESS;
 }
 
@@ -295,19 +295,19 @@ void addMemory(DriverApi &api) {
     return CUresult{CUDA_SUCCESS};
   };
   api.cuMemcpyHtoDAsync = [](CUdeviceptr to, const void *from, size_t bytes, CUstream stream) {
-    return copy(reinterpret_cast<void *>(to), from, bytes, to, stream);
+    return copy(hostPointer<void>(to), from, bytes, to, stream);
   };
   api.cuMemcpyDtoHAsync = [](void *to, CUdeviceptr from, size_t bytes, CUstream stream) {
-    return copy(to, reinterpret_cast<void *>(from), bytes, from, stream);
+    return copy(to, hostPointer<void>(from), bytes, from, stream);
   };
   api.cuMemcpyDtoDAsync = [](CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream) {
     EXPECT_TRUE(current->holds(to, bytes)) << "a copy leaves its memory";
-    return copy(reinterpret_cast<void *>(to), reinterpret_cast<void *>(from), bytes, from, stream);
+    return copy(hostPointer<void>(to), hostPointer<void>(from), bytes, from, stream);
   };
   api.cuMemsetD8Async = [](CUdeviceptr to, unsigned char value, size_t bytes, CUstream stream) {
     EXPECT_TRUE(current->holds(to, bytes)) << "a memset leaves its memory";
     return current->enqueue(stream, [=] {
-      std::memset(reinterpret_cast<void *>(to), value, bytes);
+      std::memset(hostPointer<void>(to), value, bytes);
       return CUresult{CUDA_SUCCESS};
     });
   };
@@ -322,7 +322,7 @@ void addStreams(DriverApi &api) {
   };
   api.cuStreamWriteValue32 = [](CUstream stream, CUdeviceptr address, uint32_t value, unsigned) {
     return current->enqueue(stream, [=] {
-      *reinterpret_cast<uint32_t *>(address) = value;
+      *hostPointer<uint32_t>(address) = value;
       return CUresult{CUDA_SUCCESS};
     });
   };

@@ -17,6 +17,11 @@
 
 namespace sortie::test {
 
+/// Device memory as what it is here.
+template <typename T> T *hostPointer(cuda::CUdeviceptr address) {
+  return reinterpret_cast<T *>(address); // NOLINT(performance-no-int-to-ptr)
+}
+
 /// A launch as a kernel sees it.
 struct FakeLaunch {
   std::array<unsigned, 3> grid;
@@ -25,9 +30,7 @@ struct FakeLaunch {
   std::vector<cuda::CUdeviceptr> pointers;
   std::vector<int32_t> extents;
 
-  template <typename T> T *pointer(size_t index) const {
-    return reinterpret_cast<T *>(pointers[index]);
-  }
+  template <typename T> T *pointer(size_t index) const { return hostPointer<T>(pointers[index]); }
 };
 
 /// One machine; tests make it anew. There is one at a time, because the driver's functions have no

@@ -152,7 +152,7 @@ TEST_P(CudaSessions, useDeviceMemoryInPlace) {
   const DevicePtr device = engine.fake.open();
   Floats x = Engine::input(3);
   const DeviceMemory memory = cantFail(allocate(device, 512, "arguments"));
-  auto *deviceX = reinterpret_cast<float *>(memory.get());
+  auto *deviceX = hostPointer<float>(memory.get());
   auto *deviceY = deviceX + 64;
   std::copy(x.begin(), x.end(), deviceX);
   std::vector<TensorView> in = engine.inputs(x);

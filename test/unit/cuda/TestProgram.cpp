@@ -22,9 +22,9 @@ constexpr uint64_t kRowBytes = kColumns * sizeof(float);
 constexpr uint64_t kPanelBytes = 16 + kPanelRows * kRowBytes;
 constexpr int64_t kPanelsOfExpert = (kColumns + kPanelRows - 1) / kPanelRows;
 
-enum Kernels : uint32_t { kPack, kDispatch, kScale, kProduct, kKernels };
-enum Buffers : uint32_t { kX, kIds, kY, kStatus, kOffsets, kAct, kResult };
-enum Weights : uint32_t { kNorm, kMatrix };
+constexpr uint32_t kPack = 0, kDispatch = 1, kScale = 2, kProduct = 3;
+constexpr BufferId kX = 0, kIds = 1, kY = 2, kStatus = 3, kOffsets = 4, kAct = 5, kResult = 6;
+constexpr WeightId kNorm = 0, kMatrix = 1;
 
 CUresult pack(const FakeLaunch &launch) {
   const auto *raw = launch.pointer<const std::byte>(0);

@@ -191,6 +191,28 @@ TEST_F(EmulatedDriver, RunsAKernel) {
   expectScaled(result.data(), 7, 1000);
 }
 
+TEST_F(EmulatedDriver, ModulesDoNotSeeEachOther) {
+  const Compiled other = compile("#include <sortie_hardware.h>\n"
+                                 "SORTIE_KERNEL(1, 1) scale(int *out) { *out = 42; }\n"
+                                 "SORTIE_EXPORT(scale)\n");
+  CUmodule second = nullptr;
+  CUfunction sameName = nullptr;
+  ok(api->cuModuleLoadDataEx(&second, other.image.data(), 0, nullptr, nullptr));
+  ok(api->cuModuleGetFunction(&sameName, second, "scale"));
+  void *parameters[] = {&out};
+  ok(api->cuLaunchKernel(sameName, 1, 1, 1, 1, 1, 1, 0, stream, parameters, nullptr));
+  ok(api->cuModuleUnload(second)); // the launch still needs it
+  ok(api->cuMemcpyDtoHAsync(host, out, sizeof(int32_t), stream));
+  ok(api->cuStreamSynchronize(stream));
+  EXPECT_EQ(host[0], 42);
+  fill(2);
+  ok(api->cuMemcpyHtoDAsync(in, host, kBytes, stream));
+  launchScale(1);
+  ok(api->cuMemcpyDtoHAsync(host, out, kBytes, stream));
+  ok(api->cuStreamSynchronize(stream));
+  expectScaled(host, 2, 1);
+}
+
 TEST_F(EmulatedDriver, WorkHappensWhenItIsWaitedFor) {
   fill(1);
   ok(api->cuMemcpyHtoDAsync(in, host, kBytes, stream));

@@ -1,0 +1,42 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One format, SORTIE_FORMAT, with every width, epilogue and chip. The build compiles this once for
+// each format.
+
+#include "test/unit/kernels/ExactKernels.h"
+
+namespace sortie::kernels {
+namespace {
+
+constexpr Format kFormat = Format::SORTIE_FORMAT;
+/// Three chunks, the last one short and, where the format allows it, with a part of a block.
+constexpr int kColumns = hasSubScales(formatInfo(kFormat)) ? 2304 : 2400;
+
+template <typename Base, RowKind Output> void checkGated() {
+  checkProduct<Gated<Gathered<Base, 2>, Output>>({.rowsOfExpert = {9, 0, 34}});
+  checkProduct<Clamped<Base, Output>>({.rowsOfExpert = {3, 17}, .hasBias = true});
+  checkProduct<Dense<Gated<Base, Output>>>({.rowsOfExpert = {20}, .fill = Fill::Awkward});
+}
+
+template <RowKind Input, int Limit> void checkEpilogues() {
+  using Base = For<PlainSpec<kFormat, Input, 136, kColumns>, Limit>;
+  checkProduct<Scaled<Gathered<Base, 3>>>(
+      {.rowsOfExpert = {9, 0, 34}, .hasBias = true, .fill = Fill::Awkward});
+  checkProduct<Scaled<Base>>({.rowsOfExpert = {1, 16}});
+  checkProduct<Dense<Base>>({.rowsOfExpert = {33}, .hasBias = true});
+  checkGated<Base, RowKind::Int16>();
+  checkGated<Base, RowKind::Int8>();
+  checkGated<Base, RowKind::F32>();
+}
+
+#define SORTIE_TEST_MATRIX(suite, format)                                                          \
+  TEST(suite, format##Int16Sm86) { checkEpilogues<RowKind::Int16, kSm86>(); }                      \
+  TEST(suite, format##Int16Sm90) { checkEpilogues<RowKind::Int16, kSm90>(); }                      \
+  TEST(suite, format##Int8Sm86) { checkEpilogues<RowKind::Int8, kSm86>(); }                        \
+  TEST(suite, format##Int8Sm90) { checkEpilogues<RowKind::Int8, kSm90>(); }
+#define SORTIE_TEST_MATRIX_OF(format) SORTIE_TEST_MATRIX(ExactMatrix, format)
+SORTIE_TEST_MATRIX_OF(SORTIE_FORMAT)
+
+} // namespace
+} // namespace sortie::kernels
