@@ -113,12 +113,12 @@ class _Study:
         x = self.x(self.tokens)
         for start in {0, (len(x) - tokens) // 2, len(x) - tokens}:
             rows = slice(start, start + tokens)
-            _expect_same(self.output(x[rows]), expected[rows], f"{tokens} tokens from {start}")
+            expect_same(self.output(x[rows]), expected[rows], f"{tokens} tokens from {start}")
 
     def permuted(self) -> None:
         order = np.random.default_rng(1).permutation(self.tokens)
         actual = self.output(self.x(self.tokens)[order])
-        _expect_same(actual, self.all_rows()[order], "permuted tokens")
+        expect_same(actual, self.all_rows()[order], "permuted tokens")
 
     def eager(self, tokens: int) -> None:
         self.sortie.compare(self.checksums("cuda", tokens),
@@ -129,7 +129,7 @@ class _Study:
                             self.checksums(kind, self.tokens))
 
 
-def _expect_same(actual: np.ndarray, expected: np.ndarray, what: str) -> None:
+def expect_same(actual: np.ndarray, expected: np.ndarray, what: str) -> None:
     if actual.tobytes() == expected.tobytes():
         return
     differs = (actual.view(np.int32) != expected.view(np.int32)).any(axis=1)

@@ -131,11 +131,11 @@ class Preparation:
                         scratch)
         scratch.rename(program)
 
-    def benchmark(self) -> None:
+    def benchmark(self, arguments: list[str]) -> None:
         """The programs of scripts/benchmark.py, which keeps those that are there."""
         script = TEST.parent / "scripts" / "benchmark.py"
         subprocess.run([sys.executable, str(script), "--device=cuda", "--bin", str(self.tools.bin),
-                        "--compile-only", str(self.folder / "benchmark")], check=True)
+                        "--compile-only", str(self.folder / "benchmark"), *arguments], check=True)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -145,6 +145,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--models", default="", metavar="REGEX",
                         help="only models whose name (preset-types-activations) it matches")
     parser.add_argument("--no-benchmark", action="store_true", help="no programs for part 4")
+    parser.add_argument("benchmark", nargs="*", metavar="-- ARGUMENT",
+                        help="programs for part 4: further arguments of scripts/benchmark.py")
     return parser.parse_args()
 
 
@@ -161,7 +163,7 @@ def main() -> int:
         models.append(preparation.trained_model())
     write_manifest(preparation.folder, models)
     if not options.no_benchmark:
-        preparation.benchmark()
+        preparation.benchmark(options.benchmark)
     archive = options.output / ARCHIVE
     pack(preparation.folder, archive)
     print(f"{archive}: {len(models)} models, {os.path.getsize(archive) / 2**20:.1f} MiB")
