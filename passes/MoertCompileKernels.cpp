@@ -82,7 +82,7 @@ std::optional<codegen::KernelCache> MoertCompileKernels::openCache() {
       cache.empty() ? codegen::KernelCache::getDefaultFolder() : cache.getValue());
   if (opened)
     return std::move(*opened);
-  getOperation().emitRemark("kernels are compiled without a cache: ")
+  emitRemark(getOperation().getLoc(), "kernels are compiled without a cache: ")
       << toString(opened.takeError());
   return std::nullopt;
 }
@@ -90,7 +90,7 @@ std::optional<codegen::KernelCache> MoertCompileKernels::openCache() {
 LogicalResult MoertCompileKernels::compile(MutableArrayRef<Job> jobs) {
   llvm::Expected<codegen::Nvrtc> nvrtc = codegen::Nvrtc::load();
   if (!nvrtc)
-    return getOperation().emitError(toString(nvrtc.takeError()));
+    return emitError(getOperation().getLoc(), toString(nvrtc.takeError()));
   const codegen::Compiler compiler(std::move(*nvrtc), openCache());
   Progress progress(jobs.size());
   mlir::parallelFor(&getContext(), 0, jobs.size(), [&](size_t index) {

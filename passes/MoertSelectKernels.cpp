@@ -582,7 +582,7 @@ FailureOr<SmallVector<const Chip *>> MoertSelectKernels::findChips() {
   for (const std::string &name : names) {
     const Chip *chip = codegen::findChip(name);
     if (!chip) {
-      getOperation().emitError("unknown chip '")
+      emitError(getOperation().getLoc(), "unknown chip '")
           << name << "', expected some of " << llvm::join(codegen::getChipNames(), ", ");
       return failure();
     }

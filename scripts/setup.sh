@@ -4,7 +4,8 @@
 #
 #   scripts/setup.sh [--with-tests] [--no-build] [CMake argument...]
 #
-# --with-tests also installs what scripts/test.sh runs: clang, clang-format, clang-tidy, shellcheck.
+# --with-tests also installs what scripts/test.sh runs: clang, clang-format, clang-tidy, shellcheck, and
+# NVIDIA's compiler NVRTC into build/venv where there is no CUDA toolkit.
 # Elsewhere than on Debian install the packages named below yourself and pass
 # -DMLIR_DIR=<folder of MLIRConfig.cmake>; see docs/building.md.
 set -euo pipefail
@@ -15,10 +16,11 @@ packages=(ca-certificates ccache cmake g++ git libgtest-dev libmlir-22-dev libzs
 test_packages=(clang-22 clang-format-22 clang-tidy-22 libclang-rt-22-dev shellcheck)
 
 build=yes
+nvrtc=no
 cmake_arguments=()
 for argument in "$@"; do
   case $argument in
-    --with-tests) packages+=("${test_packages[@]}") ;;
+    --with-tests) packages+=("${test_packages[@]}") nvrtc=yes ;;
     --no-build) build=no ;;
     -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) cmake_arguments+=("$argument") ;;
@@ -51,6 +53,18 @@ make_venv() {
   cp scripts/requirements.txt "$stamp"
 }
 
+# Kernels for GPUs are compiled by the tests, too. codegen/Nvrtc.cpp looks in the same places.
+install_nvrtc() {
+  local folder
+  for folder in "${CUDA_HOME:-/usr/local/cuda}" "${CUDA_PATH:-/usr/local/cuda}" /usr/local/cuda; do
+    [ ! -e "$folder/lib64/libnvrtc.so" ] || return 0
+  done
+  ! ldconfig -p | grep -q 'libnvrtc\.so\.13' || return 0
+  ! build/venv/bin/pip show --quiet nvidia-cuda-nvrtc 2>/dev/null || return 0
+  echo "setup: installing NVRTC into build/venv"
+  build/venv/bin/pip install --quiet --disable-pip-version-check nvidia-cuda-nvrtc==13.0.88
+}
+
 if command -v dpkg-query >/dev/null; then
   install_packages
 else
@@ -58,6 +72,7 @@ else
 fi
 mkdir -p build
 make_venv
+[ "$nvrtc" = no ] || install_nvrtc
 if [ "$build" = yes ]; then
   cmake --preset release "${cmake_arguments[@]}"
   cmake --build --preset release

@@ -8,4 +8,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 start=$(date +%s)
 scripts/setup.sh --with-tests --no-build
+export VIRTUAL_ENV=$PWD/build/venv # where sortie-opt finds an NVRTC that was installed just now
 exec build/venv/bin/python scripts/run_tests.py --setup-seconds $(($(date +%s) - start)) "$@"

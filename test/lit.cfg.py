@@ -25,7 +25,8 @@ config.substitutions.append(("%python", python))
 config.substitutions.append(("%models", os.path.join(config.test_source_root, "models")))
 
 llvm_config.with_system_environment(
-    ["HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "CUDA_HOME", "CUDA_PATH", "SORTIE_NVRTC"]
+    ["HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS"]
+    + ["CUDA_HOME", "CUDA_PATH", "SORTIE_NVRTC", "VIRTUAL_ENV"]
 )
 # Kernels that a test compiles are kept between runs, apart from the user's own.
 config.environment["SORTIE_CACHE_DIR"] = os.path.join(config.test_exec_root, "kernel-cache")
