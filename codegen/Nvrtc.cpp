@@ -149,14 +149,27 @@ static Expected<void *> openLibrary() {
                    std::errc::no_such_file_or_directory);
 }
 
-/// `version` and what can be seen of the file that `symbol` was loaded from: releases that differ
-/// in their last number have one version.
-static std::string describeLibrary(StringRef version, const void *symbol) {
+/// The file that `symbol` was loaded from; empty if nobody knows.
+static std::string fileOf(const void *symbol) {
   Dl_info info = {};
+  return dladdr(symbol, &info) != 0 ? info.dli_fname : "";
+}
+
+/// Loads the second library that NVRTC loads by its bare name when it compiles. The dynamic loader
+/// does not find it beside the first one, outside of its own folders, but takes what is loaded.
+static void loadBuiltins(StringRef nvrtc, StringRef version) {
+  const std::string file =
+      (sys::path::parent_path(nvrtc) + "/libnvrtc-builtins.so." + version).str();
+  (void)dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+}
+
+/// `version` and what can be seen of the library's file: releases that differ in their last number
+/// have one version.
+static std::string describeLibrary(StringRef version, StringRef file) {
   sys::fs::file_status status;
-  if (dladdr(symbol, &info) == 0 || sys::fs::status(info.dli_fname, status))
+  if (sys::fs::status(file, status))
     return version.str();
-  return formatv("nvrtc {0} {1} {2} {3}", version, info.dli_fname, status.getSize(),
+  return formatv("nvrtc {0} {1} {2} {3}", version, file, status.getSize(),
                  status.getLastModificationTime().time_since_epoch().count());
 }
 
@@ -172,8 +185,9 @@ Expected<Nvrtc> Nvrtc::load() {
   int major = 0, minor = 0;
   api->version(&major, &minor);
   const std::string version = formatv("{0}.{1}", major, minor);
-  const void *symbol = reinterpret_cast<const void *>(api->version);
-  return Nvrtc(std::move(api), describeLibrary(version, symbol));
+  const std::string file = fileOf(reinterpret_cast<const void *>(api->version));
+  loadBuiltins(file, version);
+  return Nvrtc(std::move(api), describeLibrary(version, file));
 }
 
 //===----------------------------------------------------------------------===//
