@@ -105,14 +105,15 @@ static double instructionsOfBlock(const FormatInfo &info, int limbs) {
   const double sums = 4;
   const double subBlocks = 128.0 / info.subBlock;
   const double mma = std::max(4.0, subBlocks) * limbs;
-  const double combine = limbs == 2 ? 1 : 0;                    // 128 * high + low
-  const double floatScale = 2;                                  // to float, then fma by d
-  const double block = 2;                                       // the term, then fma by d_a
-  const double loads = 4 * limbs;                               // ldmatrix, sums, scales
+  const double combine = limbs == 2 ? 1 : 0; // 128 * high + low
+  const double floatScale = 2;               // to float, then fma by d
+  const double block = 2;                    // the term, then fma by d_a
+  const double loads = 4 * limbs;            // ldmatrix, sums, scales
   const double minimum = info.minimum == numerics::Minimum::None ? 0 : 2;
   if (info.formatClass == FormatClass::GroupScale)
     return loads + mma + sums * (subBlocks * (combine + floatScale + minimum) + block);
-  return loads + mma + sums * (subBlocks * (combine + 1 + minimum / 2) + floatScale + minimum + block);
+  return loads + mma +
+         sums * (subBlocks * (combine + 1 + minimum / 2) + floatScale + minimum + block);
 }
 
 /// Instructions to bring 128 elements of 16 rows of weights into the order of the operand, once for
@@ -131,8 +132,9 @@ static double issueSeconds(const Chip &chip, const Work &work) {
   if (work.unit == Work::Unit::Tensor && work.rows > 0) {
     const FormatInfo info = numerics::formatInfo(work.format);
     const double perRow = work.multiplyAdds / work.rows / (kWeightRowsOfMma * 128);
-    instructions = perRow * (paddedRows(work) / kTokensOfMma * instructionsOfBlock(info, work.limbs) +
-                             work.tiles * instructionsOfDecode(info));
+    instructions =
+        perRow * (paddedRows(work) / kTokensOfMma * instructionsOfBlock(info, work.limbs) +
+                  work.tiles * instructionsOfDecode(info));
   }
   return instructions / (busyMultiprocessors(chip, work) * kSchedulers * chip.clock);
 }

@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The chips, what a kernel is given of one, and how long a launch will take. Nothing here can change
-// a bit of a result.
+// The chips, what a kernel is given of one, and how long a launch will take. Nothing here can
+// change a bit of a result.
 
 #ifndef SORTIE_CODEGEN_COSTMODEL_H
 #define SORTIE_CODEGEN_COSTMODEL_H
@@ -21,10 +21,10 @@ struct Chip {
   const char *architecture; ///< as NVRTC names it
   const char *example;      ///< the board whose numbers these are
   int multiprocessors;
-  double clock;         ///< cycles a second, sustained
-  double bandwidth;     ///< of its memory, bytes a second
-  int int8PerCycle;     ///< int8 multiply-adds a cycle and multiprocessor with mma.sync
-  int sharedLimit;      ///< bytes of shared memory that a block may have
+  double clock;     ///< cycles a second, sustained
+  double bandwidth; ///< of its memory, bytes a second
+  int int8PerCycle; ///< int8 multiply-adds a cycle and multiprocessor with mma.sync
+  int sharedLimit;  ///< bytes of shared memory that a block may have
 };
 
 /// The chip of an architecture, or null. `compute_80` stands for all that its PTX must run on: the

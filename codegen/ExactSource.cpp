@@ -73,14 +73,14 @@ KernelCode exactProductKernel(const Product &product, const Chip &chip) {
   code.definitions = formatv("#define SORTIE_SHARED_LIMIT {0}\n", chip.sharedLimit);
   code.declarations = writeSpec(product);
   code.parameters = parameters.list;
-  code.call = formatv("exactProduct<Spec>({{{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}})",
-                      input, tiles, permutation, scale, output, first, second, firstBias,
-                      secondBias, rows);
+  code.call =
+      formatv("exactProduct<Spec>({{{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}})", input,
+              tiles, permutation, scale, output, first, second, firstBias, secondBias, rows);
   code.threads = kernels::kExactThreads;
   code.shared = geometry.sharedBytes;
-  code.schedule = formatv("tile {0} x {1}, {2} stages of {3}", blockColumns(product),
-                          geometry.products * kernels::kTokensPerProduct, geometry.stages,
-                          geometry.elements);
+  code.schedule =
+      formatv("tile {0} x {1}, {2} stages of {3}", blockColumns(product),
+              geometry.products * kernels::kTokensPerProduct, geometry.stages, geometry.elements);
   return code;
 }
 

@@ -1,7 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// An entry is a line `sortie-kernel 1 <bytes of the image> <key of image and log>`, the image, the log.
+// An entry is a line `sortie-kernel 1 <bytes of the image> <key of image and log>`, the image, the
+// log.
 
 #include "codegen/KernelCache.h"
 
@@ -87,8 +88,7 @@ static std::optional<Nvrtc::Output> decode(StringRef text) {
   auto [line, bytes] = text.split('\n');
   uint64_t imageBytes = 0;
   if (!line.consume_front(kMagic) || !line.consume_front(" ") ||
-      line.consumeInteger(10, imageBytes) || imageBytes > bytes.size() ||
-      !line.consume_front(" "))
+      line.consumeInteger(10, imageBytes) || imageBytes > bytes.size() || !line.consume_front(" "))
     return std::nullopt;
   const StringRef image = bytes.take_front(imageBytes);
   const StringRef log = bytes.drop_front(imageBytes);
@@ -98,8 +98,9 @@ static std::optional<Nvrtc::Output> decode(StringRef text) {
 }
 
 std::optional<Nvrtc::Output> KernelCache::lookUp(StringRef key) const {
-  Expected<sys::fs::file_t> file = sys::fs::openNativeFile(
-      pathOf(key), sys::fs::CD_OpenExisting, sys::fs::FA_Read | sys::fs::FA_Write, sys::fs::OF_None);
+  Expected<sys::fs::file_t> file =
+      sys::fs::openNativeFile(pathOf(key), sys::fs::CD_OpenExisting,
+                              sys::fs::FA_Read | sys::fs::FA_Write, sys::fs::OF_None);
   if (!file) {
     consumeError(file.takeError());
     return std::nullopt;

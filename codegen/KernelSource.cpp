@@ -5,8 +5,8 @@
 
 #include "codegen/KernelSource.h"
 
-#include "codegen/kernels/Geometry.h"
 #include "codegen/SourceText.h"
+#include "codegen/kernels/Geometry.h"
 
 using namespace llvm;
 

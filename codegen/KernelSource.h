@@ -31,9 +31,9 @@ struct KernelCode {
   std::string definitions;  ///< lines in front of the #include: macros
   std::string declarations; ///< lines in front of the kernel
   std::vector<std::string> parameters;
-  std::string call; ///< what it does
-  int threads = 0;  ///< of a block
-  int shared = 0;   ///< bytes of dynamic shared memory of a block
+  std::string call;     ///< what it does
+  int threads = 0;      ///< of a block
+  int shared = 0;       ///< bytes of dynamic shared memory of a block
   std::string schedule; ///< what was chosen for the chip, for people
 
   bool operator==(const KernelCode &) const = default;

@@ -13,10 +13,10 @@
 namespace sortie::codegen {
 
 struct ResourceUsage {
-  int registers = 0;   ///< of a thread
-  int stack = 0;       ///< bytes of local memory of a thread, spills included
-  int spillStores = 0; ///< bytes
-  int spillLoads = 0;  ///< bytes
+  int registers = 0;    ///< of a thread
+  int stack = 0;        ///< bytes of local memory of a thread, spills included
+  int spillStores = 0;  ///< bytes
+  int spillLoads = 0;   ///< bytes
   int staticShared = 0; ///< bytes of a block
 
   /// Spills, other local memory and static shared memory have no place in our kernels.

@@ -59,7 +59,8 @@ static double expertsInUse(double experts, double slots) {
 }
 
 codegen::Work computeWork(moert::LaunchOp launch, int64_t tokens) {
-  auto kernel = SymbolTable::lookupNearestSymbolFrom<moert::KernelOp>(launch, launch.getKernelAttr());
+  auto kernel =
+      SymbolTable::lookupNearestSymbolFrom<moert::KernelOp>(launch, launch.getKernelAttr());
   codegen::Work work;
   for (Value buffer : launch->getOperands())
     work.bytes += bytesOf(buffer, tokens);

@@ -15,8 +15,8 @@ namespace sortie {
 /// The work of a launch with `tokens` tokens, if routing spreads them evenly over the experts.
 codegen::Work computeWork(moert::LaunchOp launch, int64_t tokens);
 
-/// A line, but for its end, about a kernel on one chip: tile and stages, resources, and the predicted times
-/// of its launch (null for a pack kernel) with `maxTokens` tokens and with one.
+/// A line, but for its end, about a kernel on one chip: tile and stages, resources, and the
+/// predicted times of its launch (null for a pack kernel) with `maxTokens` tokens and with one.
 void printSchedule(llvm::raw_ostream &os, moert::KernelOp kernel, moert::SourceAttr source,
                    const std::optional<codegen::ResourceUsage> &usage, moert::LaunchOp launch,
                    int64_t maxTokens);

@@ -22,9 +22,8 @@ StringAttr KernelTable::makeName(StringRef kind) {
   }
 }
 
-FlatSymbolRefAttr
-KernelTable::get(Location location, const Interface &interface,
-                 function_ref<codegen::KernelCode(const codegen::Chip &)> code) {
+FlatSymbolRefAttr KernelTable::get(Location location, const Interface &interface,
+                                   function_ref<codegen::KernelCode(const codegen::Chip &)> code) {
   std::vector<codegen::KernelCode> codes;
   for (const codegen::Chip *chip : chips)
     codes.push_back(code(*chip));

@@ -127,9 +127,10 @@ void MoertCompileKernels::report(MutableArrayRef<Job> jobs) {
         codegen::parseResourceUsage(job.image->log, job.kernel.getEntry());
     if (usage && !usage->isClean())
       emitWarning(job.kernel.getLoc(), "kernel '")
-          << job.kernel.getSymName() << "' uses local memory on " << job.source.getArch() << ": " << usage->stack << " bytes a thread, "
-          << usage->spillStores << " bytes of spill stores, " << usage->spillLoads
-          << " of loads, and " << usage->staticShared << " bytes of static shared memory";
+          << job.kernel.getSymName() << "' uses local memory on " << job.source.getArch() << ": "
+          << usage->stack << " bytes a thread, " << usage->spillStores << " bytes of spill stores, "
+          << usage->spillLoads << " of loads, and " << usage->staticShared
+          << " bytes of static shared memory";
     if (printSchedule) {
       sortie::printSchedule(llvm::errs(), job.kernel, job.source, usage,
                             launches.lookup(job.kernel.getSymName()), maxTokens);
@@ -146,8 +147,8 @@ void MoertCompileKernels::attach(MutableArrayRef<Job> jobs) {
   for (Job &job : jobs) {
     const StringRef arch = job.source.getArch();
     imagesOf[job.kernel].push_back(moert::ImageAttr::create(
-        &getContext(), arch, job.source.getShared(),
-        (job.kernel.getSymName() + "_" + arch).str(), ArrayRef<char>(job.image->data)));
+        &getContext(), arch, job.source.getShared(), (job.kernel.getSymName() + "_" + arch).str(),
+        ArrayRef<char>(job.image->data)));
   }
   for (auto &[op, attributes] : imagesOf) {
     auto kernel = cast<moert::KernelOp>(op);

@@ -309,15 +309,14 @@ LogicalResult FunctionSelection::select(moert::QuantizeOp op) {
   const int64_t columns = columnsOf(op, op.getInput());
   if (columns < 0)
     return failure();
-  return launch(op,
-                Launch(op)
-                    .grid(rowsOf(op.getInput()))
-                    .grid(kernels::quantizeBlocks(columns))
-                    .read(op.getInput())
-                    .write(op.getOutput()),
-                [&](const Chip &) {
-                  return codegen::quantizeKernel(rowKindOf(op.getOutput()), columns);
-                });
+  return launch(
+      op,
+      Launch(op)
+          .grid(rowsOf(op.getInput()))
+          .grid(kernels::quantizeBlocks(columns))
+          .read(op.getInput())
+          .write(op.getOutput()),
+      [&](const Chip &) { return codegen::quantizeKernel(rowKindOf(op.getOutput()), columns); });
 }
 
 LogicalResult FunctionSelection::select(moert::AddOp op) {
@@ -387,17 +386,16 @@ LogicalResult FunctionSelection::select(moert::CombineOp op) {
     return failure();
   const bool hasInverse = static_cast<bool>(op.getInverse());
   const bool hasWeights = static_cast<bool>(op.getWeights());
-  return launch(op,
-                Launch(op)
-                    .grid(rowsOf(op.getOutput()))
-                    .grid(kernels::rowBlocks(columns))
-                    .read(op.getRows())
-                    .read(op.getInverse())
-                    .read(op.getWeights())
-                    .write(op.getOutput()),
-                [&](const Chip &) {
-                  return codegen::combineKernel(columns, slots, hasInverse, hasWeights);
-                });
+  return launch(
+      op,
+      Launch(op)
+          .grid(rowsOf(op.getOutput()))
+          .grid(kernels::rowBlocks(columns))
+          .read(op.getRows())
+          .read(op.getInverse())
+          .read(op.getWeights())
+          .write(op.getOutput()),
+      [&](const Chip &) { return codegen::combineKernel(columns, slots, hasInverse, hasWeights); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -442,11 +440,10 @@ LogicalResult FunctionSelection::select(moert::DispatchOp op) {
   }
   const ExtentAttr slots = elementsOf(op.getIds());
   const int64_t histogramColumns = kernels::dispatchColumns(experts.count);
-  const ExtentAttr entries =
-      plus(atLeastQuotient(slots, kernels::kTileRows, 1), experts.count);
+  const ExtentAttr entries = plus(atLeastQuotient(slots, kernels::kTileRows, 1), experts.count);
   MLIRContext *context = op.getContext();
-  const Value histogram = makeBuffer(
-      op.getLoc(), atLeastQuotient(slots, kernels::kDispatchSegment, histogramColumns));
+  const Value histogram =
+      makeBuffer(op.getLoc(), atLeastQuotient(slots, kernels::kDispatchSegment, histogramColumns));
   const Value tiles = makeBuffer(op.getLoc(), {entries, constant(context, 4)});
   const Value status = makeBuffer(op.getLoc(), constant(context, 2));
 

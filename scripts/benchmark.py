@@ -199,7 +199,11 @@ class Measuring:
         if self.torch:
             layer = request.case.layer
             routing = make_routing(layer, request.tokens, request.routing, point.steps)
-            point.baselines = self.torch.measure(layer, request.routing, request.tokens, routing)
+            try:
+                point.baselines = self.torch.measure(layer, request.routing, request.tokens,
+                                                     routing)
+            except RuntimeError as error:  # of torch: out of memory, a shape it does not take
+                say(f"torch: no baseline for {layer.name}, {request.tokens} tokens: {error}")
         return point
 
     def _keep(self, point: Point) -> None:

@@ -174,26 +174,18 @@ SORTIE_DEVICE void blockRun(const ExactPanel<F> &panel, const TokenBlock<Limbs> 
     run[e] = kAreApart ? combineLimbs(high[e], low[e]) : toFloat(low[e]);
 }
 
-/// M of the block, minimum * q: a product of which the A operand repeats a row's minimum over each
-/// sub-block. The tensor cores have time for it; other units do not.
+/// sum += minimum * limb over the block: a product of which the A operand repeats a row's minimum
+/// over each sub-block.
 template <Format F, int Limbs>
-SORTIE_DEVICE void minimumSums(const ExactPanel<F> &panel, const TokenBlock<Limbs> &tokens,
-                               int32_t (&sum)[4]) {
-  int32_t high[4] = {};
-  clear(sum);
+SORTIE_DEVICE void addMinimums(const ExactPanel<F> &panel, const TokenBlock<Limbs> &tokens,
+                               int limb, int32_t (&sum)[4]) {
   forEachSubBlock<F>(tokens, [&](const TokenWords<Limbs> &words, int s, int i) {
     uint32_t bytes[2];
 #pragma unroll
     for (int r = 0; r < 2; ++r)
       bytes[r] = hw::selectBytes(panel.rows[r].minimums[s / 4], 0, 0x1111u * (s % 4));
-    const SubBlock<F> minimums = constantRows<F>(bytes);
-    multiplySubBlock<F>(sum, minimums, words.limb[0], i);
-    if constexpr (Limbs == 2)
-      multiplySubBlock<F>(high, minimums, words.limb[1], i);
+    multiplySubBlock<F>(sum, constantRows<F>(bytes), words.limb[limb], i);
   });
-#pragma unroll
-  for (int e = 0; e < 4; ++e)
-    sum[e] += high[e] * kLimbBase;
 }
 
 /// t of one activation block. The minimums take their own turn, so that registers do for both.
@@ -205,8 +197,12 @@ SORTIE_DEVICE void blockTerm(const ExactPanel<F, true> &panel, const TokenBlock<
   for (int e = 0; e < 4; ++e)
     t[e] = firstRun(t[e], scaleOf(panel.rows[e / 2]));
   if constexpr (formatInfo(F).minimum == Minimum::SubtractedInteger) {
-    int32_t sums[4];
-    minimumSums<F>(panel, tokens, sums);
+    int32_t sums[4] = {};
+    if constexpr (Limbs == 2) {
+      addMinimums<F>(panel, tokens, 1, sums);
+      raise(sums);
+    }
+    addMinimums<F>(panel, tokens, 0, sums);
 #pragma unroll
     for (int e = 0; e < 4; ++e)
       t[e] = subtractMinimums(sums[e], minimumScaleOf(panel.rows[e / 2]), t[e]);

@@ -318,7 +318,7 @@ private:
     hw::Words4 sum = sumsAt(kTileTableBytes, n);
 #pragma unroll
     for (int e = 0; e < 4; ++e)
-      sum.word[e] = bitsOf(addBlock(t[e], two[e % 2], floatOf(sum.word[e])));
+      sum.word[e] = numerics::bitsOf(addBlock(t[e], two[e % 2], floatOf(sum.word[e])));
     sumsAt(kTileTableBytes, n) = sum;
   }
 
@@ -347,8 +347,9 @@ private:
       hw::Words4 &total = sumsAt(kGeometry.totalsOffset, n);
 #pragma unroll
       for (int e = 0; e < 4; ++e)
-        total.word[e] =
-            isFirst ? sum.word[e] : bitsOf(add(floatOf(total.word[e]), floatOf(sum.word[e])));
+        total.word[e] = isFirst
+                            ? sum.word[e]
+                            : numerics::bitsOf(add(floatOf(total.word[e]), floatOf(sum.word[e])));
       sum = {};
     }
   }

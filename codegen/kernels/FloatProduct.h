@@ -29,7 +29,7 @@ SORTIE_DEVICE RowTile mappedTile(const int32_t *tiles, int index) {
   const int32_t *entry = tiles + int64_t{index} * 4;
   return {entry[0], entry[1], entry[2]};
 }
-/// 64 of `rows` rows that all have one matrix.
+/// kTileRows of `rows` rows that all have one matrix.
 SORTIE_DEVICE RowTile denseTile(int32_t rows, int index) {
   const int first = index * kTileRows;
   return {0, first, static_cast<int>(lesser(rows - first, kTileRows))};
@@ -76,7 +76,7 @@ SORTIE_DEVICE void storeOutput(const FloatEpilogue &epilogue, int expert, int64_
   y[row * N + column] = numerics::canonicalNan(sum);
 }
 
-/// Columns [column, column + 32) of a tile of rows with the tiling `Tile`.
+/// The columns from `column` on of a tile of rows.
 template <typename Tile, typename Weight, int K, int N, int Slots>
 SORTIE_DEVICE void multiplyTile(const FloatRows<K, Slots> &rows, const Weight *w, int column,
                                 const FloatEpilogue &epilogue, float *y) {
@@ -84,10 +84,11 @@ SORTIE_DEVICE void multiplyTile(const FloatRows<K, Slots> &rows, const Weight *w
   const float *sums = Tile::template multiply<kFloatRingBytes>(
       hw::sharedMemory<char>(), [&](int r) { return FloatRows<K, Slots>::at(rows, r); },
       [&](int c) { return weightRow<Weight, K, N>(w, tile.expert, column + c); });
-  const int c = hw::threadIndex() % kFloatColumns;
+  const int c = hw::threadIndex() % Tile::kColumns;
   if (column + c >= N)
     return;
-  for (int r = hw::threadIndex() / kFloatColumns; r < tile.rows; r += kFloatThreads / kFloatColumns)
+  for (int r = hw::threadIndex() / Tile::kColumns; r < tile.rows;
+       r += kFloatThreads / Tile::kColumns)
     storeOutput<N>(epilogue, tile.expert, tile.first + r, column + c,
                    sums[r * Tile::kSumStride + c], y);
 }
@@ -111,19 +112,45 @@ SORTIE_DEVICE void floatGroupedMatmul(const float *x, const int32_t *tiles,
   });
 }
 
-/// A narrow product of many rows: the thread blocks share tiles of `Tile::kRows` rows.
+/// A narrow product whose tiles the thread blocks share.
 template <typename Tile, typename Weight, int K, int N>
 SORTIE_DEVICE void multiplyNarrow(const float *x, float *y, const Weight *w, const float *bias,
-                                  int32_t rows, int block, int blocks) {
-  constexpr int kColumnTiles = static_cast<int>(ceilDiv(N, kFloatColumns));
+                                  int32_t rows, int blocksY) {
+  constexpr int kColumnTiles = static_cast<int>(ceilDiv(N, Tile::kColumns));
   const int64_t count = ceilDiv(rows, Tile::kRows) * kColumnTiles;
-  for (int64_t index = block; index < count; index += blocks) {
+  const int64_t blocks = int64_t{blocksY} * hw::gridCountX();
+  for (int64_t index = int64_t{hw::blockIndexY()} * hw::gridCountX() + hw::blockIndexX();
+       index < count; index += blocks) {
     const auto first = static_cast<int>(index / kColumnTiles * Tile::kRows);
     const FloatRows<K, 1> tileRows = {
         x, nullptr, {0, first, static_cast<int>(lesser(rows - first, Tile::kRows))}};
     multiplyTile<Tile, Weight, K, N, 1>(tileRows, w,
-                                        static_cast<int>(index % kColumnTiles) * kFloatColumns,
+                                        static_cast<int>(index % kColumnTiles) * Tile::kColumns,
                                         {bias, nullptr, nullptr}, y);
+  }
+}
+
+/// function.template operator()<Tile>() with the smallest tile that does not give the
+/// multiprocessors more than one each: the larger a tile, the less work for each of its outputs.
+/// The smallest split K.
+template <typename Weight, int K, int N, int Streams, typename Function>
+SORTIE_DEVICE void withNarrowTile(int32_t rows, Function function) {
+  constexpr int64_t kBusy = 128;
+  constexpr int64_t kColumnTiles = ceilDiv(N, kFloatColumns);
+  const int64_t units = ceilDiv(rows, 8) * ceilDiv(N, kFloatColumns / Streams);
+  if constexpr (Streams > 1) {
+    if (units <= kBusy)
+      function.template operator()<FloatTile8<Weight, K, Streams>>();
+    else
+      withNarrowTile<Weight, K, N, Streams / 2>(rows, function);
+  } else if (units <= kBusy) {
+    function.template operator()<FloatTile8<Weight, K>>();
+  } else if (ceilDiv(rows, 16) * kColumnTiles <= kBusy) {
+    function.template operator()<FloatTile16<Weight, K>>();
+  } else if (ceilDiv(rows, 32) * kColumnTiles <= kBusy) {
+    function.template operator()<FloatTile32<Weight, K>>();
+  } else {
+    function.template operator()<FloatTile64<Weight, K>>();
   }
 }
 
@@ -145,17 +172,10 @@ SORTIE_DEVICE void floatMatmul(const float *x, float *y, const Weight *w, const 
       splitMatmul<Weight, K, N>(x, y, w, bias, rows, blocksY);
       return;
     }
-    if constexpr (N >= kFloatColumns) {
-      // The widest tiles that still give every multiprocessor one.
-      constexpr int64_t kBusy = 128;
-      const int64_t rowTiles = kBusy / ceilDiv(N, kFloatColumns);
-      const int64_t wanted = greater(ceilDiv(rows, greater(rowTiles, 1)), 2);
-      withFloatTile<Weight, K>(static_cast<int>(lesser(wanted, kTileRows)), [&]<typename Tile>() {
-        multiplyNarrow<Tile, Weight, K, N>(x, y, w, bias, rows,
-                                           hw::blockIndexY() * hw::gridCountX() + hw::blockIndexX(),
-                                           blocksY * hw::gridCountX());
+    if constexpr (N >= kFloatColumns)
+      withNarrowTile<Weight, K, N, kDense.streams>(rows, [&]<typename Tile>() {
+        multiplyNarrow<Tile, Weight, K, N>(x, y, w, bias, rows, blocksY);
       });
-    }
   }
 }
 

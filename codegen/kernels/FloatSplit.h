@@ -13,23 +13,26 @@
 namespace sortie::kernels {
 
 /// The sums of one chunk of a column for Rows rows of activations, in all lanes of the half warp.
-/// `x` and `w` are the rows; `first` is the lane's first element. Elements past the end of a row
-/// are +0.0 and -0.0, which change no partial.
+/// `x` and `w` are the rows. Elements past the end of a row are +0.0 and -0.0, which change no
+/// partial.
 template <typename Weight, int K, int Rows>
-SORTIE_DEVICE void chunkOfColumn(const float *const (&x)[Rows], const Weight *w, int first,
+SORTIE_DEVICE void chunkOfColumn(const float *const (&x)[Rows], const Weight *w, int chunk,
                                  float (&sums)[Rows]) {
-  constexpr int kSteps = numerics::kChunk / numerics::kPartials;
-  constexpr int kBatch = Rows == 1 ? 32 : 16; // steps whose loads are under way together
+  // Steps whose loads are under way together. Fewer where the length of the loop is known: ptxas
+  // unrolls that one in spite of the pragma and would spill.
+  constexpr int kBatch = (Rows == 1 ? 32 : 16) / (K > numerics::kChunk ? 1 : 2);
+  const auto end = static_cast<int>(lesser((chunk + 1) * numerics::kChunk, K));
 #pragma unroll
   for (int r = 0; r < Rows; ++r)
     sums[r] = 0.0f;
 #pragma unroll 1
-  for (int batch = 0; batch < kSteps; batch += kBatch) {
+  for (int first = chunk * numerics::kChunk + hw::threadIndex() % numerics::kPartials; first < end;
+       first += kBatch * numerics::kPartials) {
     float weights[kBatch];
     float values[Rows][kBatch];
 #pragma unroll
     for (int i = 0; i < kBatch; ++i) {
-      const int at = first + (batch + i) * numerics::kPartials;
+      const int at = first + i * numerics::kPartials;
       const bool exists = K % numerics::kChunk == 0 || at < K;
       weights[i] = exists ? numerics::widen(w[at]) : -0.0f;
 #pragma unroll
@@ -58,6 +61,7 @@ SORTIE_DEVICE void splitChunks(const float *x, const Weight *w, int column, int 
   const int groups = static_cast<int>(ceilDiv(rows, Rows));
   const int tasks = kDense.columns * kChunks * groups;
   // Half warps without a task take the last once more, because warps sum together.
+#pragma unroll 1
   for (int round = 0; round < tasks; round += kHalfWarps) {
     const auto task =
         static_cast<int>(lesser(round + hw::threadIndex() / numerics::kPartials, tasks - 1));
@@ -69,9 +73,7 @@ SORTIE_DEVICE void splitChunks(const float *x, const Weight *w, int column, int 
     for (int r = 0; r < Rows; ++r)
       rowsOfX[r] = x + (base + lesser(firstRow + r, rows - 1)) * K;
     float sums[Rows];
-    chunkOfColumn<Weight, K>(rowsOfX, w + lesser(column + c, N - 1) * K,
-                             chunk * numerics::kChunk + hw::threadIndex() % numerics::kPartials,
-                             sums);
+    chunkOfColumn<Weight, K>(rowsOfX, w + lesser(column + c, N - 1) * K, chunk, sums);
     float *to = chunkSums + (c * kChunks + chunk) * kDense.rows + firstRow;
     if (hw::threadIndex() % numerics::kPartials == 0)
 #pragma unroll

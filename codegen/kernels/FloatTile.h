@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A tile of a product in `float` arithmetic: up to 64 rows of activations times 32 rows of weights.
-// Operands stream through stages of 64 elements of K in shared memory. A thread keeps two
+// Operands stream through stages of 64 or 128 elements of K in shared memory. A thread keeps two
 // neighbouring partials of a small tile of outputs in registers; eight lanes share the outputs and
 // hold the other partials (docs/studies/exact-loops.md, 'The router's product').
 
@@ -16,52 +16,77 @@
 
 namespace sortie::kernels {
 
-/// Elements of K of a stage and of a step (one of each partial); partials of a lane.
-constexpr int kFloatDepth = 64;
-constexpr int kFloatSteps = kFloatDepth / numerics::kPartials;
+/// Partials of a lane, and lanes that share outputs.
 constexpr int kFloatPerLane = 2;
 constexpr int kFloatLanes = numerics::kPartials / kFloatPerLane;
 
-/// A row of a stage, of elements of type T. The 16 elements of each step are moved so that the same
-/// step of neighbouring rows lies in different banks.
-template <typename T> struct StageRow {
-  static constexpr int kBytes = kFloatDepth * static_cast<int>(sizeof(T));
+/// A row of a stage, of `Depth` elements of type T. The 16 elements of each step are moved so that
+/// the same step of neighbouring rows lies in different banks.
+template <typename T, int Depth> struct StageRow {
+  static constexpr int kBytes = Depth * static_cast<int>(sizeof(T));
   static constexpr int kStepBytes = numerics::kPartials * static_cast<int>(sizeof(T));
   static constexpr int kSwizzle = 128 / kStepBytes - 1;
 
   /// Where byte `at` of row `row` is in that row.
-  SORTIE_DEVICE int place(int row, int at) { return at ^ (row & kSwizzle) * kStepBytes; }
+  SORTIE_DEVICE int place(int row, int at) { return at ^ ((row & kSwizzle) * kStepBytes); }
+};
+
+/// The elements of K that stages hold: stage `index` of stream s has `Depth` elements of a chunk,
+/// in ascending order, of the chunks s, s + Streams, ...
+template <int K, int Depth, int Streams> struct StageOrder {
+  static constexpr int kPerChunk = numerics::kChunk / Depth;
+  static constexpr int kChunks = static_cast<int>(ceilDiv(K, numerics::kChunk));
+  static constexpr int kStages = Streams == 1
+                                     ? static_cast<int>(ceilDiv(K, Depth))
+                                     : static_cast<int>(ceilDiv(kChunks, Streams)) * kPerChunk;
+  /// Whether all stages of all streams are full.
+  static constexpr bool kIsWhole =
+      Streams == 1 ? K % Depth == 0 : K % (Streams * numerics::kChunk) == 0;
+
+  SORTIE_DEVICE int chunk(int index, int stream) { return index / kPerChunk * Streams + stream; }
+  SORTIE_DEVICE int first(int index, int stream) {
+    return chunk(index, stream) * numerics::kChunk + index % kPerChunk * Depth;
+  }
 };
 
 /// A thread's part in the copy of one row of each stage: `Threads` threads a row, pieces as large
 /// as all rows of length K are aligned to.
-template <typename T, int K, int Threads> struct StageCopy {
-  static constexpr int kRowBytes = K * static_cast<int>(sizeof(T));
-  static constexpr int kPiece = kRowBytes % 16 == 0  ? 16
-                                : kRowBytes % 8 == 0 ? 8
-                                : kRowBytes % 4 == 0 ? 4
+template <typename T, int K, int Depth, int Streams, int Threads> struct StageCopy {
+  using Row = StageRow<T, Depth>;
+  using Order = StageOrder<K, Depth, Streams>;
+  static constexpr int kSize = static_cast<int>(sizeof(T));
+  static constexpr int kPiece = K * kSize % 16 == 0  ? 16
+                                : K * kSize % 8 == 0 ? 8
+                                : K * kSize % 4 == 0 ? 4
                                                      : 2;
-  static constexpr int kPieces = StageRow<T>::kBytes / kPiece;
+  static constexpr int kPieces = Row::kBytes / kPiece;
 
-  const char *from; ///< the row; null: there is none, nothing is copied
-  int to;           ///< where the row is in a stage
-  int row;
-  int part;
+  const char *from; ///< the thread's first piece of the row; null: no row, nothing is copied
+  int to;           ///< where that piece is in a stage, but for the swizzle
+  int swizzle;
+  int stream;
+  int part; ///< the thread's number among the row's
+
+  /// Row `row` of the rows that start `operand` bytes into a stage, from `source` or null.
+  SORTIE_DEVICE StageCopy make(const T *source, int operand, int row, int stream, int part) {
+    const auto *bytes = reinterpret_cast<const char *>(source);
+    return {bytes != nullptr ? bytes + part * kPiece : nullptr,
+            operand + row * Row::kBytes + part * kPiece, Row::place(row, 0), stream, part};
+  }
 
   /// Starts the copy of stage `index` to `stage`. What lies past K is left as it is.
   SORTIE_DEVICE void start(const StageCopy &copy, char *stage, int index) {
     if (copy.from == nullptr)
       return;
-    const int first = index * StageRow<T>::kBytes;
+    const int first = Order::first(index, copy.stream) * kSize;
 #pragma unroll
     for (int piece = 0; piece < kPieces; piece += Threads) {
-      const int at = (piece + copy.part) * kPiece;
       if (kPieces % Threads != 0 && piece + copy.part >= kPieces)
         break;
-      if (K % kFloatDepth != 0 && first + at >= kRowBytes)
+      if (!Order::kIsWhole && first + (piece + copy.part) * kPiece >= K * kSize)
         break;
-      char *target = stage + copy.to + StageRow<T>::place(copy.row, at);
-      const char *source = copy.from + first + at;
+      char *target = stage + ((copy.to + piece * kPiece) ^ copy.swizzle);
+      const char *source = copy.from + first + piece * kPiece;
       if constexpr (kPiece >= 4)
         hw::copyAsync<kPiece>(target, source);
       else
@@ -89,23 +114,39 @@ template <typename Weight> SORTIE_DEVICE void loadPair(const Weight *from, float
 }
 
 /// Tiles of activations (fp32) and weights (float, Half or BFloat16) with rows of K elements. A
-/// thread has RowTile x ColumnTile outputs; a warp RowLanes times as many rows, a block RowWarps
-/// times as many again, and always 32 columns.
-template <typename Weight, int K, int RowTile, int ColumnTile, int RowLanes, int RowWarps>
+/// thread has RowTile x ColumnTile outputs; a warp RowLanes times as many rows and the other lanes'
+/// columns; RowWarps warps more rows, the others more columns. `Streams` groups of warps have the
+/// same outputs and take chunks of K in turn, for products of few outputs.
+template <typename Weight, int K, int RowTile, int ColumnTile, int RowLanes, int RowWarps,
+          int Streams = 1>
 struct FloatTile {
   static constexpr int kRows = RowTile * RowLanes * RowWarps;
+  static constexpr int kColumns = kFloatColumns / Streams;
   static constexpr int kColumnLanes = kWarp / kFloatLanes / RowLanes;
-  static constexpr int kColumnWarps = kFloatThreads / kWarp / RowWarps;
-  static_assert(ColumnTile * kColumnLanes * kColumnWarps == kFloatColumns);
+  static constexpr int kStreamWarps = kFloatThreads / kWarp / Streams;
+  static_assert(ColumnTile * kColumnLanes * (kStreamWarps / RowWarps) == kColumns);
   static constexpr int kOutputs = RowTile * ColumnTile;
   static constexpr int kMine = kOutputs < kFloatLanes ? 1 : kOutputs / kFloatLanes;
 
-  static constexpr int kStages = static_cast<int>(ceilDiv(K, kFloatDepth));
-  static constexpr int kStagesPerChunk = numerics::kChunk / kFloatDepth;
-  static constexpr int kWeightsAt = kRows * StageRow<float>::kBytes;
-  static constexpr int kStageBytes = kWeightsAt + kFloatColumns * StageRow<Weight>::kBytes;
+  /// Elements of K in a stage: more where a stage is little work.
+  static constexpr int kDepth = kRows <= 16 && Streams == 1 ? 128 : 64;
+  static constexpr int kSteps = kDepth / numerics::kPartials;
+  /// Two: the loads of a step run under the arithmetic of the one before. Without that the largest
+  /// tile is 12 % slower, but beside the tails of other K it would take too many registers.
+  static constexpr int kOperandSets = kOutputs < 64 || K % kDepth == 0 ? 2 : 1;
+  using XRow = StageRow<float, kDepth>;
+  using WRow = StageRow<Weight, kDepth>;
+  using Order = StageOrder<K, kDepth, Streams>;
+  static constexpr int kXRows = Streams * kRows;
+  static constexpr int kWeightsAt = kXRows * XRow::kBytes;
+  static constexpr int kStageBytes = kWeightsAt + kFloatColumns * WRow::kBytes;
+
   /// Neighbouring rows of sums start in different banks.
-  static constexpr int kSumStride = kFloatColumns + 1;
+  static constexpr int kSumStride = kColumns + 1;
+  static constexpr int kSums = kRows * kSumStride;
+  /// Sums of each chunk, before the ring, where there are streams.
+  static constexpr int kChunkSumBytes =
+      Streams == 1 ? 0 : static_cast<int>(ceilDiv(Order::kChunks * kSums * 4, 128)) * 128;
 
   /// Stages that a ring of so many bytes holds: a power of two, at most 16.
   SORTIE_NUMERICS_CONSTEXPR int ringStages(int ringBytes) {
@@ -115,16 +156,18 @@ struct FloatTile {
     return stages;
   }
 
-  /// Where a thread is in the tile: its first row and column (the others follow at distances of
-  /// RowLanes and kColumnLanes) and which partials it has.
+  /// Where a thread is in the tile: its stream, its first row and column (the others follow at
+  /// distances of RowLanes and kColumnLanes) and which partials it has.
   struct Place {
-    int row, column, part;
+    int stream, row, column, part;
   };
   SORTIE_DEVICE Place place() {
     const int group = hw::laneIndex() / kFloatLanes;
+    const int warp = hw::warpIndex() % kStreamWarps;
     Place at;
-    at.row = hw::warpIndex() % RowWarps * RowTile * RowLanes + group % RowLanes;
-    at.column = hw::warpIndex() / RowWarps * ColumnTile * kColumnLanes + group / RowLanes;
+    at.stream = hw::warpIndex() / kStreamWarps;
+    at.row = warp % RowWarps * RowTile * RowLanes + group % RowLanes;
+    at.column = warp / RowWarps * ColumnTile * kColumnLanes + group / RowLanes;
     at.part = hw::laneIndex() % kFloatLanes;
     return at;
   }
@@ -138,22 +181,20 @@ struct FloatTile {
   /// by multiples of a power of two, so their places differ in other bits than that of the first.
   SORTIE_DEVICE void load(Operands &operands, const char *xs, const char *ws, const Place &at,
                           int step) {
-    constexpr int kXStep = StageRow<float>::kStepBytes;
-    constexpr int kWStep = StageRow<Weight>::kStepBytes;
+    constexpr int kXStep = XRow::kStepBytes;
+    constexpr int kWStep = WRow::kStepBytes;
     const int xOffset = at.part * kFloatPerLane * static_cast<int>(sizeof(float));
     const int wOffset = at.part * kFloatPerLane * static_cast<int>(sizeof(Weight));
 #pragma unroll
     for (int a = 0; a < RowTile; ++a) {
-      const int moved = StageRow<float>::place(a * RowLanes, step * kXStep);
-      const int place =
-          a * RowLanes * StageRow<float>::kBytes + StageRow<float>::place(at.row, moved) + xOffset;
+      const int moved = XRow::place(a * RowLanes, step * kXStep);
+      const int place = a * RowLanes * XRow::kBytes + XRow::place(at.row, moved) + xOffset;
       loadPair(reinterpret_cast<const float *>(xs + place), operands.x[a]);
     }
 #pragma unroll
     for (int b = 0; b < ColumnTile; ++b) {
-      const int moved = StageRow<Weight>::place(b * kColumnLanes, step * kWStep);
-      const int place = b * kColumnLanes * StageRow<Weight>::kBytes +
-                        StageRow<Weight>::place(at.column, moved) + wOffset;
+      const int moved = WRow::place(b * kColumnLanes, step * kWStep);
+      const int place = b * kColumnLanes * WRow::kBytes + WRow::place(at.column, moved) + wOffset;
       loadPair(reinterpret_cast<const Weight *>(ws + place), operands.w[b]);
     }
   }
@@ -175,21 +216,24 @@ struct FloatTile {
 
   using Partials = float[kOutputs][kFloatPerLane];
 
-  /// Adds the products of one stage. Loads of one step run under the arithmetic of the step before.
+  /// Adds the products of one stage.
   SORTIE_DEVICE void multiplyStage(const char *stage, int index, const Place &at,
                                    Partials &partials) {
-    const char *xs = stage + at.row * StageRow<float>::kBytes;
-    const char *ws = stage + kWeightsAt + at.column * StageRow<Weight>::kBytes;
-    const int left = K - index * kFloatDepth;
-    Operands operands[2];
-    load(operands[0], xs, ws, at, 0);
-#pragma unroll
-    for (int step = 0; step < kFloatSteps; ++step) {
-      if (K % kFloatDepth != 0 && step * numerics::kPartials >= left)
+    const char *xs = stage + (at.stream * kRows + at.row) * XRow::kBytes;
+    const char *ws = stage + kWeightsAt + (at.stream * kColumns + at.column) * WRow::kBytes;
+    const int left = K - Order::first(index, at.stream);
+    Operands operands[kOperandSets];
+    if constexpr (kOperandSets == 2)
+      load(operands[0], xs, ws, at, 0);
+#pragma unroll kOperandSets == 1 ? 1 : kSteps
+    for (int step = 0; step < kSteps; ++step) {
+      if (!Order::kIsWhole && step * numerics::kPartials >= left)
         break;
-      Operands &now = operands[step % 2];
-      if (step + 1 < kFloatSteps)
-        load(operands[(step + 1) % 2], xs, ws, at, step + 1);
+      Operands &now = operands[step % kOperandSets];
+      if constexpr (kOperandSets == 1)
+        load(now, xs, ws, at, step);
+      else if (step + 1 < kSteps)
+        load(operands[(step + 1) % kOperandSets], xs, ws, at, step + 1);
       if constexpr (K % numerics::kPartials != 0)
         padEnd(now, at, left - step * numerics::kPartials);
 #pragma unroll
@@ -222,12 +266,12 @@ struct FloatTile {
       joinLanes<kKept, Mask / 2>(partials, part);
   }
 
-  /// Adds a chunk to the totals of the outputs that the lane keeps, and starts the next one.
-  SORTIE_DEVICE void endChunk(Partials &partials, const Place &at, float (&totals)[kMine]) {
+  /// The sums of a chunk, for the outputs that the lane keeps. Starts the next one.
+  SORTIE_DEVICE void endChunk(Partials &partials, const Place &at, float (&sums)[kMine]) {
     joinLanes<kOutputs, kFloatLanes / 2>(partials, at.part);
 #pragma unroll
     for (int o = 0; o < kMine; ++o)
-      totals[o] = numerics::add(totals[o], numerics::add(partials[o][0], partials[o][1]));
+      sums[o] = numerics::add(partials[o][0], partials[o][1]);
 #pragma unroll
     for (int o = 0; o < kOutputs; ++o)
 #pragma unroll
@@ -235,8 +279,8 @@ struct FloatTile {
         partials[o][j] = 0.0f;
   }
 
-  /// Writes the totals to sums [kRows][kSumStride].
-  SORTIE_DEVICE void store(const Place &at, const float (&totals)[kMine], float *sums) {
+  /// Writes the outputs that the lane keeps to `sums` [kRows][kSumStride].
+  SORTIE_DEVICE void store(const Place &at, const float (&kept)[kMine], float *sums) {
     int first = 0;
     bool isMine = true; // false in lanes that have the same output as one before
     int live = kOutputs;
@@ -253,31 +297,44 @@ struct FloatTile {
     for (int o = 0; o < kMine; ++o) {
       const int a = (first + o) / ColumnTile;
       const int b = (first + o) % ColumnTile;
-      sums[(at.row + a * RowLanes) * kSumStride + at.column + b * kColumnLanes] = totals[o];
+      sums[(at.row + a * RowLanes) * kSumStride + at.column + b * kColumnLanes] = kept[o];
     }
   }
 
-  /// sums[r][c] = xRow(r) . wRow(c) for r < kRows and c < 32, at the start of the ring; garbage
-  /// where a row is null. Begins with a barrier and ends with one behind the sums.
-  template <int RingBytes, typename XRow, typename WRow>
-  SORTIE_DEVICE const float *multiply(char *ring, XRow xRow, WRow wRow) {
-    constexpr int kRing = ringStages(RingBytes);
-    static_assert(kRing * kStageBytes <= RingBytes);
-    static_assert(kRows * kSumStride * 4 <= RingBytes);
-    constexpr int kXThreads = kRows * 16 > kFloatThreads ? kFloatThreads / kRows : 16;
-    constexpr int kWThreads = kFloatThreads / kFloatColumns;
-    using XCopy = StageCopy<float, K, kXThreads>;
-    using WCopy = StageCopy<Weight, K, kWThreads>;
+  /// Adds the sums of the chunks in ascending order, in place of those of the first.
+  SORTIE_DEVICE void addChunks(float *chunkSums) {
+    for (int i = hw::threadIndex(); i < kSums; i += kFloatThreads) {
+      float total = chunkSums[i];
+#pragma unroll
+      for (int chunk = 1; chunk < Order::kChunks; ++chunk)
+        total = numerics::add(total, chunkSums[chunk * kSums + i]);
+      chunkSums[i] = total;
+    }
+  }
 
+  /// sums[r][c] = xRow(r) . wRow(c) for r < kRows and c < kColumns, somewhere in the `RingBytes`
+  /// bytes at `memory`; garbage where a row is null. Begins with a barrier and ends with one behind
+  /// the sums.
+  template <int RingBytes, typename XSource, typename WSource>
+  SORTIE_DEVICE const float *multiply(char *memory, XSource xRow, WSource wRow) {
+    constexpr int kRing = ringStages(RingBytes - kChunkSumBytes);
+    static_assert(kChunkSumBytes + kRing * kStageBytes <= RingBytes);
+    static_assert(kSums * 4 <= RingBytes);
+    constexpr int kXPieces = XRow::kBytes / 16;
+    constexpr int kXThreads = kXRows * kXPieces > kFloatThreads ? kFloatThreads / kXRows : kXPieces;
+    constexpr int kWThreads = kFloatThreads / kFloatColumns;
+    using XCopy = StageCopy<float, K, kDepth, Streams, kXThreads>;
+    using WCopy = StageCopy<Weight, K, kDepth, Streams, kWThreads>;
+
+    char *ring = memory + kChunkSumBytes;
     const int x = hw::threadIndex() / kXThreads;
     const int w = hw::threadIndex() / kWThreads;
-    const XCopy xCopy = {reinterpret_cast<const char *>(x < kRows ? xRow(x) : nullptr),
-                         x * StageRow<float>::kBytes, x, hw::threadIndex() % kXThreads};
-    const WCopy wCopy = {reinterpret_cast<const char *>(wRow(w)),
-                         kWeightsAt + w * StageRow<Weight>::kBytes, w,
-                         hw::threadIndex() % kWThreads};
+    const XCopy xCopy = XCopy::make(x < kXRows ? xRow(x % kRows) : nullptr, 0, x, x / kRows,
+                                    hw::threadIndex() % kXThreads);
+    const WCopy wCopy =
+        WCopy::make(wRow(w % kColumns), kWeightsAt, w, w / kColumns, hw::threadIndex() % kWThreads);
     const auto copyStage = [&](int index) {
-      if (index < kStages) {
+      if (index < Order::kStages) {
         char *stage = ring + index % kRing * kStageBytes;
         XCopy::start(xCopy, stage, index);
         WCopy::start(wCopy, stage, index);
@@ -291,40 +348,61 @@ struct FloatTile {
 #pragma unroll
     for (int o = 0; o < kMine; ++o)
       totals[o] = -0.0f; // so that adding the first chunk's sum gives that sum
+    float *chunkSums = reinterpret_cast<float *>(memory);
     hw::syncBlock();
     for (int index = 0; index < kRing - 1; ++index)
       copyStage(index);
 #pragma unroll 1
-    for (int index = 0; index < kStages; ++index) {
+    for (int index = 0; index < Order::kStages; ++index) {
       hw::waitForCopies<kRing - 2>();
       hw::syncBlock();
       copyStage(index + kRing - 1);
       multiplyStage(ring + index % kRing * kStageBytes, index, at, partials);
-      if ((index + 1) % kStagesPerChunk == 0 || index + 1 == kStages)
-        endChunk(partials, at, totals);
+      if ((index + 1) % Order::kPerChunk != 0 && index + 1 != Order::kStages)
+        continue;
+      float sums[kMine];
+      endChunk(partials, at, sums);
+      if constexpr (Streams > 1) {
+        const int chunk = Order::chunk(index, at.stream);
+        if (chunk < Order::kChunks)
+          store(at, sums, chunkSums + chunk * kSums);
+      } else {
+#pragma unroll
+        for (int o = 0; o < kMine; ++o)
+          totals[o] = numerics::add(totals[o], sums[o]);
+      }
     }
     hw::waitForCopies<0>();
     hw::syncBlock();
-    float *sums = reinterpret_cast<float *>(ring);
-    store(at, totals, sums);
+    if constexpr (Streams > 1)
+      addChunks(chunkSums);
+    else
+      store(at, totals, chunkSums);
     hw::syncBlock();
-    return sums;
+    return chunkSums;
   }
 };
 
-/// The tiles for up to 1, 8, 16, 32 and 64 rows: function.template operator()<Tile>().
+/// The tiles for up to 1, 8, 16, 32 and 64 rows.
+template <typename Weight, int K> using FloatTile1 = FloatTile<Weight, K, 1, 1, 1, 1>;
+template <typename Weight, int K, int Streams = 1>
+using FloatTile8 = FloatTile<Weight, K, 4, 2, 2, 1, Streams>;
+template <typename Weight, int K> using FloatTile16 = FloatTile<Weight, K, 4, 4, 2, 2>;
+template <typename Weight, int K> using FloatTile32 = FloatTile<Weight, K, 8, 4, 2, 2>;
+template <typename Weight, int K> using FloatTile64 = FloatTile<Weight, K, 8, 8, 2, 4>;
+
+/// function.template operator()<Tile>() with the narrowest tile for `rows` <= kTileRows rows.
 template <typename Weight, int K, typename Function>
 SORTIE_DEVICE void withFloatTile(int rows, Function function) {
+  static_assert(kTileRows <= FloatTile32<Weight, K>::kRows);
   if (rows == 1)
-    function.template operator()<FloatTile<Weight, K, 1, 1, 1, 1>>();
+    function.template operator()<FloatTile1<Weight, K>>();
   else if (rows <= 8)
-    function.template operator()<FloatTile<Weight, K, 8, 1, 1, 1>>();
+    function.template operator()<FloatTile8<Weight, K>>();
   else if (rows <= 16)
-    function.template operator()<FloatTile<Weight, K, 8, 2, 2, 1>>();
-  else if (rows <= 32)
-    function.template operator()<FloatTile<Weight, K, 8, 4, 2, 2>>();
+    function.template operator()<FloatTile16<Weight, K>>();
   else
-    function.template operator()<FloatTile<Weight, K, 8, 8, 2, 4>>();
+    function.template operator()<FloatTile32<Weight, K>>();
 }
 
 } // namespace sortie::kernels

@@ -129,7 +129,8 @@ SORTIE_NUMERICS_CONSTEXPR int64_t floatGluBlocks(int64_t n, bool isOutputQuantiz
   return ceilDiv(n, isOutputQuantized ? numerics::kActivationBlock : kFloatGluColumns);
 }
 
-/// How a dense product divides its work. A wide one has a thread block for 32 columns and 64 rows.
+/// How a dense product divides its work. A wide one has a thread block for each 32 columns
+/// and kTileRows rows.
 /// A narrow one, such as the router's, must use the whole GPU for one token and for thousands: with
 /// few rows a block takes a few columns and half warps take chunks of them; with many the blocks
 /// share the tiles.
@@ -138,7 +139,8 @@ struct FloatDense {
   int columns;   ///< of a thread block: the first dimension of the grid is N ceildiv this
   int rows;      ///< of a thread block: the second dimension is rows ceildiv this ...
   int maxBlocks; ///< ... and at most this
-  int splitRows; ///< up to this many rows a narrow product splits columns into chunks
+  int splitRows; ///< up to this many rows, half warps take the chunks of each column
+  int streams;   ///< with more rows, up to this many chunks of a tile are multiplied at a time
 };
 SORTIE_NUMERICS_CONSTEXPR FloatDense floatDense(int64_t k, int64_t n) {
   constexpr int kNarrow = 1024;
@@ -146,13 +148,15 @@ SORTIE_NUMERICS_CONSTEXPR FloatDense floatDense(int64_t k, int64_t n) {
   constexpr int kUnlimited = 65535;
   constexpr int kHalfWarps = kFloatThreads / numerics::kPartials;
   if (n > kNarrow)
-    return {false, kFloatColumns, kTileRows, kUnlimited, 0};
+    return {false, kFloatColumns, kTileRows, kUnlimited, 0, 1};
   const auto columns = static_cast<int>(ceilDiv(n, kBlocks));
-  const int64_t tasks = columns * ceilDiv(k, numerics::kChunk); // of four rows, one a half warp
+  const int64_t chunks = ceilDiv(k, numerics::kChunk);
+  const int64_t tasks = columns * chunks; // of four rows, one a half warp
   const int rows = 4 * static_cast<int>(greater(kHalfWarps / tasks, 1));
   if (n < kFloatColumns)
-    return {true, columns, rows, kUnlimited, 0x7fffffff};
-  return {true, columns, rows, 4, static_cast<int>(8192 / n)};
+    return {true, columns, rows, kUnlimited, 0x7fffffff, 1};
+  const int streams = chunks > 4 ? 8 : chunks > 2 ? 4 : chunks > 1 ? 2 : 1;
+  return {true, columns, rows, 4, rows, streams};
 }
 
 } // namespace sortie::kernels

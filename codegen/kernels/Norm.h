@@ -29,7 +29,7 @@ SORTIE_DEVICE void rmsNormRows(const float *x, float *y, const float *weight) {
     const int chunk = round + hw::threadIndex() / numerics::kPartials;
     const int first = chunk * numerics::kChunk + partial;
     float sum = 0.0f;
-#pragma unroll 16
+#pragma unroll 32
     for (int step = 0; step < kSteps; ++step) {
       const int at = first + step * numerics::kPartials;
       const float value = at < K ? row[at] : 0.0f;

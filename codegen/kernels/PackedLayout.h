@@ -27,8 +27,9 @@
 //   the other formats with sub-scales: a byte a sub-block, in Q2_K with the minimum in its high
 //   half;
 //     the tail holds d and dmin (zero where there is none).
-// Rows past the end of an expert are zeros. Groups past the end of a row have d = m = -0.0, which
-// leaves every bit of a product as it is: fma(+0, -0, t) = t.
+// Rows past the end of an expert have codes of level 0 and zeros as scales. Groups past the end of
+// a row have d = m = -0.0, which leaves every bit of a product as it is: fma(+0, -0, t) = t. (MXFP4
+// has no such byte; there t is never -0.0, so that any d will do.)
 
 #ifndef SORTIE_CODEGEN_KERNELS_PACKEDLAYOUT_H
 #define SORTIE_CODEGEN_KERNELS_PACKEDLAYOUT_H

@@ -70,6 +70,7 @@ template <int Experts, int Groups, int GroupsUsed> struct ExpertGroups {
     uint32_t best = 0;
     uint32_t second = 0;
     if (group < Groups) {
+#pragma unroll 8
       for (int i = hw::laneIndex() % kLanes; i < kSize; i += kLanes) {
         const uint32_t rank = ranks[place(group * kSize + i)];
         second = rank > best ? best : rank > second ? rank : second;
@@ -107,6 +108,7 @@ template <int Experts, int Groups, int GroupsUsed> struct ExpertGroups {
       const int group = base + hw::laneIndex();
       const uint32_t rank = group < Groups ? groupRanks[group] : 0;
       int before = 0;
+#pragma unroll 8
       for (int other = 0; other < Groups; ++other) {
         const uint32_t otherRank = groupRanks[other];
         before += otherRank > rank || (otherRank == rank && other < group) ? 1 : 0;
@@ -117,18 +119,28 @@ template <int Experts, int Groups, int GroupsUsed> struct ExpertGroups {
   }
 };
 
+/// The largest value, in a tree, so that no value waits for all others.
+template <int Count> SORTIE_DEVICE uint32_t largestOf(const uint32_t (&values)[Count]) {
+  uint32_t largest[Count];
+#pragma unroll
+  for (int i = 0; i < Count; ++i)
+    largest[i] = values[i];
+#pragma unroll
+  for (int step = 1; step < Count; step *= 2)
+#pragma unroll
+    for (int i = 0; i + step < Count; i += 2 * step)
+      largest[i] = largest[i] > largest[i + step] ? largest[i] : largest[i + step];
+  return largest[0];
+}
+
 /// The best of the lanes' candidates, which leaves them. `rank` 0 is none; there is at least one.
 template <int PerLane> SORTIE_DEVICE int takeBest(uint32_t (&rank)[PerLane]) {
-  uint32_t best = 0;
-  int bestId = 0;
+  const uint32_t best = hw::reduceMax(largestOf(rank));
+  uint32_t complements[PerLane]; // of the ids with this rank: the largest is that of the lowest id
 #pragma unroll
-  for (int i = 0; i < PerLane; ++i) {
-    bestId = rank[i] > best ? i * kWarp + hw::laneIndex() : bestId;
-    best = rank[i] > best ? rank[i] : best;
-  }
-  const uint32_t warpBest = hw::reduceMax(best);
-  const int id =
-      static_cast<int>(~hw::reduceMax(best == warpBest ? ~static_cast<uint32_t>(bestId) : 0u));
+  for (int i = 0; i < PerLane; ++i)
+    complements[i] = rank[i] == best ? ~static_cast<uint32_t>(i * kWarp + hw::laneIndex()) : 0u;
+  const int id = static_cast<int>(~hw::reduceMax(largestOf(complements)));
 #pragma unroll
   for (int i = 0; i < PerLane; ++i)
     rank[i] = i * kWarp + hw::laneIndex() == id ? 0 : rank[i];
@@ -143,6 +155,7 @@ SORTIE_DEVICE float routingWeight(float score) {
     softmaxWarp<Selected>(weight);
   if constexpr (Normalize) {
     float sum = hw::shuffle(weight[0], 0);
+#pragma unroll
     for (int j = 1; j < Selected; ++j)
       sum = numerics::add(sum, hw::shuffle(weight[0], j));
     weight[0] = sum == 0.0f ? 0.0f : numerics::div(weight[0], sum);

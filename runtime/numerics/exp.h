@@ -16,6 +16,22 @@ SORTIE_NUMERICS_INLINE float powerOfTwo(int32_t exponent) {
   return floatOf((static_cast<uint32_t>(exponent) + 127u) << 23);
 }
 
+/// What e^x is computed with, here and by the kernels of vector instructions: limits beyond which
+/// the result is infinite or zero anyway; ln 2 in two parts, of which the first has 15 significant
+/// bits, so that n times it is exact; the polynomial.
+struct ExpConstants {
+  static constexpr float kMost = 89.0f;
+  static constexpr float kLeast = -104.0f;
+  static constexpr float kLog2E = 0x1.715476p+0f;
+  static constexpr float kLn2High = 0x1.62e4p-1f;
+  static constexpr float kLn2Low = 0x1.7f7d1cp-20f;
+  static constexpr float kC2 = 0x1.fffffcp-2f;
+  static constexpr float kC3 = 0x1.55548cp-3f;
+  static constexpr float kC4 = 0x1.555858p-5f;
+  static constexpr float kC5 = 0x1.123da6p-7f;
+  static constexpr float kC6 = 0x1.6ac374p-10f;
+};
+
 /// e^x within 1 ulp (0.892 is the worst of all floats), subnormal results included. +inf above
 /// 0x1.62e42ep+6 (88.72), 0 from -0x1.9fe36ap+6 (-103.97) down, NaN for NaN.
 ///
@@ -23,31 +39,22 @@ SORTIE_NUMERICS_INLINE float powerOfTwo(int32_t exponent) {
 /// bits, so n times it is exact), e^r = 1 + r + r^2 * q(r), q minimax of degree 4 for the relative
 /// error (4e-9) with coefficients rounded one after another.
 SORTIE_NUMERICS_INLINE float exp(float x) {
-  constexpr float kLog2E = 0x1.715476p+0f;
-  constexpr float kLn2High = 0x1.62e4p-1f;
-  constexpr float kLn2Low = 0x1.7f7d1cp-20f;
-  constexpr float kC2 = 0x1.fffffcp-2f;
-  constexpr float kC3 = 0x1.55548cp-3f;
-  constexpr float kC4 = 0x1.555858p-5f;
-  constexpr float kC5 = 0x1.123da6p-7f;
-  constexpr float kC6 = 0x1.6ac374p-10f;
+  using C = ExpConstants;
+  // A NaN passes both comparisons by and makes the result NaN, whatever n becomes.
+  x = x > C::kMost ? C::kMost : x;
+  x = x < C::kLeast ? C::kLeast : x;
 
-  // Beyond these the result is infinite or zero anyway. A NaN passes both comparisons by and makes
-  // the result NaN, whatever n becomes.
-  x = x > 89.0f ? 89.0f : x;
-  x = x < -104.0f ? -104.0f : x;
-
-  const float scaled = mul(x, kLog2E);
+  const float scaled = mul(x, C::kLog2E);
   const int32_t n = roundToInt(scaled);
   const float nFloat = roundToEven(scaled);
-  float r = fma(nFloat, -kLn2High, x);
-  r = fma(nFloat, -kLn2Low, r);
+  float r = fma(nFloat, -C::kLn2High, x);
+  r = fma(nFloat, -C::kLn2Low, r);
 
-  float p = kC6;
-  p = fma(p, r, kC5);
-  p = fma(p, r, kC4);
-  p = fma(p, r, kC3);
-  p = fma(p, r, kC2);
+  float p = C::kC6;
+  p = fma(p, r, C::kC5);
+  p = fma(p, r, C::kC4);
+  p = fma(p, r, C::kC3);
+  p = fma(p, r, C::kC2);
   p = fma(p, r, 1.0f);
   p = fma(p, r, 1.0f);
 

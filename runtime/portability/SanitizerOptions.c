@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  *
  * Options of the address sanitizer for every binary of a sanitized build. Debian's LLVM is not
- * sanitized: code that is inlined here from its headers poisons memory of LLVM's arenas, and code in
- * its archives never lifts the poison, so both kinds of annotation report what is no error. */
+ * sanitized: code that is inlined here from its headers poisons memory of LLVM's arenas, and code
+ * in its archives never lifts the poison, so both kinds of annotation report what is no error. */
 
 const char *__asan_default_options(void);
 

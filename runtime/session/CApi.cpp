@@ -274,19 +274,27 @@ Expected<SessionOptions> sessionOptions(const sortie_session_options &given) {
 //===- Tensors
 //-----------------------------------------------------------------------------------===//
 
+/// An enumerator of C, which may have any value, as a number.
+template <typename Enum> int numberOf(const Enum &value) {
+  static_assert(sizeof(Enum) == sizeof(int));
+  int number;
+  std::memcpy(&number, &value, sizeof(number));
+  return number;
+}
+
 Expected<TensorView> toTensorView(const sortie_tensor &given) {
   if (!given.name)
     return nullError("the name of a tensor");
   const std::string name = given.name;
   if (given.rank != 0 && !given.shape)
     return nullError("the shape of '" + name + "'");
-  if (given.dtype < SORTIE_F32 || given.dtype > SORTIE_BF16)
-    return makeError("the dtype of '" + name + "' is " + Twine(static_cast<int>(given.dtype)) +
+  if (const int dtype = numberOf(given.dtype); dtype < SORTIE_F32 || dtype > SORTIE_BF16)
+    return makeError("the dtype of '" + name + "' is " + Twine(dtype) +
                      ", which is none of sortie_dtype");
   static constexpr HostType kTypes[] = {HostType::F32, HostType::I32, HostType::F16,
                                         HostType::BF16};
-  if (given.memory < SORTIE_HOST || given.memory > SORTIE_DEVICE)
-    return makeError("the memory of '" + name + "' is " + Twine(static_cast<int>(given.memory)) +
+  if (const int memory = numberOf(given.memory); memory < SORTIE_HOST || memory > SORTIE_DEVICE)
+    return makeError("the memory of '" + name + "' is " + Twine(memory) +
                      ", which is none of sortie_memory");
   TensorView tensor{name, kTypes[given.dtype], static_cast<std::byte *>(given.data), {}, {}};
   tensor.space = given.memory == SORTIE_DEVICE ? MemorySpace::Device : MemorySpace::Host;

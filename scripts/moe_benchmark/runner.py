@@ -133,14 +133,14 @@ class Runner:
             raise BenchmarkError(f"{program}: not there; make it with --compile-only")
         function, routing = request.plan()
         with tempfile.TemporaryDirectory() as scratch:
-            inputs = _write_inputs(Path(scratch), request.tokens, routing, self.seed)
+            inputs = write_inputs(Path(scratch), request.tokens, routing, self.seed)
             text = call([self.sortie_run, program, "--weights", f"random:seed={self.seed}",
                          "--function", function, "--device", self.device, *inputs, "--benchmark",
                          "--benchmark-format=json", *self.extra])
         return request.point("sortie-run", _parse(text, str(self.sortie_run)), routing)
 
 
-def _write_inputs(folder: Path, tokens: int, routing: Routing, seed: int) -> list[str]:
+def write_inputs(folder: Path, tokens: int, routing: Routing, seed: int) -> list[str]:
     """The routing as files, and the arguments of sortie-run for all inputs."""
     arguments = []
     for step, (ids, weights) in enumerate(zip(routing.ids, routing.weights)):

@@ -57,9 +57,8 @@ void runFunction(const std::shared_ptr<const Program> &program, uint32_t index) 
     return;
   WeightsOptions weightsOptions;
   weightsOptions.wanted = function.weights;
-  Expected<std::shared_ptr<const LoadedWeights>> weights =
-      LoadedWeights::create(program, weightsOptions, *makeRandomSource(1),
-                            [](uint64_t, uint64_t) { return true; });
+  Expected<std::shared_ptr<const LoadedWeights>> weights = LoadedWeights::create(
+      program, weightsOptions, *makeRandomSource(1), [](uint64_t, uint64_t) { return true; });
   if (!weights)
     return consumeError(weights.takeError());
   const int64_t symbol = program->symbolBound(function, kTokens);

@@ -18,7 +18,8 @@ class Model:
     """A model with its programs: `programs[kind]` is a file in `programs/`.
 
     Kinds: `cpu` and `cuda`; with `-all` every named value is stored; `cuda-sm_80` and `cuda-sm_90`
-    have no cubin but for that chip.
+    have a cubin for that chip alone, so another one runs their PTX. `weights` is random:seed=N or a
+    file of the repository.
     """
 
     name: str

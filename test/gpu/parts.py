@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from typing import Callable, Iterator
+import threading
+from functools import partial
+from typing import Iterator, Sequence
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from suite import Check, Failure
 
 BATCHES = (1, 2, 7, 8, 9, 33, 512)
 REPETITIONS = 100
+OTHER_IMAGES = ("cuda-sm_80", "cuda-sm_90")
 SANITIZERS = ("memcheck", "racecheck", "synccheck")
 
 
@@ -26,52 +29,50 @@ def checksum_checks(sortie: Sortie, models: list[Model]) -> Iterator[Check]:
         for function in model.functions:
             for suffix in ("", "-all"):
                 yield Check(model.name, f"{function}{suffix}",
-                            _same_as_cpu(sortie, model, function, suffix))
+                            partial(_same_as_cpu, sortie, model, function, suffix))
 
 
-def _same_as_cpu(sortie: Sortie, model: Model, function: str, suffix: str) -> Callable[[], str]:
-    def check() -> str:
-        x = sortie.hidden(model)[:33]
-        expected = sortie.checksums(model, f"cpu{suffix}", function, x)
-        return sortie.compare(expected, sortie.checksums(model, f"cuda{suffix}", function, x))
-
-    return check
+def _same_as_cpu(sortie: Sortie, model: Model, function: str, suffix: str) -> None:
+    x = sortie.hidden(model)[:33]
+    expected = sortie.checksums(model, f"cpu{suffix}", function, x)
+    sortie.compare(expected, sortie.checksums(model, f"cuda{suffix}", function, x))
 
 
 # --- part 2 ---------------------------------------------------------------------------------------
 
 
-def stability_checks(sortie: Sortie, models: list[Model]) -> Iterator[Check]:
-    """Repetitions, batches, order, graphs and images of the models that have other images."""
-    for model in models:
-        others = [kind for kind in model.programs if kind.startswith("cuda-sm")]
-        if not others:
-            continue
-        study = _Study(sortie, model)
-        for number in range(REPETITIONS):
-            yield Check(f"{model.name}, again", str(number), lambda study=study: study.again())
-        yield Check(f"{model.name}, again", "after 100 replays", study.after_replays)
-        for tokens in BATCHES:
-            yield Check(f"{model.name}, batches", str(tokens),
-                        lambda study=study, tokens=tokens: study.batch(tokens))
-            yield Check(f"{model.name}, eager", str(tokens),
-                        lambda study=study, tokens=tokens: study.eager(tokens))
-        yield Check(f"{model.name}, batches", "permuted", study.permuted)
-        for kind in others:
-            yield Check(f"{model.name}, images", kind,
-                        lambda study=study, kind=kind: study.image(kind))
+def stability_checks(sortie: Sortie, models: list[Model], batches: Sequence[int] = BATCHES,
+                     repetitions: int = REPETITIONS) -> Iterator[Check]:
+    """Images, graphs, batches, order and repetitions of the models that have other images; the
+    repetitions, which take longest, come last. The largest batch is the reference."""
+    studies = [_Study(sortie, model, max(batches), repetitions) for model in models
+               if any(kind in model.programs for kind in OTHER_IMAGES)]
+    for study in studies:
+        name = study.model.name
+        for kind in OTHER_IMAGES:
+            yield Check(f"{name}, images", kind, partial(study.image, kind))
+        for tokens in batches:
+            yield Check(f"{name}, eager", str(tokens), partial(study.eager, tokens))
+            yield Check(f"{name}, batches", str(tokens), partial(study.batch, tokens))
+        yield Check(f"{name}, batches", "permuted", study.permuted)
+        yield Check(f"{name}, again", f"after {repetitions} replays", study.after_replays)
+    for study in studies:
+        for number in range(repetitions):
+            yield Check(f"{study.model.name}, again", str(number), study.again)
 
 
 class _Study:
-    """The routed layer of one model on the GPU. References are made when first needed, by whichever
-    check that is; two checks that make one at the same time make the same."""
+    """The routed layer of one model on the GPU. References are made when first needed."""
 
-    def __init__(self, sortie: Sortie, model: Model) -> None:
+    def __init__(self, sortie: Sortie, model: Model, tokens: int, repetitions: int) -> None:
         self.sortie = sortie
         self.model = model
+        self.tokens = tokens
+        self.repetitions = repetitions
         self.function = model.functions[-1]
+        self.lock = threading.Lock()
         self.known_output: np.ndarray | None = None
-        self.known_checksums: dict[int, str] = {}
+        self.known_checksums: str | None = None
 
     def x(self, tokens: int) -> np.ndarray:
         return self.sortie.hidden(self.model)[:tokens]
@@ -80,52 +81,55 @@ class _Study:
         return self.sortie.output(self.model, "cuda", self.function, x)
 
     def all_rows(self) -> np.ndarray:
-        if self.known_output is None:
-            self.known_output = self.output(self.sortie.hidden(self.model))
-        return self.known_output
+        with self.lock:
+            if self.known_output is None:
+                self.known_output = self.output(self.x(self.tokens))
+            return self.known_output
 
     def checksums(self, kind: str, tokens: int, *arguments: object) -> str:
         return self.sortie.checksums(self.model, kind, self.function, self.x(tokens), *arguments)
 
-    def reference(self, tokens: int) -> str:
-        """The checksums of the CPU."""
-        if tokens not in self.known_checksums:
-            self.known_checksums[tokens] = self.checksums("cpu", tokens)
-        return self.known_checksums[tokens]
+    def reference(self) -> str:
+        """The checksums of the CPU for all tokens."""
+        with self.lock:
+            if self.known_checksums is None:
+                self.known_checksums = self.checksums("cpu", self.tokens)
+            return self.known_checksums
 
-    def again(self) -> str:
-        return self.sortie.compare(self.reference(512), self.checksums("cuda", 512))
+    def again(self) -> None:
+        self.sortie.compare(self.reference(), self.checksums("cuda", self.tokens))
 
-    def after_replays(self) -> str:
-        """One process that has replayed its graph often; the benchmark's table precedes."""
-        text = self.checksums("cuda", 512, "--benchmark", f"--benchmark-runs={REPETITIONS}")
-        names = {line.split()[0] for line in self.reference(512).splitlines()}
-        lines = [line for line in text.splitlines() if line and line.split()[0] in names
-                 and len(line.split()) == 2]
-        return self.sortie.compare(self.reference(512), "\n".join(lines) + "\n")
+    def after_replays(self) -> None:
+        """One process that has replayed its graph often; the benchmark's table comes before the
+        checksums."""
+        text = self.checksums("cuda", self.tokens, "--benchmark",
+                              f"--benchmark-runs={self.repetitions}")
+        count = len(self.reference().splitlines())
+        checksums = "".join(f"{line}\n" for line in text.splitlines()[-count:])
+        self.sortie.compare(self.reference(), checksums)
 
-    def batch(self, tokens: int) -> str:
-        expected, x = self.all_rows(), self.sortie.hidden(self.model)
-        for start in {0, len(x) // 2 - tokens // 2, len(x) - tokens} - {-1}:
+    def batch(self, tokens: int) -> None:
+        expected = self.all_rows()
+        x = self.x(self.tokens)
+        for start in {0, (len(x) - tokens) // 2, len(x) - tokens}:
             rows = slice(start, start + tokens)
-            _expect_same(self.output(x[rows]), expected[rows], f"{tokens} tokens from {start}")
-        return ""
+            expect_same(self.output(x[rows]), expected[rows], f"{tokens} tokens from {start}")
 
-    def permuted(self) -> str:
-        order = np.random.default_rng(1).permutation(len(self.all_rows()))
-        actual = self.output(self.sortie.hidden(self.model)[order])
-        _expect_same(actual, self.all_rows()[order], "permuted tokens")
-        return ""
+    def permuted(self) -> None:
+        order = np.random.default_rng(1).permutation(self.tokens)
+        actual = self.output(self.x(self.tokens)[order])
+        expect_same(actual, self.all_rows()[order], "permuted tokens")
 
-    def eager(self, tokens: int) -> str:
-        return self.sortie.compare(self.checksums("cuda", tokens),
-                                   self.checksums("cuda", tokens, "--eager"))
+    def eager(self, tokens: int) -> None:
+        self.sortie.compare(self.checksums("cuda", tokens),
+                            self.checksums("cuda", tokens, "--eager"))
 
-    def image(self, kind: str) -> str:
-        return self.sortie.compare(self.checksums("cuda", 512), self.checksums(kind, 512))
+    def image(self, kind: str) -> None:
+        self.sortie.compare(self.checksums("cuda", self.tokens),
+                            self.checksums(kind, self.tokens))
 
 
-def _expect_same(actual: np.ndarray, expected: np.ndarray, what: str) -> None:
+def expect_same(actual: np.ndarray, expected: np.ndarray, what: str) -> None:
     if actual.tobytes() == expected.tobytes():
         return
     differs = (actual.view(np.int32) != expected.view(np.int32)).any(axis=1)
@@ -144,21 +148,17 @@ def sanitizer_checks(sortie: Sortie, models: list[Model]) -> Iterator[Check]:
         for function in model.functions:
             for sanitizer in SANITIZERS:
                 yield Check(sanitizer, f"{model.name} {function}",
-                            _sanitized(sortie, model, function, sanitizer, tool))
+                            partial(_sanitized, sortie, model, function, sanitizer, tool))
 
 
 def _sanitized(sortie: Sortie, model: Model, function: str, sanitizer: str,
-               tool: str | None) -> Callable[[], str]:
-    def check() -> str:
-        if tool is None:
-            raise Failure("compute-sanitizer is not installed (CUDA toolkit)")
-        x = sortie.save(sortie.hidden(model)[:9])
-        output = sortie.file("y.npy")
-        run = sortie.command(model, "cuda", function, x, f"--output={output}")
-        try:
-            return call([tool, "--tool", sanitizer, "--error-exitcode", 9, *run])
-        finally:
-            x.unlink()
-            output.unlink(missing_ok=True)
-
-    return check
+               tool: str | None) -> None:
+    if tool is None:
+        raise Failure("compute-sanitizer is not installed (CUDA toolkit)")
+    x, y = sortie.save(sortie.hidden(model)[:9]), sortie.file("y.npy")
+    try:
+        call([tool, "--tool", sanitizer, "--error-exitcode", 9,
+              *sortie.command(model, "cuda", function, x, f"--output={y}")])
+    finally:
+        x.unlink()
+        y.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Compiles every preset in every type for both devices and packs what a GPU machine needs.
 
-Weights are random blocks that both devices make from the same seed, so no model file travels.
+Weights are random blocks that both devices make from the same seed, so no model file travels; only
+those of the trained model come from a file, which the repository has.
 """
 
 from __future__ import annotations
@@ -30,6 +31,14 @@ STUDIED = (("qwen3-30b-a3b", "q4_k_m"), ("gpt-oss-20b", "mxfp4"), ("deepseek-v3"
            ("olmoe-1b-7b", "bf16"))
 OTHER_CHIPS = ("sm_80", "sm_90")
 TOKENS = 512
+TRAINED = TEST / "models" / "tiny-qwen3moe" / "tiny-qwen3moe-q4_0.gguf"
+#: Kind of program -> options of --sortie-compile.
+KINDS = {
+    "cpu": {"target": "cpu"},
+    "cpu-all": {"target": "cpu", "materialize": "all"},
+    "cuda": {"target": "cuda", "chip": "sm_90a"},
+    "cuda-all": {"target": "cuda", "chip": "sm_90a", "materialize": "all"},
+}
 
 
 def shape_of(preset: str) -> Preset:
@@ -48,16 +57,14 @@ def wanted_models() -> Iterator[tuple[str, str, str]]:
 
 
 def kinds_of(preset: str, types: str) -> dict[str, dict[str, str]]:
-    """Kind of program -> options of --sortie-compile."""
-    kinds = {
-        "cpu": {"target": "cpu"},
-        "cpu-all": {"target": "cpu", "materialize": "all"},
-        "cuda": {"target": "cuda", "chip": "sm_90a"},
-        "cuda-all": {"target": "cuda", "chip": "sm_90a", "materialize": "all"},
-    }
-    if (preset, types) in STUDIED:
-        kinds |= {f"cuda-{chip}": {"target": "cuda", "chip": chip} for chip in OTHER_CHIPS}
-    return kinds
+    """The kinds of program that a model has."""
+    if (preset, types) not in STUDIED:
+        return KINDS
+    return KINDS | {f"cuda-{chip}": {"target": "cuda", "chip": chip} for chip in OTHER_CHIPS}
+
+
+def functions_of(layers: int) -> tuple[str, ...]:
+    return tuple(f"blk_{layer}_ffn" for layer in range(layers))
 
 
 class Preparation:
@@ -80,39 +87,55 @@ class Preparation:
 
     def graph(self, preset: str, types: str) -> Path:
         """The imported model; its file is headers and a hole."""
-        path = self.scratch / f"{preset}-{types}.mlir"
-        if not path.exists():
-            model = path.with_suffix(".gguf")
+        model = self.scratch / f"{preset}-{types}.gguf"
+        if not model.exists():
             write_model(model, shape_of(preset), parse_types(types), header_only=True)
+        return self.imported(model)
+
+    def imported(self, model: Path) -> Path:
+        path = self.scratch / f"{model.stem}.mlir"
+        if not path.exists():
             self.tools.call("sortie-translate", "--import-gguf", model, "-o", path)
         return path
 
     def model(self, preset: str, types: str, width: str) -> Model:
         shape = shape_of(preset)
         name = f"{preset}-{types}-{width}"
-        programs = {}
-        for kind, options in kinds_of(preset, types).items():
-            programs[kind] = f"{name}.{kind}.mlirbc"
-            self.compile(preset, types, options | {"activations": width}, programs[kind])
+        programs = self.programs(self.graph(preset, types), name, kinds_of(preset, types), width)
         self.input(shape.hidden)
-        functions = tuple(f"blk_{layer}_ffn" for layer in range(shape.layers))
-        return Model(name, shape.hidden, functions, programs)
+        return Model(name, shape.hidden, functions_of(shape.layers), programs)
 
-    def compile(self, preset: str, types: str, options: dict[str, str], name: str) -> None:
+    def trained_model(self) -> Model:
+        hidden, layers = 256, 4
+        programs = self.programs(self.imported(TRAINED), TRAINED.stem, KINDS, "int16")
+        self.input(hidden)
+        return Model(TRAINED.stem, hidden, functions_of(layers), programs,
+                     str(TRAINED.relative_to(TEST.parent)))
+
+    def programs(self, graph: Path, name: str, kinds: dict[str, dict[str, str]],
+                 width: str) -> dict[str, str]:
+        """Compiles one program of each kind; kind -> file in `programs/`."""
+        files = {}
+        for kind, options in kinds.items():
+            files[kind] = f"{name}.{kind}.mlirbc"
+            self.compile(graph, options | {"activations": width}, files[kind])
+        return files
+
+    def compile(self, graph: Path, options: dict[str, str], name: str) -> None:
         program = self.folder / "programs" / name
         if program.exists():
             return
         text = " ".join(f"{key}={value}" for key, value in options.items())
         scratch = self.scratch / "program.mlirbc"
-        self.tools.call("sortie-opt", self.graph(preset, types), f"--sortie-compile={text}",
-                        "--emit-bytecode", "-o", scratch)
+        self.tools.call("sortie-opt", graph, f"--sortie-compile={text}", "--emit-bytecode", "-o",
+                        scratch)
         scratch.rename(program)
 
-    def benchmark(self) -> None:
+    def benchmark(self, arguments: list[str]) -> None:
         """The programs of scripts/benchmark.py, which keeps those that are there."""
         script = TEST.parent / "scripts" / "benchmark.py"
         subprocess.run([sys.executable, str(script), "--device=cuda", "--bin", str(self.tools.bin),
-                        "--compile-only", str(self.folder / "benchmark")], check=True)
+                        "--compile-only", str(self.folder / "benchmark"), *arguments], check=True)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -122,6 +145,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--models", default="", metavar="REGEX",
                         help="only models whose name (preset-types-activations) it matches")
     parser.add_argument("--no-benchmark", action="store_true", help="no programs for part 4")
+    parser.add_argument("benchmark", nargs="*", metavar="-- ARGUMENT",
+                        help="programs for part 4: further arguments of scripts/benchmark.py")
     return parser.parse_args()
 
 
@@ -134,9 +159,11 @@ def main() -> int:
         if re.search(options.models, f"{preset}-{types}-{width}"):
             models.append(preparation.model(preset, types, width))
             print(models[-1].name, flush=True)
+    if re.search(options.models, TRAINED.stem):
+        models.append(preparation.trained_model())
     write_manifest(preparation.folder, models)
     if not options.no_benchmark:
-        preparation.benchmark()
+        preparation.benchmark(options.benchmark)
     archive = options.output / ARCHIVE
     pack(preparation.folder, archive)
     print(f"{archive}: {len(models)} models, {os.path.getsize(archive) / 2**20:.1f} MiB")

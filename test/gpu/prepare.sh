@@ -2,7 +2,9 @@
 # Makes one archive with everything that test/gpu/run.sh needs on a machine with a GPU: compiled
 # programs, inputs and sortie-run. Needs the tools and build/venv (scripts/setup.sh), and NVRTC.
 #
-#   test/gpu/prepare.sh build/gpu [--bin build/release/bin] [--models REGEX] [--no-benchmark]
+#   test/gpu/prepare.sh build/gpu [--bin DIR] [--models REGEX] [--no-benchmark] [-- ARGUMENT...]
+#
+# ARGUMENTs choose the programs for part 4; they are those of scripts/benchmark.py.
 #
 # Programs that build/gpu/work has already are kept; remove that folder after a change of the compiler.
 set -euo pipefail

@@ -13,6 +13,7 @@ import numpy as np
 from package import Model
 from suite import Failure
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 _numbers = itertools.count()
 #: No run of a small model takes longer, not even under a sanitizer.
 TIMEOUT_SECONDS = 300
@@ -51,8 +52,10 @@ class Sortie:
                 *arguments: object) -> list[object]:
         """The command line of one run of the program of that kind."""
         device = "cpu" if kind.startswith("cpu") else self.device
+        weights = (model.weights if model.weights.startswith("random:")
+                   else REPOSITORY / model.weights)
         return [self.folder / "bin" / "sortie-run", self.folder / "programs" / model.programs[kind],
-                "--device", device, "--weights", model.weights, "--function", function, "--input",
+                "--device", device, "--weights", weights, "--function", function, "--input",
                 f"hidden={x}", *arguments]
 
     def file(self, name: str) -> Path:

@@ -20,7 +20,7 @@ class Check:
 
     group: str
     name: str
-    run: Callable[[], str]
+    run: Callable[[], None]
 
     @property
     def key(self) -> str:

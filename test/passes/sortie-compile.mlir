@@ -9,9 +9,10 @@
 // For CUDA the operations are launches of kernels, with an image for each chip.
 // RUN: sortie-opt %s --sortie-compile="target=cuda chip=sm_90a,sm_89 max-tokens=100" \
 // RUN:   | FileCheck %s --check-prefix=CUDA
-// RUN: sortie-opt %s --sortie-compile="target=cuda chip=sm_90a,sm_89" --emit-bytecode -o %t.cuda
-// RUN: sortie-opt %t.cuda --sortie-compile="target=cuda" --emit-bytecode -o %t.again
-// RUN: cmp %t.cuda %t.again
+// RUN: sortie-opt %s --sortie-compile="target=cuda chip=sm_90a,sm_89 max-tokens=100" \
+// RUN:   --emit-bytecode -o %t.cuda
+// RUN: sortie-opt %t.cuda --sortie-compile="target=cuda chip=sm_80" \
+// RUN:   | FileCheck %s --check-prefix=CUDA
 
 func.func @layer(%x: tensor<?x256xf32> {moe.name = "hidden"}) -> (tensor<?x256xf32> {moe.name = "out"}) {
   %norm = moe.weight "norm" : tensor<256xf32>

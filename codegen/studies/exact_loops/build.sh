@@ -13,6 +13,7 @@ flags="-std=c++20 -O3 -gencode=arch=compute_90a,code=sm_90a --fmad=false --expt-
 mkdir -p "$out"
 python3 "$here/make_wgmma.py" "$out/wgmma_generated.cuh"
 for unit in raw groups multiply folded chunks blocks loops router decode; do
+  # shellcheck disable=SC2086 # several flags
   "$nvcc" $flags -Xptxas=-v -c "$here/$unit.cu" -o "$out/$unit.o" 2>"$out/$unit.log" ||
     { cat "$out/$unit.log"; exit 1; }
 done

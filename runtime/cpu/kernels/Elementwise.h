@@ -57,21 +57,22 @@ template <typename Simd> struct Elementwise {
   }
 
   SORTIE_KERNEL_INLINE static Floats exp(Floats x) {
-    x = Simd::lesser(Simd::broadcast(89.0f), x);
-    x = Simd::greater(Simd::broadcast(-104.0f), x);
+    using C = numerics::ExpConstants;
+    x = Simd::lesser(Simd::broadcast(C::kMost), x);
+    x = Simd::greater(Simd::broadcast(C::kLeast), x);
 
-    const Floats scaled = Simd::mul(x, Simd::broadcast(0x1.715476p+0f));
+    const Floats scaled = Simd::mul(x, Simd::broadcast(C::kLog2E));
     const Ints n = roundToInts(scaled);
     const Floats magic = Simd::broadcast(kRoundingMagic);
     const Floats nFloat = Simd::sub(Simd::add(scaled, magic), magic);
-    Floats r = Simd::fma(nFloat, Simd::broadcast(-0x1.62e4p-1f), x);
-    r = Simd::fma(nFloat, Simd::broadcast(-0x1.7f7d1cp-20f), r);
+    Floats r = Simd::fma(nFloat, Simd::broadcast(-C::kLn2High), x);
+    r = Simd::fma(nFloat, Simd::broadcast(-C::kLn2Low), r);
 
-    Floats p = Simd::broadcast(0x1.6ac374p-10f);
-    p = Simd::fma(p, r, Simd::broadcast(0x1.123da6p-7f));
-    p = Simd::fma(p, r, Simd::broadcast(0x1.555858p-5f));
-    p = Simd::fma(p, r, Simd::broadcast(0x1.55548cp-3f));
-    p = Simd::fma(p, r, Simd::broadcast(0x1.fffffcp-2f));
+    Floats p = Simd::broadcast(C::kC6);
+    p = Simd::fma(p, r, Simd::broadcast(C::kC5));
+    p = Simd::fma(p, r, Simd::broadcast(C::kC4));
+    p = Simd::fma(p, r, Simd::broadcast(C::kC3));
+    p = Simd::fma(p, r, Simd::broadcast(C::kC2));
     p = Simd::fma(p, r, Simd::broadcast(1.0f));
     p = Simd::fma(p, r, Simd::broadcast(1.0f));
 

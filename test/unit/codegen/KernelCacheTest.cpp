@@ -47,11 +47,11 @@ protected:
   }
 
   void setAge(StringRef path, std::chrono::hours age) {
-    Expected<sys::fs::file_t> file = sys::fs::openNativeFileForReadWrite(
-        path, sys::fs::CD_OpenExisting, sys::fs::OF_None);
+    Expected<sys::fs::file_t> file =
+        sys::fs::openNativeFileForReadWrite(path, sys::fs::CD_OpenExisting, sys::fs::OF_None);
     ASSERT_TRUE(static_cast<bool>(file));
-    ASSERT_FALSE(sys::fs::setLastAccessAndModificationTime(
-        *file, std::chrono::system_clock::now() - age));
+    ASSERT_FALSE(
+        sys::fs::setLastAccessAndModificationTime(*file, std::chrono::system_clock::now() - age));
     ASSERT_FALSE(sys::fs::closeFile(*file));
   }
 

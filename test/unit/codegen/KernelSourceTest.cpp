@@ -4,9 +4,9 @@
 // Every kind of kernel, every format: the sources compile for each generation of chips without a
 // warning, and no kernel spills, uses local memory, or more shared memory than it may.
 
+#include "codegen/KernelSource.h"
 #include "codegen/Compiler.h"
 #include "codegen/CostModel.h"
-#include "codegen/KernelSource.h"
 
 #include "llvm/Support/ThreadPool.h"
 #include "gtest/gtest.h"
@@ -45,8 +45,8 @@ void expectClean(const KernelCode &code, const Chip &chip) {
   const std::optional<ResourceUsage> usage = parseResourceUsage(image->log, "kernel");
   ASSERT_TRUE(usage) << image->log;
   EXPECT_TRUE(usage->isClean()) << chip.architecture << ": " << usage->stack
-                                << " bytes of local memory, " << usage->spillStores
-                                << " spilled, " << usage->staticShared << " static shared\n"
+                                << " bytes of local memory, " << usage->spillStores << " spilled, "
+                                << usage->staticShared << " static shared\n"
                                 << source;
 }
 
@@ -83,8 +83,7 @@ TEST(KernelSourceTest, Elementwise) {
   expectCleanEverywhere(addKernel(2048));
   expectCleanEverywhere(addKernel(33));
   expectCleanEverywhere(gluKernel(768, {}));
-  expectCleanEverywhere(
-      gluKernel(2880, {sortie::numerics::GluKind::SwigluClamped, 1.702f, 7.0f}));
+  expectCleanEverywhere(gluKernel(2880, {sortie::numerics::GluKind::SwigluClamped, 1.702f, 7.0f}));
   expectCleanEverywhere(gatherKernel(2048, 8));
   expectCleanEverywhere(unsortKernel(768));
 }
@@ -117,9 +116,8 @@ TEST(KernelSourceTest, Route) {
 }
 
 TEST(KernelSourceTest, Dispatch) {
-  for (const ExpertRange &experts :
-       {ExpertRange{1, 0, 1}, ExpertRange{128, 0, 128}, ExpertRange{1024, 512, 256},
-        ExpertRange{1024, 0, 1024}}) {
+  for (const ExpertRange &experts : {ExpertRange{1, 0, 1}, ExpertRange{128, 0, 128},
+                                     ExpertRange{1024, 512, 256}, ExpertRange{1024, 0, 1024}}) {
     expectCleanEverywhere(dispatchCountKernel(experts));
     expectCleanEverywhere(dispatchScatterKernel(experts));
   }

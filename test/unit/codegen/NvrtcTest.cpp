@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// NVRTC: what comes out for a chip and as PTX, what is said when something is wrong. These tests need
-// the library and fail without it.
+// NVRTC: what comes out for a chip and as PTX, what is said when something is wrong. These tests
+// need the library and fail without it.
 
 #include "codegen/Compiler.h"
 #include "codegen/KernelHeaders.h"

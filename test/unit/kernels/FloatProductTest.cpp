@@ -67,6 +67,7 @@ TEST(FloatMatmul, FewRowsOfANarrowProduct) {
   testMatmul<float, 1024, 256>({1, 9, 32});
   testMatmul<BFloat16, 2880, 33>({1, 6});
   testMatmul<Half, 33, 130>({1, 5});
+  testMatmul<float, 5152, 64>({4, 5, 20});
 }
 
 TEST(FloatMatmul, VeryNarrowProducts) {

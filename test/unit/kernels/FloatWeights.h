@@ -8,6 +8,7 @@
 
 #include "test/unit/kernels/KernelTest.h"
 
+#include "codegen/kernels/Geometry.h"
 #include "runtime/numerics/float.h"
 
 namespace sortie::kernels {
@@ -73,9 +74,9 @@ struct SortedRows {
     for (size_t e = 0; e < counts.size(); ++e) {
       const int32_t first = offsets.back();
       offsets.push_back(first + counts[e]);
-      for (int32_t row = first; row < first + counts[e]; row += 64)
-        tiles.insert(tiles.end(),
-                     {static_cast<int32_t>(e), row, std::min(64, first + counts[e] - row), 0});
+      for (int32_t row = first; row < first + counts[e]; row += kTileRows)
+        tiles.insert(tiles.end(), {static_cast<int32_t>(e), row,
+                                   std::min(kTileRows, first + counts[e] - row), 0});
     }
     tiles.resize(tiles.size() + static_cast<size_t>(unusedTiles) * 4, 0);
     slots = offsets.back();

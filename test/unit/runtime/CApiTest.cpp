@@ -465,7 +465,8 @@ TEST(CApi, deviceMemoryIsForGpus) {
   EXPECT_EQ(take(sortie_session_run(mix.engine.session, &options)),
             "function 'mix': input 'ids' is in device memory, which the CPU does not read; copy it "
             "to the host");
-  inputs[1].memory = static_cast<sortie_memory>(7);
+  const int other = 7;
+  std::memcpy(&inputs[1].memory, &other, sizeof(other));
   EXPECT_EQ(take(sortie_session_run(mix.engine.session, &options)),
             "the memory of 'ids' is 7, which is none of sortie_memory");
 }

@@ -1,0 +1,133 @@
+"""The proof on a GPU, run on the emulated device: it passes, it goes on where it stopped, and it
+fails when the device computes something else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from package import ARCHIVE, read_manifest, unpack
+from parts import checksum_checks, expect_same, sanitizer_checks, stability_checks
+from sortie import Sortie
+from suite import Check, Failure, Results, run_checks
+
+HERE = Path(__file__).resolve().parent
+BIN = Path(os.environ.get("SORTIE_BIN", HERE.parents[1] / "build" / "release" / "bin"))
+
+
+def emulated() -> dict[str, str]:
+    """The environment in which the emulation stands in for NVIDIA's libraries."""
+    folder = BIN.parent / "emulation"
+    assert (folder / "libcuda.so.1").exists(), f"{folder}: the emulation has not been built"
+    return dict(os.environ, LD_LIBRARY_PATH=str(folder))
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small archive: one of the studied models."""
+    output = tmp_path_factory.mktemp("gpu")
+    subprocess.run([HERE / "prepare.sh", output, "--bin", BIN, "--models", "qwen3.*q4_k_m-int8",
+                    "--no-benchmark"], env=emulated(), check=True)
+    return output / ARCHIVE
+
+
+@pytest.fixture
+def sortie(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sortie:
+    monkeypatch.setenv("LD_LIBRARY_PATH", emulated()["LD_LIBRARY_PATH"])
+    folder = unpack(archive, tmp_path / "unpacked")
+    (tmp_path / "scratch").mkdir()
+    return Sortie(folder, "cuda", tmp_path / "scratch")
+
+
+def run_sh(archive: Path, results: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = emulated() | {"PYTHON": sys.executable, "TMPDIR": str(archive.parent)}
+    return subprocess.run([HERE / "run.sh", "--results", results, *arguments, archive],
+                          env=environment, capture_output=True, text=True, check=False)
+
+
+def test_part_1_passes_and_is_not_run_again(archive: Path, tmp_path: Path) -> None:
+    cut = run_sh(archive, tmp_path, "--part", "1", "--seconds", "0")
+    assert cut.returncode == 1 and cut.stdout.endswith("0 passed, 0 failed\n")
+    assert "2 are left: run this part again" in cut.stdout
+    done = run_sh(archive, tmp_path, "--part", "1")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "2 passed, 0 failed"), done
+    lines = (tmp_path / "part1.jsonl").read_text()
+    again = run_sh(archive, tmp_path, "--part", "1", "--seconds", "0")
+    assert again.returncode == 0 and (tmp_path / "part1.jsonl").read_text() == lines
+
+
+def test_part_2_passes(sortie: Sortie, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    models = read_manifest(sortie.folder)
+    checks = list(stability_checks(sortie, models, batches=(1, 7, 9), repetitions=2))
+    assert run_checks(checks, Results(tmp_path / "results"), 600, 1) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"{2 + 2 * 3 + 1 + 3} passed, 0 failed"
+
+
+def test_another_program_is_told_apart(archive: Path, sortie: Sortie) -> None:
+    """Checks fail when the program of one side computes something else."""
+    model = read_manifest(sortie.folder)[0]
+    graph = archive.parent / "scratch" / "qwen3-30b-a3b-q4_k_m.mlir"
+    subprocess.run([BIN / "sortie-opt", graph, "--sortie-compile=target=cpu activations=int16",
+                    "--emit-bytecode", "-o", sortie.folder / "programs" / "wide.mlirbc"], check=True)
+    wrong = replace(model, programs=model.programs | {"cpu": "wide.mlirbc"})
+    checks = {check.key: check for check in [
+        *checksum_checks(sortie, [wrong]), *stability_checks(sortie, [wrong], (9,), 1)]}
+    for key in ("blk_0_ffn", "again: 0", "again: after 1 replays"):
+        name = f"{model.name}: {key}" if key == "blk_0_ffn" else f"{model.name}, {key}"
+        with pytest.raises(Failure, match="first difference"):
+            checks[name].run()
+
+
+def test_rows_that_differ_are_counted() -> None:
+    rows = np.ones((4, 8), dtype=np.float32)
+    changed = rows.copy()
+    changed[2, 5] = -0.0
+    expect_same(rows, rows, "nothing")
+    with pytest.raises(Failure, match="a batch: 1 of 4 rows differ, first row 2"):
+        expect_same(changed, rows, "a batch")
+
+
+def test_failures_are_counted_and_tried_again(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    attempts = []
+
+    def fail() -> None:
+        attempts.append(1)
+        raise Failure("first line\nsecond line")
+
+    checks = [Check("a", "good", lambda: None), Check("b", "bad", fail)]
+    results = tmp_path / "results"
+    for _ in range(2):
+        assert run_checks(checks, Results(results), 60, 2) == 1
+    assert len(attempts) == 2
+    out = capsys.readouterr().out
+    assert "FAILED b: bad\n  first line\n  second line" in out
+    assert out.endswith("1 passed, 1 failed\n")
+
+
+def test_sanitizers_run_the_program(sortie: Sortie, tmp_path: Path,
+                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a stand-in for compute-sanitizer that runs its program and finds a race."""
+    models = read_manifest(sortie.folder)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    with pytest.raises(Failure, match="compute-sanitizer is not installed"):
+        next(sanitizer_checks(sortie, models)).run()
+    tool = tmp_path / "compute-sanitizer"
+    tool.write_text("""#!/bin/sh
+tool=$2 status=$4; shift 4
+"$@" || exit
+[ $tool != racecheck ] || { echo "a race"; exit $status; }
+""")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    checks = {check.group: check for check in sanitizer_checks(sortie, models)}
+    assert list(checks) == ["memcheck", "racecheck", "synccheck"]
+    checks["memcheck"].run()
+    checks["synccheck"].run()
+    with pytest.raises(Failure, match="exit code 9\na race"):
+        checks["racecheck"].run()
