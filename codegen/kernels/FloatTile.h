@@ -227,8 +227,9 @@ struct FloatTile {
       load(operands[0], xs, ws, at, 0);
 #pragma unroll kOperandSets == 1 ? 1 : kSteps
     for (int step = 0; step < kSteps; ++step) {
+      // Not a break: the loop must be unrolled whole, or the operands would be indexed at run time.
       if (!Order::kIsWhole && step * numerics::kPartials >= left)
-        break;
+        continue;
       Operands &now = operands[step % kOperandSets];
       if constexpr (kOperandSets == 1)
         load(now, xs, ws, at, step);
