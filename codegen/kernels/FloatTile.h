@@ -216,24 +216,19 @@ struct FloatTile {
 
   using Partials = float[kOutputs][kFloatPerLane];
 
-  /// Adds the products of one stage.
-  SORTIE_DEVICE void multiplyStage(const char *stage, int index, const Place &at,
+  /// Adds the products of `Steps` steps of a stage, of which `left` elements are left.
+  template <int Steps>
+  SORTIE_DEVICE void multiplySteps(const char *xs, const char *ws, const Place &at, int left,
                                    Partials &partials) {
-    const char *xs = stage + (at.stream * kRows + at.row) * XRow::kBytes;
-    const char *ws = stage + kWeightsAt + (at.stream * kColumns + at.column) * WRow::kBytes;
-    const int left = K - Order::first(index, at.stream);
     Operands operands[kOperandSets];
     if constexpr (kOperandSets == 2)
       load(operands[0], xs, ws, at, 0);
-#pragma unroll kOperandSets == 1 ? 1 : kSteps
-    for (int step = 0; step < kSteps; ++step) {
-      // Not a break: the loop must be unrolled whole, or the operands would be indexed at run time.
-      if (!Order::kIsWhole && step * numerics::kPartials >= left)
-        continue;
+#pragma unroll kOperandSets == 1 ? 1 : Steps
+    for (int step = 0; step < Steps; ++step) {
       Operands &now = operands[step % kOperandSets];
       if constexpr (kOperandSets == 1)
         load(now, xs, ws, at, step);
-      else if (step + 1 < kSteps)
+      else if (step + 1 < Steps)
         load(operands[(step + 1) % kOperandSets], xs, ws, at, step + 1);
       if constexpr (K % numerics::kPartials != 0)
         padEnd(now, at, left - step * numerics::kPartials);
@@ -247,6 +242,21 @@ struct FloatTile {
             partial = numerics::fma(now.x[a][j], now.w[b][j], partial);
           }
     }
+  }
+
+  /// Adds the products of one stage: a whole one, the last of a row, or one past its end. Each has
+  /// a constant number of steps, so that registers are never indexed with a run-time value.
+  SORTIE_DEVICE void multiplyStage(const char *stage, int index, const Place &at,
+                                   Partials &partials) {
+    const char *xs = stage + (at.stream * kRows + at.row) * XRow::kBytes;
+    const char *ws = stage + kWeightsAt + (at.stream * kColumns + at.column) * WRow::kBytes;
+    const int left = K - Order::first(index, at.stream);
+    if (Order::kIsWhole || left >= kDepth)
+      return multiplySteps<kSteps>(xs, ws, at, left, partials);
+    if constexpr (K % kDepth != 0)
+      if (left > 0)
+        multiplySteps<static_cast<int>(ceilDiv(K % kDepth, numerics::kPartials))>(xs, ws, at, left,
+                                                                                  partials);
   }
 
   /// The levels of the tree that join lanes `Mask` apart and less. Lanes that meet keep half of the

@@ -231,6 +231,25 @@ TEST(KernelSourceTest, FloatProducts) {
   }
 }
 
+// Rows that end inside of a stage, inside of a step, and in a second chunk.
+TEST(KernelSourceTest, FloatProductsOfAnyLength) {
+  for (const int64_t columns : {96, 416, 448, 1440, 2880, 100}) {
+    Product router{.first = Format::F32,
+                   .second = Format::F32,
+                   .input = RowKind::F32,
+                   .output = RowKind::F32,
+                   .rows = 32,
+                   .columns = columns,
+                   .hasFirstBias = true};
+    expectCleanEverywhere(floatProductKernel(router));
+    Product grouped = router;
+    grouped.first = grouped.second = Format::BF16;
+    grouped.rows = 256;
+    grouped.isGrouped = grouped.hasPermutation = grouped.hasScale = true;
+    expectCleanEverywhere(floatProductKernel(grouped));
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // Texts
 //===----------------------------------------------------------------------===//
