@@ -21,8 +21,7 @@
 using namespace llvm;
 using namespace sortie;
 
-//===- Handles
-//-----------------------------------------------------------------------------------===//
+//===- Handles -----------------------------------------------------===//
 
 struct sortie_error {
   sortie_error_code code;
@@ -44,8 +43,7 @@ struct sortie_session {
 
 namespace {
 
-//===- Structs of any version
-//--------------------------------------------------------------------===//
+//===- Structs of any version --------------------------------------===//
 
 /// The caller's struct with the members that its version lacks as zero. Null gives all zeros.
 template <typename T> T readStruct(const T *given) {
@@ -68,8 +66,7 @@ template <typename T> T readElement(const T *array, size_t index) {
   return readStruct(reinterpret_cast<const T *>(bytes + index * array->struct_size));
 }
 
-//===- Errors
-//------------------------------------------------------------------------------------===//
+//===- Errors ------------------------------------------------------===//
 
 sortie_error_code codeOf(std::error_code code) {
   if (code == std::errc::no_such_file_or_directory)
@@ -106,8 +103,7 @@ Error indexError(const Twine &what, size_t index, size_t count) {
 
 Error nullError(const Twine &what) { return makeError(what + " is a null pointer"); }
 
-//===- Callbacks
-//---------------------------------------------------------------------------------===//
+//===- Callbacks ---------------------------------------------------===//
 
 /// sortie_callbacks and sortie_observer as the runtime's observer.
 class CallerObserver : public RunObserver {
@@ -147,8 +143,7 @@ private:
   sortie_callbacks callbacks;
 };
 
-//===- Options
-//-----------------------------------------------------------------------------------===//
+//===- Options -----------------------------------------------------===//
 
 std::string stringOf(const char *text) { return text ? text : ""; }
 
@@ -271,8 +266,7 @@ Expected<SessionOptions> sessionOptions(const sortie_session_options &given) {
   return options;
 }
 
-//===- Tensors
-//-----------------------------------------------------------------------------------===//
+//===- Tensors -----------------------------------------------------===//
 
 /// An enumerator of C, which may have any value, as a number.
 template <typename Enum> int numberOf(const Enum &value) {
@@ -363,8 +357,7 @@ sortie_error *adopt(Expected<std::shared_ptr<const Program>> loaded, sortie_prog
 
 } // namespace
 
-//===- Versions and errors
-//-----------------------------------------------------------------------===//
+//===- Versions and errors -----------------------------------------===//
 
 uint32_t sortie_abi_version(void) { return SORTIE_ABI_VERSION; }
 
@@ -376,8 +369,7 @@ const char *sortie_error_message(const sortie_error *error) { return error->mess
 
 void sortie_error_destroy(sortie_error *error) { delete error; }
 
-//===- Program
-//-----------------------------------------------------------------------------------===//
+//===- Program -----------------------------------------------------===//
 
 sortie_error *sortie_program_open(const char *path, sortie_program **program) {
   if (!path || !program)
@@ -546,8 +538,7 @@ sortie_error *sortie_program_get_memory(const sortie_program *program, const siz
   return nullptr;
 }
 
-//===- Weights
-//-----------------------------------------------------------------------------------===//
+//===- Weights -----------------------------------------------------===//
 
 sortie_error *sortie_weights_create(const sortie_program *program,
                                     const sortie_weights_options *options,
@@ -564,8 +555,7 @@ sortie_error *sortie_weights_create(const sortie_program *program,
 
 void sortie_weights_destroy(sortie_weights *weights) { delete weights; }
 
-//===- Session
-//-----------------------------------------------------------------------------------===//
+//===- Session -----------------------------------------------------===//
 
 sortie_error *sortie_get_cpu_isa(size_t index, const char **name, int *is_available) {
   if (index >= cpu::kAllIsas.size())

@@ -33,8 +33,7 @@ CudaExecutor::CudaExecutor(const Program &program, const Function &function, int
   }
 }
 
-//===- Enqueueing
-//--------------------------------------------------------------------------------===//
+//===- Enqueueing --------------------------------------------------===//
 
 CUresult CudaExecutor::enqueue(const LaunchStep &step) {
   Launch launch;
@@ -100,8 +99,7 @@ Error CudaExecutor::checkIds() const {
   return Error::success();
 }
 
-//===- Errors
-//------------------------------------------------------------------------------------===//
+//===- Errors ------------------------------------------------------===//
 
 Error CudaExecutor::stepError(size_t index, CUresult result) const {
   std::string what = "function '" + function.name + "'";
@@ -130,8 +128,7 @@ Error CudaExecutor::enqueueError(size_t index, CUresult result) {
   return stepError(index, result);
 }
 
-//===- Eager runs
-//--------------------------------------------------------------------------------===//
+//===- Eager runs --------------------------------------------------===//
 
 class CudaExecutor::StepLog {
 public:
@@ -296,8 +293,7 @@ Expected<BoundFunction::HostBytes> CudaExecutor::download(BufferId buffer) {
   return HostBytes{data, std::move(*copy)};
 }
 
-//===- Costs
-//-------------------------------------------------------------------------------------===//
+//===- Costs -------------------------------------------------------===//
 
 StepCost CudaExecutor::costOf(const Step &step, const int32_t *offsets) const {
   StepCost cost;

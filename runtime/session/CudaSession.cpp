@@ -21,8 +21,7 @@ namespace sortie {
 
 namespace {
 
-//===- Memory
-//------------------------------------------------------------------------------------===//
+//===- Memory ------------------------------------------------------===//
 
 /// Adds to an error for want of device memory how much there is, and what all of it is for.
 Error explainMemory(Error error, const Device &device, const MemoryPlan &plan, int64_t maxTokens) {
@@ -59,8 +58,7 @@ size_t checksOf(const Function &function) {
                   [](const Step &step) { return std::holds_alternative<CheckIdsStep>(step.body); });
 }
 
-//===- Session
-//-----------------------------------------------------------------------------------===//
+//===- Session -----------------------------------------------------===//
 
 /// What a session owns on its device.
 struct Resources {
@@ -241,8 +239,7 @@ Error CudaSession::execute(const Function &function, const Arguments &arguments,
   return executor.checkIds();
 }
 
-//===- Measuring
-//---------------------------------------------------------------------------------===//
+//===- Measuring ---------------------------------------------------===//
 
 /// Between two runs, memory twice as large as the cache is overwritten: it shall hold neither
 /// weights nor values of the run before.
@@ -305,8 +302,7 @@ Error CudaSession::repeat(const Function &function, const Arguments &arguments,
   return error;
 }
 
-//===- Weights
-//-----------------------------------------------------------------------------------===//
+//===- Weights -----------------------------------------------------===//
 
 class CudaWeights final : public LoadedWeights {
 public:

@@ -16,8 +16,7 @@ using namespace llvm;
 
 namespace sortie {
 
-//===- Weights
-//-----------------------------------------------------------------------------------===//
+//===- Weights -----------------------------------------------------===//
 
 LoadedWeights::~LoadedWeights() = default;
 
@@ -85,8 +84,7 @@ LoadedWeights::createSession(const SessionOptions &options) const {
   return makeSession(options);
 }
 
-//===- Sessions
-//----------------------------------------------------------------------------------===//
+//===- Sessions ----------------------------------------------------===//
 
 Session::~Session() = default;
 

@@ -1,5 +1,5 @@
-"""Programs for CUDA on the emulated device (test/emulation): the same bits as the CPU device, operation
-by operation.
+"""Programs for CUDA on the emulated device (test/emulation): the same bits as the CPU device,
+operation by operation.
 
 The tools are used as they are: the emulated libnvrtc.so.13 compiles the kernels for the host, the
 emulated libcuda.so.1 runs them. By default one model for each preset, which between them have every
@@ -17,8 +17,8 @@ import pytest
 from presets import USUAL_TYPES
 from tools import DIVISORS, ToolError, Tools
 
-#: Preset, types, width of activations: sub-scales of 32 and of 16 with minimums and without, scales of
-#: groups with minimums and without, biases and a tail, shared experts, float arithmetic.
+#: Preset, types, width of activations: sub-scales of 32 and of 16 with minimums and without, scales
+#: of groups with minimums and without, biases and a tail, shared experts, float arithmetic.
 MODELS = [("qwen3-30b-a3b", "q4_k_m", "int16"), ("gpt-oss-20b", "mxfp4", "int8"),
           ("mixtral-8x7b", "q5_1", "int16"), ("deepseek-v2-lite", "q3_k_m", "int16"),
           ("deepseek-v3", "q2_k", "int8"), ("olmoe-1b-7b", "bf16", "int16")]

@@ -81,8 +81,8 @@ void resetFiber(Fiber &fiber, char *stack, size_t stackBytes, void (*entry)(void
                 void *argument) {
   forgetFrames(stack, stackBytes);
   // r15, r14, r13, r12, rbx, rbp, the return address, and two words that keep 16-byte alignment.
-  auto *top = reinterpret_cast<uintptr_t *>((reinterpret_cast<uintptr_t>(stack) + stackBytes) &
-                                            ~uintptr_t{15});
+  char *end = stack + stackBytes;
+  auto *top = reinterpret_cast<uintptr_t *>(end - reinterpret_cast<uintptr_t>(end) % 16);
   uintptr_t *words = top - 9;
   for (int i = 0; i < 9; ++i)
     words[i] = 0;

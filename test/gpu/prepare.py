@@ -7,6 +7,7 @@ those of the trained model come from a file, which the repository has.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import re
 import shutil
@@ -68,14 +69,28 @@ def functions_of(layers: int) -> tuple[str, ...]:
 
 
 class Preparation:
-    """Fills `folder`, which is what is packed; programs that it has are kept."""
+    """Fills `folder`, which is what is packed; programs that it has from this compiler are kept."""
 
     def __init__(self, folder: Path, tools: Path) -> None:
         self.folder = folder
         self.scratch = folder.parent / "scratch"
         self.tools = Tools(tools, self.scratch)
+        self.forget_old_compiler()
         for path in (folder / "programs", folder / "inputs", folder / "bin", self.scratch):
             path.mkdir(parents=True, exist_ok=True)
+
+    def forget_old_compiler(self) -> None:
+        """Removes what another compiler made."""
+        stamp = self.folder.parent / "compiler"
+        digest = hashlib.blake2b()
+        for tool in ("sortie-translate", "sortie-opt"):
+            digest.update((self.tools.bin / tool).read_bytes())
+        if stamp.exists() and stamp.read_text() == digest.hexdigest():
+            return
+        for path in (self.folder, self.scratch):
+            shutil.rmtree(path, ignore_errors=True)
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(digest.hexdigest())
 
     def runner(self) -> None:
         shutil.copy2(self.tools.bin / "sortie-run", self.folder / "bin" / "sortie-run")

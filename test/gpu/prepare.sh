@@ -6,7 +6,7 @@
 #
 # ARGUMENTs choose the programs for part 4; they are those of scripts/benchmark.py.
 #
-# Programs that build/gpu/work has already are kept; remove that folder after a change of the compiler.
+# Programs that build/gpu/work has already, from the same compiler, are kept.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 exec "$here/../../build/venv/bin/python" "$here/prepare.py" "$@"

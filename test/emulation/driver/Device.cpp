@@ -44,9 +44,16 @@ static int sharedBytes(int major, int minor) {
   return (major == 12 ? 99 : 227) * 1024;
 }
 
+/// Reads "8.6". What is no number counts as 0.
+static void readCapability(const char *text, Capability &capability) {
+  char *end = nullptr;
+  capability.major = static_cast<int>(std::strtol(text, &end, 10));
+  capability.minor = *end == '.' ? static_cast<int>(std::strtol(end + 1, nullptr, 10)) : 0;
+}
+
 static void readEnvironment(State &device) {
   if (const char *text = std::getenv("SORTIE_EMULATED_CAPABILITY"))
-    std::sscanf(text, "%d.%d", &device.capability.major, &device.capability.minor);
+    readCapability(text, device.capability);
   device.capability.sharedBytes = sharedBytes(device.capability.major, device.capability.minor);
   if (const char *text = std::getenv("SORTIE_EMULATED_SEED"))
     device.seed = std::strtoull(text, nullptr, 10);

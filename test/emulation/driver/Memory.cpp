@@ -64,7 +64,9 @@ bool Memory::contains(Kind kind, const void *address, size_t bytes) const {
 
 //===- The driver's functions ---------------------------------------------===//
 
-static void *toPointer(CUdeviceptr address) { return reinterpret_cast<void *>(address); }
+static void *toPointer(CUdeviceptr address) {
+  return reinterpret_cast<void *>(address); // NOLINT(performance-no-int-to-ptr)
+}
 
 /// Allocates or, with everything that may still use it done, frees.
 static CUresult allocate(Memory::Kind kind, size_t bytes, void *&address) {

@@ -34,7 +34,7 @@ namespace fs = std::filesystem;
   asm(".section .rodata\n"                                                                         \
       #symbol ":\n.incbin \"" path "\"\n.byte 0\n"                                                 \
       ".text\n");                                                                                  \
-  extern "C" const char symbol[] asm(#symbol);
+  extern "C" const char(symbol)[] asm(#symbol);
 // clang-format on
 SORTIE_EMBED(sortieHardwareText, SORTIE_EMULATION_FOLDER "/sortie_hardware.h")
 SORTIE_EMBED(sortieBlockText, SORTIE_EMULATION_FOLDER "/Block.h")
@@ -42,22 +42,21 @@ SORTIE_EMBED(sortieChecksText, SORTIE_EMULATION_FOLDER "/KernelChecks.h")
 
 //===- NVRTC's interface --------------------------------------------------===//
 
-// Names and numbers of nvrtc.h.
-enum nvrtcResult {
-  NVRTC_SUCCESS = 0,
-  NVRTC_ERROR_INVALID_INPUT = 3,
-  NVRTC_ERROR_INVALID_PROGRAM = 4,
-  NVRTC_ERROR_COMPILATION = 6,
+/// Numbers of nvrtc.h.
+enum Result {
+  Success = 0,
+  InvalidInput = 3,
+  InvalidProgram = 4,
+  CompilationFailed = 6,
 };
 
-struct _nvrtcProgram {
+struct Program {
   std::string source;
   std::string name;
   std::vector<std::pair<std::string, std::string>> headers; ///< name and text
   std::string image;
   std::string log;
 };
-using nvrtcProgram = _nvrtcProgram *;
 
 //===- Compilation --------------------------------------------------------===//
 
@@ -119,7 +118,7 @@ static bool run(const std::vector<std::string> &command, const std::string &logF
          WEXITSTATUS(status) == 0;
 }
 
-static bool writeInputs(const _nvrtcProgram &program, const TemporaryFolder &folder) {
+static bool writeInputs(const Program &program, const TemporaryFolder &folder) {
   bool isWritten = folder.write("kernel.cpp", program.source);
   for (const auto &[name, text] : program.headers)
     isWritten &= folder.write(name, text);
@@ -166,14 +165,14 @@ static std::vector<std::string> linkCommand(const char *compiler, const Temporar
 
 #define SORTIE_EXPORTED extern "C" __attribute__((visibility("default")))
 
-SORTIE_EXPORTED nvrtcResult nvrtcCompileProgram(nvrtcProgram program, int count,
-                                                const char *const *options) {
+SORTIE_EXPORTED Result nvrtcCompileProgram(Program *program, int count,
+                                           const char *const *options) {
   if (program == nullptr)
-    return NVRTC_ERROR_INVALID_PROGRAM;
+    return InvalidProgram;
   const TemporaryFolder folder;
   if (!folder.exists() || !writeInputs(*program, folder)) {
     program->log = "the emulated NVRTC cannot write its temporary folder: check $TMPDIR";
-    return NVRTC_ERROR_COMPILATION;
+    return CompilationFailed;
   }
   const char *named = std::getenv("CXX");
   const char *compiler = named != nullptr ? named : "g++";
@@ -184,89 +183,88 @@ SORTIE_EXPORTED nvrtcResult nvrtcCompileProgram(nvrtcProgram program, int count,
   if (!isCompiled) {
     program->log += "the emulated NVRTC compiles " + program->name + " with " + compiler +
                     ", which failed or was not found; $CXX names another compiler";
-    return NVRTC_ERROR_COMPILATION;
+    return CompilationFailed;
   }
   program->image = folder.read("kernel.so");
-  return NVRTC_SUCCESS;
+  return Success;
 }
 
 //===- Everything else ----------------------------------------------------===//
 
-SORTIE_EXPORTED nvrtcResult nvrtcVersion(int *major, int *minor) {
+SORTIE_EXPORTED Result nvrtcVersion(int *major, int *minor) {
   *major = 13;
   *minor = 0;
-  return NVRTC_SUCCESS;
+  return Success;
 }
 
-SORTIE_EXPORTED nvrtcResult nvrtcCreateProgram(nvrtcProgram *program, const char *source,
-                                               const char *name, int headers,
-                                               const char *const *headerTexts,
-                                               const char *const *headerNames) {
+SORTIE_EXPORTED Result nvrtcCreateProgram(Program **program, const char *source, const char *name,
+                                          int headers, const char *const *headerTexts,
+                                          const char *const *headerNames) {
   if (program == nullptr || source == nullptr || headers < 0)
-    return NVRTC_ERROR_INVALID_INPUT;
-  *program = new _nvrtcProgram{source, name != nullptr ? name : "default_program", {}, {}, {}};
+    return InvalidInput;
+  *program = new Program{source, name != nullptr ? name : "default_program", {}, {}, {}};
   for (int i = 0; i < headers; ++i)
     (*program)->headers.emplace_back(headerNames[i], headerTexts[i]);
-  return NVRTC_SUCCESS;
+  return Success;
 }
 
-SORTIE_EXPORTED nvrtcResult nvrtcDestroyProgram(nvrtcProgram *program) {
+SORTIE_EXPORTED Result nvrtcDestroyProgram(Program **program) {
   if (program == nullptr || *program == nullptr)
-    return NVRTC_ERROR_INVALID_PROGRAM;
+    return InvalidProgram;
   delete *program;
   *program = nullptr;
-  return NVRTC_SUCCESS;
+  return Success;
 }
 
-static nvrtcResult copyOut(nvrtcProgram program, std::string _nvrtcProgram::*bytes, char *out) {
+static Result copyOut(Program *program, std::string Program::*bytes, char *out) {
   if (program == nullptr)
-    return NVRTC_ERROR_INVALID_PROGRAM;
-  std::memcpy(out, (program->*bytes).data(), (program->*bytes).size());
-  return NVRTC_SUCCESS;
+    return InvalidProgram;
+  (program->*bytes).copy(out, std::string::npos);
+  return Success;
 }
-static nvrtcResult sizeOf(nvrtcProgram program, std::string _nvrtcProgram::*bytes, size_t *size) {
+static Result sizeOf(Program *program, std::string Program::*bytes, size_t *size) {
   if (program == nullptr)
-    return NVRTC_ERROR_INVALID_PROGRAM;
+    return InvalidProgram;
   *size = (program->*bytes).size();
-  return NVRTC_SUCCESS;
+  return Success;
 }
 
-SORTIE_EXPORTED nvrtcResult nvrtcGetCUBINSize(nvrtcProgram program, size_t *size) {
-  return sizeOf(program, &_nvrtcProgram::image, size);
+SORTIE_EXPORTED Result nvrtcGetCUBINSize(Program *program, size_t *size) {
+  return sizeOf(program, &Program::image, size);
 }
-SORTIE_EXPORTED nvrtcResult nvrtcGetCUBIN(nvrtcProgram program, char *cubin) {
-  return copyOut(program, &_nvrtcProgram::image, cubin);
+SORTIE_EXPORTED Result nvrtcGetCUBIN(Program *program, char *cubin) {
+  return copyOut(program, &Program::image, cubin);
 }
-SORTIE_EXPORTED nvrtcResult nvrtcGetPTXSize(nvrtcProgram program, size_t *size) {
-  return sizeOf(program, &_nvrtcProgram::image, size);
+SORTIE_EXPORTED Result nvrtcGetPTXSize(Program *program, size_t *size) {
+  return sizeOf(program, &Program::image, size);
 }
-SORTIE_EXPORTED nvrtcResult nvrtcGetPTX(nvrtcProgram program, char *ptx) {
-  return copyOut(program, &_nvrtcProgram::image, ptx);
+SORTIE_EXPORTED Result nvrtcGetPTX(Program *program, char *ptx) {
+  return copyOut(program, &Program::image, ptx);
 }
 
 // A log ends with a zero byte, which counts.
-SORTIE_EXPORTED nvrtcResult nvrtcGetProgramLogSize(nvrtcProgram program, size_t *size) {
-  const nvrtcResult result = sizeOf(program, &_nvrtcProgram::log, size);
-  if (result == NVRTC_SUCCESS)
+SORTIE_EXPORTED Result nvrtcGetProgramLogSize(Program *program, size_t *size) {
+  const Result result = sizeOf(program, &Program::log, size);
+  if (result == Success)
     ++*size;
   return result;
 }
-SORTIE_EXPORTED nvrtcResult nvrtcGetProgramLog(nvrtcProgram program, char *log) {
-  const nvrtcResult result = copyOut(program, &_nvrtcProgram::log, log);
-  if (result == NVRTC_SUCCESS)
+SORTIE_EXPORTED Result nvrtcGetProgramLog(Program *program, char *log) {
+  const Result result = copyOut(program, &Program::log, log);
+  if (result == Success)
     log[program->log.size()] = '\0';
   return result;
 }
 
-SORTIE_EXPORTED const char *nvrtcGetErrorString(nvrtcResult result) {
+SORTIE_EXPORTED const char *nvrtcGetErrorString(Result result) {
   switch (result) {
-  case NVRTC_SUCCESS:
+  case Success:
     return "NVRTC_SUCCESS";
-  case NVRTC_ERROR_INVALID_INPUT:
+  case InvalidInput:
     return "NVRTC_ERROR_INVALID_INPUT";
-  case NVRTC_ERROR_INVALID_PROGRAM:
+  case InvalidProgram:
     return "NVRTC_ERROR_INVALID_PROGRAM";
-  case NVRTC_ERROR_COMPILATION:
+  case CompilationFailed:
     return "NVRTC_ERROR_COMPILATION";
   }
   return "NVRTC_ERROR unknown";

@@ -309,7 +309,7 @@ TEST_F(EmulatedDriver, RefusesImagesAndNamesThatItDoesNotKnow) {
   cubin[18] = static_cast<char>(190); // the ELF machine of NVIDIA's cubins
   char log[200] = "";
   const int options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
-  void *values[] = {log, reinterpret_cast<void *>(sizeof log)};
+  void *values[] = {log, reinterpret_cast<void *>(sizeof log)}; // NOLINT(performance-no-int-to-ptr)
   CUmodule other = nullptr;
   EXPECT_EQ(api->cuModuleLoadDataEx(&other, cubin.data(), 2, options, values), kNoBinary);
   EXPECT_NE(std::strstr(log, "emulated NVRTC"), nullptr) << log;

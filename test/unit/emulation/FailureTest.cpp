@@ -13,9 +13,7 @@ using namespace sortie;
 using emulation::launch;
 using testing::HasSubstr;
 
-namespace {
-alignas(16) char global[64];
-}
+alignas(16) static char global[64];
 
 //===- Accesses -----------------------------------------------------------===//
 
@@ -108,8 +106,10 @@ SORTIE_KERNEL(32, 1)
 __attribute__((no_sanitize("undefined"))) testFault(int32_t fault, int32_t zero, int32_t *out) {
   if (hw::threadIndex() != 9 || fault == NoFault)
     return;
-  if (fault == Nowhere)
-    *reinterpret_cast<volatile int32_t *>(static_cast<uintptr_t>(zero + 0x1230)) = 1;
+  if (fault == Nowhere) {
+    const intptr_t at = intptr_t{zero} + 0x1230;
+    *reinterpret_cast<volatile int32_t *>(at) = 1; // NOLINT(performance-no-int-to-ptr)
+  }
   volatile int depth = 1000 * 1000;
   if (fault == Division)
     *out = 7 / zero;
