@@ -24,8 +24,10 @@ namespace {
 struct Job {
   moert::KernelOp kernel;
   moert::SourceAttr source;
-  std::optional<codegen::CompiledImage> image = std::nullopt;
-  std::string error = {};
+  std::optional<codegen::CompiledImage> image;
+  std::string error;
+
+  Job(moert::KernelOp kernel, moert::SourceAttr source) : kernel(kernel), source(source) {}
 };
 
 /// A line on a terminal that counts kernels. Nothing is written to anything but a terminal.
@@ -71,7 +73,7 @@ SmallVector<Job> MoertCompileKernels::findJobs() {
   for (auto kernel : getOperation().getOps<moert::KernelOp>())
     if (ArrayAttr sources = kernel.getSourcesAttr())
       for (auto source : sources.getAsRange<moert::SourceAttr>())
-        jobs.push_back({kernel, source});
+        jobs.emplace_back(kernel, source);
   return jobs;
 }
 
