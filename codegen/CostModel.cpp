@@ -13,8 +13,10 @@
 //                again;
 //   tensor cores int8 multiply-adds: those of the operation times the activation's limbs. Tiles are
 //                multiplied in whole columns of 8 tokens, so few rows an expert cost as much as 8;
-//   issue slots  instructions of all warps, four a cycle and multiprocessor. For exact products the
-//                work around each mma counts more than the mma itself, see below.
+//   issue slots  instructions of all warps, of which exact products reach two a cycle and
+//                multiprocessor, half of what there is: their warps wait for each other's results
+//                (docs/studies/exact-products.md). The work around each mma counts more than the
+//                mma itself, see below.
 //
 // The last two are shared by the multiprocessors that have a block; a grid that does not fill the
 // last wave leaves some idle.
@@ -71,7 +73,8 @@ SmallVector<StringRef> getChipNames() {
 
 static constexpr double kLaunchSeconds = 2e-6;
 static constexpr double kReachableBandwidth = 0.85;
-static constexpr double kSchedulers = 4; ///< instructions a cycle and multiprocessor
+static constexpr double kSchedulers = 4;       ///< instructions a cycle and multiprocessor
+static constexpr double kReachableIssue = 0.5; ///< of these, in exact products
 static constexpr double kLanes = 32;
 static constexpr double kTokensOfMma = 8;
 static constexpr double kWeightRowsOfMma = 16;
@@ -116,27 +119,31 @@ static double instructionsOfBlock(const FormatInfo &info, int limbs) {
          sums * (subBlocks * (combine + 1 + minimum / 2) + floatScale + minimum + block);
 }
 
-/// Instructions to bring 128 elements of 16 rows of weights into the order of the operand, once for
-/// each tile: a byte is extracted four at a time, and looked up or offset.
+/// Instructions around the products of 128 elements of 16 rows of weights and a tile: copies,
+/// addresses and barriers, and to bring the weights into the order of the operand, where a byte is
+/// extracted four at a time, and looked up or offset.
 static double instructionsOfDecode(const FormatInfo &info) {
   const double registers = 16;
   const double each = info.levelBits == 8 ? 0 : info.levelBits == 4 ? 3 : 5;
-  const double scales = info.formatClass == FormatClass::GroupScale ? 12 : 16;
-  return registers * each + scales;
+  const double scales = info.formatClass == FormatClass::GroupScale ? 12 : 40;
+  const double copies = 56;
+  return registers * each + scales + copies;
 }
 
 static double issueSeconds(const Chip &chip, const Work &work) {
   double instructions = 0;
   if (work.unit == Work::Unit::Fp32)
     instructions = work.multiplyAdds / kLanes * 1.25; // loads and addresses beside the fma
+  double reachable = 1;
   if (work.unit == Work::Unit::Tensor && work.rows > 0) {
+    reachable = kReachableIssue;
     const FormatInfo info = numerics::formatInfo(work.format);
     const double perRow = work.multiplyAdds / work.rows / (kWeightRowsOfMma * 128);
     instructions =
         perRow * (paddedRows(work) / kTokensOfMma * instructionsOfBlock(info, work.limbs) +
                   work.tiles * instructionsOfDecode(info));
   }
-  return instructions / (busyMultiprocessors(chip, work) * kSchedulers * chip.clock);
+  return instructions / (busyMultiprocessors(chip, work) * kSchedulers * reachable * chip.clock);
 }
 
 Prediction predict(const Chip &chip, const Work &work) {

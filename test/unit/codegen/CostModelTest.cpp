@@ -48,8 +48,11 @@ TEST(CostModelTest, ChipsAreKnownByTheNamesOfNvrtc) {
     EXPECT_LE(chip("compute_80").sharedLimit, chip(name).sharedLimit) << name.str();
 }
 
-TEST(CostModelTest, FewRowsAreBoundByBytesAndManyByArithmetic) {
-  const Prediction few = predict(chip("sm_90a"), productOf(1));
+TEST(CostModelTest, FewRowsOfWideWeightsAreBoundByBytesAndManyByArithmetic) {
+  Work wide = productOf(1);
+  wide.format = Format::Q8_0;
+  wide.bytes *= 8.5 / 4.5;
+  const Prediction few = predict(chip("sm_90a"), wide);
   const Prediction many = predict(chip("sm_90a"), productOf(8192));
   EXPECT_EQ(few.bound, Bound::Bytes);
   EXPECT_TRUE(many.bound == Bound::IssueSlots || many.bound == Bound::TensorCores);
