@@ -25,9 +25,6 @@ static constexpr StringLiteral kMagic = "sortie-kernel 1";
 static constexpr StringLiteral kSuffix = ".kernel";
 static constexpr StringLiteral kTemporarySuffix = ".tmp";
 
-/// For what may fail: somebody else removed the file, or it will be done another time.
-static void ignore(std::error_code) {}
-
 static std::chrono::system_clock::time_point now() { return std::chrono::system_clock::now(); }
 
 //===----------------------------------------------------------------------===//
@@ -114,8 +111,8 @@ std::optional<Nvrtc::Output> KernelCache::lookUp(StringRef key) const {
   if (buffer)
     entry = decode((*buffer)->getBuffer());
   if (entry)
-    ignore(sys::fs::setLastAccessAndModificationTime(*file, now()));
-  ignore(sys::fs::closeFile(*file));
+    (void)sys::fs::setLastAccessAndModificationTime(*file, now());
+  (void)sys::fs::closeFile(*file);
   return entry;
 }
 
@@ -150,7 +147,7 @@ void KernelCache::trim() const {
       continue;
     const sys::TimePoint<> used = status->getLastModificationTime();
     if (path.ends_with(kTemporarySuffix) && used < now() - std::chrono::hours(1))
-      ignore(sys::fs::remove(path));
+      (void)sys::fs::remove(path);
     if (!path.ends_with(kSuffix))
       continue;
     files.push_back({path.str(), status->getSize(), used});
@@ -160,7 +157,7 @@ void KernelCache::trim() const {
   for (const File &file : files) {
     if (total <= limit)
       break;
-    ignore(sys::fs::remove(file.path));
+    (void)sys::fs::remove(file.path);
     total -= file.bytes;
   }
 }

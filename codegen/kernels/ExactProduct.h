@@ -111,12 +111,13 @@ private:
   }
   /// Calls `body` with the format of the warp's panel.
   template <typename Body> SORTIE_DEVICE void withFormat(Body body) {
-    if constexpr (Spec::kFirst == Spec::kSecond)
-      body.template operator()<Spec::kFirst>();
-    else if (isSecond())
-      body.template operator()<Spec::kSecond>();
-    else
-      body.template operator()<Spec::kFirst>();
+    if constexpr (Spec::kFirst != Spec::kSecond) {
+      if (isSecond()) {
+        body.template operator()<Spec::kSecond>();
+        return;
+      }
+    }
+    body.template operator()<Spec::kFirst>();
   }
 
   //===- Copies -----------------------------------------------------------===//

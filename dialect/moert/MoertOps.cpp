@@ -316,7 +316,8 @@ LogicalResult RouteOp::verify() {
   FailureOr<int64_t> experts = getColumns(*this, "scores", getScores());
   if (failed(experts))
     return failure(); // (C1)
-  const Routing routing = {.experts = *experts,
+  const int64_t columns = *experts;
+  const Routing routing = {.experts = columns,
                            .selected = static_cast<int64_t>(getTop()),
                            .groups = getGroups(),
                            .groupsUsed = getGroupsUsed(),

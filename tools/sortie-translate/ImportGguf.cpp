@@ -12,7 +12,6 @@
 
 using namespace mlir;
 using namespace sortie;
-using llvm::Error;
 using llvm::Expected;
 
 Expected<LayerRange> sortie::parseLayerRange(StringRef text) {
