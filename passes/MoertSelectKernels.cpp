@@ -4,6 +4,7 @@
 // moert-select-kernels: operations of a device become launches of kernels for CUDA.
 
 #include "codegen/kernels/Geometry.h"
+#include "dialect/moert/NumericParameters.h"
 #include "passes/KernelTable.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -79,28 +80,6 @@ numerics::RowKind rowKindOf(Value buffer) {
   llvm_unreachable("the verifier has seen that these are rows");
 }
 
-numerics::Glu makeGlu(GluKind kind, std::optional<APFloat> alpha, std::optional<APFloat> limit) {
-  numerics::Glu glu;
-  glu.kind = kind == GluKind::Swiglu ? numerics::GluKind::Swiglu : numerics::GluKind::SwigluClamped;
-  glu.alpha = alpha ? alpha->convertToFloat() : 0.0f;
-  glu.limit = limit ? limit->convertToFloat() : 0.0f;
-  return glu;
-}
-
-numerics::Scoring toNumerics(Scoring scoring) {
-  switch (scoring) {
-  case Scoring::Softmax:
-    return numerics::Scoring::Softmax;
-  case Scoring::Sigmoid:
-    return numerics::Scoring::Sigmoid;
-  case Scoring::SoftmaxAfterTopK:
-    return numerics::Scoring::SoftmaxAfterTopK;
-  case Scoring::Raw:
-    return numerics::Scoring::Raw;
-  }
-  llvm_unreachable("unknown scoring");
-}
-
 //===----------------------------------------------------------------------===//
 // Functions
 //===----------------------------------------------------------------------===//
@@ -157,6 +136,13 @@ private:
     return *this;
   }
 };
+
+/// A launch of a kernel of Elementwise.h, which takes rows of `columns` elements to such rows.
+template <typename Op> Launch launchOfRows(Op op, int64_t columns) {
+  Launch launch(op);
+  launch.grid(rowsOf(op.getOutput())).grid(kernels::rowBlocks(columns));
+  return launch;
+}
 
 /// Replaces the operations of one function.
 class FunctionSelection {
@@ -324,12 +310,7 @@ LogicalResult FunctionSelection::select(moert::AddOp op) {
   if (columns < 0)
     return failure();
   return launch(op,
-                Launch(op)
-                    .grid(rowsOf(op.getOutput()))
-                    .grid(kernels::rowBlocks(columns))
-                    .read(op.getLhs())
-                    .read(op.getRhs())
-                    .write(op.getOutput()),
+                launchOfRows(op, columns).read(op.getLhs()).read(op.getRhs()).write(op.getOutput()),
                 [&](const Chip &) { return codegen::addKernel(columns); });
 }
 
@@ -337,14 +318,9 @@ LogicalResult FunctionSelection::select(moert::GluOp op) {
   const int64_t columns = columnsOf(op, op.getOutput());
   if (columns < 0)
     return failure();
-  const numerics::Glu glu = makeGlu(op.getKind(), op.getAlpha(), op.getLimit());
+  const numerics::Glu glu = moert::getGluParams(op);
   return launch(op,
-                Launch(op)
-                    .grid(rowsOf(op.getOutput()))
-                    .grid(kernels::rowBlocks(columns))
-                    .read(op.getGate())
-                    .read(op.getUp())
-                    .write(op.getOutput()),
+                launchOfRows(op, columns).read(op.getGate()).read(op.getUp()).write(op.getOutput()),
                 [&](const Chip &) { return codegen::gluKernel(columns, glu); });
 }
 
@@ -352,30 +328,21 @@ LogicalResult FunctionSelection::select(moert::GatherOp op) {
   const int64_t columns = columnsOf(op, op.getOutput());
   if (columns < 0)
     return failure();
-  return launch(op,
-                Launch(op)
-                    .grid(rowsOf(op.getOutput()))
-                    .grid(kernels::rowBlocks(columns))
-                    .read(op.getInput())
-                    .read(op.getPermutation())
-                    .write(op.getOutput()),
-                [&](const Chip &) {
-                  return codegen::gatherKernel(columns, static_cast<int64_t>(op.getSlots()));
-                });
+  return launch(
+      op,
+      launchOfRows(op, columns).read(op.getInput()).read(op.getPermutation()).write(op.getOutput()),
+      [&](const Chip &) {
+        return codegen::gatherKernel(columns, static_cast<int64_t>(op.getSlots()));
+      });
 }
 
 LogicalResult FunctionSelection::select(moert::UnsortOp op) {
   const int64_t columns = columnsOf(op, op.getOutput());
   if (columns < 0)
     return failure();
-  return launch(op,
-                Launch(op)
-                    .grid(rowsOf(op.getOutput()))
-                    .grid(kernels::rowBlocks(columns))
-                    .read(op.getRows())
-                    .read(op.getInverse())
-                    .write(op.getOutput()),
-                [&](const Chip &) { return codegen::unsortKernel(columns); });
+  return launch(
+      op, launchOfRows(op, columns).read(op.getRows()).read(op.getInverse()).write(op.getOutput()),
+      [&](const Chip &) { return codegen::unsortKernel(columns); });
 }
 
 LogicalResult FunctionSelection::select(moert::CombineOp op) {
@@ -388,9 +355,7 @@ LogicalResult FunctionSelection::select(moert::CombineOp op) {
   const bool hasWeights = static_cast<bool>(op.getWeights());
   return launch(
       op,
-      Launch(op)
-          .grid(rowsOf(op.getOutput()))
-          .grid(kernels::rowBlocks(columns))
+      launchOfRows(op, columns)
           .read(op.getRows())
           .read(op.getInverse())
           .read(op.getWeights())
@@ -403,17 +368,9 @@ LogicalResult FunctionSelection::select(moert::CombineOp op) {
 //===----------------------------------------------------------------------===//
 
 LogicalResult FunctionSelection::select(moert::RouteOp op) {
-  const int64_t experts = columnsOf(op, op.getScores());
-  if (experts < 0)
+  if (columnsOf(op, op.getScores()) < 0)
     return failure();
-  numerics::RouteParams params{};
-  params.experts = static_cast<int>(experts);
-  params.selected = static_cast<int>(op.getTop());
-  params.groups = static_cast<int>(op.getGroups().value_or(1));
-  params.groupsUsed = static_cast<int>(op.getGroupsUsed().value_or(1));
-  params.scoring = toNumerics(op.getScoring());
-  params.normalize = op.getNormalize();
-  params.scale = op.getScale().convertToFloat();
+  const numerics::RouteParams params = moert::getRouteParams(op);
   const ExtentAttr tokens = rowsOf(op.getScores());
   return launch(op,
                 Launch(op)
@@ -553,7 +510,7 @@ LogicalResult FunctionSelection::select(moert::GluMatmulOp op) {
   codegen::Product product = describe(op, matrices);
   product.hasFirstBias = static_cast<bool>(op.getGateBiasAttr());
   product.hasSecondBias = static_cast<bool>(op.getUpBiasAttr());
-  product.glu = makeGlu(op.getKind(), op.getAlpha(), op.getLimit());
+  product.glu = moert::getGluParams(op);
   return selectProduct(op, product, matrices, {op.getGateBiasAttr(), op.getUpBiasAttr()},
                        /*scale=*/Value());
 }

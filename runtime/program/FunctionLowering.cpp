@@ -7,6 +7,7 @@
 
 #include "runtime/program/FunctionLowering.h"
 
+#include "dialect/moert/NumericParameters.h"
 #include "runtime/support/Error.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -43,31 +44,6 @@ ElementType elementType(moert::ElementKind kind) {
     return ElementType::Act8;
   }
   return ElementType::F32;
-}
-
-numerics::Scoring scoring(Scoring scoring) {
-  switch (scoring) {
-  case Scoring::Softmax:
-    return numerics::Scoring::Softmax;
-  case Scoring::Sigmoid:
-    return numerics::Scoring::Sigmoid;
-  case Scoring::SoftmaxAfterTopK:
-    return numerics::Scoring::SoftmaxAfterTopK;
-  case Scoring::Raw:
-    return numerics::Scoring::Raw;
-  }
-  return numerics::Scoring::Raw;
-}
-
-/// The activation of a `moert.glu` or `moert.glu_matmul`.
-template <typename Op> numerics::Glu gluOf(Op op) {
-  numerics::Glu glu;
-  if (op.getKind() == GluKind::SwigluClamped) {
-    glu.kind = numerics::GluKind::SwigluClamped;
-    glu.alpha = op.getAlpha()->convertToFloat();
-    glu.limit = op.getLimit()->convertToFloat();
-  }
-  return glu;
 }
 
 } // namespace
@@ -221,18 +197,9 @@ Error FunctionLowering::lowerOp(moert::RmsNormOp op) {
 }
 
 Error FunctionLowering::lowerOp(moert::RouteOp op) {
-  const auto scores = cast<moert::BufferType>(op.getScores().getType());
-  numerics::RouteParams params;
-  params.experts = static_cast<int>(scores.getDim(1).getConstant());
-  params.selected = static_cast<int>(op.getTop());
-  params.groups = static_cast<int>(op.getGroups().value_or(1));
-  params.groupsUsed = static_cast<int>(op.getGroupsUsed().value_or(1));
-  params.scoring = scoring(op.getScoring());
-  params.normalize = op.getNormalize();
-  params.scale = op.getScale().convertToFloat();
   const WeightId bias = vector(op.getBiasAttr());
-  return addStep(op,
-                 RouteStep{id(op.getScores()), bias, params, id(op.getIds()), id(op.getWeights())});
+  return addStep(op, RouteStep{id(op.getScores()), bias, moert::getRouteParams(op), id(op.getIds()),
+                               id(op.getWeights())});
 }
 
 Error FunctionLowering::lowerOp(moert::DispatchOp op) {
@@ -288,12 +255,13 @@ Error FunctionLowering::lowerOp(moert::GluMatmulOp op) {
   const WeightId upBias = vector(op.getUpBiasAttr());
   const GroupedRows rows{id(op.getOffsets()), id(op.getPermutation()), slotsOf(op.getSlots(), {}),
                          op.getSlots().has_value()};
-  return addStep(op, GluMatmulStep{id(op.getInput()), gate, up, rows, gateBias, upBias, gluOf(op),
-                                   id(op.getOutput())});
+  return addStep(op, GluMatmulStep{id(op.getInput()), gate, up, rows, gateBias, upBias,
+                                   moert::getGluParams(op), id(op.getOutput())});
 }
 
 Error FunctionLowering::lowerOp(moert::GluOp op) {
-  return addStep(op, GluStep{id(op.getGate()), id(op.getUp()), gluOf(op), id(op.getOutput())});
+  return addStep(
+      op, GluStep{id(op.getGate()), id(op.getUp()), moert::getGluParams(op), id(op.getOutput())});
 }
 
 Error FunctionLowering::lowerOp(moert::UnsortOp op) {
