@@ -78,9 +78,8 @@ KernelCode exactProductKernel(const Product &product, const Chip &chip) {
               tiles, permutation, scale, output, first, second, firstBias, secondBias, rows);
   code.threads = kernels::kExactThreads;
   code.shared = geometry.sharedBytes;
-  code.schedule =
-      formatv("tile {0} x {1}, {2} stages of {3}", blockColumns(product),
-              geometry.products * kernels::kTokensPerProduct, geometry.stages, geometry.elements);
+  code.schedule = formatv("tile {0} x {1}, {2} stages", blockColumns(product),
+                          geometry.products * kernels::kTokensPerProduct, geometry.stages);
   return code;
 }
 

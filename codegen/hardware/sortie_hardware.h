@@ -11,6 +11,8 @@
 #include "runtime/numerics/contract.h"
 
 #define SORTIE_DEVICE static __device__ __forceinline__
+/// Of an object.
+#define SORTIE_MEMBER __device__ __forceinline__
 
 /// Begins the definition of a kernel: SORTIE_KERNEL(256, 1) name(parameters) { ... }
 #define SORTIE_KERNEL(threads, blocksPerMultiprocessor)                                            \
@@ -26,7 +28,11 @@ using namespace sortie::numerics; // the fixed-width integer types
 
 constexpr int kWarpSize = 32;
 
-SORTIE_DEVICE int threadIndex() { return static_cast<int>(threadIdx.x); }
+SORTIE_DEVICE int threadIndex() {
+  const unsigned index = threadIdx.x;
+  __builtin_assume(index < 1024); // so that divisions are shifts
+  return static_cast<int>(index);
+}
 SORTIE_DEVICE int threadCount() { return static_cast<int>(blockDim.x); }
 SORTIE_DEVICE int laneIndex() { return threadIndex() % kWarpSize; }
 SORTIE_DEVICE int warpIndex() { return threadIndex() / kWarpSize; }
@@ -40,6 +46,12 @@ SORTIE_DEVICE int gridCountX() { return static_cast<int>(gridDim.x); }
 template <typename T> SORTIE_DEVICE T recomputed(T value) {
   asm volatile("" : "+r"(value));
   return value;
+}
+/// threadIndex(), recomputed: what follows from it is not kept in registers.
+SORTIE_DEVICE int threadIndexAnew() {
+  const unsigned index = recomputed(threadIdx.x);
+  __builtin_assume(index < 1024);
+  return static_cast<int>(index);
 }
 
 //===- Synchronization and exchange ---------------------------------------===//
@@ -105,6 +117,21 @@ template <int Bytes> SORTIE_DEVICE void copyAsync(void *shared, const void *glob
 }
 template <int Bytes> SORTIE_DEVICE void copyAsync(void *shared, const void *global) {
   copyAsync<Bytes>(shared, global, Bytes);
+}
+/// The same where `condition` holds; without a branch, so that copies can follow each other.
+template <int Bytes>
+SORTIE_DEVICE void copyAsyncIf(bool condition, void *shared, const void *global) {
+  static_assert(Bytes == 4 || Bytes == 16);
+  if constexpr (Bytes == 16)
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %2, 0;\n"
+                 "@p cp.async.cg.shared.global [%0], [%1], 16;\n}" ::"r"(sharedAddress(shared)),
+                 "l"(global), "r"(static_cast<int>(condition))
+                 : "memory");
+  else
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %2, 0;\n"
+                 "@p cp.async.ca.shared.global [%0], [%1], 4;\n}" ::"r"(sharedAddress(shared)),
+                 "l"(global), "r"(static_cast<int>(condition))
+                 : "memory");
 }
 /// Ends a group of the thread's copies; waits until at most `Groups` of its groups are unfinished.
 SORTIE_DEVICE void commitCopies() { asm volatile("cp.async.commit_group;" ::: "memory"); }

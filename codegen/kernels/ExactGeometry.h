@@ -25,86 +25,157 @@ constexpr int kPlainColumns = kExactWarps * kPanelRows;
 /// Tokens of one mma.
 constexpr int kTokensPerProduct = 8;
 
+/// Bytes between the limbs of two tokens, in a stage of a wide tile and in a chunk of a narrow one:
+/// an odd number of 16-byte units, so that the rows of a matrix lie in different banks.
+constexpr int kTokenStride = kHalfElements + 16;
+constexpr int kChunkTokenStride = kChunk + 16;
+
 /// An entry of the tile map that the dispatch writes. `rows` is 0 past the last tile.
 struct alignas(16) Tile {
   int32_t expert;
   int32_t firstRow;
   int32_t rows;
-  int32_t unused;
+  int32_t done; ///< rows of it that earlier passes have multiplied; 0 in the map
 };
 
-/// Shared memory of a block, in bytes: the table of the tile, the sums of its outputs, the stages
-/// of the pipeline. A stage holds the weights of each warp, then limbs and scales of the tokens.
-struct ExactGeometry {
-  int products; ///< mma columns of the widest tile; wider ones of the map take several passes
-  int stages;   ///< of the pipeline: 2 to 4, or 0 where the memory is too small
-  int elements; ///< of K in a stage
+/// Shared memory of a block with a narrow tile, in bytes: after the table of the tile two buffers,
+/// each with limbs, sums (TokenSums.h) and scales of the tokens in a chunk of K; then totals of the
+/// outputs; then stages with a block of weights of each warp.
+struct NarrowGeometry {
+  int products; ///< mma columns of the widest narrow tile: 1 or 2, or 0: all tiles are wide
+  int stages;   ///< 2 to 4
   int warpBytes;
-  int tokenStride; ///< between the limbs of two tokens
-  int limbStride;  ///< between the limbs of all tokens
-  int limbsOffset;
+  int limbStride; ///< between the limbs of all tokens
+  int firstSumsOffset;
+  int secondSumsOffset;
   int scalesOffset;
-  int stageBytes;
+  int bufferBytes;
   int totalsOffset; ///< sums of the chunks that have ended; rows of one chunk have none
   int stagesOffset;
   int sharedBytes;
 };
 
+/// Shared memory of a block with a wide tile, in bytes: the table of the tile, totals of its
+/// outputs, the stages of the pipeline. A stage is one activation block of K; it holds the weights
+/// of each warp, then limbs, scales and sums of the tokens.
+struct ExactGeometry {
+  int products; ///< mma columns of the widest tile, 2, 4 or 8; wider ones take several passes
+  int stages;   ///< of the pipeline: 2 to 4, or 0 where the memory is too small
+  int warpBytes;
+  int limbStride; ///< between the limbs of all tokens
+  int limbsOffset;
+  int scalesOffset;
+  int firstSumsOffset;  ///< for the format of gate, or of the only matrix
+  int secondSumsOffset; ///< for that of up
+  int stageBytes;
+  int totalsOffset;
+  int stagesOffset;
+  NarrowGeometry narrow;
+  int sharedBytes; ///< for tiles of all widths
+};
+
 /// The tile, then the input row of each of its tokens.
 constexpr int kTileTableBytes = 16 + kTileRows * 4;
 /// A thread's four outputs of one product.
-constexpr int kSumBytes = kExactThreads * 16;
+constexpr int kTotalBytes = kExactThreads * 16;
 /// Floats of a token that wait to be stored: gate and up, or the columns of a plain product.
 constexpr int kValueStride = kPlainColumns + 4;
 
+/// Bytes that the minimums of a format need of a token and stage.
+SORTIE_NUMERICS_CONSTEXPR int tokenSumBytes(Format format) {
+  const FormatInfo info = formatInfo(format);
+  return info.minimum == Minimum::None ? 0 : kHalfElements / info.subBlock * 4;
+}
+
+/// Whether two formats want the same sums of a token.
+SORTIE_NUMERICS_CONSTEXPR bool haveSameSums(Format first, Format second) {
+  return formatInfo(first).minimum == formatInfo(second).minimum &&
+         tokenSumBytes(first) == tokenSumBytes(second);
+}
+
 namespace detail {
 
-/// Bytes of a panel in a stage: a block, or a half of one with the scales of the whole.
-SORTIE_NUMERICS_CONSTEXPR int stagePanelBytes(Format format, int elements) {
+/// Bytes of a panel in a stage: the planes of a half, and the scales of its whole block.
+SORTIE_NUMERICS_CONSTEXPR int stagePanelBytes(Format format) {
   const PackedSizes sizes = packedSizes(format);
-  if (elements >= sizes.blockElements)
-    return elements / sizes.blockElements * sizes.blockBytes;
   return sizes.blockBytes - (sizes.halves - 1) * sizes.halfBytes;
 }
 
 SORTIE_NUMERICS_CONSTEXPR int larger(int a, int b) { return a > b ? a : b; }
 
+SORTIE_NUMERICS_CONSTEXPR NarrowGeometry narrowGeometry(Format first, Format second, RowKind input,
+                                                        int64_t k, int sharedLimit, int products) {
+  const int tokens = products * kTokensPerProduct;
+  const int sumBlocks = kBlocksPerChunk * tokens;
+  NarrowGeometry g{};
+  g.products = products;
+  g.warpBytes = larger(packedSizes(first).blockBytes, packedSizes(second).blockBytes);
+  g.limbStride = tokens * kChunkTokenStride;
+  g.firstSumsOffset = limbCount(input) * g.limbStride;
+  g.secondSumsOffset =
+      g.firstSumsOffset + (haveSameSums(first, second) ? 0 : sumBlocks * tokenSumBytes(first));
+  g.scalesOffset = g.secondSumsOffset + sumBlocks * tokenSumBytes(second);
+  g.bufferBytes = g.scalesOffset + sumBlocks * 4;
+  g.totalsOffset = kTileTableBytes + 2 * g.bufferBytes;
+  g.stagesOffset = g.totalsOffset + (k > kChunk ? products * kTotalBytes : 0);
+  const int stages = (sharedLimit - g.stagesOffset) / (kExactWarps * g.warpBytes);
+  if (stages < 2)
+    return {};
+  g.stages = stages > 4 ? 4 : stages;
+  g.sharedBytes = g.stagesOffset + g.stages * kExactWarps * g.warpBytes;
+  return g;
+}
+
 SORTIE_NUMERICS_CONSTEXPR ExactGeometry exactGeometryOf(Format first, Format second, RowKind input,
-                                                        int64_t k, int sharedLimit, int products,
-                                                        int elements) {
+                                                        int64_t k, int sharedLimit, int products) {
   const int limbs = limbCount(input);
   const int tokens = products * kTokensPerProduct;
   ExactGeometry g{};
   g.products = products;
-  g.elements = elements;
-  g.warpBytes = larger(stagePanelBytes(first, elements), stagePanelBytes(second, elements));
-  // An odd number of 16-byte units, so that the rows of a matrix lie in different banks.
-  g.tokenStride = elements + 16;
-  g.limbStride = tokens * g.tokenStride;
+  g.warpBytes = larger(stagePanelBytes(first), stagePanelBytes(second));
+  g.limbStride = tokens * kTokenStride;
   g.limbsOffset = kExactWarps * g.warpBytes;
   g.scalesOffset = g.limbsOffset + limbs * g.limbStride;
-  g.stageBytes = g.scalesOffset + tokens * (elements / kHalfElements) * 4;
-  g.totalsOffset = kTileTableBytes + products * kSumBytes;
-  g.stagesOffset = g.totalsOffset + (k > kChunk ? products * kSumBytes : 0);
+  g.firstSumsOffset = g.scalesOffset + tokens * 4;
+  g.secondSumsOffset =
+      g.firstSumsOffset + (haveSameSums(first, second) ? 0 : tokens * tokenSumBytes(first));
+  g.stageBytes = g.secondSumsOffset + tokens * tokenSumBytes(second);
+  g.totalsOffset = kTileTableBytes;
+  g.stagesOffset = g.totalsOffset + (k > kChunk ? products * kTotalBytes : 0);
   const int stages = (sharedLimit - g.stagesOffset) / g.stageBytes;
   g.stages = stages < 2 ? 0 : stages > 4 ? 4 : stages;
-  g.sharedBytes = g.stagesOffset + larger(g.stages * g.stageBytes, tokens * kValueStride * 4);
+  g.narrow = narrowGeometry(first, second, input, k, sharedLimit, 2);
+  if (g.narrow.stages < 3)
+    g.narrow = narrowGeometry(first, second, input, k, sharedLimit, 1);
+  g.sharedBytes = larger(
+      larger(g.stagesOffset + g.stages * g.stageBytes, kTileTableBytes + tokens * kValueStride * 4),
+      g.narrow.sharedBytes);
   return g;
 }
 } // namespace detail
 
-/// The widest tile that `sharedLimit` bytes allow, with stages of a whole block of the format where
-/// that is possible. `first` and `second` are the formats of gate and up, or both that of a plain
-/// product; `k` is the length of a row.
+namespace detail {
+/// mma columns whose sums the registers can hold. Sub-blocks of 16 with two limbs need more
+/// registers beside them.
+SORTIE_NUMERICS_CONSTEXPR int mostProducts(Format format, RowKind input) {
+  const bool isTight =
+      formatInfo(format).formatClass == FormatClass::SubScale16 && limbCount(input) == 2;
+  return (isTight ? 32 : kTileRows) / kTokensPerProduct;
+}
+} // namespace detail
+
+/// The widest tile that `sharedLimit` bytes allow with three stages, or else with two. `first` and
+/// `second` are the formats of gate and up, or both that of a plain product; `k` is the length of a
+/// row.
 SORTIE_NUMERICS_CONSTEXPR ExactGeometry exactGeometry(Format first, Format second, RowKind input,
                                                       int64_t k, int sharedLimit) {
-  const int block =
-      detail::larger(packedSizes(first).blockElements, packedSizes(second).blockElements);
-  for (int products = kTileRows / kTokensPerProduct; products > 0; --products)
-    for (int elements = block; elements >= kHalfElements; elements /= 2) {
+  const int most =
+      -detail::larger(-detail::mostProducts(first, input), -detail::mostProducts(second, input));
+  for (int stages = 3; stages >= 2; --stages)
+    for (int products = most; products > 1; products /= 2) {
       const ExactGeometry geometry =
-          detail::exactGeometryOf(first, second, input, k, sharedLimit, products, elements);
-      if (geometry.stages != 0 && geometry.sharedBytes <= sharedLimit)
+          detail::exactGeometryOf(first, second, input, k, sharedLimit, products);
+      if (geometry.stages >= stages && geometry.sharedBytes <= sharedLimit)
         return geometry;
     }
   return {};

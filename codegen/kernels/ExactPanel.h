@@ -8,6 +8,7 @@
 #define SORTIE_CODEGEN_KERNELS_EXACTPANEL_H
 
 #include "codegen/kernels/PackedLayout.h"
+#include "codegen/kernels/TokenSums.h"
 #include "runtime/numerics/decode.h"
 
 #include <sortie_hardware.h>
@@ -16,29 +17,39 @@ namespace sortie::kernels {
 
 //===- Levels -------------------------------------------------------------===//
 
+/// `Words` neighbouring words, in one access.
+template <int Words> SORTIE_DEVICE void loadWords(const char *from, uint32_t *words) {
+  if constexpr (Words == 4) {
+    const hw::Words4 vector = *reinterpret_cast<const hw::Words4 *>(from);
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      words[i] = vector.word[i];
+  } else if constexpr (Words == 2) {
+    const hw::Words2 vector = *reinterpret_cast<const hw::Words2 *>(from);
+    words[0] = vector.word[0];
+    words[1] = vector.word[1];
+  } else {
+    static_assert(Words == 1);
+    words[0] = *reinterpret_cast<const uint32_t *>(from);
+  }
+}
+
 /// A lane's words of a plane of `Bits` bits a code.
 template <int Bits> struct Plane {
   uint32_t words[2 * Bits];
 };
+template <> struct Plane<0> {};
 
-template <int Bits> SORTIE_DEVICE Plane<Bits> loadPlane(const char *shared) {
-  Plane<Bits> plane;
-  const int lane = hw::laneIndex();
-  if constexpr (Bits == 1) {
-    const hw::Words2 vector = reinterpret_cast<const hw::Words2 *>(shared)[lane];
-    plane.words[0] = vector.word[0];
-    plane.words[1] = vector.word[1];
-  } else {
+template <int Bits> SORTIE_DEVICE Plane<Bits> loadPlane(const char *plane) {
+  Plane<Bits> result;
+  if constexpr (Bits != 0) {
+    constexpr int kVector = Bits == 1 ? 2 : 4;
 #pragma unroll
-    for (int v = 0; v < Bits / 2; ++v) {
-      const hw::Words4 vector =
-          reinterpret_cast<const hw::Words4 *>(shared)[v * hw::kWarpSize + lane];
-#pragma unroll
-      for (int i = 0; i < 4; ++i)
-        plane.words[4 * v + i] = vector.word[i];
-    }
+    for (int v = 0; v < 2 * Bits / kVector; ++v)
+      loadWords<kVector>(plane + (v * hw::kWarpSize + hw::laneIndex()) * kVector * 4,
+                         result.words + v * kVector);
   }
-  return plane;
+  return result;
 }
 
 /// The bits of register `q` of the operand, a code a byte.
@@ -76,25 +87,23 @@ template <int Offset> SORTIE_DEVICE uint32_t subtractOffset(uint32_t codes) {
   return ((codes | 0x80808080u) - Offset * 0x01010101u) ^ 0x80808080u;
 }
 
-/// The levels of a half block (kHalfBytes from `half` on).
+/// The levels of a half block from its planes.
 template <Format F>
-SORTIE_DEVICE void loadLevels(const char *half, uint32_t (&levels)[kRegistersPerHalf]) {
+SORTIE_DEVICE void decodeLevels(const Plane<PackedLayout<F>::kLowBits> &low,
+                                const Plane<PackedLayout<F>::kHighBits> &high,
+                                uint32_t (&levels)[kRegistersPerHalf]) {
   using Layout = PackedLayout<F>;
-  const auto low = loadPlane<Layout::kLowBits>(half);
-  if constexpr (Layout::kHasCodebook) {
 #pragma unroll
-    for (int q = 0; q < kRegistersPerHalf; ++q)
-      levels[q] = lookUpLevels<Layout::kInfo.coding>(low.words[q / 2] >> (q % 2 * 16));
-  } else if constexpr (Layout::kHighBits != 0) {
-    const auto high = loadPlane<Layout::kHighBits>(half + Layout::kLowBytes);
-#pragma unroll
-    for (int q = 0; q < kRegistersPerHalf; ++q)
-      levels[q] = subtractOffset<Layout::kInfo.levelOffset>(codeBits(low, q) |
-                                                            codeBits(high, q) << Layout::kLowBits);
-  } else {
-#pragma unroll
-    for (int q = 0; q < kRegistersPerHalf; ++q)
-      levels[q] = subtractOffset<Layout::kInfo.levelOffset>(codeBits(low, q));
+  for (int q = 0; q < kRegistersPerHalf; ++q) {
+    uint32_t level;
+    if constexpr (Layout::kHasCodebook)
+      level = lookUpLevels<Layout::kInfo.coding>(low.words[q / 2] >> (q % 2 * 16));
+    else if constexpr (Layout::kHighBits != 0)
+      level = subtractOffset<Layout::kInfo.levelOffset>(codeBits(low, q) | codeBits(high, q)
+                                                                               << Layout::kLowBits);
+    else
+      level = subtractOffset<Layout::kInfo.levelOffset>(codeBits(low, q));
+    levels[q] = hw::recomputed(level); // or the compiler would decode them at each use
   }
 }
 
@@ -118,7 +127,8 @@ struct GroupScales {
   float m[4];
 };
 
-/// Sub-scales and minimums of the up to eight sub-blocks of a row's half, a byte each.
+/// Sub-scales and minimums of the up to eight sub-blocks of a row's half, a byte each. Of a panel,
+/// the minimums are the operand that TokenSums.h describes.
 struct SubScales {
   uint32_t scales[2];
   uint32_t minimums[2];
@@ -132,37 +142,53 @@ SORTIE_DEVICE float minimumScaleOf(const SubScales &scales) {
   return highHalfFloat(hw::recomputed(scales.dAndDmin));
 }
 
-template <Format F> SORTIE_DEVICE GroupScales loadGroupScales(const char *all, int row) {
+/// Words of a row's scales in a half.
+template <Format F>
+constexpr int kScaleWords = !PackedLayout<F>::kHasSubScales ? PackedLayout<F>::kSizes.scaleBytes / 4
+                            : hasFileHeader(F)              ? 4
+                                                            : PackedLayout<F>::kSubBlocks / 8 + 1;
+
+/// `scales` are those of a whole block.
+template <Format F>
+SORTIE_DEVICE void loadScaleWords(const char *scales, int half, int row,
+                                  uint32_t (&words)[kScaleWords<F>]) {
   using Layout = PackedLayout<F>;
-  const char *at = all + row * Layout::kSizes.scaleBytes;
-  GroupScales scales;
-  if constexpr (F == Format::MXFP4) {
-    const uint32_t exponents = *reinterpret_cast<const uint32_t *>(at);
-#pragma unroll
-    for (int g = 0; g < 4; ++g)
-      scales.d[g] = fromE8M0Half(static_cast<uint8_t>(exponents >> (8 * g)));
+  const char *at = scales + row * Layout::kSizes.scaleBytes;
+  if constexpr (!Layout::kHasSubScales || hasFileHeader(F)) {
+    loadWords<kScaleWords<F>>(at, words);
   } else {
-    const auto *words = reinterpret_cast<const hw::Words2 *>(at);
-    const auto unpack = [](hw::Words2 halves, float (&values)[4]) {
-      values[0] = lowHalfFloat(halves.word[0]);
-      values[1] = highHalfFloat(halves.word[0]);
-      values[2] = lowHalfFloat(halves.word[1]);
-      values[3] = highHalfFloat(halves.word[1]);
+    constexpr int kWords = kScaleWords<F> - 1;
+    loadWords<kWords>(at + half * kWords * 4, words);
+    loadWords<1>(scales + Layout::kTailsInScales + row * 4, words + kWords);
+  }
+}
+
+template <Format F>
+SORTIE_DEVICE GroupScales decodeGroupScales(const uint32_t (&words)[kScaleWords<F>]) {
+  GroupScales scales;
+#pragma unroll
+  for (int g = 0; g < 4; ++g) {
+    const auto half = [&](int first) {
+      const uint32_t word = words[first + g / 2];
+      return g % 2 == 0 ? lowHalfFloat(word) : highHalfFloat(word);
     };
-    unpack(words[0], scales.d);
-    if constexpr (Layout::kInfo.minimum == Minimum::AddedFloat)
-      unpack(words[1], scales.m);
+    if constexpr (F == Format::MXFP4)
+      scales.d[g] = fromE8M0Half(static_cast<uint8_t>(words[0] >> (8 * g)));
+    else
+      scales.d[g] = half(0);
+    if constexpr (PackedLayout<F>::kInfo.minimum == Minimum::AddedFloat)
+      scales.m[g] = half(2);
   }
   return scales;
 }
 
 /// The header of Q4_K and Q5_K: six-bit scales and minimums, see decodeScalesAndMinimums().
-SORTIE_DEVICE SubScales unpackFileHeader(const hw::Words4 &header, int half) {
+SORTIE_DEVICE SubScales decodeFileHeader(const uint32_t (&header)[4], int half) {
   SubScales scales;
-  scales.dAndDmin = header.word[0];
-  const uint32_t first = header.word[1];
-  const uint32_t second = header.word[2];
-  const uint32_t third = header.word[3];
+  scales.dAndDmin = header[0];
+  const uint32_t first = header[1];
+  const uint32_t second = header[2];
+  const uint32_t third = header[3];
   scales.scales[0] =
       half == 0 ? first & 0x3f3f3f3fu : (third & 0x0f0f0f0fu) | (first >> 2 & 0x30303030u);
   scales.minimums[0] =
@@ -172,23 +198,22 @@ SORTIE_DEVICE SubScales unpackFileHeader(const hw::Words4 &header, int half) {
   return scales;
 }
 
-template <Format F> SORTIE_DEVICE SubScales loadSubScales(const char *all, int half, int row) {
-  using Layout = PackedLayout<F>;
-  const char *at = all + row * Layout::kSizes.scaleBytes;
-  if constexpr (hasFileHeader(F))
-    return unpackFileHeader(*reinterpret_cast<const hw::Words4 *>(at), half);
-  constexpr int kWords = Layout::kSubBlocks / 2 / 4;
-  const auto *words = reinterpret_cast<const uint32_t *>(at) + half * kWords;
-  SubScales scales;
+template <Format F>
+SORTIE_DEVICE SubScales decodeSubScales(const uint32_t (&words)[kScaleWords<F>], int half) {
+  if constexpr (hasFileHeader(F)) {
+    return decodeFileHeader(words, half);
+  } else {
+    constexpr int kWords = kScaleWords<F> - 1;
+    constexpr bool kHasMinimum = PackedLayout<F>::kInfo.minimum != Minimum::None;
+    SubScales scales = {};
 #pragma unroll
-  for (int i = 0; i < 2; ++i) {
-    const uint32_t bytes = i < kWords ? words[i] : 0;
-    constexpr bool kHasMinimum = Layout::kInfo.minimum != Minimum::None;
-    scales.scales[i] = kHasMinimum ? bytes & 0x0f0f0f0fu : bytes;
-    scales.minimums[i] = kHasMinimum ? bytes >> 4 & 0x0f0f0f0fu : 0;
+    for (int i = 0; i < kWords; ++i) {
+      scales.scales[i] = kHasMinimum ? words[i] & 0x0f0f0f0fu : words[i];
+      scales.minimums[i] = kHasMinimum ? words[i] >> 4 & 0x0f0f0f0fu : 0;
+    }
+    scales.dAndDmin = words[kWords];
+    return scales;
   }
-  scales.dAndDmin = *reinterpret_cast<const uint32_t *>(all + Layout::kTailsInScales + row * 4);
-  return scales;
 }
 
 //===- Panels -------------------------------------------------------------===//
@@ -209,14 +234,23 @@ template <Format F> struct ExactPanel<F, true> {
 template <Format F>
 SORTIE_DEVICE void loadPanel(const char *planes, const char *scales, int half,
                              ExactPanel<F> &panel) {
-  loadLevels<F>(planes, panel.levels);
+  using Layout = PackedLayout<F>;
+  const auto low = loadPlane<Layout::kLowBits>(planes);
+  const auto high = loadPlane<Layout::kHighBits>(planes + Layout::kLowBytes);
+  uint32_t words[2][kScaleWords<F>];
+#pragma unroll
+  for (int r = 0; r < 2; ++r)
+    loadScaleWords<F>(scales, half, hw::laneIndex() / 4 + 8 * r, words[r]);
+  decodeLevels<F>(low, high, panel.levels);
 #pragma unroll
   for (int r = 0; r < 2; ++r) {
-    const int row = hw::laneIndex() / 4 + 8 * r;
-    if constexpr (PackedLayout<F>::kHasSubScales)
-      panel.rows[r] = loadSubScales<F>(scales, half, row);
-    else
-      panel.rows[r] = loadGroupScales<F>(scales, row);
+    if constexpr (Layout::kHasSubScales) {
+      panel.rows[r] = decodeSubScales<F>(words[r], half);
+      for (uint32_t &minimums : panel.rows[r].minimums)
+        minimums *= TokenSums<F>::factor();
+    } else {
+      panel.rows[r] = decodeGroupScales<F>(words[r]);
+    }
   }
 }
 

@@ -104,7 +104,7 @@ SORTIE_NUMERICS_CONSTEXPR int dispatchScatterSharedBytes(int experts) {
 }
 
 /// Most sorted rows of a tile, and entries of the tile map for `rows` sorted rows.
-constexpr int kTileRows = 32;
+constexpr int kTileRows = 64;
 SORTIE_NUMERICS_CONSTEXPR int64_t tileCount(int64_t rows, int64_t experts) {
   return lesser(ceilDiv(rows, kTileRows) + experts, rows);
 }

@@ -25,10 +25,8 @@ SORTIE_NUMERICS_INLINE float combineLimbs(int32_t high, int32_t low) {
 SORTIE_NUMERICS_INLINE float firstRun(float run, float d) { return mul(run, d); }
 SORTIE_NUMERICS_INLINE float addRun(float run, float d, float t) { return fma(run, d, t); }
 
-/// t after a float minimum: `sum` is the sum of a group's q.
-SORTIE_NUMERICS_INLINE float addMinimum(int32_t sum, float m, float t) {
-  return fma(toFloat(sum), m, t);
-}
+/// t after a float minimum: `sum` is the sum of a group's q, which a float holds exactly.
+SORTIE_NUMERICS_INLINE float addMinimum(float sum, float m, float t) { return fma(sum, m, t); }
 
 /// t after the integer minimums: `sum` is the sum of minimum * q over the activation block.
 SORTIE_NUMERICS_INLINE float subtractMinimums(int32_t sum, float dmin, float t) {
@@ -79,7 +77,7 @@ SORTIE_NUMERICS_INLINE float groupScaleTerm(const uint8_t *bytes, const int16_t 
       int32_t sum = 0;
       for (int i = 0; i < kGroup; ++i)
         sum += q[g * kGroup + i];
-      t = addMinimum(sum, block.m, t);
+      t = addMinimum(toFloat(sum), block.m, t);
     }
   }
   return t;

@@ -45,6 +45,7 @@
 #include <bit>
 
 #define SORTIE_DEVICE static inline __attribute__((always_inline))
+#define SORTIE_MEMBER inline __attribute__((always_inline))
 
 #define SORTIE_KERNEL(threads, blocksPerMultiprocessor) extern "C" void
 #define SORTIE_EXPORT(name) SORTIE_EMULATED_KERNEL(name)
@@ -69,6 +70,7 @@ SORTIE_DEVICE int blockIndexZ() { return emulation::currentBlock->blockIndex.z; 
 SORTIE_DEVICE int gridCountX() { return emulation::currentBlock->gridCount.x; }
 
 template <typename T> SORTIE_DEVICE T recomputed(T value) { return value; }
+SORTIE_DEVICE int threadIndexAnew() { return threadIndex(); }
 
 //===- Synchronization and exchange ---------------------------------------===//
 
@@ -143,6 +145,12 @@ SORTIE_DEVICE void copyAsync(void *shared, const void *global, int valid,
 template <int Bytes>
 SORTIE_DEVICE void copyAsync(void *shared, const void *global, Site site = Site::current()) {
   copyAsync<Bytes>(shared, global, Bytes, site);
+}
+template <int Bytes>
+SORTIE_DEVICE void copyAsyncIf(bool condition, void *shared, const void *global,
+                               Site site = Site::current()) {
+  if (condition)
+    copyAsync<Bytes>(shared, global, Bytes, site);
 }
 SORTIE_DEVICE void commitCopies() { emulation::currentBlock->commitCopies(); }
 template <int Groups> SORTIE_DEVICE void waitForCopies() {

@@ -45,12 +45,9 @@ template <typename Body> void forAll(Body body) {
 }
 
 /// What a warp copies of a panel for a stage.
-int panelBytes(Format format, int elements) {
+int panelBytes(Format format) {
   const PackedSizes sizes = packedSizes(format);
-  const int scales = kPanelRows * (sizes.scaleBytes + sizes.tailBytes);
-  if (elements < sizes.blockElements)
-    return sizes.halfBytes + scales;
-  return elements / sizes.blockElements * (sizes.halves * sizes.halfBytes + scales);
+  return sizes.halfBytes + kPanelRows * (sizes.scaleBytes + sizes.tailBytes);
 }
 
 TEST(ExactGeometry, FitsEveryChip) {
@@ -61,7 +58,7 @@ TEST(ExactGeometry, FitsEveryChip) {
     ASSERT_GE(g.products, 1) << p;
     ASSERT_LE(g.products * kTokensPerProduct, kTileRows) << p;
     ASSERT_LE(g.sharedBytes, p.limit) << p;
-    ASSERT_TRUE(g.elements == 128 || g.elements == 256) << p;
+    ASSERT_EQ(g.products % 2, 0) << p << ": wide tiles are multiplied in pairs of mma columns";
   });
 }
 
@@ -69,27 +66,63 @@ TEST(ExactGeometry, PartsOfAStageDoNotOverlap) {
   forAll([](const Parameters &p) {
     const ExactGeometry g = p.geometry();
     const int tokens = g.products * kTokensPerProduct;
-    ASSERT_GE(g.warpBytes, panelBytes(p.first, g.elements)) << p;
-    ASSERT_GE(g.warpBytes, panelBytes(p.second, g.elements)) << p;
+    ASSERT_GE(g.warpBytes, panelBytes(p.first)) << p;
+    ASSERT_GE(g.warpBytes, panelBytes(p.second)) << p;
     ASSERT_GE(g.limbsOffset, kExactWarps * g.warpBytes) << p;
-    ASSERT_GE(g.tokenStride, g.elements) << p;
-    ASSERT_GE(g.limbStride, tokens * g.tokenStride) << p;
+    ASSERT_GE(g.limbStride, tokens * kTokenStride) << p;
     ASSERT_GE(g.scalesOffset, g.limbsOffset + limbCount(p.input) * g.limbStride) << p;
-    ASSERT_GE(g.stageBytes, g.scalesOffset + tokens * (g.elements / 128) * 4) << p;
+    ASSERT_GE(g.firstSumsOffset, g.scalesOffset + tokens * 4) << p;
+    ASSERT_GE(g.stageBytes, g.firstSumsOffset + tokens * tokenSumBytes(p.first)) << p;
+    ASSERT_GE(g.stageBytes, g.secondSumsOffset + tokens * tokenSumBytes(p.second)) << p;
+    const int firstSumsEnd = g.firstSumsOffset + tokens * tokenSumBytes(p.first);
+    ASSERT_TRUE(g.secondSumsOffset >= firstSumsEnd ||
+                (g.secondSumsOffset == g.firstSumsOffset && haveSameSums(p.first, p.second)))
+        << p;
   });
+}
+
+TEST(ExactGeometry, PartsOfANarrowTileDoNotOverlap) {
+  forAll([](const Parameters &p) {
+    const NarrowGeometry g = p.geometry().narrow;
+    if (g.products == 0)
+      return;
+    ASSERT_TRUE(g.products == 1 || g.products == 2) << p;
+    ASSERT_TRUE(g.stages >= 2 && g.stages <= 4) << p;
+    const int tokens = g.products * kTokensPerProduct;
+    const int blocks = 8 * tokens; // of a chunk
+    ASSERT_GE(g.warpBytes, packedSizes(p.first).blockBytes) << p;
+    ASSERT_GE(g.warpBytes, packedSizes(p.second).blockBytes) << p;
+    ASSERT_GE(g.limbStride, tokens * kChunkTokenStride) << p;
+    ASSERT_GE(g.firstSumsOffset, limbCount(p.input) * g.limbStride) << p;
+    ASSERT_GE(g.scalesOffset, g.firstSumsOffset + blocks * tokenSumBytes(p.first)) << p;
+    ASSERT_GE(g.scalesOffset, g.secondSumsOffset + blocks * tokenSumBytes(p.second)) << p;
+    const int firstSumsEnd = g.firstSumsOffset + blocks * tokenSumBytes(p.first);
+    ASSERT_TRUE(g.secondSumsOffset >= firstSumsEnd ||
+                (g.secondSumsOffset == g.firstSumsOffset && haveSameSums(p.first, p.second)))
+        << p;
+    ASSERT_GE(g.bufferBytes, g.scalesOffset + blocks * 4) << p;
+    ASSERT_GE(g.totalsOffset, kTileTableBytes + 2 * g.bufferBytes) << p;
+    const int totals = p.k > 1024 ? g.products * kExactThreads * 16 : 0;
+    ASSERT_GE(g.stagesOffset, g.totalsOffset + totals) << p;
+    ASSERT_GE(p.geometry().sharedBytes, g.stagesOffset + g.stages * kExactWarps * g.warpBytes) << p;
+    for (const int bytes : {g.warpBytes, g.limbStride, g.firstSumsOffset, g.secondSumsOffset,
+                            g.scalesOffset, g.bufferBytes, g.totalsOffset, g.stagesOffset})
+      ASSERT_EQ(bytes % 16, 0) << p;
+  });
+  static_assert(kChunkTokenStride / 16 % 2 == 1, "rows of a matrix share banks");
 }
 
 TEST(ExactGeometry, PartsOfABlockDoNotOverlap) {
   static_assert(kTileTableBytes >= int{sizeof(Tile)} + kTileRows * 4);
   forAll([](const Parameters &p) {
     const ExactGeometry g = p.geometry();
-    const int sums = g.products * kExactThreads * 16;
-    ASSERT_GE(g.totalsOffset, kTileTableBytes + sums) << p;
-    ASSERT_GE(g.stagesOffset, g.totalsOffset + (p.k > 1024 ? sums : 0)) << p;
+    const int totals = g.products * kExactThreads * 16;
+    ASSERT_GE(g.totalsOffset, kTileTableBytes) << p;
+    ASSERT_GE(g.stagesOffset, g.totalsOffset + (p.k > 1024 ? totals : 0)) << p;
     ASSERT_GE(g.sharedBytes, g.stagesOffset + g.stages * g.stageBytes) << p;
-    // Outputs wait where the stages were: 256 floats a token.
+    // Outputs wait behind the table: 256 floats a token.
     ASSERT_GE(kValueStride, 256);
-    ASSERT_GE(g.sharedBytes, g.stagesOffset + g.products * kTokensPerProduct * kValueStride * 4)
+    ASSERT_GE(g.sharedBytes, kTileTableBytes + g.products * kTokensPerProduct * kValueStride * 4)
         << p;
   });
 }
@@ -97,15 +130,12 @@ TEST(ExactGeometry, PartsOfABlockDoNotOverlap) {
 TEST(ExactGeometry, CopiesAreAligned) {
   forAll([](const Parameters &p) {
     const ExactGeometry g = p.geometry();
-    for (const int bytes : {g.warpBytes, g.limbsOffset, g.tokenStride, g.limbStride, g.scalesOffset,
-                            g.stageBytes, g.totalsOffset, g.stagesOffset})
+    for (const int bytes :
+         {g.warpBytes, g.limbsOffset, g.limbStride, g.scalesOffset, g.firstSumsOffset,
+          g.secondSumsOffset, g.stageBytes, g.totalsOffset, g.stagesOffset})
       ASSERT_EQ(bytes % 16, 0) << p;
-    ASSERT_EQ(g.tokenStride / 16 % 2, 1) << p << ": rows of a matrix share banks";
   });
-}
-
-TEST(ExactGeometry, ChunksEndWhereStagesDo) {
-  forAll([](const Parameters &p) { ASSERT_EQ(1024 % p.geometry().elements, 0) << p; });
+  static_assert(kTokenStride / 16 % 2 == 1, "rows of a matrix share banks");
 }
 
 TEST(ExactGeometry, MoreMemoryIsNeverWorse) {

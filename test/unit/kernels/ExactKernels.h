@@ -154,6 +154,7 @@ template <typename Spec> void checkProduct(const ExactCase &values) {
 template <Format F, RowKind Input> void checkFormat() {
   using Spec = PlainSpec<F, Input, 40, 1280>;
   checkProduct<Spec>({.rowsOfExpert = {0, 9, 1}});
+  checkProduct<Spec>({.rowsOfExpert = {61, 20}});
   checkProduct<Spec>({.rowsOfExpert = {12}, .fill = Fill::Awkward});
   checkProduct<Spec>({.rowsOfExpert = {2}, .fill = Fill::AnyBits});
   for (const Fill fill : {Fill::Highest, Fill::Lowest, Fill::Signed})

@@ -11,7 +11,7 @@ namespace {
 
 template <typename Spec> void checkRowCounts() {
   checkProduct<Spec>({.rowsOfExpert = {1}});
-  checkProduct<Spec>({.rowsOfExpert = {0, 1, 8, 9, 32, 33, 0}});
+  checkProduct<Spec>({.rowsOfExpert = {0, 1, 8, 9, 16, 17, 33, 64, 0}});
   checkProduct<Spec>({.rowsOfExpert = {0, 70, 0}});
   checkProduct<Spec>({.rowsOfExpert = {0, 0}});
 }
@@ -23,9 +23,10 @@ TEST(ExactShapes, RowsOfExperts) {
   checkRowCounts<Gated<PlainSpec<Format::Q6_K, RowKind::Int16, 40, 256>, RowKind::Int16>>();
 }
 
-/// Lengths of rows: K % 128 != 0, K of two chunks, of three of which the last is short.
+/// Lengths of rows: K % 128 != 0, K of two chunks, of three of which the last is short. Narrow
+/// tiles and a wide one.
 template <Format F, RowKind Input, int... K> void checkLengths() {
-  (checkProduct<PlainSpec<F, Input, 24, K>>({.rowsOfExpert = {3, 10}}), ...);
+  (checkProduct<PlainSpec<F, Input, 24, K>>({.rowsOfExpert = {3, 10, 25}}), ...);
 }
 
 TEST(ExactShapes, LengthsOfRows) {

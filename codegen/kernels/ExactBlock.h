@@ -1,0 +1,146 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the parts of an exact product share: the constants of its kernel, the tile that a thread
+// block multiplies, and what a warp does of it.
+//
+// A kernel is exactProduct<Spec>(operands), where Spec is a struct of constants:
+//   Format kFirst, kSecond;   of gate and up; equal in a plain product
+//   RowKind kInput, kOutput;  Int16 or Int8; the output of a gated product may be F32, too
+//   int kRows, kColumns;      N and K of an expert
+//   bool kIsGated, kIsGrouped;
+//   int kSlots;               0: input row = sorted row; else permutation[sorted row] / kSlots
+//   bool kHasScale;           y = RN(scale[permutation[sorted row]] * y), plain products only
+//   Glu kGlu;                 gated products only
+// SORTIE_SHARED_LIMIT is the shared memory that a block may have.
+
+#ifndef SORTIE_CODEGEN_KERNELS_EXACTBLOCK_H
+#define SORTIE_CODEGEN_KERNELS_EXACTBLOCK_H
+
+#include "codegen/kernels/PanelCopy.h"
+#include "codegen/kernels/TokenSums.h"
+
+#include <sortie_hardware.h>
+
+namespace sortie::kernels {
+
+/// Operands of a launch. What a Spec does not use is null.
+struct ExactOperands {
+  const void *input;          ///< rows of quantized activations (layout.h)
+  const Tile *tiles;          ///< grouped: the tile map
+  const int32_t *permutation; ///< [sorted rows]
+  const float *scale;         ///< [slots]
+  void *output;               ///< [sorted rows, kRows]
+  const void *first;          ///< packed weights, of gate or of the only matrix
+  const void *second;         ///< packed weights of up
+  const float *firstBias;     ///< [experts, kRows], or null
+  const float *secondBias;
+  int rows; ///< dense: rows of the input
+};
+
+template <typename Spec> struct ExactBlock {
+  static constexpr ExactGeometry kGeometry =
+      exactGeometry(Spec::kFirst, Spec::kSecond, Spec::kInput, Spec::kColumns, SORTIE_SHARED_LIMIT);
+  static_assert(kGeometry.stages >= 2, "the block's shared memory is too small");
+  static constexpr int kProducts = kGeometry.products;
+  /// Most rows of a tile.
+  static constexpr int kTokens = kProducts * kTokensPerProduct;
+  static constexpr int kLimbs = limbCount(Spec::kInput);
+  static constexpr int kStageCount = static_cast<int>(ceilDiv(Spec::kColumns, kHalfElements));
+  static constexpr int kColumns = Spec::kIsGated ? kGatedColumns : kPlainColumns;
+  static constexpr int kPanels = static_cast<int>(panelsOf(Spec::kRows)); ///< of an expert
+
+  //===- The tile: in shared memory, not in scarce registers ---------------===//
+
+  SORTIE_DEVICE const Tile &tile() { return *hw::sharedMemory<Tile>(); }
+  /// The input row of each token of the tile; of its first row for tokens past its end.
+  SORTIE_DEVICE const int32_t *rowTable() { return hw::sharedMemory<int32_t>(sizeof(Tile)); }
+  /// mma columns that the tile needs.
+  SORTIE_DEVICE int products() { return (tile().rows + kTokensPerProduct - 1) / kTokensPerProduct; }
+
+  SORTIE_DEVICE void fillTable(const ExactOperands &operands, const Tile &given) {
+    const int token = hw::threadIndex();
+    const int rows = given.rows < kTokens ? given.rows : kTokens;
+    if (token == 0)
+      *hw::sharedMemory<Tile>() = {given.expert, given.firstRow, rows, given.done};
+    if (token >= kTokens)
+      return;
+    const int sorted = given.firstRow + (token < rows ? token : 0);
+    int row = sorted;
+    if constexpr (Spec::kSlots != 0)
+      row = hw::loadReadOnly(operands.permutation + sorted) / Spec::kSlots;
+    hw::sharedMemory<int32_t>(sizeof(Tile))[token] = row;
+  }
+
+  //===- What a warp multiplies --------------------------------------------===//
+
+  /// Whether the warp has a panel of up.
+  SORTIE_DEVICE bool isSecond() { return Spec::kIsGated && hw::warpIndex() >= kExactWarps / 2; }
+  /// The warp's panel among those of an expert.
+  SORTIE_DEVICE int panelIndex() {
+    constexpr int kBlockPanels = kColumns / kPanelRows;
+    return hw::blockIndexX() * kBlockPanels + hw::threadIndexAnew() / hw::kWarpSize % kBlockPanels;
+  }
+  /// The lane's first bytes of the warp's panel, which has format F: in units of kLaneBytes from
+  /// the start of the matrix, since an address would take two registers.
+  template <Format F> SORTIE_DEVICE uint32_t panelUnit(int expert) {
+    constexpr int64_t kPanelBytes = packedPanelBytes(F, Spec::kColumns);
+    static_assert(kPanelBytes % kLaneBytes == 0);
+    return static_cast<uint32_t>(expert * kPanels + panelIndex()) *
+               static_cast<uint32_t>(kPanelBytes / kLaneBytes) +
+           hw::laneIndex();
+  }
+  SORTIE_DEVICE const char *weights(const ExactOperands &operands, uint32_t unit) {
+    const void *matrix = isSecond() ? operands.second : operands.first;
+    return static_cast<const char *>(matrix) + int64_t{unit} * kLaneBytes;
+  }
+  /// The matrix may end before the block does.
+  SORTIE_DEVICE bool hasPanel() { return Spec::kRows % kColumns == 0 || panelIndex() < kPanels; }
+  /// Calls `body` with the format of the warp's panel.
+  template <typename Body> SORTIE_DEVICE void withFormat(Body body) {
+    if constexpr (Spec::kFirst != Spec::kSecond) {
+      if (isSecond()) {
+        body.template operator()<Spec::kSecond>();
+        return;
+      }
+    }
+    body.template operator()<Spec::kFirst>();
+  }
+  //===- Sums and totals ---------------------------------------------------===//
+
+  /// Adds the chunk that ends with activation block `half` to the totals of those before, which a
+  /// thread keeps at `totals` in shared memory. After the last chunk `sums` are the totals.
+  template <int Products>
+  SORTIE_DEVICE void endChunk(int totals, int half, float (&sums)[Products][4]) {
+    if constexpr (kStageCount > kBlocksPerChunk) {
+      const bool isFirst = half < kBlocksPerChunk;
+      const bool isLast = half == kStageCount - 1;
+      const int count = products();
+#pragma unroll
+      for (int n = 0; n < Products; ++n) {
+        if (n >= count)
+          continue;
+        hw::Words4 &total =
+            hw::sharedMemory<hw::Words4>(totals)[n * kExactThreads + hw::threadIndex()];
+#pragma unroll
+        for (int e = 0; e < 4; ++e) {
+          const float sum = isFirst ? sums[n][e] : add(floatOf(total.word[e]), sums[n][e]);
+          total.word[e] = numerics::bitsOf(sum);
+          sums[n][e] = isLast ? sum : 0.0f;
+        }
+      }
+    }
+  }
+
+  /// Calls `body` with each format that needs sums of the tokens, and which it is.
+  template <typename Body> SORTIE_DEVICE void forEachSums(Body body) {
+    if constexpr (TokenSums<Spec::kFirst>::kAreUsed)
+      body.template operator()<Spec::kFirst, 0>();
+    if constexpr (TokenSums<Spec::kSecond>::kAreUsed && !haveSameSums(Spec::kFirst, Spec::kSecond))
+      body.template operator()<Spec::kSecond, 1>();
+  }
+};
+
+} // namespace sortie::kernels
+
+#endif // SORTIE_CODEGEN_KERNELS_EXACTBLOCK_H

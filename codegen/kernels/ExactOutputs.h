@@ -1,0 +1,110 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The end of an exact product: sums in registers become rows of output, with bias, routing weight,
+// or activation and quantization.
+
+#ifndef SORTIE_CODEGEN_KERNELS_EXACTOUTPUTS_H
+#define SORTIE_CODEGEN_KERNELS_EXACTOUTPUTS_H
+
+#include "codegen/kernels/ExactBlock.h"
+#include "codegen/kernels/Quantize.h"
+#include "runtime/numerics/activation.h"
+#include "runtime/numerics/combine.h"
+
+namespace sortie::kernels {
+
+template <typename Spec> class ExactOutputs {
+  using Block = ExactBlock<Spec>;
+
+public:
+  /// `sums` as ExactDot.h lays them out in a warp. All threads have done with the shared memory
+  /// behind the tile's table.
+  template <int Products>
+  SORTIE_DEVICE void store(const ExactOperands &operands, const float (&sums)[Products][4]) {
+    place(operands, sums);
+    hw::syncBlock();
+    const int firstColumn = hw::recomputed(hw::blockIndexX()) * Block::kColumns;
+    const int left = Spec::kRows - firstColumn;
+    const int columns = left < Block::kColumns ? left : Block::kColumns;
+    for (int token = hw::threadIndexAnew() / hw::kWarpSize; token < Block::tile().rows;
+         token += kExactWarps) {
+      const int64_t sorted = Block::tile().firstRow + token;
+      if constexpr (!Spec::kIsGated)
+        storePlain(operands, sorted, firstColumn, columns, valuesAt(token));
+      else
+        storeGated(operands, sorted, firstColumn, columns, valuesAt(token));
+    }
+  }
+
+private:
+  /// What a token waits with for the threads that store it: a float a column, or of gate and then
+  /// of up.
+  SORTIE_DEVICE float *valuesAt(int token) {
+    return hw::sharedMemory<float>(kTileTableBytes) + token * kValueStride;
+  }
+
+  template <int Products>
+  SORTIE_DEVICE void place(const ExactOperands &operands, const float (&sums)[Products][4]) {
+    const int thread = hw::threadIndexAnew();
+    const int lane = thread % hw::kWarpSize;
+    const float *bias = Block::isSecond() ? operands.secondBias : operands.firstBias;
+    if (!Block::hasPanel())
+      return;
+#pragma unroll
+    for (int e = 0; e < 4; ++e) {
+      const int row = lane / 4 + 8 * (e / 2);
+      const int column = Block::panelIndex() * kPanelRows + row;
+      const bool isBiased = bias != nullptr && column < Spec::kRows;
+      const float b =
+          isBiased ? hw::loadReadOnly(bias + int64_t{Block::tile().expert} * Spec::kRows + column)
+                   : 0.0f;
+#pragma unroll
+      for (int n = 0; n < Products; ++n) {
+        const int token = n * kTokensPerProduct + lane % 4 * 2 + e % 2;
+        valuesAt(token)[thread / hw::kWarpSize * kPanelRows + row] =
+            isBiased ? add(sums[n][e], b) : sums[n][e];
+      }
+    }
+  }
+
+  SORTIE_DEVICE void storePlain(const ExactOperands &operands, int64_t sorted, int firstColumn,
+                                int columns, const float *values) {
+    float *to = static_cast<float *>(operands.output) + sorted * Spec::kRows + firstColumn;
+    float scale = 1.0f;
+    if constexpr (Spec::kHasScale)
+      scale = hw::loadReadOnly(operands.scale + hw::loadReadOnly(operands.permutation + sorted));
+    for (int column = hw::threadIndexAnew() % hw::kWarpSize; column < columns;
+         column += hw::kWarpSize) {
+      const float y = Spec::kHasScale ? weighted(scale, values[column]) : values[column];
+      to[column] = canonicalNan(y);
+    }
+  }
+
+  /// A lane has four neighbouring columns: an activation block is the columns of a warp.
+  SORTIE_DEVICE void storeGated(const ExactOperands &operands, int64_t sorted, int firstColumn,
+                                int columns, const float *values) {
+    constexpr Glu kGlu = Spec::kGlu;
+    constexpr ActRowLayout kLayout = actRowLayout(Spec::kOutput, Spec::kRows);
+    float four[4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const int column = 4 * hw::laneIndex() + i;
+      four[i] = canonicalNan(applyGlu(kGlu, values[column], values[kGatedColumns + column]));
+    }
+    if constexpr (Spec::kOutput == RowKind::F32) {
+      float *to = static_cast<float *>(operands.output) + sorted * Spec::kRows + firstColumn;
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        if (4 * hw::laneIndex() + i < columns)
+          to[4 * hw::laneIndex() + i] = four[i];
+    } else {
+      char *row = static_cast<char *>(operands.output) + sorted * kLayout.bytes;
+      quantizeBlock128<Spec::kOutput>(four, columns, row, kLayout, hw::blockIndexX());
+    }
+  }
+};
+
+} // namespace sortie::kernels
+
+#endif // SORTIE_CODEGEN_KERNELS_EXACTOUTPUTS_H

@@ -1,0 +1,78 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Exact products of many tokens: a stage of the pipeline is one activation block of K, its weights
+// are decoded once for all tokens of the tile.
+
+#ifndef SORTIE_CODEGEN_KERNELS_WIDETILE_H
+#define SORTIE_CODEGEN_KERNELS_WIDETILE_H
+
+#include "codegen/kernels/ExactDot.h"
+#include "codegen/kernels/ExactOutputs.h"
+#include "codegen/kernels/ExactStages.h"
+
+namespace sortie::kernels {
+
+/// The product of a tile of more than kNarrowTokens rows and the columns of a block.
+template <typename Spec> class WideTile {
+  using Block = ExactBlock<Spec>;
+  using Stages = ExactStages<Spec>;
+  static constexpr ExactGeometry kGeometry = Block::kGeometry;
+  static constexpr int kProducts = Block::kProducts;
+  /// Of a warp's panel and the tile, as ExactDot.h lays them out.
+  using Sums = float[kProducts][4];
+
+public:
+  SORTIE_DEVICE void run(const ExactOperands &operands, const Tile &tile) {
+    Stages stages(operands, tile.expert); // weights are on their way while rows are looked up
+    Block::fillTable(operands, tile);
+    hw::syncBlock();
+    stages.begin();
+    Sums sums = {};
+#pragma unroll 1
+    for (int stage = 0; stage < Block::kStageCount; ++stage) {
+      stages.advance(stage);
+      if (Block::hasPanel())
+        Block::withFormat([&]<Format F>() { multiplyStage<F>(stage, sums); });
+      if (stage % kBlocksPerChunk == kBlocksPerChunk - 1 || stage == Block::kStageCount - 1)
+        Block::endChunk(kGeometry.totalsOffset, stage, sums);
+    }
+    hw::waitForCopies<0>();
+    hw::syncBlock();
+    ExactOutputs<Spec>::store(operands, sums);
+  }
+
+private:
+  template <Format F> SORTIE_DEVICE void multiplyStage(int stage, Sums &sums) {
+    const int at = Stages::offsetOf(stage);
+    const char *slot = hw::sharedMemory<char>(at);
+    const char *planes = slot + hw::threadIndexAnew() / hw::kWarpSize * kGeometry.warpBytes;
+    constexpr PackedSizes kSizes = packedSizes(F);
+    ExactPanel<F> panel;
+    loadPanel<F>(planes, planes + kSizes.halfBytes, stage % kSizes.halves, panel);
+    constexpr int kSumsOffset =
+        F == Spec::kFirst ? kGeometry.firstSumsOffset : kGeometry.secondSumsOffset;
+    const int lane = laneOfTokens<Block::kLimbs>(kTokenStride, kGeometry.limbStride);
+    const TokenBlock<Block::kLimbs> tokens = {hw::recomputed(at + kGeometry.limbsOffset + lane),
+                                              kTokenStride, slot + kSumsOffset,
+                                              slot + kGeometry.scalesOffset};
+    constexpr int kAtOnce = kGroupsAtOnce<F, Block::kLimbs>;
+    const int count = Block::products();
+    forEachGroup<0, kAtOnce>([&]<int N>() {
+      if (N < count)
+        addBlocks<F, N, kAtOnce>(panel, tokens, sums);
+    });
+  }
+
+  /// Calls `body` with each `Step`-th number below kProducts.
+  template <int N, int Step, typename Body> SORTIE_DEVICE void forEachGroup(Body body) {
+    if constexpr (N < kProducts) {
+      body.template operator()<N>();
+      forEachGroup<N + Step, Step>(body);
+    }
+  }
+};
+
+} // namespace sortie::kernels
+
+#endif // SORTIE_CODEGEN_KERNELS_WIDETILE_H
