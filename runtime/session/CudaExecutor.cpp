@@ -57,12 +57,13 @@ CUresult CudaExecutor::enqueue(const CopyStep &step) {
                                    stream);
 }
 
-/// Now, because later steps may have the buffer's memory.
+/// Now, because later steps may have the buffer's memory; and on the device, because the graph in
+/// which this is serves runs that each have their own place on the host.
 CUresult CudaExecutor::enqueue(const CheckIdsStep &step) {
   if (isEmpty())
     return CUDA_SUCCESS;
-  return driver->cuMemcpyDtoHAsync(memory.checkedIds + enqueuedChecks++, address(step.status),
-                                   sizeof(CheckedIds), stream);
+  return driver->cuMemcpyDtoDAsync(memory.checkedIds + sizeof(CheckedIds) * enqueuedChecks++,
+                                   address(step.status), sizeof(CheckedIds), stream);
 }
 
 CUresult CudaExecutor::enqueue(const Step &step) {
@@ -84,17 +85,28 @@ Error CudaExecutor::enqueue() {
   return Error::success();
 }
 
-Error CudaExecutor::checkIds() const {
+size_t CudaExecutor::checksOf(const Function &function) {
+  return count_if(function.steps,
+                  [](const Step &step) { return std::holds_alternative<CheckIdsStep>(step.body); });
+}
+
+CUresult CudaExecutor::fetchChecks(CheckedIds *found) const {
+  const size_t checks = isEmpty() ? 0 : checksOf(function);
+  if (checks == 0)
+    return CUDA_SUCCESS;
+  return driver->cuMemcpyDtoHAsync(found, memory.checkedIds, checks * sizeof(CheckedIds), stream);
+}
+
+Error CudaExecutor::checkIds(const CheckedIds *found) const {
   if (isEmpty())
     return Error::success();
-  size_t index = 0;
   for (const Step &step : function.steps) {
     const auto *check = std::get_if<CheckIdsStep>(&step.body);
     if (!check)
       continue;
-    const CheckedIds found = memory.checkedIds[index++];
-    if (found.slot >= 0)
-      return badExpertId(found.slot, check->slots, found.id, check->experts);
+    if (found->slot >= 0)
+      return badExpertId(found->slot, check->slots, found->id, check->experts);
+    ++found;
   }
   return Error::success();
 }
@@ -117,7 +129,7 @@ Error CudaExecutor::stepError(size_t index, CUresult result) const {
 Error CudaExecutor::wait() {
   const Device::Scope scope(*loaded.device);
   if (const CUresult result = driver->cuStreamSynchronize(stream); result != CUDA_SUCCESS)
-    return stepError(*memory.stepsDone, result);
+    return eagerError(result);
   return Error::success();
 }
 

@@ -29,7 +29,7 @@ struct CudaMemory {
   cuda::CUdeviceptr arena;
   llvm::SmallVector<cuda::CUdeviceptr> inputs; ///< in the order of the function
   llvm::SmallVector<cuda::CUdeviceptr> outputs;
-  CheckedIds *checkedIds; ///< pinned: one for each moert.check_ids
+  cuda::CUdeviceptr checkedIds; ///< one CheckedIds for each moert.check_ids of a function
   /// Pinned: how many steps of an eager run are complete, which the device writes.
   volatile uint32_t *stepsDone;
   cuda::CUdeviceptr deviceStepsDone; ///< the same for the device
@@ -47,8 +47,17 @@ public:
   llvm::Error runEagerly(RunObserver &observer);
   /// Waits for the stream after an eager run; an error names the step.
   llvm::Error wait();
-  /// When all steps are complete: an error if a moert.check_ids found something.
-  llvm::Error checkIds() const;
+  /// An error that the device reported when all steps were on the stream, with the step's name.
+  llvm::Error eagerError(cuda::CUresult result) const {
+    return stepError(*memory.stepsDone, result);
+  }
+
+  /// How many times moert.check_ids stands in a function.
+  static size_t checksOf(const Function &function);
+  /// When all steps are on the stream: enqueues the copy of what the checks found to pinned memory.
+  cuda::CUresult fetchChecks(CheckedIds *found) const;
+  /// When that copy is complete: an error if a check found something.
+  llvm::Error checkIds(const CheckedIds *found) const;
 
 private:
   /// Times and costs of the steps of an observed run.
