@@ -129,6 +129,10 @@ ProductGrid exactProductGrid(const Product &product);
 KernelCode floatProductKernel(const Product &product);
 ProductGrid floatProductGrid(const Product &product);
 
+/// The same in `bf16` arithmetic.
+KernelCode bf16ProductKernel(const Product &product);
+ProductGrid bf16ProductGrid(const Product &product);
+
 /// reads(raw) writes(packed) extents(first panel, panels); grid (panels).
 KernelCode packKernel(numerics::Format format, int64_t rows, int64_t columns);
 

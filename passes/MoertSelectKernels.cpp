@@ -454,6 +454,31 @@ codegen::Product FunctionSelection::describe(ProductOp op, ArrayRef<FlatSymbolRe
   return product;
 }
 
+codegen::ProductGrid gridOf(Arithmetic arithmetic, const codegen::Product &product) {
+  switch (arithmetic) {
+  case Arithmetic::Exact:
+    return codegen::exactProductGrid(product);
+  case Arithmetic::Float:
+    return codegen::floatProductGrid(product);
+  case Arithmetic::Bf16:
+    return codegen::bf16ProductGrid(product);
+  }
+  llvm_unreachable("unknown arithmetic");
+}
+
+codegen::KernelCode kernelOf(Arithmetic arithmetic, const codegen::Product &product,
+                             const Chip &chip) {
+  switch (arithmetic) {
+  case Arithmetic::Exact:
+    return codegen::exactProductKernel(product, chip);
+  case Arithmetic::Float:
+    return codegen::floatProductKernel(product);
+  case Arithmetic::Bf16:
+    return codegen::bf16ProductKernel(product);
+  }
+  llvm_unreachable("unknown arithmetic");
+}
+
 template <typename ProductOp>
 LogicalResult FunctionSelection::selectProduct(ProductOp op, codegen::Product product,
                                                ArrayRef<FlatSymbolRefAttr> matrices,
@@ -462,8 +487,7 @@ LogicalResult FunctionSelection::selectProduct(ProductOp op, codegen::Product pr
   if (!isExact && product.first != product.second)
     return op.emitOpError("has gate and up in different formats of floats; kernels for CUDA read "
                           "one");
-  const codegen::ProductGrid grid =
-      isExact ? codegen::exactProductGrid(product) : codegen::floatProductGrid(product);
+  const codegen::ProductGrid grid = gridOf(op.getArithmetic(), product);
   const ExtentAttr rows = rowsOf(op.getOutput());
   Launch result(op);
   result.grid(grid.columnBlocks).read(op.getInput());
@@ -492,10 +516,8 @@ LogicalResult FunctionSelection::selectProduct(ProductOp op, codegen::Product pr
     result.extent(rows);
   result.work(2 * product.rows * product.columns * static_cast<int64_t>(matrices.size()),
               product.isGrouped ? std::optional<int64_t>(1) : std::nullopt);
-  return launch(op, result, [&](const Chip &chip) {
-    return isExact ? codegen::exactProductKernel(product, chip)
-                   : codegen::floatProductKernel(product);
-  });
+  return launch(op, result,
+                [&](const Chip &chip) { return kernelOf(op.getArithmetic(), product, chip); });
 }
 
 LogicalResult FunctionSelection::select(moert::MatmulOp op) {

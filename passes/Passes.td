@@ -114,18 +114,30 @@ def MoeFuseGlu : Pass<"moe-fuse-glu", "::mlir::func::FuncOp"> {
 //===----------------------------------------------------------------------===//
 
 def MoeChooseArithmetic : Pass<"moe-choose-arithmetic", "::mlir::ModuleOp"> {
-  let summary = "Choose `exact` or `float` arithmetic for every matmul";
+  let summary = "Choose `exact`, `float` or `bf16` arithmetic for every matmul";
   let description = [{
     `exact` for block-quantized weights, `float` for F32, F16 and BF16. A choice that the IR states
     already is kept. Both keep the whole contract; where that costs speed (experts in F16 or BF16), a
-    remark names the faster option. Routers are `float` in nearly every model and get no remark.
+    remark names the faster options. Routers are `float` in nearly every model and get no remark.
+
+    With `unquantized=bf16`, weights in F32, F16 and BF16 are multiplied as bf16 by tensor cores, but
+    for routers. That keeps `{run, batch}`: a module that promises `device` is an error.
 
     A fused gate and up of which only one is block-quantized are an error: no arithmetic suits both.
   }];
   let dependentDialects = ["::sortie::moe::MoeDialect"];
+  let options = [
+    Option<"unquantized", "unquantized", "::sortie::Arithmetic",
+           /*default=*/"::sortie::Arithmetic::Float",
+           "Arithmetic of matmuls with weights in F32, F16 or BF16: `float` or `bf16`",
+           [{::llvm::cl::values(
+             clEnumValN(::sortie::Arithmetic::Float, "float", "fp32, the whole contract"),
+             clEnumValN(::sortie::Arithmetic::Bf16, "bf16", "tensor cores, {run, batch}"))}]>
+  ];
   let statistics = [
     Statistic<"exact", "exact-matmuls", "Matmuls that are exact">,
-    Statistic<"floating", "float-matmuls", "Matmuls in fp32">
+    Statistic<"floating", "float-matmuls", "Matmuls in fp32">,
+    Statistic<"bf16", "bf16-matmuls", "Matmuls of bf16 operands">
   ];
 }
 

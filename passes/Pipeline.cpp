@@ -24,7 +24,7 @@ static void buildDispatchLevel(OpPassManager &manager, const CompileOptions &opt
 
 /// The arithmetic of every matmul, and the quantization that it needs.
 static void buildArithmetic(OpPassManager &manager, const CompileOptions &options) {
-  manager.addPass(createMoeChooseArithmetic());
+  manager.addPass(createMoeChooseArithmetic({options.unquantized}));
   OpPassManager &functions = manager.nest<func::FuncOp>();
   functions.addPass(createMoeQuantizeActivations({options.activations}));
   functions.addPass(createMoeFuseRequantize({options.materialize}));

@@ -387,11 +387,9 @@ template <typename MatmulLike> static LogicalResult verifyRowMap(MatmulLike op, 
   return verifyShape(op, "permutation", op.getPermutation(), rows); // (C4)
 }
 
-/// `exact` takes quantized rows, `float` f32 ones.
+/// `exact` takes quantized rows, `float` and `bf16` f32 ones.
 template <typename MatmulLike> static LogicalResult verifyArithmetic(MatmulLike op) {
   const bool exact = op.getArithmetic() == Arithmetic::Exact;
-  if (op.getArithmetic() == Arithmetic::Bf16)
-    return op.emitOpError("arithmetic must be 'exact' or 'float'"); // (C6)
   if (getBuffer(op.getInput()).isQuantized() != exact)
     return op.emitOpError() << "arithmetic '" << stringifyArithmetic(op.getArithmetic())
                             << "' needs " << (exact ? "quantized" : "f32") << " input, got "
@@ -428,6 +426,18 @@ static LogicalResult verifyMatrix(MatmulLike op, SymbolTableCollection &symbols,
   return verifyVector(op, symbols, bias, shape.drop_back()); // (C3)
 }
 
+/// Of (C6): what the program promises, the arithmetic keeps. Nothing is promised outside of one.
+template <typename MatmulLike> static LogicalResult verifyContract(MatmulLike op) {
+  auto module = op->template getParentOfType<ModuleOp>();
+  auto program =
+      module ? module->template getAttrOfType<ProgramAttr>(MoertDialect::kProgramName) : nullptr;
+  if (!program || satisfies(getContractOfArithmetic(op.getArithmetic()), program.getContract()))
+    return success();
+  return op.emitOpError() << "arithmetic '" << stringifyArithmetic(op.getArithmetic())
+                          << "' does not keep the program's contract ["
+                          << stringifyDeterminism(program.getContract()) << "]"; // (C6)
+}
+
 LogicalResult MatmulOp::verify() {
   if (failed(verifyRowMap(*this, getScale())) || failed(verifyArithmetic(*this)))
     return failure();
@@ -446,6 +456,8 @@ LogicalResult MatmulOp::verify() {
 }
 
 LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (failed(verifyContract(*this)))
+    return failure();
   return verifyMatrix(*this, symbols, getWeightsAttr(), getBiasAttr());
 }
 
@@ -456,7 +468,8 @@ LogicalResult GluMatmulOp::verify() {
 }
 
 LogicalResult GluMatmulOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  if (failed(verifyMatrix(*this, symbols, getGateAttr(), getGateBiasAttr())))
+  if (failed(verifyContract(*this)) ||
+      failed(verifyMatrix(*this, symbols, getGateAttr(), getGateBiasAttr())))
     return failure();
   return verifyMatrix(*this, symbols, getUpAttr(), getUpBiasAttr());
 }

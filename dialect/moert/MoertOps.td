@@ -394,8 +394,8 @@ def Moert_MatmulOp : Moert_WeightUserOp<"matmul", [AttrSizedOperandSegments]> {
     (C3) `bias` is `E x N` with `offsets`, otherwise `N`, of format f32.
     (C4) `permutation` `[R]` is given exactly if `slots` or `scale` is.
     (C5) `slots >= 1`; `scale` is `[T, k]` with `R = k*T`.
-    (C6) `arithmetic` is `exact` (quantized input, a block format) or `float` (f32 input, a format
-    of floats).
+    (C6) `arithmetic` is `exact` (quantized input, a block format), `float` or `bf16` (f32 input, a
+    format of floats). `bf16` is for programs whose contract is without `device`.
 
     Example:
     ```mlir

@@ -241,7 +241,7 @@ Error FunctionLowering::lowerOp(moert::MatmulOp op) {
   const GroupedRows rows{id(op.getOffsets()), id(op.getPermutation()),
                          slotsOf(op.getSlots(), op.getScale()), op.getSlots().has_value()};
   return addStep(op, MatmulStep{id(op.getInput()), weights, rows, bias, id(op.getScale()),
-                                id(op.getOutput())});
+                                id(op.getOutput()), op.getArithmetic() == Arithmetic::Bf16});
 }
 
 Error FunctionLowering::lowerOp(moert::GluMatmulOp op) {
@@ -256,7 +256,8 @@ Error FunctionLowering::lowerOp(moert::GluMatmulOp op) {
   const GroupedRows rows{id(op.getOffsets()), id(op.getPermutation()), slotsOf(op.getSlots(), {}),
                          op.getSlots().has_value()};
   return addStep(op, GluMatmulStep{id(op.getInput()), gate, up, rows, gateBias, upBias,
-                                   moert::getGluParams(op), id(op.getOutput())});
+                                   moert::getGluParams(op), id(op.getOutput()),
+                                   op.getArithmetic() == Arithmetic::Bf16});
 }
 
 Error FunctionLowering::lowerOp(moert::GluOp op) {

@@ -179,6 +179,7 @@ struct MatmulStep {
   WeightId bias;
   BufferId scale;
   BufferId output;
+  bool isBf16; ///< operands are rounded to bfloat16
 };
 
 struct GluMatmulStep {
@@ -190,6 +191,7 @@ struct GluMatmulStep {
   WeightId upBias;
   numerics::Glu glu;
   BufferId output;
+  bool isBf16;
 };
 
 struct GluStep {

@@ -112,7 +112,8 @@ Error CpuExecutor::operator()(const MatmulStep &step) {
                .map = rowMap(step.rows),
                .bias = vector(step.bias),
                .scale = floats(step.scale),
-               .output = floats(step.output)},
+               .output = floats(step.output),
+               .isBf16 = step.isBf16},
               context);
   return Error::success();
 }
@@ -128,7 +129,8 @@ Error CpuExecutor::operator()(const GluMatmulStep &step) {
                   .upBias = vector(step.upBias),
                   .glu = step.glu,
                   .outputKind = kind(step.output),
-                  .output = data(step.output)},
+                  .output = data(step.output),
+                  .isBf16 = step.isBf16},
                  context);
   return Error::success();
 }

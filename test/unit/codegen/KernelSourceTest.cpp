@@ -250,6 +250,47 @@ TEST(KernelSourceTest, FloatProductsOfAnyLength) {
   }
 }
 
+TEST(KernelSourceTest, Bf16Products) {
+  for (const Format format : {Format::F32, Format::F16, Format::BF16}) {
+    Product dense{.first = format,
+                  .second = format,
+                  .input = RowKind::F32,
+                  .output = RowKind::F32,
+                  .rows = 2048,
+                  .columns = 2048,
+                  .hasFirstBias = true};
+    expectCleanEverywhere(bf16ProductKernel(dense));
+    Product grouped = dense;
+    grouped.isGrouped = grouped.hasPermutation = grouped.hasScale = true;
+    expectCleanEverywhere(bf16ProductKernel(grouped));
+    Product glu = dense;
+    glu.isGated = glu.isGrouped = glu.hasPermutation = glu.hasSecondBias = true;
+    glu.slots = 8;
+    expectCleanEverywhere(bf16ProductKernel(glu));
+    glu.output = RowKind::Int16;
+    expectCleanEverywhere(bf16ProductKernel(glu));
+    Product denseGlu = dense;
+    denseGlu.isGated = denseGlu.hasSecondBias = true;
+    denseGlu.glu = {sortie::numerics::GluKind::SwigluClamped, 1.702f, 7.0f};
+    expectCleanEverywhere(bf16ProductKernel(denseGlu));
+  }
+}
+
+// Rows that end inside of a stage, of a step and of a piece of 16 bytes.
+TEST(KernelSourceTest, Bf16ProductsOfAnyLength) {
+  for (const Format format : {Format::F32, Format::BF16})
+    for (const int64_t columns : {48, 100, 1033, 2880}) {
+      Product product{.first = format,
+                      .second = format,
+                      .input = RowKind::F32,
+                      .output = RowKind::F32,
+                      .rows = 200,
+                      .columns = columns,
+                      .isGrouped = true};
+      expectCleanEverywhere(bf16ProductKernel(product));
+    }
+}
+
 //===----------------------------------------------------------------------===//
 // Texts
 //===----------------------------------------------------------------------===//
