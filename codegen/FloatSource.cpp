@@ -115,4 +115,26 @@ KernelCode bf16ProductKernel(const Product &product) {
   return code;
 }
 
+//===----------------------------------------------------------------------===//
+// Operands of cuBLAS
+//===----------------------------------------------------------------------===//
+
+static KernelCode roundKernel(StringRef kind, StringRef type, int64_t columns) {
+  KernelCode code;
+  code.kind = kind;
+  code.header = "RoundBf16.h";
+  code.parameters = {("const " + type + " *r0").str(), "sortie::numerics::BFloat16 *w0"};
+  code.call = formatv("roundRows<{0}, {1}>(r0, w0)", type, columns);
+  code.threads = kernels::kRoundThreads;
+  return code;
+}
+
+KernelCode roundBf16Kernel(int64_t columns) { return roundKernel("round_bf16", "float", columns); }
+
+KernelCode packBf16Kernel(Format format, int64_t columns) {
+  KernelCode code = roundKernel("pack_bf16", weightType(format), columns);
+  code.parameters.insert(code.parameters.end(), {"int32_t e0", "int32_t e1"});
+  return code;
+}
+
 } // namespace sortie::codegen

@@ -75,6 +75,7 @@ numerics::RowKind rowKindOf(Value buffer) {
   case moert::ElementKind::Act16:
     return numerics::RowKind::Int16;
   case moert::ElementKind::I32:
+  case moert::ElementKind::BF16:
     break;
   }
   llvm_unreachable("the verifier has seen that these are rows");
@@ -138,21 +139,25 @@ private:
 };
 
 /// A launch of a kernel of Elementwise.h, which takes rows of `columns` elements to such rows.
-template <typename Op> Launch launchOfRows(Op op, int64_t columns) {
+Launch launchOfRows(Operation *op, Value output, int64_t columns) {
   Launch launch(op);
-  launch.grid(rowsOf(op.getOutput())).grid(kernels::rowBlocks(columns));
+  launch.grid(rowsOf(output)).grid(kernels::rowBlocks(columns));
   return launch;
+}
+template <typename Op> Launch launchOfRows(Op op, int64_t columns) {
+  return launchOfRows(op, op.getOutput(), columns);
 }
 
 /// Replaces the operations of one function.
 class FunctionSelection {
 public:
-  FunctionSelection(moert::FuncOp function, KernelTable &kernels)
-      : function(function), kernels(kernels), builder(function) {}
+  FunctionSelection(moert::FuncOp function, KernelTable &kernels, bool usesCublas)
+      : function(function), kernels(kernels), builder(function), usesCublas(usesCublas) {}
 
   LogicalResult run();
 
   unsigned getNumLaunches() const { return numLaunches; }
+  unsigned getNumLibraryCalls() const { return numLibraryCalls; }
 
 private:
   using CodeOfChip = llvm::function_ref<codegen::KernelCode(const Chip &)>;
@@ -165,7 +170,8 @@ private:
   int64_t columnsOf(Operation *op, Value buffer) {
     return constantOf(op, typeOf(buffer).getShape().back());
   }
-  Value makeBuffer(Location location, ArrayRef<ExtentAttr> shape);
+  Value makeBuffer(Location location, ArrayRef<ExtentAttr> shape,
+                   moert::ElementKind kind = moert::ElementKind::I32);
 
   LogicalResult select(moert::RmsNormOp op);
   LogicalResult select(moert::RouteOp op);
@@ -187,6 +193,17 @@ private:
   template <typename ProductOp>
   codegen::Product describe(ProductOp op, ArrayRef<FlatSymbolRefAttr> matrices);
 
+  /// Whether cuBLAS is wanted for a product, and has it.
+  template <typename ProductOp>
+  bool isForCublas(ProductOp op, const codegen::Product &product) const;
+  LogicalResult selectCublas(moert::MatmulOp op);
+  LogicalResult selectCublas(moert::GluMatmulOp op);
+  /// Rows of floats in bf16, rounded once. Null, with an error on `op`, if they are too many.
+  Value roundToBf16(Operation *op, Value rows);
+  void multiply(Operation *op, Value input, FlatSymbolRefAttr matrix, Value output);
+  LogicalResult launchGlu(Operation *op, const numerics::Glu &glu, Value gate, Value up,
+                          Value output);
+
   /// What a dispatch made beside its results.
   struct Dispatched {
     Value tiles;
@@ -196,8 +213,11 @@ private:
   moert::FuncOp function;
   KernelTable &kernels;
   OpBuilder builder;
+  bool usesCublas;
   llvm::DenseMap<Value, Dispatched> dispatches; ///< by their offsets
+  llvm::DenseMap<Value, Value> rounded;         ///< buffers of f32, and the same in bf16
   unsigned numLaunches = 0;
+  unsigned numLibraryCalls = 0;
 };
 
 LogicalResult FunctionSelection::run() {
@@ -266,11 +286,11 @@ int64_t FunctionSelection::constantOf(Operation *op, ExtentAttr extent) {
   return -1;
 }
 
-Value FunctionSelection::makeBuffer(Location location, ArrayRef<ExtentAttr> shape) {
-  return moert::BufferOp::create(
-      builder, location,
-      moert::BufferType::get(builder.getContext(), shape, moert::ElementKind::I32),
-      /*offset=*/ExtentAttr());
+Value FunctionSelection::makeBuffer(Location location, ArrayRef<ExtentAttr> shape,
+                                    moert::ElementKind kind) {
+  return moert::BufferOp::create(builder, location,
+                                 moert::BufferType::get(builder.getContext(), shape, kind),
+                                 /*offset=*/ExtentAttr());
 }
 
 //===----------------------------------------------------------------------===//
@@ -315,12 +335,15 @@ LogicalResult FunctionSelection::select(moert::AddOp op) {
 }
 
 LogicalResult FunctionSelection::select(moert::GluOp op) {
-  const int64_t columns = columnsOf(op, op.getOutput());
+  return launchGlu(op, moert::getGluParams(op), op.getGate(), op.getUp(), op.getOutput());
+}
+
+LogicalResult FunctionSelection::launchGlu(Operation *op, const numerics::Glu &glu, Value gate,
+                                           Value up, Value output) {
+  const int64_t columns = columnsOf(op, output);
   if (columns < 0)
     return failure();
-  const numerics::Glu glu = moert::getGluParams(op);
-  return launch(op,
-                launchOfRows(op, columns).read(op.getGate()).read(op.getUp()).write(op.getOutput()),
+  return launch(op, launchOfRows(op, output, columns).read(gate).read(up).write(output),
                 [&](const Chip &) { return codegen::gluKernel(columns, glu); });
 }
 
@@ -524,6 +547,8 @@ LogicalResult FunctionSelection::select(moert::MatmulOp op) {
   codegen::Product product = describe(op, op.getWeightsAttr());
   product.hasScale = static_cast<bool>(op.getScale());
   product.hasFirstBias = static_cast<bool>(op.getBiasAttr());
+  if (isForCublas(op, product))
+    return selectCublas(op);
   return selectProduct(op, product, op.getWeightsAttr(), op.getBiasAttr(), op.getScale());
 }
 
@@ -533,8 +558,64 @@ LogicalResult FunctionSelection::select(moert::GluMatmulOp op) {
   product.hasFirstBias = static_cast<bool>(op.getGateBiasAttr());
   product.hasSecondBias = static_cast<bool>(op.getUpBiasAttr());
   product.glu = moert::getGluParams(op);
+  if (isForCublas(op, product))
+    return selectCublas(op);
   return selectProduct(op, product, matrices, {op.getGateBiasAttr(), op.getUpBiasAttr()},
                        /*scale=*/Value());
+}
+
+//===----------------------------------------------------------------------===//
+// Products by cuBLAS
+//===----------------------------------------------------------------------===//
+
+template <typename ProductOp>
+bool FunctionSelection::isForCublas(ProductOp op, const codegen::Product &product) const {
+  return usesCublas && op.getArithmetic() == Arithmetic::Bf16 && !product.isGrouped &&
+         !product.hasPermutation && !product.hasFirstBias && !product.hasSecondBias &&
+         product.output == numerics::RowKind::F32;
+}
+
+Value FunctionSelection::roundToBf16(Operation *op, Value rows) {
+  Value &result = rounded[rows];
+  if (result)
+    return result;
+  const int64_t columns = columnsOf(op, rows);
+  const Value made = makeBuffer(op->getLoc(), typeOf(rows).getShape(), moert::ElementKind::BF16);
+  if (columns < 0 || failed(launch(
+                         op, Launch(op).grid(rowsOf(rows)).read(rows).write(made),
+                         [&](const Chip &) { return codegen::roundBf16Kernel(columns); })))
+    return {};
+  return result = made;
+}
+
+void FunctionSelection::multiply(Operation *op, Value input, FlatSymbolRefAttr matrix,
+                                 Value output) {
+  kernels.packAsBf16(kernels.lookUpWeight(matrix));
+  moert::CublasMatmulOp::create(builder, op->getLoc(), input, matrix, output);
+  ++numLibraryCalls;
+}
+
+LogicalResult FunctionSelection::selectCublas(moert::MatmulOp op) {
+  const Value input = roundToBf16(op, op.getInput());
+  if (!input)
+    return failure();
+  multiply(op, input, op.getWeightsAttr(), op.getOutput());
+  return success();
+}
+
+LogicalResult FunctionSelection::selectCublas(moert::GluMatmulOp op) {
+  const Value input = roundToBf16(op, op.getInput());
+  if (!input)
+    return failure();
+  const auto product = [&](FlatSymbolRefAttr matrix) {
+    const Value result =
+        makeBuffer(op.getLoc(), typeOf(op.getOutput()).getShape(), moert::ElementKind::F32);
+    multiply(op, input, matrix, result);
+    return result;
+  };
+  const Value gate = product(op.getGateAttr());
+  const Value up = product(op.getUpAttr());
+  return launchGlu(op, moert::getGluParams(op), gate, up, op.getOutput());
 }
 
 //===----------------------------------------------------------------------===//
@@ -550,6 +631,9 @@ private:
   /// The chips of the option, and those that PTX stands for.
   FailureOr<SmallVector<const Chip *>> findChips();
   LogicalResult checkUnplanned();
+  LogicalResult checkCublas(moert::ProgramAttr program);
+  /// The program that comes of `program`.
+  moert::ProgramAttr selectedProgram(moert::ProgramAttr program, bool hasLibraryCalls);
 };
 
 FailureOr<SmallVector<const Chip *>> MoertSelectKernels::findChips() {
@@ -572,13 +656,33 @@ FailureOr<SmallVector<const Chip *>> MoertSelectKernels::findChips() {
 }
 
 LogicalResult MoertSelectKernels::checkUnplanned() {
+  const auto needsBuffers = [&](Operation &op) {
+    return isa<moert::DispatchOp>(op) || (cublas && isa<moert::MatmulOp, moert::GluMatmulOp>(op));
+  };
   for (auto function : getOperation().getOps<moert::FuncOp>())
-    if (function.getArenaAttr() && llvm::any_of(function.getBody().getOps(), [](Operation &op) {
-          return isa<moert::DispatchOp>(op);
-        }))
+    if (function.getArenaAttr() && llvm::any_of(function.getBody().getOps(), needsBuffers))
       return function.emitOpError("has planned memory already; kernels need buffers of their own, "
                                   "so moert-select-kernels comes before moert-plan-memory");
   return success();
+}
+
+LogicalResult MoertSelectKernels::checkCublas(moert::ProgramAttr program) {
+  if (!cublas || satisfies(Determinism::Run, program.getContract()))
+    return success();
+  return getOperation().emitError("the option cublas is refused: the library keeps {run} only, the "
+                                  "program's contract is [")
+         << stringifyDeterminism(program.getContract())
+         << "]; promise less in moe.contract, or do without";
+}
+
+moert::ProgramAttr MoertSelectKernels::selectedProgram(moert::ProgramAttr program,
+                                                       bool hasLibraryCalls) {
+  SmallVector<StringAttr> features(program.getFeatures());
+  const auto feature = StringAttr::get(&getContext(), moert::MoertDialect::kCublasFeature);
+  if (hasLibraryCalls && !llvm::is_contained(features, feature))
+    features.push_back(feature);
+  return moert::ProgramAttr::get(&getContext(), program.getAbi(), program.getNumerics(), "cuda",
+                                 program.getContract(), features, program.getProducer());
 }
 
 void MoertSelectKernels::runOnOperation() {
@@ -589,20 +693,23 @@ void MoertSelectKernels::runOnOperation() {
     return signalPassFailure();
   }
   FailureOr<SmallVector<const Chip *>> found = findChips();
-  if (failed(found) || failed(checkUnplanned()))
+  if (failed(found) || failed(checkUnplanned()) || failed(checkCublas(program)))
     return signalPassFailure();
   KernelTable kernels(module, *found);
+  unsigned calls = 0;
   for (auto function : module.getOps<moert::FuncOp>()) {
-    FunctionSelection selection(function, kernels);
+    FunctionSelection selection(function, kernels, cublas);
     if (failed(selection.run()))
       return signalPassFailure();
     launches += selection.getNumLaunches();
+    calls += selection.getNumLibraryCalls();
   }
+  if (cublas && calls == 0)
+    module.emitRemark("cublas serves no product: none is dense, in bf16 arithmetic (see "
+                      "unquantized=bf16) and without bias");
+  libraryCalls += calls;
   kernelCount += kernels.getNumKernels();
-  module->setAttr(moert::MoertDialect::kProgramName,
-                  moert::ProgramAttr::get(&getContext(), program.getAbi(), program.getNumerics(),
-                                          "cuda", program.getContract(), program.getFeatures(),
-                                          program.getProducer()));
+  module->setAttr(moert::MoertDialect::kProgramName, selectedProgram(program, calls != 0));
 }
 
 } // namespace

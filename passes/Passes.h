@@ -46,6 +46,10 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
       llvm::cl::init(Arithmetic::Float),
       llvm::cl::values(clEnumValN(Arithmetic::Float, "float", "fp32, the whole contract"),
                        clEnumValN(Arithmetic::Bf16, "bf16", "tensor cores, {run, batch}"))};
+  Option<bool> cublas{*this, "cublas",
+                      llvm::cl::desc("Let cuBLAS do dense bf16 products (target=cuda, contract "
+                                     "{run})"),
+                      llvm::cl::init(false)};
   Option<int64_t> maxTokens{*this, "max-tokens",
                             llvm::cl::desc("The most tokens that a run may have"),
                             llvm::cl::init(8192)};

@@ -247,6 +247,12 @@ def MoertSelectKernels : Pass<"moert-select-kernels", "::mlir::ModuleOp"> {
 
     PTX (`compute_80`) is added to `chips` always: it runs on what is not named.
 
+    With `cublas`, dense products in `bf16` arithmetic are NVIDIA's library's: `moert.cublas_matmul`,
+    whose input a kernel rounds to bf16, once a value. A gated product becomes two and a `glu` kernel.
+    Weights in F32 and F16 are packed as bf16. Products with a bias or a quantized output stay
+    kernels, since the library has no such epilogue. It keeps no contract but `{run}`: under `batch`
+    the option is an error. A remark says so where it finds nothing to do.
+
     Errors: an unknown chip, rows whose length is not constant, a grouped product whose offsets no
     dispatch of the function made, gate and up in different formats of floats, a grid that is too
     large for CUDA, memory that is planned already.
@@ -254,9 +260,12 @@ def MoertSelectKernels : Pass<"moert-select-kernels", "::mlir::ModuleOp"> {
   let dependentDialects = ["::sortie::moert::MoertDialect"];
   let options = [
     ListOption<"chips", "chips", "std::string",
-               "Chips to compile for, as `sm_90a` (default: sm_80,sm_90a)">
+               "Chips to compile for, as `sm_90a` (default: sm_80,sm_90a)">,
+    Option<"cublas", "cublas", "bool", /*default=*/"false",
+           "Let cuBLAS do dense bf16 products; for a contract of {run} only">
   ];
   let statistics = [
+    Statistic<"libraryCalls", "library-calls", "Products that cuBLAS does">,
     Statistic<"launches", "launches", "Launches that operations became">,
     Statistic<"kernelCount", "kernels", "Kernels, equal ones counted once">
   ];

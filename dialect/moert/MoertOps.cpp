@@ -426,11 +426,15 @@ static LogicalResult verifyMatrix(MatmulLike op, SymbolTableCollection &symbols,
   return verifyVector(op, symbols, bias, shape.drop_back()); // (C3)
 }
 
+/// The program that an operation stands in, or null.
+static ProgramAttr getProgram(Operation *op) {
+  auto module = op->getParentOfType<ModuleOp>();
+  return module ? module->getAttrOfType<ProgramAttr>(MoertDialect::kProgramName) : nullptr;
+}
+
 /// Of (C6): what the program promises, the arithmetic keeps. Nothing is promised outside of one.
 template <typename MatmulLike> static LogicalResult verifyContract(MatmulLike op) {
-  auto module = op->template getParentOfType<ModuleOp>();
-  auto program =
-      module ? module->template getAttrOfType<ProgramAttr>(MoertDialect::kProgramName) : nullptr;
+  const ProgramAttr program = getProgram(op);
   if (!program || satisfies(getContractOfArithmetic(op.getArithmetic()), program.getContract()))
     return success();
   return op.emitOpError() << "arithmetic '" << stringifyArithmetic(op.getArithmetic())
@@ -472,6 +476,56 @@ LogicalResult GluMatmulOp::verifySymbolUses(SymbolTableCollection &symbols) {
       failed(verifyMatrix(*this, symbols, getGateAttr(), getGateBiasAttr())))
     return failure();
   return verifyMatrix(*this, symbols, getUpAttr(), getUpBiasAttr());
+}
+
+LogicalResult CublasMatmulOp::verify() {
+  for (auto [what, value] : {std::pair("input", getInput()), std::pair("output", getOutput())})
+    if (failed(verifyRank(*this, what, value, 2)) || failed(getColumns(*this, what, value)))
+      return failure(); // (C2)
+  return verifyShape(*this, "output", getOutput(),
+                     {getDim(getInput(), 0), getDim(getOutput(), 1)}); // (C2)
+}
+
+/// Whether a weight is, or is packed as, a row-major matrix in bf16.
+static bool isBf16Matrix(WeightOp weight) {
+  if (weight.getFormatInfo().format == numerics::Format::BF16)
+    return true;
+  const PackAttr pack = weight.getPackAttr();
+  return pack && pack.getRows() == 1 && pack.getBytes() == 2 * weight.getShape().back();
+}
+
+/// (C3) and (C4) of moert.cublas_matmul. Nothing is promised or asked for outside of a program.
+static LogicalResult verifyLibrary(CublasMatmulOp op) {
+  const ProgramAttr program = getProgram(op);
+  if (!program)
+    return success();
+  if (!satisfies(Determinism::Run, program.getContract()))
+    return op.emitOpError() << "the library does not keep the program's contract ["
+                            << stringifyDeterminism(program.getContract())
+                            << "]: another number of rows may change bits"; // (C3)
+  if (!llvm::is_contained(program.getFeatures(),
+                          StringAttr::get(op.getContext(), MoertDialect::kCublasFeature)))
+    return op.emitOpError() << "the program must have the feature \""
+                            << MoertDialect::kCublasFeature << "\""; // (C4)
+  return success();
+}
+
+LogicalResult CublasMatmulOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (failed(verifyLibrary(*this)))
+    return failure();
+  FailureOr<WeightOp> weight = lookupWeight(*this, symbols, getWeightsAttr());
+  if (failed(weight))
+    return failure();
+  const int64_t shape[] = {getDim(getOutput(), 1).getConstant(),
+                           getDim(getInput(), 1).getConstant()};
+  if (weight->getShape() != ArrayRef(shape))
+    return emitOpError() << "weight " << getWeightsAttr() << " must be " << shape[0] << "x"
+                         << shape[1] << ", the columns of output and input"; // (C1)
+  if (!isBf16Matrix(*weight))
+    return emitOpError() << "weight " << getWeightsAttr()
+                         << " must be bf16, or packed in 1 row and " << 2 * shape[1]
+                         << " bytes, got " << weight->getFormat(); // (C1)
+  return success();
 }
 
 LogicalResult GluOp::verify() {

@@ -468,6 +468,33 @@ def Moert_GluMatmulOp : Moert_WeightUserOp<"glu_matmul", [AttrSizedOperandSegmen
   }];
 }
 
+def Moert_CublasMatmulOp : Moert_WeightUserOp<"cublas_matmul"> {
+  let summary = "dense product by cuBLAS";
+  let description = [{
+    As `moert.matmul` without `offsets`, in `bf16` arithmetic, by NVIDIA's library: the products of
+    bf16 operands are added in fp32, in an order that is the library's own. It gives the same bits in
+    another run, by the same version on a GPU of the same model; with another number of rows it may
+    not.
+
+    The matrix is read in bf16, row-major: as it lies in the file, or packed so, a row a panel.
+
+    (C1) `weights` is `N x K` of format bf16, or of another with a `pack` of 1 row and 2*K bytes.
+    (C2) `input` is bf16 `[R, K]`, `output` f32 `[R, N]`.
+    (C3) The contract of the program is without `batch`.
+    (C4) The program's features have `cublas`.
+
+    Example:
+    ```mlir
+    moert.cublas_matmul %x, @down outs(%y)
+      : !moert.buffer<tokens x 768 x bf16>, !moert.buffer<tokens x 2048 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_Bf16Buffer>:$input, FlatSymbolRefAttr:$weights,
+    Moert_Write<Moert_F32Buffer>:$output);
+  let assemblyFormat = "$input `,` $weights `outs` `(` $output `)` attr-dict `:` type(operands)";
+}
+
 def Moert_GluOp : Moert_DeviceOp<"glu"> {
   let summary = "gated activation";
   let description = [{
