@@ -535,7 +535,7 @@ sortie_error *sortie_program_get_memory(const sortie_program *program, const siz
   const MemoryPlan plan = planMemory(loaded, *selected, max_tokens);
   sortie_memory_info value = SORTIE_INIT(sortie_memory_info);
   value.weight_bytes = plan.weights;
-  value.arena_bytes = plan.arena;
+  value.arena_bytes = plan.arena + plan.library;
   value.argument_bytes = plan.arguments;
   value.scratch_bytes = *count * cpu::ThreadPool::kScratchBytes;
   writeStruct(value, info);

@@ -212,6 +212,7 @@ StepCost CpuExecutor::costOf(const Step &step) const {
     Buffers operator()(const CheckpointStep &) { return {}; }
     Buffers operator()(const LaunchStep &) { return {}; }
     Buffers operator()(const CheckIdsStep &) { return {}; }
+    Buffers operator()(const CublasMatmulStep &) { return {}; }
   };
   StepCost cost;
   for (const BufferId buffer : std::visit(Operands(), step.body))

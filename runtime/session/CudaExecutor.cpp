@@ -76,12 +76,29 @@ CUresult CudaExecutor::enqueue(const Step &step) {
   return CUDA_SUCCESS; // a checkpoint; the loader refuses everything else
 }
 
+Error CudaExecutor::enqueue(size_t index, const CublasMatmulStep &step) {
+  if (rows(step.output) == 0)
+    return Error::success();
+  return memory.cublas.multiply(
+      {address(step.input), loaded.weights.address(step.weight, step.form), address(step.output),
+       static_cast<int>(rows(step.output)), static_cast<int>(columns(step.output)),
+       static_cast<int>(columns(step.input))},
+      describeStep(index));
+}
+
+Error CudaExecutor::enqueueStep(size_t index) {
+  const Step &step = function.steps[index];
+  if (const auto *product = std::get_if<CublasMatmulStep>(&step.body))
+    return enqueue(index, *product);
+  return stepError(index, enqueue(step));
+}
+
 Error CudaExecutor::enqueue() {
   const Device::Scope scope(*loaded.device);
   enqueuedChecks = 0;
   for (size_t i = 0; i < function.steps.size(); ++i)
-    if (const CUresult result = enqueue(function.steps[i]); result != CUDA_SUCCESS)
-      return stepError(i, result);
+    if (Error error = enqueueStep(i))
+      return error;
   return Error::success();
 }
 
@@ -113,17 +130,17 @@ Error CudaExecutor::checkIds(const CheckedIds *found) const {
 
 //===- Errors ------------------------------------------------------===//
 
-Error CudaExecutor::stepError(size_t index, CUresult result) const {
+std::string CudaExecutor::describeStep(size_t index) const {
   std::string what = "function '" + function.name + "'";
-  if (index < function.steps.size()) {
-    const Step &step = function.steps[index];
-    what += (": step " + Twine(index) + ", " + step.operation).str();
-    if (const auto *launch = std::get_if<LaunchStep>(&step.body))
-      what += " (kernel '" + program.kernels[launch->kernel].name + "')";
-    if (!step.label.empty())
-      what += " with " + step.label;
-  }
-  return loaded.device->check(result, what);
+  if (index >= function.steps.size())
+    return what;
+  const Step &step = function.steps[index];
+  what += (": step " + Twine(index) + ", " + step.operation).str();
+  if (const auto *launch = std::get_if<LaunchStep>(&step.body))
+    what += " (kernel '" + program.kernels[launch->kernel].name + "')";
+  if (!step.label.empty())
+    what += " with " + step.label;
+  return what;
 }
 
 Error CudaExecutor::wait() {
@@ -134,10 +151,12 @@ Error CudaExecutor::wait() {
 }
 
 /// A kernel that failed makes all later calls fail, too.
-Error CudaExecutor::enqueueError(size_t index, CUresult result) {
-  if (Error error = wait())
+Error CudaExecutor::enqueueError(Error error) {
+  Error earlier = wait();
+  if (!earlier)
     return error;
-  return stepError(index, result);
+  consumeError(std::move(error));
+  return earlier;
 }
 
 //===- Eager runs --------------------------------------------------===//
@@ -239,13 +258,13 @@ Error CudaExecutor::StepLog::report(RunObserver &observer) const {
 }
 
 Error CudaExecutor::runStep(size_t index) {
-  if (const CUresult result = enqueue(function.steps[index]); result != CUDA_SUCCESS)
-    return enqueueError(index, result);
+  if (Error error = enqueueStep(index))
+    return enqueueError(std::move(error));
   if (const CUresult result = driver->cuStreamWriteValue32(stream, memory.deviceStepsDone,
                                                            static_cast<uint32_t>(index + 1),
                                                            CU_STREAM_WRITE_VALUE_DEFAULT);
       result != CUDA_SUCCESS)
-    return enqueueError(index, result);
+    return enqueueError(stepError(index, result));
   return Error::success();
 }
 
@@ -256,12 +275,12 @@ Error CudaExecutor::runObserved(RunObserver &observer, StepLog *log) {
       return cancelled(i);
     if (log)
       if (const CUresult result = log->begin(i); result != CUDA_SUCCESS)
-        return enqueueError(i, result);
+        return enqueueError(stepError(i, result));
     if (Error error = runStep(i))
       return error;
     if (log)
       if (const CUresult result = log->end(i); result != CUDA_SUCCESS)
-        return enqueueError(i, result);
+        return enqueueError(stepError(i, result));
     const auto *checkpoint = std::get_if<CheckpointStep>(&function.steps[i].body);
     if (checkpoint && observer.wantsCheckpoints())
       if (Error error = reportCheckpoint(*checkpoint, read, observer))
@@ -313,6 +332,11 @@ StepCost CudaExecutor::costOf(const Step &step, const int32_t *offsets) const {
     cost.bytes = bytes(copy->input) + bytes(copy->output);
   } else if (const auto *check = std::get_if<CheckIdsStep>(&step.body)) {
     cost.bytes = bytes(check->status);
+  } else if (const auto *product = std::get_if<CublasMatmulStep>(&step.body)) {
+    cost.bytes = bytes(product->input) + bytes(product->output) +
+                 loaded.weights.plan().find(product->weight, product->form)->bytes;
+    cost.operations =
+        uint64_t{2} * rows(product->output) * columns(product->output) * columns(product->input);
   } else if (const auto *launch = std::get_if<LaunchStep>(&step.body)) {
     for (const BufferId buffer : concat<const BufferId>(launch->reads, launch->writes))
       cost.bytes += bytes(buffer);

@@ -6,6 +6,7 @@
 #ifndef SORTIE_RUNTIME_SESSION_CUDAEXECUTOR_H
 #define SORTIE_RUNTIME_SESSION_CUDAEXECUTOR_H
 
+#include "runtime/cuda/Cublas.h"
 #include "runtime/cuda/DeviceWeights.h"
 #include "runtime/session/BoundFunction.h"
 
@@ -22,9 +23,10 @@ struct CudaProgram {
   cuda::DevicePtr device;
   cuda::LoadedKernels kernels;
   cuda::DeviceWeights weights;
+  const cuda::Cublas *cublas; ///< null where no function uses it
 };
 
-/// The memory of a session that the steps of a function use.
+/// What of a session the steps of a function use.
 struct CudaMemory {
   cuda::CUdeviceptr arena;
   llvm::SmallVector<cuda::CUdeviceptr> inputs; ///< in the order of the function
@@ -33,6 +35,7 @@ struct CudaMemory {
   /// Pinned: how many steps of an eager run are complete, which the device writes.
   volatile uint32_t *stepsDone;
   cuda::CUdeviceptr deviceStepsDone; ///< the same for the device
+  const cuda::CublasHandle &cublas;  ///< there, if a function uses it
 };
 
 class CudaExecutor : public BoundFunction {
@@ -63,6 +66,9 @@ private:
   /// Times and costs of the steps of an observed run.
   class StepLog;
 
+  /// Enqueues a step; of one that cannot be, the error.
+  llvm::Error enqueueStep(size_t index);
+  llvm::Error enqueue(size_t index, const CublasMatmulStep &step);
   cuda::CUresult enqueue(const Step &step);
   cuda::CUresult enqueue(const LaunchStep &step);
   cuda::CUresult enqueue(const CopyStep &step);
@@ -70,9 +76,12 @@ private:
   llvm::Error runStep(size_t index);
   llvm::Error runObserved(RunObserver &observer, StepLog *log);
 
-  /// The error of a step whose enqueueing failed, or of one before it.
-  llvm::Error enqueueError(size_t index, cuda::CUresult result);
-  llvm::Error stepError(size_t index, cuda::CUresult result) const;
+  /// Of a step whose enqueueing failed: its error, or that of one before it.
+  llvm::Error enqueueError(llvm::Error error);
+  std::string describeStep(size_t index) const;
+  llvm::Error stepError(size_t index, cuda::CUresult result) const {
+    return loaded.device->check(result, describeStep(index));
+  }
   llvm::Expected<HostBytes> download(BufferId buffer);
   StepCost costOf(const Step &step, const int32_t *offsets) const;
   /// With zero tokens no kernel is launched: status and offsets are as they were.

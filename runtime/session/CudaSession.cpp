@@ -53,12 +53,15 @@ struct Resources {
   DeviceMemory arena;
   DeviceMemory arguments;
   DeviceMemory checkedIds;
+  CublasHandle cublas; ///< empty where no function uses it
 
-  static Expected<Resources> create(const DevicePtr &device, const MemoryPlan &plan, size_t checks);
+  static Expected<Resources> create(const CudaProgram &loaded, const MemoryPlan &plan,
+                                    size_t checks);
 };
 
-Expected<Resources> Resources::create(const DevicePtr &device, const MemoryPlan &plan,
+Expected<Resources> Resources::create(const CudaProgram &loaded, const MemoryPlan &plan,
                                       size_t checks) {
+  const DevicePtr &device = loaded.device;
   Resources resources;
   Expected<Stream> stream = makeStream(device);
   if (!stream)
@@ -73,6 +76,12 @@ Expected<Resources> Resources::create(const DevicePtr &device, const MemoryPlan 
       allocate(device, checks * sizeof(CheckedIds), "checks of expert ids");
   if (!checkedIds)
     return checkedIds.takeError();
+  if (plan.library != 0) {
+    Expected<CublasHandle> cublas = CublasHandle::create(*loaded.cublas, device, stream->get());
+    if (!cublas)
+      return cublas.takeError();
+    resources.cublas = std::move(*cublas);
+  }
   resources.stream = std::move(*stream);
   resources.arena = std::move(*arena);
   resources.arguments = std::move(*arguments);
@@ -134,8 +143,13 @@ Expected<RunSlot> CudaSession::takeSlot() {
 
 CudaMemory CudaSession::memoryFor(const Function &function, const Arguments &arguments,
                                   const RunSlot &slot) const {
-  CudaMemory memory{resources.arena.get(), {}, {}, resources.checkedIds.get(), slot.stepsDone(),
-                    slot.deviceStepsDone()};
+  CudaMemory memory{resources.arena.get(),
+                    {},
+                    {},
+                    resources.checkedIds.get(),
+                    slot.stepsDone(),
+                    slot.deviceStepsDone(),
+                    resources.cublas};
   const ArgumentLayout layout = layoutArguments(program(), function, maxTokens());
   auto place = [&](ArrayRef<BoundArgument> given, ArrayRef<uint64_t> offsets,
                    SmallVector<CUdeviceptr> &addresses) {
@@ -449,7 +463,7 @@ Expected<std::unique_ptr<Session>> CudaWeights::makeSession(const SessionOptions
     checks = std::max(checks, CudaExecutor::checksOf(program()->functions[i]));
   }
   const MemoryPlan plan = planMemory(*program(), functions, options.maxTokens);
-  Expected<Resources> resources = Resources::create(loaded.device, plan, checks);
+  Expected<Resources> resources = Resources::create(loaded, plan, checks);
   if (!resources)
     return explainMemory(resources.takeError(), *loaded.device, plan, options.maxTokens);
   Expected<RunSlot> slot = RunSlot::create(loaded.device, checks);
@@ -486,8 +500,15 @@ BitVector kernelsOf(const Program &program, ArrayRef<size_t> functions, const We
 Expected<std::shared_ptr<const LoadedWeights>>
 loadCudaWeightsOn(const DevicePtr &device, std::shared_ptr<const Program> program,
                   const BitVector &wanted, WeightSource &source, cpu::ThreadPool &pool,
-                  ReportProgress report) {
+                  ReportProgress report, GetCublas getCublas) {
   const std::vector<size_t> functions = servedFunctions(*program, wanted);
+  const Cublas *cublas = nullptr;
+  if (any_of(functions, [&](size_t index) { return program->functions[index].usesCublas; })) {
+    Expected<const Cublas *> library = getCublas();
+    if (!library)
+      return library.takeError();
+    cublas = *library;
+  }
   WeightPlan plan(*program, wanted);
   Expected<LoadedKernels> kernels =
       LoadedKernels::load(device, *program, kernelsOf(*program, functions, plan));
@@ -499,7 +520,8 @@ loadCudaWeightsOn(const DevicePtr &device, std::shared_ptr<const Program> progra
     return explainMemory(weights.takeError(), *device,
                          planMemory(*program, functions, /*maxTokens=*/0), /*maxTokens=*/0);
   return std::make_shared<const CudaWeights>(
-      std::move(program), wanted, CudaProgram{device, std::move(*kernels), std::move(*weights)});
+      std::move(program), wanted,
+      CudaProgram{device, std::move(*kernels), std::move(*weights), cublas});
 }
 
 Expected<std::shared_ptr<const LoadedWeights>>

@@ -200,7 +200,8 @@ SORTIE_RESULT sortie_error *sortie_program_uses_weight(const sortie_program *pro
 typedef struct sortie_memory_info {
   size_t struct_size;
   uint64_t weight_bytes;   /* packed weights of the functions asked for */
-  uint64_t arena_bytes;    /* intermediate values of the largest of these functions */
+  uint64_t arena_bytes;    /* intermediate values of the largest of these functions, and what
+                            * cuBLAS works in where one needs it */
   uint64_t scratch_bytes;  /* of all threads, on the host */
   uint64_t argument_bytes; /* inputs and outputs of the largest of these functions on a GPU */
 } sortie_memory_info;

@@ -42,6 +42,9 @@ extern "C" {
   SORTIE_EXPORTED CUresult member parameters asm(symbol);
 SORTIE_CUDA_FUNCTIONS(SORTIE_CUDA_DECLARE)
 #undef SORTIE_CUDA_DECLARE
+
+// For the emulated cuBLAS; the runtime has no use for it.
+SORTIE_EXPORTED CUresult cuLaunchHostFunc(CUstream stream, void (*function)(void *), void *data);
 }
 
 } // namespace sortie::cuda

@@ -134,6 +134,16 @@ CUresult cuStreamSynchronize(CUstream stream) {
   return call.status() != CUDA_SUCCESS ? call.status() : flush(stream);
 }
 
+CUresult cuLaunchHostFunc(CUstream stream, void (*function)(void *), void *data) {
+  const Call call;
+  if (call.status() != CUDA_SUCCESS)
+    return call.status();
+  return enqueue(stream, [=] {
+    function(data);
+    return CUresult{CUDA_SUCCESS};
+  });
+}
+
 //===- Capture and graphs -------------------------------------------------===//
 
 CUresult cuStreamBeginCapture(CUstream stream, int /*mode*/) {
