@@ -22,10 +22,12 @@ SORTIE_CUBLAS_FUNCTIONS(SORTIE_CUBLAS_DECLARE)
 #undef SORTIE_CUBLAS_DECLARE
 }
 
+// NOLINTBEGIN(readability-identifier-naming): NVIDIA's names.
 static constexpr cublasStatus_t CUBLAS_STATUS_NOT_INITIALIZED = 1;
 static constexpr cublasStatus_t CUBLAS_STATUS_INVALID_VALUE = 7;
 static constexpr cublasStatus_t CUBLAS_STATUS_EXECUTION_FAILED = 13;
 static constexpr cublasStatus_t CUBLAS_STATUS_NOT_SUPPORTED = 15;
+// NOLINTEND(readability-identifier-naming)
 
 struct cublasContext {
   CUstream stream = nullptr;
@@ -118,8 +120,8 @@ cublasStatus_t cublasSetMathMode(cublasHandle_t handle, int mode) {
 }
 
 cublasStatus_t cublasGemmEx(cublasHandle_t handle, int transA, int transB, int m, int n, int k,
-                            const void *alpha, const void *A, int typeA, int lda, const void *B,
-                            int typeB, int ldb, const void *beta, void *C, int typeC, int ldc,
+                            const void *alpha, const void *a, int typeA, int lda, const void *b,
+                            int typeB, int ldb, const void *beta, void *c, int typeC, int ldc,
                             int computeType, int algorithm) {
   if (handle->workspace == nullptr ||
       handle->mathMode != CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION)
@@ -132,8 +134,8 @@ cublasStatus_t cublasGemmEx(cublasHandle_t handle, int transA, int transB, int m
   if (m < 1 || n < 1 || k < 1 || lda != k || ldb != k || ldc != m)
     return CUBLAS_STATUS_INVALID_VALUE;
   Product &product =
-      keep({static_cast<const numerics::BFloat16 *>(A), static_cast<const numerics::BFloat16 *>(B),
-            static_cast<float *>(C), m, n, k});
+      keep({static_cast<const numerics::BFloat16 *>(a), static_cast<const numerics::BFloat16 *>(b),
+            static_cast<float *>(c), m, n, k});
   if (cuLaunchHostFunc(handle->stream, multiply, &product) != CUDA_SUCCESS)
     return CUBLAS_STATUS_EXECUTION_FAILED;
   return CUBLAS_STATUS_SUCCESS;
