@@ -88,6 +88,13 @@ TEST(KernelSourceTest, Elementwise) {
   expectCleanEverywhere(unsortKernel(768));
 }
 
+TEST(KernelSourceTest, OperandsOfCublas) {
+  expectCleanEverywhere(roundBf16Kernel(2048));
+  expectCleanEverywhere(roundBf16Kernel(33));
+  for (const Format format : {Format::F32, Format::F16})
+    expectCleanEverywhere(packBf16Kernel(format, 768));
+}
+
 TEST(KernelSourceTest, Combine) {
   for (const bool hasInverse : {false, true})
     for (const bool hasWeights : {false, true})
