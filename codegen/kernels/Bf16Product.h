@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Products in `bf16` arithmetic, with weights in F32, F16 and BF16 as they lie in the file. Operands
-// are those of FloatProduct.h. All kernels have kBf16Threads threads and
+// Products in `bf16` arithmetic, with weights in F32, F16 and BF16 as they lie in the file.
+// Operands are those of FloatProduct.h. All kernels have kBf16Threads threads and
 // bf16SharedBytes(sizeof(Weight), quantized) bytes of shared memory.
 
 #ifndef SORTIE_CODEGEN_KERNELS_BF16PRODUCT_H
@@ -16,6 +16,16 @@ namespace sortie::kernels {
 /// The tile of products whose output is quantized or not.
 template <typename Weight, int K, bool IsQuantized>
 using Bf16TileOf = Bf16Tile<Weight, K, bf16Stages(sizeof(Weight), IsQuantized)>;
+
+/// weightRow for a block of `Columns` columns. Where all of them exist the compiler sees one
+/// pointer for all rows of a thread.
+template <typename Weight, int K, int N, int Columns>
+SORTIE_DEVICE const Weight *bf16WeightRow(const Weight *w, int expert, int column) {
+  if constexpr (N % Columns == 0)
+    return w + (int64_t{expert} * N + column) * K;
+  else
+    return weightRow<Weight, K, N>(w, expert, column);
+}
 
 //===- y = x . w ----------------------------------------------------------===//
 
@@ -61,9 +71,8 @@ SORTIE_DEVICE void multiplyBf16Tile(const TileRows<K, Slots> &rows, const Weight
   const RowTile &tile = rows.tile;
   const int column = hw::blockIndexX() * kBf16Columns;
   const Bf16Sums sums = Bf16TileOf<Weight, K, false>::multiply(
-      hw::sharedMemory<char>(), tile.rows,
-      [&](int r) { return TileRows<K, Slots>::at(rows, r); },
-      [&](int c) { return weightRow<Weight, K, N>(w, tile.expert, column + c); });
+      hw::sharedMemory<char>(), tile.rows, [&](int r) { return TileRows<K, Slots>::at(rows, r); },
+      [&](int c) { return bf16WeightRow<Weight, K, N, kBf16Columns>(w, tile.expert, column + c); });
   storeBf16Outputs<N>(sums, tile, column, epilogue, y);
 }
 
@@ -89,8 +98,8 @@ SORTIE_DEVICE void bf16Matmul(const float *x, float *y, const Weight *w, const f
 
 //===- y = glu(x . gate, x . up) ------------------------------------------===//
 
-/// 64 columns from `first` on of a tile of rows. Each warp has 16 rows of gate and the same of up, so
-/// both sums of an output are a thread's. `store(row, column, value)` takes the outputs.
+/// 64 columns from `first` on of a tile of rows. Each warp has 16 rows of gate and the same of up,
+/// so both sums of an output are a thread's. `store(row, column, value)` takes the outputs.
 template <typename Glu, typename Weight, int K, int Slots, typename Store>
 SORTIE_DEVICE void multiplyBf16GluTile(const TileRows<K, Slots> &rows, const GluWeights<Weight> &w,
                                        int first, Store store) {
@@ -98,12 +107,11 @@ SORTIE_DEVICE void multiplyBf16GluTile(const TileRows<K, Slots> &rows, const Glu
   constexpr int kN = Glu::kColumns;
   const RowTile &tile = rows.tile;
   const Bf16Sums sums = Bf16TileOf<Weight, K, Glu::kIsQuantized>::multiply(
-      hw::sharedMemory<char>(), tile.rows,
-      [&](int r) { return TileRows<K, Slots>::at(rows, r); },
+      hw::sharedMemory<char>(), tile.rows, [&](int r) { return TileRows<K, Slots>::at(rows, r); },
       [&](int c) {
         const int column = c / kBf16WarpRows * kBf16MmaColumns + c % kBf16MmaColumns;
-        return weightRow<Weight, K, kN>(c / kBf16MmaColumns % 2 == 0 ? w.gate : w.up, tile.expert,
-                                        first + column);
+        return bf16WeightRow<Weight, K, kN, kBf16GluColumns>(
+            c / kBf16MmaColumns % 2 == 0 ? w.gate : w.up, tile.expert, first + column);
       });
   const Bf16Place at = Bf16Place::make();
 #pragma unroll
@@ -125,8 +133,8 @@ template <typename Glu, typename Weight, int K, int Slots>
 SORTIE_DEVICE void bf16GluToQuantized(const TileRows<K, Slots> &rows, const GluWeights<Weight> &w,
                                       int block, void *y) {
   constexpr int kBlock = numerics::kActivationBlock;
-  float *activations = hw::sharedMemory<float>(bf16SharedBytes(sizeof(Weight), true) -
-                                               kBf16ActivationBytes);
+  float *activations =
+      hw::sharedMemory<float>(bf16SharedBytes(sizeof(Weight), true) - kBf16ActivationBytes);
   const int first = block * kBlock;
 #pragma unroll 1
   for (int column = first; column < Glu::kColumns && column < first + kBlock;

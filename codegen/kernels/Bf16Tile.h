@@ -1,13 +1,13 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A tile of a product in `bf16` arithmetic: kTileRows rows of activations times 128 rows of weights.
-// Weights are the A operand of mma. They are copied to stages as they lie in the file; activations
-// are rounded to bfloat16 on their way to a stage, through registers: they are loaded before a stage
-// is multiplied and stored after it.
+// A tile of a product in `bf16` arithmetic: kTileRows rows of activations times 128 rows of
+// weights. Weights are the A operand of mma. They are copied to stages as they lie in the file;
+// activations are rounded to bfloat16 on their way to a stage, through registers: they are loaded
+// before a part of another stage is multiplied, and stored after it.
 //
-// An output is the sum of its chunks' sums in ascending order, and a chunk's sum is that of mma of 16
-// elements of K in ascending order. Which other rows are in the tile does not matter to it.
+// An output is the sum of its chunks' sums in ascending order, and a chunk's sum is that of mma of
+// 16 elements of K in ascending order. Which other rows are in the tile does not matter to it.
 
 #ifndef SORTIE_CODEGEN_KERNELS_BF16TILE_H
 #define SORTIE_CODEGEN_KERNELS_BF16TILE_H
@@ -76,8 +76,8 @@ template <typename Weight, int K, int Stages> struct Bf16Tile {
   static constexpr int kXThreads = kBf16Threads / kTileRows;
   static constexpr int kXPieces = kDepth / kBf16Half / kXThreads;
   static_assert(kXPieces * kXThreads * kBf16Half == kDepth);
-  struct Activations {
-    FourFloats four[kXPieces][2];
+  struct Piece {
+    FourFloats four[2];
   };
 
   /// A thread's part in the copies.
@@ -98,9 +98,7 @@ template <typename Weight, int K, int Stages> struct Bf16Tile {
     return copies;
   }
 
-  SORTIE_DEVICE char *stageAt(char *ring, int index) {
-    return ring + index % Stages * kStageBytes;
-  }
+  SORTIE_DEVICE char *stageAt(char *ring, int index) { return ring + index % Stages * kStageBytes; }
 
   SORTIE_DEVICE void copyWeights(const Copies &copies, char *ring, int index) {
     if (index < Order::kStages)
@@ -110,37 +108,32 @@ template <typename Weight, int K, int Stages> struct Bf16Tile {
     hw::commitCopies();
   }
 
-  /// The first element of the thread's piece in a stage.
+  /// The first element of the thread's piece `piece` in a stage.
   SORTIE_DEVICE int pieceAt(int piece) {
     return (piece * kXThreads + hw::threadIndex() % kXThreads) * kBf16Half;
   }
 
-  SORTIE_DEVICE void loadActivations(const Copies &copies, int index, Activations &x) {
+  SORTIE_DEVICE void loadPiece(const Copies &copies, int index, int piece, Piece &x) {
     if (copies.x == nullptr || index >= Order::kStages)
       return;
 #pragma unroll
-    for (int piece = 0; piece < kXPieces; ++piece)
-#pragma unroll
-      for (int half = 0; half < 2; ++half)
-        x.four[piece][half] = loadFour<K>(copies.x, index * kDepth + pieceAt(piece) + 4 * half);
+    for (int half = 0; half < 2; ++half)
+      x.four[half] = loadFour<K>(copies.x, index * kDepth + pieceAt(piece) + 4 * half);
   }
 
-  SORTIE_DEVICE void storeActivations(const Copies &copies, char *ring, int index,
-                                      const Activations &x) {
+  SORTIE_DEVICE void storePiece(const Copies &copies, char *ring, int index, int piece,
+                                const Piece &x) {
     if (copies.x == nullptr || index >= Order::kStages)
       return;
-    const int row = hw::threadIndex() / kXThreads;
-    char *to = stageAt(ring, index) + kXAt + row * XRow::kBytes;
+    hw::Words4 words;
 #pragma unroll
-    for (int piece = 0; piece < kXPieces; ++piece) {
-      hw::Words4 words;
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const FourFloats &four = x.four[piece][i / 2];
-        words.word[i] = hw::packBFloat16(four.value[i % 2 * 2], four.value[i % 2 * 2 + 1]);
-      }
-      *reinterpret_cast<hw::Words4 *>(to + XRow::place(row, pieceAt(piece) * 2)) = words;
+    for (int i = 0; i < 4; ++i) {
+      const FourFloats &four = x.four[i / 2];
+      words.word[i] = hw::packBFloat16(four.value[i % 2 * 2], four.value[i % 2 * 2 + 1]);
     }
+    const int row = hw::threadIndex() / kXThreads;
+    *reinterpret_cast<hw::Words4 *>(stageAt(ring, index) + kXAt + row * XRow::kBytes +
+                                    XRow::place(row, pieceAt(piece) * 2)) = words;
   }
 
   //===- Products ---------------------------------------------------------===//
@@ -176,13 +169,14 @@ template <typename Weight, int K, int Stages> struct Bf16Tile {
                             XRow::place(from, (k + lane / 8 % 2 * kBf16Half) * 2));
   }
 
-  /// Adds the products of a stage. Of the warp's rows, `rows` exist; others may be left out.
-  SORTIE_DEVICE void multiplyStage(const char *stage, const Bf16Place &at, int rows,
-                                   Bf16Sums &sums) {
+  /// Adds the products of the elements [first, last) of a stage. Of the warp's rows, `rows` exist;
+  /// others may be left out.
+  SORTIE_DEVICE void multiplySteps(const char *stage, int first, int last, const Bf16Place &at,
+                                   int rows, Bf16Sums &sums) {
     if (rows <= 0)
       return;
 #pragma unroll
-    for (int k = 0; k < kDepth; k += kBf16Step) {
+    for (int k = first; k < last; k += kBf16Step) {
       uint32_t a[Bf16Sums::kColumnTiles][4];
 #pragma unroll
       for (int c = 0; c < Bf16Sums::kColumnTiles; ++c)
@@ -222,13 +216,16 @@ template <typename Weight, int K, int Stages> struct Bf16Tile {
   SORTIE_DEVICE Bf16Sums multiply(char *ring, int rows, XSource xRow, WSource wRow) {
     const Copies copies = makeCopies(xRow, wRow);
     const Bf16Place at = Bf16Place::make();
-    Activations x;
+    Piece x;
     hw::syncBlock();
 #pragma unroll
     for (int index = 0; index < Stages - 1; ++index) {
       copyWeights(copies, ring, index);
-      loadActivations(copies, index, x);
-      storeActivations(copies, ring, index, x);
+#pragma unroll
+      for (int piece = 0; piece < kXPieces; ++piece) {
+        loadPiece(copies, index, piece, x);
+        storePiece(copies, ring, index, piece, x);
+      }
     }
     Bf16Sums sums;
     Bf16Sums totals;
@@ -238,9 +235,13 @@ template <typename Weight, int K, int Stages> struct Bf16Tile {
       hw::syncBlock();
       const int next = index + Stages - 1;
       copyWeights(copies, ring, next);
-      loadActivations(copies, next, x);
-      multiplyStage(stageAt(ring, index), at, rows - at.row, sums);
-      storeActivations(copies, ring, next, x);
+#pragma unroll
+      for (int piece = 0; piece < kXPieces; ++piece) {
+        loadPiece(copies, next, piece, x);
+        multiplySteps(stageAt(ring, index), piece * kDepth / kXPieces,
+                      (piece + 1) * kDepth / kXPieces, at, rows - at.row, sums);
+        storePiece(copies, ring, next, piece, x);
+      }
       if (!kIsOneChunk && ((index + 1) % Order::kPerChunk == 0 || index + 1 == Order::kStages))
         endChunk(sums, totals);
     }

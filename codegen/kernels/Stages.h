@@ -82,8 +82,7 @@ template <typename Row, typename Order, int Threads, PastEnd Past> struct StageC
     for (int piece = 0; piece < kPieces; piece += Threads) {
       if (kPieces % Threads != 0 && piece + copy.part >= kPieces)
         break;
-      const bool exists =
-          Order::kIsWhole || first + (piece + copy.part) * kPiece < kRowBytes;
+      const bool exists = Order::kIsWhole || first + (piece + copy.part) * kPiece < kRowBytes;
       if (Past == PastEnd::Left && !exists)
         break;
       copyPiece(stage + ((copy.to + piece * kPiece) ^ copy.swizzle),
