@@ -426,16 +426,14 @@ static LogicalResult verifyMatrix(MatmulLike op, SymbolTableCollection &symbols,
   return verifyVector(op, symbols, bias, shape.drop_back()); // (C3)
 }
 
-/// Of (C6): what the program promises, the arithmetic keeps. Nothing is promised outside of one.
-template <typename MatmulLike> static LogicalResult verifyContract(MatmulLike op) {
-  auto module = op->template getParentOfType<ModuleOp>();
-  auto program =
-      module ? module->template getAttrOfType<ProgramAttr>(MoertDialect::kProgramName) : nullptr;
-  if (!program || satisfies(getContractOfArithmetic(op.getArithmetic()), program.getContract()))
+LogicalResult sortie::moert::verifyKeepsContract(Operation *op, Arithmetic arithmetic) {
+  auto module = op->getParentOfType<ModuleOp>();
+  auto program = module ? module->getAttrOfType<ProgramAttr>(MoertDialect::kProgramName) : nullptr;
+  if (!program || satisfies(getContractOfArithmetic(arithmetic), program.getContract()))
     return success();
-  return op.emitOpError() << "arithmetic '" << stringifyArithmetic(op.getArithmetic())
-                          << "' does not keep the program's contract ["
-                          << stringifyDeterminism(program.getContract()) << "]"; // (C6)
+  return op->emitOpError() << "arithmetic '" << stringifyArithmetic(arithmetic)
+                           << "' does not keep the program's contract ["
+                           << stringifyDeterminism(program.getContract()) << "]";
 }
 
 LogicalResult MatmulOp::verify() {
@@ -456,8 +454,8 @@ LogicalResult MatmulOp::verify() {
 }
 
 LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  if (failed(verifyContract(*this)))
-    return failure();
+  if (failed(verifyKeepsContract(*this, getArithmetic())))
+    return failure(); // (C6)
   return verifyMatrix(*this, symbols, getWeightsAttr(), getBiasAttr());
 }
 
@@ -468,7 +466,7 @@ LogicalResult GluMatmulOp::verify() {
 }
 
 LogicalResult GluMatmulOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  if (failed(verifyContract(*this)) ||
+  if (failed(verifyKeepsContract(*this, getArithmetic())) ||
       failed(verifyMatrix(*this, symbols, getGateAttr(), getGateBiasAttr())))
     return failure();
   return verifyMatrix(*this, symbols, getUpAttr(), getUpBiasAttr());
