@@ -24,8 +24,8 @@ constexpr int kBf16Half = 8;
 constexpr int kBf16MmaColumns = 16;
 constexpr int kBf16MmaRows = 8;
 
-template <typename Weight> constexpr bool kIsBFloat16 = false;
-template <> constexpr bool kIsBFloat16<numerics::BFloat16> = true;
+template <typename Weight> inline constexpr bool kIsBFloat16 = false;
+template <> inline constexpr bool kIsBFloat16<numerics::BFloat16> = true;
 
 /// A lane's sums: of the warp's weights 16 by 16 and its activations 8 by 8.
 struct Bf16Sums {

@@ -193,7 +193,7 @@ static ParseResult parseOptionalArithmetic(AsmParser &parser,
   const FailureOr<Arithmetic> word = FieldParser<Arithmetic>::parse(parser);
   if (failed(word))
     return failure();
-  arithmetic = *word;
+  arithmetic.emplace(*word);
   return parser.parseRParen();
 }
 
