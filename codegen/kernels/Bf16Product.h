@@ -13,24 +13,22 @@
 
 namespace sortie::kernels {
 
-/// The tile of products whose output is quantized or not.
-template <typename Weight, int K, bool IsQuantized>
-using Bf16TileOf = Bf16Tile<Weight, K, bf16Stages(sizeof(Weight), IsQuantized)>;
+/// Products of blocks of `Columns` columns out of N.
+template <typename Weight, int K, int N, int Columns, bool IsQuantized> struct Bf16Block {
+  /// Then the compiler has one pointer for all of a thread's rows of weights, and checks nothing.
+  static constexpr bool kAllExist = N % Columns == 0;
+  using Tile = Bf16Tile<Weight, K, bf16Stages(sizeof(Weight), IsQuantized), kAllExist>;
 
-/// weightRow for a block of `Columns` columns. Where all of them exist the compiler sees one
-/// pointer for all rows of a thread.
-template <typename Weight, int K, int N, int Columns>
-SORTIE_DEVICE const Weight *bf16WeightRow(const Weight *w, int expert, int column) {
-  if constexpr (N % Columns == 0)
-    return w + (int64_t{expert} * N + column) * K;
-  else
-    return weightRow<Weight, K, N>(w, expert, column);
-}
+  SORTIE_DEVICE bool exists(int column) { return kAllExist || column < N; }
+  SORTIE_DEVICE const Weight *row(const Weight *w, int expert, int column) {
+    return exists(column) ? w + (int64_t{expert} * N + column) * K : nullptr;
+  }
+};
 
 //===- y = x . w ----------------------------------------------------------===//
 
 /// Writes the thread's outputs in the columns from `first` on.
-template <int N>
+template <typename Block, int N>
 SORTIE_DEVICE void storeBf16Outputs(const Bf16Sums &sums, const RowTile &tile, int first,
                                     const Epilogue &epilogue, float *y) {
   const Bf16Place at = Bf16Place::make();
@@ -43,7 +41,8 @@ SORTIE_DEVICE void storeBf16Outputs(const Bf16Sums &sums, const RowTile &tile, i
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int column = columnOf(c, 2 * half);
-      bias[c][half] = column < N ? biasOf(epilogue, int64_t{tile.expert} * N + column) : 0.0f;
+      bias[c][half] =
+          Block::exists(column) ? biasOf(epilogue, int64_t{tile.expert} * N + column) : 0.0f;
     }
 #pragma unroll
   for (int r = 0; r < Bf16Sums::kRowTiles; ++r)
@@ -58,7 +57,7 @@ SORTIE_DEVICE void storeBf16Outputs(const Bf16Sums &sums, const RowTile &tile, i
       for (int c = 0; c < Bf16Sums::kColumnTiles; ++c)
 #pragma unroll
         for (int half = 0; half < 2; ++half)
-          if (const int column = columnOf(c, 2 * half); column < N)
+          if (const int column = columnOf(c, 2 * half); Block::exists(column))
             to[column] =
                 finishOutput(epilogue, sums.sum[c][r][2 * half + odd], bias[c][half], scale);
     }
@@ -68,12 +67,13 @@ SORTIE_DEVICE void storeBf16Outputs(const Bf16Sums &sums, const RowTile &tile, i
 template <typename Weight, int K, int N, int Slots>
 SORTIE_DEVICE void multiplyBf16Tile(const TileRows<K, Slots> &rows, const Weight *w,
                                     const Epilogue &epilogue, float *y) {
+  using Block = Bf16Block<Weight, K, N, kBf16Columns, false>;
   const RowTile &tile = rows.tile;
   const int column = hw::blockIndexX() * kBf16Columns;
-  const Bf16Sums sums = Bf16TileOf<Weight, K, false>::multiply(
+  const Bf16Sums sums = Block::Tile::multiply(
       hw::sharedMemory<char>(), tile.rows, [&](int r) { return TileRows<K, Slots>::at(rows, r); },
-      [&](int c) { return bf16WeightRow<Weight, K, N, kBf16Columns>(w, tile.expert, column + c); });
-  storeBf16Outputs<N>(sums, tile, column, epilogue, y);
+      [&](int c) { return Block::row(w, tile.expert, column + c); });
+  storeBf16Outputs<Block, N>(sums, tile, column, epilogue, y);
 }
 
 /// floatGroupedMatmul in `bf16` arithmetic. Grid (bf16Blocks(N), entries of `tiles`).
@@ -105,13 +105,14 @@ SORTIE_DEVICE void multiplyBf16GluTile(const TileRows<K, Slots> &rows, const Glu
                                        int first, Store store) {
   static_assert(Bf16Sums::kColumnTiles == 2);
   constexpr int kN = Glu::kColumns;
+  using Block = Bf16Block<Weight, K, kN, kBf16GluColumns, Glu::kIsQuantized>;
   const RowTile &tile = rows.tile;
-  const Bf16Sums sums = Bf16TileOf<Weight, K, Glu::kIsQuantized>::multiply(
+  const Bf16Sums sums = Block::Tile::multiply(
       hw::sharedMemory<char>(), tile.rows, [&](int r) { return TileRows<K, Slots>::at(rows, r); },
       [&](int c) {
         const int column = c / kBf16WarpRows * kBf16MmaColumns + c % kBf16MmaColumns;
-        return bf16WeightRow<Weight, K, kN, kBf16GluColumns>(
-            c / kBf16MmaColumns % 2 == 0 ? w.gate : w.up, tile.expert, first + column);
+        return Block::row(c / kBf16MmaColumns % 2 == 0 ? w.gate : w.up, tile.expert,
+                          first + column);
       });
   const Bf16Place at = Bf16Place::make();
 #pragma unroll
@@ -120,7 +121,7 @@ SORTIE_DEVICE void multiplyBf16GluTile(const TileRows<K, Slots> &rows, const Glu
     for (int i = 0; i < 4; ++i) {
       const int row = Bf16Place::rowOf(at, r, i);
       const int column = first + at.column / 2 + Bf16Place::columnOf(at, i);
-      if (row < tile.rows && column < kN)
+      if (row < tile.rows && Block::exists(column))
         store(row, column,
               Glu::activate(sums.sum[0][r][i], sums.sum[1][r][i], w,
                             int64_t{tile.expert} * kN + column));
