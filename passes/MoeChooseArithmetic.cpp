@@ -85,7 +85,7 @@ template <typename MatmulOp> LogicalResult MoeChooseArithmetic::choose(MatmulOp 
     const FailureOr<Arithmetic> chosen = isBlock ? Arithmetic::Exact : chooseUnquantized(op);
     if (failed(chosen))
       return failure();
-    op.setArithmetic(*chosen);
+    op.setArithmeticAttr(moe::ArithmeticAttr::get(op.getContext(), *chosen));
   }
   exact += op.getArithmetic() == Arithmetic::Exact;
   bf16 += op.getArithmetic() == Arithmetic::Bf16;

@@ -108,8 +108,10 @@ public:
     extents.push_back(value);
     return *this;
   }
-  /// Multiplications and additions for each row of output, and where the offsets are read.
-  Launch &work(int64_t count, std::optional<int64_t> offsetsRead) {
+  /// Of a product: multiplications and additions for each row of output, and where the offsets are
+  /// read.
+  Launch &work(Arithmetic how, int64_t count, std::optional<int64_t> offsetsRead) {
+    arithmetic = how;
     operations = count;
     offsets = offsetsRead;
     return *this;
@@ -127,6 +129,7 @@ public:
   SmallVector<FlatSymbolRefAttr> weights;
   SmallVector<WeightForm> forms;
   SmallVector<ExtentAttr> extents;
+  std::optional<Arithmetic> arithmetic;
   int64_t operations = 0;
   std::optional<int64_t> offsets;
 
@@ -269,10 +272,10 @@ LogicalResult FunctionSelection::launch(Operation *op, const Launch &launch, Cod
   const auto toArray = [&](auto attributes) {
     return builder.getArrayAttr(SmallVector<Attribute>(attributes.begin(), attributes.end()));
   };
-  moert::LaunchOp::create(
-      builder, op->getLoc(), kernel, toArray(launch.dims), launch.reads, launch.writes,
-      toArray(launch.weights), toArray(launch.extents),
-      moert::WorkAttr::get(builder.getContext(), launch.op, launch.operations, launch.offsets));
+  moert::LaunchOp::create(builder, op->getLoc(), kernel, toArray(launch.dims), launch.reads,
+                          launch.writes, toArray(launch.weights), toArray(launch.extents),
+                          moert::WorkAttr::get(builder.getContext(), launch.op, launch.arithmetic,
+                                               launch.operations, launch.offsets));
   ++numLaunches;
   return success();
 }
@@ -537,7 +540,8 @@ LogicalResult FunctionSelection::selectProduct(ProductOp op, codegen::Product pr
     result.weight(bias, WeightForm::Floats);
   if (!product.isGrouped)
     result.extent(rows);
-  result.work(2 * product.rows * product.columns * static_cast<int64_t>(matrices.size()),
+  result.work(op.getArithmetic(),
+              2 * product.rows * product.columns * static_cast<int64_t>(matrices.size()),
               product.isGrouped ? std::optional<int64_t>(1) : std::nullopt);
   return launch(op, result,
                 [&](const Chip &chip) { return kernelOf(op.getArithmetic(), product, chip); });

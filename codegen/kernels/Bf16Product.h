@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Products in `bf16` arithmetic, with weights in F32, F16 and BF16 as they lie in the file. Operands
-// are those of FloatProduct.h. All kernels have kBf16Threads threads and
+// Products in `bf16` arithmetic, with weights in F32, F16 and BF16 as they lie in the file.
+// Operands are those of FloatProduct.h. All kernels have kBf16Threads threads and
 // bf16SharedBytes(sizeof(Weight), quantized) bytes of shared memory.
 
 #ifndef SORTIE_CODEGEN_KERNELS_BF16PRODUCT_H
@@ -13,14 +13,22 @@
 
 namespace sortie::kernels {
 
-/// The tile of products whose output is quantized or not.
-template <typename Weight, int K, bool IsQuantized>
-using Bf16TileOf = Bf16Tile<Weight, K, bf16Stages(sizeof(Weight), IsQuantized)>;
+/// Products of blocks of `Columns` columns out of N.
+template <typename Weight, int K, int N, int Columns, bool IsQuantized> struct Bf16Block {
+  /// Then the compiler has one pointer for all of a thread's rows of weights, and checks nothing.
+  static constexpr bool kAllExist = N % Columns == 0;
+  using Tile = Bf16Tile<Weight, K, bf16Stages(sizeof(Weight), IsQuantized), kAllExist>;
+
+  SORTIE_DEVICE bool exists(int column) { return kAllExist || column < N; }
+  SORTIE_DEVICE const Weight *row(const Weight *w, int expert, int column) {
+    return exists(column) ? w + (int64_t{expert} * N + column) * K : nullptr;
+  }
+};
 
 //===- y = x . w ----------------------------------------------------------===//
 
 /// Writes the thread's outputs in the columns from `first` on.
-template <int N>
+template <typename Block, int N>
 SORTIE_DEVICE void storeBf16Outputs(const Bf16Sums &sums, const RowTile &tile, int first,
                                     const Epilogue &epilogue, float *y) {
   const Bf16Place at = Bf16Place::make();
@@ -33,7 +41,8 @@ SORTIE_DEVICE void storeBf16Outputs(const Bf16Sums &sums, const RowTile &tile, i
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int column = columnOf(c, 2 * half);
-      bias[c][half] = column < N ? biasOf(epilogue, int64_t{tile.expert} * N + column) : 0.0f;
+      bias[c][half] =
+          Block::exists(column) ? biasOf(epilogue, int64_t{tile.expert} * N + column) : 0.0f;
     }
 #pragma unroll
   for (int r = 0; r < Bf16Sums::kRowTiles; ++r)
@@ -48,7 +57,7 @@ SORTIE_DEVICE void storeBf16Outputs(const Bf16Sums &sums, const RowTile &tile, i
       for (int c = 0; c < Bf16Sums::kColumnTiles; ++c)
 #pragma unroll
         for (int half = 0; half < 2; ++half)
-          if (const int column = columnOf(c, 2 * half); column < N)
+          if (const int column = columnOf(c, 2 * half); Block::exists(column))
             to[column] =
                 finishOutput(epilogue, sums.sum[c][r][2 * half + odd], bias[c][half], scale);
     }
@@ -58,13 +67,13 @@ SORTIE_DEVICE void storeBf16Outputs(const Bf16Sums &sums, const RowTile &tile, i
 template <typename Weight, int K, int N, int Slots>
 SORTIE_DEVICE void multiplyBf16Tile(const TileRows<K, Slots> &rows, const Weight *w,
                                     const Epilogue &epilogue, float *y) {
+  using Block = Bf16Block<Weight, K, N, kBf16Columns, false>;
   const RowTile &tile = rows.tile;
   const int column = hw::blockIndexX() * kBf16Columns;
-  const Bf16Sums sums = Bf16TileOf<Weight, K, false>::multiply(
-      hw::sharedMemory<char>(), tile.rows,
-      [&](int r) { return TileRows<K, Slots>::at(rows, r); },
-      [&](int c) { return weightRow<Weight, K, N>(w, tile.expert, column + c); });
-  storeBf16Outputs<N>(sums, tile, column, epilogue, y);
+  const Bf16Sums sums = Block::Tile::multiply(
+      hw::sharedMemory<char>(), tile.rows, [&](int r) { return TileRows<K, Slots>::at(rows, r); },
+      [&](int c) { return Block::row(w, tile.expert, column + c); });
+  storeBf16Outputs<Block, N>(sums, tile, column, epilogue, y);
 }
 
 /// floatGroupedMatmul in `bf16` arithmetic. Grid (bf16Blocks(N), entries of `tiles`).
@@ -89,21 +98,21 @@ SORTIE_DEVICE void bf16Matmul(const float *x, float *y, const Weight *w, const f
 
 //===- y = glu(x . gate, x . up) ------------------------------------------===//
 
-/// 64 columns from `first` on of a tile of rows. Each warp has 16 rows of gate and the same of up, so
-/// both sums of an output are a thread's. `store(row, column, value)` takes the outputs.
+/// 64 columns from `first` on of a tile of rows. Each warp has 16 rows of gate and the same of up,
+/// so both sums of an output are a thread's. `store(row, column, value)` takes the outputs.
 template <typename Glu, typename Weight, int K, int Slots, typename Store>
 SORTIE_DEVICE void multiplyBf16GluTile(const TileRows<K, Slots> &rows, const GluWeights<Weight> &w,
                                        int first, Store store) {
   static_assert(Bf16Sums::kColumnTiles == 2);
   constexpr int kN = Glu::kColumns;
+  using Block = Bf16Block<Weight, K, kN, kBf16GluColumns, Glu::kIsQuantized>;
   const RowTile &tile = rows.tile;
-  const Bf16Sums sums = Bf16TileOf<Weight, K, Glu::kIsQuantized>::multiply(
-      hw::sharedMemory<char>(), tile.rows,
-      [&](int r) { return TileRows<K, Slots>::at(rows, r); },
+  const Bf16Sums sums = Block::Tile::multiply(
+      hw::sharedMemory<char>(), tile.rows, [&](int r) { return TileRows<K, Slots>::at(rows, r); },
       [&](int c) {
         const int column = c / kBf16WarpRows * kBf16MmaColumns + c % kBf16MmaColumns;
-        return weightRow<Weight, K, kN>(c / kBf16MmaColumns % 2 == 0 ? w.gate : w.up, tile.expert,
-                                        first + column);
+        return Block::row(c / kBf16MmaColumns % 2 == 0 ? w.gate : w.up, tile.expert,
+                          first + column);
       });
   const Bf16Place at = Bf16Place::make();
 #pragma unroll
@@ -112,7 +121,7 @@ SORTIE_DEVICE void multiplyBf16GluTile(const TileRows<K, Slots> &rows, const Glu
     for (int i = 0; i < 4; ++i) {
       const int row = Bf16Place::rowOf(at, r, i);
       const int column = first + at.column / 2 + Bf16Place::columnOf(at, i);
-      if (row < tile.rows && column < kN)
+      if (row < tile.rows && Block::exists(column))
         store(row, column,
               Glu::activate(sums.sum[0][r][i], sums.sum[1][r][i], w,
                             int64_t{tile.expert} * kN + column));
@@ -125,8 +134,8 @@ template <typename Glu, typename Weight, int K, int Slots>
 SORTIE_DEVICE void bf16GluToQuantized(const TileRows<K, Slots> &rows, const GluWeights<Weight> &w,
                                       int block, void *y) {
   constexpr int kBlock = numerics::kActivationBlock;
-  float *activations = hw::sharedMemory<float>(bf16SharedBytes(sizeof(Weight), true) -
-                                               kBf16ActivationBytes);
+  float *activations =
+      hw::sharedMemory<float>(bf16SharedBytes(sizeof(Weight), true) - kBf16ActivationBytes);
   const int first = block * kBlock;
 #pragma unroll 1
   for (int column = first; column < Glu::kColumns && column < first + kBlock;

@@ -117,9 +117,9 @@ SORTIE_DEVICE void quantizeTile(const float *activations, const RowTile &tile, i
   for (int r = hw::warpIndex(); r < tile.rows; r += hw::threadCount() / kWarp) {
     const auto *four =
         reinterpret_cast<const FourFloats *>(activations + r * kBlock) + hw::laneIndex();
-    quantizeBlock128<Glu::kKind>(
-        four->value, Glu::kColumns - block * kBlock,
-        static_cast<char *>(y) + int64_t{tile.first + r} * kLayout.bytes, kLayout, block);
+    quantizeBlock128<Glu::kKind>(four->value, Glu::kColumns - block * kBlock,
+                                 static_cast<char *>(y) + int64_t{tile.first + r} * kLayout.bytes,
+                                 kLayout, block);
   }
 }
 

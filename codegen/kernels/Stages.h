@@ -41,6 +41,8 @@ template <int K, int Depth, int Streams> struct StageOrder {
 
   SORTIE_DEVICE int chunk(int index, int stream) { return index / kPerChunk * Streams + stream; }
   SORTIE_DEVICE int first(int index, int stream) {
+    if constexpr (Streams == 1)
+      return index * Depth;
     return chunk(index, stream) * numerics::kChunk + index % kPerChunk * Depth;
   }
 };
@@ -49,8 +51,9 @@ template <int K, int Depth, int Streams> struct StageOrder {
 enum class PastEnd { Left, Zeros };
 
 /// A thread's part in the copy of one row of each stage: `Threads` threads a row, pieces as large
-/// as all rows of that length are aligned to.
-template <typename Row, typename Order, int Threads, PastEnd Past> struct StageCopy {
+/// as all rows of that length are aligned to. All rows that are copied exist, or some may lack.
+template <typename Row, typename Order, int Threads, PastEnd Past, bool AllExist = false>
+struct StageCopy {
   using T = typename Row::Element;
   static constexpr int kSize = static_cast<int>(sizeof(T));
   static constexpr int kRowBytes = Order::kColumns * kSize;
@@ -75,15 +78,14 @@ template <typename Row, typename Order, int Threads, PastEnd Past> struct StageC
 
   /// Starts the copy of stage `index` to `stage`.
   SORTIE_DEVICE void start(const StageCopy &copy, char *stage, int index) {
-    if (copy.from == nullptr)
+    if (!AllExist && copy.from == nullptr)
       return;
     const int first = Order::first(index, copy.stream) * kSize;
 #pragma unroll
     for (int piece = 0; piece < kPieces; piece += Threads) {
       if (kPieces % Threads != 0 && piece + copy.part >= kPieces)
         break;
-      const bool exists =
-          Order::kIsWhole || first + (piece + copy.part) * kPiece < kRowBytes;
+      const bool exists = Order::kIsWhole || first + (piece + copy.part) * kPiece < kRowBytes;
       if (Past == PastEnd::Left && !exists)
         break;
       copyPiece(stage + ((copy.to + piece * kPiece) ^ copy.swizzle),

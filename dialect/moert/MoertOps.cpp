@@ -432,14 +432,13 @@ static ProgramAttr getProgram(Operation *op) {
   return module ? module->getAttrOfType<ProgramAttr>(MoertDialect::kProgramName) : nullptr;
 }
 
-/// Of (C6): what the program promises, the arithmetic keeps. Nothing is promised outside of one.
-template <typename MatmulLike> static LogicalResult verifyContract(MatmulLike op) {
+LogicalResult sortie::moert::verifyKeepsContract(Operation *op, Arithmetic arithmetic) {
   const ProgramAttr program = getProgram(op);
-  if (!program || satisfies(getContractOfArithmetic(op.getArithmetic()), program.getContract()))
+  if (!program || satisfies(getContractOfArithmetic(arithmetic), program.getContract()))
     return success();
-  return op.emitOpError() << "arithmetic '" << stringifyArithmetic(op.getArithmetic())
-                          << "' does not keep the program's contract ["
-                          << stringifyDeterminism(program.getContract()) << "]"; // (C6)
+  return op->emitOpError() << "arithmetic '" << stringifyArithmetic(arithmetic)
+                           << "' does not keep the program's contract ["
+                           << stringifyDeterminism(program.getContract()) << "]";
 }
 
 LogicalResult MatmulOp::verify() {
@@ -460,8 +459,8 @@ LogicalResult MatmulOp::verify() {
 }
 
 LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  if (failed(verifyContract(*this)))
-    return failure();
+  if (failed(verifyKeepsContract(*this, getArithmetic())))
+    return failure(); // (C6)
   return verifyMatrix(*this, symbols, getWeightsAttr(), getBiasAttr());
 }
 
@@ -472,7 +471,7 @@ LogicalResult GluMatmulOp::verify() {
 }
 
 LogicalResult GluMatmulOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  if (failed(verifyContract(*this)) ||
+  if (failed(verifyKeepsContract(*this, getArithmetic())) ||
       failed(verifyMatrix(*this, symbols, getGateAttr(), getGateBiasAttr())))
     return failure();
   return verifyMatrix(*this, symbols, getUpAttr(), getUpBiasAttr());

@@ -655,12 +655,14 @@ def Moert_LaunchOp : Moert_WeightUserOp<"launch", [AttrSizedOperandSegments]> {
     (C3) Weights are `moert.weight`; `packed` ones have a `pack`, `floats` are of a format of
     floats.
     (C4) The `offsets` of `work` are one of the buffers that are read, i32 `[E + 1]`.
+    (C5) The `arithmetic` of `work` keeps the program's contract: `bf16` is for programs whose
+    contract is without `device`.
 
     Example:
     ```mlir
     moert.launch @glu_0 grid(6, 8*tokens+8192 ceildiv 64 max 8*tokens)
       reads(%x, %offsets, %permutation) writes(%act) weights(@gate, @up)
-      work("moert.glu_matmul" operations(6291456) offsets(1))
+      work("moert.glu_matmul" arithmetic(exact) operations(6291456) offsets(1))
       : !moert.buffer<tokens x 2048 x act16>, !moert.buffer<129 x i32>,
         !moert.buffer<8*tokens x i32>, !moert.buffer<8*tokens x 768 x act16>
     ```

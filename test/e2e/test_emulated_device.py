@@ -11,14 +11,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Callable
 
 import numpy as np
 import pytest
 from presets import USUAL_TYPES
-from tools import DIVISORS, ToolError, Tools
+from tools import DIVISORS, ToolError, Tools, with_variables
 
 #: Preset, types, width of activations: sub-scales of 32 and of 16 with minimums and without, scales
 #: of groups with minimums and without, biases and a tail, shared experts, float arithmetic.
@@ -31,24 +30,6 @@ if os.environ.get("SORTIE_EXHAUSTIVE"):
 SUBMIT_RUNS = Path(__file__).parent / "submit_runs.py"
 #: Tokens, seed of the schedule, further arguments of sortie-run.
 RUNS = [(1, 0, ()), (37, 1, ("--eager",)), (37, 2, ())]
-
-
-@pytest.fixture(scope="module")
-def emulated(tools: Tools) -> Tools:
-    """The tools with the emulated libraries before all others."""
-    folder = tools.bin.parent / "emulation"
-    for library in ("libcuda.so.1", "libnvrtc.so.13"):
-        assert (folder / library).exists(), f"{folder / library}: build the target emulated-driver"
-    environment = {name: value for name, value in os.environ.items() if name != "SORTIE_NVRTC"}
-    environment["LD_LIBRARY_PATH"] = str(folder)
-    environment["SORTIE_CACHE_DIR"] = str(tools.folder / "kernels")
-    return replace(tools, environment=environment)
-
-
-def with_variables(tools: Tools, **variables: object) -> Tools:
-    """The tools with more variables of the emulation (State.h lists them)."""
-    named = {f"SORTIE_EMULATED_{name.upper()}": str(value) for name, value in variables.items()}
-    return replace(tools, environment={**tools.environment, **named})
 
 
 @pytest.mark.parametrize("preset, types, width", MODELS, ids=lambda value: value)

@@ -97,12 +97,13 @@ template <typename Weight, int K, int N> void testMatmul(std::initializer_list<i
     Floats expected;
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t n = 0; n < N; ++n)
-        expected.push_back(numerics::canonicalNan(
-            referenceDot(weights, 0, n, x, r) + (rows % 2 != 0 ? bias[static_cast<size_t>(n)] : 0)));
+        expected.push_back(
+            numerics::canonicalNan(referenceDot(weights, 0, n, x, r) +
+                                   (rows % 2 != 0 ? bias[static_cast<size_t>(n)] : 0)));
     for (const uint64_t seed : kSeeds)
-      ASSERT_EQ(bitsOf(runMatmul<Weight, K, N>(x, weights, rows % 2 != 0 ? bias.data() : nullptr,
-                                               seed)),
-                bitsOf(expected));
+      ASSERT_EQ(
+          bitsOf(runMatmul<Weight, K, N>(x, weights, rows % 2 != 0 ? bias.data() : nullptr, seed)),
+          bitsOf(expected));
   }
 }
 
