@@ -105,3 +105,22 @@ def test_the_default_contract_refuses_it(tools: Tools, make_model: Callable) -> 
     model = make_model("olmoe-1b-7b", "bf16", DIVISORS["olmoe-1b-7b"])
     with pytest.raises(ToolError, match="does not keep the module's contract"):
         tools.compile(model.path, unquantized="bf16")
+
+
+def test_cublas_does_shared_experts(emulated: Tools, make_model: Callable) -> None:
+    """Under {run} alone; it differs from kernels by the order of sums, as devices do."""
+    preset = "deepseek-v2-lite"
+    model = make_model(preset, "f32", DIVISORS[preset], layers=2)
+    function = model.function(model.routed)
+    hidden = model.input(TOKENS)
+    options = OPTIONS | {"contract": "run"} | TARGETS["cuda"]
+    kernels = emulated.compile(model.path, **options)
+    library = emulated.compile(model.path, **options, cublas="true")
+    assert emulated.call("sortie-opt", library).count("moert.cublas_matmul") >= 3
+    expected, = emulated.run(kernels, model.path, function, hidden)
+    actual, = emulated.run(library, model.path, function, hidden)
+    assert nmse(actual - hidden, expected - hidden) <= ORDER_LIMIT
+    eager, = emulated.run(library, model.path, function, hidden, "--eager")
+    assert eager.tobytes() == actual.tobytes()
+    with pytest.raises(ToolError, match="the option cublas is refused"):
+        emulated.compile(model.path, **OPTIONS, **TARGETS["cuda"], cublas="true")
