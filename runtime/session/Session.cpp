@@ -146,6 +146,7 @@ Expected<std::shared_ptr<SubmittedRun>> Session::submit(uint32_t index, ArrayRef
   }
   run->started = std::move(*started);
   pending.push_back(run);
+  isIdle(); // what is done already has its outputs from now on, and its slot is free
   return run;
 }
 
@@ -166,6 +167,7 @@ void Session::completeNext() {
   run->session = nullptr;
   if (!error) {
     run->arguments.finish();
+    run->arguments = Arguments(); // copies of the caller's arrays
     return;
   }
   handleAllErrors(explain(run->function, std::move(error)), [&](const ErrorInfoBase &info) {

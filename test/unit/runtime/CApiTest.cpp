@@ -388,6 +388,21 @@ TEST(CApi, submittedRunsAreCompleteOnTheCpu) {
   sortie_run_destroy(nullptr);
 }
 
+TEST(CApi, submittedRunsFillOutputsWithGapsAndOutliveTheirSession) {
+  Mix mix;
+  std::vector<float> y(32, -1.0f);
+  const RunOptions arguments(mix.inputs(), {{"y", SORTIE_F32, {2, 8}, y.data(), {64, 4}}});
+  sortie_run *run = nullptr;
+  EXPECT_EQ(take(sortie_session_submit(mix.engine.session, &arguments.options, &run)), "");
+  const std::vector<float> expected = mix.expected();
+  EXPECT_EQ(std::vector<float>(y.begin() + 16, y.begin() + 24),
+            std::vector<float>(expected.begin() + 8, expected.end()));
+  sortie_session_destroy(mix.engine.session);
+  mix.engine.session = nullptr;
+  EXPECT_EQ(take(sortie_run_wait(run)), "");
+  sortie_run_destroy(run);
+}
+
 TEST(CApi, errorsOfSubmittedRunsAreToldByWait) {
   Mix mix;
   mix.ids[2] = 4;
