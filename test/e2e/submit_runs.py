@@ -3,8 +3,8 @@ loader looks for libcuda.so.1 where LD_LIBRARY_PATH was when the process began.
 
 usage: submit_runs.py LIBSORTIE PROGRAM WEIGHTS FUNCTION HIDDEN.NPY... -o OUT.NPZ [--eager]
 
-Each file is the input `hidden` of one run; OUT.NPZ gets the outputs, `0`, `1`, and so on. Prints how
-many runs were complete when all had been submitted.
+Each file is the input `hidden` of one run; OUT.NPZ gets the outputs, `0`, `1`, and so on. Prints
+how many runs were complete when all had been submitted.
 """
 
 from __future__ import annotations
