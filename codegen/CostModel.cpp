@@ -12,7 +12,8 @@
 //                reaches. Rows that several blocks gather come from the L2, and are not counted
 //                again;
 //   tensor cores int8 multiply-adds: those of the operation times the activation's limbs. Tiles are
-//                multiplied in whole columns of 8 tokens, so few rows an expert cost as much as 8;
+//                multiplied in whole columns of 8 tokens, so few rows an expert cost as much as 8.
+//                Those of bfloat16 have half the rate on all of these chips;
 //   issue slots  instructions of all warps, of which exact products reach two a cycle and
 //                multiprocessor, half of what there is: their warps wait for each other's results
 //                (docs/studies/exact-products.md). The work around each mma counts more than the
@@ -95,10 +96,12 @@ static double busyMultiprocessors(const Chip &chip, const Work &work) {
 }
 
 static double tensorSeconds(const Chip &chip, const Work &work) {
-  if (work.unit != Work::Unit::Tensor || work.rows == 0)
+  const bool isBf16 = work.unit == Work::Unit::TensorBf16;
+  if ((work.unit != Work::Unit::Tensor && !isBf16) || work.rows == 0)
     return 0;
   const double products = work.multiplyAdds * work.limbs * paddedRows(work) / work.rows;
-  return products / (busyMultiprocessors(chip, work) * chip.int8PerCycle * chip.clock);
+  const double perCycle = isBf16 ? chip.int8PerCycle / 2.0 : chip.int8PerCycle;
+  return products / (busyMultiprocessors(chip, work) * perCycle * chip.clock);
 }
 
 /// Instructions that a warp issues for 16 weight rows, 8 tokens and 128 elements of K: four mma of

@@ -38,9 +38,10 @@ llvm::SmallVector<llvm::StringRef> getChipNames();
 struct Work {
   /// How its multiplications are done.
   enum class Unit : uint8_t {
-    None,   ///< it moves data
-    Fp32,   ///< fp32 multiply-adds, in the order of the contract
-    Tensor, ///< int8 mma, and what puts its sums together
+    None,       ///< it moves data
+    Fp32,       ///< fp32 multiply-adds, in the order of the contract
+    Tensor,     ///< int8 mma, and what puts its sums together
+    TensorBf16, ///< bfloat16 mma
   };
 
   double bytes = 0;        ///< that it reads and writes, each once

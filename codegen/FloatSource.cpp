@@ -1,11 +1,12 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Sources of products in `float` arithmetic.
+// Sources of products with weights of floats, in `float` and in `bf16` arithmetic: the kernels have
+// the same parameters.
 
 #include "codegen/KernelSource.h"
 #include "codegen/SourceText.h"
-#include "codegen/kernels/Geometry.h"
+#include "codegen/kernels/Bf16Geometry.h"
 
 using namespace llvm;
 using sortie::numerics::Format;
@@ -38,6 +39,12 @@ ProductGrid floatProductGrid(const Product &product) {
   return {kernels::ceilDiv(product.rows, dense.columns), dense.rows, dense.maxBlocks};
 }
 
+ProductGrid bf16ProductGrid(const Product &product) {
+  return {product.isGated ? kernels::bf16GluBlocks(product.rows, isOutputQuantized(product))
+                          : kernels::bf16Blocks(product.rows),
+          kernels::kTileRows};
+}
+
 /// The template arguments that all products begin with: the type of weights, K and N.
 static std::string shapeArguments(const Product &product) {
   return formatv("{0}, {1}, {2}", weightType(product.first), product.columns, product.rows);
@@ -49,7 +56,8 @@ static std::string gatherArguments(const Product &product) {
                  product.slots != 0 ? "true" : "false");
 }
 
-KernelCode floatProductKernel(const Product &product) {
+/// A kernel without its threads and its memory. `prefix` is that of the templates.
+static KernelCode productKernel(const Product &product, StringRef prefix) {
   const std::string weightPointer = (Twine("const ") + weightType(product.first) + " *").str();
   const std::string outputPointer = isOutputQuantized(product) ? "void *" : "float *";
   Parameters parameters;
@@ -79,13 +87,53 @@ KernelCode floatProductKernel(const Product &product) {
         formatv(", {0}, {1}, {2}, {3}", nameOf(product.glu.kind), bitsOf(product.glu.alpha),
                 bitsOf(product.glu.limit), nameOf(product.output));
   KernelCode code;
-  code.kind = product.isGated ? "glu_matmul_float" : "matmul_float";
-  code.header = "FloatProduct.h";
+  code.kind = formatv("{0}matmul_{1}", product.isGated ? "glu_" : "", prefix);
   code.parameters = parameters.list;
-  code.call = formatv("float{0}{1}<{2}>({3})", product.isGrouped ? "Grouped" : "",
+  code.call = formatv("{0}{1}{2}<{3}>({4})", prefix, product.isGrouped ? "Grouped" : "",
                       product.isGated ? "Glu" : "Matmul", templateArguments, join(arguments, ", "));
+  return code;
+}
+
+KernelCode floatProductKernel(const Product &product) {
+  KernelCode code = productKernel(product, "float");
+  code.header = "FloatProduct.h";
   code.threads = kernels::kFloatThreads;
   code.shared = kernels::floatSharedBytes(isOutputQuantized(product));
+  return code;
+}
+
+KernelCode bf16ProductKernel(const Product &product) {
+  const int elementBytes = numerics::formatInfo(product.first).bytes;
+  const bool isQuantized = isOutputQuantized(product);
+  KernelCode code = productKernel(product, "bf16");
+  code.header = "Bf16Product.h";
+  code.threads = kernels::kBf16Threads;
+  code.shared = kernels::bf16SharedBytes(elementBytes, isQuantized);
+  code.schedule =
+      formatv("tile {0} x {1}, {2} stages of {3}", kernels::kBf16Columns, kernels::kTileRows,
+              kernels::bf16Stages(elementBytes, isQuantized), kernels::bf16Depth(elementBytes));
+  return code;
+}
+
+//===----------------------------------------------------------------------===//
+// Operands of cuBLAS
+//===----------------------------------------------------------------------===//
+
+static KernelCode roundKernel(StringRef kind, StringRef type, int64_t columns) {
+  KernelCode code;
+  code.kind = kind;
+  code.header = "RoundBf16.h";
+  code.parameters = {("const " + type + " *r0").str(), "sortie::numerics::BFloat16 *w0"};
+  code.call = formatv("roundRows<{0}, {1}>(r0, w0)", type, columns);
+  code.threads = kernels::kRoundThreads;
+  return code;
+}
+
+KernelCode roundBf16Kernel(int64_t columns) { return roundKernel("round_bf16", "float", columns); }
+
+KernelCode packBf16Kernel(Format format, int64_t columns) {
+  KernelCode code = roundKernel("pack_bf16", weightType(format), columns);
+  code.parameters.insert(code.parameters.end(), {"int32_t e0", "int32_t e1"});
   return code;
 }
 

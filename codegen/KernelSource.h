@@ -129,6 +129,25 @@ ProductGrid exactProductGrid(const Product &product);
 KernelCode floatProductKernel(const Product &product);
 ProductGrid floatProductGrid(const Product &product);
 
+/// The same in `bf16` arithmetic.
+KernelCode bf16ProductKernel(const Product &product);
+ProductGrid bf16ProductGrid(const Product &product);
+
+//===----------------------------------------------------------------------===//
+// Operands of cuBLAS
+//===----------------------------------------------------------------------===//
+
+/// reads(x) writes(x in bf16); grid (rows).
+KernelCode roundBf16Kernel(int64_t columns);
+
+/// Packs a matrix of floats as one in bf16, row-major: a panel is a row. Operands are those of
+/// packKernel().
+KernelCode packBf16Kernel(numerics::Format format, int64_t columns);
+
+//===----------------------------------------------------------------------===//
+// Packing
+//===----------------------------------------------------------------------===//
+
 /// reads(raw) writes(packed) extents(first panel, panels); grid (panels).
 KernelCode packKernel(numerics::Format format, int64_t rows, int64_t columns);
 

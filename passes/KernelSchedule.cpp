@@ -58,6 +58,18 @@ static double expertsInUse(double experts, double slots) {
   return experts * (1 - std::pow(1 - 1 / experts, slots));
 }
 
+static codegen::Work::Unit unitOf(Arithmetic arithmetic) {
+  switch (arithmetic) {
+  case Arithmetic::Exact:
+    return codegen::Work::Unit::Tensor;
+  case Arithmetic::Float:
+    return codegen::Work::Unit::Fp32;
+  case Arithmetic::Bf16:
+    return codegen::Work::Unit::TensorBf16;
+  }
+  llvm_unreachable("unknown arithmetic");
+}
+
 codegen::Work computeWork(moert::LaunchOp launch, int64_t tokens) {
   auto kernel =
       SymbolTable::lookupNearestSymbolFrom<moert::KernelOp>(launch, launch.getKernelAttr());
@@ -79,10 +91,11 @@ codegen::Work computeWork(moert::LaunchOp launch, int64_t tokens) {
     if (index == 0)
       work.format = weight.getFormatInfo().format;
   }
-  if (launch.getWork().getOperations() == 0)
+  const std::optional<Arithmetic> arithmetic = launch.getWork().getArithmetic();
+  if (!arithmetic)
     return work;
   const auto input = cast<moert::BufferType>(launch.getReads().front().getType());
-  work.unit = input.isQuantized() ? codegen::Work::Unit::Tensor : codegen::Work::Unit::Fp32;
+  work.unit = unitOf(*arithmetic);
   work.limbs = input.getKind() == moert::ElementKind::Act16 ? 2 : 1;
   work.tiles = used * std::ceil(work.rows / used / kernels::kTileRows);
   const auto columns = cast<moert::GridAttr>(launch.getGrid()[0]);

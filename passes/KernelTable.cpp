@@ -70,11 +70,23 @@ void KernelTable::pack(moert::WeightOp weight) {
   const numerics::Format format = weight.getFormatInfo().format;
   const int64_t rows = shape[shape.size() - 2];
   const int64_t columns = shape.back();
+  setPack(weight, codegen::panelRows(), codegen::panelBytes(format, columns),
+          codegen::packKernel(format, rows, columns));
+}
+
+void KernelTable::packAsBf16(moert::WeightOp weight) {
+  const numerics::Format format = weight.getFormatInfo().format;
+  const int64_t columns = weight.getShape().back();
+  if (format != numerics::Format::BF16 && !weight.getPack())
+    setPack(weight, /*rows=*/1, /*bytes=*/2 * columns, codegen::packBf16Kernel(format, columns));
+}
+
+void KernelTable::setPack(moert::WeightOp weight, int64_t rows, int64_t bytes,
+                          const codegen::KernelCode &code) {
   FlatSymbolRefAttr kernel =
       get(weight.getLoc(), {/*reads=*/1, /*writes=*/1, /*weights=*/{}, /*extents=*/2},
-          [&](const codegen::Chip &) { return codegen::packKernel(format, rows, columns); });
-  weight.setPackAttr(moert::PackAttr::get(builder.getContext(), kernel, codegen::panelRows(),
-                                          codegen::panelBytes(format, columns)));
+          [&](const codegen::Chip &) { return code; });
+  weight.setPackAttr(moert::PackAttr::get(builder.getContext(), kernel, rows, bytes));
 }
 
 int64_t KernelTable::getMaximum(moert::ExtentAttr extent) {

@@ -40,6 +40,9 @@ public:
   /// Lets the weight be packed, if it is not yet.
   void pack(moert::WeightOp weight);
 
+  /// Lets a weight of floats be packed as bf16, if it is neither.
+  void packAsBf16(moert::WeightOp weight);
+
   /// The most that an extent can be; -1 if 64 bits cannot hold it.
   int64_t getMaximum(moert::ExtentAttr extent);
 
@@ -47,6 +50,8 @@ public:
 
 private:
   mlir::StringAttr makeName(llvm::StringRef kind);
+  void setPack(moert::WeightOp weight, int64_t rows, int64_t bytes,
+               const codegen::KernelCode &code);
 
   mlir::SymbolTable symbols;
   llvm::SmallVector<const codegen::Chip *> chips;

@@ -1,7 +1,7 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// moe-choose-arithmetic: `exact` or `float` for every matmul that has no arithmetic yet.
+// moe-choose-arithmetic: `exact`, `float` or `bf16` for every matmul that has no arithmetic yet.
 
 #include "passes/Passes.h"
 
@@ -20,6 +20,12 @@ template <typename MatmulOp> bool isGrouped(MatmulOp op) { return op.getOffsets(
 bool isGrouped(moe::RoutedMatmulOp) { return true; }
 bool isGrouped(moe::MatmulOp) { return false; }
 
+/// Whether the result chooses experts. A router is little work, and roundings would show as another
+/// choice.
+bool isRouter(Operation *op) {
+  return llvm::any_of(op->getUsers(), [](Operation *user) { return isa<moe::RouteOp>(user); });
+}
+
 template <typename MatmulOp> SmallVector<RankedTensorType> weightTypes(MatmulOp op) {
   return {op.getWeights().getType()};
 }
@@ -29,6 +35,8 @@ SmallVector<RankedTensorType> weightTypes(moe::GroupedGluOp op) {
 
 class MoeChooseArithmetic : public impl::MoeChooseArithmeticBase<MoeChooseArithmetic> {
 public:
+  using MoeChooseArithmeticBase::MoeChooseArithmeticBase;
+
   void runOnOperation() override {
     slowExperts = 0;
     firstSlowExpert = nullptr;
@@ -44,6 +52,7 @@ public:
   }
 
 private:
+  template <typename MatmulOp> FailureOr<Arithmetic> chooseUnquantized(MatmulOp op);
   template <typename MatmulOp> LogicalResult choose(MatmulOp op);
   void remarkSlowExperts();
 
@@ -52,6 +61,19 @@ private:
   Operation *firstSlowExpert = nullptr;
 };
 
+/// Refused here, so that the promise is not broken even until the next moe-verify-contract.
+template <typename MatmulOp>
+FailureOr<Arithmetic> MoeChooseArithmetic::chooseUnquantized(MatmulOp op) {
+  if (isRouter(op))
+    return Arithmetic::Float;
+  const Determinism promised = moe::getPromisedContract(getOperation());
+  if (satisfies(getContractOfArithmetic(unquantized.getValue()), promised))
+    return unquantized.getValue();
+  return op.emitOpError("cannot have the arithmetic of unquantized=")
+         << stringifyArithmetic(unquantized) << ", which does not keep the module's contract {"
+         << stringifyDeterminism(promised) << "}; promise less in moe.contract";
+}
+
 template <typename MatmulOp> LogicalResult MoeChooseArithmetic::choose(MatmulOp op) {
   const SmallVector<RankedTensorType> types = weightTypes(op);
   const bool isBlock = isa<moe::BlockType>(types.front().getElementType());
@@ -59,9 +81,14 @@ template <typename MatmulOp> LogicalResult MoeChooseArithmetic::choose(MatmulOp 
     if (isa<moe::BlockType>(type.getElementType()) != isBlock)
       return op.emitOpError(
           "has weights in blocks beside unquantized ones: no arithmetic suits both");
-  if (!op.getArithmetic())
-    op.setArithmetic(isBlock ? Arithmetic::Exact : Arithmetic::Float);
+  if (!op.getArithmetic()) {
+    const FailureOr<Arithmetic> chosen = isBlock ? Arithmetic::Exact : chooseUnquantized(op);
+    if (failed(chosen))
+      return failure();
+    op.setArithmeticAttr(moe::ArithmeticAttr::get(op.getContext(), *chosen));
+  }
   exact += op.getArithmetic() == Arithmetic::Exact;
+  bf16 += op.getArithmetic() == Arithmetic::Bf16;
   if (op.getArithmetic() == Arithmetic::Float) {
     ++floating;
     if (isGrouped(op) && slowExperts++ == 0)
@@ -77,7 +104,8 @@ void MoeChooseArithmetic::remarkSlowExperts() {
   firstSlowExpert->emitRemark()
       << "this and " << slowExperts - 1 << " more expert matmuls have unquantized weights and use "
       << "`float` arithmetic, which keeps the whole contract and is slow; a model with "
-      << "block-quantized experts (q8_0, say) gets `exact`, which keeps it as well and is faster";
+      << "block-quantized experts (q8_0, say) gets `exact`, which keeps it as well and is faster, "
+      << "and unquantized=bf16 uses tensor cores where moe.contract does not promise `device`";
 }
 
 } // namespace

@@ -58,11 +58,20 @@ LogicalResult checkNotWeights(Operation *op, ValueRange operands) {
   return success();
 }
 
+bool hasBlockWeights(moe::GroupedMatmulOp op) {
+  return isa<moe::BlockType>(op.getWeights().getType().getElementType());
+}
+bool hasBlockWeights(moe::GroupedGluOp op) {
+  return isa<moe::BlockType>(op.getGate().getType().getElementType()) ||
+         isa<moe::BlockType>(op.getUp().getType().getElementType());
+}
+
 template <typename MatmulOp> LogicalResult checkArithmetic(MatmulOp op) {
   if (!op.getArithmetic())
     return op.emitOpError("has no arithmetic yet; run moe-choose-arithmetic first");
-  if (op.getArithmetic() == Arithmetic::Bf16)
-    return op.emitOpError("has bf16 arithmetic, which target cpu does not offer");
+  if (op.getArithmetic() == Arithmetic::Bf16 && hasBlockWeights(op))
+    return op.emitOpError("has bf16 arithmetic and weights in blocks; no device decodes blocks to "
+                          "bf16, use exact");
   if (op.getArithmetic() == Arithmetic::Exact && op.getInput().getType().getElementType().isF32())
     return op.emitOpError("is exact and reads f32 rows; run moe-quantize-activations first");
   return success();
@@ -432,9 +441,8 @@ LogicalResult MoeLowerToMoert::lowerFunctions() {
 
 void MoeLowerToMoert::stateProgram() {
   ModuleOp module = getOperation();
-  auto contract = module->getAttrOfType<moe::ContractAttr>(moe::MoeDialect::kContractName);
   auto program = moert::ProgramAttr::get(&getContext(), kProgramAbi, numerics::kContractVersion,
-                                         "cpu", contract ? contract.getMembers() : kFullDeterminism,
+                                         "cpu", moe::getPromisedContract(module),
                                          /*features=*/{}, "sortie " SORTIE_VERSION);
   Attribute fingerprint = module->getAttr(moe::MoeDialect::kWeightsFingerprintName);
   for (StringRef name : {moe::MoeDialect::kContractName, moe::MoeDialect::kNumericsName,

@@ -13,13 +13,12 @@ namespace sortie {
 
 namespace {
 
-/// The contract of the module; a module that states none promises everything from now on.
-Determinism readOrStateContract(ModuleOp module) {
-  StringRef name = moe::MoeDialect::kContractName;
-  if (auto contract = module->getAttrOfType<moe::ContractAttr>(name))
-    return contract.getMembers();
-  module->setAttr(name, moe::ContractAttr::get(module.getContext(), kFullDeterminism));
-  return kFullDeterminism;
+/// The contract of the module, which states it from now on.
+Determinism stateContract(ModuleOp module) {
+  const Determinism promised = moe::getPromisedContract(module);
+  module->setAttr(moe::MoeDialect::kContractName,
+                  moe::ContractAttr::get(module.getContext(), promised));
+  return promised;
 }
 
 LogicalResult verifyOp(moe::DeterminismOpInterface op, Determinism promised) {
@@ -38,7 +37,7 @@ LogicalResult verifyOp(moe::DeterminismOpInterface op, Determinism promised) {
 class MoeVerifyContract : public impl::MoeVerifyContractBase<MoeVerifyContract> {
 public:
   void runOnOperation() override {
-    const Determinism promised = readOrStateContract(getOperation());
+    const Determinism promised = stateContract(getOperation());
     bool isKept = true;
     getOperation().walk([&](moe::DeterminismOpInterface op) {
       isKept &= succeeded(verifyOp(op, promised));

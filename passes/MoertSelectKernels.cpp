@@ -75,6 +75,7 @@ numerics::RowKind rowKindOf(Value buffer) {
   case moert::ElementKind::Act16:
     return numerics::RowKind::Int16;
   case moert::ElementKind::I32:
+  case moert::ElementKind::BF16:
     break;
   }
   llvm_unreachable("the verifier has seen that these are rows");
@@ -107,8 +108,10 @@ public:
     extents.push_back(value);
     return *this;
   }
-  /// Multiplications and additions for each row of output, and where the offsets are read.
-  Launch &work(int64_t count, std::optional<int64_t> offsetsRead) {
+  /// Of a product: multiplications and additions for each row of output, and where the offsets are
+  /// read.
+  Launch &work(Arithmetic how, int64_t count, std::optional<int64_t> offsetsRead) {
+    arithmetic = how;
     operations = count;
     offsets = offsetsRead;
     return *this;
@@ -126,6 +129,7 @@ public:
   SmallVector<FlatSymbolRefAttr> weights;
   SmallVector<WeightForm> forms;
   SmallVector<ExtentAttr> extents;
+  std::optional<Arithmetic> arithmetic;
   int64_t operations = 0;
   std::optional<int64_t> offsets;
 
@@ -138,21 +142,25 @@ private:
 };
 
 /// A launch of a kernel of Elementwise.h, which takes rows of `columns` elements to such rows.
-template <typename Op> Launch launchOfRows(Op op, int64_t columns) {
+Launch launchOfRows(Operation *op, Value output, int64_t columns) {
   Launch launch(op);
-  launch.grid(rowsOf(op.getOutput())).grid(kernels::rowBlocks(columns));
+  launch.grid(rowsOf(output)).grid(kernels::rowBlocks(columns));
   return launch;
+}
+template <typename Op> Launch launchOfRows(Op op, int64_t columns) {
+  return launchOfRows(op, op.getOutput(), columns);
 }
 
 /// Replaces the operations of one function.
 class FunctionSelection {
 public:
-  FunctionSelection(moert::FuncOp function, KernelTable &kernels)
-      : function(function), kernels(kernels), builder(function) {}
+  FunctionSelection(moert::FuncOp function, KernelTable &kernels, bool usesCublas)
+      : function(function), kernels(kernels), builder(function), usesCublas(usesCublas) {}
 
   LogicalResult run();
 
   unsigned getNumLaunches() const { return numLaunches; }
+  unsigned getNumLibraryCalls() const { return numLibraryCalls; }
 
 private:
   using CodeOfChip = llvm::function_ref<codegen::KernelCode(const Chip &)>;
@@ -165,7 +173,8 @@ private:
   int64_t columnsOf(Operation *op, Value buffer) {
     return constantOf(op, typeOf(buffer).getShape().back());
   }
-  Value makeBuffer(Location location, ArrayRef<ExtentAttr> shape);
+  Value makeBuffer(Location location, ArrayRef<ExtentAttr> shape,
+                   moert::ElementKind kind = moert::ElementKind::I32);
 
   LogicalResult select(moert::RmsNormOp op);
   LogicalResult select(moert::RouteOp op);
@@ -187,6 +196,17 @@ private:
   template <typename ProductOp>
   codegen::Product describe(ProductOp op, ArrayRef<FlatSymbolRefAttr> matrices);
 
+  /// Whether cuBLAS is wanted for a product, and has it.
+  template <typename ProductOp>
+  bool isForCublas(ProductOp op, const codegen::Product &product) const;
+  LogicalResult selectCublas(moert::MatmulOp op);
+  LogicalResult selectCublas(moert::GluMatmulOp op);
+  /// Rows of floats in bf16, rounded once. Null, with an error on `op`, if they are too many.
+  Value roundToBf16(Operation *op, Value rows);
+  void multiply(Operation *op, Value input, FlatSymbolRefAttr matrix, Value output);
+  LogicalResult launchGlu(Operation *op, const numerics::Glu &glu, Value gate, Value up,
+                          Value output);
+
   /// What a dispatch made beside its results.
   struct Dispatched {
     Value tiles;
@@ -196,8 +216,11 @@ private:
   moert::FuncOp function;
   KernelTable &kernels;
   OpBuilder builder;
+  bool usesCublas;
   llvm::DenseMap<Value, Dispatched> dispatches; ///< by their offsets
+  llvm::DenseMap<Value, Value> rounded;         ///< buffers of f32, and the same in bf16
   unsigned numLaunches = 0;
+  unsigned numLibraryCalls = 0;
 };
 
 LogicalResult FunctionSelection::run() {
@@ -249,10 +272,10 @@ LogicalResult FunctionSelection::launch(Operation *op, const Launch &launch, Cod
   const auto toArray = [&](auto attributes) {
     return builder.getArrayAttr(SmallVector<Attribute>(attributes.begin(), attributes.end()));
   };
-  moert::LaunchOp::create(
-      builder, op->getLoc(), kernel, toArray(launch.dims), launch.reads, launch.writes,
-      toArray(launch.weights), toArray(launch.extents),
-      moert::WorkAttr::get(builder.getContext(), launch.op, launch.operations, launch.offsets));
+  moert::LaunchOp::create(builder, op->getLoc(), kernel, toArray(launch.dims), launch.reads,
+                          launch.writes, toArray(launch.weights), toArray(launch.extents),
+                          moert::WorkAttr::get(builder.getContext(), launch.op, launch.arithmetic,
+                                               launch.operations, launch.offsets));
   ++numLaunches;
   return success();
 }
@@ -266,11 +289,11 @@ int64_t FunctionSelection::constantOf(Operation *op, ExtentAttr extent) {
   return -1;
 }
 
-Value FunctionSelection::makeBuffer(Location location, ArrayRef<ExtentAttr> shape) {
-  return moert::BufferOp::create(
-      builder, location,
-      moert::BufferType::get(builder.getContext(), shape, moert::ElementKind::I32),
-      /*offset=*/ExtentAttr());
+Value FunctionSelection::makeBuffer(Location location, ArrayRef<ExtentAttr> shape,
+                                    moert::ElementKind kind) {
+  return moert::BufferOp::create(builder, location,
+                                 moert::BufferType::get(builder.getContext(), shape, kind),
+                                 /*offset=*/ExtentAttr());
 }
 
 //===----------------------------------------------------------------------===//
@@ -315,12 +338,15 @@ LogicalResult FunctionSelection::select(moert::AddOp op) {
 }
 
 LogicalResult FunctionSelection::select(moert::GluOp op) {
-  const int64_t columns = columnsOf(op, op.getOutput());
+  return launchGlu(op, moert::getGluParams(op), op.getGate(), op.getUp(), op.getOutput());
+}
+
+LogicalResult FunctionSelection::launchGlu(Operation *op, const numerics::Glu &glu, Value gate,
+                                           Value up, Value output) {
+  const int64_t columns = columnsOf(op, output);
   if (columns < 0)
     return failure();
-  const numerics::Glu glu = moert::getGluParams(op);
-  return launch(op,
-                launchOfRows(op, columns).read(op.getGate()).read(op.getUp()).write(op.getOutput()),
+  return launch(op, launchOfRows(op, output, columns).read(gate).read(up).write(output),
                 [&](const Chip &) { return codegen::gluKernel(columns, glu); });
 }
 
@@ -454,6 +480,31 @@ codegen::Product FunctionSelection::describe(ProductOp op, ArrayRef<FlatSymbolRe
   return product;
 }
 
+codegen::ProductGrid gridOf(Arithmetic arithmetic, const codegen::Product &product) {
+  switch (arithmetic) {
+  case Arithmetic::Exact:
+    return codegen::exactProductGrid(product);
+  case Arithmetic::Float:
+    return codegen::floatProductGrid(product);
+  case Arithmetic::Bf16:
+    return codegen::bf16ProductGrid(product);
+  }
+  llvm_unreachable("unknown arithmetic");
+}
+
+codegen::KernelCode kernelOf(Arithmetic arithmetic, const codegen::Product &product,
+                             const Chip &chip) {
+  switch (arithmetic) {
+  case Arithmetic::Exact:
+    return codegen::exactProductKernel(product, chip);
+  case Arithmetic::Float:
+    return codegen::floatProductKernel(product);
+  case Arithmetic::Bf16:
+    return codegen::bf16ProductKernel(product);
+  }
+  llvm_unreachable("unknown arithmetic");
+}
+
 template <typename ProductOp>
 LogicalResult FunctionSelection::selectProduct(ProductOp op, codegen::Product product,
                                                ArrayRef<FlatSymbolRefAttr> matrices,
@@ -462,8 +513,7 @@ LogicalResult FunctionSelection::selectProduct(ProductOp op, codegen::Product pr
   if (!isExact && product.first != product.second)
     return op.emitOpError("has gate and up in different formats of floats; kernels for CUDA read "
                           "one");
-  const codegen::ProductGrid grid =
-      isExact ? codegen::exactProductGrid(product) : codegen::floatProductGrid(product);
+  const codegen::ProductGrid grid = gridOf(op.getArithmetic(), product);
   const ExtentAttr rows = rowsOf(op.getOutput());
   Launch result(op);
   result.grid(grid.columnBlocks).read(op.getInput());
@@ -490,18 +540,19 @@ LogicalResult FunctionSelection::selectProduct(ProductOp op, codegen::Product pr
     result.weight(bias, WeightForm::Floats);
   if (!product.isGrouped)
     result.extent(rows);
-  result.work(2 * product.rows * product.columns * static_cast<int64_t>(matrices.size()),
+  result.work(op.getArithmetic(),
+              2 * product.rows * product.columns * static_cast<int64_t>(matrices.size()),
               product.isGrouped ? std::optional<int64_t>(1) : std::nullopt);
-  return launch(op, result, [&](const Chip &chip) {
-    return isExact ? codegen::exactProductKernel(product, chip)
-                   : codegen::floatProductKernel(product);
-  });
+  return launch(op, result,
+                [&](const Chip &chip) { return kernelOf(op.getArithmetic(), product, chip); });
 }
 
 LogicalResult FunctionSelection::select(moert::MatmulOp op) {
   codegen::Product product = describe(op, op.getWeightsAttr());
   product.hasScale = static_cast<bool>(op.getScale());
   product.hasFirstBias = static_cast<bool>(op.getBiasAttr());
+  if (isForCublas(op, product))
+    return selectCublas(op);
   return selectProduct(op, product, op.getWeightsAttr(), op.getBiasAttr(), op.getScale());
 }
 
@@ -511,8 +562,64 @@ LogicalResult FunctionSelection::select(moert::GluMatmulOp op) {
   product.hasFirstBias = static_cast<bool>(op.getGateBiasAttr());
   product.hasSecondBias = static_cast<bool>(op.getUpBiasAttr());
   product.glu = moert::getGluParams(op);
+  if (isForCublas(op, product))
+    return selectCublas(op);
   return selectProduct(op, product, matrices, {op.getGateBiasAttr(), op.getUpBiasAttr()},
                        /*scale=*/Value());
+}
+
+//===----------------------------------------------------------------------===//
+// Products by cuBLAS
+//===----------------------------------------------------------------------===//
+
+template <typename ProductOp>
+bool FunctionSelection::isForCublas(ProductOp op, const codegen::Product &product) const {
+  return usesCublas && op.getArithmetic() == Arithmetic::Bf16 && !product.isGrouped &&
+         !product.hasPermutation && !product.hasFirstBias && !product.hasSecondBias &&
+         product.output == numerics::RowKind::F32;
+}
+
+Value FunctionSelection::roundToBf16(Operation *op, Value rows) {
+  Value &result = rounded[rows];
+  if (result)
+    return result;
+  const int64_t columns = columnsOf(op, rows);
+  const Value made = makeBuffer(op->getLoc(), typeOf(rows).getShape(), moert::ElementKind::BF16);
+  if (columns < 0 || failed(launch(
+                         op, Launch(op).grid(rowsOf(rows)).read(rows).write(made),
+                         [&](const Chip &) { return codegen::roundBf16Kernel(columns); })))
+    return {};
+  return result = made;
+}
+
+void FunctionSelection::multiply(Operation *op, Value input, FlatSymbolRefAttr matrix,
+                                 Value output) {
+  kernels.packAsBf16(kernels.lookUpWeight(matrix));
+  moert::CublasMatmulOp::create(builder, op->getLoc(), input, matrix, output);
+  ++numLibraryCalls;
+}
+
+LogicalResult FunctionSelection::selectCublas(moert::MatmulOp op) {
+  const Value input = roundToBf16(op, op.getInput());
+  if (!input)
+    return failure();
+  multiply(op, input, op.getWeightsAttr(), op.getOutput());
+  return success();
+}
+
+LogicalResult FunctionSelection::selectCublas(moert::GluMatmulOp op) {
+  const Value input = roundToBf16(op, op.getInput());
+  if (!input)
+    return failure();
+  const auto product = [&](FlatSymbolRefAttr matrix) {
+    const Value result =
+        makeBuffer(op.getLoc(), typeOf(op.getOutput()).getShape(), moert::ElementKind::F32);
+    multiply(op, input, matrix, result);
+    return result;
+  };
+  const Value gate = product(op.getGateAttr());
+  const Value up = product(op.getUpAttr());
+  return launchGlu(op, moert::getGluParams(op), gate, up, op.getOutput());
 }
 
 //===----------------------------------------------------------------------===//
@@ -528,6 +635,9 @@ private:
   /// The chips of the option, and those that PTX stands for.
   FailureOr<SmallVector<const Chip *>> findChips();
   LogicalResult checkUnplanned();
+  LogicalResult checkCublas(moert::ProgramAttr program);
+  /// The program that comes of `program`.
+  moert::ProgramAttr selectedProgram(moert::ProgramAttr program, bool hasLibraryCalls);
 };
 
 FailureOr<SmallVector<const Chip *>> MoertSelectKernels::findChips() {
@@ -550,13 +660,33 @@ FailureOr<SmallVector<const Chip *>> MoertSelectKernels::findChips() {
 }
 
 LogicalResult MoertSelectKernels::checkUnplanned() {
+  const auto needsBuffers = [&](Operation &op) {
+    return isa<moert::DispatchOp>(op) || (cublas && isa<moert::MatmulOp, moert::GluMatmulOp>(op));
+  };
   for (auto function : getOperation().getOps<moert::FuncOp>())
-    if (function.getArenaAttr() && llvm::any_of(function.getBody().getOps(), [](Operation &op) {
-          return isa<moert::DispatchOp>(op);
-        }))
+    if (function.getArenaAttr() && llvm::any_of(function.getBody().getOps(), needsBuffers))
       return function.emitOpError("has planned memory already; kernels need buffers of their own, "
                                   "so moert-select-kernels comes before moert-plan-memory");
   return success();
+}
+
+LogicalResult MoertSelectKernels::checkCublas(moert::ProgramAttr program) {
+  if (!cublas || satisfies(Determinism::Run, program.getContract()))
+    return success();
+  return getOperation().emitError("the option cublas is refused: the library keeps {run} only, the "
+                                  "program's contract is [")
+         << stringifyDeterminism(program.getContract())
+         << "]; promise less in moe.contract, or do without";
+}
+
+moert::ProgramAttr MoertSelectKernels::selectedProgram(moert::ProgramAttr program,
+                                                       bool hasLibraryCalls) {
+  SmallVector<StringAttr> features(program.getFeatures());
+  const auto feature = StringAttr::get(&getContext(), moert::MoertDialect::kCublasFeature);
+  if (hasLibraryCalls && !llvm::is_contained(features, feature))
+    features.push_back(feature);
+  return moert::ProgramAttr::get(&getContext(), program.getAbi(), program.getNumerics(), "cuda",
+                                 program.getContract(), features, program.getProducer());
 }
 
 void MoertSelectKernels::runOnOperation() {
@@ -567,20 +697,23 @@ void MoertSelectKernels::runOnOperation() {
     return signalPassFailure();
   }
   FailureOr<SmallVector<const Chip *>> found = findChips();
-  if (failed(found) || failed(checkUnplanned()))
+  if (failed(found) || failed(checkUnplanned()) || failed(checkCublas(program)))
     return signalPassFailure();
   KernelTable kernels(module, *found);
+  unsigned calls = 0;
   for (auto function : module.getOps<moert::FuncOp>()) {
-    FunctionSelection selection(function, kernels);
+    FunctionSelection selection(function, kernels, cublas);
     if (failed(selection.run()))
       return signalPassFailure();
     launches += selection.getNumLaunches();
+    calls += selection.getNumLibraryCalls();
   }
+  if (cublas && calls == 0)
+    module.emitRemark("cublas serves no product: none is dense, in bf16 arithmetic (see "
+                      "unquantized=bf16) and without bias");
+  libraryCalls += calls;
   kernelCount += kernels.getNumKernels();
-  module->setAttr(moert::MoertDialect::kProgramName,
-                  moert::ProgramAttr::get(&getContext(), program.getAbi(), program.getNumerics(),
-                                          "cuda", program.getContract(), program.getFeatures(),
-                                          program.getProducer()));
+  module->setAttr(moert::MoertDialect::kProgramName, selectedProgram(program, calls != 0));
 }
 
 } // namespace

@@ -40,6 +40,16 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
       llvm::cl::values(
           clEnumValN(numerics::ActivationWidth::Int16, "int16", "15-bit integers in two limbs"),
           clEnumValN(numerics::ActivationWidth::Int8, "int8", "one limb, faster, less exact"))};
+  Option<Arithmetic> unquantized{
+      *this, "unquantized",
+      llvm::cl::desc("Arithmetic of matmuls with weights in F32, F16 or BF16"),
+      llvm::cl::init(Arithmetic::Float),
+      llvm::cl::values(clEnumValN(Arithmetic::Float, "float", "fp32, the whole contract"),
+                       clEnumValN(Arithmetic::Bf16, "bf16", "tensor cores, {run, batch}"))};
+  Option<bool> cublas{*this, "cublas",
+                      llvm::cl::desc("Let cuBLAS do dense bf16 products (target=cuda, contract "
+                                     "{run})"),
+                      llvm::cl::init(false)};
   Option<int64_t> maxTokens{*this, "max-tokens",
                             llvm::cl::desc("The most tokens that a run may have"),
                             llvm::cl::init(8192)};

@@ -114,18 +114,30 @@ def MoeFuseGlu : Pass<"moe-fuse-glu", "::mlir::func::FuncOp"> {
 //===----------------------------------------------------------------------===//
 
 def MoeChooseArithmetic : Pass<"moe-choose-arithmetic", "::mlir::ModuleOp"> {
-  let summary = "Choose `exact` or `float` arithmetic for every matmul";
+  let summary = "Choose `exact`, `float` or `bf16` arithmetic for every matmul";
   let description = [{
     `exact` for block-quantized weights, `float` for F32, F16 and BF16. A choice that the IR states
     already is kept. Both keep the whole contract; where that costs speed (experts in F16 or BF16), a
-    remark names the faster option. Routers are `float` in nearly every model and get no remark.
+    remark names the faster options. Routers are `float` in nearly every model and get no remark.
+
+    With `unquantized=bf16`, weights in F32, F16 and BF16 are multiplied as bf16 by tensor cores, but
+    for routers. That keeps `{run, batch}`: a module that promises `device` is an error.
 
     A fused gate and up of which only one is block-quantized are an error: no arithmetic suits both.
   }];
   let dependentDialects = ["::sortie::moe::MoeDialect"];
+  let options = [
+    Option<"unquantized", "unquantized", "::sortie::Arithmetic",
+           /*default=*/"::sortie::Arithmetic::Float",
+           "Arithmetic of matmuls with weights in F32, F16 or BF16: `float` or `bf16`",
+           [{::llvm::cl::values(
+             clEnumValN(::sortie::Arithmetic::Float, "float", "fp32, the whole contract"),
+             clEnumValN(::sortie::Arithmetic::Bf16, "bf16", "tensor cores, {run, batch}"))}]>
+  ];
   let statistics = [
     Statistic<"exact", "exact-matmuls", "Matmuls that are exact">,
-    Statistic<"floating", "float-matmuls", "Matmuls in fp32">
+    Statistic<"floating", "float-matmuls", "Matmuls in fp32">,
+    Statistic<"bf16", "bf16-matmuls", "Matmuls of bf16 operands">
   ];
 }
 
@@ -235,6 +247,12 @@ def MoertSelectKernels : Pass<"moert-select-kernels", "::mlir::ModuleOp"> {
 
     PTX (`compute_80`) is added to `chips` always: it runs on what is not named.
 
+    With `cublas`, dense products in `bf16` arithmetic are NVIDIA's library's: `moert.cublas_matmul`,
+    whose input a kernel rounds to bf16, once a value. A gated product becomes two and a `glu` kernel.
+    Weights in F32 and F16 are packed as bf16. Products with a bias or a quantized output stay
+    kernels, since the library has no such epilogue. It keeps no contract but `{run}`: under `batch`
+    the option is an error. A remark says so where it finds nothing to do.
+
     Errors: an unknown chip, rows whose length is not constant, a grouped product whose offsets no
     dispatch of the function made, gate and up in different formats of floats, a grid that is too
     large for CUDA, memory that is planned already.
@@ -242,9 +260,12 @@ def MoertSelectKernels : Pass<"moert-select-kernels", "::mlir::ModuleOp"> {
   let dependentDialects = ["::sortie::moert::MoertDialect"];
   let options = [
     ListOption<"chips", "chips", "std::string",
-               "Chips to compile for, as `sm_90a` (default: sm_80,sm_90a)">
+               "Chips to compile for, as `sm_90a` (default: sm_80,sm_90a)">,
+    Option<"cublas", "cublas", "bool", /*default=*/"false",
+           "Let cuBLAS do dense bf16 products; for a contract of {run} only">
   ];
   let statistics = [
+    Statistic<"libraryCalls", "library-calls", "Products that cuBLAS does">,
     Statistic<"launches", "launches", "Launches that operations became">,
     Statistic<"kernelCount", "kernels", "Kernels, equal ones counted once">
   ];

@@ -24,7 +24,7 @@ static void buildDispatchLevel(OpPassManager &manager, const CompileOptions &opt
 
 /// The arithmetic of every matmul, and the quantization that it needs.
 static void buildArithmetic(OpPassManager &manager, const CompileOptions &options) {
-  manager.addPass(createMoeChooseArithmetic());
+  manager.addPass(createMoeChooseArithmetic({options.unquantized}));
   OpPassManager &functions = manager.nest<func::FuncOp>();
   functions.addPass(createMoeQuantizeActivations({options.activations}));
   functions.addPass(createMoeFuseRequantize({options.materialize}));
@@ -37,6 +37,7 @@ static constexpr StringLiteral kCudaTarget = "cuda";
 static MoertSelectKernelsOptions selectOptions(const CompileOptions &options) {
   MoertSelectKernelsOptions select;
   select.chips.assign(options.chips.begin(), options.chips.end());
+  select.cublas = options.cublas;
   return select;
 }
 
@@ -69,8 +70,9 @@ static LogicalResult checkOptions(const CompileOptions &options,
                                   function_ref<LogicalResult(const Twine &)> emitError) {
   if (options.target != kCpuTarget && options.target != kCudaTarget)
     return emitError("unknown target '" + options.target + "', expected cpu or cuda");
-  if (options.target == kCpuTarget && (!options.chips.empty() || options.printSchedule))
-    return emitError("chip and print-schedule belong to target=cuda");
+  if (options.target == kCpuTarget &&
+      (!options.chips.empty() || options.printSchedule || options.cublas))
+    return emitError("chip, print-schedule and cublas belong to target=cuda");
   if (options.maxTokens < 1 || options.maxTokens > INT32_MAX)
     return emitError("max-tokens must be 1 to 2147483647, got " + Twine(options.maxTokens));
   return success();

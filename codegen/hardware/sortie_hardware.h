@@ -182,6 +182,27 @@ SORTIE_DEVICE void multiplyK16(int32_t (&sum)[4], uint32_t a0, uint32_t a1, uint
     sum[i] = out[i];
 }
 
+/// Two floats as a word of bfloat16, rounded to nearest, ties to even; a NaN stays a NaN.
+SORTIE_DEVICE uint32_t packBFloat16(float low, float high) {
+  uint32_t pair;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+  return pair;
+}
+
+/// mma.m16n8k16, bf16 x bf16 -> f32: sum += A * B. With two bfloat16 a word, the lower k in the
+/// lower half:
+///   a[0]: row g, k 2t, 2t + 1;  a[1]: row g + 8;  a[2], a[3]: the same rows, k 8 + 2t...
+///   b0: column g, k 2t, 2t + 1;  b1: k 8 + 2t...
+///   sum as above.
+/// How the 16 products and the sum are added is the chip's: the same for the same operands, for
+/// each element of the sum by itself, and otherwise unknown.
+SORTIE_DEVICE void multiplyBf16(float (&sum)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
 //===- Integers -----------------------------------------------------------===//
 
 /// sum + a.int16[0] * b.uint8[0] + a.int16[1] * b.uint8[1] (dp2a.lo).

@@ -9,8 +9,7 @@
 #ifndef SORTIE_CODEGEN_KERNELS_FLOATTILE_H
 #define SORTIE_CODEGEN_KERNELS_FLOATTILE_H
 
-#include "codegen/kernels/Geometry.h"
-#include "runtime/numerics/float.h"
+#include "codegen/kernels/Stages.h"
 
 #include <sortie_hardware.h>
 
@@ -19,99 +18,6 @@ namespace sortie::kernels {
 /// Partials of a lane, and lanes that share outputs.
 constexpr int kFloatPerLane = 2;
 constexpr int kFloatLanes = numerics::kPartials / kFloatPerLane;
-
-/// A row of a stage, of `Depth` elements of type T. The 16 elements of each step are moved so that
-/// the same step of neighbouring rows lies in different banks.
-template <typename T, int Depth> struct StageRow {
-  static constexpr int kBytes = Depth * static_cast<int>(sizeof(T));
-  static constexpr int kStepBytes = numerics::kPartials * static_cast<int>(sizeof(T));
-  static constexpr int kSwizzle = 128 / kStepBytes - 1;
-
-  /// Where byte `at` of row `row` is in that row.
-  SORTIE_DEVICE int place(int row, int at) { return at ^ ((row & kSwizzle) * kStepBytes); }
-};
-
-/// The elements of K that stages hold: stage `index` of stream s has `Depth` elements of a chunk,
-/// in ascending order, of the chunks s, s + Streams, ...
-template <int K, int Depth, int Streams> struct StageOrder {
-  static constexpr int kPerChunk = numerics::kChunk / Depth;
-  static constexpr int kChunks = static_cast<int>(ceilDiv(K, numerics::kChunk));
-  static constexpr int kStages = Streams == 1
-                                     ? static_cast<int>(ceilDiv(K, Depth))
-                                     : static_cast<int>(ceilDiv(kChunks, Streams)) * kPerChunk;
-  /// Whether all stages of all streams are full.
-  static constexpr bool kIsWhole =
-      Streams == 1 ? K % Depth == 0 : K % (Streams * numerics::kChunk) == 0;
-
-  SORTIE_DEVICE int chunk(int index, int stream) { return index / kPerChunk * Streams + stream; }
-  SORTIE_DEVICE int first(int index, int stream) {
-    return chunk(index, stream) * numerics::kChunk + index % kPerChunk * Depth;
-  }
-};
-
-/// A thread's part in the copy of one row of each stage: `Threads` threads a row, pieces as large
-/// as all rows of length K are aligned to.
-template <typename T, int K, int Depth, int Streams, int Threads> struct StageCopy {
-  using Row = StageRow<T, Depth>;
-  using Order = StageOrder<K, Depth, Streams>;
-  static constexpr int kSize = static_cast<int>(sizeof(T));
-  static constexpr int kPiece = K * kSize % 16 == 0  ? 16
-                                : K * kSize % 8 == 0 ? 8
-                                : K * kSize % 4 == 0 ? 4
-                                                     : 2;
-  static constexpr int kPieces = Row::kBytes / kPiece;
-
-  const char *from; ///< the thread's first piece of the row; null: no row, nothing is copied
-  int to;           ///< where that piece is in a stage, but for the swizzle
-  int swizzle;
-  int stream;
-  int part; ///< the thread's number among the row's
-
-  /// Row `row` of the rows that start `operand` bytes into a stage, from `source` or null.
-  SORTIE_DEVICE StageCopy make(const T *source, int operand, int row, int stream, int part) {
-    const auto *bytes = reinterpret_cast<const char *>(source);
-    return {bytes != nullptr ? bytes + part * kPiece : nullptr,
-            operand + row * Row::kBytes + part * kPiece, Row::place(row, 0), stream, part};
-  }
-
-  /// Starts the copy of stage `index` to `stage`. What lies past K is left as it is.
-  SORTIE_DEVICE void start(const StageCopy &copy, char *stage, int index) {
-    if (copy.from == nullptr)
-      return;
-    const int first = Order::first(index, copy.stream) * kSize;
-#pragma unroll
-    for (int piece = 0; piece < kPieces; piece += Threads) {
-      if (kPieces % Threads != 0 && piece + copy.part >= kPieces)
-        break;
-      if (!Order::kIsWhole && first + (piece + copy.part) * kPiece >= K * kSize)
-        break;
-      char *target = stage + ((copy.to + piece * kPiece) ^ copy.swizzle);
-      const char *source = copy.from + first + piece * kPiece;
-      if constexpr (kPiece >= 4)
-        hw::copyAsync<kPiece>(target, source);
-      else
-        *reinterpret_cast<uint16_t *>(target) = *reinterpret_cast<const uint16_t *>(source);
-    }
-  }
-};
-
-/// Two neighbouring elements of a stage's row.
-SORTIE_DEVICE void loadPair(const float *from, float (&pair)[2]) {
-  struct alignas(8) Pair {
-    float value[2];
-  };
-  const Pair loaded = *reinterpret_cast<const Pair *>(from);
-  pair[0] = loaded.value[0];
-  pair[1] = loaded.value[1];
-}
-template <typename Weight> SORTIE_DEVICE void loadPair(const Weight *from, float (&pair)[2]) {
-  struct alignas(4) Pair {
-    Weight value[2];
-  };
-  const Pair loaded = *reinterpret_cast<const Pair *>(from);
-  pair[0] = numerics::widen(loaded.value[0]);
-  pair[1] = numerics::widen(loaded.value[1]);
-}
 
 /// Tiles of activations (fp32) and weights (float, Half or BFloat16) with rows of K elements. A
 /// thread has RowTile x ColumnTile outputs; a warp RowLanes times as many rows and the other lanes'
@@ -134,8 +40,8 @@ struct FloatTile {
   /// Two: the loads of a step run under the arithmetic of the one before. Without that the largest
   /// tile is 12 % slower, but beside the tails of other K it would take too many registers.
   static constexpr int kOperandSets = kOutputs < 64 || K % kDepth == 0 ? 2 : 1;
-  using XRow = StageRow<float, kDepth>;
-  using WRow = StageRow<Weight, kDepth>;
+  using XRow = StageRow<float, kDepth, numerics::kPartials>;
+  using WRow = StageRow<Weight, kDepth, numerics::kPartials>;
   using Order = StageOrder<K, kDepth, Streams>;
   static constexpr int kXRows = Streams * kRows;
   static constexpr int kWeightsAt = kXRows * XRow::kBytes;
@@ -334,8 +240,8 @@ struct FloatTile {
     constexpr int kXPieces = XRow::kBytes / 16;
     constexpr int kXThreads = kXRows * kXPieces > kFloatThreads ? kFloatThreads / kXRows : kXPieces;
     constexpr int kWThreads = kFloatThreads / kFloatColumns;
-    using XCopy = StageCopy<float, K, kDepth, Streams, kXThreads>;
-    using WCopy = StageCopy<Weight, K, kDepth, Streams, kWThreads>;
+    using XCopy = StageCopy<XRow, Order, kXThreads, PastEnd::Left>;
+    using WCopy = StageCopy<WRow, Order, kWThreads, PastEnd::Left>;
 
     char *ring = memory + kChunkSumBytes;
     const int x = hw::threadIndex() / kXThreads;

@@ -15,6 +15,12 @@ using namespace mlir;
 
 namespace sortie {
 
+Determinism getContractOfArithmetic(std::optional<Arithmetic> arithmetic) {
+  if (arithmetic == Arithmetic::Bf16)
+    return Determinism::Run | Determinism::Batch;
+  return kFullDeterminism;
+}
+
 ParseResult parseDeterminismSet(AsmParser &parser, Determinism &members) {
   members = Determinism::None;
   StringRef word;

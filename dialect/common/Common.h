@@ -28,6 +28,10 @@ inline bool satisfies(Determinism members, Determinism required) {
   return bitEnumContainsAll(members, required);
 }
 
+/// The members of the contract that a dot product keeps: `exact` and `float` all of them, `bf16`
+/// run and batch, for its sums are ordered by one GPU architecture. All if none is chosen yet.
+Determinism getContractOfArithmetic(std::optional<Arithmetic> arithmetic);
+
 /// Parses a comma-separated, possibly empty set of contract members. A duplicate is an error.
 mlir::ParseResult parseDeterminismSet(mlir::AsmParser &parser, Determinism &members);
 void printDeterminismSet(mlir::AsmPrinter &printer, Determinism members);

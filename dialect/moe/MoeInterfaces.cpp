@@ -5,12 +5,14 @@
 
 #include "dialect/moe/MoeInterfaces.h"
 
+#include "dialect/moe/MoeAttributes.h"
+#include "dialect/moe/MoeDialect.h"
+
 using namespace sortie;
 
 #include "dialect/moe/MoeInterfaces.cpp.inc"
 
-Determinism moe::getContractOfArithmetic(std::optional<Arithmetic> arithmetic) {
-  if (arithmetic == Arithmetic::Bf16)
-    return Determinism::Run | Determinism::Batch;
-  return kFullDeterminism;
+Determinism moe::getPromisedContract(mlir::ModuleOp module) {
+  auto contract = module->getAttrOfType<ContractAttr>(MoeDialect::kContractName);
+  return contract ? contract.getMembers() : kFullDeterminism;
 }

@@ -8,15 +8,13 @@
 
 #include "dialect/common/Common.h"
 
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OpDefinition.h"
-
-#include <optional>
 
 namespace sortie::moe {
 
-/// The members of the contract that a dot product keeps: `exact` and `float` all of them, `bf16`
-/// run and batch, for its sums are ordered by one GPU architecture. All if none is chosen yet.
-Determinism getContractOfArithmetic(std::optional<Arithmetic> arithmetic);
+/// What a module promises in `moe.contract`; one that says nothing promises everything.
+Determinism getPromisedContract(mlir::ModuleOp module);
 
 } // namespace sortie::moe
 

@@ -183,11 +183,27 @@ void sortie::moert::printPack(AsmPrinter &printer, Operation *, PackAttr pack) {
   printPackParameters(printer, pack.getKernel(), pack.getRows(), pack.getBytes());
 }
 
-static ParseResult parseWorkParameters(AsmParser &parser, std::string &op, int64_t &operations,
+/// Parses `arithmetic(word)` if it is next.
+static ParseResult parseOptionalArithmetic(AsmParser &parser,
+                                           std::optional<Arithmetic> &arithmetic) {
+  if (failed(parser.parseOptionalKeyword("arithmetic")))
+    return success();
+  if (parser.parseLParen())
+    return failure();
+  const FailureOr<Arithmetic> word = FieldParser<Arithmetic>::parse(parser);
+  if (failed(word))
+    return failure();
+  arithmetic.emplace(*word);
+  return parser.parseRParen();
+}
+
+static ParseResult parseWorkParameters(AsmParser &parser, std::string &op,
+                                       std::optional<Arithmetic> &arithmetic, int64_t &operations,
                                        std::optional<int64_t> &offsets) {
+  arithmetic = std::nullopt;
   operations = 0;
   offsets = std::nullopt;
-  if (parser.parseString(&op))
+  if (parser.parseString(&op) || parseOptionalArithmetic(parser, arithmetic))
     return failure();
   if (const OptionalParseResult parsed = parseOptionalNumber(parser, "operations", operations);
       parsed.has_value() && failed(*parsed))
@@ -200,9 +216,12 @@ static ParseResult parseWorkParameters(AsmParser &parser, std::string &op, int64
   return *parsed;
 }
 
-static void printWorkParameters(AsmPrinter &printer, StringRef op, int64_t operations,
+static void printWorkParameters(AsmPrinter &printer, StringRef op,
+                                std::optional<Arithmetic> arithmetic, int64_t operations,
                                 std::optional<int64_t> offsets) {
   printer.printString(op);
+  if (arithmetic)
+    printer << " arithmetic(" << stringifyArithmetic(*arithmetic) << ')';
   if (operations != 0)
     printer << " operations(" << operations << ')';
   if (offsets)
@@ -212,16 +231,19 @@ static void printWorkParameters(AsmPrinter &printer, StringRef op, int64_t opera
 ParseResult sortie::moert::parseWork(AsmParser &parser, WorkAttr &work) {
   const SMLoc location = parser.getCurrentLocation();
   std::string op;
+  std::optional<Arithmetic> arithmetic;
   int64_t operations;
   std::optional<int64_t> offsets;
-  if (parseWorkParameters(parser, op, operations, offsets))
+  if (parseWorkParameters(parser, op, arithmetic, operations, offsets))
     return failure();
-  work = parser.getChecked<WorkAttr>(location, parser.getContext(), op, operations, offsets);
+  work = parser.getChecked<WorkAttr>(location, parser.getContext(), op, arithmetic, operations,
+                                     offsets);
   return success(work != nullptr);
 }
 
 void sortie::moert::printWork(AsmPrinter &printer, Operation *, WorkAttr work) {
-  printWorkParameters(printer, work.getOp(), work.getOperations(), work.getOffsets());
+  printWorkParameters(printer, work.getOp(), work.getArithmetic(), work.getOperations(),
+                      work.getOffsets());
 }
 
 #define GET_ATTRDEF_CLASSES
@@ -373,7 +395,8 @@ LogicalResult PackAttr::verify(function_ref<InFlightDiagnostic()> emitError, Fla
 }
 
 LogicalResult WorkAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef op,
-                               int64_t operations, std::optional<int64_t> offsets) {
+                               std::optional<Arithmetic>, int64_t operations,
+                               std::optional<int64_t> offsets) {
   if (op.empty())
     return emitError() << "the operation of a work must not be empty"; // (C1)
   if (operations < 0 || operations > ExtentAttr::kLimit || offsets.value_or(0) < 0)

@@ -201,6 +201,7 @@ def Moert_WorkAttr : Moert_Attr<"Work", "work"> {
   let summary = "what a launch does, for reports";
   let description = [{
     - `op`: the operation that the launch belongs to;
+    - `arithmetic`: that of a product's launch;
     - `operations`: its multiplications and additions for each row of output, none if left out;
     - `offsets`: which of the read buffers holds the experts' offsets. Then rows are counted by the
       last of them, and weights by the experts in use.
@@ -209,12 +210,14 @@ def Moert_WorkAttr : Moert_Attr<"Work", "work"> {
     (C2) `operations` is 0 to 2^48, `offsets` is not negative.
 
     Examples: `#moert.work<"moert.quantize">`,
-    `#moert.work<"moert.glu_matmul" operations(6291456) offsets(1)>`
+    `#moert.work<"moert.glu_matmul" arithmetic(exact) operations(6291456) offsets(1)>`
   }];
   let parameters = (ins
-    StringRefParameter<"operation">:$op, "int64_t":$operations,
+    StringRefParameter<"operation">:$op,
+    OptionalParameter<"::std::optional<::sortie::Arithmetic>">:$arithmetic,
+    "int64_t":$operations,
     OptionalParameter<"::std::optional<int64_t>">:$offsets);
-  let assemblyFormat = "`<` custom<WorkParameters>($op, $operations, $offsets) `>`";
+  let assemblyFormat = "`<` custom<WorkParameters>($op, $arithmetic, $operations, $offsets) `>`";
 }
 
 #endif // SORTIE_DIALECT_MOERT_ATTRIBUTES

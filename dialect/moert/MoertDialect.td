@@ -35,6 +35,8 @@ def Moert_Dialect : Dialect {
     | `moert.program` | module | `#moert.program<...>`: marks a compiled program |
     | `moert.weights_fingerprint` | module | fingerprint of the model file, 16 hexadecimal digits |
 
+    Features that a program can need: `cublas` (`moert.cublas_matmul`).
+
     The rules of these attributes:
     (C1) `moert.program` is a `#moert.program` on a module that holds nothing but
     `moert.symbol`, `moert.kernel`, `moert.weight` and `moert.func`.
@@ -50,6 +52,9 @@ def Moert_Dialect : Dialect {
     /// Names of the discardable attributes of the dialect.
     static constexpr ::llvm::StringLiteral kProgramName = "moert.program";
     static constexpr ::llvm::StringLiteral kWeightsFingerprintName = "moert.weights_fingerprint";
+
+    /// The feature of programs that need cuBLAS.
+    static constexpr ::llvm::StringLiteral kCublasFeature = "cublas";
 
     void registerTypes();
     void registerAttributes();

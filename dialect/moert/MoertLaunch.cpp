@@ -105,6 +105,9 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto kernel = symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
   if (!kernel)
     return emitOpError() << "there is no moert.kernel " << getKernelAttr(); // (C2)
+  if (const std::optional<Arithmetic> arithmetic = getWork().getArithmetic();
+      arithmetic && failed(verifyKeepsContract(*this, *arithmetic)))
+    return failure(); // (C5)
   const std::tuple<StringRef, uint64_t, uint64_t> counts[] = {
       {"reads", getReads().size(), kernel.getReads()},
       {"writes", getWrites().size(), kernel.getWrites()},

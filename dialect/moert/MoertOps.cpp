@@ -387,11 +387,9 @@ template <typename MatmulLike> static LogicalResult verifyRowMap(MatmulLike op, 
   return verifyShape(op, "permutation", op.getPermutation(), rows); // (C4)
 }
 
-/// `exact` takes quantized rows, `float` f32 ones.
+/// `exact` takes quantized rows, `float` and `bf16` f32 ones.
 template <typename MatmulLike> static LogicalResult verifyArithmetic(MatmulLike op) {
   const bool exact = op.getArithmetic() == Arithmetic::Exact;
-  if (op.getArithmetic() == Arithmetic::Bf16)
-    return op.emitOpError("arithmetic must be 'exact' or 'float'"); // (C6)
   if (getBuffer(op.getInput()).isQuantized() != exact)
     return op.emitOpError() << "arithmetic '" << stringifyArithmetic(op.getArithmetic())
                             << "' needs " << (exact ? "quantized" : "f32") << " input, got "
@@ -428,6 +426,21 @@ static LogicalResult verifyMatrix(MatmulLike op, SymbolTableCollection &symbols,
   return verifyVector(op, symbols, bias, shape.drop_back()); // (C3)
 }
 
+/// The program that an operation stands in, or null.
+static ProgramAttr getProgram(Operation *op) {
+  auto module = op->getParentOfType<ModuleOp>();
+  return module ? module->getAttrOfType<ProgramAttr>(MoertDialect::kProgramName) : nullptr;
+}
+
+LogicalResult sortie::moert::verifyKeepsContract(Operation *op, Arithmetic arithmetic) {
+  const ProgramAttr program = getProgram(op);
+  if (!program || satisfies(getContractOfArithmetic(arithmetic), program.getContract()))
+    return success();
+  return op->emitOpError() << "arithmetic '" << stringifyArithmetic(arithmetic)
+                           << "' does not keep the program's contract ["
+                           << stringifyDeterminism(program.getContract()) << "]";
+}
+
 LogicalResult MatmulOp::verify() {
   if (failed(verifyRowMap(*this, getScale())) || failed(verifyArithmetic(*this)))
     return failure();
@@ -446,6 +459,8 @@ LogicalResult MatmulOp::verify() {
 }
 
 LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (failed(verifyKeepsContract(*this, getArithmetic())))
+    return failure(); // (C6)
   return verifyMatrix(*this, symbols, getWeightsAttr(), getBiasAttr());
 }
 
@@ -456,9 +471,60 @@ LogicalResult GluMatmulOp::verify() {
 }
 
 LogicalResult GluMatmulOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  if (failed(verifyMatrix(*this, symbols, getGateAttr(), getGateBiasAttr())))
+  if (failed(verifyKeepsContract(*this, getArithmetic())) ||
+      failed(verifyMatrix(*this, symbols, getGateAttr(), getGateBiasAttr())))
     return failure();
   return verifyMatrix(*this, symbols, getUpAttr(), getUpBiasAttr());
+}
+
+LogicalResult CublasMatmulOp::verify() {
+  for (auto [what, value] : {std::pair("input", getInput()), std::pair("output", getOutput())})
+    if (failed(verifyRank(*this, what, value, 2)) || failed(getColumns(*this, what, value)))
+      return failure(); // (C2)
+  return verifyShape(*this, "output", getOutput(),
+                     {getDim(getInput(), 0), getDim(getOutput(), 1)}); // (C2)
+}
+
+/// Whether a weight is, or is packed as, a row-major matrix in bf16.
+static bool isBf16Matrix(WeightOp weight) {
+  if (weight.getFormatInfo().format == numerics::Format::BF16)
+    return true;
+  const PackAttr pack = weight.getPackAttr();
+  return pack && pack.getRows() == 1 && pack.getBytes() == 2 * weight.getShape().back();
+}
+
+/// (C3) and (C4) of moert.cublas_matmul. Nothing is promised or asked for outside of a program.
+static LogicalResult verifyLibrary(CublasMatmulOp op) {
+  const ProgramAttr program = getProgram(op);
+  if (!program)
+    return success();
+  if (!satisfies(Determinism::Run, program.getContract()))
+    return op.emitOpError() << "the library does not keep the program's contract ["
+                            << stringifyDeterminism(program.getContract())
+                            << "]: another number of rows may change bits"; // (C3)
+  if (!llvm::is_contained(program.getFeatures(),
+                          StringAttr::get(op.getContext(), MoertDialect::kCublasFeature)))
+    return op.emitOpError() << "the program must have the feature \""
+                            << MoertDialect::kCublasFeature << "\""; // (C4)
+  return success();
+}
+
+LogicalResult CublasMatmulOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (failed(verifyLibrary(*this)))
+    return failure();
+  FailureOr<WeightOp> weight = lookupWeight(*this, symbols, getWeightsAttr());
+  if (failed(weight))
+    return failure();
+  const int64_t shape[] = {getDim(getOutput(), 1).getConstant(),
+                           getDim(getInput(), 1).getConstant()};
+  if (weight->getShape() != ArrayRef(shape))
+    return emitOpError() << "weight " << getWeightsAttr() << " must be " << shape[0] << "x"
+                         << shape[1] << ", the columns of output and input"; // (C1)
+  if (!isBf16Matrix(*weight))
+    return emitOpError() << "weight " << getWeightsAttr()
+                         << " must be bf16, or packed in 1 row and " << 2 * shape[1]
+                         << " bytes, got " << weight->getFormat(); // (C1)
+  return success();
 }
 
 LogicalResult GluOp::verify() {

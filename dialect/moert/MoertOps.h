@@ -34,6 +34,9 @@ struct FailureResource : public mlir::SideEffects::Resource::Base<FailureResourc
 /// Verifies that all buffers of `op` lie on one device in one memory space.
 llvm::LogicalResult verifySamePlacement(mlir::Operation *op);
 
+/// Verifies that `arithmetic` keeps what the program promises, if `op` is in one.
+llvm::LogicalResult verifyKeepsContract(mlir::Operation *op, Arithmetic arithmetic);
+
 template <typename ConcreteOp>
 class SamePlacement : public mlir::OpTrait::TraitBase<ConcreteOp, SamePlacement> {
 public:

@@ -394,8 +394,8 @@ def Moert_MatmulOp : Moert_WeightUserOp<"matmul", [AttrSizedOperandSegments]> {
     (C3) `bias` is `E x N` with `offsets`, otherwise `N`, of format f32.
     (C4) `permutation` `[R]` is given exactly if `slots` or `scale` is.
     (C5) `slots >= 1`; `scale` is `[T, k]` with `R = k*T`.
-    (C6) `arithmetic` is `exact` (quantized input, a block format) or `float` (f32 input, a format
-    of floats).
+    (C6) `arithmetic` is `exact` (quantized input, a block format), `float` or `bf16` (f32 input, a
+    format of floats). `bf16` is for programs whose contract is without `device`.
 
     Example:
     ```mlir
@@ -466,6 +466,33 @@ def Moert_GluMatmulOp : Moert_WeightUserOp<"glu_matmul", [AttrSizedOperandSegmen
     `arithmetic` `(` custom<Word>($arithmetic) `)` `outs` `(` $output `)` attr-dict
     `:` type(operands)
   }];
+}
+
+def Moert_CublasMatmulOp : Moert_WeightUserOp<"cublas_matmul"> {
+  let summary = "dense product by cuBLAS";
+  let description = [{
+    As `moert.matmul` without `offsets`, in `bf16` arithmetic, by NVIDIA's library: the products of
+    bf16 operands are added in fp32, in an order that is the library's own. It gives the same bits in
+    another run, by the same version on a GPU of the same model; with another number of rows it may
+    not.
+
+    The matrix is read in bf16, row-major: as it lies in the file, or packed so, a row a panel.
+
+    (C1) `weights` is `N x K` of format bf16, or of another with a `pack` of 1 row and 2*K bytes.
+    (C2) `input` is bf16 `[R, K]`, `output` f32 `[R, N]`.
+    (C3) The contract of the program is without `batch`.
+    (C4) The program's features have `cublas`.
+
+    Example:
+    ```mlir
+    moert.cublas_matmul %x, @down outs(%y)
+      : !moert.buffer<tokens x 768 x bf16>, !moert.buffer<tokens x 2048 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_Bf16Buffer>:$input, FlatSymbolRefAttr:$weights,
+    Moert_Write<Moert_F32Buffer>:$output);
+  let assemblyFormat = "$input `,` $weights `outs` `(` $output `)` attr-dict `:` type(operands)";
 }
 
 def Moert_GluOp : Moert_DeviceOp<"glu"> {
@@ -628,12 +655,14 @@ def Moert_LaunchOp : Moert_WeightUserOp<"launch", [AttrSizedOperandSegments]> {
     (C3) Weights are `moert.weight`; `packed` ones have a `pack`, `floats` are of a format of
     floats.
     (C4) The `offsets` of `work` are one of the buffers that are read, i32 `[E + 1]`.
+    (C5) The `arithmetic` of `work` keeps the program's contract: `bf16` is for programs whose
+    contract is without `device`.
 
     Example:
     ```mlir
     moert.launch @glu_0 grid(6, 8*tokens+8192 ceildiv 64 max 8*tokens)
       reads(%x, %offsets, %permutation) writes(%act) weights(@gate, @up)
-      work("moert.glu_matmul" operations(6291456) offsets(1))
+      work("moert.glu_matmul" arithmetic(exact) operations(6291456) offsets(1))
       : !moert.buffer<tokens x 2048 x act16>, !moert.buffer<129 x i32>,
         !moert.buffer<8*tokens x i32>, !moert.buffer<8*tokens x 768 x act16>
     ```

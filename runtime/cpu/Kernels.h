@@ -37,6 +37,7 @@ struct ProductOp {
   numerics::Glu glu;  ///< of two matrices
   numerics::RowKind outputKind;
   void *output;
+  bool isBf16; ///< fp32 operands are rounded to bfloat16 first
 };
 
 /// Rows [firstRow, firstRow + rows) in sorted order, all of one expert, and the panels

@@ -139,6 +139,7 @@ void matmul(const MatmulOp &op, const Device &device) {
   product.scale = op.scale;
   product.outputKind = RowKind::F32;
   product.output = op.output;
+  product.isBf16 = op.isBf16;
   runProduct(product, op.rows, device);
 }
 
@@ -155,6 +156,7 @@ void gluMatmul(const GluMatmulOp &op, const Device &device) {
   product.glu = op.glu;
   product.outputKind = op.outputKind;
   product.output = op.output;
+  product.isBf16 = op.isBf16;
   runProduct(product, op.rows, device);
 }
 

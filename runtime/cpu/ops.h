@@ -53,6 +53,8 @@ struct MatmulOp {
   const float *scale = nullptr;
   /// [rows, N] fp32.
   float *output;
+  /// `bf16` arithmetic instead of `float`: weights and activations are rounded to bfloat16 first.
+  bool isBf16 = false;
 };
 void matmul(const MatmulOp &op, const Context &context);
 
@@ -69,6 +71,7 @@ struct GluMatmulOp {
   numerics::Glu glu;
   numerics::RowKind outputKind;
   void *output;
+  bool isBf16 = false;
 };
 void gluMatmul(const GluMatmulOp &op, const Context &context);
 

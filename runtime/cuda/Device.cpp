@@ -100,6 +100,16 @@ Expected<PinnedMemory> allocatePinned(const DevicePtr &device, uint64_t bytes, c
   return PinnedMemory(device, address);
 }
 
+bool isPinned(const Device &device, const void *address) {
+  const Device::Scope scope(device);
+  unsigned type = 0;
+  // Of ordinary memory the driver knows nothing, which is an error.
+  return device.driver()->cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
+                                                reinterpret_cast<CUdeviceptr>(address)) ==
+             CUDA_SUCCESS &&
+         type == CU_MEMORYTYPE_HOST;
+}
+
 Expected<Stream> makeStream(const DevicePtr &device) {
   const Device::Scope scope(*device);
   CUstream stream = nullptr;

@@ -129,6 +129,8 @@ llvm::Expected<DeviceMemory> allocate(const DevicePtr &device, uint64_t bytes,
 /// Host memory that the device copies from and to without the host's help.
 llvm::Expected<PinnedMemory> allocatePinned(const DevicePtr &device, uint64_t bytes,
                                             const llvm::Twine &what);
+/// Whether the driver knows host memory at this address as pinned.
+bool isPinned(const Device &device, const void *address);
 /// A stream that does not wait for the default stream.
 llvm::Expected<Stream> makeStream(const DevicePtr &device);
 /// With `isTimed`, it can be compared with another by elapsedNanoseconds().

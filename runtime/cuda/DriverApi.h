@@ -29,6 +29,7 @@ enum : CUresult {
   CUDA_SUCCESS = 0,
   CUDA_ERROR_OUT_OF_MEMORY = 2,
   CUDA_ERROR_NO_DEVICE = 100,
+  CUDA_ERROR_NOT_READY = 600,
 };
 
 // Arguments, each of its own enum in cuda.h.
@@ -37,6 +38,8 @@ inline constexpr int CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR = 75;
 inline constexpr int CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR = 76;
 inline constexpr int CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN = 97;
 inline constexpr int CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES = 8;
+inline constexpr int CU_POINTER_ATTRIBUTE_MEMORY_TYPE = 2;
+inline constexpr unsigned CU_MEMORYTYPE_HOST = 1;
 inline constexpr int CU_JIT_ERROR_LOG_BUFFER = 5;
 inline constexpr int CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES = 6;
 inline constexpr int CU_STREAM_CAPTURE_MODE_THREAD_LOCAL = 1;
@@ -65,6 +68,8 @@ inline constexpr unsigned CU_STREAM_WRITE_VALUE_DEFAULT = 0;
   X(cuMemFreeHost, "cuMemFreeHost", (void *address))                                               \
   X(cuMemHostGetDevicePointer, "cuMemHostGetDevicePointer_v2",                                     \
     (CUdeviceptr * device, void *host, unsigned flags))                                            \
+  X(cuPointerGetAttribute, "cuPointerGetAttribute",                                                \
+    (void *data, int attribute, CUdeviceptr address))                                              \
   X(cuMemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2",                                                     \
     (CUdeviceptr to, const void *from, size_t bytes, CUstream stream))                             \
   X(cuMemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2",                                                     \
@@ -83,6 +88,7 @@ inline constexpr unsigned CU_STREAM_WRITE_VALUE_DEFAULT = 0;
   X(cuEventCreate, "cuEventCreate", (CUevent * event, unsigned flags))                             \
   X(cuEventDestroy, "cuEventDestroy_v2", (CUevent event))                                          \
   X(cuEventRecord, "cuEventRecord", (CUevent event, CUstream stream))                              \
+  X(cuEventQuery, "cuEventQuery", (CUevent event))                                                 \
   X(cuEventSynchronize, "cuEventSynchronize", (CUevent event))                                     \
   X(cuEventElapsedTime, "cuEventElapsedTime", (float *milliseconds, CUevent begin, CUevent end))   \
   X(cuModuleLoadDataEx, "cuModuleLoadDataEx",                                                      \

@@ -181,6 +181,13 @@ struct BFloat16 {
   uint16_t bits;
 };
 
+/// The nearest bfloat16, ties to even: infinite from 2^128 - 2^119 on. A NaN stays a NaN.
+SORTIE_NUMERICS_INLINE BFloat16 toBFloat16(float x) {
+  const uint32_t bits = bitsOf(x);
+  const uint32_t rounded = bits + 0x7fffu + (bits >> 16 & 1u);
+  return {static_cast<uint16_t>((isNan(x) ? bits | 0x400000u : rounded) >> 16)};
+}
+
 /// A weight of any float type, exactly as fp32.
 SORTIE_NUMERICS_INLINE float widen(float value) { return value; }
 SORTIE_NUMERICS_INLINE float widen(Half value) { return fromHalf(value.bits); }

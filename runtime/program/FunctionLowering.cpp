@@ -26,6 +26,8 @@ const char *elementTypeName(ElementType type) {
     return "act16";
   case ElementType::Act8:
     return "act8";
+  case ElementType::BF16:
+    return "bf16";
   }
   return "";
 }
@@ -42,6 +44,8 @@ ElementType elementType(moert::ElementKind kind) {
     return ElementType::Act16;
   case moert::ElementKind::Act8:
     return ElementType::Act8;
+  case moert::ElementKind::BF16:
+    return ElementType::BF16;
   }
   return ElementType::F32;
 }
@@ -241,7 +245,7 @@ Error FunctionLowering::lowerOp(moert::MatmulOp op) {
   const GroupedRows rows{id(op.getOffsets()), id(op.getPermutation()),
                          slotsOf(op.getSlots(), op.getScale()), op.getSlots().has_value()};
   return addStep(op, MatmulStep{id(op.getInput()), weights, rows, bias, id(op.getScale()),
-                                id(op.getOutput())});
+                                id(op.getOutput()), op.getArithmetic() == Arithmetic::Bf16});
 }
 
 Error FunctionLowering::lowerOp(moert::GluMatmulOp op) {
@@ -256,7 +260,8 @@ Error FunctionLowering::lowerOp(moert::GluMatmulOp op) {
   const GroupedRows rows{id(op.getOffsets()), id(op.getPermutation()), slotsOf(op.getSlots(), {}),
                          op.getSlots().has_value()};
   return addStep(op, GluMatmulStep{id(op.getInput()), gate, up, rows, gateBias, upBias,
-                                   moert::getGluParams(op), id(op.getOutput())});
+                                   moert::getGluParams(op), id(op.getOutput()),
+                                   op.getArithmetic() == Arithmetic::Bf16});
 }
 
 Error FunctionLowering::lowerOp(moert::GluOp op) {
@@ -297,7 +302,7 @@ Error FunctionLowering::lowerOp(moert::CheckpointOp op) {
 
 Error FunctionLowering::checkTarget(mlir::Operation *op) const {
   if (isa<moert::BufferOp, moert::CopyOp, moert::CheckpointOp, moert::ReturnOp>(op) ||
-      isa<moert::LaunchOp, moert::CheckIdsOp>(op) == isForCuda())
+      isa<moert::LaunchOp, moert::CheckIdsOp, moert::CublasMatmulOp>(op) == isForCuda())
     return Error::success();
   return error(op, "is not an operation of target '" + program.target + "'" +
                        (isForCuda() ? "; compile the program with moert-select-kernels" : ""));
@@ -311,7 +316,8 @@ Error FunctionLowering::lowerOperation(mlir::Operation *op) {
       .Case<moert::BufferOp, moert::RmsNormOp, moert::RouteOp, moert::DispatchOp, moert::QuantizeOp,
             moert::GatherOp, moert::MatmulOp, moert::GluMatmulOp, moert::GluOp, moert::UnsortOp,
             moert::CombineOp, moert::AddOp, moert::CopyOp, moert::CheckpointOp, moert::LaunchOp,
-            moert::CheckIdsOp>([&](auto concrete) { return lowerOp(concrete); })
+            moert::CheckIdsOp, moert::CublasMatmulOp>(
+          [&](auto concrete) { return lowerOp(concrete); })
       .Case([](moert::ReturnOp) { return Error::success(); })
       .Default([&](mlir::Operation *other) {
         return error(other, "is not an operation that this runtime knows");

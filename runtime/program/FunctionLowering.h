@@ -58,7 +58,7 @@ private:
   int64_t symbolBound() const { return program.symbolBound(function, 0); }
   llvm::Expected<GridDim> gridDim(moert::LaunchOp op, unsigned index);
   llvm::Expected<Affine> launchExtent(moert::LaunchOp op, moert::ExtentAttr extent);
-  WeightId weightOf(const Kernel &kernel, unsigned index, mlir::FlatSymbolRefAttr name);
+  WeightId use(mlir::FlatSymbolRefAttr name, WeightForm form);
 
   BufferId id(mlir::Value value) const;
   WeightId matrix(mlir::FlatSymbolRefAttr name);
@@ -81,6 +81,7 @@ private:
   llvm::Error lowerOp(moert::BufferOp op);
   llvm::Error lowerOp(moert::LaunchOp op);
   llvm::Error lowerOp(moert::CheckIdsOp op);
+  llvm::Error lowerOp(moert::CublasMatmulOp op);
 
   Program &program;
   const ModuleNames &names;

@@ -1,9 +1,9 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Launches of kernels. The verifiers have compared them with their kernels and weights; checked
-// here is that grids and extents keep the limits of CUDA at the bound of the symbol. Both only grow
-// with it.
+// Launches of kernels and products of cuBLAS. The verifiers have compared them with their kernels
+// and weights; checked here is that grids and extents keep the limits of CUDA, and rows that of the
+// library, at the bound of the symbol. They only grow with it.
 
 #include "runtime/program/FunctionLowering.h"
 
@@ -44,14 +44,13 @@ Expected<Affine> FunctionLowering::launchExtent(moert::LaunchOp op, moert::Exten
   return affine(extent);
 }
 
-/// The weight with this number, whose use in the form that the kernel reads is noted.
-WeightId FunctionLowering::weightOf(const Kernel &kernel, unsigned index,
-                                    mlir::FlatSymbolRefAttr name) {
+/// A weight, whose use in the form that a kernel or a library reads is noted.
+WeightId FunctionLowering::use(mlir::FlatSymbolRefAttr name, WeightForm form) {
   const WeightId weight = use(name);
   WeightSpec &spec = program.weights[weight];
-  spec.usesPacked |= kernel.weights[index] == WeightForm::Packed;
-  spec.usesRaw |= kernel.weights[index] == WeightForm::Raw;
-  spec.usesFloats |= kernel.weights[index] == WeightForm::Floats;
+  spec.usesPacked |= form == WeightForm::Packed;
+  spec.usesRaw |= form == WeightForm::Raw;
+  spec.usesFloats |= form == WeightForm::Floats;
   return weight;
 }
 
@@ -69,7 +68,7 @@ Error FunctionLowering::lowerOp(moert::LaunchOp op) {
   for (const mlir::Value buffer : op.getWrites())
     step.writes.push_back(id(buffer));
   for (auto [index, name] : enumerate(op.getWeights().getAsRange<mlir::FlatSymbolRefAttr>()))
-    step.weights.push_back(weightOf(program.kernels[step.kernel], index, name));
+    step.weights.push_back(use(name, program.kernels[step.kernel].weights[index]));
   for (const auto attribute : op.getExtents().getAsRange<moert::ExtentAttr>()) {
     Expected<Affine> extent = launchExtent(op, attribute);
     if (!extent)
@@ -81,6 +80,21 @@ Error FunctionLowering::lowerOp(moert::LaunchOp op) {
   step.offsets = work.getOffsets() ? step.reads[*work.getOffsets()] : kNoBuffer;
   function.steps.push_back({work.getOp().str(), std::move(label), std::move(step)});
   return Error::success();
+}
+
+Error FunctionLowering::lowerOp(moert::CublasMatmulOp op) {
+  const auto rows = cast<moert::BufferType>(op.getOutput().getType()).getDim(0);
+  const std::optional<int64_t> most = rows.evaluate(symbolBound());
+  if (!most || *most > INT32_MAX)
+    return error(op, "has more rows than cuBLAS counts (2^31 - 1) at the bound of its symbol; "
+                     "compile it with a smaller max-tokens");
+  const WeightId weight = names.weights.lookup(op.getWeights());
+  const WeightForm form = program.weights[weight].format == numerics::Format::BF16
+                              ? WeightForm::Raw
+                              : WeightForm::Packed;
+  use(op.getWeightsAttr(), form);
+  function.usesCublas = true;
+  return addStep(op, CublasMatmulStep{id(op.getInput()), weight, form, id(op.getOutput())});
 }
 
 Error FunctionLowering::lowerOp(moert::CheckIdsOp op) {

@@ -109,9 +109,10 @@ Error ModuleLowering::lowerAttributes() {
   if (program.target != kCpuTarget && program.target != kCudaTarget)
     return error("is compiled for target '" + program.target + "', this runtime has '" +
                  kCpuTarget + "' and '" + kCudaTarget + "'; compile it for one of them");
-  if (!attribute.getFeatures().empty())
-    return error("needs the feature " + Twine(attribute.getFeatures().front().getValue()) +
-                 ", which this runtime does not have; use a newer one");
+  for (const mlir::StringAttr feature : attribute.getFeatures())
+    if (feature.getValue() != moert::MoertDialect::kCublasFeature)
+      return error("needs the feature " + Twine(feature.getValue()) +
+                   ", which this runtime does not have; use a newer one");
 
   if (const auto fingerprint =
           module->getAttrOfType<mlir::StringAttr>(moert::MoertDialect::kWeightsFingerprintName)) {

@@ -38,12 +38,12 @@ struct Affine {
   bool operator==(const Affine &other) const = default;
 };
 
-enum class ElementType : uint8_t { F32, I32, Act16, Act8 };
+enum class ElementType : uint8_t { F32, I32, Act16, Act8, BF16 };
 
-/// "f32", "i32", "act16", "act8".
+/// "f32", "i32", "act16", "act8", "bf16".
 const char *elementTypeName(ElementType type);
 
-/// How rows of this type (not I32) are read by products.
+/// How rows of this type (not I32 or BF16) are read by products.
 inline numerics::RowKind rowKind(ElementType type) {
   switch (type) {
   case ElementType::Act16:
@@ -179,6 +179,7 @@ struct MatmulStep {
   WeightId bias;
   BufferId scale;
   BufferId output;
+  bool isBf16; ///< operands are rounded to bfloat16
 };
 
 struct GluMatmulStep {
@@ -190,6 +191,7 @@ struct GluMatmulStep {
   WeightId upBias;
   numerics::Glu glu;
   BufferId output;
+  bool isBf16;
 };
 
 struct GluStep {
@@ -246,6 +248,15 @@ struct LaunchStep {
   BufferId offsets;
 };
 
+/// output = input times the transpose of a matrix, by cuBLAS. Rows at the bound of the symbol fit
+/// into an int32.
+struct CublasMatmulStep {
+  BufferId input; ///< bf16
+  WeightId weight;
+  WeightForm form; ///< in which it is bf16, row-major: Raw or Packed
+  BufferId output; ///< f32
+};
+
 /// i32 [2]: the first slot whose expert id was out of range, or -1, and that id.
 struct CheckIdsStep {
   BufferId status;
@@ -254,9 +265,10 @@ struct CheckIdsStep {
 };
 
 struct Step {
-  using Operation = std::variant<RmsNormStep, RouteStep, DispatchStep, QuantizeStep, GatherStep,
-                                 MatmulStep, GluMatmulStep, GluStep, UnsortStep, CombineStep,
-                                 AddStep, CopyStep, CheckpointStep, LaunchStep, CheckIdsStep>;
+  using Operation =
+      std::variant<RmsNormStep, RouteStep, DispatchStep, QuantizeStep, GatherStep, MatmulStep,
+                   GluMatmulStep, GluStep, UnsortStep, CombineStep, AddStep, CopyStep,
+                   CheckpointStep, LaunchStep, CheckIdsStep, CublasMatmulStep>;
 
   /// Name of the operation: "moert.matmul". For a launch, that of the one it belongs to.
   std::string operation;
@@ -281,6 +293,8 @@ struct Function {
   std::vector<Step> steps;
   /// The weights that its steps read.
   llvm::BitVector weights;
+  /// Whether a step is cuBLAS's.
+  bool usesCublas = false;
 };
 
 struct Program {

@@ -41,6 +41,10 @@ struct sortie_session {
   std::unique_ptr<Session> session;
 };
 
+struct sortie_run {
+  std::shared_ptr<SubmittedRun> run;
+};
+
 namespace {
 
 //===- Structs of any version --------------------------------------===//
@@ -313,7 +317,7 @@ Expected<std::vector<TensorView>> toTensorViews(const sortie_tensor *given, size
   return tensors;
 }
 
-/// What run and time have in common: checks `options`, and calls `body(inputs, outputs)`.
+/// What runs of all kinds have in common: checks `options`, and calls `body(inputs, outputs)`.
 template <typename Body>
 Error withArguments(const sortie_session &session, const sortie_run_options &options, Body body) {
   if (options.function >= session.program->functions.size())
@@ -531,7 +535,7 @@ sortie_error *sortie_program_get_memory(const sortie_program *program, const siz
   const MemoryPlan plan = planMemory(loaded, *selected, max_tokens);
   sortie_memory_info value = SORTIE_INIT(sortie_memory_info);
   value.weight_bytes = plan.weights;
-  value.arena_bytes = plan.arena;
+  value.arena_bytes = plan.arena + plan.library;
   value.argument_bytes = plan.arguments;
   value.scratch_bytes = *count * cpu::ThreadPool::kScratchBytes;
   writeStruct(value, info);
@@ -609,13 +613,47 @@ sortie_error *sortie_session_time(sortie_session *session, const sortie_run_opti
   }));
 }
 
+//===- Submitted runs ----------------------------------------------===//
+
+sortie_error *sortie_session_submit(sortie_session *session, const sortie_run_options *options,
+                                    sortie_run **run) {
+  if (!session || !options)
+    return toC(nullError("an argument of sortie_session_submit"));
+  const sortie_run_options checked = readStruct(options);
+  if (checked.observer || checked.callbacks)
+    return toC(makeError("a submitted run calls nobody; leave observer and callbacks NULL, or call "
+                         "sortie_session_run"));
+  return toC(withArguments(*session, checked, [&](auto &inputs, auto &outputs) -> Error {
+    Expected<std::shared_ptr<SubmittedRun>> submitted =
+        session->session->submit(checked.function, inputs, outputs);
+    if (!submitted)
+      return submitted.takeError();
+    if (run)
+      *run = new sortie_run{std::move(*submitted)};
+    return Error::success();
+  }));
+}
+
+sortie_error *sortie_run_query(sortie_run *run, int *is_complete) {
+  if (!run || !is_complete)
+    return toC(nullError("an argument of sortie_run_query"));
+  *is_complete = run->run->isComplete();
+  return nullptr;
+}
+
+sortie_error *sortie_run_wait(sortie_run *run) {
+  return toC(run ? run->run->wait() : nullError("the run"));
+}
+
+void sortie_run_destroy(sortie_run *run) { delete run; }
+
 sortie_error *sortie_session_query(const sortie_session *session, int *is_complete) {
   if (!session || !is_complete)
     return toC(nullError("an argument of sortie_session_query"));
-  *is_complete = 1;
+  *is_complete = session->session->isIdle();
   return nullptr;
 }
 
 sortie_error *sortie_session_wait(sortie_session *session) {
-  return session ? nullptr : toC(nullError("the session"));
+  return toC(session ? session->session->wait() : nullError("the session"));
 }

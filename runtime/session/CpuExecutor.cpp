@@ -112,7 +112,8 @@ Error CpuExecutor::operator()(const MatmulStep &step) {
                .map = rowMap(step.rows),
                .bias = vector(step.bias),
                .scale = floats(step.scale),
-               .output = floats(step.output)},
+               .output = floats(step.output),
+               .isBf16 = step.isBf16},
               context);
   return Error::success();
 }
@@ -128,7 +129,8 @@ Error CpuExecutor::operator()(const GluMatmulStep &step) {
                   .upBias = vector(step.upBias),
                   .glu = step.glu,
                   .outputKind = kind(step.output),
-                  .output = data(step.output)},
+                  .output = data(step.output),
+                  .isBf16 = step.isBf16},
                  context);
   return Error::success();
 }
@@ -210,6 +212,7 @@ StepCost CpuExecutor::costOf(const Step &step) const {
     Buffers operator()(const CheckpointStep &) { return {}; }
     Buffers operator()(const LaunchStep &) { return {}; }
     Buffers operator()(const CheckIdsStep &) { return {}; }
+    Buffers operator()(const CublasMatmulStep &) { return {}; }
   };
   StepCost cost;
   for (const BufferId buffer : std::visit(Operands(), step.body))

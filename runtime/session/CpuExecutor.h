@@ -37,6 +37,7 @@ private:
   // The loader refuses these in a program for the CPU.
   llvm::Error operator()(const LaunchStep &) { llvm_unreachable("a launch on the CPU"); }
   llvm::Error operator()(const CheckIdsStep &) { llvm_unreachable("a check of ids on the CPU"); }
+  llvm::Error operator()(const CublasMatmulStep &) { llvm_unreachable("cuBLAS on the CPU"); }
 
   StepCost costOf(const Step &step) const;
   StepCost matmulCost(std::initializer_list<WeightId> weights, const GroupedRows &rows,

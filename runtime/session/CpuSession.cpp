@@ -15,6 +15,18 @@ namespace sortie {
 
 namespace {
 
+/// A run that was complete when it had been started.
+class DoneRun final : public StartedRun {
+public:
+  explicit DoneRun(Error error) : error(std::move(error)) {}
+  ~DoneRun() override { consumeError(std::move(error)); }
+  bool isDone() override { return true; }
+  Error finish() override { return std::move(error); }
+
+private:
+  Error error;
+};
+
 class CpuSession final : public Session {
 public:
   CpuSession(std::shared_ptr<const LoadedWeights> loaded, const PackedWeights &packed,
@@ -30,6 +42,12 @@ private:
                 RunObserver &observer) override {
     const cpu::Context context{isa, *pool};
     return CpuExecutor(program(), function, packed, context, arguments, arena.data()).run(observer);
+  }
+
+  Expected<std::unique_ptr<StartedRun>> start(const Function &function,
+                                              const Arguments &arguments) override {
+    RunObserver nobody;
+    return std::make_unique<DoneRun>(execute(function, arguments, nobody));
   }
 
   Error repeat(const Function &function, const Arguments &arguments,

@@ -57,12 +57,13 @@ CUresult CudaExecutor::enqueue(const CopyStep &step) {
                                    stream);
 }
 
-/// Now, because later steps may have the buffer's memory.
+/// Now, because later steps may have the buffer's memory; and on the device, because the graph in
+/// which this is serves runs that each have their own place on the host.
 CUresult CudaExecutor::enqueue(const CheckIdsStep &step) {
   if (isEmpty())
     return CUDA_SUCCESS;
-  return driver->cuMemcpyDtoHAsync(memory.checkedIds + enqueuedChecks++, address(step.status),
-                                   sizeof(CheckedIds), stream);
+  return driver->cuMemcpyDtoDAsync(memory.checkedIds + sizeof(CheckedIds) * enqueuedChecks++,
+                                   address(step.status), sizeof(CheckedIds), stream);
 }
 
 CUresult CudaExecutor::enqueue(const Step &step) {
@@ -75,57 +76,87 @@ CUresult CudaExecutor::enqueue(const Step &step) {
   return CUDA_SUCCESS; // a checkpoint; the loader refuses everything else
 }
 
+Error CudaExecutor::enqueue(size_t index, const CublasMatmulStep &step) {
+  if (rows(step.output) == 0)
+    return Error::success();
+  return memory.cublas.multiply(
+      {address(step.input), loaded.weights.address(step.weight, step.form), address(step.output),
+       static_cast<int>(rows(step.output)), static_cast<int>(columns(step.output)),
+       static_cast<int>(columns(step.input))},
+      describeStep(index));
+}
+
+Error CudaExecutor::enqueueStep(size_t index) {
+  const Step &step = function.steps[index];
+  if (const auto *product = std::get_if<CublasMatmulStep>(&step.body))
+    return enqueue(index, *product);
+  return stepError(index, enqueue(step));
+}
+
 Error CudaExecutor::enqueue() {
   const Device::Scope scope(*loaded.device);
   enqueuedChecks = 0;
   for (size_t i = 0; i < function.steps.size(); ++i)
-    if (const CUresult result = enqueue(function.steps[i]); result != CUDA_SUCCESS)
-      return stepError(i, result);
+    if (Error error = enqueueStep(i))
+      return error;
   return Error::success();
 }
 
-Error CudaExecutor::checkIds() const {
+size_t CudaExecutor::checksOf(const Function &function) {
+  return count_if(function.steps,
+                  [](const Step &step) { return std::holds_alternative<CheckIdsStep>(step.body); });
+}
+
+CUresult CudaExecutor::fetchChecks(CheckedIds *found) const {
+  const size_t checks = isEmpty() ? 0 : checksOf(function);
+  if (checks == 0)
+    return CUDA_SUCCESS;
+  return driver->cuMemcpyDtoHAsync(found, memory.checkedIds, checks * sizeof(CheckedIds), stream);
+}
+
+Error CudaExecutor::checkIds(const CheckedIds *found) const {
   if (isEmpty())
     return Error::success();
-  size_t index = 0;
   for (const Step &step : function.steps) {
     const auto *check = std::get_if<CheckIdsStep>(&step.body);
     if (!check)
       continue;
-    const CheckedIds found = memory.checkedIds[index++];
-    if (found.slot >= 0)
-      return badExpertId(found.slot, check->slots, found.id, check->experts);
+    if (found->slot >= 0)
+      return badExpertId(found->slot, check->slots, found->id, check->experts);
+    ++found;
   }
   return Error::success();
 }
 
 //===- Errors ------------------------------------------------------===//
 
-Error CudaExecutor::stepError(size_t index, CUresult result) const {
+std::string CudaExecutor::describeStep(size_t index) const {
   std::string what = "function '" + function.name + "'";
-  if (index < function.steps.size()) {
-    const Step &step = function.steps[index];
-    what += (": step " + Twine(index) + ", " + step.operation).str();
-    if (const auto *launch = std::get_if<LaunchStep>(&step.body))
-      what += " (kernel '" + program.kernels[launch->kernel].name + "')";
-    if (!step.label.empty())
-      what += " with " + step.label;
-  }
-  return loaded.device->check(result, what);
+  if (index >= function.steps.size())
+    return what;
+  const Step &step = function.steps[index];
+  what += (": step " + Twine(index) + ", " + step.operation).str();
+  if (const auto *launch = std::get_if<LaunchStep>(&step.body))
+    what += " (kernel '" + program.kernels[launch->kernel].name + "')";
+  if (!step.label.empty())
+    what += " with " + step.label;
+  return what;
 }
 
 Error CudaExecutor::wait() {
   const Device::Scope scope(*loaded.device);
   if (const CUresult result = driver->cuStreamSynchronize(stream); result != CUDA_SUCCESS)
-    return stepError(*memory.stepsDone, result);
+    return eagerError(result);
   return Error::success();
 }
 
 /// A kernel that failed makes all later calls fail, too.
-Error CudaExecutor::enqueueError(size_t index, CUresult result) {
-  if (Error error = wait())
+Error CudaExecutor::enqueueError(Error error) {
+  Error earlier = wait();
+  if (!earlier)
     return error;
-  return stepError(index, result);
+  consumeError(std::move(error));
+  return earlier;
 }
 
 //===- Eager runs --------------------------------------------------===//
@@ -227,13 +258,13 @@ Error CudaExecutor::StepLog::report(RunObserver &observer) const {
 }
 
 Error CudaExecutor::runStep(size_t index) {
-  if (const CUresult result = enqueue(function.steps[index]); result != CUDA_SUCCESS)
-    return enqueueError(index, result);
+  if (Error error = enqueueStep(index))
+    return enqueueError(std::move(error));
   if (const CUresult result = driver->cuStreamWriteValue32(stream, memory.deviceStepsDone,
                                                            static_cast<uint32_t>(index + 1),
                                                            CU_STREAM_WRITE_VALUE_DEFAULT);
       result != CUDA_SUCCESS)
-    return enqueueError(index, result);
+    return enqueueError(stepError(index, result));
   return Error::success();
 }
 
@@ -244,12 +275,12 @@ Error CudaExecutor::runObserved(RunObserver &observer, StepLog *log) {
       return cancelled(i);
     if (log)
       if (const CUresult result = log->begin(i); result != CUDA_SUCCESS)
-        return enqueueError(i, result);
+        return enqueueError(stepError(i, result));
     if (Error error = runStep(i))
       return error;
     if (log)
       if (const CUresult result = log->end(i); result != CUDA_SUCCESS)
-        return enqueueError(i, result);
+        return enqueueError(stepError(i, result));
     const auto *checkpoint = std::get_if<CheckpointStep>(&function.steps[i].body);
     if (checkpoint && observer.wantsCheckpoints())
       if (Error error = reportCheckpoint(*checkpoint, read, observer))
@@ -301,6 +332,11 @@ StepCost CudaExecutor::costOf(const Step &step, const int32_t *offsets) const {
     cost.bytes = bytes(copy->input) + bytes(copy->output);
   } else if (const auto *check = std::get_if<CheckIdsStep>(&step.body)) {
     cost.bytes = bytes(check->status);
+  } else if (const auto *product = std::get_if<CublasMatmulStep>(&step.body)) {
+    cost.bytes = bytes(product->input) + bytes(product->output) +
+                 loaded.weights.plan().find(product->weight, product->form)->bytes;
+    cost.operations =
+        uint64_t{2} * rows(product->output) * columns(product->output) * columns(product->input);
   } else if (const auto *launch = std::get_if<LaunchStep>(&step.body)) {
     for (const BufferId buffer : concat<const BufferId>(launch->reads, launch->writes))
       cost.bytes += bytes(buffer);

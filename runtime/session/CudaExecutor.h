@@ -6,6 +6,7 @@
 #ifndef SORTIE_RUNTIME_SESSION_CUDAEXECUTOR_H
 #define SORTIE_RUNTIME_SESSION_CUDAEXECUTOR_H
 
+#include "runtime/cuda/Cublas.h"
 #include "runtime/cuda/DeviceWeights.h"
 #include "runtime/session/BoundFunction.h"
 
@@ -22,17 +23,19 @@ struct CudaProgram {
   cuda::DevicePtr device;
   cuda::LoadedKernels kernels;
   cuda::DeviceWeights weights;
+  const cuda::Cublas *cublas; ///< null where no function uses it
 };
 
-/// The memory of a session that the steps of a function use.
+/// What of a session the steps of a function use.
 struct CudaMemory {
   cuda::CUdeviceptr arena;
   llvm::SmallVector<cuda::CUdeviceptr> inputs; ///< in the order of the function
   llvm::SmallVector<cuda::CUdeviceptr> outputs;
-  CheckedIds *checkedIds; ///< pinned: one for each moert.check_ids
+  cuda::CUdeviceptr checkedIds; ///< one CheckedIds for each moert.check_ids of a function
   /// Pinned: how many steps of an eager run are complete, which the device writes.
   volatile uint32_t *stepsDone;
   cuda::CUdeviceptr deviceStepsDone; ///< the same for the device
+  const cuda::CublasHandle &cublas;  ///< there, if a function uses it
 };
 
 class CudaExecutor : public BoundFunction {
@@ -47,13 +50,25 @@ public:
   llvm::Error runEagerly(RunObserver &observer);
   /// Waits for the stream after an eager run; an error names the step.
   llvm::Error wait();
-  /// When all steps are complete: an error if a moert.check_ids found something.
-  llvm::Error checkIds() const;
+  /// An error that the device reported when all steps were on the stream, with the step's name.
+  llvm::Error eagerError(cuda::CUresult result) const {
+    return stepError(*memory.stepsDone, result);
+  }
+
+  /// How many times moert.check_ids stands in a function.
+  static size_t checksOf(const Function &function);
+  /// When all steps are on the stream: enqueues the copy of what the checks found to pinned memory.
+  cuda::CUresult fetchChecks(CheckedIds *found) const;
+  /// When that copy is complete: an error if a check found something.
+  llvm::Error checkIds(const CheckedIds *found) const;
 
 private:
   /// Times and costs of the steps of an observed run.
   class StepLog;
 
+  /// Enqueues a step; of one that cannot be, the error.
+  llvm::Error enqueueStep(size_t index);
+  llvm::Error enqueue(size_t index, const CublasMatmulStep &step);
   cuda::CUresult enqueue(const Step &step);
   cuda::CUresult enqueue(const LaunchStep &step);
   cuda::CUresult enqueue(const CopyStep &step);
@@ -61,9 +76,12 @@ private:
   llvm::Error runStep(size_t index);
   llvm::Error runObserved(RunObserver &observer, StepLog *log);
 
-  /// The error of a step whose enqueueing failed, or of one before it.
-  llvm::Error enqueueError(size_t index, cuda::CUresult result);
-  llvm::Error stepError(size_t index, cuda::CUresult result) const;
+  /// Of a step whose enqueueing failed: its error, or that of one before it.
+  llvm::Error enqueueError(llvm::Error error);
+  std::string describeStep(size_t index) const;
+  llvm::Error stepError(size_t index, cuda::CUresult result) const {
+    return loaded.device->check(result, describeStep(index));
+  }
   llvm::Expected<HostBytes> download(BufferId buffer);
   StepCost costOf(const Step &step, const int32_t *offsets) const;
   /// With zero tokens no kernel is launched: status and offsets are as they were.

@@ -8,11 +8,14 @@
 #include "runtime/cuda/Graph.h"
 #include "runtime/session/CudaExecutor.h"
 #include "runtime/session/MemoryPlan.h"
+#include "runtime/session/RunSlot.h"
 #include "runtime/support/Error.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
+#include <cstring>
 
 using namespace llvm;
 using namespace sortie::cuda;
@@ -42,22 +45,6 @@ Error explainMemory(Error error, const Device &device, const MemoryPlan &plan, i
   });
 }
 
-/// Pinned memory that the device writes to during a run.
-struct HostBlock {
-  uint32_t stepsDone;
-  uint32_t unused;
-  CheckedIds checkedIds[1]; ///< as many as the function has checks
-
-  static uint64_t bytesFor(size_t checks) {
-    return offsetof(HostBlock, checkedIds) + checks * sizeof(CheckedIds);
-  }
-};
-
-size_t checksOf(const Function &function) {
-  return count_if(function.steps,
-                  [](const Step &step) { return std::holds_alternative<CheckIdsStep>(step.body); });
-}
-
 //===- Session -----------------------------------------------------===//
 
 /// What a session owns on its device.
@@ -65,14 +52,16 @@ struct Resources {
   Stream stream;
   DeviceMemory arena;
   DeviceMemory arguments;
-  PinnedMemory hostBlock;
-  CUdeviceptr deviceHostBlock = 0; ///< the same memory for the device
+  DeviceMemory checkedIds;
+  CublasHandle cublas; ///< empty where no function uses it
 
-  static Expected<Resources> create(const DevicePtr &device, const MemoryPlan &plan, size_t checks);
+  static Expected<Resources> create(const CudaProgram &loaded, const MemoryPlan &plan,
+                                    size_t checks);
 };
 
-Expected<Resources> Resources::create(const DevicePtr &device, const MemoryPlan &plan,
+Expected<Resources> Resources::create(const CudaProgram &loaded, const MemoryPlan &plan,
                                       size_t checks) {
+  const DevicePtr &device = loaded.device;
   Resources resources;
   Expected<Stream> stream = makeStream(device);
   if (!stream)
@@ -83,46 +72,53 @@ Expected<Resources> Resources::create(const DevicePtr &device, const MemoryPlan 
   Expected<DeviceMemory> arguments = allocate(device, plan.arguments, "inputs and outputs");
   if (!arguments)
     return arguments.takeError();
-  Expected<PinnedMemory> hostBlock =
-      allocatePinned(device, HostBlock::bytesFor(checks), "the state of a run");
-  if (!hostBlock)
-    return hostBlock.takeError();
-  const Device::Scope scope(*device);
-  if (Error error = device->check(device->driver()->cuMemHostGetDevicePointer(
-                                      &resources.deviceHostBlock, hostBlock->get(), /*flags=*/0),
-                                  "mapping the state of a run"))
-    return error;
+  Expected<DeviceMemory> checkedIds =
+      allocate(device, checks * sizeof(CheckedIds), "checks of expert ids");
+  if (!checkedIds)
+    return checkedIds.takeError();
+  if (plan.library != 0) {
+    Expected<CublasHandle> cublas = CublasHandle::create(*loaded.cublas, device, stream->get());
+    if (!cublas)
+      return cublas.takeError();
+    resources.cublas = std::move(*cublas);
+  }
   resources.stream = std::move(*stream);
   resources.arena = std::move(*arena);
   resources.arguments = std::move(*arguments);
-  resources.hostBlock = std::move(*hostBlock);
+  resources.checkedIds = std::move(*checkedIds);
   return resources;
 }
 
+class CudaRun;
+
 class CudaSession final : public Session {
 public:
+  /// `slot` is for functions with at most `checks` checks of expert ids.
   CudaSession(std::shared_ptr<const LoadedWeights> weights, const CudaProgram &loaded,
-              const SessionOptions &options, Resources resources)
+              const SessionOptions &options, Resources resources, size_t checks, RunSlot slot)
       : Session(std::move(weights), options), loaded(loaded), device(loaded.device),
-        isEager(options.isEager), resources(std::move(resources)) {}
+        isEager(options.isEager), resources(std::move(resources)), checks(checks) {
+    slots.push_back(std::move(slot));
+  }
+  ~CudaSession() override { completeAll(); }
 
 private:
+  friend class CudaRun;
+
   bool hasDeviceMemory() const override { return true; }
   Error execute(const Function &function, const Arguments &arguments,
                 RunObserver &observer) override;
+  Expected<std::unique_ptr<StartedRun>> start(const Function &function,
+                                              const Arguments &arguments) override;
   Error repeat(const Function &function, const Arguments &arguments,
                MutableArrayRef<uint64_t> nanoseconds) override;
 
-  /// Enqueues copies and steps, without waiting unless an observer wants to know something.
-  Error start(const Function &function, const Arguments &arguments, const CudaMemory &memory,
-              CudaExecutor &executor, bool runsEagerly, RunObserver &observer);
-  CudaMemory memoryFor(const Function &function, const Arguments &arguments) const;
-  Error copyInputs(const Function &function, const Arguments &arguments, const CudaMemory &memory);
-  Error copyOutputs(const Function &function, const Arguments &arguments, const CudaMemory &memory);
+  Expected<std::unique_ptr<CudaRun>> makeRun(const Function &function, const Arguments &arguments);
+  Expected<RunSlot> takeSlot();
+  CudaMemory memoryFor(const Function &function, const Arguments &arguments,
+                       const RunSlot &slot) const;
   Error launchGraph(const Function &function, int64_t symbol, CudaExecutor &executor,
                     const CudaMemory &memory);
-  /// Waits for the stream after graphs; an error cannot say which step failed.
-  Error wait(const Function &function);
   Error measure(function_ref<Error()> launch, MutableArrayRef<uint64_t> nanoseconds);
 
   CUstream stream() const { return resources.stream.get(); }
@@ -131,14 +127,29 @@ private:
   DevicePtr device;
   bool isEager;
   Resources resources;
+  size_t checks;
+  std::vector<RunSlot> slots; ///< that no run has
   GraphCache graphs;
   DeviceMemory cacheFiller; ///< see measure()
 };
 
-CudaMemory CudaSession::memoryFor(const Function &function, const Arguments &arguments) const {
-  auto *block = static_cast<HostBlock *>(resources.hostBlock.get());
-  CudaMemory memory{resources.arena.get(),    {}, {}, block->checkedIds, &block->stepsDone,
-                    resources.deviceHostBlock};
+Expected<RunSlot> CudaSession::takeSlot() {
+  if (slots.empty())
+    return RunSlot::create(device, checks);
+  RunSlot slot = std::move(slots.back());
+  slots.pop_back();
+  return slot;
+}
+
+CudaMemory CudaSession::memoryFor(const Function &function, const Arguments &arguments,
+                                  const RunSlot &slot) const {
+  CudaMemory memory{resources.arena.get(),
+                    {},
+                    {},
+                    resources.checkedIds.get(),
+                    slot.stepsDone(),
+                    slot.deviceStepsDone(),
+                    resources.cublas};
   const ArgumentLayout layout = layoutArguments(program(), function, maxTokens());
   auto place = [&](ArrayRef<BoundArgument> given, ArrayRef<uint64_t> offsets,
                    SmallVector<CUdeviceptr> &addresses) {
@@ -150,36 +161,6 @@ CudaMemory CudaSession::memoryFor(const Function &function, const Arguments &arg
   place(arguments.inputs(), layout.inputs, memory.inputs);
   place(arguments.outputs(), layout.outputs, memory.outputs);
   return memory;
-}
-
-Error CudaSession::copyInputs(const Function &function, const Arguments &arguments,
-                              const CudaMemory &memory) {
-  for (auto [input, argument, address] :
-       zip_equal(function.inputs, arguments.inputs(), memory.inputs)) {
-    const uint64_t bytes = function.buffers[input.buffer].bytes.at(arguments.symbol());
-    if (argument.space == MemorySpace::Device || bytes == 0)
-      continue;
-    if (Error error = device->check(
-            device->driver()->cuMemcpyHtoDAsync(address, argument.data, bytes, stream()),
-            "copying input '" + input.name + "'"))
-      return error;
-  }
-  return Error::success();
-}
-
-Error CudaSession::copyOutputs(const Function &function, const Arguments &arguments,
-                               const CudaMemory &memory) {
-  for (auto [output, argument, address] :
-       zip_equal(function.outputs, arguments.outputs(), memory.outputs)) {
-    const uint64_t bytes = function.buffers[output.buffer].bytes.at(arguments.symbol());
-    if (argument.space == MemorySpace::Device || bytes == 0)
-      continue;
-    if (Error error = device->check(
-            device->driver()->cuMemcpyDtoHAsync(argument.data, address, bytes, stream()),
-            "copying output '" + output.name + "'"))
-      return error;
-  }
-  return Error::success();
 }
 
 Error CudaSession::launchGraph(const Function &function, int64_t symbol, CudaExecutor &executor,
@@ -198,45 +179,206 @@ Error CudaSession::launchGraph(const Function &function, int64_t symbol, CudaExe
                        "function '" + function.name + "': launching its graph");
 }
 
-Error CudaSession::wait(const Function &function) {
-  const CUresult result = device->driver()->cuStreamSynchronize(stream());
-  if (result == CUDA_SUCCESS)
-    return Error::success();
-  return makeError(toString(device->check(result, "function '" + function.name + "'")) +
+//===- Runs --------------------------------------------------------===//
+
+/// An argument in host memory, and its place on the device.
+struct HostCopy {
+  StringRef name;
+  CUdeviceptr device;
+  std::byte *array; ///< of the caller, or Arguments' copy of it
+  uint64_t bytes;
+  std::byte *staged = nullptr; ///< pinned memory that is copied instead, if any
+
+  std::byte *host() const { return staged ? staged : array; }
+};
+
+/// A run on the session's stream. Gives its slot back.
+class CudaRun final : public StartedRun {
+public:
+  CudaRun(CudaSession &session, const Function &function, const Arguments &arguments, RunSlot slot)
+      : session(session), device(*session.device), function(function), slot(std::move(slot)),
+        memory(session.memoryFor(function, arguments, this->slot)),
+        executor(session.program(), function, arguments.symbol(), session.loaded, memory,
+                 session.stream()),
+        inputs(hostCopies(function.inputs, arguments.inputs(), memory.inputs)),
+        outputs(hostCopies(function.outputs, arguments.outputs(), memory.outputs)) {}
+  ~CudaRun() override { session.slots.push_back(std::move(slot)); }
+
+  /// Gives arrays that are not pinned a place in memory that is: the driver completes copies from
+  /// and to other memory before it returns.
+  Error stage();
+  /// Enqueues all, without waiting unless an observer wants to know something.
+  Error begin(RunObserver &observer);
+  /// Enqueues the steps, without observer.
+  Error enqueueSteps() {
+    return runsEagerly ? executor.enqueue()
+                       : session.launchGraph(function, executor.symbol, executor, memory);
+  }
+  /// Waits after `error`, because the device may still use the caller's arrays. If a step has
+  /// failed, that is why.
+  Error giveUp(Error error) const;
+
+  bool isDone() override { return slot.isPast(); }
+  Error finish() override;
+
+private:
+  std::vector<HostCopy> hostCopies(ArrayRef<Argument> described, ArrayRef<BoundArgument> bound,
+                                   ArrayRef<CUdeviceptr> addresses) const;
+  Error copyInputs() const;
+  Error copyOutputs() const;
+  Error runSteps(RunObserver &observer);
+  Error finishEnqueueing();
+  /// What the device reported after steps had been enqueued.
+  Error deviceError(CUresult result) const;
+
+  CudaSession &session;
+  const Device &device;
+  const Function &function;
+  RunSlot slot;
+  CudaMemory memory;
+  CudaExecutor executor;
+  bool runsEagerly = session.isEager;
+  std::vector<HostCopy> inputs;
+  std::vector<HostCopy> outputs;
+};
+
+std::vector<HostCopy> CudaRun::hostCopies(ArrayRef<Argument> described,
+                                          ArrayRef<BoundArgument> bound,
+                                          ArrayRef<CUdeviceptr> addresses) const {
+  std::vector<HostCopy> copies;
+  for (auto [argument, given, address] : zip_equal(described, bound, addresses))
+    if (const uint64_t bytes = executor.bytes(argument.buffer);
+        given.space == MemorySpace::Host && bytes != 0)
+      copies.push_back({argument.name, address, given.data, bytes});
+  return copies;
+}
+
+Error CudaRun::stage() {
+  constexpr uint64_t kAlignment = 64;
+  std::vector<std::pair<HostCopy *, uint64_t>> places;
+  uint64_t total = 0;
+  for (HostCopy &copy : concat<HostCopy>(inputs, outputs)) {
+    if (isPinned(device, copy.array))
+      continue;
+    places.emplace_back(&copy, total);
+    total = alignTo(total + copy.bytes, kAlignment);
+  }
+  Expected<std::byte *> memory = slot.stage(total);
+  if (!memory)
+    return memory.takeError();
+  for (auto [copy, offset] : places)
+    copy->staged = *memory + offset;
+  for (const HostCopy &input : inputs)
+    if (input.staged)
+      std::memcpy(input.staged, input.array, input.bytes);
+  return Error::success();
+}
+
+Error CudaRun::copyInputs() const {
+  for (const HostCopy &copy : inputs)
+    if (Error error = device.check(device.driver()->cuMemcpyHtoDAsync(copy.device, copy.host(),
+                                                                      copy.bytes, session.stream()),
+                                   "copying input '" + copy.name + "'"))
+      return error;
+  return Error::success();
+}
+
+Error CudaRun::copyOutputs() const {
+  for (const HostCopy &copy : outputs)
+    if (Error error = device.check(device.driver()->cuMemcpyDtoHAsync(copy.host(), copy.device,
+                                                                      copy.bytes, session.stream()),
+                                   "copying output '" + copy.name + "'"))
+      return error;
+  return Error::success();
+}
+
+Error CudaRun::deviceError(CUresult result) const {
+  if (runsEagerly)
+    return executor.eagerError(result);
+  return makeError(toString(device.check(result, "function '" + function.name + "'")) +
                        "; run eagerly (sortie-run --eager) to learn which operation failed",
                    std::errc::state_not_recoverable);
 }
 
-Error CudaSession::start(const Function &function, const Arguments &arguments,
-                         const CudaMemory &memory, CudaExecutor &executor, bool runsEagerly,
-                         RunObserver &observer) {
-  if (Error error = copyInputs(function, arguments, memory))
+Error CudaRun::giveUp(Error error) const {
+  const CUresult result = device.driver()->cuStreamSynchronize(session.stream());
+  if (result == CUDA_SUCCESS)
     return error;
-  if (runsEagerly) {
-    if (Error error = executor.runEagerly(observer))
-      return error;
-  } else {
-    if (observer.isCancelled(0, function.steps.size()))
-      return executor.cancelled(0);
-    if (Error error = launchGraph(function, arguments.symbol(), executor, memory))
-      return error;
+  consumeError(std::move(error));
+  return deviceError(result);
+}
+
+Error CudaRun::runSteps(RunObserver &observer) {
+  if (runsEagerly)
+    return executor.runEagerly(observer);
+  if (observer.isCancelled(0, function.steps.size()))
+    return executor.cancelled(0);
+  return enqueueSteps();
+}
+
+Error CudaRun::finishEnqueueing() {
+  if (Error error = device.check(executor.fetchChecks(slot.checkedIds()), "copying checks of ids"))
+    return error;
+  if (Error error = copyOutputs())
+    return error;
+  return device.check(slot.end(session.stream()), "ending a run");
+}
+
+Error CudaRun::begin(RunObserver &observer) {
+  const Device::Scope scope(device);
+  runsEagerly |= observer.wantsSteps() || observer.wantsCheckpoints();
+  slot.begin();
+  if (Error error = copyInputs()) {
+    device.driver()->cuStreamSynchronize(session.stream()); // no step of this run can have failed
+    return error;
   }
-  return copyOutputs(function, arguments, memory);
+  if (Error error = runSteps(observer))
+    return giveUp(std::move(error));
+  if (Error error = finishEnqueueing())
+    return giveUp(std::move(error));
+  return Error::success();
+}
+
+Error CudaRun::finish() {
+  if (const CUresult result = slot.wait(); result != CUDA_SUCCESS)
+    return deviceError(result);
+  if (Error error = executor.checkIds(slot.checkedIds()))
+    return error;
+  for (const HostCopy &output : outputs)
+    if (output.staged)
+      std::memcpy(output.array, output.staged, output.bytes);
+  return Error::success();
+}
+
+Expected<std::unique_ptr<CudaRun>> CudaSession::makeRun(const Function &function,
+                                                        const Arguments &arguments) {
+  Expected<RunSlot> slot = takeSlot();
+  if (!slot)
+    return slot.takeError();
+  return std::make_unique<CudaRun>(*this, function, arguments, std::move(*slot));
 }
 
 Error CudaSession::execute(const Function &function, const Arguments &arguments,
                            RunObserver &observer) {
-  const Device::Scope scope(*device);
-  const CudaMemory memory = memoryFor(function, arguments);
-  CudaExecutor executor(program(), function, arguments.symbol(), loaded, memory, stream());
-  const bool runsEagerly = isEager || observer.wantsSteps() || observer.wantsCheckpoints();
-  if (Error error = start(function, arguments, memory, executor, runsEagerly, observer)) {
-    consumeError(wait(function)); // the caller's arrays may still be in use
+  Expected<std::unique_ptr<CudaRun>> run = makeRun(function, arguments);
+  if (!run)
+    return run.takeError();
+  if (Error error = (*run)->begin(observer))
     return error;
-  }
-  if (Error error = runsEagerly ? executor.wait() : wait(function))
+  return (*run)->finish();
+}
+
+Expected<std::unique_ptr<StartedRun>> CudaSession::start(const Function &function,
+                                                         const Arguments &arguments) {
+  Expected<std::unique_ptr<CudaRun>> run = makeRun(function, arguments);
+  if (!run)
+    return run.takeError();
+  if (Error error = (*run)->stage())
     return error;
-  return executor.checkIds();
+  RunObserver nobody;
+  if (Error error = (*run)->begin(nobody))
+    return error;
+  return std::move(*run);
 }
 
 //===- Measuring ---------------------------------------------------===//
@@ -289,17 +431,12 @@ Error CudaSession::measure(function_ref<Error()> launch, MutableArrayRef<uint64_
 Error CudaSession::repeat(const Function &function, const Arguments &arguments,
                           MutableArrayRef<uint64_t> nanoseconds) {
   const Device::Scope scope(*device);
-  const CudaMemory memory = memoryFor(function, arguments);
-  CudaExecutor executor(program(), function, arguments.symbol(), loaded, memory, stream());
-  Error error = measure(
-      [&] {
-        return isEager ? executor.enqueue()
-                       : launchGraph(function, arguments.symbol(), executor, memory);
-      },
-      nanoseconds);
-  if (error)
-    consumeError(wait(function));
-  return error;
+  Expected<std::unique_ptr<CudaRun>> run = makeRun(function, arguments);
+  if (!run)
+    return run.takeError();
+  if (Error error = measure([&] { return (*run)->enqueueSteps(); }, nanoseconds))
+    return (*run)->giveUp(std::move(error));
+  return Error::success();
 }
 
 //===- Weights -----------------------------------------------------===//
@@ -323,13 +460,17 @@ Expected<std::unique_ptr<Session>> CudaWeights::makeSession(const SessionOptions
     if (!serves(program()->functions[i]))
       continue;
     functions.push_back(i);
-    checks = std::max(checks, checksOf(program()->functions[i]));
+    checks = std::max(checks, CudaExecutor::checksOf(program()->functions[i]));
   }
   const MemoryPlan plan = planMemory(*program(), functions, options.maxTokens);
-  Expected<Resources> resources = Resources::create(loaded.device, plan, checks);
+  Expected<Resources> resources = Resources::create(loaded, plan, checks);
   if (!resources)
     return explainMemory(resources.takeError(), *loaded.device, plan, options.maxTokens);
-  return std::make_unique<CudaSession>(shared_from_this(), loaded, options, std::move(*resources));
+  Expected<RunSlot> slot = RunSlot::create(loaded.device, checks);
+  if (!slot)
+    return slot.takeError();
+  return std::make_unique<CudaSession>(shared_from_this(), loaded, options, std::move(*resources),
+                                       checks, std::move(*slot));
 }
 
 /// The functions whose weights are all wanted.
@@ -359,8 +500,15 @@ BitVector kernelsOf(const Program &program, ArrayRef<size_t> functions, const We
 Expected<std::shared_ptr<const LoadedWeights>>
 loadCudaWeightsOn(const DevicePtr &device, std::shared_ptr<const Program> program,
                   const BitVector &wanted, WeightSource &source, cpu::ThreadPool &pool,
-                  ReportProgress report) {
+                  ReportProgress report, GetCublas getCublas) {
   const std::vector<size_t> functions = servedFunctions(*program, wanted);
+  const Cublas *cublas = nullptr;
+  if (any_of(functions, [&](size_t index) { return program->functions[index].usesCublas; })) {
+    Expected<const Cublas *> library = getCublas();
+    if (!library)
+      return library.takeError();
+    cublas = *library;
+  }
   WeightPlan plan(*program, wanted);
   Expected<LoadedKernels> kernels =
       LoadedKernels::load(device, *program, kernelsOf(*program, functions, plan));
@@ -372,7 +520,8 @@ loadCudaWeightsOn(const DevicePtr &device, std::shared_ptr<const Program> progra
     return explainMemory(weights.takeError(), *device,
                          planMemory(*program, functions, /*maxTokens=*/0), /*maxTokens=*/0);
   return std::make_shared<const CudaWeights>(
-      std::move(program), wanted, CudaProgram{device, std::move(*kernels), std::move(*weights)});
+      std::move(program), wanted,
+      CudaProgram{device, std::move(*kernels), std::move(*weights), cublas});
 }
 
 Expected<std::shared_ptr<const LoadedWeights>>

@@ -6,7 +6,7 @@
 #ifndef SORTIE_RUNTIME_SESSION_CUDASESSION_H
 #define SORTIE_RUNTIME_SESSION_CUDASESSION_H
 
-#include "runtime/cuda/Device.h"
+#include "runtime/cuda/Cublas.h"
 #include "runtime/session/Session.h"
 
 namespace sortie {
@@ -18,11 +18,13 @@ loadCudaWeights(std::shared_ptr<const Program> program, const llvm::BitVector &w
                 const std::string &device, WeightSource &source, cpu::ThreadPool &pool,
                 ReportProgress report);
 
-/// The same on an open device.
+using GetCublas = llvm::function_ref<llvm::Expected<const cuda::Cublas *>()>;
+
+/// The same on an open device, with the library that `getCublas` gives if a function needs it.
 llvm::Expected<std::shared_ptr<const LoadedWeights>>
 loadCudaWeightsOn(const cuda::DevicePtr &device, std::shared_ptr<const Program> program,
                   const llvm::BitVector &wanted, WeightSource &source, cpu::ThreadPool &pool,
-                  ReportProgress report);
+                  ReportProgress report, GetCublas getCublas = cuda::Cublas::get);
 
 } // namespace sortie
 

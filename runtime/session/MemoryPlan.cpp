@@ -5,7 +5,7 @@
 
 #include "runtime/session/MemoryPlan.h"
 
-#include "runtime/cuda/Device.h"
+#include "runtime/cuda/Cublas.h"
 #include "runtime/cuda/WeightPlan.h"
 
 #include "llvm/Support/MathExtras.h"
@@ -18,7 +18,8 @@ namespace sortie {
 
 std::string MemoryPlan::describe() const {
   return "weights " + cuda::formatBytes(weights) + ", intermediate values " +
-         cuda::formatBytes(arena) + ", inputs and outputs " + cuda::formatBytes(arguments);
+         cuda::formatBytes(arena) + ", inputs and outputs " + cuda::formatBytes(arguments) +
+         (library ? ", cuBLAS " + cuda::formatBytes(library) : "");
 }
 
 BitVector weightsOf(const Program &program, ArrayRef<size_t> functions) {
@@ -66,6 +67,8 @@ MemoryPlan planMemory(const Program &program, ArrayRef<size_t> functions, int64_
   for (const size_t index : functions) {
     const Function &function = program.functions[index];
     plan.arena = std::max(plan.arena, program.arenaBytes(function, maxTokens));
+    if (function.usesCublas)
+      plan.library = cuda::CublasHandle::kWorkspaceBytes;
     if (program.target == kCudaTarget)
       plan.arguments =
           std::max(plan.arguments, layoutArguments(program, function, maxTokens).bytes);

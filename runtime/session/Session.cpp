@@ -10,6 +10,8 @@
 #include "runtime/session/CudaSession.h"
 #include "runtime/support/Error.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 #include <algorithm>
 
 using namespace llvm;
@@ -86,6 +88,7 @@ LoadedWeights::createSession(const SessionOptions &options) const {
 
 //===- Sessions ----------------------------------------------------===//
 
+StartedRun::~StartedRun() = default;
 Session::~Session() = default;
 
 Expected<Arguments> Session::bind(uint32_t index, ArrayRef<TensorView> inputs,
@@ -100,6 +103,7 @@ Expected<Arguments> Session::bind(uint32_t index, ArrayRef<TensorView> inputs,
 Error Session::run(uint32_t index, ArrayRef<TensorView> inputs, ArrayRef<TensorView> outputs,
                    RunObserver &observer) {
   const cpu::FloatEnvironment environment;
+  completeAll();
   Expected<Arguments> arguments = bind(index, inputs, outputs);
   if (!arguments)
     return arguments.takeError();
@@ -112,6 +116,7 @@ Error Session::run(uint32_t index, ArrayRef<TensorView> inputs, ArrayRef<TensorV
 Error Session::time(uint32_t index, ArrayRef<TensorView> inputs, ArrayRef<TensorView> outputs,
                     MutableArrayRef<uint64_t> nanoseconds) {
   const cpu::FloatEnvironment environment;
+  completeAll();
   Expected<Arguments> arguments = bind(index, inputs, outputs);
   if (!arguments)
     return arguments.takeError();
@@ -122,6 +127,91 @@ Error Session::time(uint32_t index, ArrayRef<TensorView> inputs, ArrayRef<Tensor
     return error;
   arguments->finish();
   return Error::success();
+}
+
+//===- Submitted runs ----------------------------------------------===//
+
+Expected<std::shared_ptr<SubmittedRun>> Session::submit(uint32_t index, ArrayRef<TensorView> inputs,
+                                                        ArrayRef<TensorView> outputs) {
+  const cpu::FloatEnvironment environment;
+  Expected<Arguments> arguments = bind(index, inputs, outputs);
+  if (!arguments)
+    return arguments.takeError();
+  const Function &function = program().functions[index];
+  std::shared_ptr<SubmittedRun> run(new SubmittedRun(*this, function, std::move(*arguments)));
+  Expected<std::unique_ptr<StartedRun>> started = start(function, run->arguments);
+  if (!started) {
+    completeAll(); // one of them may be the reason
+    return explain(function, started.takeError());
+  }
+  run->started = std::move(*started);
+  pending.push_back(run);
+  isIdle(); // what is done already has its outputs from now on, and its slot is free
+  return run;
+}
+
+Error Session::explain(const Function &function, Error error) const {
+  if (deviceFailure.empty())
+    return error;
+  consumeError(std::move(error));
+  return makeError("function '" + function.name +
+                       "': not run, because a run before it failed: " + deviceFailure,
+                   std::errc::state_not_recoverable);
+}
+
+void Session::completeNext() {
+  const std::shared_ptr<SubmittedRun> run = std::move(pending.front());
+  pending.pop_front();
+  Error error = run->started->finish();
+  run->started.reset();
+  run->session = nullptr;
+  if (!error) {
+    run->arguments.finish();
+    run->arguments = Arguments(); // copies of the caller's arrays
+    return;
+  }
+  handleAllErrors(explain(run->function, std::move(error)), [&](const ErrorInfoBase &info) {
+    run->message = info.message();
+    run->code = info.convertToErrorCode();
+  });
+  if (deviceFailure.empty() && run->code == std::errc::state_not_recoverable)
+    deviceFailure = run->message;
+  erase_if(failed, [](const auto &earlier) { return earlier->isTold; });
+  failed.push_back(run);
+}
+
+void Session::completeAll() {
+  while (!pending.empty())
+    completeNext();
+}
+
+bool Session::isIdle() {
+  while (!pending.empty() && pending.front()->started->isDone())
+    completeNext();
+  return pending.empty();
+}
+
+Error Session::wait() {
+  completeAll();
+  erase_if(failed, [](const auto &run) { return run->isTold; });
+  return failed.empty() ? Error::success() : failed.front()->result();
+}
+
+Error SubmittedRun::result() {
+  isTold = true;
+  return message.empty() ? Error::success() : createStringError(code, message);
+}
+
+bool SubmittedRun::isComplete() {
+  while (session && session->pending.front()->started->isDone())
+    session->completeNext();
+  return !session;
+}
+
+Error SubmittedRun::wait() {
+  while (session)
+    session->completeNext();
+  return result();
 }
 
 } // namespace sortie

@@ -11,6 +11,7 @@
 #include "runtime/session/Observer.h"
 #include "runtime/weights/PackedWeights.h"
 
+#include <deque>
 #include <memory>
 
 namespace sortie {
@@ -71,8 +72,42 @@ private:
   std::string description;
 };
 
+/// A run that its device has begun.
+class StartedRun {
+public:
+  virtual ~StartedRun();
+  /// Whether finish() would not wait.
+  virtual bool isDone() = 0;
+  /// Waits for the end and completes the outputs. Called once.
+  virtual llvm::Error finish() = 0;
+};
+
+/// A run that Session::submit() gave. Used by the session's thread; it may outlive the session.
+class SubmittedRun {
+public:
+  /// Whether wait() would not wait. Runs of a session are complete in the order of submission.
+  bool isComplete();
+  /// Waits for this run and those before it, and gives its error: each time the same.
+  llvm::Error wait();
+
+private:
+  friend class Session;
+  SubmittedRun(Session &session, const Function &function, Arguments arguments)
+      : session(&session), function(function), arguments(std::move(arguments)) {}
+  /// The error; the caller is told of it.
+  llvm::Error result();
+
+  Session *session; ///< null when the run is complete
+  const Function &function;
+  Arguments arguments;
+  std::unique_ptr<StartedRun> started;
+  std::string message; ///< of the error; empty: none
+  std::error_code code;
+  bool isTold = false;
+};
+
 /// The memory, threads and streams with which one caller runs the functions of a program. Used by
-/// one thread at a time.
+/// one thread at a time. Runs that were submitted are completed before anything else is done.
 class Session {
 public:
   virtual ~Session();
@@ -82,6 +117,17 @@ public:
   /// Runs a function. Arguments are found by name; every one is given once.
   llvm::Error run(uint32_t function, llvm::ArrayRef<TensorView> inputs,
                   llvm::ArrayRef<TensorView> outputs, RunObserver &observer);
+
+  /// Enqueues a run behind those that were submitted before, and returns without waiting for any.
+  /// The arrays belong to the run until it is complete. On the CPU, it is when this returns. Errors
+  /// of arguments and of enqueueing are given here, what goes wrong later by the run.
+  llvm::Expected<std::shared_ptr<SubmittedRun>>
+  submit(uint32_t function, llvm::ArrayRef<TensorView> inputs, llvm::ArrayRef<TensorView> outputs);
+  /// Whether all submitted runs are complete. Never waits.
+  bool isIdle();
+  /// Waits for all submitted runs. Gives the first error that nobody was told of; the
+  /// next call gives the next.
+  llvm::Error wait();
 
   /// Runs a function once, then repeats it `nanoseconds.size()` times on the same inputs, and gives
   /// the time of each. On a GPU: the time on the device, without copies from and to the host, and
@@ -95,18 +141,32 @@ protected:
 
   const Program &program() const { return *weights->program(); }
   int64_t maxTokens() const { return tokenLimit; }
+  /// Waits for all submitted runs. Destructors call it while the device's part is still there.
+  void completeAll();
 
 private:
+  friend class SubmittedRun;
+
   virtual bool hasDeviceMemory() const = 0;
   virtual llvm::Error execute(const Function &function, const Arguments &arguments,
                               RunObserver &observer) = 0;
+  /// Begins a run without waiting for it; `arguments` live until it is finished.
+  virtual llvm::Expected<std::unique_ptr<StartedRun>> start(const Function &function,
+                                                            const Arguments &arguments) = 0;
   virtual llvm::Error repeat(const Function &function, const Arguments &arguments,
                              llvm::MutableArrayRef<uint64_t> nanoseconds) = 0;
   llvm::Expected<Arguments> bind(uint32_t function, llvm::ArrayRef<TensorView> inputs,
                                  llvm::ArrayRef<TensorView> outputs) const;
+  /// Completes the oldest submitted run.
+  void completeNext();
+  /// The error of a run: that of the one that lost the device before it, if one did.
+  llvm::Error explain(const Function &function, llvm::Error error) const;
 
   std::shared_ptr<const LoadedWeights> weights;
   int64_t tokenLimit;
+  std::deque<std::shared_ptr<SubmittedRun>> pending; ///< oldest first
+  std::deque<std::shared_ptr<SubmittedRun>> failed;  ///< perhaps nobody was told; oldest first
+  std::string deviceFailure; ///< the error of the submitted run that lost the device
 };
 
 } // namespace sortie

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable
 
@@ -49,6 +49,18 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Tools:
     for tool in ("sortie-translate", "sortie-opt", "sortie-run"):
         assert (folder / tool).exists(), f"{folder / tool} has not been built; or set SORTIE_BIN"
     return Tools(folder, tmp_path_factory.mktemp("e2e"))
+
+
+@pytest.fixture(scope="session")
+def emulated(tools: Tools) -> Tools:
+    """The tools with the emulated libraries before all others."""
+    folder = tools.bin.parent / "emulation"
+    for library in ("libcuda.so.1", "libnvrtc.so.13"):
+        assert (folder / library).exists(), f"{folder / library}: build the target emulated-driver"
+    environment = {name: value for name, value in os.environ.items() if name != "SORTIE_NVRTC"}
+    environment["LD_LIBRARY_PATH"] = str(folder)
+    environment["SORTIE_CACHE_DIR"] = str(tools.folder / "kernels")
+    return replace(tools, environment=environment)
 
 
 @pytest.fixture(scope="session")

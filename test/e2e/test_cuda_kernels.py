@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from pathlib import Path
 from typing import Callable
 
 import pytest
@@ -36,15 +37,14 @@ def test_every_preset_is_compiled() -> None:
     assert {preset for preset, _, _ in MODELS} == set(USUAL_TYPES)
 
 
-@pytest.mark.parametrize("preset, types, width", MODELS, ids=lambda value: value)
-def test_kernels_compile_and_are_clean(preset: str, types: str, width: str, tools: Tools,
-                                       make_model: Callable) -> None:
-    model = make_model(preset, types, DIVISORS[preset], layers=2)
-    mlir = tools.folder / f"{model.path.stem}.mlir"
-    tools.call("sortie-translate", "--import-gguf", model.path, "-o", mlir)
-    options = f"target=cuda chip={','.join(CHIPS)} activations={width} print-schedule"
+def expect_clean(tools: Tools, model: Path, contract: str, **options: str) -> set[str]:
+    """The names of the model's kernels, all of which compile for all chips without a spill."""
+    mlir = tools.folder / f"{model.stem}.mlir"
+    tools.call("sortie-translate", "--import-gguf", model, f"--contract={contract}", "-o", mlir)
+    text = " ".join(f"{name}={value}" for name, value in options.items())
     done = subprocess.run(
-        [str(tools.bin / "sortie-opt"), str(mlir), f"--sortie-compile={options}",
+        [str(tools.bin / "sortie-opt"), str(mlir),
+         f"--sortie-compile=target=cuda chip={','.join(CHIPS)} print-schedule {text}",
          "--emit-bytecode", "-o", str(mlir.with_suffix(".mlirbc"))],
         capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -52,11 +52,29 @@ def test_kernels_compile_and_are_clean(preset: str, types: str, width: str, tool
 
     lines = [match for line in done.stderr.splitlines() if (match := LINE.match(line))]
     kernels = {match["kernel"] for match in lines}
-    assert any(kernel.startswith("route") for kernel in kernels), kernels
-    assert any("glu_matmul" in kernel for kernel in kernels), kernels
     for chip in (*CHIPS, "compute_80"):
         assert {match["kernel"] for match in lines if match["chip"] == chip} == kernels
     for match in lines:
         if match["chip"] in CHIPS:
             assert re.search(r"\b[1-9]\d* registers, 0 bytes spilled, 0 bytes local\b",
                              match["rest"]), match[0]
+    return kernels
+
+
+@pytest.mark.parametrize("preset, types, width", MODELS, ids=lambda value: value)
+def test_kernels_compile_and_are_clean(preset: str, types: str, width: str, tools: Tools,
+                                       make_model: Callable) -> None:
+    model = make_model(preset, types, DIVISORS[preset], layers=2)
+    kernels = expect_clean(tools, model.path, "run,batch,device", activations=width)
+    assert any(kernel.startswith("route") for kernel in kernels), kernels
+    assert any("glu_matmul" in kernel for kernel in kernels), kernels
+
+
+@pytest.mark.parametrize("preset, types", [("olmoe-1b-7b", "bf16"), ("gpt-oss-20b", "f16"),
+                                           ("deepseek-v2-lite", "f32")], ids=lambda value: value)
+def test_bf16_kernels_compile_and_are_clean(preset: str, types: str, tools: Tools,
+                                            make_model: Callable) -> None:
+    model = make_model(preset, types, DIVISORS[preset], layers=2)
+    kernels = expect_clean(tools, model.path, "run,batch", unquantized="bf16")
+    assert any(kernel.startswith("glu_matmul_bf16") for kernel in kernels), kernels
+    assert any(kernel.startswith("matmul_bf16") for kernel in kernels), kernels

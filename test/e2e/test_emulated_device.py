@@ -9,13 +9,15 @@ class of format; SORTIE_EXHAUSTIVE=1 takes every preset in its usual types and b
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+import subprocess
+import sys
+from pathlib import Path
 from typing import Callable
 
 import numpy as np
 import pytest
 from presets import USUAL_TYPES
-from tools import DIVISORS, ToolError, Tools
+from tools import DIVISORS, ToolError, Tools, with_variables
 
 #: Preset, types, width of activations: sub-scales of 32 and of 16 with minimums and without, scales
 #: of groups with minimums and without, biases and a tail, shared experts, float arithmetic.
@@ -25,26 +27,9 @@ MODELS = [("qwen3-30b-a3b", "q4_k_m", "int16"), ("gpt-oss-20b", "mxfp4", "int8")
 if os.environ.get("SORTIE_EXHAUSTIVE"):
     MODELS = [(preset, types, width) for preset, usual in USUAL_TYPES.items() for types in usual
               for width in ("int16", "int8")]
+SUBMIT_RUNS = Path(__file__).parent / "submit_runs.py"
 #: Tokens, seed of the schedule, further arguments of sortie-run.
 RUNS = [(1, 0, ()), (37, 1, ("--eager",)), (37, 2, ())]
-
-
-@pytest.fixture(scope="module")
-def emulated(tools: Tools) -> Tools:
-    """The tools with the emulated libraries before all others."""
-    folder = tools.bin.parent / "emulation"
-    for library in ("libcuda.so.1", "libnvrtc.so.13"):
-        assert (folder / library).exists(), f"{folder / library}: build the target emulated-driver"
-    environment = {name: value for name, value in os.environ.items() if name != "SORTIE_NVRTC"}
-    environment["LD_LIBRARY_PATH"] = str(folder)
-    environment["SORTIE_CACHE_DIR"] = str(tools.folder / "kernels")
-    return replace(tools, environment=environment)
-
-
-def with_variables(tools: Tools, **variables: object) -> Tools:
-    """The tools with more variables of the emulation (State.h lists them)."""
-    named = {f"SORTIE_EMULATED_{name.upper()}": str(value) for name, value in variables.items()}
-    return replace(tools, environment={**tools.environment, **named})
 
 
 @pytest.mark.parametrize("preset, types, width", MODELS, ids=lambda value: value)
@@ -88,6 +73,30 @@ def test_fused_and_stored_values_are_equal(emulated: Tools, make_model: Callable
         texts.append(emulated.checksums(program, model.path, function, hidden))
     assert " -" not in texts[0]
     assert texts[1] == texts[0]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--eager",)], ids=("graphs", "eager"))
+def test_submitted_runs(arguments: tuple[str, ...], emulated: Tools, make_model: Callable) -> None:
+    """Several runs are on their way at once, and give the bits of runs that are waited for."""
+    model = make_model("mixtral-8x7b", "q5_1", DIVISORS["mixtral-8x7b"])
+    function = model.function(0)
+    program = emulated.compile(model.path, target="cuda", chip="sm_80", activations="int16",
+                               max_tokens="64")
+    hidden = [model.input(tokens) for tokens in (5, 17, 5, 1)]
+    expected = [emulated.run(program, model.path, function, x)[0] for x in hidden]
+    paths = [emulated.folder / f"submitted-{i}.npy" for i in range(len(hidden))]
+    for path, x in zip(paths, hidden):
+        np.save(path, x)
+    outputs = emulated.folder / "submitted.npz"
+    library = emulated.bin.parent / "lib" / "libsortie.so"
+    done = subprocess.run([sys.executable, SUBMIT_RUNS, library, program, model.path, function,
+                           *paths, "-o", outputs, *arguments],
+                          capture_output=True, text=True, check=False, env=emulated.environment)
+    assert done.returncode == 0, done.stderr
+    assert "0 of 4 runs were complete" in done.stdout
+    with np.load(outputs) as actual:
+        for i, array in enumerate(expected):
+            np.testing.assert_array_equal(actual[str(i)], array)
 
 
 def test_no_tokens(emulated: Tools, make_model: Callable) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,15 +54,16 @@ class Tools:
             raise ToolError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr}")
         return done.stdout
 
-    def compile(self, model: Path, with_ids: str = "", **options: str) -> Path:
+    def compile(self, model: Path, with_ids: str = "", contract: str = "run,batch,device",
+                **options: str) -> Path:
         """Imports and compiles a model. `with_ids` names a function to return its expert ids;
         `options` are those of --sortie-compile, with `_` for `-`."""
         text = " ".join(f"{key.replace('_', '-')}={value}" for key, value in options.items())
-        name = "-".join([model.stem, with_ids, *options.values()])
+        name = "-".join([model.stem, with_ids, contract, *options.values()])
         mlir, program = self.folder / f"{name}.mlir", self.folder / f"{name}.mlirbc"
         if program.exists():
             return program
-        self.call("sortie-translate", "--import-gguf", model, "-o", mlir)
+        self.call("sortie-translate", "--import-gguf", model, f"--contract={contract}", "-o", mlir)
         if with_ids:
             mlir.write_text(expose_routing(mlir.read_text(), with_ids))
         self.call("sortie-opt", mlir, f"--sortie-compile={text}", "--emit-bytecode", "-o", program)
@@ -96,3 +97,9 @@ class Tools:
             except ToolError as error:
                 assert isa != "portable" and "exit code 1\n" in str(error), error
         return available
+
+
+def with_variables(tools: Tools, **variables: object) -> Tools:
+    """The tools with more variables of the emulation (State.h lists them)."""
+    named = {f"SORTIE_EMULATED_{name.upper()}": str(value) for name, value in variables.items()}
+    return replace(tools, environment={**tools.environment, **named})

@@ -39,6 +39,7 @@ enum class Collective : int {
   LoadMatrices,
   MultiplyK32,
   MultiplyK16,
+  MultiplyBf16,
 };
 
 /// What a lane brings to a collective and takes from it.
@@ -54,6 +55,12 @@ struct MultiplyOperands {
   int32_t *sum;      ///< in and out: 4
   const uint32_t *a; ///< 4 (K32) or 2 (K16)
   uint32_t b[2];     ///< both (K32) or the first (K16)
+};
+
+struct MultiplyBf16Operands {
+  float *sum;        ///< in and out: 4
+  const uint32_t *a; ///< 4
+  uint32_t b[2];
 };
 
 /// The thread block whose threads run, as its threads see it.

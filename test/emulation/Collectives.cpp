@@ -5,6 +5,8 @@
 
 #include "test/emulation/Collectives.h"
 
+#include "runtime/numerics/float.h"
+
 #include <algorithm>
 #include <cstring>
 #if defined(__SSE2__)
@@ -37,6 +39,8 @@ const char *collectiveName(Collective what) {
     return "multiplyK32";
   case Collective::MultiplyK16:
     return "multiplyK16";
+  case Collective::MultiplyBf16:
+    return "multiplyBf16";
   }
   return "?";
 }
@@ -163,6 +167,40 @@ template <int halves> static void multiply(Operands operands) {
   }
 }
 
+/// Both bfloat16 of a word, to `to` and `to + stride`.
+static void widenPair(uint32_t word, float *to, int stride) {
+  to[0] = numerics::fromBFloat16(static_cast<uint16_t>(word));
+  to[stride] = numerics::fromBFloat16(static_cast<uint16_t>(word >> 16));
+}
+
+/// sum += A * B for A of 16 x 16 and B of 16 x 8 bfloat16: a rounding for each product, in
+/// ascending k. (The products are exact, but for those that leave the range of floats.)
+static void multiplyBf16(Operands operands) {
+  float a[16][16];
+  float b[16][8];
+  float sums[16][8];
+  for (int lane = 0; lane < kLanes; ++lane) {
+    const auto &own = *static_cast<const MultiplyBf16Operands *>(operands[lane]);
+    const int group = lane / 4;
+    const int pair = 2 * (lane % 4);
+    for (int half = 0; half < 2; ++half) {
+      widenPair(own.a[2 * half], &a[group][8 * half + pair], 1);
+      widenPair(own.a[2 * half + 1], &a[group + 8][8 * half + pair], 1);
+      widenPair(own.b[half], &b[8 * half + pair][group], 8);
+      std::copy_n(own.sum + 2 * half, 2, &sums[group + 8 * half][pair]);
+    }
+  }
+  for (int row = 0; row < 16; ++row)
+    for (int k = 0; k < 16; ++k)
+      for (int column = 0; column < 8; ++column)
+        sums[row][column] += a[row][k] * b[k][column];
+  for (int lane = 0; lane < kLanes; ++lane) {
+    const auto &own = *static_cast<const MultiplyBf16Operands *>(operands[lane]);
+    for (int half = 0; half < 2; ++half)
+      std::copy_n(&sums[lane / 4 + 8 * half][2 * (lane % 4)], 2, own.sum + 2 * half);
+  }
+}
+
 void completeCollective(Collective what, void *const (&operands)[kLanes]) {
   switch (what) {
   case Collective::SyncWarp:
@@ -190,6 +228,8 @@ void completeCollective(Collective what, void *const (&operands)[kLanes]) {
     return multiply<2>(operands);
   case Collective::MultiplyK16:
     return multiply<1>(operands);
+  case Collective::MultiplyBf16:
+    return multiplyBf16(operands);
   }
 }
 

@@ -36,7 +36,7 @@
 #ifndef SORTIE_HARDWARE_H
 #define SORTIE_HARDWARE_H
 
-#include "runtime/numerics/contract.h"
+#include "runtime/numerics/float.h"
 #include "test/emulation/Block.h"
 #if defined(SORTIE_KERNEL_CHECKS)
 #include "test/emulation/KernelChecks.h"
@@ -178,6 +178,18 @@ SORTIE_DEVICE void multiplyK16(int32_t (&sum)[4], uint32_t a0, uint32_t a1, uint
   const uint32_t a[2] = {a0, a1};
   emulation::MultiplyOperands operands = {sum, a, {b, 0}};
   emulation::currentBlock->collective(Collective::MultiplyK16, &operands, site);
+}
+
+SORTIE_DEVICE uint32_t packBFloat16(float low, float high) {
+  return toBFloat16(low).bits | uint32_t{toBFloat16(high).bits} << 16;
+}
+
+/// Adds the products one after the other in ascending k, each sum rounded to nearest. No chip is
+/// said to do that.
+SORTIE_DEVICE void multiplyBf16(float (&sum)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1,
+                                Site site = Site::current()) {
+  emulation::MultiplyBf16Operands operands = {sum, a, {b0, b1}};
+  emulation::currentBlock->collective(Collective::MultiplyBf16, &operands, site);
 }
 
 //===- Integers -----------------------------------------------------------===//

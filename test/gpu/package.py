@@ -11,6 +11,7 @@ from pathlib import Path
 ARCHIVE = "sortie-gpu.tar.xz"
 MANIFEST = "manifest.json"
 SEED = 7
+CONTRACT = "run,batch,device"
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Model:
 
     Kinds: `cpu` and `cuda`; with `-all` every named value is stored; `cuda-sm_80` and `cuda-sm_90`
     have a cubin for that chip alone, so another one runs their PTX. `weights` is random:seed=N or a
-    file of the repository.
+    file of the repository. Without `device` in its contract the GPU has bits of its own.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Model:
     functions: tuple[str, ...]
     programs: dict[str, str]
     weights: str = f"random:seed={SEED}"
+    contract: str = CONTRACT
 
     @property
     def input(self) -> str:

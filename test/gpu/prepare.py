@@ -22,7 +22,7 @@ TEST = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TEST / "models"), str(TEST / "e2e"), str(TEST.parent / "scripts")]
 
 from make_gguf import activations, write_model  # noqa: E402
-from package import ARCHIVE, SEED, Model, pack, write_manifest  # noqa: E402
+from package import ARCHIVE, CONTRACT, SEED, Model, pack, write_manifest  # noqa: E402
 from presets import PRESETS, VALID_TYPES, Preset, parse_types, scaled  # noqa: E402
 from tools import DIVISORS, Tools  # noqa: E402
 
@@ -30,6 +30,8 @@ from tools import DIVISORS, Tools  # noqa: E402
 #: test/e2e/test_contract.py); they are also compiled for other chips and with narrow activations.
 STUDIED = (("qwen3-30b-a3b", "q4_k_m"), ("gpt-oss-20b", "mxfp4"), ("deepseek-v3", "q2_k"),
            ("olmoe-1b-7b", "bf16"))
+#: Models of part 2 whose experts are multiplied as bfloat16.
+BF16 = (("olmoe-1b-7b", "bf16"), ("gpt-oss-20b", "f16"))
 OTHER_CHIPS = ("sm_80", "sm_90")
 TOKENS = 512
 TRAINED = TEST / "models" / "tiny-qwen3moe" / "tiny-qwen3moe-q4_0.gguf"
@@ -57,11 +59,9 @@ def wanted_models() -> Iterator[tuple[str, str, str]]:
         yield preset, types, "int8"
 
 
-def kinds_of(preset: str, types: str) -> dict[str, dict[str, str]]:
-    """The kinds of program that a model has."""
-    if (preset, types) not in STUDIED:
-        return KINDS
-    return KINDS | {f"cuda-{chip}": {"target": "cuda", "chip": chip} for chip in OTHER_CHIPS}
+def with_other_chips(kinds: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """The kinds of program that a model of part 2 has."""
+    return kinds | {f"cuda-{chip}": {"target": "cuda", "chip": chip} for chip in OTHER_CHIPS}
 
 
 def functions_of(layers: int) -> tuple[str, ...]:
@@ -100,40 +100,52 @@ class Preparation:
         if not path.exists():
             np.save(path, activations(seed=SEED, tokens=TOKENS, hidden=hidden, outliers=True))
 
-    def graph(self, preset: str, types: str) -> Path:
+    def graph(self, preset: str, types: str, contract: str) -> Path:
         """The imported model; its file is headers and a hole."""
         model = self.scratch / f"{preset}-{types}.gguf"
         if not model.exists():
             write_model(model, shape_of(preset), parse_types(types), header_only=True)
-        return self.imported(model)
+        return self.imported(model, contract)
 
-    def imported(self, model: Path) -> Path:
-        path = self.scratch / f"{model.stem}.mlir"
+    def imported(self, model: Path, contract: str) -> Path:
+        path = self.scratch / f"{model.stem}-{contract}.mlir"
         if not path.exists():
-            self.tools.call("sortie-translate", "--import-gguf", model, "-o", path)
+            self.tools.call("sortie-translate", "--import-gguf", model, f"--contract={contract}",
+                            "-o", path)
         return path
 
     def model(self, preset: str, types: str, width: str) -> Model:
         shape = shape_of(preset)
         name = f"{preset}-{types}-{width}"
-        programs = self.programs(self.graph(preset, types), name, kinds_of(preset, types), width)
+        kinds = with_other_chips(KINDS) if (preset, types) in STUDIED else KINDS
+        programs = self.programs(self.graph(preset, types, CONTRACT), name, kinds,
+                                 {"activations": width})
         self.input(shape.hidden)
         return Model(name, shape.hidden, functions_of(shape.layers), programs)
 
+    def bf16_model(self, preset: str, types: str) -> Model:
+        shape = shape_of(preset)
+        name, contract = f"{preset}-{types}-bf16", "run,batch"
+        programs = self.programs(self.graph(preset, types, contract), name,
+                                 with_other_chips(KINDS), {"unquantized": "bf16"})
+        self.input(shape.hidden)
+        return Model(name, shape.hidden, functions_of(shape.layers), programs, contract=contract)
+
     def trained_model(self) -> Model:
         hidden, layers = 256, 4
-        programs = self.programs(self.imported(TRAINED), TRAINED.stem, KINDS, "int16")
+        programs = self.programs(self.imported(TRAINED, CONTRACT), TRAINED.stem, KINDS,
+                                 {"activations": "int16"})
         self.input(hidden)
         return Model(TRAINED.stem, hidden, functions_of(layers), programs,
                      str(TRAINED.relative_to(TEST.parent)))
 
     def programs(self, graph: Path, name: str, kinds: dict[str, dict[str, str]],
-                 width: str) -> dict[str, str]:
+                 arithmetic: dict[str, str]) -> dict[str, str]:
         """Compiles one program of each kind; kind -> file in `programs/`."""
         files = {}
         for kind, options in kinds.items():
             files[kind] = f"{name}.{kind}.mlirbc"
-            self.compile(graph, options | {"activations": width}, files[kind])
+            self.compile(graph, options | arithmetic, files[kind])
         return files
 
     def compile(self, graph: Path, options: dict[str, str], name: str) -> None:
@@ -173,6 +185,10 @@ def main() -> int:
     for preset, types, width in wanted_models():
         if re.search(options.models, f"{preset}-{types}-{width}"):
             models.append(preparation.model(preset, types, width))
+            print(models[-1].name, flush=True)
+    for preset, types in BF16:
+        if re.search(options.models, f"{preset}-{types}-bf16"):
+            models.append(preparation.bf16_model(preset, types))
             print(models[-1].name, flush=True)
     if re.search(options.models, TRAINED.stem):
         models.append(preparation.trained_model())

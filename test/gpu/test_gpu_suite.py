@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from package import ARCHIVE, read_manifest, unpack
+from package import ARCHIVE, CONTRACT, read_manifest, unpack
 from parts import checksum_checks, expect_same, sanitizer_checks, stability_checks
 from sortie import Sortie
 from suite import Check, Failure, Results, run_checks
@@ -27,13 +27,17 @@ def emulated() -> dict[str, str]:
     return dict(os.environ, LD_LIBRARY_PATH=str(folder))
 
 
+def prepared(output: Path, models: str) -> Path:
+    """The archive with the models that match."""
+    subprocess.run([HERE / "prepare.sh", output, "--bin", BIN, "--models", models,
+                    "--no-benchmark"], env=emulated(), check=True)
+    return output / ARCHIVE
+
+
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small archive: one of the studied models."""
-    output = tmp_path_factory.mktemp("gpu")
-    subprocess.run([HERE / "prepare.sh", output, "--bin", BIN, "--models", "qwen3.*q4_k_m-int8",
-                    "--no-benchmark"], env=emulated(), check=True)
-    return output / ARCHIVE
+    return prepared(tmp_path_factory.mktemp("gpu"), "qwen3.*q4_k_m-int8")
 
 
 @pytest.fixture
@@ -68,10 +72,24 @@ def test_part_2_passes(sortie: Sortie, tmp_path: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().out.splitlines()[-1] == f"{2 + 2 * 3 + 1 + 3} passed, 0 failed"
 
 
+def test_bf16_has_bits_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts 1 and 2 of a model that promises less: close to the CPU, equal to itself."""
+    monkeypatch.setenv("LD_LIBRARY_PATH", emulated()["LD_LIBRARY_PATH"])
+    folder = unpack(prepared(tmp_path / "gpu", "olmoe.*-bf16-bf16"), tmp_path / "unpacked")
+    (tmp_path / "scratch").mkdir()
+    sortie = Sortie(folder, "cuda", tmp_path / "scratch")
+    model, = read_manifest(folder)
+    checks = [*checksum_checks(sortie, [model]), *stability_checks(sortie, [model], (1, 9), 1)]
+    assert run_checks(checks, Results(tmp_path / "results"), 600, 1) == 0
+    # The CPU's program is another one: had it been asked for its bits, this would have failed.
+    with pytest.raises(Failure, match="first difference"):
+        next(checksum_checks(sortie, [replace(model, contract=CONTRACT)])).run()
+
+
 def test_another_program_is_told_apart(archive: Path, sortie: Sortie) -> None:
     """Checks fail when the program of one side computes something else."""
     model = read_manifest(sortie.folder)[0]
-    graph = archive.parent / "scratch" / "qwen3-30b-a3b-q4_k_m.mlir"
+    graph = archive.parent / "scratch" / f"qwen3-30b-a3b-q4_k_m-{CONTRACT}.mlir"
     subprocess.run([BIN / "sortie-opt", graph, "--sortie-compile=target=cpu activations=int16",
                     "--emit-bytecode", "-o", sortie.folder / "programs" / "wide.mlirbc"], check=True)
     wrong = replace(model, programs=model.programs | {"cpu": "wide.mlirbc"})

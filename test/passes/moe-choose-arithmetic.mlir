@@ -36,7 +36,7 @@ func.func @stated(%x: tensor<?x256xf32>, %h: tensor<32x256xbf16>) {
 // CHECK-LABEL: func.func @slow_experts
 func.func @slow_experts(%x: tensor<?x64xf32>, %off: tensor<5xi32>, %w: tensor<4x32x64xbf16>) {
   // CHECK-COUNT-2: arithmetic(float)
-  // expected-remark @below {{this and 1 more expert matmuls have unquantized weights and use `float` arithmetic, which keeps the whole contract and is slow; a model with block-quantized experts (q8_0, say) gets `exact`}}
+  // expected-remark @below {{this and 1 more expert matmuls have unquantized weights and use `float` arithmetic, which keeps the whole contract and is slow; a model with block-quantized experts (q8_0, say) gets `exact`, which keeps it as well and is faster, and unquantized=bf16 uses tensor cores where moe.contract does not promise `device`}}
   %0 = moe.grouped_matmul %x, %w offsets(%off)
     : (tensor<?x64xf32>, tensor<4x32x64xbf16>, tensor<5xi32>) -> tensor<?x32xf32>
   %1 = moe.grouped_matmul %x, %w offsets(%off)

@@ -45,11 +45,22 @@ func.func @no_arithmetic(%x: tensor<?x64xf32>) -> tensor<?x4xf32> {
 
 // -----
 
-func.func @bf16(%x: tensor<?x64xf32>) -> tensor<?x4xf32> {
-  %w = moe.weight "w" : tensor<4x64xbf16>
-  // expected-error @below {{has bf16 arithmetic, which target cpu does not offer}}
+func.func @bf16_of_blocks(%x: tensor<?x64xf32>) -> tensor<?x4xf32> {
+  %w = moe.weight "w" : tensor<4x64x!moe.block<q8_0>>
+  // expected-error @below {{has bf16 arithmetic and weights in blocks; no device decodes blocks to bf16, use exact}}
   %0 = moe.grouped_matmul %x, %w arithmetic(bf16)
-    : (tensor<?x64xf32>, tensor<4x64xbf16>) -> tensor<?x4xf32>
+    : (tensor<?x64xf32>, tensor<4x64x!moe.block<q8_0>>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @bf16_glu_of_blocks(%x: tensor<?x64xf32>) -> tensor<?x4xf32> {
+  %g = moe.weight "g" : tensor<4x64xbf16>
+  %u = moe.weight "u" : tensor<4x64x!moe.block<q8_0>>
+  // expected-error @below {{has bf16 arithmetic and weights in blocks}}
+  %0 = moe.grouped_glu %x, %g, %u kind(swiglu) arithmetic(bf16)
+    : (tensor<?x64xf32>, tensor<4x64xbf16>, tensor<4x64x!moe.block<q8_0>>) -> tensor<?x4xf32>
   return %0 : tensor<?x4xf32>
 }
 

@@ -127,7 +127,7 @@ module attributes {moert.program = #moert.program<abi = 1, numerics = 1, target 
       : !moert.buffer<tokens x 256 x f32>, !moert.buffer<tokens x 256 x act16>
 
     // The router's product is dense: rows are an extent. Its weights are read as they are.
-    // CHECK: moert.launch @matmul_float_0 grid(16, tokens ceildiv {{[0-9]+}} max 65535) reads(%x) writes(%[[S:.*]]) weights(@router) extents(tokens) work("moert.matmul" operations(8192))
+    // CHECK: moert.launch @matmul_float_0 grid(16, tokens ceildiv {{[0-9]+}} max 65535) reads(%x) writes(%[[S:.*]]) weights(@router) extents(tokens) work("moert.matmul" arithmetic(float) operations(8192))
     %s = moert.buffer : !moert.buffer<tokens x 16 x f32>
     moert.matmul %x, @router arithmetic(float) outs(%s)
       : !moert.buffer<tokens x 256 x f32>, !moert.buffer<tokens x 16 x f32>
@@ -153,13 +153,13 @@ module attributes {moert.program = #moert.program<abi = 1, numerics = 1, target 
       !moert.buffer<4*tokens x i32>, !moert.buffer<tokens x 4 x i32>, !moert.buffer<17 x i32>
 
     // The grid has room for the tiles of every distribution.
-    // CHECK: moert.launch @glu_matmul_0 grid(1, 4*tokens+512 ceildiv 32 max 4*tokens) reads(%{{.*}}, %[[O]], %[[TILES]], %[[P]]) writes(%[[A:.*]]) weights(@gate, @up) work("moert.glu_matmul" operations(131072) offsets(1))
+    // CHECK: moert.launch @glu_matmul_0 grid(1, 4*tokens+512 ceildiv 32 max 4*tokens) reads(%{{.*}}, %[[O]], %[[TILES]], %[[P]]) writes(%[[A:.*]]) weights(@gate, @up) work("moert.glu_matmul" arithmetic(exact) operations(131072) offsets(1))
     %a = moert.buffer : !moert.buffer<4*tokens x 128 x act16>
     moert.glu_matmul %q, @gate, @up offsets(%o) permutation(%p) slots(4) kind(swiglu)
       arithmetic(exact) outs(%a)
       : !moert.buffer<tokens x 256 x act16>, !moert.buffer<17 x i32>,
         !moert.buffer<4*tokens x i32>, !moert.buffer<4*tokens x 128 x act16>
-    // CHECK: moert.launch @matmul_0 grid(1, 4*tokens+512 ceildiv 32 max 4*tokens) reads(%[[A]], %[[O]], %[[TILES]], %[[P]], %[[W]]) writes(%[[D:.*]]) weights(@down, @down_bias) work("moert.matmul" operations(65536) offsets(1))
+    // CHECK: moert.launch @matmul_0 grid(1, 4*tokens+512 ceildiv 32 max 4*tokens) reads(%[[A]], %[[O]], %[[TILES]], %[[P]], %[[W]]) writes(%[[D:.*]]) weights(@down, @down_bias) work("moert.matmul" arithmetic(exact) operations(65536) offsets(1))
     %d = moert.buffer : !moert.buffer<4*tokens x 256 x f32>
     moert.matmul %a, @down offsets(%o) permutation(%p) bias(@down_bias) scale(%w)
       arithmetic(exact) outs(%d)

@@ -28,10 +28,10 @@ Expected<LayerRange> sortie::parseLayerRange(StringRef text) {
 }
 
 /// States what the module promises and which model it belongs to.
-static void setModuleAttributes(ModuleOp module, const gguf::Model &model) {
+static void setModuleAttributes(ModuleOp module, const gguf::Model &model, Determinism contract) {
   Builder builder(module.getContext());
   module->setAttr(moe::MoeDialect::kContractName,
-                  moe::ContractAttr::get(module.getContext(), kFullDeterminism));
+                  moe::ContractAttr::get(module.getContext(), contract));
   module->setAttr(moe::MoeDialect::kNumericsName,
                   builder.getI64IntegerAttr(numerics::kContractVersion));
   // A file without data (a header for tests) has no fingerprint.
@@ -42,7 +42,8 @@ static void setModuleAttributes(ModuleOp module, const gguf::Model &model) {
 }
 
 Expected<OwningOpRef<ModuleOp>> sortie::importGguf(MLIRContext &context, const gguf::Model &model,
-                                                   std::optional<LayerRange> layers) {
+                                                   std::optional<LayerRange> layers,
+                                                   Determinism contract) {
   Expected<ModelConfig> config = readModelConfig(model);
   if (!config)
     return config.takeError();
@@ -53,7 +54,7 @@ Expected<OwningOpRef<ModuleOp>> sortie::importGguf(MLIRContext &context, const g
                              Twine(config->layers - 1) + ")");
 
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
-  setModuleAttributes(*module, model);
+  setModuleAttributes(*module, model, contract);
   for (int64_t layer = range.first; layer <= range.last; ++layer) {
     Expected<LayerTensors> tensors = LayerTensors::find(model, *config, layer);
     if (!tensors)

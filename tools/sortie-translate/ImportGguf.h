@@ -6,6 +6,7 @@
 #ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_IMPORTGGUF_H
 #define SORTIE_TOOLS_SORTIE_TRANSLATE_IMPORTGGUF_H
 
+#include "dialect/common/Common.h"
 #include "runtime/gguf/Model.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -24,10 +25,13 @@ struct LayerRange {
 /// Parses "3" or "0-7". Errors say what was expected.
 llvm::Expected<LayerRange> parseLayerRange(llvm::StringRef text);
 
-/// Imports the feed-forward halves of `layers` (all if absent), a function each. The dialects `moe`
-/// and `func` must be loaded. Errors name the file and the key, tensor or layer at fault.
-llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
-importGguf(mlir::MLIRContext &context, const gguf::Model &model, std::optional<LayerRange> layers);
+/// Imports the feed-forward halves of `layers` (all if absent), a function each, to a module that
+/// promises `contract`. The dialects `moe` and `func` must be loaded. Errors name the file and the
+/// key, tensor or layer at fault.
+llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> importGguf(mlir::MLIRContext &context,
+                                                             const gguf::Model &model,
+                                                             std::optional<LayerRange> layers,
+                                                             Determinism contract);
 
 } // namespace sortie
 

@@ -31,6 +31,14 @@ static cl::opt<std::string> layersText("layers", cl::cat(category), cl::value_de
                                        cl::desc("Layers to import, from 0, both ends included; "
                                                 "all by default"));
 
+static cl::opt<Determinism> contract(
+    "contract", cl::cat(category), cl::init(kFullDeterminism),
+    cl::desc("What has to change no bit; with less of it, faster arithmetic is allowed:"),
+    cl::values(clEnumValN(kFullDeterminism, "run,batch,device", "run, batch and GPU (default)"),
+               clEnumValN(Determinism::Run | Determinism::Batch, "run,batch",
+                          "run and batch, on one GPU architecture"),
+               clEnumValN(Determinism::Run, "run", "the run alone")));
+
 static constexpr char kOverview[] =
     R"(sortie-translate: imports models into Sortie's moe dialect
 
@@ -60,7 +68,8 @@ static Error translate() {
 
   mlir::MLIRContext context;
   context.loadDialect<moe::MoeDialect, mlir::func::FuncDialect>();
-  Expected<mlir::OwningOpRef<mlir::ModuleOp>> module = importGguf(context, **model, layers);
+  Expected<mlir::OwningOpRef<mlir::ModuleOp>> module =
+      importGguf(context, **model, layers, contract);
   if (!module)
     return module.takeError();
   std::string text;

@@ -51,7 +51,6 @@ struct FloatPlan {
                        float *sums);
   int maxRows;
   const Dot *dots;
-  int elementBytes;
 };
 
 template <typename Simd> struct Plans {
@@ -113,7 +112,7 @@ template <typename Simd> struct Plans {
   };
 
   template <numerics::Format F> static FloatPlan floatPlan() {
-    return {Simd::kFloatTokens, FloatDots<F>::kTable.dots, numerics::formatInfo(F).bytes};
+    return {Simd::kFloatTokens, FloatDots<F>::kTable.dots};
   }
 
   static FloatPlan floatPlan(numerics::Format format) {
@@ -134,7 +133,11 @@ template <typename Simd> struct Product {
   struct alignas(64) Scratch {
     float totals[kMaxMatrices][kUnitPanels][kUnitRows][kPanelRows];
     float sums[kUnitRows][kPanelRows];
-    WeightTile weights[kDecodedBlocks];
+    union {
+      WeightTile weights[kDecodedBlocks];
+      /// Of `bf16` arithmetic: a chunk of a panel of wider floats.
+      numerics::BFloat16 roundedWeights[kPanelRows * numerics::kChunk];
+    };
     /// Row tiles of some chunks (of one at least), or the floats of one [kUnitRows][kChunk].
     alignas(64) std::byte rows[768 << 10];
   };
@@ -260,10 +263,29 @@ template <typename Simd> struct Product {
       float *to = tile + r * numerics::kChunk;
       const auto *from = reinterpret_cast<const float *>(inputRows[r]) + first;
       std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
+      if (op.isBf16)
+        for (int64_t i = 0; i < count; ++i)
+          to[i] = numerics::widen(numerics::toBFloat16(to[i]));
       for (int64_t i = count; i % kFloatStep != 0; ++i)
         to[i] = 0.0f;
     }
     return tile;
+  }
+
+  template <typename Weight> const std::byte *roundWeights(const std::byte *from, int64_t count) {
+    const auto *weights = reinterpret_cast<const Weight *>(from);
+    for (int64_t i = 0; i < count; ++i)
+      scratch.roundedWeights[i] = numerics::toBFloat16(numerics::widen(weights[i]));
+    return reinterpret_cast<const std::byte *>(scratch.roundedWeights);
+  }
+
+  /// `count` weights of a panel as bfloat16.
+  const std::byte *roundWeights(numerics::Format format, const std::byte *from, int64_t count) {
+    if (format == numerics::Format::F32)
+      return roundWeights<float>(from, count);
+    if (format == numerics::Format::F16)
+      return roundWeights<numerics::Half>(from, count);
+    return from;
   }
 
   void floatProducts() {
@@ -273,10 +295,13 @@ template <typename Simd> struct Product {
       const int steps = static_cast<int>((count + kFloatStep - 1) / kFloatStep);
       const float *x = placeFloats(first, count);
       for (int m = 0; m < op.matrixCount; ++m) {
-        const FloatPlan plan = Plans<Simd>::floatPlan(op.matrices[m].shape.format);
+        const numerics::Format format = op.matrices[m].shape.format;
+        const int64_t firstByte = first * kPanelRows * numerics::formatInfo(format).bytes;
+        const FloatPlan plan = Plans<Simd>::floatPlan(op.isBf16 ? numerics::Format::BF16 : format);
         for (int p = 0; p < unit.panels; ++p) {
-          const std::byte *weights =
-              panelAt(op.matrices[m], p) + first * kPanelRows * plan.elementBytes;
+          const std::byte *weights = panelAt(op.matrices[m], p) + firstByte;
+          if (op.isBf16)
+            weights = roundWeights(format, weights, steps * kFloatStep * kPanelRows);
           float *sums = chunkSums(m, p, first == 0);
           forEachRegisterTile(plan.maxRows, [&](int row, int rows) {
             plan.dots[rows - 1](weights, steps, x + row * numerics::kChunk, numerics::kChunk,

@@ -7,6 +7,7 @@
  *   program   a compiled program (from sortie-opt): immutable, may be shared by threads
  *   weights   the tensors that a program names, packed once for a device: immutable, shareable
  *   session   scratch memory and threads of one caller: used by one thread at a time
+ * and, for a caller that does not wait, a fourth: the run, which a session gives.
  *
  *   sortie_program *program = NULL;
  *   sortie_error *error = sortie_program_open("model.mlirbc", &program);
@@ -16,8 +17,7 @@
  * - The library prints nothing, never calls abort() on bad input and throws no exceptions. A
  * function that can fail returns a sortie_error *: NULL is success, anything else says what is
  * wrong, where, and what to do, and belongs to the caller (sortie_error_destroy). After an error,
- * outputs of the function are unchanged, except that the values of a failed sortie_session_run are
- * unspecified.
+ * outputs of the function are unchanged, except that the values of a failed run are unspecified.
  * - Every struct begins with struct_size, which the caller sets to sizeof the struct it was
  * compiled with; SORTIE_INIT does. Members that a caller's version of a struct does not have are
  * taken as zero, and zero always means the default, so programs built against an older header keep
@@ -53,7 +53,7 @@ extern "C" {
 
 /* Version of this interface. It grows when something is added; functions and members are never
  * removed or given another meaning. */
-#define SORTIE_ABI_VERSION 2u
+#define SORTIE_ABI_VERSION 3u
 
 /* sortie_run_options options = SORTIE_INIT(sortie_run_options); */
 #ifdef __cplusplus
@@ -200,7 +200,8 @@ SORTIE_RESULT sortie_error *sortie_program_uses_weight(const sortie_program *pro
 typedef struct sortie_memory_info {
   size_t struct_size;
   uint64_t weight_bytes;   /* packed weights of the functions asked for */
-  uint64_t arena_bytes;    /* intermediate values of the largest of these functions */
+  uint64_t arena_bytes;    /* intermediate values of the largest of these functions, and what
+                            * cuBLAS works in where one needs it */
   uint64_t scratch_bytes;  /* of all threads, on the host */
   uint64_t argument_bytes; /* inputs and outputs of the largest of these functions on a GPU */
 } sortie_memory_info;
@@ -362,8 +363,8 @@ typedef struct sortie_run_options {
 } sortie_run_options;
 
 /* Runs a function. Every input and output is given once, by name, in any order. The function's
- * symbol follows from the shapes of the inputs; 0 tokens are valid. In this version the run is
- * complete when this returns, on a GPU, too. */
+ * symbol follows from the shapes of the inputs; 0 tokens are valid. The run is complete when this
+ * returns, on a GPU, too, and so are those that were submitted before. */
 SORTIE_RESULT sortie_error *sortie_session_run(sortie_session *session,
                                                const sortie_run_options *options);
 
@@ -374,8 +375,36 @@ SORTIE_RESULT sortie_error *sortie_session_time(sortie_session *session,
                                                 const sortie_run_options *options, size_t count,
                                                 uint64_t *nanoseconds);
 
-/* Whether the last run has completed, and waiting for it: for runs that are not complete when
- * sortie_session_run returns, which this version does not have. */
+/* ---- Submitted runs
+ * ----------------------------------------------------------------------------*/
+
+/* A run that was submitted: used by the thread that uses its session. */
+typedef struct sortie_run sortie_run;
+
+/* Enqueues a run behind those that were submitted before, and returns without waiting: for the
+ * device, and, but for a first run with a number of tokens, without much work of the host. Arrays
+ * belong to the run until it is complete: inputs may not change, and outputs hold nothing before
+ * sortie_run_wait, sortie_session_wait or a query has said so, or the session is destroyed. Arrays
+ * in pinned host memory (cudaMallocHost, cudaHostRegister) or device memory are used in place;
+ * others are copied, into pinned memory that the session allocates for the first such run and keeps
+ * for later ones. options->observer and callbacks must be NULL. `run` may be NULL. On the CPU the
+ * run is complete when this returns.
+ *
+ * The error of this function concerns the arguments or the enqueueing. What goes wrong later, bad
+ * expert ids among it, is the error of sortie_run_wait. */
+SORTIE_RESULT sortie_error *
+sortie_session_submit(sortie_session *session, const sortie_run_options *options, sortie_run **run);
+/* Whether a run is complete, without waiting, and waiting for it and all before it. Runs of a
+ * session are complete in the order of submission. sortie_run_wait returns the run's error, each
+ * time the same. */
+SORTIE_RESULT sortie_error *sortie_run_query(sortie_run *run, int *is_complete);
+SORTIE_RESULT sortie_error *sortie_run_wait(sortie_run *run);
+/* Forgets a run, which goes on. */
+SORTIE_API void sortie_run_destroy(sortie_run *run);
+
+/* The same for all runs of a session: sortie_session_wait returns the first run's error that no
+ * function has returned yet, and the next one when it is called again. sortie_session_destroy
+ * waits, too, and forgets errors. */
 SORTIE_RESULT sortie_error *sortie_session_query(const sortie_session *session, int *is_complete);
 SORTIE_RESULT sortie_error *sortie_session_wait(sortie_session *session);
 

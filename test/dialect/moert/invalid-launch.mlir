@@ -345,6 +345,10 @@ moert.weight @w "w" pack(@k rows(16) bytes(16)) : 8x8xf32
 
 // -----
 
+module attributes {a = #moert.work<"op" arithmetic(fp8)>} {} // expected-error {{expected}}
+
+// -----
+
 //===- moert.launch -----------------------------------------------------------===//
 
 moert.symbol @tokens max(8)
@@ -371,6 +375,22 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
   // expected-error @+1 {{a grid has 1 to 3 dimensions, got 0}}
   "moert.launch"(%y) <{kernel = @k, grid = [], work = #moert.work<"op">,
     operandSegmentSizes = array<i32: 0, 1>}> : (!moert.buffer<tokens x f32>) -> ()
+}
+
+// -----
+
+module attributes {moert.program = #moert.program<abi = 1, numerics = 1, target = "cuda",
+    contract = [run, batch, device], features = [], producer = "p">} {
+  moert.symbol @tokens max(8)
+  moert.kernel @k "k" reads(1) writes(1) threads(32)
+    sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
+  moert.func @f("x" %x: !moert.buffer<tokens x f32>) outs("y" %y: !moert.buffer<tokens x f32>) {
+    // (C5)
+    // expected-error @+1 {{arithmetic 'bf16' does not keep the program's contract [run, batch, device]}}
+    moert.launch @k grid(1) reads(%x) writes(%y) work("moert.matmul" arithmetic(bf16))
+      : !moert.buffer<tokens x f32>, !moert.buffer<tokens x f32>
+    moert.return
+  }
 }
 
 // -----

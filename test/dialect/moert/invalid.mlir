@@ -708,12 +708,56 @@ moert.func @f("x" %x: !moert.buffer<8 x 64 x f32>, "p" %p: !moert.buffer<8 x i32
 
 moert.symbol @tokens max(8)
 moert.weight @m "m" : 32x64xf32
+moert.func @f("x" %x: !moert.buffer<tokens x 64 x act16>)
+    outs("y" %y: !moert.buffer<tokens x 32 x f32>) {
+  // (C6)
+  // expected-error @+1 {{arithmetic 'bf16' needs f32 input}}
+  moert.matmul %x, @m arithmetic(bf16) outs(%y)
+    : !moert.buffer<tokens x 64 x act16>, !moert.buffer<tokens x 32 x f32>
+}
+
+// -----
+
+moert.symbol @tokens max(8)
+moert.weight @m "m" : 32x64xq8_0
 moert.func @f("x" %x: !moert.buffer<tokens x 64 x f32>)
     outs("y" %y: !moert.buffer<tokens x 32 x f32>) {
   // (C6)
-  // expected-error @+1 {{arithmetic must be 'exact' or 'float'}}
+  // expected-error @+1 {{arithmetic 'bf16' does not suit weight @m of format q8_0}}
   moert.matmul %x, @m arithmetic(bf16) outs(%y)
     : !moert.buffer<tokens x 64 x f32>, !moert.buffer<tokens x 32 x f32>
+}
+
+// -----
+
+module attributes {moert.program = #moert.program<abi = 1, numerics = 1, target = "cpu",
+    contract = [run, batch, device], features = [], producer = "p">} {
+  moert.symbol @tokens max(8)
+  moert.weight @m "m" : 32x64xbf16
+  moert.func @f("x" %x: !moert.buffer<tokens x 64 x f32>)
+      outs("y" %y: !moert.buffer<tokens x 32 x f32>) {
+    // (C6)
+    // expected-error @+1 {{arithmetic 'bf16' does not keep the program's contract [run, batch, device]}}
+    moert.matmul %x, @m arithmetic(bf16) outs(%y)
+      : !moert.buffer<tokens x 64 x f32>, !moert.buffer<tokens x 32 x f32>
+    moert.return
+  }
+}
+
+// -----
+
+module attributes {moert.program = #moert.program<abi = 1, numerics = 1, target = "cpu",
+    contract = [run, batch, device], features = [], producer = "p">} {
+  moert.symbol @tokens max(8)
+  moert.weight @m "m" : 32x64xbf16
+  moert.func @f("x" %x: !moert.buffer<tokens x 64 x f32>)
+      outs("y" %y: !moert.buffer<tokens x 32 x f32>) {
+    // (C6)
+    // expected-error @+1 {{arithmetic 'bf16' does not keep the program's contract [run, batch, device]}}
+    moert.glu_matmul %x, @m, @m kind(swiglu) arithmetic(bf16) outs(%y)
+      : !moert.buffer<tokens x 64 x f32>, !moert.buffer<tokens x 32 x f32>
+    moert.return
+  }
 }
 
 // -----

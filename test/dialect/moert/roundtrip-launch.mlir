@@ -49,12 +49,12 @@ module attributes {moert.program = #moert.program<abi = 1, numerics = 1, target 
       outs("y" %y: !moert.buffer<tokens x 8 x f32>, "s" %s: !moert.buffer<2 x i32>) {
     // CHECK: moert.launch @all grid(6, 8*tokens+8192 ceildiv 64 max 8*tokens, tokens)
     // CHECK-SAME: reads(%x, %o) writes(%y) weights(@w, @w, @w) extents(8*tokens+1)
-    // CHECK-SAME: work("moert.matmul" operations(512) offsets(1)) {note = 1 : i64}
+    // CHECK-SAME: work("moert.matmul" arithmetic(bf16) operations(512) offsets(1)) {note = 1 : i64}
     // CHECK-SAME: : !moert.buffer<tokens x 8 x f32>, !moert.buffer<9 x i32>,
     // CHECK-SAME: !moert.buffer<tokens x 8 x f32>
     moert.launch @all grid(6, 8*tokens+8192 ceildiv 64 max 8*tokens, tokens) reads(%x, %o)
       writes(%y) weights(@w, @w, @w) extents(8*tokens+1)
-      work("moert.matmul" operations(512) offsets(1)) {note = 1}
+      work("moert.matmul" arithmetic(bf16) operations(512) offsets(1)) {note = 1}
       : !moert.buffer<tokens x 8 x f32>, !moert.buffer<9 x i32>, !moert.buffer<tokens x 8 x f32>
     // CHECK: moert.launch @fill grid(1) writes(%s) weights(@w) work("moert.dispatch")
     // CHECK-SAME: : !moert.buffer<2 x i32>

@@ -133,6 +133,17 @@ CUresult cuMemHostGetDevicePointer(CUdeviceptr *device, void *host, unsigned /*f
   return CUDA_SUCCESS;
 }
 
+CUresult cuPointerGetAttribute(void *data, int attribute, CUdeviceptr address) {
+  const Call call;
+  if (call.status() != CUDA_SUCCESS)
+    return call.status();
+  if (attribute != CU_POINTER_ATTRIBUTE_MEMORY_TYPE ||
+      !state().memory.contains(Memory::Kind::Pinned, toPointer(address), 0))
+    return CUDA_ERROR_INVALID_VALUE;
+  *static_cast<unsigned *>(data) = CU_MEMORYTYPE_HOST;
+  return CUDA_SUCCESS;
+}
+
 /// A copy of which one end or both are on the device. Bounds are checked at once, and again when
 /// the copy happens, because memory may have been freed meanwhile.
 static CUresult copyLater(void *to, bool isToDevice, const void *from, bool isFromDevice,

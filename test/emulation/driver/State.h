@@ -32,7 +32,6 @@ inline constexpr CUresult CUDA_ERROR_INVALID_CONTEXT = 201;
 inline constexpr CUresult CUDA_ERROR_NO_BINARY_FOR_GPU = 209;
 inline constexpr CUresult CUDA_ERROR_INVALID_HANDLE = 400;
 inline constexpr CUresult CUDA_ERROR_NOT_FOUND = 500;
-inline constexpr CUresult CUDA_ERROR_NOT_READY = 600;
 inline constexpr CUresult CUDA_ERROR_LAUNCH_FAILED = 719;
 inline constexpr CUresult CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED = 900;
 inline constexpr CUresult CUDA_ERROR_ILLEGAL_STATE = 401;
@@ -43,6 +42,9 @@ extern "C" {
   SORTIE_EXPORTED CUresult member parameters asm(symbol);
 SORTIE_CUDA_FUNCTIONS(SORTIE_CUDA_DECLARE)
 #undef SORTIE_CUDA_DECLARE
+
+// For the emulated cuBLAS; the runtime has no use for it.
+SORTIE_EXPORTED CUresult cuLaunchHostFunc(CUstream stream, void (*function)(void *), void *data);
 }
 
 } // namespace sortie::cuda

@@ -134,6 +134,16 @@ CUresult cuStreamSynchronize(CUstream stream) {
   return call.status() != CUDA_SUCCESS ? call.status() : flush(stream);
 }
 
+CUresult cuLaunchHostFunc(CUstream stream, void (*function)(void *), void *data) {
+  const Call call;
+  if (call.status() != CUDA_SUCCESS)
+    return call.status();
+  return enqueue(stream, [=] {
+    function(data);
+    return CUresult{CUDA_SUCCESS};
+  });
+}
+
 //===- Capture and graphs -------------------------------------------------===//
 
 CUresult cuStreamBeginCapture(CUstream stream, int /*mode*/) {
@@ -216,15 +226,29 @@ CUresult cuEventRecord(CUevent event, CUstream stream) {
   });
 }
 
+/// Whether nothing is left to be done before an event.
+static bool isPast(CUevent event) {
+  // A stream does its work before it is destroyed.
+  return event->record == nullptr || event->record->isDone ||
+         streams().all.count(resolve(event->stream)) == 0;
+}
+
 CUresult cuEventSynchronize(CUevent event) {
   const Call call;
-  if (call.status() != CUDA_SUCCESS || event->record == nullptr || event->record->isDone)
+  if (call.status() != CUDA_SUCCESS || isPast(event))
     return call.status();
-  CUstream stream = resolve(event->stream);
-  // A stream does its work before it is destroyed.
-  if (streams().all.count(stream) == 0)
-    return CUDA_SUCCESS;
-  return flushUntil(stream, [&] { return event->record->isDone; });
+  return flushUntil(resolve(event->stream), [&] { return event->record->isDone; });
+}
+
+/// Does one piece of work, so that whoever asks often enough sees the event.
+CUresult cuEventQuery(CUevent event) {
+  const Call call;
+  if (call.status() != CUDA_SUCCESS || isPast(event))
+    return call.status();
+  bool hasWorked = false;
+  const CUresult result =
+      flushUntil(resolve(event->stream), [&] { return std::exchange(hasWorked, true); });
+  return result == CUDA_SUCCESS && !isPast(event) ? CUDA_ERROR_NOT_READY : result;
 }
 
 CUresult cuEventElapsedTime(float *milliseconds, CUevent begin, CUevent end) {

@@ -76,6 +76,22 @@ TEST(CostModelTest, OneLimbAndCheaperFormatsAreFaster) {
             predict(chip("sm_90a"), productOf(8192)).seconds);
 }
 
+TEST(CostModelTest, Bf16HasHalfTheRateOfInt8) {
+  Work bf16 = productOf(8192);
+  bf16.unit = Work::Unit::TensorBf16;
+  bf16.format = Format::BF16;
+  bf16.limbs = 1;
+  const Prediction prediction = predict(chip("sm_80"), bf16);
+  EXPECT_EQ(prediction.bound, Bound::TensorCores);
+  // 132 * 256 blocks on 108 multiprocessors.
+  const double busy = bf16.blocks / std::ceil(bf16.blocks / 108);
+  EXPECT_NEAR(prediction.seconds, 2e-6 + bf16.multiplyAdds / (busy * 1024 * 1.41e9),
+              1e-6 * prediction.seconds);
+  Work fp32 = bf16;
+  fp32.unit = Work::Unit::Fp32;
+  EXPECT_GT(predict(chip("sm_80"), fp32).seconds, 8 * prediction.seconds);
+}
+
 TEST(CostModelTest, RowsCountInWholeColumnsOfAnMma) {
   // Eight tiles of one row cost what eight tiles of eight rows do.
   Work one = productOf(8);

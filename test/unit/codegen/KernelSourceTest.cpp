@@ -88,6 +88,13 @@ TEST(KernelSourceTest, Elementwise) {
   expectCleanEverywhere(unsortKernel(768));
 }
 
+TEST(KernelSourceTest, OperandsOfCublas) {
+  expectCleanEverywhere(roundBf16Kernel(2048));
+  expectCleanEverywhere(roundBf16Kernel(33));
+  for (const Format format : {Format::F32, Format::F16})
+    expectCleanEverywhere(packBf16Kernel(format, 768));
+}
+
 TEST(KernelSourceTest, Combine) {
   for (const bool hasInverse : {false, true})
     for (const bool hasWeights : {false, true})
@@ -248,6 +255,47 @@ TEST(KernelSourceTest, FloatProductsOfAnyLength) {
     grouped.isGrouped = grouped.hasPermutation = grouped.hasScale = true;
     expectCleanEverywhere(floatProductKernel(grouped));
   }
+}
+
+TEST(KernelSourceTest, Bf16Products) {
+  for (const Format format : {Format::F32, Format::F16, Format::BF16}) {
+    Product dense{.first = format,
+                  .second = format,
+                  .input = RowKind::F32,
+                  .output = RowKind::F32,
+                  .rows = 2048,
+                  .columns = 2048,
+                  .hasFirstBias = true};
+    expectCleanEverywhere(bf16ProductKernel(dense));
+    Product grouped = dense;
+    grouped.isGrouped = grouped.hasPermutation = grouped.hasScale = true;
+    expectCleanEverywhere(bf16ProductKernel(grouped));
+    Product glu = dense;
+    glu.isGated = glu.isGrouped = glu.hasPermutation = glu.hasSecondBias = true;
+    glu.slots = 8;
+    expectCleanEverywhere(bf16ProductKernel(glu));
+    glu.output = RowKind::Int16;
+    expectCleanEverywhere(bf16ProductKernel(glu));
+    Product denseGlu = dense;
+    denseGlu.isGated = denseGlu.hasSecondBias = true;
+    denseGlu.glu = {sortie::numerics::GluKind::SwigluClamped, 1.702f, 7.0f};
+    expectCleanEverywhere(bf16ProductKernel(denseGlu));
+  }
+}
+
+// Rows that end inside of a stage, of a step and of a piece of 16 bytes.
+TEST(KernelSourceTest, Bf16ProductsOfAnyLength) {
+  for (const Format format : {Format::F32, Format::BF16})
+    for (const int64_t columns : {48, 100, 1033, 2880}) {
+      Product product{.first = format,
+                      .second = format,
+                      .input = RowKind::F32,
+                      .output = RowKind::F32,
+                      .rows = 200,
+                      .columns = columns,
+                      .isGrouped = true};
+      expectCleanEverywhere(bf16ProductKernel(product));
+    }
 }
 
 //===----------------------------------------------------------------------===//

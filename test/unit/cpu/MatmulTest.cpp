@@ -42,6 +42,7 @@ struct Problem {
   bool scale = false;
   Fill fill = Fill::Random;
   float activation = 0.0f; ///< all activations are +- this, if not 0
+  bool isBf16 = false;
 };
 
 /// The operands of a problem, and what its rows are.
@@ -124,8 +125,8 @@ std::vector<float> referenceMatmul(const Problem &problem, const Operands &opera
   for (int64_t r = 0; r < operands.rows; ++r) {
     const int64_t expert = operands.expertOf(r);
     for (int64_t n = 0; n < outputs; ++n) {
-      float value =
-          referenceDot(operands.matrix, expert, n, operands.input, operands.inputRow(problem, r));
+      float value = (problem.isBf16 ? referenceBf16Dot : referenceDot)(
+          operands.matrix, expert, n, operands.input, operands.inputRow(problem, r));
       if (problem.bias)
         value = numerics::add(value, operands.bias[static_cast<size_t>(expert * outputs + n)]);
       if (problem.scale) {
@@ -152,6 +153,7 @@ std::vector<float> runMatmul(const Problem &problem, Operands &operands, const K
   op.bias = problem.bias ? operands.bias.data() : nullptr;
   op.scale = problem.scale ? operands.scale.data() : nullptr;
   op.output = y.data();
+  op.isBf16 = problem.isBf16;
   matmul(op, Device{kernels, testPool(threads)});
   EXPECT_EQ(y[count], -77.0f) << "written past the end";
   y.resize(count);
@@ -297,6 +299,34 @@ INSTANTIATE_TEST_SUITE_P(AllFormats, MatmulFormats, testing::ValuesIn([] {
                            return std::string(formatInfo(info.param).name);
                          });
 
+//===- Products of bfloat16 -----------------------------------------------===//
+
+class Bf16Formats : public testing::TestWithParam<Format> {};
+
+TEST_P(Bf16Formats, Dense) {
+  for (int64_t columns : {1, 17, 352, 1024, 2051})
+    for (int64_t rows : {1, 5, 65}) {
+      SCOPED_TRACE(testing::Message() << rows << " rows, K = " << columns);
+      Problem problem{{GetParam(), 1, 19, columns}, RowKind::F32, {}};
+      problem.denseRows = rows;
+      problem.isBf16 = true;
+      checkMatmul(problem, 19);
+    }
+}
+
+TEST_P(Bf16Formats, Grouped) {
+  Problem problem{{GetParam(), 6, 40, 256}, RowKind::F32, {0, 3, 0, 1, 14, 0}};
+  problem.slots = 3;
+  problem.gather = problem.bias = problem.scale = problem.isBf16 = true;
+  checkMatmul(problem, 20, {1, 2, 3});
+}
+
+INSTANTIATE_TEST_SUITE_P(Floats, Bf16Formats,
+                         testing::Values(Format::F32, Format::F16, Format::BF16),
+                         [](const testing::TestParamInfo<Format> &info) {
+                           return std::string(formatInfo(info.param).name);
+                         });
+
 //===- Gate and up --------------------------------------------------------===//
 
 struct GluProblem {
@@ -307,6 +337,7 @@ struct GluProblem {
   int64_t outputs;
   Glu glu;
   bool bias;
+  bool isBf16 = false;
 };
 
 void checkGlu(const GluProblem &problem, uint64_t seed) {
@@ -329,8 +360,9 @@ void checkGlu(const GluProblem &problem, uint64_t seed) {
     std::vector<float> y(static_cast<size_t>(problem.outputs));
     for (int64_t n = 0; n < problem.outputs; ++n) {
       const auto biasAt = static_cast<size_t>(expert * problem.outputs + n);
-      float g = referenceDot(gate, expert, n, input, r);
-      float u = referenceDot(up, expert, n, input, r);
+      const auto dot = problem.isBf16 ? referenceBf16Dot : referenceDot;
+      float g = dot(gate, expert, n, input, r);
+      float u = dot(up, expert, n, input, r);
       if (problem.bias) {
         g = numerics::add(g, gateBias[biasAt]);
         u = numerics::add(u, upBias[biasAt]);
@@ -360,6 +392,7 @@ void checkGlu(const GluProblem &problem, uint64_t seed) {
     op.glu = problem.glu;
     op.outputKind = problem.output;
     op.output = actual.data();
+    op.isBf16 = problem.isBf16;
     gluMatmul(op, Device{*device.kernels, testPool(2)});
     ASSERT_EQ(actual, expected) << device.name;
   }
@@ -374,6 +407,7 @@ TEST(GluMatmul, OutputsAndActivations) {
       checkGlu({Format::Q4_K, Format::Q4_K, RowKind::Int16, output, outputs, swiglu, false}, 21);
       checkGlu({Format::MXFP4, Format::MXFP4, RowKind::Int8, output, outputs, clamped, true}, 22);
       checkGlu({Format::F32, Format::BF16, RowKind::F32, output, outputs, swiglu, false}, 23);
+      checkGlu({Format::F16, Format::F32, RowKind::F32, output, outputs, clamped, true, true}, 25);
     }
 }
 

@@ -201,6 +201,29 @@ float referenceDot(const TestMatrix &matrix, int64_t expert, int64_t n, const Te
   });
 }
 
+/// `count` elements of any float type, rounded.
+template <typename Float> static std::vector<float> roundToBf16(const void *from, int64_t count) {
+  std::vector<float> rounded;
+  for (int64_t i = 0; i < count; ++i)
+    rounded.push_back(widen(toBFloat16(widen(static_cast<const Float *>(from)[i]))));
+  return rounded;
+}
+
+static std::vector<float> roundToBf16(Format format, const void *from, int64_t count) {
+  if (format == Format::F32)
+    return roundToBf16<float>(from, count);
+  return format == Format::F16 ? roundToBf16<Half>(from, count)
+                               : roundToBf16<BFloat16>(from, count);
+}
+
+float referenceBf16Dot(const TestMatrix &matrix, int64_t expert, int64_t n, const TestRows &rows,
+                       int64_t row) {
+  const int64_t k = matrix.shape.columns;
+  const std::vector<float> x = roundToBf16(Format::F32, rows.floats.data() + row * k, k);
+  const std::vector<float> w = roundToBf16(matrix.shape.format, matrix.row(expert, n), k);
+  return floatDot(x.data(), w.data(), k);
+}
+
 std::vector<uint32_t> bitsOf(const std::vector<float> &values) {
   std::vector<uint32_t> bits;
   bits.reserve(values.size());

@@ -58,6 +58,10 @@ std::vector<std::byte> referenceActRow(const float *x, int64_t k, numerics::RowK
 float referenceDot(const TestMatrix &matrix, int64_t expert, int64_t n, const TestRows &rows,
                    int64_t row);
 
+/// The same in `bf16` arithmetic: as `float`, of operands that are rounded to bfloat16.
+float referenceBf16Dot(const TestMatrix &matrix, int64_t expert, int64_t n, const TestRows &rows,
+                       int64_t row);
+
 /// Bits, for comparisons that tell -0.0 from 0.0 and see NaNs.
 std::vector<uint32_t> bitsOf(const std::vector<float> &values);
 

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <set>
 
 using namespace sortie::cuda;
 
@@ -50,6 +51,7 @@ template <typename T, typename Handle> T *as(Handle handle) {
 struct FakeDriver::World {
   FakeDriver *driver = nullptr;
   std::map<uint64_t, uint64_t> memory; ///< device and pinned: address and bytes
+  std::set<uint64_t> pinned;           ///< addresses of those that are pinned
   uint64_t clock = 0;                  ///< nanoseconds
   CUresult failure = CUDA_SUCCESS;     ///< sticky
   int contexts = 0;
@@ -57,12 +59,20 @@ struct FakeDriver::World {
   int objects = 0; ///< streams, events, modules, graphs
   std::vector<std::unique_ptr<FakeFunction>> functions;
 
-  bool holds(uint64_t address, uint64_t bytes) const {
-    auto it = memory.upper_bound(address);
+  /// The allocation that begins at an address or before it.
+  std::pair<uint64_t, uint64_t> allocation(uint64_t address) const {
+    const auto it = memory.upper_bound(address);
     if (it == memory.begin())
-      return false;
-    --it;
-    return address + bytes <= it->first + it->second;
+      return {0, 0};
+    return *std::prev(it);
+  }
+  bool holds(uint64_t address, uint64_t bytes) const {
+    const auto [first, size] = allocation(address);
+    return address + bytes <= first + size;
+  }
+  bool isPinned(const void *host) const {
+    const auto address = reinterpret_cast<uint64_t>(host);
+    return holds(address, 1) && pinned.count(allocation(address).first);
   }
   CUresult enqueue(CUstream handle, Work work) {
     EXPECT_GT(scopes, 0) << "no context is current";
@@ -109,6 +119,7 @@ CUresult freeBytes(uint64_t address) {
   EXPECT_TRUE(current->memory.count(address)) << "freeing what was not allocated";
   fake().freeBytes += current->memory[address];
   current->memory.erase(address);
+  current->pinned.erase(address);
   std::free(hostPointer<void>(address));
   return CUDA_SUCCESS;
 }
@@ -119,6 +130,27 @@ CUresult copy(void *to, const void *from, size_t bytes, uint64_t device, CUstrea
     std::memcpy(to, from, bytes);
     return CUDA_SUCCESS;
   });
+}
+
+/// Ordinary memory may change when this returns.
+CUresult copyToDevice(CUdeviceptr to, const void *from, size_t bytes, CUstream stream) {
+  if (current->isPinned(from))
+    return copy(hostPointer<void>(to), from, bytes, to, stream);
+  EXPECT_TRUE(current->holds(to, bytes)) << "a copy leaves its memory";
+  const auto *first = static_cast<const char *>(from);
+  return current->enqueue(stream, [=, data = std::vector<char>(first, first + bytes)] {
+    std::memcpy(hostPointer<void>(to), data.data(), data.size());
+    return CUresult{CUDA_SUCCESS};
+  });
+}
+
+/// A copy to ordinary memory is complete when the driver returns.
+CUresult copyToHost(void *to, CUdeviceptr from, size_t bytes, CUstream stream) {
+  const CUresult result = copy(to, hostPointer<void>(from), bytes, from, stream);
+  if (result != CUDA_SUCCESS || current->isPinned(to))
+    return result;
+  ++fake().pageableCopies;
+  return current->work(*as<FakeStream>(stream), SIZE_MAX);
 }
 
 template <typename T, typename Handle> CUresult create(Handle *handle, T *object) {
@@ -287,19 +319,25 @@ void addMemory(DriverApi &api) {
   api.cuMemAlloc = allocateBytes;
   api.cuMemFree = freeBytes;
   api.cuMemHostAlloc = [](void **address, size_t bytes, unsigned) {
-    return allocateBytes(reinterpret_cast<uint64_t *>(address), bytes);
+    const CUresult result = allocateBytes(reinterpret_cast<uint64_t *>(address), bytes);
+    if (result == CUDA_SUCCESS)
+      current->pinned.insert(reinterpret_cast<uint64_t>(*address));
+    return result;
   };
   api.cuMemFreeHost = [](void *address) { return freeBytes(reinterpret_cast<uint64_t>(address)); };
   api.cuMemHostGetDevicePointer = [](CUdeviceptr *device, void *host, unsigned) {
     *device = reinterpret_cast<CUdeviceptr>(host);
     return CUresult{CUDA_SUCCESS};
   };
-  api.cuMemcpyHtoDAsync = [](CUdeviceptr to, const void *from, size_t bytes, CUstream stream) {
-    return copy(hostPointer<void>(to), from, bytes, to, stream);
+  api.cuPointerGetAttribute = [](void *data, int attribute, CUdeviceptr address) {
+    EXPECT_EQ(attribute, CU_POINTER_ATTRIBUTE_MEMORY_TYPE);
+    if (!current->isPinned(hostPointer<void>(address)))
+      return CUresult{1};
+    *static_cast<unsigned *>(data) = CU_MEMORYTYPE_HOST;
+    return CUresult{CUDA_SUCCESS};
   };
-  api.cuMemcpyDtoHAsync = [](void *to, CUdeviceptr from, size_t bytes, CUstream stream) {
-    return copy(to, hostPointer<void>(from), bytes, from, stream);
-  };
+  api.cuMemcpyHtoDAsync = copyToDevice;
+  api.cuMemcpyDtoHAsync = copyToHost;
   api.cuMemcpyDtoDAsync = [](CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream) {
     EXPECT_TRUE(current->holds(to, bytes)) << "a copy leaves its memory";
     return copy(hostPointer<void>(to), hostPointer<void>(from), bytes, from, stream);
@@ -332,6 +370,16 @@ void addStreams(DriverApi &api) {
   api.cuEventSynchronize = [](CUevent handle) {
     const auto *event = as<FakeEvent>(handle);
     return event->stream ? waitFor(*event->stream, event->reached) : current->failure;
+  };
+  // Whoever asks often enough sees the event.
+  api.cuEventQuery = [](CUevent handle) {
+    const auto *event = as<FakeEvent>(handle);
+    if (!event->stream || event->stream->done >= event->reached)
+      return current->failure;
+    const CUresult result = current->work(*event->stream, event->stream->done + 1);
+    return result != CUDA_SUCCESS || event->stream->done >= event->reached
+               ? result
+               : CUresult{CUDA_ERROR_NOT_READY};
   };
   api.cuEventElapsedTime = [](float *milliseconds, CUevent begin, CUevent end) {
     *milliseconds =

@@ -64,7 +64,8 @@ public:
   std::vector<std::string> launched; ///< entry points, in order of execution
   std::vector<std::string> loaded;   ///< the bytes of images
   std::map<std::string, int> sharedLimits;
-  size_t waits = 0; ///< for a stream or an event
+  size_t waits = 0;          ///< for a stream or an event
+  size_t pageableCopies = 0; ///< to the host, for which the driver waits
   size_t graphLaunches = 0;
   size_t captures = 0;
 

@@ -91,6 +91,31 @@ struct Engine {
   }
 };
 
+/// A run that a test submits, with arrays of its own.
+struct Submission {
+  Floats x, y;
+  std::vector<int32_t> ids;
+  std::shared_ptr<SubmittedRun> run;
+
+  Submission(Engine &engine, int64_t tokens, int32_t id = 1)
+      : x(Engine::input(tokens)), y(x.size(), -1.0f) {
+    engine.ids.assign(2 * tokens, id);
+    std::vector<TensorView> in = engine.inputs(x);
+    ids = engine.ids;
+    in[1].data = reinterpret_cast<std::byte *>(ids.data());
+    run = cantFail(engine.session->submit(0, in, engine.outputs(y)));
+  }
+  std::string wait() { return toString(run->wait()); }
+};
+
+/// Makes the kernel of step 2 fail from launch number `launch` on.
+void failAt(Engine &engine, int launch) {
+  engine.fake.kernels["scale"].run = [scale = engine.fake.kernels["scale"].run, launch,
+                                      count = 0](const FakeLaunch &arguments) mutable {
+    return ++count >= launch ? FakeDriver::kIllegalAddress : scale(arguments);
+  };
+}
+
 /// Logs what a run tells.
 struct Watcher : RunObserver {
   bool steps = true, checkpoints = true;
@@ -326,4 +351,166 @@ TEST(CudaSession, devicesMustAgree) {
             "device 'cpu' is asked for, test is compiled for 'cuda'");
   options.device = "cuda";
   cantFail(engine.weights->createSession(options));
+}
+
+//===- Submitted runs ----------------------------------------------===//
+
+TEST_P(CudaSessions, submittedRunsAreNotWaitedFor) {
+  Engine engine(GetParam());
+  std::vector<Submission> runs;
+  for (const int64_t tokens : {3, 64, 3})
+    runs.emplace_back(engine, tokens);
+  EXPECT_FALSE(runs[0].run->isComplete());
+  EXPECT_FALSE(engine.session->isIdle());
+  EXPECT_LT(engine.fake.launched.size(), 3u);
+  EXPECT_EQ(engine.fake.waits + engine.fake.pageableCopies, 0u);
+  for (const Submission &run : runs)
+    EXPECT_EQ(run.y, Floats(run.x.size(), -1.0f));
+
+  EXPECT_EQ(runs[1].wait(), "");
+  EXPECT_TRUE(runs[0].run->isComplete()); // they are in order
+  EXPECT_FALSE(runs[2].run->isComplete());
+  EXPECT_EQ(toString(engine.session->wait()), "");
+  EXPECT_TRUE(engine.session->isIdle());
+  for (const Submission &run : runs)
+    EXPECT_EQ(run.y, expectedOutput(*engine.program, run.x));
+  EXPECT_EQ(engine.fake.launched.size(), 3u * 3);
+  EXPECT_EQ(engine.fake.pageableCopies, 0u);
+}
+
+TEST_P(CudaSessions, askingOftenEnoughCompletesARun) {
+  Engine engine(GetParam());
+  Submission first(engine, 2), second(engine, 5);
+  while (!second.run->isComplete())
+    ;
+  EXPECT_EQ(engine.fake.waits, 2u); // of those that were past
+  EXPECT_TRUE(engine.session->isIdle());
+  EXPECT_EQ(first.y, expectedOutput(*engine.program, first.x));
+  EXPECT_EQ(second.y, expectedOutput(*engine.program, second.x));
+}
+
+TEST_P(CudaSessions, pinnedMemoryOfSubmittedRunsIsKept) {
+  Engine engine(GetParam());
+  const uint64_t before = engine.fake.freeBytes;
+  Submission(engine, 4).wait();
+  const uint64_t after = engine.fake.freeBytes;
+  EXPECT_LT(after, before);
+  for (const int64_t tokens : {4, 1, 3})
+    EXPECT_EQ(Submission(engine, tokens).wait(), "");
+  EXPECT_EQ(engine.fake.freeBytes, after);
+  engine.fake.freeBytes = 100;
+  Floats x = Engine::input(64), y(x.size());
+  EXPECT_EQ(toString(engine.session->submit(0, engine.inputs(x), engine.outputs(y)).takeError()),
+            "cuda:0: allocating 4608 bytes of pinned host memory for arguments of a submitted run: "
+            "CUDA_ERROR_OUT_OF_MEMORY (out of memory)");
+  engine.fake.freeBytes = after;
+}
+
+TEST_P(CudaSessions, pinnedArraysAreUsedInPlace) {
+  Engine engine(GetParam());
+  Floats x = Engine::input(3), y(x.size());
+  std::vector<TensorView> in = engine.inputs(x), out = engine.outputs(y);
+  const PinnedMemory memory = cantFail(allocatePinned(engine.fake.open(), 512, "arguments"));
+  auto *pinnedX = static_cast<float *>(memory.get());
+  auto *pinnedIds = reinterpret_cast<int32_t *>(pinnedX + 32), *pinnedY = pinnedIds + 32;
+  std::copy(x.begin(), x.end(), pinnedX);
+  std::copy(engine.ids.begin(), engine.ids.end(), pinnedIds);
+  in[0].data = reinterpret_cast<std::byte *>(pinnedX);
+  in[1].data = reinterpret_cast<std::byte *>(pinnedIds);
+  out[0].data = reinterpret_cast<std::byte *>(pinnedY);
+  const uint64_t before = engine.fake.freeBytes;
+  const auto run = cantFail(engine.session->submit(0, in, out));
+  EXPECT_EQ(engine.fake.freeBytes, before);
+  EXPECT_EQ(toString(run->wait()), "");
+  EXPECT_EQ(Floats(reinterpret_cast<float *>(pinnedY), reinterpret_cast<float *>(pinnedY) + 24),
+            expectedOutput(*engine.program, x));
+}
+
+TEST_P(CudaSessions, errorsBelongToTheRunThatHasThem) {
+  Engine engine(GetParam());
+  const std::string message = "function 'layer': slot 0 (token 0, choice 0) has expert id 7, ids "
+                              "are 0 to 1; correct the ids that the caller passes";
+  Submission good(engine, 2), bad(engine, 3, /*id=*/7), last(engine, 3), worse(engine, 1, 7);
+  EXPECT_EQ(last.wait(), "");
+  EXPECT_EQ(last.y, expectedOutput(*engine.program, last.x));
+  EXPECT_EQ(good.wait(), "");
+  EXPECT_EQ(bad.wait(), message);
+  EXPECT_EQ(bad.wait(), message);
+  EXPECT_EQ(toString(engine.session->wait()), message) << "of the last one";
+  EXPECT_EQ(toString(engine.session->wait()), "");
+  EXPECT_EQ(worse.wait(), message);
+  Submission third(engine, 1, 7), fourth(engine, 2, 7);
+  EXPECT_EQ(toString(engine.session->wait()), message);
+  EXPECT_EQ(fourth.wait(), message);
+  EXPECT_EQ(toString(engine.session->wait()), "");
+  EXPECT_EQ(Submission(engine, 2).wait(), "");
+}
+
+TEST_P(CudaSessions, failuresOfTheDeviceBelongToTheirRun) {
+  Engine engine(GetParam());
+  failAt(engine, 2);
+  Submission first(engine, 2), second(engine, 3), third(engine, 3);
+  const std::string failure =
+      GetParam() ? "cuda:0: function 'layer': step 2, moert.rms_norm (kernel 'scale') with "
+                   "norm.weight: CUDA_ERROR_ILLEGAL_ADDRESS (it failed)"
+                 : "cuda:0: function 'layer': CUDA_ERROR_ILLEGAL_ADDRESS (it failed); run eagerly "
+                   "(sortie-run --eager) to learn which operation failed";
+  const std::string notRun =
+      "function 'layer': not run, because a run before it failed: " + failure;
+  EXPECT_EQ(third.wait(), notRun);
+  EXPECT_EQ(second.wait(), failure);
+  EXPECT_EQ(first.wait(), "");
+  EXPECT_EQ(first.y, expectedOutput(*engine.program, first.x));
+  Floats x = Engine::input(2), y(x.size());
+  EXPECT_EQ(toString(engine.session->submit(0, engine.inputs(x), engine.outputs(y)).takeError()),
+            notRun);
+}
+
+TEST_P(CudaSessions, aFailureThatASubmissionMeetsIsNotItsOwn) {
+  Engine engine(GetParam());
+  failAt(engine, 1);
+  Submission first(engine, 2);
+  while (!first.run->isComplete())
+    ;
+  Floats x = Engine::input(2), y(x.size());
+  const std::string message =
+      toString(engine.session->submit(0, engine.inputs(x), engine.outputs(y)).takeError());
+  EXPECT_EQ(message, "function 'layer': not run, because a run before it failed: " + first.wait());
+}
+
+TEST_P(CudaSessions, refusedLaunchesAreErrorsOfTheSubmission) {
+  Engine engine(GetParam());
+  Submission first(engine, 2);
+  engine.fake.refused = "product";
+  Floats x = Engine::input(3), y(x.size());
+  EXPECT_EQ(toString(engine.session->submit(0, engine.inputs(x), engine.outputs(y)).takeError()),
+            "cuda:0: function 'layer': step 5, moert.matmul (kernel 'product') with "
+            "matrix.weight: CUDA_ERROR_OTHER (it failed)");
+  engine.fake.refused.clear();
+  EXPECT_EQ(first.wait(), "");
+  EXPECT_EQ(first.y, expectedOutput(*engine.program, first.x));
+}
+
+TEST_P(CudaSessions, runsThatWaitCompleteThoseBefore) {
+  Engine engine(GetParam());
+  Submission first(engine, 2);
+  EXPECT_EQ(engine.run(3), "");
+  EXPECT_EQ(first.y, expectedOutput(*engine.program, first.x));
+  Submission second(engine, 2);
+  Floats x = Engine::input(2), y(x.size());
+  uint64_t time = 0;
+  cantFail(engine.session->time(0, engine.inputs(x), engine.outputs(y), time));
+  EXPECT_EQ(second.y, expectedOutput(*engine.program, second.x));
+}
+
+TEST_P(CudaSessions, mayGoBeforeTheirRuns) {
+  Engine engine(GetParam());
+  Submission forgotten(engine, 4), kept(engine, 2), bad(engine, 1, 9);
+  forgotten.run.reset();
+  engine.session.reset();
+  EXPECT_EQ(forgotten.y, expectedOutput(*engine.program, forgotten.x));
+  EXPECT_TRUE(kept.run->isComplete());
+  EXPECT_EQ(kept.wait(), "");
+  EXPECT_EQ(kept.y, expectedOutput(*engine.program, kept.x));
+  EXPECT_TRUE(StringRef(bad.wait()).contains("has expert id 9"));
 }

@@ -68,13 +68,15 @@ struct Compiled {
 Compiled compile(const char *source) {
   const Nvrtc nvrtc;
   const std::string contract = readFile(SORTIE_SOURCE "/runtime/numerics/contract.h");
+  const std::string floats = readFile(SORTIE_SOURCE "/runtime/numerics/float.h");
   // The device's header, which the library must replace: as it is, the host cannot compile it.
   const std::string hardware = readFile(SORTIE_SOURCE "/codegen/hardware/sortie_hardware.h");
-  const char *texts[] = {contract.c_str(), hardware.c_str()};
-  const char *names[] = {"runtime/numerics/contract.h", "sortie_hardware.h"};
+  const char *texts[] = {contract.c_str(), floats.c_str(), hardware.c_str()};
+  const char *names[] = {"runtime/numerics/contract.h", "runtime/numerics/float.h",
+                         "sortie_hardware.h"};
   const char *options[] = {"--gpu-architecture=sm_80", "--std=c++20", "-DSORTIE_FACTOR=3"};
   Nvrtc::Program program = nullptr;
-  EXPECT_EQ(nvrtc.create(&program, source, "test.cu", 2, texts, names), 0);
+  EXPECT_EQ(nvrtc.create(&program, source, "test.cu", 3, texts, names), 0);
   Compiled compiled = {nvrtc.compile(program, 3, options), {}, {}};
   size_t size = 0;
   EXPECT_EQ(nvrtc.getSize(program, &size), 0);
@@ -268,13 +270,41 @@ TEST_F(EmulatedDriver, EventsMarkPointsOfAStream) {
   ok(api->cuEventSynchronize(before));
   EXPECT_EQ(host[0], 0);
   float milliseconds = -1;
-  EXPECT_EQ(api->cuEventElapsedTime(&milliseconds, before, after), 600); // not ready
+  EXPECT_EQ(api->cuEventElapsedTime(&milliseconds, before, after), CUDA_ERROR_NOT_READY);
+  ok(api->cuEventQuery(before));
   ok(api->cuEventSynchronize(after));
   EXPECT_EQ(host[0], 0x02020202);
   ok(api->cuEventElapsedTime(&milliseconds, before, after));
   EXPECT_GE(milliseconds, 0);
   ok(api->cuEventDestroy(before));
   ok(api->cuEventDestroy(after));
+}
+
+TEST_F(EmulatedDriver, AskingForAnEventDoesOnePieceOfWork) {
+  CUevent event = nullptr;
+  ok(api->cuEventCreate(&event, CU_EVENT_DISABLE_TIMING));
+  ok(api->cuEventQuery(event)); // one that was never recorded counts as past
+  ok(api->cuMemsetD8Async(out, 1, kBytes, stream));
+  ok(api->cuMemcpyDtoHAsync(host, out, kBytes, stream));
+  ok(api->cuEventRecord(event, stream));
+  host[0] = 0;
+  EXPECT_EQ(api->cuEventQuery(event), CUDA_ERROR_NOT_READY);
+  EXPECT_EQ(host[0], 0);
+  EXPECT_EQ(api->cuEventQuery(event), CUDA_ERROR_NOT_READY);
+  EXPECT_EQ(host[0], 0x01010101);
+  ok(api->cuEventQuery(event));
+  ok(api->cuEventDestroy(event));
+}
+
+TEST_F(EmulatedDriver, KnowsPinnedMemory) {
+  const auto typeOf = [&](const void *address, unsigned &type) {
+    return api->cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
+                                      reinterpret_cast<CUdeviceptr>(address));
+  };
+  unsigned type = 0;
+  ok(typeOf(host + 1, type));
+  EXPECT_EQ(type, CU_MEMORYTYPE_HOST);
+  EXPECT_EQ(typeOf(&type, type), kInvalidValue);
 }
 
 TEST_F(EmulatedDriver, WritesValuesToPinnedMemory) {

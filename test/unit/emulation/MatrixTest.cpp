@@ -80,6 +80,28 @@ testMultiplyK16(const int8_t *a, const int8_t *b, int32_t start, int32_t *out) {
   storeSum(sum, out);
 }
 
+/// a: 16 x 16 row-major, b: 8 columns of 16, both bfloat16; sums: 16 x 8.
+SORTIE_KERNEL(32, 1) testMultiplyBf16(const uint16_t *a, const uint16_t *b, float *sums) {
+  const int group = hw::laneIndex() / 4;
+  const int pair = hw::laneIndex() % 4 * 2;
+  const auto word = [&](const uint16_t *elements, int row, int k) {
+    return elements[row * 16 + k] | uint32_t{elements[row * 16 + k + 1]} << 16;
+  };
+  const uint32_t fragment[4] = {word(a, group, pair), word(a, group + 8, pair),
+                                word(a, group, pair + 8), word(a, group + 8, pair + 8)};
+  float sum[4];
+  for (int i = 0; i < 4; ++i)
+    sum[i] = sums[(group + i / 2 * 8) * 8 + pair + i % 2];
+  hw::multiplyBf16(sum, fragment, word(b, group, pair), word(b, group, pair + 8));
+  for (int i = 0; i < 4; ++i)
+    sums[(group + i / 2 * 8) * 8 + pair + i % 2] = sum[i];
+}
+
+SORTIE_KERNEL(32, 1) testPackBFloat16(const float *values, uint32_t *pairs) {
+  pairs[hw::laneIndex()] =
+      hw::packBFloat16(values[2 * hw::laneIndex()], values[2 * hw::laneIndex() + 1]);
+}
+
 namespace {
 
 /// Random bytes; the first round has only -128.
@@ -118,3 +140,42 @@ template <auto kernel> void checkMultiply(int depth) {
 
 TEST(Matrix, MultiplyK32) { checkMultiply<testMultiplyK32>(32); }
 TEST(Matrix, MultiplyK16) { checkMultiply<testMultiplyK16>(16); }
+
+// Of any bits: infinities and NaNs stay in their row and column.
+TEST(Matrix, MultiplyBf16) {
+  std::mt19937 random(6);
+  for (int round = 0; round < 50; ++round) {
+    std::vector<uint16_t> a(16 * 16);
+    std::vector<uint16_t> b(8 * 16);
+    std::vector<float> sums(16 * 8);
+    for (std::vector<uint16_t> *elements : {&a, &b})
+      for (uint16_t &element : *elements)
+        element = static_cast<uint16_t>(random() & (round == 0 ? 0xffff : 0xbfff));
+    for (float &sum : sums)
+      sum = static_cast<float>(random()) * 0x1p-16f;
+    std::vector<float> expected = sums;
+    for (size_t row = 0; row < 16; ++row)
+      for (size_t column = 0; column < 8; ++column)
+        for (size_t k = 0; k < 16; ++k)
+          expected[row * 8 + column] +=
+              numerics::fromBFloat16(a[row * 16 + k]) * numerics::fromBFloat16(b[column * 16 + k]);
+    ASSERT_EQ(launch<testMultiplyBf16>({}, 32, 0, {static_cast<uint64_t>(round)}, a.data(),
+                                       b.data(), sums.data()),
+              "");
+    for (size_t i = 0; i < sums.size(); ++i)
+      EXPECT_EQ(numerics::bitsOf(numerics::canonicalNan(sums[i])),
+                numerics::bitsOf(numerics::canonicalNan(expected[i])))
+          << i;
+  }
+}
+
+TEST(Matrix, PackBFloat16) {
+  std::vector<float> values(64);
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = 1.0f + static_cast<float>(i) * 0x1p-9f;
+  std::vector<uint32_t> pairs(32);
+  ASSERT_EQ(launch<testPackBFloat16>({}, 32, 0, {}, values.data(), pairs.data()), "");
+  for (size_t i = 0; i < values.size(); ++i)
+    EXPECT_EQ(static_cast<uint16_t>(pairs[i / 2] >> i % 2 * 16),
+              numerics::toBFloat16(values[i]).bits);
+}

@@ -8,6 +8,7 @@
 #include "codegen/kernels/Combine.h"
 #include "codegen/kernels/Elementwise.h"
 #include "codegen/kernels/Norm.h"
+#include "codegen/kernels/RoundBf16.h"
 
 namespace sortie::kernels {
 namespace {
@@ -38,6 +39,9 @@ void combineKernel(const float *rows, const int32_t *inverse, const float *weigh
 }
 template <int Columns, int Slots> void combinePlainKernel(const float *rows, float *y) {
   combineRows<Columns, Slots>(rows, nullptr, nullptr, y);
+}
+template <typename Value, int Columns> void roundKernel(const Value *x, numerics::BFloat16 *y) {
+  roundRows<Value, Columns>(x, y);
 }
 template <int K> void normKernel(const float *x, float *y, const float *weight) {
   rmsNormRows<K, kEpsilonBits>(x, y, weight);
@@ -189,6 +193,27 @@ TEST(Norm, MatchesTheCpu) {
   testNorm<1408>(2);
   testNorm<2880>(3);
   testNorm<40000>(1);
+}
+
+/// Rows of `Columns` values, against the rounding of each by itself.
+template <typename Value, int Columns> void testRound(const std::vector<Value> &x) {
+  const auto rows = static_cast<int>(x.size() / Columns);
+  for (const uint64_t seed : kSeeds) {
+    std::vector<numerics::BFloat16> y(x.size());
+    run<roundKernel<Value, Columns>>({rows}, kRoundThreads, 0, seed, x.data(), y.data());
+    for (size_t i = 0; i < x.size(); ++i)
+      ASSERT_EQ(y[i].bits, numerics::toBFloat16(numerics::widen(x[i])).bits) << Columns << " " << i;
+  }
+}
+
+TEST(ElementwiseTest, RoundToBf16) {
+  Random random(27);
+  testRound<float, 33>(anyFloats(int64_t{33} * 5, random));
+  testRound<float, 520>(anyFloats(int64_t{520} * 2, random));
+  std::vector<numerics::Half> halves;
+  for (uint32_t bits = 0; bits < 1u << 16; ++bits)
+    halves.push_back({static_cast<uint16_t>(bits)});
+  testRound<numerics::Half, 1024>(halves);
 }
 
 } // namespace

@@ -166,6 +166,38 @@ TEST(Float, EveryBFloat16IsExact) {
     ASSERT_EQ(bits(num::fromBFloat16(static_cast<uint16_t>(value))), value << 16);
 }
 
+// A bfloat16 is near when x lies between the midpoints to its neighbours, which are floats.
+TEST(Float, BFloat16IsTheNearestAndEvenInTies) {
+  Random random(7);
+  for (int i = 0; i < kMany; ++i) {
+    const float x = random.anyFloat();
+    const num::BFloat16 rounded = num::toBFloat16(x);
+    if (num::isNan(x)) {
+      ASSERT_TRUE(num::isNan(num::widen(rounded))) << std::hex << bits(x);
+      continue;
+    }
+    const uint32_t magnitude = bits(x) & 0x7fffffffu;
+    const uint32_t below = magnitude >> 16;
+    const uint32_t half = magnitude & 0xffffu;
+    const bool isUp = half > 0x8000u || (half == 0x8000u && below % 2 != 0);
+    ASSERT_EQ(rounded.bits, (bits(x) >> 31 << 15) + below + (isUp ? 1 : 0)) << std::hexfloat << x;
+  }
+  EXPECT_EQ(num::toBFloat16(0x1.fffffep127f).bits, 0x7f80);
+  EXPECT_EQ(num::toBFloat16(0x1.feffp127f).bits, 0x7f7f);
+  EXPECT_EQ(num::toBFloat16(-0x1p-149f).bits, 0x8000);
+  EXPECT_EQ(num::toBFloat16(0x1.01p0f).bits, 0x3f80); // ties
+  EXPECT_EQ(num::toBFloat16(0x1.03p0f).bits, 0x3f82);
+  // A payload of low bits alone, and one that would carry into the sign.
+  EXPECT_TRUE(num::isNan(num::widen(num::toBFloat16(fromBits(0x7f800001u)))));
+  EXPECT_TRUE(num::isNan(num::widen(num::toBFloat16(fromBits(0x7fffffffu)))));
+}
+
+TEST(Float, BFloat16OfABFloat16IsItself) {
+  for (uint32_t value = 0; value < 0x10000u; ++value)
+    if (const float wide = num::fromBFloat16(static_cast<uint16_t>(value)); !num::isNan(wide))
+      ASSERT_EQ(num::toBFloat16(wide).bits, value);
+}
+
 TEST(Float, EveryE8M0IsAFinitePowerOfTwo) {
   for (int exponent = 0; exponent < 256; ++exponent) {
     const float expected = roundScaled({1, exponent - 128}, 0);

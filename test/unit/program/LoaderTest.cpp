@@ -406,3 +406,81 @@ TEST(Loader, refusesKernelsBeyondTheLimitsOfCuda) {
   expectError(replaced(text, "threads(64)", "threads(1056)"),
               "threads must be a multiple of 32 from 32 to 1024, got 1056");
 }
+
+//===- Products by cuBLAS ------------------------------------------===//
+
+/// A product with a matrix in the file's bf16, and one that is packed so.
+static std::string cublasText() {
+  const std::string text = cudaProgramText(R"(
+  moert.symbol @tokens max(16)
+  moert.kernel @round "sortie_round" reads(1) writes(1) threads(256) images [
+    #moert.image<arch = "sm_90", shared = 0, hash = "63781d171425a36312fa058d8712d5d0",
+                 data = dense_resource<dispatch_sm_90> : tensor<4xi8>>]
+  moert.kernel @pack "sortie_pack" reads(1) writes(1) extents(2) threads(256) images [
+    #moert.image<arch = "sm_90", shared = 0, hash = "63781d171425a36312fa058d8712d5d0",
+                 data = dense_resource<pack_sm_90> : tensor<4xi8>>]
+  moert.weight @raw "raw" : 4x8xbf16
+  moert.weight @packed "packed" pack(@pack rows(1) bytes(16)) : 4x8xf16
+  moert.func @f("x" %x: !moert.buffer<tokens x 8 x f32>)
+      outs("y" %y: !moert.buffer<tokens x 4 x f32>, "z" %z: !moert.buffer<tokens x 4 x f32>)
+      arena(64*tokens) {
+    %b = moert.buffer offset(0) : !moert.buffer<tokens x 8 x bf16>
+    moert.launch @round grid(tokens) reads(%x) writes(%b) work("moert.matmul")
+      : !moert.buffer<tokens x 8 x f32>, !moert.buffer<tokens x 8 x bf16>
+    moert.cublas_matmul %b, @raw outs(%y)
+      : !moert.buffer<tokens x 8 x bf16>, !moert.buffer<tokens x 4 x f32>
+    moert.cublas_matmul %b, @packed outs(%z)
+      : !moert.buffer<tokens x 8 x bf16>, !moert.buffer<tokens x 4 x f32>
+    moert.return
+  })",
+                                           R"(
+{-#
+  dialect_resources: {builtin: {
+    pack_sm_90: "0x0400000001020304",
+    dispatch_sm_90: "0x0400000001020304"
+  }}
+#-}
+)");
+  return replaced(text, "contract = [run, batch, device], features = []",
+                  "contract = [run], features = [\"cublas\"]");
+}
+
+TEST(Loader, readsProductsByCublas) {
+  for (const std::string &text : {cublasText(), bytecodeOf(cublasText())}) {
+    Expected<std::shared_ptr<const Program>> loaded = load(text);
+    ASSERT_TRUE(bool(loaded)) << toString(loaded.takeError());
+    const Function &function = (*loaded)->functions[0];
+    EXPECT_TRUE(function.usesCublas);
+    EXPECT_EQ(function.buffers[3].type, ElementType::BF16);
+    EXPECT_EQ(function.buffers[3].bytes, (Affine{16, 0}));
+    ASSERT_EQ(function.steps.size(), 3u);
+    EXPECT_EQ(function.steps[1].operation, "moert.cublas_matmul");
+    EXPECT_EQ(function.steps[1].label, "raw");
+    EXPECT_EQ(std::get<CublasMatmulStep>(function.steps[1].body).form, WeightForm::Raw);
+    EXPECT_EQ(std::get<CublasMatmulStep>(function.steps[2].body).form, WeightForm::Packed);
+    EXPECT_TRUE((*loaded)->weights[0].usesRaw && !(*loaded)->weights[0].usesPacked);
+    EXPECT_TRUE(!(*loaded)->weights[1].usesRaw && (*loaded)->weights[1].usesPacked);
+  }
+}
+
+TEST(Loader, refusesProductsByCublasElsewhere) {
+  expectError(replaced(cublasText(), "contract = [run]", "contract = [run, batch]"),
+              "the library does not keep the program's contract [run, batch]");
+  expectError(replaced(cublasText(), "features = [\"cublas\"]", "features = []"),
+              "the program must have the feature \"cublas\"");
+  expectError(replaced(cublasText(), "\"x\" %x: !moert.buffer<tokens x 8 x f32>",
+                       "\"x\" %x: !moert.buffer<tokens x 8 x f32>, "
+                       "\"w\" %w: !moert.buffer<tokens x 8 x bf16>"),
+              "argument 'w' holds bf16; callers can pass f32 and i32 only");
+}
+
+TEST(Loader, refusesMoreRowsThanCublasCounts) {
+  std::string text = replaced(cublasText(), "max(16)", "max(2147483647)");
+  EXPECT_EQ(errorOf(text), "no error");
+  for (size_t at = 0; (at = text.find("<tokens x", at)) != std::string::npos; at += 5)
+    text.replace(at, 9, "<2*tokens x");
+  expectError(
+      replaced(text, "arena(64*tokens)", "arena(128*tokens)"),
+      "moert.cublas_matmul: has more rows than cuBLAS counts (2^31 - 1) at the bound of its "
+      "symbol; compile it with a smaller max-tokens");
+}

@@ -90,24 +90,34 @@ struct Array {
   }
 };
 
+/// Options of a run, with all that they point to.
+struct RunOptions {
+  std::vector<Array> inputs, outputs;
+  std::vector<sortie_tensor> in, out;
+  sortie_run_options options = SORTIE_INIT(sortie_run_options);
+
+  RunOptions(const std::vector<Array> &givenInputs, const std::vector<Array> &givenOutputs)
+      : inputs(givenInputs), outputs(givenOutputs) {
+    for (const Array &array : inputs)
+      in.push_back(array.tensor());
+    for (const Array &array : outputs)
+      out.push_back(array.tensor());
+    options.inputs = in.data();
+    options.input_count = in.size();
+    options.outputs = out.data();
+    options.output_count = out.size();
+  }
+};
+
 std::string run(sortie_session *session, const std::vector<Array> &inputs,
                 const std::vector<Array> &outputs, const sortie_observer *observer = nullptr,
                 const sortie_callbacks *callbacks = nullptr, size_t function = 0,
                 sortie_error_code *code = nullptr) {
-  std::vector<sortie_tensor> in, out;
-  for (const Array &array : inputs)
-    in.push_back(array.tensor());
-  for (const Array &array : outputs)
-    out.push_back(array.tensor());
-  sortie_run_options options = SORTIE_INIT(sortie_run_options);
-  options.function = function;
-  options.inputs = in.data();
-  options.input_count = in.size();
-  options.outputs = out.data();
-  options.output_count = out.size();
-  options.observer = observer;
-  options.callbacks = callbacks;
-  return take(sortie_session_run(session, &options), code);
+  RunOptions run(inputs, outputs);
+  run.options.function = function;
+  run.options.observer = observer;
+  run.options.callbacks = callbacks;
+  return take(sortie_session_run(session, &run.options), code);
 }
 
 /// Arguments of kDispatchProgram for two tokens, with y = the expected sum.
@@ -359,6 +369,78 @@ TEST(CApi, runsAndReportsCompletion) {
   EXPECT_EQ(take(sortie_session_query(mix.engine.session, &isComplete)), "");
   EXPECT_EQ(isComplete, 1);
   EXPECT_EQ(take(sortie_session_wait(mix.engine.session)), "");
+}
+
+TEST(CApi, submittedRunsAreCompleteOnTheCpu) {
+  Mix mix;
+  const RunOptions arguments(mix.inputs(), mix.outputs());
+  sortie_run *run = nullptr;
+  EXPECT_EQ(take(sortie_session_submit(mix.engine.session, &arguments.options, &run)), "");
+  EXPECT_EQ(mix.y, mix.expected());
+  int isComplete = 0;
+  EXPECT_EQ(take(sortie_run_query(run, &isComplete)), "");
+  EXPECT_EQ(isComplete, 1);
+  EXPECT_EQ(take(sortie_run_wait(run)), "");
+  sortie_session_destroy(mix.engine.session);
+  mix.engine.session = nullptr;
+  EXPECT_EQ(take(sortie_run_wait(run)), "");
+  sortie_run_destroy(run);
+  sortie_run_destroy(nullptr);
+}
+
+TEST(CApi, submittedRunsFillOutputsWithGapsAndOutliveTheirSession) {
+  Mix mix;
+  std::vector<float> y(32, -1.0f);
+  const RunOptions arguments(mix.inputs(), {{"y", SORTIE_F32, {2, 8}, y.data(), {64, 4}}});
+  sortie_run *run = nullptr;
+  EXPECT_EQ(take(sortie_session_submit(mix.engine.session, &arguments.options, &run)), "");
+  const std::vector<float> expected = mix.expected();
+  EXPECT_EQ(std::vector<float>(y.begin() + 16, y.begin() + 24),
+            std::vector<float>(expected.begin() + 8, expected.end()));
+  sortie_session_destroy(mix.engine.session);
+  mix.engine.session = nullptr;
+  EXPECT_EQ(take(sortie_run_wait(run)), "");
+  sortie_run_destroy(run);
+}
+
+TEST(CApi, errorsOfSubmittedRunsAreToldByWait) {
+  Mix mix;
+  mix.ids[2] = 4;
+  const RunOptions arguments(mix.inputs(), mix.outputs());
+  sortie_run *run = nullptr;
+  EXPECT_EQ(take(sortie_session_submit(mix.engine.session, &arguments.options, &run)), "");
+  EXPECT_TRUE(contains(take(sortie_run_wait(run)), "slot 2 (token 1, choice 0) has expert id 4"));
+  EXPECT_EQ(take(sortie_session_wait(mix.engine.session)), "");
+  sortie_run_destroy(run);
+  EXPECT_EQ(take(sortie_session_submit(mix.engine.session, &arguments.options, nullptr)), "");
+  int isComplete = 0;
+  EXPECT_EQ(take(sortie_session_query(mix.engine.session, &isComplete)), "");
+  EXPECT_EQ(isComplete, 1);
+  EXPECT_TRUE(contains(take(sortie_session_wait(mix.engine.session)), "has expert id 4"));
+  EXPECT_EQ(take(sortie_session_wait(mix.engine.session)), "");
+}
+
+TEST(CApi, submissionsAreChecked) {
+  Mix mix;
+  RunOptions arguments(mix.inputs(), mix.outputs());
+  auto submit = [&] {
+    return take(sortie_session_submit(mix.engine.session, &arguments.options, nullptr));
+  };
+  const sortie_observer observer = SORTIE_INIT(sortie_observer);
+  arguments.options.observer = &observer;
+  EXPECT_EQ(submit(), "a submitted run calls nobody; leave observer and callbacks NULL, or call "
+                      "sortie_session_run");
+  arguments.options.observer = nullptr;
+  arguments.options.function = 1;
+  EXPECT_EQ(submit(), "there is no function 1: there are 1");
+  arguments.options.function = 0;
+  arguments.options.input_count = 2;
+  EXPECT_EQ(submit(), "function 'mix': input 'weights' is missing");
+  EXPECT_EQ(take(sortie_session_submit(nullptr, &arguments.options, nullptr)),
+            "an argument of sortie_session_submit is a null pointer");
+  EXPECT_EQ(take(sortie_run_query(nullptr, nullptr)),
+            "an argument of sortie_run_query is a null pointer");
+  EXPECT_EQ(take(sortie_run_wait(nullptr)), "the run is a null pointer");
 }
 
 TEST(CApi, zeroTokensAreValid) {

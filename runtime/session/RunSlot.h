@@ -1,0 +1,55 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a run on a GPU has on the host for itself alone, from its first copy to its last. A later
+// run may have it then.
+
+#ifndef SORTIE_RUNTIME_SESSION_RUNSLOT_H
+#define SORTIE_RUNTIME_SESSION_RUNSLOT_H
+
+#include "runtime/session/CudaExecutor.h"
+
+namespace sortie {
+
+class RunSlot {
+public:
+  /// For functions with at most `checks` moert.check_ids.
+  static llvm::Expected<RunSlot> create(const cuda::DevicePtr &device, size_t checks);
+
+  /// Pinned memory of at least so many bytes, the same until the slot is used again.
+  llvm::Expected<std::byte *> stage(uint64_t bytes);
+
+  /// Before anything is enqueued.
+  void begin();
+  /// When all is enqueued: what isPast() and wait() look for.
+  cuda::CUresult end(cuda::CUstream stream);
+
+  /// Whether the device came to the end of the run, or failed. Never waits.
+  bool isPast() const;
+  /// Waits for the end. No error of a later run is this one's.
+  cuda::CUresult wait() const;
+
+  volatile uint32_t *stepsDone() const { return &state()->stepsDone; }
+  cuda::CUdeviceptr deviceStepsDone() const { return deviceState + offsetof(State, stepsDone); }
+  CheckedIds *checkedIds() const { return state()->checkedIds; }
+
+private:
+  /// Pinned memory that the device writes to during a run.
+  struct State {
+    volatile uint32_t stepsDone;
+    volatile uint32_t isComplete;
+    CheckedIds checkedIds[1]; ///< as many as the function has checks
+  };
+  State *state() const { return static_cast<State *>(ownedState.get()); }
+
+  cuda::DevicePtr device;
+  cuda::PinnedMemory ownedState;
+  cuda::CUdeviceptr deviceState = 0; ///< the same memory for the device
+  cuda::Event past;
+  cuda::PinnedMemory staging;
+  uint64_t stagingBytes = 0;
+};
+
+} // namespace sortie
+
+#endif // SORTIE_RUNTIME_SESSION_RUNSLOT_H
