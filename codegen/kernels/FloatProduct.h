@@ -36,6 +36,20 @@ SORTIE_DEVICE void multiplyTile(const TileRows<K, Slots> &rows, const Weight *w,
                      rowScale(epilogue, tile.first + r));
 }
 
+/// function.template operator()<Tile>(part) for each part of up to kFloatTileRows rows of a tile.
+template <typename Weight, int K, typename Function>
+SORTIE_DEVICE void withFloatTiles(const RowTile &tile, Function function) {
+#pragma unroll 1
+  for (int done = 0; done < tile.rows; done += kFloatTileRows) {
+    if (done != 0)
+      hw::syncBlock(); // the sums of the part before have been read
+    const RowTile part = {tile.expert, tile.first + done,
+                          static_cast<int>(lesser(tile.rows - done, kFloatTileRows))};
+    withFloatTile<Weight, K>(part.rows,
+                             [&]<typename Tile>() { function.template operator()<Tile>(part); });
+  }
+}
+
 /// y[r] = x[row(r)] . w[expert(r)], with bias and routing weight. Row r is permutation[r] / Slots
 /// where `Gather`, else r. x [T or slots, K], tiles, permutation (or null, when there is neither
 /// gather nor scale), scale [slots] or null, y [slots, N], w [experts, N, K], bias [experts, N] or
@@ -47,9 +61,9 @@ SORTIE_DEVICE void floatGroupedMatmul(const float *x, const int32_t *tiles,
   const RowTile tile = mappedTile(tiles, hw::blockIndexY());
   if (tile.rows == 0)
     return;
-  const TileRows<K, Slots> rows = {x, Gather ? permutation : nullptr, tile};
   const Epilogue epilogue = {bias, scale, permutation};
-  withFloatTile<Weight, K>(tile.rows, [&]<typename Tile>() {
+  withFloatTiles<Weight, K>(tile, [&]<typename Tile>(const RowTile &part) {
+    const TileRows<K, Slots> rows = {x, Gather ? permutation : nullptr, part};
     multiplyTile<Tile, Weight, K, N, Slots>(rows, w, hw::blockIndexX() * kFloatColumns, epilogue,
                                             y);
   });
@@ -104,9 +118,9 @@ SORTIE_DEVICE void floatMatmul(const float *x, float *y, const Weight *w, const 
                                int32_t rows) {
   constexpr FloatDense kDense = floatDense(K, N);
   if constexpr (!kDense.isNarrow) {
-    const TileRows<K, 1> tileRows = {x, nullptr, denseTile(rows, hw::blockIndexY())};
-    withFloatTile<Weight, K>(tileRows.tile.rows, [&]<typename Tile>() {
-      multiplyTile<Tile, Weight, K, N, 1>(tileRows, w, hw::blockIndexX() * kFloatColumns,
+    const RowTile tile = denseTile(rows, hw::blockIndexY());
+    withFloatTiles<Weight, K>(tile, [&]<typename Tile>(const RowTile &part) {
+      multiplyTile<Tile, Weight, K, N, 1>({x, nullptr, part}, w, hw::blockIndexX() * kFloatColumns,
                                           {bias, nullptr, nullptr}, y);
     });
   } else {
@@ -181,11 +195,12 @@ template <typename Weight, int K, int N, int Slots, numerics::GluKind Kind, uint
 SORTIE_DEVICE void multiplyGlu(const TileRows<K, Slots> &rows, const GluWeights<Weight> &w,
                                void *y) {
   using Glu = GluOutput<N, Kind, AlphaBits, LimitBits, Output>;
-  withFloatTile<Weight, K>(rows.tile.rows, [&]<typename Tile>() {
+  withFloatTiles<Weight, K>(rows.tile, [&]<typename Tile>(const RowTile &part) {
+    const TileRows<K, Slots> partRows = {rows.x, rows.permutation, part};
     if constexpr (Glu::kIsQuantized)
-      gluToQuantized<Tile, Glu, Weight, K, N, Slots>(rows, w, hw::blockIndexX(), y);
+      gluToQuantized<Tile, Glu, Weight, K, N, Slots>(partRows, w, hw::blockIndexX(), y);
     else
-      gluToFloats<Tile, Glu, Weight, K, N, Slots>(rows, w, hw::blockIndexX(),
+      gluToFloats<Tile, Glu, Weight, K, N, Slots>(partRows, w, hw::blockIndexX(),
                                                   static_cast<float *>(y));
   });
 }

@@ -308,20 +308,18 @@ template <typename Weight, int K> using FloatTile16 = FloatTile<Weight, K, 4, 4,
 template <typename Weight, int K> using FloatTile32 = FloatTile<Weight, K, 8, 4, 2, 2>;
 template <typename Weight, int K> using FloatTile64 = FloatTile<Weight, K, 8, 8, 2, 4>;
 
-/// function.template operator()<Tile>() with the narrowest tile for `rows` <= kTileRows rows.
+/// function.template operator()<Tile>() with the narrowest tile for `rows` <= kFloatTileRows rows.
 template <typename Weight, int K, typename Function>
 SORTIE_DEVICE void withFloatTile(int rows, Function function) {
-  static_assert(kTileRows <= FloatTile64<Weight, K>::kRows);
+  static_assert(kFloatTileRows <= FloatTile32<Weight, K>::kRows);
   if (rows == 1)
     function.template operator()<FloatTile1<Weight, K>>();
   else if (rows <= 8)
     function.template operator()<FloatTile8<Weight, K>>();
   else if (rows <= 16)
     function.template operator()<FloatTile16<Weight, K>>();
-  else if (rows <= 32)
-    function.template operator()<FloatTile32<Weight, K>>();
   else
-    function.template operator()<FloatTile64<Weight, K>>();
+    function.template operator()<FloatTile32<Weight, K>>();
 }
 
 } // namespace sortie::kernels

@@ -116,6 +116,8 @@ SORTIE_NUMERICS_CONSTEXPR int64_t tileCount(int64_t rows, int64_t experts) {
 //===- FloatTile.h, FloatProduct.h ----------------------------------------===//
 
 constexpr int kFloatThreads = 256;
+/// Rows that a thread block multiplies at a time; wider tiles take several passes.
+constexpr int kFloatTileRows = 32;
 /// Rows of weights that a thread block multiplies at a time. In a gated product, half of each
 /// matrix.
 constexpr int kFloatColumns = 32;
@@ -123,7 +125,7 @@ constexpr int kFloatGluColumns = kFloatColumns / 2;
 /// Stages of operands, then (products whose output is quantized) an activation block of the tile.
 constexpr int kFloatRingBytes = 96 * 1024;
 constexpr int kFloatSmallRingBytes = 64 * 1024;
-constexpr int kFloatActivationBytes = kTileRows * numerics::kActivationBlock * 4;
+constexpr int kFloatActivationBytes = kFloatTileRows * numerics::kActivationBlock * 4;
 /// Of grouped and gated products.
 SORTIE_NUMERICS_CONSTEXPR int floatSharedBytes(bool isOutputQuantized) {
   return isOutputQuantized ? kFloatSmallRingBytes + kFloatActivationBytes : kFloatRingBytes;

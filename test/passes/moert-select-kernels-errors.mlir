@@ -54,14 +54,14 @@ module attributes {moert.program = #moert.program<abi = 1, numerics = 1, target 
 
 // -----
 
-// 2^22 tokens are 2^17 tiles of 32 rows, more than the second dimension of a grid can have.
+// 2^22 tokens are 2^16 tiles of 64 rows, more than the second dimension of a grid can have.
 module attributes {moert.program = #moert.program<abi = 1, numerics = 1, target = "cpu",
     contract = [run, batch, device], features = [], producer = "test">} {
   moert.symbol @tokens max(4194304)
   moert.weight @w "w" : 128x256xq8_0
   moert.func @grid("x" %x: !moert.buffer<tokens x 256 x act16>)
       outs("y" %y: !moert.buffer<tokens x 128 x f32>) {
-    // expected-error @+1 {{needs a grid of 131072 thread blocks in a dimension that can have 65535; compile with a smaller max-tokens}}
+    // expected-error @+1 {{needs a grid of 65536 thread blocks in a dimension that can have 65535; compile with a smaller max-tokens}}
     moert.matmul %x, @w arithmetic(exact) outs(%y)
       : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 128 x f32>
     moert.return

@@ -50,7 +50,7 @@ module attributes {moert.program = #moert.program<abi = 1, numerics = 1, target 
   // CHECK-SAME: packPanels<Format::Q4_K, 128, 256>(r0, w0, e0, e1)
   // A tile and its stages depend on the chip; PTX must run where shared memory is scarce.
   // CHECK: moert.kernel @glu_matmul_0 "sortie_glu_matmul_0" reads(4) writes(1) weights(packed, packed)
-  // CHECK-SAME: arch = "sm_80", shared = {{[0-9]+}}, schedule = "tile 128 x 32, 2 stages of 256", text = "#define SORTIE_SHARED_LIMIT 166912
+  // CHECK-SAME: arch = "sm_80", shared = {{[0-9]+}}, schedule = "tile 128 x {{[0-9]+}}, {{[0-9]+}} stages", text = "#define SORTIE_SHARED_LIMIT 166912
   // CHECK-SAME: static constexpr Format kFirst = Format::Q4_K, kSecond = Format::Q4_K;
   // CHECK-SAME: static constexpr RowKind kInput = sortie::numerics::RowKind::Int16, kOutput = sortie::numerics::RowKind::Int16;
   // CHECK-SAME: static constexpr int kRows = 128, kColumns = 256, kSlots = 4;
@@ -153,13 +153,13 @@ module attributes {moert.program = #moert.program<abi = 1, numerics = 1, target 
       !moert.buffer<4*tokens x i32>, !moert.buffer<tokens x 4 x i32>, !moert.buffer<17 x i32>
 
     // The grid has room for the tiles of every distribution.
-    // CHECK: moert.launch @glu_matmul_0 grid(1, 4*tokens+512 ceildiv 32 max 4*tokens) reads(%{{.*}}, %[[O]], %[[TILES]], %[[P]]) writes(%[[A:.*]]) weights(@gate, @up) work("moert.glu_matmul" arithmetic(exact) operations(131072) offsets(1))
+    // CHECK: moert.launch @glu_matmul_0 grid(1, 4*tokens+1024 ceildiv 64 max 4*tokens) reads(%{{.*}}, %[[O]], %[[TILES]], %[[P]]) writes(%[[A:.*]]) weights(@gate, @up) work("moert.glu_matmul" arithmetic(exact) operations(131072) offsets(1))
     %a = moert.buffer : !moert.buffer<4*tokens x 128 x act16>
     moert.glu_matmul %q, @gate, @up offsets(%o) permutation(%p) slots(4) kind(swiglu)
       arithmetic(exact) outs(%a)
       : !moert.buffer<tokens x 256 x act16>, !moert.buffer<17 x i32>,
         !moert.buffer<4*tokens x i32>, !moert.buffer<4*tokens x 128 x act16>
-    // CHECK: moert.launch @matmul_0 grid(1, 4*tokens+512 ceildiv 32 max 4*tokens) reads(%[[A]], %[[O]], %[[TILES]], %[[P]], %[[W]]) writes(%[[D:.*]]) weights(@down, @down_bias) work("moert.matmul" arithmetic(exact) operations(65536) offsets(1))
+    // CHECK: moert.launch @matmul_0 grid(1, 4*tokens+1024 ceildiv 64 max 4*tokens) reads(%[[A]], %[[O]], %[[TILES]], %[[P]], %[[W]]) writes(%[[D:.*]]) weights(@down, @down_bias) work("moert.matmul" arithmetic(exact) operations(65536) offsets(1))
     %d = moert.buffer : !moert.buffer<4*tokens x 256 x f32>
     moert.matmul %a, @down offsets(%o) permutation(%p) bias(@down_bias) scale(%w)
       arithmetic(exact) outs(%d)
@@ -191,12 +191,12 @@ module attributes {moert.program = #moert.program<abi = 1, numerics = 1, target 
     %r = moert.buffer : !moert.buffer<4*tokens x 256 x f32>
     moert.gather %x, %p slots(4) outs(%r) : !moert.buffer<tokens x 256 x f32>,
       !moert.buffer<4*tokens x i32>, !moert.buffer<4*tokens x 256 x f32>
-    // CHECK: moert.launch @glu_matmul_float_0 grid(1, 4*tokens+512 ceildiv 32 max 4*tokens) reads(%[[R]], %{{.*}}, %{{.*}}) writes(%h) weights(@half, @half, @half_bias, @half_bias)
+    // CHECK: moert.launch @glu_matmul_float_0 grid(1, 4*tokens+1024 ceildiv 64 max 4*tokens) reads(%[[R]], %{{.*}}, %{{.*}}) writes(%h) weights(@half, @half, @half_bias, @half_bias)
     moert.glu_matmul %r, @half, @half offsets(%o) gate_bias(@half_bias) up_bias(@half_bias)
       kind(swiglu) arithmetic(float) outs(%h)
       : !moert.buffer<4*tokens x 256 x f32>, !moert.buffer<17 x i32>,
         !moert.buffer<4*tokens x 128 x act16>
-    // CHECK: moert.launch @matmul_float_1 grid(4, 4*tokens+512 ceildiv 32 max 4*tokens) reads(%x, %{{.*}}, %{{.*}}, %[[P]]) writes(%m) weights(@half)
+    // CHECK: moert.launch @matmul_float_1 grid(4, 4*tokens+1024 ceildiv 64 max 4*tokens) reads(%x, %{{.*}}, %{{.*}}, %[[P]]) writes(%m) weights(@half)
     moert.matmul %x, @half offsets(%o) permutation(%p) slots(4) arithmetic(float) outs(%m)
       : !moert.buffer<tokens x 256 x f32>, !moert.buffer<17 x i32>,
         !moert.buffer<4*tokens x i32>, !moert.buffer<4*tokens x 128 x f32>
@@ -213,7 +213,7 @@ module attributes {moert.program = #moert.program<abi = 1, numerics = 1, target 
     // CHECK: moert.launch @combine_1 grid(tokens, 1) reads(%[[U]], %w) writes(%y)
     moert.combine %u weights(%w) outs(%y) : !moert.buffer<tokens x 4 x 128 x f32>,
       !moert.buffer<tokens x 4 x f32>, !moert.buffer<tokens x 128 x f32>
-    // CHECK: moert.launch @matmul_1 grid(2, tokens ceildiv 32) reads(%q) writes(%d) weights(@dense, @dense_bias) extents(tokens)
+    // CHECK: moert.launch @matmul_1 grid(2, tokens ceildiv 64) reads(%q) writes(%d) weights(@dense, @dense_bias) extents(tokens)
     moert.matmul %q, @dense bias(@dense_bias) arithmetic(exact) outs(%d)
       : !moert.buffer<tokens x 256 x act8>, !moert.buffer<tokens x 512 x f32>
     // CHECK: moert.check_ids %{{.*}} experts(64) slots(4)

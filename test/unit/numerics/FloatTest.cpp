@@ -194,8 +194,9 @@ TEST(Float, BFloat16IsTheNearestAndEvenInTies) {
 
 TEST(Float, BFloat16OfABFloat16IsItself) {
   for (uint32_t value = 0; value < 0x10000u; ++value)
-    if (const float wide = num::fromBFloat16(static_cast<uint16_t>(value)); !num::isNan(wide))
+    if (const float wide = num::fromBFloat16(static_cast<uint16_t>(value)); !num::isNan(wide)) {
       ASSERT_EQ(num::toBFloat16(wide).bits, value);
+    }
 }
 
 TEST(Float, EveryE8M0IsAFinitePowerOfTwo) {
