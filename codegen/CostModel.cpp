@@ -1,13 +1,16 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A launch is bound by one of three things that go on at the same time, and begins and ends with a
-// latency that nothing hides:
+// A launch is bound by one of three things that go on at the same time, and has latencies that
+// nothing hides:
 //
-//   time = launch + max(bytes, tensor cores, issue slots)
+//   time = launch + waves * block + max(bytes, tensor cores, issue slots)
 //
 //   launch       a graph node's latency: about two microseconds from the end of one kernel to the
 //                first useful instruction of the next;
+//   block        the beginning and the end of a thread block with tensor cores, which has a
+//                multiprocessor for itself: looking up its tile, waiting for its first weights,
+//                storing its outputs. Waves are blocks a multiprocessor;
 //   bytes        every byte once, at 85 % of the memory's bandwidth, which is what a plain copy
 //                reaches. Rows that several blocks gather come from the L2, and are not counted
 //                again;
@@ -73,6 +76,7 @@ SmallVector<StringRef> getChipNames() {
 //===----------------------------------------------------------------------===//
 
 static constexpr double kLaunchSeconds = 2e-6;
+static constexpr double kBlockSeconds = 2.5e-6;
 static constexpr double kReachableBandwidth = 0.85;
 static constexpr double kSchedulers = 4;       ///< instructions a cycle and multiprocessor
 static constexpr double kReachableIssue = 0.5; ///< of these, in exact products
@@ -112,24 +116,30 @@ static double instructionsOfBlock(const FormatInfo &info, int limbs) {
   const double subBlocks = 128.0 / info.subBlock;
   const double mma = std::max(4.0, subBlocks) * limbs;
   const double combine = limbs == 2 ? 1 : 0; // 128 * high + low
-  const double floatScale = 2;               // to float, then fma by d
-  const double block = 2;                    // the term, then fma by d_a
-  const double loads = 4 * limbs;            // ldmatrix, sums, scales
-  const double minimum = info.minimum == numerics::Minimum::None ? 0 : 2;
-  if (info.formatClass == FormatClass::GroupScale)
-    return loads + mma + sums * (subBlocks * (combine + floatScale + minimum) + block);
-  return loads + mma +
-         sums * (subBlocks * (combine + 1 + minimum / 2) + floatScale + minimum + block);
+  const double loads = 2 * limbs + 1;        // ldmatrix, the activations' scales
+  const double block = 1;                    // fma by d_a
+  if (info.formatClass == FormatClass::GroupScale) {
+    const double run = combine + 2; // to float, fma by d
+    const double minimum = info.minimum == numerics::Minimum::None ? 0 : 1;
+    return loads + mma + sums * (subBlocks * (run + minimum) + block);
+  }
+  const double unpack = 2 * subBlocks;          // sub-scales of two rows
+  const double run = subBlocks * (combine + 1); // times the sub-scale
+  const double floats = 2;                      // to float, times d
+  // Two more mma, their sums combined, to float, fma by dmin.
+  const double minimum = info.minimum == numerics::Minimum::None ? 0 : 3;
+  return loads + mma + unpack + sums * (run + floats + block + minimum) + minimum;
 }
 
-/// Instructions around the products of 128 elements of 16 rows of weights and a tile: copies,
-/// addresses and barriers, and to bring the weights into the order of the operand, where a byte is
-/// extracted four at a time, and looked up or offset.
-static double instructionsOfDecode(const FormatInfo &info) {
+/// Instructions around the products of 128 elements of 16 rows of weights and a tile: to bring the
+/// weights into the order of the operand, where a byte is extracted four at a time, and looked up
+/// or offset; then copies, addresses and barriers. Tiles of up to 16 rows (NarrowTile.h) need few
+/// of the latter.
+static double instructionsOfDecode(const FormatInfo &info, double rowsOfTile) {
   const double registers = 16;
-  const double each = info.levelBits == 8 ? 0 : info.levelBits == 4 ? 3 : 5;
-  const double scales = info.formatClass == FormatClass::GroupScale ? 12 : 40;
-  const double copies = 56;
+  const double each = info.levelBits == 8 ? 0 : info.levelBits == 4 ? 1.5 : 4;
+  const double scales = info.formatClass == FormatClass::GroupScale ? 12 : 36;
+  const double copies = rowsOfTile <= 16 ? 30 : 150;
   return registers * each + scales + copies;
 }
 
@@ -144,7 +154,7 @@ static double issueSeconds(const Chip &chip, const Work &work) {
     const double perRow = work.multiplyAdds / work.rows / (kWeightRowsOfMma * 128);
     instructions =
         perRow * (paddedRows(work) / kTokensOfMma * instructionsOfBlock(info, work.limbs) +
-                  work.tiles * instructionsOfDecode(info));
+                  work.tiles * instructionsOfDecode(info, work.rows / work.tiles));
   }
   return instructions / (busyMultiprocessors(chip, work) * kSchedulers * reachable * chip.clock);
 }
@@ -158,7 +168,9 @@ Prediction predict(const Chip &chip, const Work &work) {
                       : longest == bytes       ? Bound::Bytes
                       : longest == tensor      ? Bound::TensorCores
                                                : Bound::IssueSlots;
-  return {kLaunchSeconds + longest, bound};
+  const bool isTensor = work.unit == Work::Unit::Tensor || work.unit == Work::Unit::TensorBf16;
+  const double waves = isTensor ? std::ceil(work.blocks / chip.multiprocessors) : 0;
+  return {kLaunchSeconds + waves * kBlockSeconds + longest, bound};
 }
 
 StringRef toString(Bound bound) {

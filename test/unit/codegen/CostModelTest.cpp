@@ -31,7 +31,7 @@ Work productOf(double rows) {
   const double weights = 132 * 256 * 4096.0;
   work.multiplyAdds = weights * rows;
   work.bytes = weights * 4.5 / 8 + rows * 4096 * 6;
-  work.tiles = std::ceil(rows / 32);
+  work.tiles = std::ceil(rows / 64);
   work.blocks = 132 * work.tiles;
   return work;
 }
@@ -70,10 +70,10 @@ TEST(CostModelTest, OneLimbAndCheaperFormatsAreFaster) {
   int8.limbs = 1;
   EXPECT_LT(predict(chip("sm_90a"), int8).seconds,
             predict(chip("sm_90a"), productOf(8192)).seconds);
-  Work grouped = productOf(8192);
-  grouped.format = Format::Q4_1;
-  EXPECT_GT(predict(chip("sm_90a"), grouped).seconds,
-            predict(chip("sm_90a"), productOf(8192)).seconds);
+  Work shortSubBlocks = productOf(8192);
+  shortSubBlocks.format = Format::Q6_K;
+  EXPECT_GT(predict(chip("sm_90a"), shortSubBlocks).seconds,
+            1.2 * predict(chip("sm_90a"), productOf(8192)).seconds);
 }
 
 TEST(CostModelTest, Bf16HasHalfTheRateOfInt8) {
@@ -83,10 +83,10 @@ TEST(CostModelTest, Bf16HasHalfTheRateOfInt8) {
   bf16.limbs = 1;
   const Prediction prediction = predict(chip("sm_80"), bf16);
   EXPECT_EQ(prediction.bound, Bound::TensorCores);
-  // 132 * 256 blocks on 108 multiprocessors.
-  const double busy = bf16.blocks / std::ceil(bf16.blocks / 108);
-  EXPECT_NEAR(prediction.seconds, 2e-6 + bf16.multiplyAdds / (busy * 1024 * 1.41e9),
-              1e-6 * prediction.seconds);
+  // 132 * 128 blocks on 108 multiprocessors.
+  const double waves = std::ceil(bf16.blocks / 108);
+  const double products = bf16.multiplyAdds / (bf16.blocks / waves * 1024 * 1.41e9);
+  EXPECT_NEAR(prediction.seconds, 2e-6 + waves * 2.5e-6 + products, 1e-6 * prediction.seconds);
   Work fp32 = bf16;
   fp32.unit = Work::Unit::Fp32;
   EXPECT_GT(predict(chip("sm_80"), fp32).seconds, 8 * prediction.seconds);
