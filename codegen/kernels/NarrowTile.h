@@ -38,10 +38,10 @@ private:
     constexpr int kAhead = kGeometry.stages - 1;
     static_assert(kHalves % kBlockHalves == 0 && kAhead <= kChunkBlocks);
     const uint32_t panel = Block::template panelUnit<F>(tile.expert);
+    // Weights are on their way while the rows are looked up.
 #pragma unroll
     for (int block = 0; block < kAhead; ++block)
-      copyWeights<F>(operands, panel, slotAt(block),
-                     block); // on their way while the rows are looked up
+      copyWeights<F>(operands, panel, slotAt(block), block);
     Block::fillTable(operands, tile);
     hw::syncBlock();
     PendingSums pending;
