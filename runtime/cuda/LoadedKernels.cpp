@@ -120,8 +120,8 @@ CUresult LoadedKernels::launch(uint32_t kernel, const Launch &launch, CUstream s
   CUlaunchAttribute overlap = {};
   overlap.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
   overlap.value.programmaticStreamSerializationAllowed = 1;
-  const CUlaunchConfig config = {
-      x, y, z, loaded.threads, 1, 1, loaded.sharedBytes, stream, &overlap, 1};
+  const CUlaunchConfig config = {x,      y,        z, loaded.threads, 1, 1, loaded.sharedBytes,
+                                 stream, &overlap, 1};
   return driver->cuLaunchKernelEx(&config, loaded.function, parameters.data(), nullptr);
 }
 

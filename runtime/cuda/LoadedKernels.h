@@ -34,7 +34,8 @@ public:
 
   /// Enqueues a kernel that was wanted; the device's context is current. A grid with a zero
   /// dimension is not launched. The launch may begin while that of `kernelBefore` ends if both
-  /// kernels wait themselves for the launch before theirs: so each sees all that earlier ones wrote.
+  /// kernels wait themselves for the launch before theirs: so each sees all that earlier ones
+  /// wrote.
   CUresult launch(uint32_t kernel, const Launch &launch, CUstream stream) const;
 
 private:
