@@ -54,6 +54,23 @@ SORTIE_DEVICE int threadIndexAnew() {
   return static_cast<int>(index);
 }
 
+//===- Overlap of launches ------------------------------------------------===//
+
+/// Lets thread blocks of the next launch on the stream start when all of this one have come here or
+/// ended. It says nothing of what they may read. Nothing before sm_90.
+SORTIE_DEVICE void allowNextLaunch() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+/// Waits until the launch before this one is complete and what it wrote can be seen. Nothing before
+/// sm_90, where a launch begins after that anyway.
+SORTIE_DEVICE void waitForLaunchBefore() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
 //===- Synchronization and exchange ---------------------------------------===//
 
 /// All threads of the block; none may have ended.
@@ -94,9 +111,10 @@ template <typename T> SORTIE_DEVICE T *sharedMemory(int offset = 0) {
   return reinterpret_cast<T *>(sharedBytes + offset);
 }
 
-/// Global memory that no thread of the launch writes. T has 1, 2, 4, 8 or 16 bytes.
+/// Global memory that no thread of the launch writes. T has 1, 2, 4, 8 or 16 bytes. A plain load:
+/// memory that __ldg reads counts as constant, so compilers may load it before
+/// waitForLaunchBefore(), when the launch before has not written it yet.
 template <typename T> SORTIE_DEVICE T loadReadOnly(const T *address) { return *address; }
-SORTIE_DEVICE float loadReadOnly(const float *address) { return __ldg(address); }
 
 SORTIE_DEVICE uint32_t sharedAddress(const void *shared) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(shared));

@@ -19,6 +19,9 @@ namespace {
 
 constexpr const char *kLibrary = "libcuda.so.1";
 
+/// Of CUDA 12.3, the first whose graphs capture launches that overlap.
+constexpr int kFirstOverlapVersion = 12030;
+
 Error noDriver(const Twine &why) {
   return makeError("no NVIDIA driver on this machine (" + why +
                        "); install it or compile for target=cpu",
@@ -52,6 +55,13 @@ Expected<Driver> Driver::load(const char *path) {
     return makeError("the NVIDIA driver of this machine (" + Twine(path) + ") has no function " +
                          missing + ": it is too old; install one for CUDA 12 or later",
                      std::errc::not_supported);
+  const char *absent = nullptr;
+#define SORTIE_CUDA_FIND(member, symbol, parameters) find(library, symbol, api.member, absent);
+  SORTIE_CUDA_OPTIONAL_FUNCTIONS(SORTIE_CUDA_FIND)
+#undef SORTIE_CUDA_FIND
+  int version = 0;
+  if (api.cuDriverGetVersion(&version) != CUDA_SUCCESS || version < kFirstOverlapVersion)
+    api.cuLaunchKernelEx = nullptr;
   Driver driver(api);
   const CUresult result = api.cuInit(0);
   if (result == CUDA_ERROR_NO_DEVICE)

@@ -25,6 +25,24 @@ using CUevent = struct CUevent_st *;
 using CUgraph = struct CUgraph_st *;
 using CUgraphExec = struct CUgraphExec_st *;
 
+struct CUlaunchAttribute {
+  int id;
+  char pad[4];
+  union {
+    char pad[64];
+    int programmaticStreamSerializationAllowed;
+  } value;
+};
+
+struct CUlaunchConfig {
+  unsigned gridDimX, gridDimY, gridDimZ;
+  unsigned blockDimX, blockDimY, blockDimZ;
+  unsigned sharedMemBytes;
+  CUstream hStream;
+  CUlaunchAttribute *attrs;
+  unsigned numAttrs;
+};
+
 enum : CUresult {
   CUDA_SUCCESS = 0,
   CUDA_ERROR_OUT_OF_MEMORY = 2,
@@ -47,10 +65,12 @@ inline constexpr unsigned CU_STREAM_NON_BLOCKING = 1;
 inline constexpr unsigned CU_EVENT_DEFAULT = 0;
 inline constexpr unsigned CU_EVENT_DISABLE_TIMING = 2;
 inline constexpr unsigned CU_STREAM_WRITE_VALUE_DEFAULT = 0;
+inline constexpr int CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION = 6;
 
 /// X(member, symbol of libcuda.so.1, parameters)
 #define SORTIE_CUDA_FUNCTIONS(X)                                                                   \
   X(cuInit, "cuInit", (unsigned flags))                                                            \
+  X(cuDriverGetVersion, "cuDriverGetVersion", (int *version))                                      \
   X(cuGetErrorName, "cuGetErrorName", (CUresult error, const char **name))                         \
   X(cuGetErrorString, "cuGetErrorString", (CUresult error, const char **text))                     \
   X(cuDeviceGetCount, "cuDeviceGetCount", (int *count))                                            \
@@ -107,10 +127,16 @@ inline constexpr unsigned CU_STREAM_WRITE_VALUE_DEFAULT = 0;
   X(cuGraphExecDestroy, "cuGraphExecDestroy", (CUgraphExec executable))                            \
   X(cuGraphDestroy, "cuGraphDestroy", (CUgraph graph))
 
+/// Functions that a driver may lack.
+#define SORTIE_CUDA_OPTIONAL_FUNCTIONS(X)                                                          \
+  X(cuLaunchKernelEx, "cuLaunchKernelEx",                                                          \
+    (const CUlaunchConfig *config, CUfunction function, void **parameters, void **extra))
+
 /// The functions of a driver; of NVIDIA's, or of a test's.
 struct DriverApi {
 #define SORTIE_CUDA_MEMBER(member, symbol, parameters) CUresult(*member) parameters = nullptr;
   SORTIE_CUDA_FUNCTIONS(SORTIE_CUDA_MEMBER)
+  SORTIE_CUDA_OPTIONAL_FUNCTIONS(SORTIE_CUDA_MEMBER)
 #undef SORTIE_CUDA_MEMBER
 };
 // NOLINTEND(readability-identifier-naming,bugprone-macro-parentheses)

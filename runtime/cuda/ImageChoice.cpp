@@ -45,6 +45,11 @@ auto preference(const Architecture &image) {
 
 } // namespace
 
+bool waitsForLaunchBefore(StringRef architecture) {
+  const std::optional<Architecture> image = parse(architecture);
+  return image && !image->isPtx && image->capability >= ComputeCapability{9, 0};
+}
+
 std::optional<size_t> chooseImage(ArrayRef<StringRef> architectures, ComputeCapability device) {
   std::optional<size_t> best;
   std::optional<Architecture> bestImage;

@@ -29,6 +29,11 @@ struct ComputeCapability {
 std::optional<size_t> chooseImage(llvm::ArrayRef<llvm::StringRef> architectures,
                                   ComputeCapability device);
 
+/// Whether kernels of this image wait themselves for the launch before theirs: cubins for sm_90 and
+/// newer, for which waitForLaunchBefore() of sortie_hardware.h is an instruction. Other images, PTX
+/// for any chip among them, count on the driver to begin them after it.
+bool waitsForLaunchBefore(llvm::StringRef architecture);
+
 /// Whether an architecture means PTX.
 inline bool isPtx(llvm::StringRef architecture) { return architecture.starts_with("compute_"); }
 

@@ -63,7 +63,8 @@ Expected<LoadedKernels::Loaded> LoadedKernels::loadKernel(const DevicePtr &devic
   Expected<Module> module = loadModule(device, kernel, **image);
   if (!module)
     return module.takeError();
-  Loaded loaded{std::move(*module), nullptr, kernel.threads, (*image)->shared};
+  Loaded loaded{std::move(*module), nullptr, kernel.threads, (*image)->shared,
+                waitsForLaunchBefore((*image)->arch)};
   const Driver &driver = device->driver();
   if (Error error = device->check(
           driver->cuModuleGetFunction(&loaded.function, loaded.module.get(), kernel.entry.c_str()),
@@ -109,8 +110,19 @@ CUresult LoadedKernels::launch(uint32_t kernel, const Launch &launch, CUstream s
   for (const int32_t &extent : launch.extents)
     parameters.push_back(const_cast<int32_t *>(&extent));
   const Loaded &loaded = kernels[kernel];
-  return device->driver()->cuLaunchKernel(loaded.function, x, y, z, loaded.threads, 1, 1,
-                                          loaded.sharedBytes, stream, parameters.data(), nullptr);
+  const Driver &driver = device->driver();
+  const bool mayOverlap =
+      loaded.waits && launch.kernelBefore && kernels[*launch.kernelBefore].waits;
+  if (!mayOverlap || !driver->cuLaunchKernelEx)
+    return driver->cuLaunchKernel(loaded.function, x, y, z, loaded.threads, 1, 1,
+                                  loaded.sharedBytes, stream, parameters.data(), nullptr);
+  // A kernel that does not wait must never get here: nothing else would hold it back.
+  CUlaunchAttribute overlap = {};
+  overlap.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+  overlap.value.programmaticStreamSerializationAllowed = 1;
+  const CUlaunchConfig config = {x,      y,        z, loaded.threads, 1, 1, loaded.sharedBytes,
+                                 stream, &overlap, 1};
+  return driver->cuLaunchKernelEx(&config, loaded.function, parameters.data(), nullptr);
 }
 
 } // namespace sortie::cuda

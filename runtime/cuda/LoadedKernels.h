@@ -12,6 +12,7 @@
 #include "llvm/ADT/BitVector.h"
 
 #include <array>
+#include <optional>
 
 namespace sortie::cuda {
 
@@ -20,6 +21,8 @@ struct Launch {
   std::array<uint32_t, 3> grid = {1, 1, 1};
   llvm::SmallVector<CUdeviceptr, 12> pointers;
   llvm::SmallVector<int32_t, 4> extents;
+  /// The kernel that was launched directly before this on the stream, if nothing is between.
+  std::optional<uint32_t> kernelBefore;
 };
 
 /// Immutable; shared by sessions.
@@ -30,7 +33,9 @@ public:
                                             const llvm::BitVector &wanted);
 
   /// Enqueues a kernel that was wanted; the device's context is current. A grid with a zero
-  /// dimension is not launched.
+  /// dimension is not launched. The launch may begin while that of `kernelBefore` ends if both
+  /// kernels wait themselves for the launch before theirs: so each sees all that earlier ones
+  /// wrote.
   CUresult launch(uint32_t kernel, const Launch &launch, CUstream stream) const;
 
 private:
@@ -39,6 +44,7 @@ private:
     CUfunction function = nullptr;
     uint32_t threads = 0;
     uint32_t sharedBytes = 0;
+    bool waits = false; ///< see waitsForLaunchBefore()
   };
   static llvm::Expected<Loaded> loadKernel(const DevicePtr &device, const Kernel &kernel);
 

@@ -35,8 +35,9 @@ CudaExecutor::CudaExecutor(const Program &program, const Function &function, int
 
 //===- Enqueueing --------------------------------------------------===//
 
-CUresult CudaExecutor::enqueue(const LaunchStep &step) {
+CUresult CudaExecutor::enqueue(const LaunchStep &step, std::optional<uint32_t> kernelBefore) {
   Launch launch;
+  launch.kernelBefore = kernelBefore;
   for (size_t i = 0; i < step.grid.size(); ++i)
     launch.grid[i] = static_cast<uint32_t>(step.grid[i].at(symbol));
   for (const BufferId buffer : step.reads)
@@ -66,9 +67,9 @@ CUresult CudaExecutor::enqueue(const CheckIdsStep &step) {
                                    address(step.status), sizeof(CheckedIds), stream);
 }
 
-CUresult CudaExecutor::enqueue(const Step &step) {
+CUresult CudaExecutor::enqueue(const Step &step, std::optional<uint32_t> kernelBefore) {
   if (const auto *launch = std::get_if<LaunchStep>(&step.body))
-    return enqueue(*launch);
+    return enqueue(*launch, kernelBefore);
   if (const auto *copy = std::get_if<CopyStep>(&step.body))
     return enqueue(*copy);
   if (const auto *check = std::get_if<CheckIdsStep>(&step.body))
@@ -86,18 +87,28 @@ Error CudaExecutor::enqueue(size_t index, const CublasMatmulStep &step) {
       describeStep(index));
 }
 
-Error CudaExecutor::enqueueStep(size_t index) {
+Error CudaExecutor::enqueueStep(size_t index, std::optional<uint32_t> kernelBefore) {
   const Step &step = function.steps[index];
   if (const auto *product = std::get_if<CublasMatmulStep>(&step.body))
     return enqueue(index, *product);
-  return stepError(index, enqueue(step));
+  return stepError(index, enqueue(step, kernelBefore));
+}
+
+std::optional<uint32_t> CudaExecutor::kernelBefore(size_t index) const {
+  while (index > 0 && std::holds_alternative<CheckpointStep>(function.steps[index - 1].body))
+    --index;
+  const auto *launch =
+      index > 0 ? std::get_if<LaunchStep>(&function.steps[index - 1].body) : nullptr;
+  if (!launch || any_of(launch->grid, [&](const GridDim &dim) { return dim.at(symbol) == 0; }))
+    return std::nullopt;
+  return launch->kernel;
 }
 
 Error CudaExecutor::enqueue() {
   const Device::Scope scope(*loaded.device);
   enqueuedChecks = 0;
   for (size_t i = 0; i < function.steps.size(); ++i)
-    if (Error error = enqueueStep(i))
+    if (Error error = enqueueStep(i, kernelBefore(i)))
       return error;
   return Error::success();
 }
@@ -258,7 +269,7 @@ Error CudaExecutor::StepLog::report(RunObserver &observer) const {
 }
 
 Error CudaExecutor::runStep(size_t index) {
-  if (Error error = enqueueStep(index))
+  if (Error error = enqueueStep(index, /*kernelBefore=*/std::nullopt))
     return enqueueError(std::move(error));
   if (const CUresult result = driver->cuStreamWriteValue32(stream, memory.deviceStepsDone,
                                                            static_cast<uint32_t>(index + 1),

@@ -10,6 +10,8 @@
 #include "runtime/cuda/DeviceWeights.h"
 #include "runtime/session/BoundFunction.h"
 
+#include <optional>
+
 namespace sortie {
 
 /// What moert.check_ids found: a slot whose expert id is out of range, or -1, and that id.
@@ -66,13 +68,17 @@ private:
   /// Times and costs of the steps of an observed run.
   class StepLog;
 
-  /// Enqueues a step; of one that cannot be, the error.
-  llvm::Error enqueueStep(size_t index);
+  /// Enqueues a step; of one that cannot be, the error. `kernelBefore` as in cuda::Launch.
+  llvm::Error enqueueStep(size_t index, std::optional<uint32_t> kernelBefore);
   llvm::Error enqueue(size_t index, const CublasMatmulStep &step);
-  cuda::CUresult enqueue(const Step &step);
-  cuda::CUresult enqueue(const LaunchStep &step);
+  cuda::CUresult enqueue(const Step &step, std::optional<uint32_t> kernelBefore);
+  cuda::CUresult enqueue(const LaunchStep &step, std::optional<uint32_t> kernelBefore);
   cuda::CUresult enqueue(const CopyStep &step);
   cuda::CUresult enqueue(const CheckIdsStep &step);
+  /// What a step is enqueued with that follows the others directly: see cuda::Launch. None where
+  /// that is not sure.
+  std::optional<uint32_t> kernelBefore(size_t index) const;
+  /// With what tells observers and errors how far the run is, so that no launches overlap.
   llvm::Error runStep(size_t index);
   llvm::Error runObserved(RunObserver &observer, StepLog *log);
 

@@ -72,6 +72,12 @@ SORTIE_DEVICE int gridCountX() { return emulation::currentBlock->gridCount.x; }
 template <typename T> SORTIE_DEVICE T recomputed(T value) { return value; }
 SORTIE_DEVICE int threadIndexAnew() { return threadIndex(); }
 
+//===- Overlap of launches ------------------------------------------------===//
+
+// Launches run one after the other.
+SORTIE_DEVICE void allowNextLaunch() {}
+SORTIE_DEVICE void waitForLaunchBefore() {}
+
 //===- Synchronization and exchange ---------------------------------------===//
 
 SORTIE_DEVICE void syncBlock(Site site = Site::current()) {

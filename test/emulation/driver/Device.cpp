@@ -78,6 +78,11 @@ CUresult cuInit(unsigned /*flags*/) {
 
 //===- The device ---------------------------------------------------------===//
 
+CUresult cuDriverGetVersion(int *version) {
+  *version = 13000;
+  return CUDA_SUCCESS;
+}
+
 CUresult cuDeviceGetCount(int *count) {
   *count = 1;
   return state().isInitialized ? CUDA_SUCCESS : CUDA_ERROR_NOT_INITIALIZED;

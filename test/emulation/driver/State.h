@@ -41,6 +41,7 @@ extern "C" {
 #define SORTIE_CUDA_DECLARE(member, symbol, parameters)                                            \
   SORTIE_EXPORTED CUresult member parameters asm(symbol);
 SORTIE_CUDA_FUNCTIONS(SORTIE_CUDA_DECLARE)
+SORTIE_CUDA_OPTIONAL_FUNCTIONS(SORTIE_CUDA_DECLARE)
 #undef SORTIE_CUDA_DECLARE
 
 // For the emulated cuBLAS; the runtime has no use for it.

@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 
 #include <cstring>
+#include <optional>
 
 using namespace llvm;
 using namespace sortie;
@@ -114,6 +115,40 @@ TEST(LoadedKernels, sayWhyTheyCannotRun) {
   fake.jitError = "ptxas fatal : line 3\n";
   EXPECT_EQ(load(), "cuda:0: loading kernel 'pack' (sm_90a): ptxas fatal : line 3: "
                     "CUDA_ERROR_OTHER (it failed)");
+}
+
+/// Launches "scale" after `before`, where the GPU has `capability`; whether the two may overlap.
+static bool overlaps(FakeDriver &fake, std::pair<int, int> capability,
+                     std::optional<uint32_t> before) {
+  const std::shared_ptr<Program> program = makeProgram();
+  // "dispatch" has no code but for older chips.
+  program->kernels[1].images.pop_back();
+  program->kernels[1].images.push_back({"compute_80", 0, {'p', 't', 'x', 0}});
+  addKernels(fake);
+  fake.kernels["scale"].run = [](const FakeLaunch &) { return CUresult{CUDA_SUCCESS}; };
+  fake.capability = capability;
+  fake.overlaps.clear();
+  const DevicePtr device = fake.open();
+  const auto kernels = cantFail(LoadedKernels::load(device, *program, allKernels(*program)));
+  const Device::Scope scope(*device);
+  const Stream stream = cantFail(makeStream(device));
+  Launch launch;
+  launch.pointers = {0, 0, 0};
+  launch.extents = {1};
+  launch.kernelBefore = before;
+  EXPECT_EQ(kernels.launch(2, launch, stream.get()), CUDA_SUCCESS);
+  return !fake.overlaps.empty();
+}
+
+TEST(LoadedKernels, overlapWhereBothWaitThemselves) {
+  FakeDriver fake;
+  const uint32_t dispatch = 1, product = 3;
+  EXPECT_TRUE(overlaps(fake, {9, 0}, product));
+  EXPECT_FALSE(overlaps(fake, {9, 0}, std::nullopt));
+  EXPECT_FALSE(overlaps(fake, {9, 0}, dispatch)); // PTX
+  EXPECT_FALSE(overlaps(fake, {8, 9}, product));
+  fake.removeOverlap();
+  EXPECT_FALSE(overlaps(fake, {9, 0}, product));
 }
 
 TEST(StagedUpload, doesNotReuseBuffersTooEarly) {

@@ -209,6 +209,17 @@ CUresult launchKernel(CUfunction function, unsigned x, unsigned y, unsigned z, u
   });
 }
 
+CUresult launchKernelEx(const CUlaunchConfig *config, CUfunction function, void **parameters,
+                        void **extra) {
+  EXPECT_EQ(config->numAttrs, 1u);
+  EXPECT_EQ(config->attrs->id, CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION);
+  EXPECT_EQ(config->attrs->value.programmaticStreamSerializationAllowed, 1);
+  fake().overlaps.push_back(as<FakeFunction>(function)->name);
+  return launchKernel(function, config->gridDimX, config->gridDimY, config->gridDimZ,
+                      config->blockDimX, config->blockDimY, config->blockDimZ,
+                      config->sharedMemBytes, config->hStream, parameters, extra);
+}
+
 CUresult record(CUevent handle, CUstream stream) {
   auto *event = as<FakeEvent>(handle);
   const CUresult result = current->enqueue(stream, [=] {
@@ -407,6 +418,7 @@ void addKernels(DriverApi &api) {
     return CUresult{CUDA_SUCCESS};
   };
   api.cuLaunchKernel = launchKernel;
+  api.cuLaunchKernelEx = launchKernelEx;
 }
 
 DriverApi makeApi() {
@@ -423,6 +435,12 @@ DriverApi makeApi() {
 FakeDriver::FakeDriver() : functions(makeApi()), state(std::make_unique<World>()) {
   state->driver = this;
   current = state.get();
+}
+
+void FakeDriver::removeOverlap() {
+  DriverApi api = *functions;
+  api.cuLaunchKernelEx = nullptr;
+  functions = Driver(api);
 }
 
 FakeDriver::~FakeDriver() {

@@ -51,6 +51,8 @@ public:
   ~FakeDriver();
 
   const cuda::Driver &driver() const { return functions; }
+  /// From now on as a driver whose launches cannot overlap.
+  void removeOverlap();
   cuda::DevicePtr open() const { return llvm::cantFail(cuda::Device::open(functions, 0)); }
 
   std::map<std::string, Kernel> kernels; ///< by entry point
@@ -62,6 +64,7 @@ public:
 
   // What happened.
   std::vector<std::string> launched; ///< entry points, in order of execution
+  std::vector<std::string> overlaps; ///< those that may overlap, in order of being enqueued
   std::vector<std::string> loaded;   ///< the bytes of images
   std::map<std::string, int> sharedLimits;
   size_t waits = 0;          ///< for a stream or an event

@@ -49,3 +49,10 @@ TEST(ImageChoice, orNone) {
   EXPECT_EQ(choose({"sm_89"}, {8, 0}), "none");
   EXPECT_EQ(choose({"gfx942", "sm_", "sm_9", "sm_x", "compute_", "90"}, {9, 0}), "none");
 }
+
+TEST(ImageChoice, cubinsFromSm90OnWaitThemselves) {
+  for (const char *image : {"sm_90", "sm_90a", "sm_100a", "sm_120"})
+    EXPECT_TRUE(sortie::cuda::waitsForLaunchBefore(image)) << image;
+  for (const char *image : {"sm_80", "sm_89", "compute_80", "compute_90", "compute_90a", "", "sm_"})
+    EXPECT_FALSE(sortie::cuda::waitsForLaunchBefore(image)) << image;
+}

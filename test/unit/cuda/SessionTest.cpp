@@ -230,6 +230,23 @@ TEST_P(CudaSessions, timeRepetitions) {
   EXPECT_EQ(engine.fake.launched.size(), 8u * 3);
 }
 
+/// Nothing is between the kernels "scale" and "product", checkpoints are no work; before the others
+/// there are copies. Eager runs tell how far they are between launches, unless they are timed.
+TEST_P(CudaSessions, overlapLaunchesThatFollowEachOther) {
+  Engine engine(GetParam());
+  EXPECT_TRUE(engine.fake.overlaps.empty()); // packing, which follows uploads
+  EXPECT_EQ(engine.run(3), "");
+  EXPECT_EQ(engine.run(3), "");
+  EXPECT_EQ(engine.fake.overlaps, std::vector<std::string>(GetParam() ? 0 : 1, "product"));
+
+  engine.fake.overlaps.clear();
+  Floats x = Engine::input(2), y(x.size());
+  std::vector<uint64_t> times(3);
+  cantFail(engine.session->time(0, engine.inputs(x), engine.outputs(y), times));
+  EXPECT_EQ(y, expectedOutput(*engine.program, x));
+  EXPECT_EQ(engine.fake.overlaps, std::vector<std::string>(GetParam() ? 3 : 1, "product"));
+}
+
 TEST(CudaSession, graphsAreCapturedOnceForEachNumberOfTokens) {
   Engine engine;
   for (int round = 0; round < 3; ++round)
@@ -254,6 +271,7 @@ TEST_P(CudaSessions, observersSeeStepsAndCheckpoints) {
   watcher.operations = &operations, watcher.hashes = &hashes, watcher.costs = &costs;
   EXPECT_EQ(engine.run(6, std::move(watcher)), "");
   EXPECT_EQ(engine.fake.captures, 0u);
+  EXPECT_TRUE(engine.fake.overlaps.empty()); // there are events between launches
 
   EXPECT_EQ(operations, (std::vector<std::string>{"moert.dispatch", "moert.check_ids",
                                                   "moert.rms_norm", "moert.matmul", "moert.copy"}));
