@@ -415,12 +415,8 @@ LogicalResult FunctionSelection::select(moert::DispatchOp op) {
   const int64_t slotsOfToken = columnsOf(op, op.getIds());
   if (slotsOfToken < 0)
     return failure();
-  codegen::ExpertRange experts{static_cast<int64_t>(op.getExperts()), 0,
-                               static_cast<int64_t>(op.getExperts())};
-  if (const std::optional<ArrayRef<int64_t>> range = op.getRange()) {
-    experts.first = (*range)[0];
-    experts.count = (*range)[1];
-  }
+  const codegen::ExpertRange experts{static_cast<int64_t>(op.getExperts()), op.getFirstExpert(),
+                                     op.getExpertCount()};
   const ExtentAttr slots = elementsOf(op.getIds());
   const int64_t histogramColumns = kernels::dispatchColumns(experts.count);
   const ExtentAttr entries = plus(atLeastQuotient(slots, kernels::kTileRows, 1), experts.count);

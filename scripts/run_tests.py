@@ -102,6 +102,16 @@ def unit_step(part: str, preset: str) -> Step:
     return Step(command, reports=True, environment=reports)
 
 
+def matrix_steps(part: str, preset: str) -> list[Step]:
+    """Exact products of every format, width, epilogue and chip, which take too long for CI."""
+    program = str(BUILD / preset / "bin" / "unit" / "exact_matrix_test")
+    report = {"GTEST_OUTPUT": f"xml:{REPORTS / part}/"}
+    return [
+        Step(["cmake", "--build", "--preset", preset, "--target", "exact_matrix_test"]),
+        Step([program], reports=True, environment=report),
+    ]
+
+
 def lit_step(part: str, preset: str) -> Step:
     options = f"-sv --xunit-xml-output={REPORTS / part}/lit.xml"
     command = ["cmake", "--build", str(BUILD / preset), "--target", "check"]
@@ -135,7 +145,9 @@ def all_parts(exhaustive: bool) -> list[Part]:
         Part("build", "preset release", build_steps("release")),
         Part("docs", "generated reference is current", [Step(["scripts/generate-docs.sh", "--check"])]),
         Part("runner", "one file for any machine", [Step(["scripts/check-runner.sh"])]),
-        Part("unit", "GoogleTest", [unit_step("unit", "release")]),
+        Part("unit", "GoogleTest",
+             [unit_step("unit", "release"),
+              *(matrix_steps("unit", "release") if exhaustive else [])]),
         Part("lit", "FileCheck tests", [lit_step("lit", "release")]),
         Part("pytest", "references, models, end to end",
              [pytest_step("pytest", "release", exhaustive=exhaustive)]),

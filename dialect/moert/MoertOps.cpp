@@ -342,12 +342,12 @@ LogicalResult DispatchOp::verify() {
   FailureOr<int64_t> slots = getColumns(*this, "ids", getIds());
   if (failed(slots))
     return failure(); // (C1)
-  const int64_t count = getRange() ? getRange()->back() : getExperts();
   if (failed(verifyShape(*this, "permutation", getPermutation(),
                          getDim(getIds(), 0).multiply(*slots))) ||
       failed(verifyShape(*this, "inverse", getInverse(), getBuffer(getIds()).getShape())))
-    return failure();                                                                // (C1)
-  return verifyShape(*this, "offsets", getOffsets(), getConstant(*this, count + 1)); // (C1)
+    return failure(); // (C1)
+  return verifyShape(*this, "offsets", getOffsets(),
+                     getConstant(*this, getExpertCount() + 1)); // (C1)
 }
 
 LogicalResult QuantizeOp::verify() {

@@ -341,6 +341,13 @@ def Moert_DispatchOp : Moert_DeviceOp<"dispatch"> {
     $ids `experts` `(` $experts `)` (`range` $range^)?
     `outs` `(` $permutation `,` $inverse `,` $offsets `)` attr-dict `:` type(operands)
   }];
+  let extraClassDeclaration = [{
+    /// The experts that slots are sorted by: those of `range`, which is verified, or all.
+    int64_t getFirstExpert() { return getRange() ? getRange()->front() : 0; }
+    int64_t getExpertCount() {
+      return getRange() ? getRange()->back() : static_cast<int64_t>(getExperts());
+    }
+  }];
 }
 
 def Moert_QuantizeOp : Moert_DeviceOp<"quantize"> {

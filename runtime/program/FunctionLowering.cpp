@@ -210,10 +210,8 @@ Error FunctionLowering::lowerOp(moert::DispatchOp op) {
   indices[op.getPermutation()] = {op, Indices::Role::Permutation};
   indices[op.getInverse()] = {op, Indices::Role::Inverse};
   indices[op.getOffsets()] = {op, Indices::Role::Offsets};
-  const auto total = static_cast<int64_t>(op.getExperts());
-  const std::optional<ArrayRef<int64_t>> range = op.getRange();
-  return addStep(op, DispatchStep{id(op.getIds()), total, range ? (*range)[0] : 0,
-                                  range ? (*range)[1] : total, id(op.getPermutation()),
+  return addStep(op, DispatchStep{id(op.getIds()), static_cast<int64_t>(op.getExperts()),
+                                  op.getFirstExpert(), op.getExpertCount(), id(op.getPermutation()),
                                   id(op.getInverse()), id(op.getOffsets())});
 }
 

@@ -9,12 +9,14 @@ from typing import Iterator, Sequence
 
 import numpy as np
 
-from package import CONTRACT, Model
+from package import CONTRACT, CUBLAS, Model
 from sortie import Sortie, call
-from suite import Check, Failure
+from suite import Check, Failure, Skip
 
 BATCHES = (1, 2, 7, 8, 9, 33, 512)
 REPETITIONS = 100
+#: Into how many runs all tokens are split; they are on their way together.
+SUBMITTED = (2, 33)
 OTHER_IMAGES = ("cuda-sm_80", "cuda-sm_90")
 #: A normalised mean squared error that another order of fp32 sums stays far below.
 ORDER_LIMIT = 1e-8
@@ -47,10 +49,14 @@ def _same_as_cpu(sortie: Sortie, model: Model, function: str, suffix: str) -> No
 
 
 def _close_to_cpu(sortie: Sortie, model: Model, function: str) -> None:
-    """What the layer adds to its input, by the normalised mean squared error: the devices round the
-    same operands and add in another order."""
     x = sortie.hidden(model)[:33]
-    expected, actual = (sortie.output(model, kind, function, x) - x for kind in ("cpu", "cuda"))
+    expect_close(sortie.output(model, "cuda", function, x) - x,
+                 sortie.output(model, "cpu", function, x) - x)
+
+
+def expect_close(actual: np.ndarray, expected: np.ndarray) -> None:
+    """Two devices' sums for a layer, without its input, by the normalised mean squared error: they
+    round the same operands and add in another order."""
     error = float(np.square(actual - expected).sum() / np.square(expected).sum())
     if not error <= ORDER_LIMIT:
         raise Failure(f"the GPU's result is far from the CPU's: {error:.1e}")
@@ -67,8 +73,9 @@ def _same_as_stored(sortie: Sortie, model: Model, function: str) -> None:
 
 def stability_checks(sortie: Sortie, models: list[Model], batches: Sequence[int] = BATCHES,
                      repetitions: int = REPETITIONS) -> Iterator[Check]:
-    """Images, graphs, batches, order and repetitions of the models that have other images; the
-    repetitions, which take longest, come last. The largest batch is the reference."""
+    """Images, graphs, batches, order and repetitions of the models that have other images, and the
+    products that cuBLAS does; the repetitions, which take longest, come last. The largest batch is
+    the reference. Runs without checksums are those of graphs."""
     studies = [_Study(sortie, model, max(batches), repetitions) for model in models
                if any(kind in model.programs for kind in OTHER_IMAGES)]
     for study in studies:
@@ -79,7 +86,14 @@ def stability_checks(sortie: Sortie, models: list[Model], batches: Sequence[int]
             yield Check(f"{name}, eager", str(tokens), partial(study.eager, tokens))
             yield Check(f"{name}, batches", str(tokens), partial(study.batch, tokens))
         yield Check(f"{name}, batches", "permuted", study.permuted)
+        for number in SUBMITTED:
+            for mode in ("graph", "eager"):
+                yield Check(f"{name}, submitted", f"{number} runs, {mode}",
+                            partial(study.submitted, number, mode))
         yield Check(f"{name}, again", f"after {repetitions} replays", study.after_replays)
+    for model in models:
+        if CUBLAS in model.programs:
+            yield from cublas_checks(sortie, model, max(batches), repetitions)
     for study in studies:
         for number in range(repetitions):
             yield Check(f"{study.model.name}, again", str(number), study.again)
@@ -101,8 +115,8 @@ class _Study:
     def x(self, tokens: int) -> np.ndarray:
         return self.sortie.hidden(self.model)[:tokens]
 
-    def output(self, x: np.ndarray) -> np.ndarray:
-        return self.sortie.output(self.model, "cuda", self.function, x)
+    def output(self, x: np.ndarray, *arguments: object) -> np.ndarray:
+        return self.sortie.output(self.model, "cuda", self.function, x, *arguments)
 
     def all_rows(self) -> np.ndarray:
         with self.lock:
@@ -110,8 +124,8 @@ class _Study:
                 self.known_output = self.output(self.x(self.tokens))
             return self.known_output
 
-    def checksums(self, kind: str, tokens: int, *arguments: object) -> str:
-        return self.sortie.checksums(self.model, kind, self.function, self.x(tokens), *arguments)
+    def checksums(self, kind: str, tokens: int) -> str:
+        return self.sortie.checksums(self.model, kind, self.function, self.x(tokens))
 
     def reference(self) -> str:
         """The checksums of the CPU for all tokens; those of the GPU's first run, if they may
@@ -125,14 +139,23 @@ class _Study:
     def again(self) -> None:
         self.sortie.compare(self.reference(), self.checksums("cuda", self.tokens))
 
+    def cpu_rows(self) -> np.ndarray:
+        """All rows of the CPU; those of the GPU's first run, if they may differ."""
+        if self.model.contract != CONTRACT:
+            return self.all_rows()
+        return self.sortie.output(self.model, "cpu", self.function, self.x(self.tokens))
+
     def after_replays(self) -> None:
-        """One process that has replayed its graph often; the benchmark's table comes before the
-        checksums."""
-        text = self.checksums("cuda", self.tokens, "--benchmark",
-                              f"--benchmark-runs={self.repetitions}")
-        count = len(self.reference().splitlines())
-        checksums = "".join(f"{line}\n" for line in text.splitlines()[-count:])
-        self.sortie.compare(self.reference(), checksums)
+        """One process that has replayed its graph often."""
+        actual = self.output(self.x(self.tokens), "--benchmark",
+                             f"--benchmark-runs={self.repetitions}")
+        expect_same(actual, self.cpu_rows(), "after replays")
+
+    def submitted(self, number: int, mode: str) -> None:
+        """Runs of some tokens each, all submitted before the first is waited for."""
+        arguments = [f"--batches={number}", *(["--eager"] if mode == "eager" else [])]
+        expect_same(self.output(self.x(self.tokens), *arguments), self.cpu_rows(),
+                    f"{number} submitted runs")
 
     def batch(self, tokens: int) -> None:
         expected = self.all_rows()
@@ -147,12 +170,40 @@ class _Study:
         expect_same(actual, self.all_rows()[order], "permuted tokens")
 
     def eager(self, tokens: int) -> None:
-        self.sortie.compare(self.checksums("cuda", tokens),
-                            self.checksums("cuda", tokens, "--eager"))
+        x = self.x(tokens)
+        expect_same(self.output(x, "--eager"), self.output(x), f"{tokens} tokens, eager")
 
     def image(self, kind: str) -> None:
         self.sortie.compare(self.checksums("cuda", self.tokens),
                             self.checksums(kind, self.tokens))
+
+
+def cublas_checks(sortie: Sortie, model: Model, tokens: int, repetitions: int) -> Iterator[Check]:
+    """Layers whose dense products the library does: close to the CPU, the same run to run."""
+    x = sortie.hidden(model)[:tokens]
+
+    def output(function: str, *arguments: object) -> np.ndarray:
+        try:
+            return sortie.output(model, CUBLAS, function, x, *arguments)
+        except Failure as failure:
+            if "products for cuBLAS, which cannot be loaded" in str(failure):
+                raise Skip("libcublas cannot be loaded") from failure
+            raise
+
+    def close(function: str) -> None:
+        actual = output(function)
+        expect_close(actual - x, sortie.output(model, "cpu", function, x) - x)
+
+    def same(function: str, *arguments: object) -> None:
+        expect_same(output(function, *arguments), output(function), " ".join(map(str, arguments)))
+
+    for function in model.functions:
+        group = f"{model.name}, cublas"
+        yield Check(group, f"{function}, close to the CPU", partial(close, function))
+        yield Check(group, f"{function}, again", partial(same, function))
+        yield Check(group, f"{function}, eager", partial(same, function, "--eager"))
+        yield Check(group, f"{function}, after {repetitions} replays",
+                    partial(same, function, "--benchmark", f"--benchmark-runs={repetitions}"))
 
 
 def expect_same(actual: np.ndarray, expected: np.ndarray, what: str) -> None:

@@ -22,7 +22,7 @@ TEST = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TEST / "models"), str(TEST / "e2e"), str(TEST.parent / "scripts")]
 
 from make_gguf import activations, write_model  # noqa: E402
-from package import ARCHIVE, CONTRACT, SEED, Model, pack, write_manifest  # noqa: E402
+from package import ARCHIVE, CONTRACT, CUBLAS, SEED, Model, pack, write_manifest  # noqa: E402
 from presets import PRESETS, VALID_TYPES, Preset, parse_types, scaled  # noqa: E402
 from tools import DIVISORS, Tools  # noqa: E402
 
@@ -31,7 +31,9 @@ from tools import DIVISORS, Tools  # noqa: E402
 STUDIED = (("qwen3-30b-a3b", "q4_k_m"), ("gpt-oss-20b", "mxfp4"), ("deepseek-v3", "q2_k"),
            ("olmoe-1b-7b", "bf16"))
 #: Models of part 2 whose experts are multiplied as bfloat16.
-BF16 = (("olmoe-1b-7b", "bf16"), ("gpt-oss-20b", "f16"))
+BF16 = (("olmoe-1b-7b", "bf16"), ("gpt-oss-20b", "f16"), ("deepseek-v2-lite", "bf16"))
+#: The one of them that has dense layers and shared experts, which cuBLAS can multiply.
+WITH_CUBLAS = BF16[2]
 OTHER_CHIPS = ("sm_80", "sm_90")
 TOKENS = 512
 TRAINED = TEST / "models" / "tiny-qwen3moe" / "tiny-qwen3moe-q4_0.gguf"
@@ -126,8 +128,12 @@ class Preparation:
     def bf16_model(self, preset: str, types: str) -> Model:
         shape = shape_of(preset)
         name, contract = f"{preset}-{types}-bf16", "run,batch"
+        arithmetic = {"unquantized": "bf16"}
         programs = self.programs(self.graph(preset, types, contract), name,
-                                 with_other_chips(KINDS), {"unquantized": "bf16"})
+                                 with_other_chips(KINDS), arithmetic)
+        if (preset, types) == WITH_CUBLAS:
+            programs |= self.programs(self.graph(preset, types, "run"), name,
+                                      {CUBLAS: KINDS["cuda"] | {"cublas": "true"}}, arithmetic)
         self.input(shape.hidden)
         return Model(name, shape.hidden, functions_of(shape.layers), programs, contract=contract)
 

@@ -7,16 +7,21 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import Callable, Iterable, Sequence
 
 
 class Failure(Exception):
     """What a check found to be wrong."""
 
 
+class Skip(Exception):
+    """Why this machine cannot run a check."""
+
+
 @dataclass(frozen=True)
 class Check:
-    """One line of the count. `group` and `name` name it; `run` raises Failure or returns a note."""
+    """One line of the count. `group` and `name` name it; `run` raises Failure or Skip if not all is
+    well."""
 
     group: str
     name: str
@@ -28,12 +33,14 @@ class Check:
 
 
 class Results:
-    """Outcomes by key, in a file that grows by a line for each."""
+    """Outcomes by key, in a file that grows by a line for each. Skipped checks are not in it: the
+    next machine may be able to run them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self.outcomes: dict[str, str] = {}
+        self.skipped: set[str] = set()
         if path.exists():
             for line in path.read_text().splitlines():
                 self.outcomes.update(json.loads(line))
@@ -48,12 +55,27 @@ class Results:
             out.write(json.dumps({check.key: failure}) + "\n")
 
 
-def _outcome(check: Check) -> str:
+    def counts(self, checks: Iterable[Check]) -> dict[str, int]:
+        counts = dict.fromkeys(("passed", "failed", "skipped", "left"), 0)
+        for check in checks:
+            outcome = self.outcomes.get(check.key)
+            if check.key in self.skipped:
+                counts["skipped"] += 1
+            elif outcome is None:
+                counts["left"] += 1
+            else:
+                counts["failed" if outcome else "passed"] += 1
+        return counts
+
+
+def _outcome(check: Check) -> str | Skip:
     """What is wrong; empty if nothing is."""
     try:
         check.run()
     except Failure as failure:
         return str(failure) or "failed"
+    except Skip as skip:
+        return skip
     return ""
 
 
@@ -61,35 +83,38 @@ def _table(checks: Sequence[Check], results: Results) -> str:
     """Counts for each group."""
     groups = dict.fromkeys(check.group for check in checks)
     width = max(len(group) for group in groups)
-    lines = [f"{'':{width}}  passed  failed  left"]
+    lines = [f"{'':{width}}  passed  failed  skipped  left"]
     for group in groups:
-        outcomes = [results.outcomes.get(check.key) for check in checks if check.group == group]
-        failed = sum(1 for outcome in outcomes if outcome)
-        lines.append(f"{group:{width}}  {outcomes.count(''):6}  {failed:6}  {outcomes.count(None):4}")
+        counts = results.counts(check for check in checks if check.group == group)
+        lines.append(f"{group:{width}}  {counts['passed']:6}  {counts['failed']:6}  "
+                     f"{counts['skipped']:7}  {counts['left']:4}")
     return "\n".join(lines)
 
 
 def run_checks(checks: Sequence[Check], results: Results, seconds: float, workers: int) -> int:
-    """Runs the checks that have not passed, starting none when the time is over; prints failures
-    as they come, a table, and the counts of all. Returns the exit status."""
+    """Runs the checks that have not passed, starting none when the time is over; prints what failed
+    or was skipped as it comes, a table, and the counts of all. Returns the exit status."""
     end = time.monotonic() + seconds
     todo = [check for check in checks if not results.passed(check)]
 
-    def attempt(check: Check) -> tuple[Check, str | None]:
+    def attempt(check: Check) -> tuple[Check, str | Skip | None]:
         return check, _outcome(check) if time.monotonic() < end else None
 
     with ThreadPoolExecutor(workers) as pool:
-        for check, failure in pool.map(attempt, todo):
-            if failure is None:
+        for check, outcome in pool.map(attempt, todo):
+            if outcome is None:
                 continue
-            results.add(check, failure)
-            if failure:
-                print(f"FAILED {check.key}\n  " + failure.replace("\n", "\n  "), flush=True)
+            if isinstance(outcome, Skip):
+                results.skipped.add(check.key)
+                print(f"SKIPPED {check.key}: {outcome}", flush=True)
+                continue
+            results.add(check, outcome)
+            if outcome:
+                print(f"FAILED {check.key}\n  " + outcome.replace("\n", "\n  "), flush=True)
     print(_table(checks, results))
-    outcomes = [results.outcomes.get(check.key) for check in checks]
-    failed = sum(1 for outcome in outcomes if outcome)
-    left = outcomes.count(None)
-    if left:
-        print(f"{left} are left: run this part again with the same --results")
-    print(f"{outcomes.count('')} passed, {failed} failed")
-    return 1 if failed or left else 0
+    counts = results.counts(checks)
+    if counts["left"]:
+        print(f"{counts['left']} are left: run this part again with the same --results")
+    skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
+    print(f"{counts['passed']} passed, {counts['failed']} failed{skipped}")
+    return 1 if counts["failed"] or counts["left"] else 0

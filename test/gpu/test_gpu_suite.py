@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from package import ARCHIVE, CONTRACT, read_manifest, unpack
-from parts import checksum_checks, expect_same, sanitizer_checks, stability_checks
+from package import ARCHIVE, CONTRACT, CUBLAS, read_manifest, unpack
+from parts import (checksum_checks, expect_close, expect_same, sanitizer_checks,
+                   stability_checks)
 from sortie import Sortie
 from suite import Check, Failure, Results, run_checks
 
@@ -69,7 +70,7 @@ def test_part_2_passes(sortie: Sortie, tmp_path: Path, capsys: pytest.CaptureFix
     models = read_manifest(sortie.folder)
     checks = list(stability_checks(sortie, models, batches=(1, 7, 9), repetitions=2))
     assert run_checks(checks, Results(tmp_path / "results"), 600, 1) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == f"{2 + 2 * 3 + 1 + 3} passed, 0 failed"
+    assert capsys.readouterr().out.splitlines()[-1] == f"{2 + 2 * 3 + 1 + 4 + 3} passed, 0 failed"
 
 
 def test_bf16_has_bits_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +87,30 @@ def test_bf16_has_bits_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         next(checksum_checks(sortie, [replace(model, contract=CONTRACT)])).run()
 
 
+def test_cublas_needs_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                  capsys: pytest.CaptureFixture[str]) -> None:
+    """With it, the dense layer and the shared experts are checked; without it, skipped."""
+    monkeypatch.setenv("LD_LIBRARY_PATH", emulated()["LD_LIBRARY_PATH"])
+    folder = unpack(prepared(tmp_path / "gpu", "deepseek-v2-lite-bf16-bf16"), tmp_path / "unpacked")
+    (tmp_path / "scratch").mkdir()
+    sortie = Sortie(folder, "cuda", tmp_path / "scratch")
+    model, = read_manifest(folder)
+    checks = [check for check in stability_checks(sortie, [model], (9,), 1)
+              if check.group.endswith("cublas")]
+    assert run_checks(checks, Results(tmp_path / "results"), 600, 1) == 0
+    assert capsys.readouterr().out.endswith("8 passed, 0 failed\n")
+
+    (tmp_path / "driver").mkdir()
+    (tmp_path / "driver" / "libcuda.so.1").symlink_to(BIN.parent / "emulation" / "libcuda.so.1")
+    for version in (12, 13):  # before those that the system may have
+        (tmp_path / "driver" / f"libcublas.so.{version}").write_text("no library")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path / "driver"))
+    assert run_checks(checks, Results(tmp_path / "none"), 600, 1) == 0
+    out = capsys.readouterr().out
+    assert f"SKIPPED {checks[0].key}: libcublas cannot be loaded\n" in out
+    assert out.endswith("0 passed, 0 failed, 8 skipped\n")
+
+
 def test_another_program_is_told_apart(archive: Path, sortie: Sortie) -> None:
     """Checks fail when the program of one side computes something else."""
     model = read_manifest(sortie.folder)[0]
@@ -95,10 +120,19 @@ def test_another_program_is_told_apart(archive: Path, sortie: Sortie) -> None:
     wrong = replace(model, programs=model.programs | {"cpu": "wide.mlirbc"})
     checks = {check.key: check for check in [
         *checksum_checks(sortie, [wrong]), *stability_checks(sortie, [wrong], (9,), 1)]}
-    for key in ("blk_0_ffn", "again: 0", "again: after 1 replays"):
-        name = f"{model.name}: {key}" if key == "blk_0_ffn" else f"{model.name}, {key}"
-        with pytest.raises(Failure, match="first difference"):
-            checks[name].run()
+    for key, message in ((": blk_0_ffn", "first difference"), (", again: 0", "first difference"),
+                         (", again: after 1 replays", "after replays: . of 9 rows differ"),
+                         (", submitted: 2 runs, graph", "2 submitted runs: . of 9 rows differ")):
+        with pytest.raises(Failure, match=message):
+            checks[f"{model.name}{key}"].run()
+
+
+def test_sums_that_are_far_are_told() -> None:
+    rows = np.ones((4, 8), dtype=np.float32)
+    expect_close(rows * np.float32(1 + 1e-6), rows)
+    for wrong in (rows * np.float32(1.001), np.full_like(rows, np.nan)):
+        with pytest.raises(Failure, match="the GPU's result is far from the CPU's"):
+            expect_close(wrong, rows)
 
 
 def test_rows_that_differ_are_counted() -> None:

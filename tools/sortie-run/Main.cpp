@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <list>
 #include <thread>
 
 using namespace llvm;
@@ -100,6 +101,12 @@ cl::opt<unsigned> benchmarkRuns("benchmark-runs", cl::value_desc("number"), cl::
                                 cl::cat(category),
                                 cl::desc("Measured runs; default: for a second, at least ten"));
 
+cl::opt<unsigned> batchesOption(
+    "batches", cl::value_desc("number"), cl::init(0), cl::cat(category),
+    cl::desc("Split the tokens into this many runs and submit all of them before "
+             "waiting for the first; --output gets the rows of all. Changes no bit of "
+             "a result where the contract has 'batch'"));
+
 cl::opt<std::string>
     traceOption("trace", cl::value_desc("out.json"), cl::cat(category),
                 cl::desc("Write a Chrome trace (chrome://tracing, ui.perfetto.dev)"));
@@ -138,7 +145,13 @@ private:
   Error openSession();
   Error runOnce(const sortie_observer *observer);
   Error runBenchmark();
-  Error withArguments(function_ref<sortie_error *(const sortie_run_options &)> call);
+  using Call = function_ref<sortie_error *(const sortie_run_options &)>;
+  Error withTensors(ArrayRef<sortie_tensor> inputTensors, ArrayRef<sortie_tensor> outputTensors,
+                    Call call);
+  Error withArguments(Call call);
+  Error checkBatches() const;
+  Error submitTokens(int64_t first, int64_t count);
+  Error runBatches();
   Error runWithReports();
 
   Error functionError(const Twine &message) const {
@@ -150,7 +163,6 @@ private:
   Trace trace;
   ProgramPtr program;
   WeightsPtr weights;
-  SessionPtr session;
   size_t functionIndex = 0;
   sortie_function_info function = SORTIE_INIT(sortie_function_info);
   std::vector<InputArray> inputs;
@@ -158,6 +170,7 @@ private:
   /// Path of each output; empty for those that are not wanted.
   std::vector<std::string> outputPaths;
   int64_t symbol = 0;
+  SessionPtr session; ///< behind the arrays, which runs use until it has waited for them
 };
 
 Error Runner::openProgram() {
@@ -331,14 +344,8 @@ Error Runner::openSession() {
   return Error::success();
 }
 
-/// Calls the library with the arguments of the run.
-Error Runner::withArguments(function_ref<sortie_error *(const sortie_run_options &)> call) {
-  std::vector<sortie_tensor> inputTensors;
-  std::vector<sortie_tensor> outputTensors;
-  for (const InputArray &input : inputs)
-    inputTensors.push_back(input.tensor());
-  for (OutputArray &output : outputs)
-    outputTensors.push_back(output.tensor());
+Error Runner::withTensors(ArrayRef<sortie_tensor> inputTensors,
+                          ArrayRef<sortie_tensor> outputTensors, Call call) {
   sortie_run_options options = SORTIE_INIT(sortie_run_options);
   options.function = functionIndex;
   options.inputs = inputTensors.data();
@@ -346,6 +353,75 @@ Error Runner::withArguments(function_ref<sortie_error *(const sortie_run_options
   options.outputs = outputTensors.data();
   options.output_count = outputTensors.size();
   return toError(call(options));
+}
+
+/// Calls the library with the arguments of the run.
+Error Runner::withArguments(Call call) {
+  std::vector<sortie_tensor> inputTensors;
+  std::vector<sortie_tensor> outputTensors;
+  for (const InputArray &input : inputs)
+    inputTensors.push_back(input.tensor());
+  for (OutputArray &output : outputs)
+    outputTensors.push_back(output.tensor());
+  return withTensors(inputTensors, outputTensors, call);
+}
+
+/// Whether every argument has as many rows for each token.
+Error Runner::checkBatches() const {
+  auto check = [&](const sortie_value_info &info, ArrayRef<int64_t> shape) {
+    bool isSplit = info.rank == shape.size() && info.rank != 0 && info.shape[0].per_symbol > 0 &&
+                   info.shape[0].constant == 0 && shape[0] == info.shape[0].per_symbol * symbol;
+    for (size_t d = 1; isSplit && d < info.rank; ++d)
+      isSplit = info.shape[d].per_symbol == 0;
+    return isSplit
+               ? Error::success()
+               : functionError("'" + Twine(info.name) +
+                               "' has no row for each token, so that --batches cannot split it");
+  };
+  for (const InputArray &input : inputs)
+    if (Error error = check(cantFail(findInput(input.name)), input.shape))
+      return error;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    sortie_value_info info = SORTIE_INIT(sortie_value_info);
+    if (Error error = toError(sortie_program_get_output(program.get(), functionIndex, i, &info)))
+      return error;
+    if (Error error = check(info, outputs[i].shape))
+      return error;
+  }
+  return Error::success();
+}
+
+/// Submits a run of `count` tokens from token `first` on.
+Error Runner::submitTokens(int64_t first, int64_t count) {
+  std::list<SmallVector<int64_t, 4>> shapes;
+  auto take = [&](sortie_tensor tensor, size_t bytes) {
+    SmallVector<int64_t, 4> &shape = shapes.emplace_back(tensor.shape, tensor.shape + tensor.rank);
+    const int64_t tokens = std::max<int64_t>(symbol, 1);
+    tensor.data = static_cast<char *>(tensor.data) + bytes / tokens * first;
+    shape[0] = shape[0] / tokens * count;
+    tensor.shape = shape.data();
+    return tensor;
+  };
+  std::vector<sortie_tensor> inputTensors;
+  std::vector<sortie_tensor> outputTensors;
+  for (const InputArray &input : inputs)
+    inputTensors.push_back(take(input.tensor(), input.data.size()));
+  for (OutputArray &output : outputs)
+    outputTensors.push_back(take(output.tensor(), output.data.size()));
+  return withTensors(inputTensors, outputTensors, [&](const sortie_run_options &options) {
+    return sortie_session_submit(session.get(), &options, nullptr);
+  });
+}
+
+Error Runner::runBatches() {
+  if (Error error = checkBatches())
+    return error;
+  for (int64_t i = 0; i < batchesOption; ++i) {
+    const int64_t first = symbol * i / batchesOption;
+    if (Error error = submitTokens(first, symbol * (i + 1) / batchesOption - first))
+      return error;
+  }
+  return toError(sortie_session_wait(session.get()));
 }
 
 Error Runner::runOnce(const sortie_observer *observer) {
@@ -406,7 +482,8 @@ Error Runner::runBenchmark() {
   return Error::success();
 }
 
-/// One run that logs what --checksums and --trace want.
+/// One run that logs what --checksums and --trace want; without them nothing is observed, because a
+/// GPU does not launch its graph for observers.
 Error Runner::runWithReports() {
   struct Reports {
     StepLog log;
@@ -414,11 +491,12 @@ Error Runner::runWithReports() {
   } reports;
   sortie_observer observer = SORTIE_INIT(sortie_observer);
   observer.user = &reports;
-  observer.step = [](void *user, const sortie_step_info *info) {
-    StepLog &log = static_cast<Reports *>(user)->log;
-    const sortie_observer logger = log.observer();
-    logger.step(logger.user, info);
-  };
+  if (!traceOption.empty())
+    observer.step = [](void *user, const sortie_step_info *info) {
+      StepLog &log = static_cast<Reports *>(user)->log;
+      const sortie_observer logger = log.observer();
+      logger.step(logger.user, info);
+    };
   if (checksumsOption)
     observer.checkpoint = [](void *user, const char *name, int isPresent, uint64_t hash) {
       static_cast<Reports *>(user)->checksums.push_back(
@@ -447,6 +525,9 @@ Error Runner::run() {
   if (outputOptions.empty() && !checksumsOption && !benchmarkOption && traceOption.empty())
     return makeError("nothing would be kept of this run; give --output y.npy, --checksums, "
                      "--benchmark or --trace");
+  if (batchesOption && (checksumsOption || benchmarkOption || !traceOption.empty()))
+    return makeError("--batches submits its runs, which nobody observes; give it with --output "
+                     "alone");
   if (Error error = prepareInputs())
     return error;
   if (Error error = prepareOutputs())
@@ -459,7 +540,7 @@ Error Runner::run() {
     if (Error error = runBenchmark())
       return error;
   if (!outputOptions.empty() || checksumsOption || !traceOption.empty())
-    if (Error error = runWithReports())
+    if (Error error = batchesOption ? runBatches() : runWithReports())
       return error;
   for (size_t i = 0; i < outputs.size(); ++i)
     if (!outputPaths[i].empty())

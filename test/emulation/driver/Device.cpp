@@ -101,23 +101,9 @@ CUresult cuDeviceGetName(char *name, int length, CUdevice /*device*/) {
 }
 
 CUresult cuDeviceGetAttribute(int *value, int attribute, CUdevice /*device*/) {
-  const Capability &capability = state().capability;
-  switch (attribute) {
-  case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR:
-    *value = capability.major;
-    return CUDA_SUCCESS;
-  case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR:
-    *value = capability.minor;
-    return CUDA_SUCCESS;
-  case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN:
-    *value = capability.sharedBytes;
-    return CUDA_SUCCESS;
-  case CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE:
-    *value = 40 << 20;
-    return CUDA_SUCCESS;
-  default:
-    return CUDA_ERROR_INVALID_VALUE;
-  }
+  const std::optional<int> found = attributeOf(state().capability, attribute);
+  *value = found.value_or(0);
+  return found ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
 //===- The context --------------------------------------------------------===//

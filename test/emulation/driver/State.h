@@ -13,7 +13,7 @@
 #ifndef SORTIE_TEST_EMULATION_DRIVER_STATE_H
 #define SORTIE_TEST_EMULATION_DRIVER_STATE_H
 
-#include "runtime/cuda/DriverApi.h"
+#include "test/emulation/driver/Attributes.h"
 #include "test/emulation/driver/Memory.h"
 
 #include <cstdint>
@@ -52,18 +52,12 @@ SORTIE_EXPORTED CUresult cuLaunchHostFunc(CUstream stream, void (*function)(void
 
 namespace sortie::emulation {
 
-struct Capability {
-  int major;
-  int minor;
-  int sharedBytes; ///< most that a block may ask for
-};
-
 struct State {
   std::mutex mutex; ///< held by every call that needs a context
   bool isInitialized = false;
   /// An error of a kernel spoils the context, as on a device: every later call returns it.
   cuda::CUresult failure = cuda::CUDA_SUCCESS;
-  Capability capability{8, 0, 0};
+  Capability capability{8, 0, 0, 40 << 20};
   uint64_t seed = 0;
   Memory memory;
 };

@@ -5,6 +5,8 @@
 
 #include "test/unit/cuda/FakeDriver.h"
 
+#include "test/emulation/driver/Attributes.h"
+
 #include "gtest/gtest.h"
 
 #include <cstdlib>
@@ -254,21 +256,10 @@ CUresult launchGraph(CUgraphExec graph, CUstream stream) {
 }
 
 CUresult attribute(int *value, int number, CUdevice) {
-  switch (number) {
-  case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR:
-    *value = fake().capability.first;
-    return CUDA_SUCCESS;
-  case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR:
-    *value = fake().capability.second;
-    return CUDA_SUCCESS;
-  case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN:
-    *value = 232448;
-    return CUDA_SUCCESS;
-  case CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE:
-    *value = 4096;
-    return CUDA_SUCCESS;
-  }
-  return 1;
+  const auto [major, minor] = fake().capability;
+  const std::optional<int> found = emulation::attributeOf({major, minor, 232448, 4096}, number);
+  *value = found.value_or(0);
+  return found ? CUDA_SUCCESS : 1;
 }
 
 CUresult errorName(CUresult error, const char **name) {

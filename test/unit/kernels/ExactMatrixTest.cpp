@@ -23,8 +23,8 @@ template <RowKind Input, int Limit> void checkEpilogues() {
   using Base = For<PlainSpec<kFormat, Input, 136, kColumns>, Limit>;
   checkProduct<Scaled<Gathered<Base, 3>>>(
       {.rowsOfExpert = {9, 0, 34}, .hasBias = true, .fill = Fill::Awkward});
-  checkProduct<Scaled<Base>>({.rowsOfExpert = {1, 16}});
-  checkProduct<Dense<Base>>({.rowsOfExpert = {33}, .hasBias = true});
+  checkProduct<Scaled<Base>>({.rowsOfExpert = {1, 16, 70}});
+  checkProduct<Dense<Base>>({.rowsOfExpert = {97}, .hasBias = true});
   checkGated<Base, RowKind::Int16>();
   checkGated<Base, RowKind::Int8>();
   checkGated<Base, RowKind::F32>();
