@@ -22,8 +22,9 @@
 
 namespace sortie {
 
-/// Version of the interface between programs and this runtime.
-inline constexpr int64_t kProgramAbiVersion = 1;
+/// Version of the interface between programs and this runtime. In 2, kernels of cubins for sm_90
+/// and newer wait themselves for the launch before theirs (cuda/ImageChoice.h).
+inline constexpr int64_t kProgramAbiVersion = 2;
 
 /// The targets of programs that this runtime runs.
 inline constexpr llvm::StringLiteral kCpuTarget = "cpu";

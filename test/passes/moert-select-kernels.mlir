@@ -13,7 +13,7 @@
 // ONE-SAME: sources [#moert.source<arch = "sm_89", {{[^#]*#include[^#]*}}, #moert.source<arch = "compute_80", {{[^#]*#include[^#]*}}>]
 
 // CHECK: moert.program = #moert.program<{{.*}} target = "cuda"
-module attributes {moert.program = #moert.program<abi = 1, numerics = 1, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
     contract = [run, batch, device], features = [], producer = "test">} {
   moert.symbol @tokens max(512)
   moert.weight @norm "norm" : 256xf32
