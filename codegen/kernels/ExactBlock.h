@@ -106,6 +106,7 @@ template <typename Spec> struct ExactBlock {
     }
     body.template operator()<Spec::kFirst>();
   }
+
   //===- Sums and totals ---------------------------------------------------===//
 
   /// Adds the chunk that ends with activation block `half` to the totals of those before, which a
@@ -130,6 +131,12 @@ template <typename Spec> struct ExactBlock {
         }
       }
     }
+  }
+
+  /// Where `geometry` has the sums of tokens for format F.
+  template <Format F, typename Geometry>
+  SORTIE_DEVICE constexpr int sumsOffset(const Geometry &geometry) {
+    return F == Spec::kFirst ? geometry.firstSumsOffset : geometry.secondSumsOffset;
   }
 
   /// Calls `body` with each format that needs sums of the tokens, and which it is.

@@ -169,8 +169,8 @@ SORTIE_NUMERICS_CONSTEXPR int mostProducts(Format format, RowKind input) {
 /// row.
 SORTIE_NUMERICS_CONSTEXPR ExactGeometry exactGeometry(Format first, Format second, RowKind input,
                                                       int64_t k, int sharedLimit) {
-  const int most =
-      -detail::larger(-detail::mostProducts(first, input), -detail::mostProducts(second, input));
+  const auto most = static_cast<int>(
+      lesser(detail::mostProducts(first, input), detail::mostProducts(second, input)));
   for (int stages = 3; stages >= 2; --stages)
     for (int products = most; products > 1; products /= 2) {
       const ExactGeometry geometry =

@@ -125,7 +125,7 @@ private:
   SORTIE_MEMBER void storeSums(int stage) const {
     const int slot = offsetOf(stage);
     Block::forEachSums([&]<Format F, int I>() {
-      constexpr int kOffset = I == 0 ? kGeometry.firstSumsOffset : kGeometry.secondSumsOffset;
+      constexpr int kOffset = Block::template sumsOffset<F>(kGeometry);
       constexpr int kCount = TokenSums<F>::kCount;
       const int thread = hw::threadIndexAnew();
       if (thread < Block::kTokens * kCount)

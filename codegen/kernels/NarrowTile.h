@@ -108,10 +108,11 @@ private:
   /// The chunk from activation block `half` on becomes everybody's; the next one is started.
   SORTIE_DEVICE void beginChunk(const char *rows, int half, PendingSums &pending) {
     Block::forEachSums([&]<Format F, int I>() {
+      const int to = bufferAt(half) + Block::template sumsOffset<F>(kGeometry);
       if constexpr (I == 0)
-        storeSums<F>(bufferAt(half) + kGeometry.firstSumsOffset, pending.first);
+        storeSums<F>(to, pending.first);
       else
-        storeSums<F>(bufferAt(half) + kGeometry.secondSumsOffset, pending.second);
+        storeSums<F>(to, pending.second);
     });
     hw::syncBlock(); // the chunk before has been read by all
     if (half + kBlocksPerChunk < kHalves)
@@ -204,8 +205,7 @@ private:
   }
 
   template <Format F> SORTIE_DEVICE TokenBlock<kLimbs> tokensAt(int half) {
-    constexpr int kSumsOffset =
-        F == Spec::kFirst ? kGeometry.firstSumsOffset : kGeometry.secondSumsOffset;
+    constexpr int kSumsOffset = Block::template sumsOffset<F>(kGeometry);
     const int buffer = bufferAt(half);
     const int inChunk = half % kBlocksPerChunk;
     const int lane = laneOfTokens<kLimbs>(kChunkTokenStride, kGeometry.limbStride);

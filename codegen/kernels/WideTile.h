@@ -50,8 +50,7 @@ private:
     constexpr PackedSizes kSizes = packedSizes(F);
     ExactPanel<F> panel;
     loadPanel<F>(planes, planes + kSizes.halfBytes, stage % kSizes.halves, panel);
-    constexpr int kSumsOffset =
-        F == Spec::kFirst ? kGeometry.firstSumsOffset : kGeometry.secondSumsOffset;
+    constexpr int kSumsOffset = Block::template sumsOffset<F>(kGeometry);
     const int lane = laneOfTokens<Block::kLimbs>(kTokenStride, kGeometry.limbStride);
     const TokenBlock<Block::kLimbs> tokens = {hw::recomputed(at + kGeometry.limbsOffset + lane),
                                               kTokenStride, slot + kSumsOffset,

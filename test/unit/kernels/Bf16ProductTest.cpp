@@ -144,6 +144,20 @@ TEST(Bf16Matmul, ARowDoesNotSeeItsBatch) {
   testBatches<float, 97, 20>(66);
 }
 
+template <typename Weight>
+Floats multiplyOnCpu(const FloatWeights<Weight> &weights, const Floats &x, int rows, int outputs) {
+  Floats y(static_cast<size_t>(rows) * static_cast<size_t>(outputs));
+  cpu::matmul({.weights = weights.matrix(),
+               .inputKind = RowKind::F32,
+               .input = x.data(),
+               .rows = rows,
+               .map = {},
+               .output = y.data(),
+               .isBf16 = true},
+              referenceContext());
+  return y;
+}
+
 TEST(Bf16Matmul, IsCloseToTheCpu) {
   constexpr int kColumns = 2176;
   constexpr int kOutputs = 70;
@@ -151,15 +165,7 @@ TEST(Bf16Matmul, IsCloseToTheCpu) {
   Random random(43);
   const FloatWeights<Half> weights(1, kOutputs, kColumns, random);
   const Floats x = randomFloats(kRows * kColumns, random);
-  Floats expected(kRows * kOutputs);
-  cpu::matmul({.weights = weights.matrix(),
-               .inputKind = RowKind::F32,
-               .input = x.data(),
-               .rows = kRows,
-               .map = {},
-               .output = expected.data(),
-               .isBf16 = true},
-              referenceContext());
+  const Floats expected = multiplyOnCpu(weights, x, kRows, kOutputs);
   const Floats actual = runMatmul<Half, kColumns, kOutputs>(x, weights, nullptr, 1);
   // Sums of 2176 products of up to 2, of either sign: the rounding of each is up to 2^-24 of a sum.
   for (size_t i = 0; i < actual.size(); ++i)
@@ -181,15 +187,7 @@ TEST(Bf16Matmul, ExactSumsHaveTheBitsOfTheCpu) {
   Floats x(kRows * kColumns);
   for (float &value : x)
     value = integer();
-  Floats expected(kRows * kOutputs);
-  cpu::matmul({.weights = weights.matrix(),
-               .inputKind = RowKind::F32,
-               .input = x.data(),
-               .rows = kRows,
-               .map = {},
-               .output = expected.data(),
-               .isBf16 = true},
-              referenceContext());
+  const Floats expected = multiplyOnCpu(weights, x, kRows, kOutputs);
   EXPECT_EQ(bitsOf(runMatmul<float, kColumns, kOutputs>(x, weights, nullptr, 1)), bitsOf(expected));
 }
 

@@ -50,6 +50,13 @@ int panelBytes(Format format) {
   return sizes.halfBytes + kPanelRows * (sizes.scaleBytes + sizes.tailBytes);
 }
 
+/// Whether the sums of `blocks` tokens and activation blocks for gate and up share no byte, or are
+/// the same.
+template <typename Geometry> bool areSumsApart(const Parameters &p, const Geometry &g, int blocks) {
+  return g.secondSumsOffset >= g.firstSumsOffset + blocks * tokenSumBytes(p.first) ||
+         (g.secondSumsOffset == g.firstSumsOffset && haveSameSums(p.first, p.second));
+}
+
 TEST(ExactGeometry, FitsEveryChip) {
   forAll([](const Parameters &p) {
     const ExactGeometry g = p.geometry();
@@ -74,10 +81,7 @@ TEST(ExactGeometry, PartsOfAStageDoNotOverlap) {
     ASSERT_GE(g.firstSumsOffset, g.scalesOffset + tokens * 4) << p;
     ASSERT_GE(g.stageBytes, g.firstSumsOffset + tokens * tokenSumBytes(p.first)) << p;
     ASSERT_GE(g.stageBytes, g.secondSumsOffset + tokens * tokenSumBytes(p.second)) << p;
-    const int firstSumsEnd = g.firstSumsOffset + tokens * tokenSumBytes(p.first);
-    ASSERT_TRUE(g.secondSumsOffset >= firstSumsEnd ||
-                (g.secondSumsOffset == g.firstSumsOffset && haveSameSums(p.first, p.second)))
-        << p;
+    ASSERT_TRUE(areSumsApart(p, g, tokens)) << p;
   });
 }
 
@@ -96,10 +100,7 @@ TEST(ExactGeometry, PartsOfANarrowTileDoNotOverlap) {
     ASSERT_GE(g.firstSumsOffset, limbCount(p.input) * g.limbStride) << p;
     ASSERT_GE(g.scalesOffset, g.firstSumsOffset + blocks * tokenSumBytes(p.first)) << p;
     ASSERT_GE(g.scalesOffset, g.secondSumsOffset + blocks * tokenSumBytes(p.second)) << p;
-    const int firstSumsEnd = g.firstSumsOffset + blocks * tokenSumBytes(p.first);
-    ASSERT_TRUE(g.secondSumsOffset >= firstSumsEnd ||
-                (g.secondSumsOffset == g.firstSumsOffset && haveSameSums(p.first, p.second)))
-        << p;
+    ASSERT_TRUE(areSumsApart(p, g, blocks)) << p;
     ASSERT_GE(g.bufferBytes, g.scalesOffset + blocks * 4) << p;
     ASSERT_GE(g.totalsOffset, kTileTableBytes + 2 * g.bufferBytes) << p;
     const int totals = p.k > 1024 ? g.products * kExactThreads * 16 : 0;
