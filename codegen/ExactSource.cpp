@@ -79,7 +79,7 @@ KernelCode exactProductKernel(const Product &product, const Chip &chip) {
   code.threads = kernels::kExactThreads;
   code.shared = geometry.sharedBytes;
   code.schedule = formatv("tile {0} x {1}, {2} stages", blockColumns(product),
-                          geometry.products * kernels::kTokensPerProduct, geometry.stages);
+                          geometry.tokens, geometry.stages);
   return code;
 }
 

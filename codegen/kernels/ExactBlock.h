@@ -42,10 +42,10 @@ template <typename Spec> struct ExactBlock {
   static constexpr ExactGeometry kGeometry =
       exactGeometry(Spec::kFirst, Spec::kSecond, Spec::kInput, Spec::kColumns, SORTIE_SHARED_LIMIT);
   static_assert(kGeometry.stages >= 2, "the block's shared memory is too small");
-  static constexpr int kProducts = kGeometry.products;
   /// Most rows of a tile.
-  static constexpr int kTokens = kProducts * kTokensPerProduct;
+  static constexpr int kTokens = kGeometry.tokens;
   static constexpr int kLimbs = limbCount(Spec::kInput);
+  using Product = ProductLane<kLimbs>;
   static constexpr int kStageCount = static_cast<int>(ceilDiv(Spec::kColumns, kHalfElements));
   static constexpr int kColumns = Spec::kIsGated ? kGatedColumns : kPlainColumns;
   static constexpr int kPanels = static_cast<int>(panelsOf(Spec::kRows)); ///< of an expert
@@ -55,8 +55,8 @@ template <typename Spec> struct ExactBlock {
   SORTIE_DEVICE const Tile &tile() { return *hw::sharedMemory<Tile>(); }
   /// The input row of each token of the tile; of its first row for tokens past its end.
   SORTIE_DEVICE const int32_t *rowTable() { return hw::sharedMemory<int32_t>(sizeof(Tile)); }
-  /// mma columns that the tile needs.
-  SORTIE_DEVICE int products() { return (tile().rows + kTokensPerProduct - 1) / kTokensPerProduct; }
+  /// Groups of tokens, one mma wide, that the tile needs.
+  SORTIE_DEVICE int groups() { return (tile().rows + Product::kTokens - 1) / Product::kTokens; }
 
   SORTIE_DEVICE void fillTable(const ExactOperands &operands, const Tile &given) {
     const int token = hw::threadIndex();
@@ -111,24 +111,27 @@ template <typename Spec> struct ExactBlock {
 
   /// Adds the chunk that ends with activation block `half` to the totals of those before, which a
   /// thread keeps at `totals` in shared memory. After the last chunk `sums` are the totals.
-  template <int Products>
-  SORTIE_DEVICE void endChunk(int totals, int half, float (&sums)[Products][4]) {
+  template <int Groups>
+  SORTIE_DEVICE void endChunk(int totals, int half, float (&sums)[Groups][Product::kOutputs]) {
     if constexpr (kStageCount > kBlocksPerChunk) {
+      struct alignas(Product::kOutputs * 4) Totals {
+        float value[Product::kOutputs];
+      };
       const bool isFirst = half < kBlocksPerChunk;
       const bool isLast = half == kStageCount - 1;
-      const int count = products();
+      const int count = groups();
 #pragma unroll
-      for (int n = 0; n < Products; ++n) {
+      for (int n = 0; n < Groups; ++n) {
         if (n >= count)
           continue;
-        hw::Words4 &total =
-            hw::sharedMemory<hw::Words4>(totals)[n * kExactThreads + hw::threadIndex()];
+        Totals &total = hw::sharedMemory<Totals>(totals)[n * kExactThreads + hw::threadIndex()];
+        Totals next = total;
 #pragma unroll
-        for (int e = 0; e < 4; ++e) {
-          const float sum = isFirst ? sums[n][e] : add(floatOf(total.word[e]), sums[n][e]);
-          total.word[e] = numerics::bitsOf(sum);
-          sums[n][e] = isLast ? sum : 0.0f;
+        for (int o = 0; o < Product::kOutputs; ++o) {
+          next.value[o] = isFirst ? sums[n][o] : add(next.value[o], sums[n][o]);
+          sums[n][o] = isLast ? next.value[o] : 0.0f;
         }
+        total = next;
       }
     }
   }

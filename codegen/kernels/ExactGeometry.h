@@ -22,13 +22,17 @@ constexpr int kExactThreads = kExactWarps * kWarp;
 constexpr int kGatedColumns = kExactWarps / 2 * kPanelRows;
 constexpr int kPlainColumns = kExactWarps * kPanelRows;
 
-/// Tokens of one mma.
-constexpr int kTokensPerProduct = 8;
+/// Columns of one mma, a limb of a token each: 8 tokens, or both limbs of 4.
+constexpr int kMmaColumns = 8;
+/// Most tokens that a warp multiplies at a time, and least of a wide tile. Tiles have room for a
+/// multiple.
+constexpr int kTokensAtATime = 16;
+constexpr int kLeastTokens = 8;
 
-/// Bytes between the limbs of two tokens, in a stage of a wide tile and in a chunk of a narrow one:
-/// an odd number of 16-byte units, so that the rows of a matrix lie in different banks.
-constexpr int kTokenStride = kHalfElements + 16;
-constexpr int kChunkTokenStride = kChunk + 16;
+/// Bytes between two mma columns, in a stage of a wide tile and in a chunk of a narrow one: an odd
+/// number of 16-byte units, so that the rows of a matrix lie in different banks.
+constexpr int kColumnStride = kHalfElements + 16;
+constexpr int kChunkColumnStride = kChunk + 16;
 
 /// An entry of the tile map that the dispatch writes. `rows` is 0 past the last tile.
 struct alignas(16) Tile {
@@ -42,10 +46,9 @@ struct alignas(16) Tile {
 /// each with limbs, sums (TokenSums.h) and scales of the tokens in a chunk of K; then totals of the
 /// outputs; then stages with a block of weights of each warp.
 struct NarrowGeometry {
-  int products; ///< mma columns of the widest narrow tile: 1 or 2, or 0: all tiles are wide
-  int stages;   ///< 2 to 4
+  int tokens; ///< of the widest narrow tile: 8 or 16, or 0: all tiles are wide
+  int stages; ///< 2 to 4
   int warpBytes;
-  int limbStride; ///< between the limbs of all tokens
   int firstSumsOffset;
   int secondSumsOffset;
   int scalesOffset;
@@ -59,10 +62,9 @@ struct NarrowGeometry {
 /// outputs, the stages of the pipeline. A stage is one activation block of K; it holds the weights
 /// of each warp, then limbs, scales and sums of the tokens.
 struct ExactGeometry {
-  int products; ///< mma columns of the widest tile, 2, 4 or 8; wider ones take several passes
-  int stages;   ///< of the pipeline: 2 to 4, or 0 where the memory is too small
+  int tokens; ///< of the widest tile: 16, 32 or 64; wider ones take several passes
+  int stages; ///< of the pipeline: 2 to 4, or 0 where the memory is too small
   int warpBytes;
-  int limbStride; ///< between the limbs of all tokens
   int limbsOffset;
   int scalesOffset;
   int firstSumsOffset;  ///< for the format of gate, or of the only matrix
@@ -76,8 +78,8 @@ struct ExactGeometry {
 
 /// The tile, then the input row of each of its tokens.
 constexpr int kTileTableBytes = 16 + kTileRows * 4;
-/// A thread's four outputs of one product.
-constexpr int kTotalBytes = kExactThreads * 16;
+/// Floats of a thread for the outputs of one token of a tile: a warp has 16 of each.
+constexpr int kTotalBytes = kExactThreads * kPanelRows / kWarp * 4;
 /// Floats of a token that wait to be stored: gate and up, or the columns of a plain product.
 constexpr int kValueStride = kPlainColumns + 4;
 
@@ -104,20 +106,18 @@ SORTIE_NUMERICS_CONSTEXPR int stagePanelBytes(Format format) {
 SORTIE_NUMERICS_CONSTEXPR int larger(int a, int b) { return a > b ? a : b; }
 
 SORTIE_NUMERICS_CONSTEXPR NarrowGeometry narrowGeometry(Format first, Format second, RowKind input,
-                                                        int64_t k, int sharedLimit, int products) {
-  const int tokens = products * kTokensPerProduct;
+                                                        int64_t k, int sharedLimit, int tokens) {
   const int sumBlocks = kBlocksPerChunk * tokens;
   NarrowGeometry g{};
-  g.products = products;
+  g.tokens = tokens;
   g.warpBytes = larger(packedSizes(first).blockBytes, packedSizes(second).blockBytes);
-  g.limbStride = tokens * kChunkTokenStride;
-  g.firstSumsOffset = limbCount(input) * g.limbStride;
+  g.firstSumsOffset = tokens * limbCount(input) * kChunkColumnStride;
   g.secondSumsOffset =
       g.firstSumsOffset + (haveSameSums(first, second) ? 0 : sumBlocks * tokenSumBytes(first));
   g.scalesOffset = g.secondSumsOffset + sumBlocks * tokenSumBytes(second);
   g.bufferBytes = g.scalesOffset + sumBlocks * 4;
   g.totalsOffset = kTileTableBytes + 2 * g.bufferBytes;
-  g.stagesOffset = g.totalsOffset + (k > kChunk ? products * kTotalBytes : 0);
+  g.stagesOffset = g.totalsOffset + (k > kChunk ? tokens * kTotalBytes : 0);
   const int stages = (sharedLimit - g.stagesOffset) / (kExactWarps * g.warpBytes);
   if (stages < 2)
     return {};
@@ -127,40 +127,27 @@ SORTIE_NUMERICS_CONSTEXPR NarrowGeometry narrowGeometry(Format first, Format sec
 }
 
 SORTIE_NUMERICS_CONSTEXPR ExactGeometry exactGeometryOf(Format first, Format second, RowKind input,
-                                                        int64_t k, int sharedLimit, int products) {
-  const int limbs = limbCount(input);
-  const int tokens = products * kTokensPerProduct;
+                                                        int64_t k, int sharedLimit, int tokens) {
   ExactGeometry g{};
-  g.products = products;
+  g.tokens = tokens;
   g.warpBytes = larger(stagePanelBytes(first), stagePanelBytes(second));
-  g.limbStride = tokens * kTokenStride;
   g.limbsOffset = kExactWarps * g.warpBytes;
-  g.scalesOffset = g.limbsOffset + limbs * g.limbStride;
+  g.scalesOffset = g.limbsOffset + tokens * limbCount(input) * kColumnStride;
   g.firstSumsOffset = g.scalesOffset + tokens * 4;
   g.secondSumsOffset =
       g.firstSumsOffset + (haveSameSums(first, second) ? 0 : tokens * tokenSumBytes(first));
   g.stageBytes = g.secondSumsOffset + tokens * tokenSumBytes(second);
   g.totalsOffset = kTileTableBytes;
-  g.stagesOffset = g.totalsOffset + (k > kChunk ? products * kTotalBytes : 0);
+  g.stagesOffset = g.totalsOffset + (k > kChunk ? tokens * kTotalBytes : 0);
   const int stages = (sharedLimit - g.stagesOffset) / g.stageBytes;
   g.stages = stages < 2 ? 0 : stages > 4 ? 4 : stages;
-  g.narrow = narrowGeometry(first, second, input, k, sharedLimit, 2);
+  g.narrow = narrowGeometry(first, second, input, k, sharedLimit, 16);
   if (g.narrow.stages < 3)
-    g.narrow = narrowGeometry(first, second, input, k, sharedLimit, 1);
+    g.narrow = narrowGeometry(first, second, input, k, sharedLimit, 8);
   g.sharedBytes = larger(
       larger(g.stagesOffset + g.stages * g.stageBytes, kTileTableBytes + tokens * kValueStride * 4),
       g.narrow.sharedBytes);
   return g;
-}
-} // namespace detail
-
-namespace detail {
-/// mma columns whose sums the registers can hold. Sub-blocks of 16 with two limbs need more
-/// registers beside them.
-SORTIE_NUMERICS_CONSTEXPR int mostProducts(Format format, RowKind input) {
-  const bool isTight =
-      formatInfo(format).formatClass == FormatClass::SubScale16 && limbCount(input) == 2;
-  return (isTight ? 32 : kTileRows) / kTokensPerProduct;
 }
 } // namespace detail
 
@@ -169,12 +156,10 @@ SORTIE_NUMERICS_CONSTEXPR int mostProducts(Format format, RowKind input) {
 /// row.
 SORTIE_NUMERICS_CONSTEXPR ExactGeometry exactGeometry(Format first, Format second, RowKind input,
                                                       int64_t k, int sharedLimit) {
-  const auto most = static_cast<int>(
-      lesser(detail::mostProducts(first, input), detail::mostProducts(second, input)));
   for (int stages = 3; stages >= 2; --stages)
-    for (int products = most; products > 1; products /= 2) {
+    for (int tokens = kTileRows; tokens >= kTokensAtATime; tokens /= 2) {
       const ExactGeometry geometry =
-          detail::exactGeometryOf(first, second, input, k, sharedLimit, products);
+          detail::exactGeometryOf(first, second, input, k, sharedLimit, tokens);
       if (geometry.stages >= stages && geometry.sharedBytes <= sharedLimit)
         return geometry;
     }

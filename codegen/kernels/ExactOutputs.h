@@ -16,12 +16,14 @@ namespace sortie::kernels {
 
 template <typename Spec> class ExactOutputs {
   using Block = ExactBlock<Spec>;
+  using Product = typename Block::Product;
 
 public:
   /// `sums` as ExactDot.h lays them out in a warp. All threads have done with the shared memory
   /// behind the tile's table.
-  template <int Products>
-  SORTIE_DEVICE void store(const ExactOperands &operands, const float (&sums)[Products][4]) {
+  template <int Groups>
+  SORTIE_DEVICE void store(const ExactOperands &operands,
+                           const float (&sums)[Groups][Product::kOutputs]) {
     place(operands, sums);
     hw::syncBlock();
     const int firstColumn = hw::recomputed(hw::blockIndexX()) * Block::kColumns;
@@ -44,26 +46,26 @@ private:
     return hw::sharedMemory<float>(kTileTableBytes) + token * kValueStride;
   }
 
-  template <int Products>
-  SORTIE_DEVICE void place(const ExactOperands &operands, const float (&sums)[Products][4]) {
+  template <int Groups>
+  SORTIE_DEVICE void place(const ExactOperands &operands,
+                           const float (&sums)[Groups][Product::kOutputs]) {
     const int thread = hw::threadIndexAnew();
-    const int lane = thread % hw::kWarpSize;
     const float *bias = Block::isSecond() ? operands.secondBias : operands.firstBias;
     if (!Block::hasPanel())
       return;
 #pragma unroll
-    for (int e = 0; e < 4; ++e) {
-      const int row = lane / 4 + 8 * (e / 2);
+    for (int o = 0; o < Product::kOutputs; ++o) {
+      const int row = Product::rowOf(o);
       const int column = Block::panelIndex() * kPanelRows + row;
       const bool isBiased = bias != nullptr && column < Spec::kRows;
       const float b =
           isBiased ? hw::loadReadOnly(bias + int64_t{Block::tile().expert} * Spec::kRows + column)
                    : 0.0f;
 #pragma unroll
-      for (int n = 0; n < Products; ++n) {
-        const int token = n * kTokensPerProduct + lane % 4 * 2 + e % 2;
+      for (int n = 0; n < Groups; ++n) {
+        const int token = n * Product::kTokens + Product::tokenOf(o);
         valuesAt(token)[thread / hw::kWarpSize * kPanelRows + row] =
-            isBiased ? add(sums[n][e], b) : sums[n][e];
+            isBiased ? add(sums[n][o], b) : sums[n][o];
       }
     }
   }

@@ -31,7 +31,7 @@ template <typename Spec> SORTIE_DEVICE Tile tileAfter(const ExactOperands &opera
 
 template <typename Spec>
 SORTIE_DEVICE void multiplyTile(const ExactOperands &operands, const Tile &tile) {
-  constexpr int kNarrow = ExactBlock<Spec>::kGeometry.narrow.products * kTokensPerProduct;
+  constexpr int kNarrow = ExactBlock<Spec>::kGeometry.narrow.tokens;
   if constexpr (kNarrow != 0) {
     if (tile.rows <= kNarrow) {
       NarrowTile<Spec>::run(operands, tile);

@@ -77,26 +77,25 @@ private:
 
   //===- Tokens ------------------------------------------------------------===//
 
-  /// Limbs of the tokens, and their scales, up to an even number of mma columns. What lies past the
+  /// Limbs of the tokens, and their scales, up to a multiple of kLeastTokens. What lies past the
   /// end of the tile has the row of its first token, and is not stored.
   SORTIE_MEMBER void copyTokens(int stage) const {
     const int thread = hw::threadIndexAnew();
     const int used = tokensInUse();
-    const int first = thread / (kUnits * Block::kLimbs) % Block::kTokens;
-    const int limb = thread / kUnits % Block::kLimbs;
+    const int column = thread / kUnits % (Block::kLimbs * Block::kTokens);
+    const int first = column / Block::kLimbs;
     const int unit = thread % kUnits * 16;
-    const char *from =
-        input() + (limb * static_cast<int>(kRow.limbStride) + unit + stage * kHalfElements);
+    const char *from = input() + (column % Block::kLimbs * static_cast<int>(kRow.limbStride) +
+                                  unit + stage * kHalfElements);
     const int slot = offsetOf(stage);
-    const int to =
-        slot + kGeometry.limbsOffset + limb * kGeometry.limbStride + first * kTokenStride + unit;
+    const int to = slot + kGeometry.limbsOffset + column * kColumnStride + unit;
     const int32_t *rows = Block::rowTable() + first;
 #pragma unroll
     for (int i = 0; i < kCopies; ++i)
-      hw::copyAsyncIf<16>(thread < Block::kTokens * kUnits * Block::kLimbs &&
-                              first + i * kTokensAtOnce < used,
-                          hw::sharedMemory<char>(to + i * kTokensAtOnce * kTokenStride),
-                          from + rows[i * kTokensAtOnce] * kRow.bytes);
+      hw::copyAsyncIf<16>(
+          thread < Block::kTokens * kUnits * Block::kLimbs && first + i * kTokensAtOnce < used,
+          hw::sharedMemory<char>(to + i * kTokensAtOnce * Block::kLimbs * kColumnStride),
+          from + rows[i * kTokensAtOnce] * kRow.bytes);
     const int token = thread % Block::kTokens;
     hw::copyAsyncIf<4>(thread < used,
                        hw::sharedMemory<char>(slot + kGeometry.scalesOffset + token * 4),
@@ -104,8 +103,7 @@ private:
   }
 
   SORTIE_DEVICE int tokensInUse() {
-    const int products = Block::products();
-    return (products + 1) / 2 * 2 * kTokensPerProduct;
+    return (Block::tile().rows + kLeastTokens - 1) / kLeastTokens * kLeastTokens;
   }
 
   //===- Sums of tokens ----------------------------------------------------===//

@@ -17,13 +17,14 @@ namespace sortie::kernels {
 template <typename Spec> class NarrowTile {
   using Block = ExactBlock<Spec>;
   static constexpr NarrowGeometry kGeometry = Block::kGeometry.narrow;
-  static constexpr int kProducts = kGeometry.products;
+  using Product = typename Block::Product;
+  static constexpr int kTokens = kGeometry.tokens;
+  static constexpr int kGroups = kTokens / Product::kTokens;
   static constexpr int kLimbs = Block::kLimbs;
   static constexpr int kHalves = Block::kStageCount; ///< activation blocks of a row
   static constexpr ActRowLayout kRow = actRowLayout(Spec::kInput, Spec::kColumns);
-  using Sums = float[kProducts][4];
-
-  static constexpr int kTokens = kProducts * kTokensPerProduct;
+  static constexpr int kAtOnce = kGroups < 2 ? 1 : 2;
+  using Sums = float[kGroups][Product::kOutputs];
 
 public:
   SORTIE_DEVICE void run(const ExactOperands &operands, const Tile &tile) {
@@ -136,16 +137,15 @@ private:
 
   SORTIE_DEVICE void copyLimbs(const char *rows, int to, int halves) {
     constexpr int kUnits = kChunk / 16;
+    const int units = Block::groups() * kMmaColumns * kUnits;
 #pragma unroll 1
-    for (int i = hw::threadIndexAnew(); i < kTokens * kLimbs * kUnits; i += kExactThreads) {
+    for (int i = hw::threadIndexAnew(); i < units; i += kExactThreads) {
       const int unit = i % kUnits;
-      const int limb = i / kUnits % kLimbs;
-      const int token = i / kUnits / kLimbs;
+      const int column = i / kUnits;
       if (unit * 16 < halves * kHalfElements)
-        hw::copyAsync<16>(hw::sharedMemory<char>(to + limb * kGeometry.limbStride +
-                                                 token * kChunkTokenStride + unit * 16),
-                          rows + Block::rowTable()[token] * kRow.bytes + limb * kRow.limbStride +
-                              unit * 16);
+        hw::copyAsync<16>(hw::sharedMemory<char>(to + column * kChunkColumnStride + unit * 16),
+                          rows + Block::rowTable()[column / kLimbs] * kRow.bytes +
+                              column % kLimbs * kRow.limbStride + unit * 16);
     }
   }
 
@@ -191,27 +191,24 @@ private:
   template <Format F> SORTIE_DEVICE void addBlock(int slot, int half, Sums &sums) {
     constexpr PackedSizes kSizes = packedSizes(F);
     const char *block = hw::sharedMemory<char>(slot);
-    const bool isOne = kProducts == 1 || Block::products() == 1;
+    const int count = Block::groups();
 #pragma unroll
     for (int i = 0; i < kSizes.halves; ++i) {
       ExactPanel<F> panel;
       loadPanel<F>(block + i * kSizes.halfBytes, block + PackedLayout<F>::kScalesOffset, i, panel);
-      const TokenBlock<kLimbs> tokens = tokensAt<F>(half + i);
-      if (isOne)
-        addBlocks<F, 0, 1>(panel, tokens, sums);
-      else
-        addBlocks<F, 0, kProducts>(panel, tokens, sums);
+      const TokenBlock tokens = tokensAt<F>(half + i);
+      addGroups<F, kLimbs, kAtOnce>(panel, tokens, count, sums);
     }
   }
 
-  template <Format F> SORTIE_DEVICE TokenBlock<kLimbs> tokensAt(int half) {
+  template <Format F> SORTIE_DEVICE TokenBlock tokensAt(int half) {
     constexpr int kSumsOffset = Block::template sumsOffset<F>(kGeometry);
     const int buffer = bufferAt(half);
     const int inChunk = half % kBlocksPerChunk;
-    const int lane = laneOfTokens<kLimbs>(kChunkTokenStride, kGeometry.limbStride);
+    const int lane = laneOfColumns(kChunkColumnStride);
     const int sums = buffer + kSumsOffset + inChunk * kTokens * TokenSums<F>::kBytes;
     const int scales = buffer + kGeometry.scalesOffset + inChunk * kTokens * 4;
-    return {buffer + inChunk * kHalfElements + lane, kChunkTokenStride,
+    return {buffer + inChunk * kHalfElements + lane, kChunkColumnStride,
             hw::sharedMemory<char>(sums), hw::sharedMemory<char>(scales)};
   }
 };

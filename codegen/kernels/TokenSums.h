@@ -13,7 +13,7 @@
 #ifndef SORTIE_CODEGEN_KERNELS_TOKENSUMS_H
 #define SORTIE_CODEGEN_KERNELS_TOKENSUMS_H
 
-#include "codegen/kernels/ExactGeometry.h"
+#include "codegen/kernels/ProductLane.h"
 #include "runtime/numerics/dot.h"
 
 #include <sortie_hardware.h>
@@ -66,25 +66,29 @@ template <Format F> struct TokenSums {
   /// What the lane's minimums are multiplied by.
   SORTIE_DEVICE uint32_t factor() { return 0x2201u >> (hw::threadIndexAnew() % 4 * 4) & 0xfu; }
 
-  /// sums[e] = the sum of minimum * q, for the lane's two rows of minimums (multiplied by
-  /// factor()) and the tokens whose sums begin at `tokens`.
+  /// sums[o] = the sum of minimum * q for the lane's outputs of a product: of its two rows of
+  /// minimums (multiplied by factor()) and the group of tokens whose sums begin at `tokens`. An mma
+  /// has both digits of four tokens as its columns.
+  template <int Limbs>
   SORTIE_DEVICE void multiply(const uint32_t (&first)[2], const uint32_t (&second)[2],
-                              const char *tokens, int32_t (&sums)[4]) {
+                              const char *tokens, int32_t (&sums)[ProductLane<Limbs>::kOutputs]) {
+    constexpr int kTokens = ProductLane<Limbs>::kTokensOfLane;
     const int lane = hw::laneIndex();
-    const auto *words = reinterpret_cast<const hw::Words2 *>(tokens + lane / 4 * kBytes +
-                                                             (lane % 4 == 0 ? 0 : kBytes / 2));
-    int32_t digits[2][4] = {};
+    const int at =
+        lane / 8 * kTokens * kBytes + lane / 4 % 2 * 4 + (lane % 4 == 0 ? 0 : kBytes / 2);
+    const auto *words = reinterpret_cast<const uint32_t *>(tokens + at);
 #pragma unroll
-    for (int d = 0; d < 2; ++d) {
+    for (int t = 0; t < kTokens; ++t) {
+      const uint32_t *token = words + t * kBytes / 4;
+      int32_t digits[4] = {};
       if constexpr (kWords == 1)
-        hw::multiplyK16(digits[d], first[0], second[0], words[0].word[d]);
+        hw::multiplyK16(digits, first[0], second[0], token[0]);
       else
-        hw::multiplyK32(digits[d], {first[0], second[0], first[1], second[1]}, words[0].word[d],
-                        words[1].word[d]);
-    }
+        hw::multiplyK32(digits, {first[0], second[0], first[1], second[1]}, token[0], token[2]);
 #pragma unroll
-    for (int e = 0; e < 4; ++e)
-      sums[e] = digits[0][e] + (digits[1][e] << kDigitBits);
+      for (int r = 0; r < 2; ++r)
+        sums[r * kTokens + t] = digits[2 * r] + (digits[2 * r + 1] << kDigitBits);
+    }
   }
 
 private:

@@ -18,9 +18,10 @@ template <typename Spec> class WideTile {
   using Block = ExactBlock<Spec>;
   using Stages = ExactStages<Spec>;
   static constexpr ExactGeometry kGeometry = Block::kGeometry;
-  static constexpr int kProducts = Block::kProducts;
-  /// Of a warp's panel and the tile, as ExactDot.h lays them out.
-  using Sums = float[kProducts][4];
+  using Product = typename Block::Product;
+  static constexpr int kGroups = Block::kTokens / Product::kTokens;
+  /// Of a warp's panel and the tile.
+  using Sums = float[kGroups][Product::kOutputs];
 
 public:
   SORTIE_DEVICE void run(const ExactOperands &operands, const Tile &tile) {
@@ -51,24 +52,14 @@ private:
     ExactPanel<F> panel;
     loadPanel<F>(planes, planes + kSizes.halfBytes, stage % kSizes.halves, panel);
     constexpr int kSumsOffset = Block::template sumsOffset<F>(kGeometry);
-    const int lane = laneOfTokens<Block::kLimbs>(kTokenStride, kGeometry.limbStride);
-    const TokenBlock<Block::kLimbs> tokens = {hw::recomputed(at + kGeometry.limbsOffset + lane),
-                                              kTokenStride, slot + kSumsOffset,
-                                              slot + kGeometry.scalesOffset};
-    constexpr int kAtOnce = kGroupsAtOnce<F, Block::kLimbs>;
-    const int count = Block::products();
-    forEachGroup<0, kAtOnce>([&]<int N>() {
-      if (N < count)
-        addBlocks<F, N, kAtOnce>(panel, tokens, sums);
-    });
-  }
-
-  /// Calls `body` with each `Step`-th number below kProducts.
-  template <int N, int Step, typename Body> SORTIE_DEVICE void forEachGroup(Body body) {
-    if constexpr (N < kProducts) {
-      body.template operator()<N>();
-      forEachGroup<N + Step, Step>(body);
-    }
+    const int lane = laneOfColumns(kColumnStride);
+    const TokenBlock tokens = {hw::recomputed(at + kGeometry.limbsOffset + lane), kColumnStride,
+                               slot + kSumsOffset, slot + kGeometry.scalesOffset};
+    // Sub-blocks of 16 and float minimums need more registers beside the sums.
+    constexpr bool kIsTight =
+        Block::kLimbs == 2 && (SubBlock<F>::kIs16 || TokenSums<F>::kAreFloats);
+    constexpr int kAtOnce = kTokensAtATime / Product::kTokens / (kIsTight ? 2 : 1);
+    addGroups<F, Block::kLimbs, kAtOnce>(panel, tokens, Block::groups(), sums);
   }
 };
 

@@ -62,22 +62,20 @@ TEST(ExactGeometry, FitsEveryChip) {
     const ExactGeometry g = p.geometry();
     ASSERT_GE(g.stages, 2) << p;
     ASSERT_LE(g.stages, 4) << p;
-    ASSERT_GE(g.products, 1) << p;
-    ASSERT_LE(g.products * kTokensPerProduct, kTileRows) << p;
+    ASSERT_LE(g.tokens, kTileRows) << p;
     ASSERT_LE(g.sharedBytes, p.limit) << p;
-    ASSERT_EQ(g.products % 2, 0) << p << ": wide tiles are multiplied in pairs of mma columns";
+    ASSERT_TRUE(g.tokens > 0 && g.tokens % kTokensAtATime == 0) << p;
   });
 }
 
 TEST(ExactGeometry, PartsOfAStageDoNotOverlap) {
   forAll([](const Parameters &p) {
     const ExactGeometry g = p.geometry();
-    const int tokens = g.products * kTokensPerProduct;
+    const int tokens = g.tokens;
     ASSERT_GE(g.warpBytes, panelBytes(p.first)) << p;
     ASSERT_GE(g.warpBytes, panelBytes(p.second)) << p;
     ASSERT_GE(g.limbsOffset, kExactWarps * g.warpBytes) << p;
-    ASSERT_GE(g.limbStride, tokens * kTokenStride) << p;
-    ASSERT_GE(g.scalesOffset, g.limbsOffset + limbCount(p.input) * g.limbStride) << p;
+    ASSERT_GE(g.scalesOffset, g.limbsOffset + tokens * limbCount(p.input) * kColumnStride) << p;
     ASSERT_GE(g.firstSumsOffset, g.scalesOffset + tokens * 4) << p;
     ASSERT_GE(g.stageBytes, g.firstSumsOffset + tokens * tokenSumBytes(p.first)) << p;
     ASSERT_GE(g.stageBytes, g.secondSumsOffset + tokens * tokenSumBytes(p.second)) << p;
@@ -88,55 +86,52 @@ TEST(ExactGeometry, PartsOfAStageDoNotOverlap) {
 TEST(ExactGeometry, PartsOfANarrowTileDoNotOverlap) {
   forAll([](const Parameters &p) {
     const NarrowGeometry g = p.geometry().narrow;
-    if (g.products == 0)
+    if (g.tokens == 0)
       return;
-    ASSERT_TRUE(g.products == 1 || g.products == 2) << p;
+    ASSERT_TRUE(g.tokens == 8 || g.tokens == 16) << p;
     ASSERT_TRUE(g.stages >= 2 && g.stages <= 4) << p;
-    const int tokens = g.products * kTokensPerProduct;
+    const int tokens = g.tokens;
     const int blocks = 8 * tokens; // of a chunk
     ASSERT_GE(g.warpBytes, packedSizes(p.first).blockBytes) << p;
     ASSERT_GE(g.warpBytes, packedSizes(p.second).blockBytes) << p;
-    ASSERT_GE(g.limbStride, tokens * kChunkTokenStride) << p;
-    ASSERT_GE(g.firstSumsOffset, limbCount(p.input) * g.limbStride) << p;
+    ASSERT_GE(g.firstSumsOffset, tokens * limbCount(p.input) * kChunkColumnStride) << p;
     ASSERT_GE(g.scalesOffset, g.firstSumsOffset + blocks * tokenSumBytes(p.first)) << p;
     ASSERT_GE(g.scalesOffset, g.secondSumsOffset + blocks * tokenSumBytes(p.second)) << p;
     ASSERT_TRUE(areSumsApart(p, g, blocks)) << p;
     ASSERT_GE(g.bufferBytes, g.scalesOffset + blocks * 4) << p;
     ASSERT_GE(g.totalsOffset, kTileTableBytes + 2 * g.bufferBytes) << p;
-    const int totals = p.k > 1024 ? g.products * kExactThreads * 16 : 0;
+    const int totals = p.k > 1024 ? g.tokens * 16 * kExactWarps * 4 : 0;
     ASSERT_GE(g.stagesOffset, g.totalsOffset + totals) << p;
     ASSERT_GE(p.geometry().sharedBytes, g.stagesOffset + g.stages * kExactWarps * g.warpBytes) << p;
-    for (const int bytes : {g.warpBytes, g.limbStride, g.firstSumsOffset, g.secondSumsOffset,
-                            g.scalesOffset, g.bufferBytes, g.totalsOffset, g.stagesOffset})
+    for (const int bytes : {g.warpBytes, g.firstSumsOffset, g.secondSumsOffset, g.scalesOffset,
+                            g.bufferBytes, g.totalsOffset, g.stagesOffset})
       ASSERT_EQ(bytes % 16, 0) << p;
   });
-  static_assert(kChunkTokenStride / 16 % 2 == 1, "rows of a matrix share banks");
+  static_assert(kChunkColumnStride / 16 % 2 == 1, "rows of a matrix share banks");
 }
 
 TEST(ExactGeometry, PartsOfABlockDoNotOverlap) {
   static_assert(kTileTableBytes >= int{sizeof(Tile)} + kTileRows * 4);
   forAll([](const Parameters &p) {
     const ExactGeometry g = p.geometry();
-    const int totals = g.products * kExactThreads * 16;
+    const int totals = g.tokens * 16 * kExactWarps * 4;
     ASSERT_GE(g.totalsOffset, kTileTableBytes) << p;
     ASSERT_GE(g.stagesOffset, g.totalsOffset + (p.k > 1024 ? totals : 0)) << p;
     ASSERT_GE(g.sharedBytes, g.stagesOffset + g.stages * g.stageBytes) << p;
     // Outputs wait behind the table: 256 floats a token.
     ASSERT_GE(kValueStride, 256);
-    ASSERT_GE(g.sharedBytes, kTileTableBytes + g.products * kTokensPerProduct * kValueStride * 4)
-        << p;
+    ASSERT_GE(g.sharedBytes, kTileTableBytes + g.tokens * kValueStride * 4) << p;
   });
 }
 
 TEST(ExactGeometry, CopiesAreAligned) {
   forAll([](const Parameters &p) {
     const ExactGeometry g = p.geometry();
-    for (const int bytes :
-         {g.warpBytes, g.limbsOffset, g.limbStride, g.scalesOffset, g.firstSumsOffset,
-          g.secondSumsOffset, g.stageBytes, g.totalsOffset, g.stagesOffset})
+    for (const int bytes : {g.warpBytes, g.limbsOffset, g.scalesOffset, g.firstSumsOffset,
+                            g.secondSumsOffset, g.stageBytes, g.totalsOffset, g.stagesOffset})
       ASSERT_EQ(bytes % 16, 0) << p;
   });
-  static_assert(kTokenStride / 16 % 2 == 1, "rows of a matrix share banks");
+  static_assert(kColumnStride / 16 % 2 == 1, "rows of a matrix share banks");
 }
 
 TEST(ExactGeometry, MoreMemoryIsNeverWorse) {
@@ -144,7 +139,7 @@ TEST(ExactGeometry, MoreMemoryIsNeverWorse) {
     for (const int limit : kLimits) {
       Parameters larger = p;
       larger.limit = std::max(limit, p.limit);
-      ASSERT_GE(larger.geometry().products, p.geometry().products) << p;
+      ASSERT_GE(larger.geometry().tokens, p.geometry().tokens) << p;
     }
   });
 }

@@ -9,33 +9,33 @@ namespace sortie::kernels {
 namespace {
 
 /// What shared memory of 101376 bytes allows. The assertion keeps the test where it is.
-template <typename Spec, int Products> void checkPasses() {
-  static_assert(kGeometryOf<Spec>.products == Products);
+template <typename Spec, int Tokens> void checkPasses() {
+  static_assert(kGeometryOf<Spec>.tokens == Tokens);
   checkProduct<Spec>({.rowsOfExpert = {32, 0, 9}});
   checkProduct<Spec>({.rowsOfExpert = {25, 1, 64, 17}});
 }
 
 TEST(ExactPasses, OfATile) {
-  checkPasses<For<PlainSpec<Format::Q4_0, RowKind::Int16, 40, 1408>, kSm86>, 2>();
-  checkPasses<For<PlainSpec<Format::Q5_1, RowKind::Int16, 40, 1056>, kSm86>, 2>();
-  checkPasses<For<PlainSpec<Format::Q8_0, RowKind::Int8, 40, 2080>, kSm86>, 2>();
-  checkPasses<For<PlainSpec<Format::Q8_0, RowKind::Int16, 40, 256>, kSm86>, 4>();
-  checkPasses<For<PlainSpec<Format::Q4_K, RowKind::Int16, 300, 1280>, kSm86>, 2>();
-  checkPasses<For<PlainSpec<Format::Q5_K, RowKind::Int8, 40, 2304>, kSm86>, 2>();
-  checkPasses<For<PlainSpec<Format::Q6_K, RowKind::Int16, 40, 1280>, kSm86>, 2>();
-  checkPasses<For<PlainSpec<Format::Q3_K, RowKind::Int16, 40, 1280>, kSm86>, 2>();
-  checkPasses<For<PlainSpec<Format::Q2_K, RowKind::Int8, 40, 1280>, kSm86>, 4>();
-  checkPasses<For<PlainSpec<Format::IQ4_XS, RowKind::Int16, 40, 1280>, kSm86>, 2>();
+  checkPasses<For<PlainSpec<Format::Q4_0, RowKind::Int16, 40, 1408>, kSm86>, 16>();
+  checkPasses<For<PlainSpec<Format::Q5_1, RowKind::Int16, 40, 1056>, kSm86>, 16>();
+  checkPasses<For<PlainSpec<Format::Q8_0, RowKind::Int8, 40, 2080>, kSm86>, 16>();
+  checkPasses<For<PlainSpec<Format::Q8_0, RowKind::Int16, 40, 256>, kSm86>, 32>();
+  checkPasses<For<PlainSpec<Format::Q4_K, RowKind::Int16, 300, 1280>, kSm86>, 16>();
+  checkPasses<For<PlainSpec<Format::Q5_K, RowKind::Int8, 40, 2304>, kSm86>, 16>();
+  checkPasses<For<PlainSpec<Format::Q6_K, RowKind::Int16, 40, 1280>, kSm86>, 16>();
+  checkPasses<For<PlainSpec<Format::Q3_K, RowKind::Int16, 40, 1280>, kSm86>, 16>();
+  checkPasses<For<PlainSpec<Format::Q2_K, RowKind::Int8, 40, 1280>, kSm86>, 32>();
+  checkPasses<For<PlainSpec<Format::IQ4_XS, RowKind::Int16, 40, 1280>, kSm86>, 16>();
 }
 
 TEST(ExactPasses, OfAGatedTile) {
   using Same = PlainSpec<Format::Q4_K, RowKind::Int16, 136, 1280>;
-  checkPasses<For<Gated<Gathered<Same, 2>, RowKind::Int16>, kSm86>, 2>();
-  checkPasses<For<Gated<Mixed<Same, Format::Q6_K>, RowKind::Int8>, kSm86>, 2>();
-  checkPasses<For<Gated<Mixed<Same, Format::Q4_0>, RowKind::F32>, kSm86>, 2>();
+  checkPasses<For<Gated<Gathered<Same, 2>, RowKind::Int16>, kSm86>, 16>();
+  checkPasses<For<Gated<Mixed<Same, Format::Q6_K>, RowKind::Int8>, kSm86>, 16>();
+  checkPasses<For<Gated<Mixed<Same, Format::Q4_0>, RowKind::F32>, kSm86>, 16>();
   checkPasses<
       For<Dense<Gated<PlainSpec<Format::MXFP4, RowKind::Int8, 136, 2080>, RowKind::Int16>>, kSm86>,
-      4>();
+      32>();
 }
 
 } // namespace
