@@ -24,13 +24,18 @@ static std::string nameOf(Format format) {
 // Products
 //===----------------------------------------------------------------------===//
 
-/// Columns of the output of a thread block.
+static int slicesOf(const Product &product) {
+  return kernels::exactSlices(product.isGated, product.columns);
+}
+
+/// Columns of the output of a thread block that does not cut K.
 static int blockColumns(const Product &product) {
   return product.isGated ? kernels::kGatedColumns : kernels::kPlainColumns;
 }
 
 ProductGrid exactProductGrid(const Product &product) {
-  return {kernels::ceilDiv(product.rows, blockColumns(product)), kernels::kTileRows};
+  const int columns = blockColumns(product) / slicesOf(product);
+  return {kernels::ceilDiv(product.rows, columns), kernels::kTileRows};
 }
 
 static StringRef toText(bool value) { return value ? "true" : "false"; }
@@ -65,8 +70,9 @@ KernelCode exactProductKernel(const Product &product, const Chip &chip) {
   const std::string secondBias = parameters.weightIf(product.hasSecondBias, "const float *");
   const std::string rows = product.isGrouped ? "0" : parameters.extent();
 
-  const kernels::ExactGeometry geometry = kernels::exactGeometry(
-      product.first, product.second, product.input, product.columns, chip.sharedLimit);
+  const kernels::ExactGeometry geometry =
+      kernels::exactGeometry(product.first, product.second, product.input, product.columns,
+                             slicesOf(product), chip.sharedLimit);
   KernelCode code;
   code.kind = product.isGated ? "glu_matmul" : "matmul";
   code.header = "ExactProduct.h";
@@ -78,8 +84,8 @@ KernelCode exactProductKernel(const Product &product, const Chip &chip) {
               tiles, permutation, scale, output, first, second, firstBias, secondBias, rows);
   code.threads = kernels::kExactThreads;
   code.shared = geometry.sharedBytes;
-  code.schedule = formatv("tile {0} x {1}, {2} stages", blockColumns(product),
-                          geometry.tokens, geometry.stages);
+  code.schedule = formatv("tile {0} x {1}, {2} stages", blockColumns(product), geometry.tokens,
+                          geometry.stages);
   return code;
 }
 

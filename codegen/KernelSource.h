@@ -82,7 +82,7 @@ struct ExpertRange {
   int64_t count;
 };
 
-/// reads(ids) writes(histogram) extents(slots); grid (slots ceildiv kDispatchSegment).
+/// reads(ids) writes(histogram) extents(slots); grid (slots floordiv kDispatchSegment).
 KernelCode dispatchCountKernel(const ExpertRange &experts);
 
 /// reads(ids, histogram) writes(permutation, inverse, offsets, tiles, status) extents(slots,

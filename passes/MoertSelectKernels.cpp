@@ -91,7 +91,11 @@ public:
   explicit Launch(Operation *op) : context(op->getContext()), op(op->getName().getStringRef()) {}
 
   Launch &grid(ExtentAttr extent, int64_t divisor = 1, ExtentAttr max = {}) {
-    dims.push_back(moert::GridAttr::get(context, extent, divisor, max));
+    dims.push_back(moert::GridAttr::get(context, extent, divisor, /*roundsDown=*/false, max));
+    return *this;
+  }
+  Launch &gridOfWhole(ExtentAttr extent, int64_t divisor) {
+    dims.push_back(moert::GridAttr::get(context, extent, divisor, /*roundsDown=*/true, {}));
     return *this;
   }
   Launch &grid(int64_t blocks) { return grid(constant(context, blocks)); }
@@ -428,7 +432,7 @@ LogicalResult FunctionSelection::select(moert::DispatchOp op) {
 
   if (failed(launch(op,
                     Launch(op)
-                        .grid(slots, kernels::kDispatchSegment)
+                        .gridOfWhole(slots, kernels::kDispatchSegment)
                         .read(op.getIds())
                         .write(histogram)
                         .extent(slots),

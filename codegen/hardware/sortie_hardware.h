@@ -40,6 +40,7 @@ SORTIE_DEVICE int blockIndexX() { return static_cast<int>(blockIdx.x); }
 SORTIE_DEVICE int blockIndexY() { return static_cast<int>(blockIdx.y); }
 SORTIE_DEVICE int blockIndexZ() { return static_cast<int>(blockIdx.z); }
 SORTIE_DEVICE int gridCountX() { return static_cast<int>(gridDim.x); }
+SORTIE_DEVICE int gridCountY() { return static_cast<int>(gridDim.y); }
 
 /// `value`, of which the compiler may not know that it has seen it before: what follows from it is
 /// computed again rather than kept in a register.

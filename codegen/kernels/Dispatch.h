@@ -233,8 +233,9 @@ template <int Experts, int Total, int First> struct Dispatch {
   }
 };
 
-/// histogram[segment] from ids [slots]. Grid (slots ceildiv kDispatchSegment), kDispatchThreads
-/// threads, dispatchCountSharedBytes(Experts) bytes. The row of the last segment is not needed.
+/// histogram[segment] from ids [slots]. Grid (slots floordiv kDispatchSegment): the row of the last
+/// segment is not needed, so that few slots need no such launch. kDispatchThreads threads,
+/// dispatchCountSharedBytes(Experts) bytes.
 template <int Experts, int Total, int First>
 SORTIE_DEVICE void dispatchCount(const int32_t *ids, int32_t *histogram, int32_t slots) {
   using D = Dispatch<Experts, Total, First>;

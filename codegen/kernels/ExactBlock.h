@@ -39,8 +39,9 @@ struct ExactOperands {
 };
 
 template <typename Spec> struct ExactBlock {
-  static constexpr ExactGeometry kGeometry =
-      exactGeometry(Spec::kFirst, Spec::kSecond, Spec::kInput, Spec::kColumns, SORTIE_SHARED_LIMIT);
+  static constexpr int kSlices = exactSlices(Spec::kIsGated, Spec::kColumns);
+  static constexpr ExactGeometry kGeometry = exactGeometry(
+      Spec::kFirst, Spec::kSecond, Spec::kInput, Spec::kColumns, kSlices, SORTIE_SHARED_LIMIT);
   static_assert(kGeometry.stages >= 2, "the block's shared memory is too small");
   /// Most rows of a tile.
   static constexpr int kTokens = kGeometry.tokens;
@@ -76,17 +77,23 @@ template <typename Spec> struct ExactBlock {
 
   /// Whether the warp has a panel of up.
   SORTIE_DEVICE bool isSecond() { return Spec::kIsGated && hw::warpIndex() >= kExactWarps / 2; }
-  /// The warp's panel among those of an expert.
-  SORTIE_DEVICE int panelIndex() {
-    constexpr int kBlockPanels = kColumns / kPanelRows;
-    return hw::blockIndexX() * kBlockPanels + hw::threadIndexAnew() / hw::kWarpSize % kBlockPanels;
+  /// Panels of a block whose K is cut into `Slices`: kSlices, or 1, where the first of kSlices
+  /// blocks multiplies all of their columns.
+  template <int Slices> static constexpr int kBlockPanels = kColumns / kPanelRows / Slices;
+  /// The block's first panel among those of an expert.
+  template <int Slices> SORTIE_DEVICE int firstPanel() {
+    return hw::recomputed(hw::blockIndexX()) / (kSlices / Slices) * kBlockPanels<Slices>;
+  }
+  /// The warp's panel.
+  template <int Slices> SORTIE_DEVICE int panelIndex() {
+    return firstPanel<Slices>() + hw::threadIndexAnew() / hw::kWarpSize % kBlockPanels<Slices>;
   }
   /// The lane's first bytes of the warp's panel, which has format F: in units of kLaneBytes from
   /// the start of the matrix, since an address would take two registers.
-  template <Format F> SORTIE_DEVICE uint32_t panelUnit(int expert) {
+  template <Format F, int Slices> SORTIE_DEVICE uint32_t panelUnit(int expert) {
     constexpr int64_t kPanelBytes = packedPanelBytes(F, Spec::kColumns);
     static_assert(kPanelBytes % kLaneBytes == 0);
-    return static_cast<uint32_t>(expert * kPanels + panelIndex()) *
+    return static_cast<uint32_t>(expert * kPanels + panelIndex<Slices>()) *
                static_cast<uint32_t>(kPanelBytes / kLaneBytes) +
            hw::laneIndex();
   }
@@ -95,7 +102,9 @@ template <typename Spec> struct ExactBlock {
     return static_cast<const char *>(matrix) + int64_t{unit} * kLaneBytes;
   }
   /// The matrix may end before the block does.
-  SORTIE_DEVICE bool hasPanel() { return Spec::kRows % kColumns == 0 || panelIndex() < kPanels; }
+  template <int Slices> SORTIE_DEVICE bool hasPanel() {
+    return Spec::kRows % kColumns == 0 || panelIndex<Slices>() < kPanels;
+  }
   /// Calls `body` with the format of the warp's panel.
   template <typename Body> SORTIE_DEVICE void withFormat(Body body) {
     if constexpr (Spec::kFirst != Spec::kSecond) {
@@ -114,9 +123,6 @@ template <typename Spec> struct ExactBlock {
   template <int Groups>
   SORTIE_DEVICE void endChunk(int totals, int half, float (&sums)[Groups][Product::kOutputs]) {
     if constexpr (kStageCount > kBlocksPerChunk) {
-      struct alignas(Product::kOutputs * 4) Totals {
-        float value[Product::kOutputs];
-      };
       const bool isFirst = half < kBlocksPerChunk;
       const bool isLast = half == kStageCount - 1;
       const int count = groups();
@@ -124,8 +130,9 @@ template <typename Spec> struct ExactBlock {
       for (int n = 0; n < Groups; ++n) {
         if (n >= count)
           continue;
-        Totals &total = hw::sharedMemory<Totals>(totals)[n * kExactThreads + hw::threadIndex()];
-        Totals next = total;
+        auto &total = hw::sharedMemory<typename Product::Outputs>(
+            totals)[n * kExactThreads + hw::threadIndex()];
+        typename Product::Outputs next = total;
 #pragma unroll
         for (int o = 0; o < Product::kOutputs; ++o) {
           next.value[o] = isFirst ? sums[n][o] : add(next.value[o], sums[n][o]);

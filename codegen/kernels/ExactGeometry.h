@@ -22,6 +22,18 @@ constexpr int kExactThreads = kExactWarps * kWarp;
 constexpr int kGatedColumns = kExactWarps / 2 * kPanelRows;
 constexpr int kPlainColumns = kExactWarps * kPanelRows;
 
+/// How few tokens use a whole GPU on long rows: where no tile is wide and tiles are few, a block
+/// takes 1 / slices of the columns, and as many teams of its warps share the chunks of K. A gated
+/// product cannot: its block needs both panels of 128 columns, to quantize their outputs.
+SORTIE_NUMERICS_CONSTEXPR int exactSlices(bool isGated, int64_t k) {
+  return !isGated && k >= 4 * kChunk ? 4 : 1;
+}
+/// Most tiles that count as few, of an expert with `rows` rows: about 64 blocks.
+SORTIE_NUMERICS_CONSTEXPR int fewTiles(int64_t rows) {
+  const int64_t tiles = 64 / ceilDiv(rows, kPlainColumns);
+  return tiles < 1 ? 1 : static_cast<int>(tiles);
+}
+
 /// Columns of one mma, a limb of a token each: 8 tokens, or both limbs of 4.
 constexpr int kMmaColumns = 8;
 /// Most tokens that a warp multiplies at a time, and least of a wide tile. Tiles have room for a
@@ -42,11 +54,12 @@ struct alignas(16) Tile {
   int32_t done; ///< rows of it that earlier passes have multiplied; 0 in the map
 };
 
-/// Shared memory of a block with a narrow tile, in bytes: after the table of the tile two buffers,
-/// each with limbs, sums (TokenSums.h) and scales of the tokens in a chunk of K; then totals of the
-/// outputs; then stages with a block of weights of each warp.
+/// Shared memory of a block with a narrow tile, in bytes: after the table of the tile two buffers
+/// of each slice, each with limbs, sums (TokenSums.h) and scales of the tokens in a chunk of K;
+/// then totals of the outputs, or of each chunk if there are slices; then stages with a block of
+/// weights of each warp.
 struct NarrowGeometry {
-  int tokens; ///< of the widest narrow tile: 8 or 16, or 0: all tiles are wide
+  int tokens; ///< of the widest narrow tile, or 0: there are no such tiles
   int stages; ///< 2 to 4
   int warpBytes;
   int firstSumsOffset;
@@ -72,8 +85,9 @@ struct ExactGeometry {
   int stageBytes;
   int totalsOffset;
   int stagesOffset;
-  NarrowGeometry narrow;
-  int sharedBytes; ///< for tiles of all widths
+  NarrowGeometry narrow; ///< 8 or 16 tokens
+  NarrowGeometry sliced; ///< one mma of tokens
+  int sharedBytes;       ///< for tiles of all kinds
 };
 
 /// The tile, then the input row of each of its tokens.
@@ -106,7 +120,8 @@ SORTIE_NUMERICS_CONSTEXPR int stagePanelBytes(Format format) {
 SORTIE_NUMERICS_CONSTEXPR int larger(int a, int b) { return a > b ? a : b; }
 
 SORTIE_NUMERICS_CONSTEXPR NarrowGeometry narrowGeometry(Format first, Format second, RowKind input,
-                                                        int64_t k, int sharedLimit, int tokens) {
+                                                        int64_t k, int slices, int sharedLimit,
+                                                        int tokens) {
   const int sumBlocks = kBlocksPerChunk * tokens;
   NarrowGeometry g{};
   g.tokens = tokens;
@@ -116,8 +131,9 @@ SORTIE_NUMERICS_CONSTEXPR NarrowGeometry narrowGeometry(Format first, Format sec
       g.firstSumsOffset + (haveSameSums(first, second) ? 0 : sumBlocks * tokenSumBytes(first));
   g.scalesOffset = g.secondSumsOffset + sumBlocks * tokenSumBytes(second);
   g.bufferBytes = g.scalesOffset + sumBlocks * 4;
-  g.totalsOffset = kTileTableBytes + 2 * g.bufferBytes;
-  g.stagesOffset = g.totalsOffset + (k > kChunk ? tokens * kTotalBytes : 0);
+  g.totalsOffset = kTileTableBytes + 2 * slices * g.bufferBytes;
+  const int64_t totals = slices > 1 ? ceilDiv(k, kChunk) : k > kChunk ? 1 : 0;
+  g.stagesOffset = g.totalsOffset + static_cast<int>(totals) * tokens * (kTotalBytes / slices);
   const int stages = (sharedLimit - g.stagesOffset) / (kExactWarps * g.warpBytes);
   if (stages < 2)
     return {};
@@ -127,7 +143,8 @@ SORTIE_NUMERICS_CONSTEXPR NarrowGeometry narrowGeometry(Format first, Format sec
 }
 
 SORTIE_NUMERICS_CONSTEXPR ExactGeometry exactGeometryOf(Format first, Format second, RowKind input,
-                                                        int64_t k, int sharedLimit, int tokens) {
+                                                        int64_t k, int slices, int sharedLimit,
+                                                        int tokens) {
   ExactGeometry g{};
   g.tokens = tokens;
   g.warpBytes = larger(stagePanelBytes(first), stagePanelBytes(second));
@@ -141,25 +158,28 @@ SORTIE_NUMERICS_CONSTEXPR ExactGeometry exactGeometryOf(Format first, Format sec
   g.stagesOffset = g.totalsOffset + (k > kChunk ? tokens * kTotalBytes : 0);
   const int stages = (sharedLimit - g.stagesOffset) / g.stageBytes;
   g.stages = stages < 2 ? 0 : stages > 4 ? 4 : stages;
-  g.narrow = narrowGeometry(first, second, input, k, sharedLimit, 16);
+  g.narrow = narrowGeometry(first, second, input, k, 1, sharedLimit, 16);
   if (g.narrow.stages < 3)
-    g.narrow = narrowGeometry(first, second, input, k, sharedLimit, 8);
+    g.narrow = narrowGeometry(first, second, input, k, 1, sharedLimit, 8);
+  if (slices > 1)
+    g.sliced = narrowGeometry(first, second, input, k, slices, sharedLimit,
+                              kMmaColumns / limbCount(input));
   g.sharedBytes = larger(
       larger(g.stagesOffset + g.stages * g.stageBytes, kTileTableBytes + tokens * kValueStride * 4),
-      g.narrow.sharedBytes);
+      larger(g.narrow.sharedBytes, g.sliced.sharedBytes));
   return g;
 }
 } // namespace detail
 
 /// The widest tile that `sharedLimit` bytes allow with three stages, or else with two. `first` and
 /// `second` are the formats of gate and up, or both that of a plain product; `k` is the length of a
-/// row.
+/// row; `slices` is exactSlices().
 SORTIE_NUMERICS_CONSTEXPR ExactGeometry exactGeometry(Format first, Format second, RowKind input,
-                                                      int64_t k, int sharedLimit) {
+                                                      int64_t k, int slices, int sharedLimit) {
   for (int stages = 3; stages >= 2; --stages)
     for (int tokens = kTileRows; tokens >= kTokensAtATime; tokens /= 2) {
       const ExactGeometry geometry =
-          detail::exactGeometryOf(first, second, input, k, sharedLimit, tokens);
+          detail::exactGeometryOf(first, second, input, k, slices, sharedLimit, tokens);
       if (geometry.stages >= stages && geometry.sharedBytes <= sharedLimit)
         return geometry;
     }

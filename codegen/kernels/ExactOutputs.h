@@ -14,9 +14,11 @@
 
 namespace sortie::kernels {
 
-template <typename Spec> class ExactOutputs {
+/// Of a block whose K is cut into `Slices`: the warps of the first one have all sums.
+template <typename Spec, int Slices> class ExactOutputs {
   using Block = ExactBlock<Spec>;
   using Product = typename Block::Product;
+  static constexpr int kColumns = Block::kColumns / Slices;
 
 public:
   /// `sums` as ExactDot.h lays them out in a warp. All threads have done with the shared memory
@@ -24,11 +26,12 @@ public:
   template <int Groups>
   SORTIE_DEVICE void store(const ExactOperands &operands,
                            const float (&sums)[Groups][Product::kOutputs]) {
-    place(operands, sums);
+    if (hw::threadIndexAnew() < kExactThreads / Slices)
+      place(operands, sums);
     hw::syncBlock();
-    const int firstColumn = hw::recomputed(hw::blockIndexX()) * Block::kColumns;
+    const int firstColumn = Block::template firstPanel<Slices>() * kPanelRows;
     const int left = Spec::kRows - firstColumn;
-    const int columns = left < Block::kColumns ? left : Block::kColumns;
+    const int columns = left < kColumns ? left : kColumns;
     for (int token = hw::threadIndexAnew() / hw::kWarpSize; token < Block::tile().rows;
          token += kExactWarps) {
       const int64_t sorted = Block::tile().firstRow + token;
@@ -51,12 +54,12 @@ private:
                            const float (&sums)[Groups][Product::kOutputs]) {
     const int thread = hw::threadIndexAnew();
     const float *bias = Block::isSecond() ? operands.secondBias : operands.firstBias;
-    if (!Block::hasPanel())
+    if (!Block::template hasPanel<Slices>())
       return;
 #pragma unroll
     for (int o = 0; o < Product::kOutputs; ++o) {
       const int row = Product::rowOf(o);
-      const int column = Block::panelIndex() * kPanelRows + row;
+      const int column = Block::template panelIndex<Slices>() * kPanelRows + row;
       const bool isBiased = bias != nullptr && column < Spec::kRows;
       const float b =
           isBiased ? hw::loadReadOnly(bias + int64_t{Block::tile().expert} * Spec::kRows + column)
@@ -102,7 +105,7 @@ private:
           to[4 * hw::laneIndex() + i] = four[i];
     } else {
       char *row = static_cast<char *>(operands.output) + sorted * kLayout.bytes;
-      quantizeBlock128<Spec::kOutput>(four, columns, row, kLayout, hw::blockIndexX());
+      quantizeBlock128<Spec::kOutput>(four, columns, row, kLayout, firstColumn / kActivationBlock);
     }
   }
 };

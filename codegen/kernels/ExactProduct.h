@@ -5,8 +5,8 @@
 // the tile map, or dense; plain, or gate and up with their activation. docs/cuda.md has the
 // picture, ExactBlock.h says what a Spec is.
 //
-// Grid: x = ceil(kRows / columns of a block), y = tiles (grouped) or ceil(rows / kTileRows).
-// kExactThreads threads, exactGeometry().sharedBytes of shared memory.
+// Grid: x = ceil(kRows / columns of a block, or of a slice), y = tiles (grouped) or ceil(rows /
+// kTileRows). kExactThreads threads, exactGeometry().sharedBytes of shared memory.
 
 #ifndef SORTIE_CODEGEN_KERNELS_EXACTPRODUCT_H
 #define SORTIE_CODEGEN_KERNELS_EXACTPRODUCT_H
@@ -29,32 +29,53 @@ template <typename Spec> SORTIE_DEVICE Tile tileAfter(const ExactOperands &opera
   return {tile.expert, tile.firstRow + done, tile.rows - done, done};
 }
 
+/// A tile of many rows, in as many passes as the shared memory asks for.
 template <typename Spec>
-SORTIE_DEVICE void multiplyTile(const ExactOperands &operands, const Tile &tile) {
-  constexpr int kNarrow = ExactBlock<Spec>::kGeometry.narrow.tokens;
-  if constexpr (kNarrow != 0) {
-    if (tile.rows <= kNarrow) {
-      NarrowTile<Spec>::run(operands, tile);
-      return;
+SORTIE_DEVICE void multiplyWideTile(const ExactOperands &operands, const Tile &first) {
+  using Block = ExactBlock<Spec>;
+  WideTile<Spec>::run(operands, first);
+  if constexpr (Block::kTokens < kTileRows) {
+#pragma unroll 1
+    for (;;) {
+      const int done = Block::tile().done + Block::kTokens; // no register across the products
+      const Tile tile = tileAfter<Spec>(operands, done);
+      if (tile.rows <= 0)
+        return;
+      hw::syncBlock(); // this pass writes where the outputs of the one before wait
+      WideTile<Spec>::run(operands, tile);
     }
   }
-  WideTile<Spec>::run(operands, tile);
+}
+
+/// Whether there are few tiles, so that each one is to be sliced.
+template <typename Spec> SORTIE_DEVICE bool hasFewTiles(const ExactOperands &operands) {
+  constexpr int kFew = fewTiles(Spec::kRows);
+  if (hw::gridCountY() <= kFew)
+    return true;
+  return Spec::kIsGrouped && operands.tiles[kFew].rows == 0;
 }
 
 template <typename Spec> SORTIE_DEVICE void exactProduct(const ExactOperands &operands) {
   using Block = ExactBlock<Spec>;
-  int done = 0;
-#pragma unroll 1
-  do {
-    const Tile tile = tileAfter<Spec>(operands, done);
-    if (tile.rows <= 0)
+  constexpr ExactGeometry kGeometry = Block::kGeometry;
+  const Tile tile = tileAfter<Spec>(operands, 0);
+  if (tile.rows <= 0)
+    return;
+  if constexpr (kGeometry.sliced.tokens != 0) {
+    if (tile.rows <= kGeometry.sliced.tokens && hasFewTiles<Spec>(operands)) {
+      NarrowTile<Spec, Block::kSlices>::run(operands, tile);
       return;
-    multiplyTile<Spec>(operands, tile);
-    if constexpr (Block::kTokens >= kTileRows)
+    }
+  }
+  if (hw::blockIndexX() % Block::kSlices != 0)
+    return;
+  if constexpr (kGeometry.narrow.tokens != 0) {
+    if (tile.rows <= kGeometry.narrow.tokens) {
+      NarrowTile<Spec, 1>::run(operands, tile);
       return;
-    done = Block::tile().done + Block::kTokens; // from memory: a register less for the products
-    hw::syncBlock(); // the next pass writes where the outputs of this one wait
-  } while (done < kTileRows);
+    }
+  }
+  multiplyWideTile<Spec>(operands, tile);
 }
 
 } // namespace sortie::kernels

@@ -29,7 +29,7 @@ public:
   /// Starts the weights of the first stage, for which the tile's table is not needed.
   SORTIE_MEMBER explicit ExactStages(const ExactOperands &operands, int expert)
       : operands(operands) {
-    Block::withFormat([&]<Format F>() { panel = Block::template panelUnit<F>(expert); });
+    Block::withFormat([&]<Format F>() { panel = Block::template panelUnit<F, 1>(expert); });
     copyWeights(0);
   }
 
@@ -64,7 +64,7 @@ private:
   //===- Weights -----------------------------------------------------------===//
 
   SORTIE_MEMBER void copyWeights(int stage) const {
-    if (!Block::hasPanel())
+    if (!Block::template hasPanel<1>())
       return;
     Block::withFormat([&]<Format F>() {
       const int thread = hw::threadIndexAnew();

@@ -3,7 +3,7 @@
 //
 // Exact products of few tokens, bound by the bytes of the weights: each warp has a pipeline of its
 // own for its panel, and waits for the others only where a chunk of K ends. All warps share the
-// tokens of a chunk.
+// tokens of a chunk; or, where K is cut into slices, those of a team, which has one of the slices.
 
 #ifndef SORTIE_CODEGEN_KERNELS_NARROWTILE_H
 #define SORTIE_CODEGEN_KERNELS_NARROWTILE_H
@@ -13,10 +13,11 @@
 
 namespace sortie::kernels {
 
-/// The product of a tile of up to kTokens rows and the columns of a block.
-template <typename Spec> class NarrowTile {
+/// The product of a tile of up to kTokens rows and the columns of a block, with K in `Slices`.
+template <typename Spec, int Slices> class NarrowTile {
   using Block = ExactBlock<Spec>;
-  static constexpr NarrowGeometry kGeometry = Block::kGeometry.narrow;
+  static constexpr NarrowGeometry kGeometry =
+      Slices == 1 ? Block::kGeometry.narrow : Block::kGeometry.sliced;
   using Product = typename Block::Product;
   static constexpr int kTokens = kGeometry.tokens;
   static constexpr int kGroups = kTokens / Product::kTokens;
@@ -26,6 +27,12 @@ template <typename Spec> class NarrowTile {
   static constexpr int kAtOnce = kGroups < 2 ? 1 : 2;
   using Sums = float[kGroups][Product::kOutputs];
 
+  static constexpr int kTeamThreads = kExactThreads / Slices;
+  static constexpr int kChunks = static_cast<int>(ceilDiv(kHalves, kBlocksPerChunk));
+  static constexpr int kTeamChunks = static_cast<int>(ceilDiv(kChunks, Slices));
+  static constexpr int kTeamHalves = kTeamChunks * kBlocksPerChunk;
+  static_assert(Slices == 1 || kGroups == 1);
+
 public:
   SORTIE_DEVICE void run(const ExactOperands &operands, const Tile &tile) {
     Block::withFormat([&]<Format F>() { multiply<F>(operands, tile); });
@@ -34,11 +41,11 @@ public:
 private:
   template <Format F> SORTIE_DEVICE void multiply(const ExactOperands &operands, const Tile &tile) {
     constexpr int kBlockHalves = packedSizes(F).halves;
-    constexpr int kBlocks = kHalves / kBlockHalves;
     constexpr int kChunkBlocks = kBlocksPerChunk / kBlockHalves;
+    constexpr int kBlocks = static_cast<int>(lesser(kHalves, kTeamHalves)) / kBlockHalves;
     constexpr int kAhead = kGeometry.stages - 1;
     static_assert(kHalves % kBlockHalves == 0 && kAhead <= kChunkBlocks);
-    const uint32_t panel = Block::template panelUnit<F>(tile.expert);
+    const uint32_t panel = Block::template panelUnit<F, Slices>(tile.expert);
     // Weights are on their way while the rows are looked up.
 #pragma unroll
     for (int block = 0; block < kAhead; ++block)
@@ -47,7 +54,7 @@ private:
     hw::syncBlock();
     PendingSums pending;
     const auto *rows = static_cast<const char *>(operands.input);
-    copyChunk(rows, 0, pending);
+    copyChunk(rows, firstHalf(), pending);
     hw::commitCopies();
     hw::waitForCopies<0>();
     Sums sums = {};
@@ -55,21 +62,64 @@ private:
     int freed = slotAt(kAhead);
 #pragma unroll 1
     for (int block = 0; block < kBlocks; ++block) {
+      const int half = firstHalf() + block * kBlockHalves;
       hw::waitForCopies<kAhead - 1>();
       if (block % kChunkBlocks == 0)
-        beginChunk(rows, block * kBlockHalves, pending);
+        beginChunk(rows, half, pending);
       else
         hw::syncWarp();
       copyWeights<F>(operands, panel, freed, block + kAhead);
-      if (Block::hasPanel())
-        addBlock<F>(slot, block * kBlockHalves, sums);
+      if (half < kHalves && Block::template hasPanel<Slices>())
+        addBlock<F>(slot, half, sums);
       freed = slot;
       slot = slot == slotAt(kAhead) ? slotAt(0) : slot + kStageBytes;
       if (block % kChunkBlocks == kChunkBlocks - 1 || block == kBlocks - 1)
-        Block::endChunk(kGeometry.totalsOffset, block * kBlockHalves + kBlockHalves - 1, sums);
+        endChunk(half + kBlockHalves - 1, sums);
     }
     hw::syncBlock();
-    ExactOutputs<Spec>::store(operands, sums);
+    if constexpr (Slices > 1) {
+      addChunks(sums);
+      hw::syncBlock();
+    }
+    ExactOutputs<Spec, Slices>::store(operands, sums);
+  }
+
+  //===- Slices ------------------------------------------------------------===//
+
+  SORTIE_DEVICE int teamThread() { return hw::threadIndexAnew() % kTeamThreads; }
+  SORTIE_DEVICE int team() { return hw::threadIndexAnew() / kTeamThreads; }
+  /// The first activation block of the team.
+  SORTIE_DEVICE int firstHalf() { return Slices == 1 ? 0 : team() * kTeamHalves; }
+
+  /// The lane's sums of a chunk, for all to add.
+  SORTIE_DEVICE typename Product::Outputs &chunkSums(int chunk) {
+    return hw::sharedMemory<typename Product::Outputs>(
+        kGeometry.totalsOffset)[chunk * kTeamThreads + teamThread()];
+  }
+
+  /// Ends the chunk of which `half` is the last activation block.
+  SORTIE_DEVICE void endChunk(int half, Sums &sums) {
+    if constexpr (Slices == 1) {
+      Block::endChunk(kGeometry.totalsOffset, half, sums);
+    } else if (half / kBlocksPerChunk < kChunks) {
+      typename Product::Outputs &to = chunkSums(half / kBlocksPerChunk);
+#pragma unroll
+      for (int o = 0; o < Product::kOutputs; ++o) {
+        to.value[o] = sums[0][o];
+        sums[0][o] = 0.0f;
+      }
+    }
+  }
+
+  /// The sums of all chunks in ascending order.
+  SORTIE_DEVICE void addChunks(Sums &sums) {
+#pragma unroll 1
+    for (int chunk = 0; chunk < kChunks; ++chunk) {
+      const typename Product::Outputs next = chunkSums(chunk);
+#pragma unroll
+      for (int o = 0; o < Product::kOutputs; ++o)
+        sums[0][o] = chunk == 0 ? next.value[o] : add(sums[0][o], next.value[o]);
+    }
   }
 
   //===- Weights -----------------------------------------------------------===//
@@ -81,32 +131,37 @@ private:
     return kGeometry.stagesOffset + stage * kStageBytes + hw::warpIndex() * kGeometry.warpBytes;
   }
 
-  /// Each block has a group of copies, also those past the last.
+  /// Copies block `block` of the team's. Each has a group of copies, also those past the last.
   template <Format F>
   SORTIE_DEVICE void copyWeights(const ExactOperands &operands, uint32_t panel, int slot,
                                  int block) {
-    if (block * packedSizes(F).halves < kHalves && Block::hasPanel())
+    constexpr int kBlockHalves = packedSizes(F).halves;
+    const int half = firstHalf() + block * kBlockHalves;
+    const bool isOwn = Slices == 1 || block * kBlockHalves < kTeamHalves;
+    if (isOwn && half < kHalves && Block::template hasPanel<Slices>())
       copyBlock<F>(hw::sharedMemory<char>(slot + hw::laneIndex() * kLaneBytes),
-                   Block::weights(operands, panel), block);
+                   Block::weights(operands, panel), half / kBlockHalves);
     hw::commitCopies();
   }
 
   //===- Tokens ------------------------------------------------------------===//
 
   SORTIE_DEVICE int bufferAt(int half) {
-    return kTileTableBytes + half / kBlocksPerChunk % 2 * kGeometry.bufferBytes;
+    const int buffer = half / kBlocksPerChunk % 2 + (Slices == 1 ? 0 : 2 * team());
+    return kTileTableBytes + buffer * kGeometry.bufferBytes;
   }
 
   /// Sums of tokens that a thread has loaded for the next chunk.
   template <Format F>
   static constexpr int kSumsOfThread =
-      static_cast<int>(ceilDiv(kBlocksPerChunk * kTokens * TokenSums<F>::kCount, kExactThreads));
+      static_cast<int>(ceilDiv(kBlocksPerChunk * kTokens * TokenSums<F>::kCount, kTeamThreads));
   struct PendingSums {
     RawSum<kLimbs> first[kSumsOfThread<Spec::kFirst>];
     RawSum<kLimbs> second[kSumsOfThread<Spec::kSecond>];
   };
 
-  /// The chunk from activation block `half` on becomes everybody's; the next one is started.
+  /// The team's chunk from activation block `half` on becomes that of all its warps; the next one
+  /// is started.
   SORTIE_DEVICE void beginChunk(const char *rows, int half, PendingSums &pending) {
     Block::forEachSums([&]<Format F, int I>() {
       const int to = bufferAt(half) + Block::template sumsOffset<F>(kGeometry);
@@ -116,8 +171,9 @@ private:
         storeSums<F>(to, pending.second);
     });
     hw::syncBlock(); // the chunk before has been read by all
-    if (half + kBlocksPerChunk < kHalves)
-      copyChunk(rows, half + kBlocksPerChunk, pending);
+    const int next = half + kBlocksPerChunk;
+    if (next < kHalves && (Slices == 1 || next < firstHalf() + kTeamHalves))
+      copyChunk(rows, next, pending);
   }
 
   /// Starts the copies of the tokens of the chunk that begins with activation block `half`.
@@ -139,7 +195,7 @@ private:
     constexpr int kUnits = kChunk / 16;
     const int units = Block::groups() * kMmaColumns * kUnits;
 #pragma unroll 1
-    for (int i = hw::threadIndexAnew(); i < units; i += kExactThreads) {
+    for (int i = teamThread(); i < units; i += kTeamThreads) {
       const int unit = i % kUnits;
       const int column = i / kUnits;
       if (unit * 16 < halves * kHalfElements)
@@ -151,8 +207,8 @@ private:
 
   /// Scales lie as [activation block][token].
   SORTIE_DEVICE void copyScales(const char *rows, int to, int halves) {
-    const int token = hw::threadIndexAnew() % kTokens;
-    const int half = hw::threadIndexAnew() / kTokens;
+    const int token = teamThread() % kTokens;
+    const int half = teamThread() / kTokens;
     if (half < halves)
       hw::copyAsync<4>(hw::sharedMemory<char>(to + (half * kTokens + token) * 4),
                        rows + Block::rowTable()[token] * kRow.bytes + half * 4);
@@ -165,7 +221,7 @@ private:
     constexpr int kCount = TokenSums<F>::kCount;
 #pragma unroll
     for (int n = 0; n < kSumsOfThread<F>; ++n) {
-      const int i = n * kExactThreads + hw::threadIndexAnew();
+      const int i = n * kTeamThreads + teamThread();
       const int half = first + i / kCount / kTokens;
       sums[n] = TokenSums<F>::template load<Spec::kInput, Spec::kColumns>(
           rows + Block::rowTable()[i / kCount % kTokens] * kRow.bytes,
@@ -178,7 +234,7 @@ private:
     constexpr int kCount = TokenSums<F>::kCount;
 #pragma unroll
     for (int n = 0; n < kSumsOfThread<F>; ++n) {
-      const int i = n * kExactThreads + hw::threadIndexAnew();
+      const int i = n * kTeamThreads + teamThread();
       if (i < kBlocksPerChunk * kTokens * kCount)
         TokenSums<F>::store(hw::sharedMemory<char>(to + i / kCount * TokenSums<F>::kBytes),
                             i % kCount, sums[n]);

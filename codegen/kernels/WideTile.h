@@ -33,14 +33,14 @@ public:
 #pragma unroll 1
     for (int stage = 0; stage < Block::kStageCount; ++stage) {
       stages.advance(stage);
-      if (Block::hasPanel())
+      if (Block::template hasPanel<1>())
         Block::withFormat([&]<Format F>() { multiplyStage<F>(stage, sums); });
       if (stage % kBlocksPerChunk == kBlocksPerChunk - 1 || stage == Block::kStageCount - 1)
         Block::endChunk(kGeometry.totalsOffset, stage, sums);
     }
     hw::waitForCopies<0>();
     hw::syncBlock();
-    ExactOutputs<Spec>::store(operands, sums);
+    ExactOutputs<Spec, 1>::store(operands, sums);
   }
 
 private:

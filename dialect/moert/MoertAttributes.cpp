@@ -126,20 +126,22 @@ static ParseResult parseNumber(AsmParser &parser, StringRef name, int64_t &numbe
 }
 
 static ParseResult parseGridParameters(AsmParser &parser, ExtentAttr &extent, int64_t &divisor,
-                                       ExtentAttr &max) {
+                                       bool &roundsDown, ExtentAttr &max) {
   divisor = 1;
   if (parseExtent(parser, extent))
     return failure();
-  if (succeeded(parser.parseOptionalKeyword("ceildiv")) && parser.parseInteger(divisor))
+  roundsDown = succeeded(parser.parseOptionalKeyword("floordiv"));
+  if ((roundsDown || succeeded(parser.parseOptionalKeyword("ceildiv"))) &&
+      parser.parseInteger(divisor))
     return failure();
   return succeeded(parser.parseOptionalKeyword("max")) ? parseExtent(parser, max) : success();
 }
 
 static void printGridParameters(AsmPrinter &printer, ExtentAttr extent, int64_t divisor,
-                                ExtentAttr max) {
+                                bool roundsDown, ExtentAttr max) {
   printer << toString(extent);
-  if (divisor != 1)
-    printer << " ceildiv " << divisor;
+  if (divisor != 1 || roundsDown)
+    printer << (roundsDown ? " floordiv " : " ceildiv ") << divisor;
   if (max)
     printer << " max " << toString(max);
 }
@@ -148,14 +150,17 @@ ParseResult sortie::moert::parseGrid(AsmParser &parser, GridAttr &grid) {
   const SMLoc location = parser.getCurrentLocation();
   ExtentAttr extent, max;
   int64_t divisor;
-  if (parseGridParameters(parser, extent, divisor, max))
+  bool roundsDown;
+  if (parseGridParameters(parser, extent, divisor, roundsDown, max))
     return failure();
-  grid = parser.getChecked<GridAttr>(location, parser.getContext(), extent, divisor, max);
+  grid =
+      parser.getChecked<GridAttr>(location, parser.getContext(), extent, divisor, roundsDown, max);
   return success(grid != nullptr);
 }
 
 void sortie::moert::printGrid(AsmPrinter &printer, GridAttr grid) {
-  printGridParameters(printer, grid.getExtent(), grid.getDivisor(), grid.getMax());
+  printGridParameters(printer, grid.getExtent(), grid.getDivisor(), grid.getRoundsDown(),
+                      grid.getMax());
 }
 
 static ParseResult parsePackParameters(AsmParser &parser, FlatSymbolRefAttr &kernel, int64_t &rows,
@@ -371,7 +376,7 @@ ImageAttr ImageAttr::create(MLIRContext *context, StringRef arch, int64_t shared
 }
 
 LogicalResult GridAttr::verify(function_ref<InFlightDiagnostic()> emitError, ExtentAttr,
-                               int64_t divisor, ExtentAttr) {
+                               int64_t divisor, bool, ExtentAttr) {
   if (divisor < 1 || divisor > std::numeric_limits<int32_t>::max())
     return emitError() << "divisor of a grid must be 1 to 2^31 - 1, got " << divisor; // (C1)
   return success();
@@ -382,7 +387,9 @@ std::optional<int64_t> GridAttr::evaluate(int64_t symbolValue) const {
   const std::optional<int64_t> max = getMax() ? getMax().evaluate(symbolValue) : extent;
   if (!extent || !max)
     return std::nullopt;
-  return std::min<int64_t>(llvm::divideCeil(*extent, getDivisor()), *max);
+  const int64_t blocks =
+      getRoundsDown() ? *extent / getDivisor() : llvm::divideCeil(*extent, getDivisor());
+  return std::min(blocks, *max);
 }
 
 LogicalResult PackAttr::verify(function_ref<InFlightDiagnostic()> emitError, FlatSymbolRefAttr,

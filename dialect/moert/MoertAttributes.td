@@ -167,17 +167,18 @@ def Moert_SourceAttr : Moert_Attr<"Source", "source"> {
 def Moert_GridAttr : Moert_Attr<"Grid", "grid"> {
   let summary = "a dimension of a grid";
   let description = [{
-    The number of thread blocks along one dimension: `extent / divisor`, rounded up, and at most
-    `max` if there is one.
+    The number of thread blocks along one dimension: `extent / divisor`, rounded up (`ceildiv`) or
+    down (`floordiv`), and at most `max` if there is one.
 
     (C1) `divisor` is 1 to 2^31 - 1.
 
     Examples: `#moert.grid<6>`, `#moert.grid<8*tokens ceildiv 64>`,
-    `#moert.grid<8*tokens+8192 ceildiv 64 max 8*tokens>`
+    `#moert.grid<8*tokens floordiv 2048>`, `#moert.grid<8*tokens+8192 ceildiv 64 max 8*tokens>`
   }];
   let parameters = (ins
-    "ExtentAttr":$extent, "int64_t":$divisor, OptionalParameter<"ExtentAttr">:$max);
-  let assemblyFormat = "`<` custom<GridParameters>($extent, $divisor, $max) `>`";
+    "ExtentAttr":$extent, "int64_t":$divisor, "bool":$roundsDown,
+    OptionalParameter<"ExtentAttr">:$max);
+  let assemblyFormat = "`<` custom<GridParameters>($extent, $divisor, $roundsDown, $max) `>`";
   let extraClassDeclaration = [{
     /// The number of thread blocks; empty if 64 bits cannot hold an extent.
     std::optional<int64_t> evaluate(int64_t symbolValue) const;

@@ -27,7 +27,7 @@ Expected<GridDim> FunctionLowering::gridDim(moert::LaunchOp op, unsigned index) 
                          "' has " + (blocks ? Twine(*blocks) : Twine("more than 2^63")) +
                          " thread blocks at the bound of its symbol, the limit is " +
                          Twine(kMostBlocks[index]) + "; compile it with a smaller max-tokens");
-  GridDim result{affine(dim.getExtent()), dim.getDivisor(), std::nullopt};
+  GridDim result{affine(dim.getExtent()), dim.getDivisor(), dim.getRoundsDown(), std::nullopt};
   if (dim.getMax())
     result.max = affine(dim.getMax());
   return result;

@@ -116,11 +116,12 @@ struct Kernel {
 struct GridDim {
   Affine extent;
   int64_t divisor = 1;
+  bool roundsDown = false;
   std::optional<Affine> max;
 
   int64_t at(int64_t symbol) const {
     const int64_t value = extent.at(symbol);
-    const int64_t blocks = value / divisor + (value % divisor != 0 ? 1 : 0);
+    const int64_t blocks = value / divisor + (!roundsDown && value % divisor != 0 ? 1 : 0);
     return max ? std::min(blocks, max->at(symbol)) : blocks;
   }
 };

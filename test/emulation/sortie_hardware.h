@@ -68,6 +68,7 @@ SORTIE_DEVICE int blockIndexX() { return emulation::currentBlock->blockIndex.x; 
 SORTIE_DEVICE int blockIndexY() { return emulation::currentBlock->blockIndex.y; }
 SORTIE_DEVICE int blockIndexZ() { return emulation::currentBlock->blockIndex.z; }
 SORTIE_DEVICE int gridCountX() { return emulation::currentBlock->gridCount.x; }
+SORTIE_DEVICE int gridCountY() { return emulation::currentBlock->gridCount.y; }
 
 template <typename T> SORTIE_DEVICE T recomputed(T value) { return value; }
 SORTIE_DEVICE int threadIndexAnew() { return threadIndex(); }

@@ -144,7 +144,7 @@ module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target 
     // CHECK: %[[HIST:.*]] = moert.buffer : !moert.buffer<tokens+17 x i32>
     // CHECK-NEXT: %[[TILES:.*]] = moert.buffer : !moert.buffer<tokens+17 x 4 x i32>
     // CHECK-NEXT: %[[STATUS:.*]] = moert.buffer : !moert.buffer<2 x i32>
-    // CHECK-NEXT: moert.launch @dispatch_count_0 grid(4*tokens ceildiv 2048) reads(%[[IDS]]) writes(%[[HIST]]) extents(4*tokens) work("moert.dispatch")
+    // CHECK-NEXT: moert.launch @dispatch_count_0 grid(4*tokens floordiv 2048) reads(%[[IDS]]) writes(%[[HIST]]) extents(4*tokens) work("moert.dispatch")
     // CHECK-NEXT: moert.launch @dispatch_scatter_0 grid(4*tokens+1 ceildiv 2048) reads(%[[IDS]], %[[HIST]]) writes(%[[P:.*]], %[[I:.*]], %[[O:.*]], %[[TILES]], %[[STATUS]]) extents(4*tokens, tokens+17) work("moert.dispatch")
     %p = moert.buffer : !moert.buffer<4*tokens x i32>
     %i = moert.buffer : !moert.buffer<tokens x 4 x i32>

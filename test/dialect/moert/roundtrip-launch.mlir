@@ -7,11 +7,13 @@
 // CHECK-SAME: c = #moert.grid<8*tokens+8192 ceildiv 64 max 8*tokens>, d = #moert.grid<tokens max 7>
 // CHECK-SAME: e = #moert.work<"moert.add">, f = #moert.work<"moert.add" operations(5)>
 // CHECK-SAME: g = #moert.work<"moert.add" offsets(1)>, h = #moert.pack<@k rows(16) bytes(512)>
+// CHECK-SAME: i = #moert.grid<8*tokens floordiv 2048 max 9>
 func.func private @attributes() attributes {
   a = #moert.grid<6 ceildiv 1>, b = #moert.grid<tokens ceildiv 64>,
   c = #moert.grid<8*tokens+8192 ceildiv 64 max 8*tokens>, d = #moert.grid<tokens max 7>,
   e = #moert.work<"moert.add" operations(0)>, f = #moert.work<"moert.add" operations(5)>,
-  g = #moert.work<"moert.add" offsets(1)>, h = #moert.pack<@k rows(16) bytes(512)>}
+  g = #moert.work<"moert.add" offsets(1)>, h = #moert.pack<@k rows(16) bytes(512)>,
+  i = #moert.grid<8*tokens floordiv 2048 max 9>}
 
 module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cuda",
     contract = [], features = [], producer = "p">} {

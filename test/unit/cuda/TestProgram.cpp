@@ -126,7 +126,7 @@ Function makeFunction() {
       buffer(Place::Arena, 0, {0, 128}, ElementType::F32, {tokens, columns}, rowBytes),
       buffer(Place::Arena, 0, {64, 128}, ElementType::F32, {tokens, columns}, rowBytes)};
   layer.arenaBytes = {128, 128};
-  const GridDim grid{tokens, 4, std::nullopt};
+  const GridDim grid{tokens, 4, /*roundsDown=*/false, std::nullopt};
   layer.steps = {
       {"moert.dispatch", "",
        LaunchStep{kDispatch, {grid}, {kIds}, {kStatus, kOffsets}, {}, {{2, 0}}, 0, kNoBuffer}},

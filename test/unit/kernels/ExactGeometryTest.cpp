@@ -20,7 +20,9 @@ struct Parameters {
   int64_t k;
   int limit;
 
-  ExactGeometry geometry() const { return exactGeometry(first, second, input, k, limit); }
+  /// Plain products have one format: where K is long, they are cut into slices.
+  int slices() const { return exactSlices(/*isGated=*/first != second, k); }
+  ExactGeometry geometry() const { return exactGeometry(first, second, input, k, slices(), limit); }
 };
 
 std::ostream &operator<<(std::ostream &stream, const Parameters &p) {
@@ -83,31 +85,49 @@ TEST(ExactGeometry, PartsOfAStageDoNotOverlap) {
   });
 }
 
+/// Of a tile whose K is cut into `slices`.
+void checkNarrowTile(const Parameters &p, const NarrowGeometry &g, int slices) {
+  ASSERT_TRUE(g.stages >= 2 && g.stages <= 4) << p;
+  const int blocks = 8 * g.tokens; // of a chunk
+  ASSERT_GE(g.warpBytes, packedSizes(p.first).blockBytes) << p;
+  ASSERT_GE(g.warpBytes, packedSizes(p.second).blockBytes) << p;
+  ASSERT_GE(g.firstSumsOffset, g.tokens * limbCount(p.input) * kChunkColumnStride) << p;
+  ASSERT_GE(g.scalesOffset, g.firstSumsOffset + blocks * tokenSumBytes(p.first)) << p;
+  ASSERT_GE(g.scalesOffset, g.secondSumsOffset + blocks * tokenSumBytes(p.second)) << p;
+  ASSERT_TRUE(areSumsApart(p, g, blocks)) << p;
+  ASSERT_GE(g.bufferBytes, g.scalesOffset + blocks * 4) << p;
+  ASSERT_GE(g.totalsOffset, kTileTableBytes + 2 * slices * g.bufferBytes) << p;
+  // A float for each output of the block, of each chunk where teams have different ones.
+  const int64_t outputs = int64_t{g.tokens} * 16 * kExactWarps / slices;
+  const int64_t totals = slices > 1 ? ceilDiv(p.k, 1024) : p.k > 1024 ? 1 : 0;
+  ASSERT_GE(g.stagesOffset, g.totalsOffset + totals * outputs * 4) << p;
+  ASSERT_GE(g.sharedBytes, g.stagesOffset + g.stages * kExactWarps * g.warpBytes) << p;
+  ASSERT_GE(p.geometry().sharedBytes, g.sharedBytes) << p;
+  for (const int bytes : {g.warpBytes, g.firstSumsOffset, g.secondSumsOffset, g.scalesOffset,
+                          g.bufferBytes, g.totalsOffset, g.stagesOffset})
+    ASSERT_EQ(bytes % 16, 0) << p;
+}
+
 TEST(ExactGeometry, PartsOfANarrowTileDoNotOverlap) {
   forAll([](const Parameters &p) {
     const NarrowGeometry g = p.geometry().narrow;
-    if (g.tokens == 0)
-      return;
-    ASSERT_TRUE(g.tokens == 8 || g.tokens == 16) << p;
-    ASSERT_TRUE(g.stages >= 2 && g.stages <= 4) << p;
-    const int tokens = g.tokens;
-    const int blocks = 8 * tokens; // of a chunk
-    ASSERT_GE(g.warpBytes, packedSizes(p.first).blockBytes) << p;
-    ASSERT_GE(g.warpBytes, packedSizes(p.second).blockBytes) << p;
-    ASSERT_GE(g.firstSumsOffset, tokens * limbCount(p.input) * kChunkColumnStride) << p;
-    ASSERT_GE(g.scalesOffset, g.firstSumsOffset + blocks * tokenSumBytes(p.first)) << p;
-    ASSERT_GE(g.scalesOffset, g.secondSumsOffset + blocks * tokenSumBytes(p.second)) << p;
-    ASSERT_TRUE(areSumsApart(p, g, blocks)) << p;
-    ASSERT_GE(g.bufferBytes, g.scalesOffset + blocks * 4) << p;
-    ASSERT_GE(g.totalsOffset, kTileTableBytes + 2 * g.bufferBytes) << p;
-    const int totals = p.k > 1024 ? g.tokens * 16 * kExactWarps * 4 : 0;
-    ASSERT_GE(g.stagesOffset, g.totalsOffset + totals) << p;
-    ASSERT_GE(p.geometry().sharedBytes, g.stagesOffset + g.stages * kExactWarps * g.warpBytes) << p;
-    for (const int bytes : {g.warpBytes, g.firstSumsOffset, g.secondSumsOffset, g.scalesOffset,
-                            g.bufferBytes, g.totalsOffset, g.stagesOffset})
-      ASSERT_EQ(bytes % 16, 0) << p;
+    ASSERT_TRUE(g.tokens == 0 || g.tokens == 8 || g.tokens == 16) << p;
+    if (g.tokens != 0)
+      checkNarrowTile(p, g, 1);
   });
   static_assert(kChunkColumnStride / 16 % 2 == 1, "rows of a matrix share banks");
+}
+
+TEST(ExactGeometry, PartsOfASlicedTileDoNotOverlap) {
+  forAll([](const Parameters &p) {
+    const NarrowGeometry g = p.geometry().sliced;
+    if (p.slices() == 1)
+      ASSERT_EQ(g.tokens, 0) << p;
+    else if (p.limit == kLimits[0])
+      ASSERT_EQ(g.tokens, 8 / limbCount(p.input)) << p;
+    if (g.tokens != 0)
+      checkNarrowTile(p, g, p.slices());
+  });
 }
 
 TEST(ExactGeometry, PartsOfABlockDoNotOverlap) {

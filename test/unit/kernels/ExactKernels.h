@@ -69,7 +69,8 @@ template <typename Base, int Limit> struct For : Base {
 
 template <typename Spec>
 constexpr ExactGeometry kGeometryOf =
-    exactGeometry(Spec::kFirst, Spec::kSecond, Spec::kInput, Spec::kColumns, Spec::kSharedLimit);
+    exactGeometry(Spec::kFirst, Spec::kSecond, Spec::kInput, Spec::kColumns,
+                  exactSlices(Spec::kIsGated, Spec::kColumns), Spec::kSharedLimit);
 
 //===- Launches -----------------------------------------------------------===//
 
@@ -115,7 +116,8 @@ template <typename Spec> Bytes multiplyOnDevice(const ExactProblem &problem, uin
                                problem.sortedRows()};
   const auto tiles = static_cast<int>(Spec::kIsGrouped ? problem.tiles.size()
                                                        : ceilDiv(problem.sortedRows(), kTileRows));
-  const int columns = Spec::kIsGated ? kGatedColumns : kPlainColumns;
+  const int columns =
+      (Spec::kIsGated ? kGatedColumns : kPlainColumns) / exactSlices(Spec::kIsGated, kColumns);
   emulation::Options options;
   options.seed = seed;
   options.maxSharedBytes = Spec::kSharedLimit;

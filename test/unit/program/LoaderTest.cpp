@@ -376,6 +376,18 @@ TEST(Loader, refusesGridsThatDoNotFit) {
       "dimension 0 of the grid of kernel 'product' has more than 2^63 thread blocks");
 }
 
+TEST(Loader, roundsGridsDown) {
+  const std::string text =
+      replaced(cudaProgramText(kLaunchProgram), "2*tokens+6 ceildiv 4 max 2*tokens",
+               "2*tokens+6 floordiv 4 max 2*tokens");
+  Expected<std::shared_ptr<const Program>> loaded = load(text);
+  ASSERT_TRUE(bool(loaded)) << toString(loaded.takeError());
+  const auto &product = std::get<LaunchStep>((*loaded)->functions[0].steps[1].body);
+  EXPECT_EQ(product.grid[1].at(0), 0); // max
+  EXPECT_EQ(product.grid[1].at(2), 2); // floor(10 / 4)
+  EXPECT_EQ(product.grid[1].at(3), 3); // floor(12 / 4)
+}
+
 TEST(Loader, refusesExtentsThatDoNotFit) {
   const std::string text =
       replaced(cudaProgramText(kLaunchProgram), "2*tokens+6 ceildiv 4 max 2*tokens", "1");
