@@ -40,16 +40,18 @@ SORTIE_DEVICE void loadColumns(const TokenBlock &tokens, int u, int step, uint32
 
 //===- Integer runs -------------------------------------------------------===//
 
-/// The A operand of sub-block `s` of a half (32 elements, or 16).
+/// The A operand of what mma sums by itself, part `s` of a half: a sub-block of 32 elements or 16,
+/// or, of folded sub-blocks, 32 elements of them.
 template <Format F> struct SubBlock {
-  static constexpr bool kIs16 = formatInfo(F).formatClass == FormatClass::SubScale16;
-  static constexpr int kCount = kHalfElements / formatInfo(F).subBlock;
+  static constexpr bool kIs16 =
+      formatInfo(F).formatClass == FormatClass::SubScale16 && !kIsFolded<F>;
+  static constexpr int kCount = kHalfElements / (kIs16 ? 16 : 32);
   static constexpr int kRegisters = kRegistersPerHalf / kCount;
   uint32_t operand[kRegisters];
 };
 
 template <Format F>
-SORTIE_DEVICE SubBlock<F> levelsOf(const uint32_t (&levels)[kRegistersPerHalf], int s) {
+SORTIE_DEVICE SubBlock<F> operandOf(const uint32_t (&levels)[kRegistersPerHalf], int s) {
   SubBlock<F> block;
 #pragma unroll
   for (int i = 0; i < SubBlock<F>::kRegisters; ++i)
@@ -57,13 +59,10 @@ SORTIE_DEVICE SubBlock<F> levelsOf(const uint32_t (&levels)[kRegistersPerHalf], 
   return block;
 }
 
-/// sum = operand * columns over sub-block `i` of the step that `words` hold.
+/// sum += operand * columns over sub-block `i` of the step that `words` hold.
 template <Format F>
 SORTIE_DEVICE void multiplySubBlock(int32_t (&sum)[4], const SubBlock<F> &a,
                                     const uint32_t (&words)[4], int i) {
-#pragma unroll
-  for (int e = 0; e < 4; ++e)
-    sum[e] = 0;
   if constexpr (SubBlock<F>::kIs16)
     hw::multiplyK16(sum, a.operand[0], a.operand[1], words[i]);
   else
@@ -118,38 +117,63 @@ SORTIE_DEVICE void forEachSubBlock(const TokenBlock &tokens, Body body) {
 
 //===- Formats with sub-scales --------------------------------------------===//
 
+/// F of the lane's outputs from the sums of a run over its mma columns.
+template <Format F, int Limbs>
+SORTIE_DEVICE void runOfColumns(const int32_t (&columns)[4],
+                                float (&run)[ProductLane<Limbs>::kOutputs]) {
+  constexpr int kOutputs = ProductLane<Limbs>::kOutputs;
+  if constexpr (Limbs == 2 && !isCombinable(formatInfo(F))) {
+#pragma unroll
+    for (int o = 0; o < kOutputs; ++o)
+      run[o] = combineLimbs(columns[2 * o + 1], columns[2 * o]);
+  } else {
+    int32_t sums[kOutputs];
+    combineColumns<Limbs>(columns, sums);
+#pragma unroll
+    for (int o = 0; o < kOutputs; ++o)
+      run[o] = toFloat(sums[o]);
+  }
+}
+
 /// F of the block: the run of 128 elements.
 template <Format F, int Count, int Limbs>
 SORTIE_DEVICE void blockRun(const ExactPanel<F> &panel, const TokenBlock &tokens,
                             float (&run)[Count][ProductLane<Limbs>::kOutputs]) {
   constexpr int kOutputs = ProductLane<Limbs>::kOutputs;
-  // Sums over 16 elements cost as much apart.
-  constexpr bool kAreApart = Limbs == 2 && (SubBlock<F>::kIs16 || !isCombinable(formatInfo(F)));
-  int32_t sums[Count][kAreApart ? 4 : kOutputs] = {};
+  // Limbs are combined in each sub-block, or at the end: if they must, and if it costs no more.
+  constexpr bool kIsEarly = isCombinable(formatInfo(F)) && !kIsFolded<F> && !SubBlock<F>::kIs16;
+  int32_t sums[Count][kIsEarly ? kOutputs : 4] = {};
   forEachSubBlock<F, Count>(tokens, [&](const uint32_t (&words)[Count][4], int s, int i) {
-    const SubBlock<F> levels = levelsOf<F>(panel.levels, s);
+    const SubBlock<F> operand = operandOf<F>(panel.levels, s);
+    if constexpr (kIsFolded<F>) {
+#pragma unroll
+      for (int u = 0; u < Count; ++u)
+        multiplySubBlock<F>(sums[u], operand, words[u], i);
+      return;
+    }
     const int32_t scales[2] = {subScale<F>(panel.rows[0], s), subScale<F>(panel.rows[1], s)};
 #pragma unroll
     for (int u = 0; u < Count; ++u) {
-      int32_t columns[4];
-      multiplySubBlock<F>(columns, levels, words[u], i);
-      if constexpr (kAreApart) {
-        addScaled(sums[u], columns, scales);
-      } else {
+      int32_t columns[4] = {};
+      multiplySubBlock<F>(columns, operand, words[u], i);
+      if constexpr (kIsEarly) {
         int32_t sum[kOutputs];
         combineColumns<Limbs>(columns, sum);
         addScaled(sums[u], sum, scales);
+      } else {
+        addScaled(sums[u], columns, scales);
       }
     }
   });
 #pragma unroll
   for (int u = 0; u < Count; ++u)
+    if constexpr (kIsEarly) {
 #pragma unroll
-    for (int o = 0; o < kOutputs; ++o)
-      if constexpr (kAreApart)
-        run[u][o] = combineLimbs(sums[u][2 * o + 1], sums[u][2 * o]);
-      else
+      for (int o = 0; o < kOutputs; ++o)
         run[u][o] = toFloat(sums[u][o]);
+    } else {
+      runOfColumns<F, Limbs>(sums[u], run[u]);
+    }
 }
 
 /// t of one activation block.
@@ -204,9 +228,9 @@ SORTIE_DEVICE void blockTerm(const ExactPanel<F, false> &panel, const TokenBlock
   forEachSubBlock<F, Count>(tokens, [&](const uint32_t (&words)[Count][4], int g, int i) {
 #pragma unroll
     for (int u = 0; u < Count; ++u) {
-      int32_t columns[4];
+      int32_t columns[4] = {};
       int32_t sum[Lane::kOutputs];
-      multiplySubBlock<F>(columns, levelsOf<F>(panel.levels, g), words[u], i);
+      multiplySubBlock<F>(columns, operandOf<F>(panel.levels, g), words[u], i);
       combineColumns<Limbs>(columns, sum);
 #pragma unroll
       for (int o = 0; o < Lane::kOutputs; ++o) {

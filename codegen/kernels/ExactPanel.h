@@ -218,7 +218,28 @@ SORTIE_DEVICE SubScales decodeSubScales(const uint32_t (&words)[kScaleWords<F>],
 
 //===- Panels -------------------------------------------------------------===//
 
-/// A half block of a panel: the operand's registers, and the scales of the lane's two rows.
+/// Whether sub-scale times level is an int8, whatever a file has: then the operand is that product,
+/// and a run is summed by mma alone. Four levels are multiplied at a time, so none may be negative.
+template <Format F>
+constexpr bool kIsFolded =
+    PackedLayout<F>::kHasSubScales && PackedLayout<F>::kInfo.levels.least >= 0 &&
+    PackedLayout<F>::kInfo.subScales.least >= 0 &&
+    PackedLayout<F>::kInfo.levels.most * PackedLayout<F>::kInfo.subScales.most <= 127;
+
+/// levels *= sub-scale.
+template <Format F>
+SORTIE_DEVICE void foldSubScales(const SubScales (&rows)[2],
+                                 uint32_t (&levels)[kRegistersPerHalf]) {
+  constexpr int kRegisters = PackedLayout<F>::kInfo.subBlock * kRegistersPerHalf / kHalfElements;
+#pragma unroll
+  for (int q = 0; q < kRegistersPerHalf; ++q) {
+    const int s = q / kRegisters;
+    levels[q] = hw::recomputed(levels[q] * (rows[q % 2].scales[s / 4] >> (8 * (s % 4)) & 0xff));
+  }
+}
+
+/// A half block of a panel: the operand's registers (levels, or their products with the sub-scales:
+/// kIsFolded), and the scales of the lane's two rows.
 template <Format F, bool HasSubScales = PackedLayout<F>::kHasSubScales> struct ExactPanel;
 
 template <Format F> struct ExactPanel<F, false> {
@@ -252,6 +273,8 @@ SORTIE_DEVICE void loadPanel(const char *planes, const char *scales, int half,
       panel.rows[r] = decodeGroupScales<F>(words[r]);
     }
   }
+  if constexpr (kIsFolded<F>)
+    foldSubScales<F>(panel.rows, panel.levels);
 }
 
 } // namespace sortie::kernels

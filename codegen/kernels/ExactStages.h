@@ -9,7 +9,7 @@
 #ifndef SORTIE_CODEGEN_KERNELS_EXACTSTAGES_H
 #define SORTIE_CODEGEN_KERNELS_EXACTSTAGES_H
 
-#include "codegen/kernels/ExactBlock.h"
+#include "codegen/kernels/PendingSums.h"
 
 namespace sortie::kernels {
 
@@ -108,28 +108,22 @@ private:
 
   //===- Sums of tokens ----------------------------------------------------===//
 
-  /// Past the last stage, its sums once more; tokens past the end have the row of the first one.
   SORTIE_MEMBER void loadSums(int stage) {
-    const int last = Block::kStageCount - 1;
     Block::forEachSums([&]<Format F, int I>() {
-      constexpr int kCount = TokenSums<F>::kCount;
-      const int thread = hw::threadIndexAnew();
-      const int row = Block::rowTable()[thread / kCount % Block::kTokens];
-      sums[I] = TokenSums<F>::template load<Spec::kInput, Spec::kColumns>(
-          input() + row * kRow.bytes, stage < last ? stage : last, thread % kCount);
+      if constexpr (I == 0)
+        firstSums.load(input(), stage, hw::threadIndexAnew());
+      else
+        secondSums.load(input(), stage, hw::threadIndexAnew());
     });
   }
 
   SORTIE_MEMBER void storeSums(int stage) const {
-    const int slot = offsetOf(stage);
     Block::forEachSums([&]<Format F, int I>() {
-      constexpr int kOffset = Block::template sumsOffset<F>(kGeometry);
-      constexpr int kCount = TokenSums<F>::kCount;
-      const int thread = hw::threadIndexAnew();
-      if (thread < Block::kTokens * kCount)
-        TokenSums<F>::store(
-            hw::sharedMemory<char>(slot + kOffset + thread / kCount * TokenSums<F>::kBytes),
-            thread % kCount, sums[I]);
+      const int to = offsetOf(stage) + Block::template sumsOffset<F>(kGeometry);
+      if constexpr (I == 0)
+        firstSums.store(to, kGeometry.stageBytes, hw::threadIndexAnew());
+      else
+        secondSums.store(to, kGeometry.stageBytes, hw::threadIndexAnew());
     });
   }
 
@@ -146,9 +140,12 @@ private:
 
   SORTIE_MEMBER const char *input() const { return static_cast<const char *>(operands.input); }
 
+  template <Format F> using Sums = PendingSums<Spec, F, 1, Block::kTokens, kExactThreads>;
+
   const ExactOperands &operands;
-  uint32_t panel;                ///< Block::panelUnit()
-  RawSum<Block::kLimbs> sums[2]; ///< of both formats, on their way to the next stage
+  uint32_t panel; ///< Block::panelUnit()
+  Sums<Spec::kFirst> firstSums;
+  Sums<Spec::kSecond> secondSums;
 };
 
 } // namespace sortie::kernels

@@ -10,6 +10,7 @@
 
 #include "codegen/kernels/ExactDot.h"
 #include "codegen/kernels/ExactOutputs.h"
+#include "codegen/kernels/PendingSums.h"
 
 namespace sortie::kernels {
 
@@ -52,7 +53,7 @@ private:
       copyWeights<F>(operands, panel, slotAt(block), block);
     Block::fillTable(operands, tile);
     hw::syncBlock();
-    PendingSums pending;
+    Pending pending;
     const auto *rows = static_cast<const char *>(operands.input);
     copyChunk(rows, firstHalf(), pending);
     hw::commitCopies();
@@ -153,22 +154,21 @@ private:
 
   /// Sums of tokens that a thread has loaded for the next chunk.
   template <Format F>
-  static constexpr int kSumsOfThread =
-      static_cast<int>(ceilDiv(kBlocksPerChunk * kTokens * TokenSums<F>::kCount, kTeamThreads));
-  struct PendingSums {
-    RawSum<kLimbs> first[kSumsOfThread<Spec::kFirst>];
-    RawSum<kLimbs> second[kSumsOfThread<Spec::kSecond>];
+  using ChunkSums = PendingSums<Spec, F, kBlocksPerChunk, kTokens, kTeamThreads>;
+  struct Pending {
+    ChunkSums<Spec::kFirst> first;
+    ChunkSums<Spec::kSecond> second;
   };
 
   /// The team's chunk from activation block `half` on becomes that of all its warps; the next one
   /// is started.
-  SORTIE_DEVICE void beginChunk(const char *rows, int half, PendingSums &pending) {
+  SORTIE_DEVICE void beginChunk(const char *rows, int half, Pending &pending) {
     Block::forEachSums([&]<Format F, int I>() {
       const int to = bufferAt(half) + Block::template sumsOffset<F>(kGeometry);
       if constexpr (I == 0)
-        storeSums<F>(to, pending.first);
+        pending.first.store(to, kTokens * TokenSums<F>::kBytes, teamThread());
       else
-        storeSums<F>(to, pending.second);
+        pending.second.store(to, kTokens * TokenSums<F>::kBytes, teamThread());
     });
     hw::syncBlock(); // the chunk before has been read by all
     const int next = half + kBlocksPerChunk;
@@ -177,7 +177,7 @@ private:
   }
 
   /// Starts the copies of the tokens of the chunk that begins with activation block `half`.
-  SORTIE_DEVICE void copyChunk(const char *rows, int half, PendingSums &pending) {
+  SORTIE_DEVICE void copyChunk(const char *rows, int half, Pending &pending) {
     const int buffer = bufferAt(half);
     const int left = kHalves - half;
     const int halves = left < kBlocksPerChunk ? left : kBlocksPerChunk;
@@ -185,9 +185,9 @@ private:
     copyScales(rows + kRow.scales + half * 4, buffer + kGeometry.scalesOffset, halves);
     Block::forEachSums([&]<Format F, int I>() {
       if constexpr (I == 0)
-        loadSums<F>(rows, half, pending.first);
+        pending.first.load(rows, half, teamThread());
       else
-        loadSums<F>(rows, half, pending.second);
+        pending.second.load(rows, half, teamThread());
     });
   }
 
@@ -212,33 +212,6 @@ private:
     if (half < halves)
       hw::copyAsync<4>(hw::sharedMemory<char>(to + (half * kTokens + token) * 4),
                        rows + Block::rowTable()[token] * kRow.bytes + half * 4);
-  }
-
-  /// Sums lie as [activation block][token], too.
-  template <Format F>
-  SORTIE_DEVICE void loadSums(const char *rows, int first,
-                              RawSum<kLimbs> (&sums)[kSumsOfThread<F>]) {
-    constexpr int kCount = TokenSums<F>::kCount;
-#pragma unroll
-    for (int n = 0; n < kSumsOfThread<F>; ++n) {
-      const int i = n * kTeamThreads + teamThread();
-      const int half = first + i / kCount / kTokens;
-      sums[n] = TokenSums<F>::template load<Spec::kInput, Spec::kColumns>(
-          rows + Block::rowTable()[i / kCount % kTokens] * kRow.bytes,
-          half < kHalves ? half : kHalves - 1, i % kCount);
-    }
-  }
-
-  template <Format F>
-  SORTIE_DEVICE void storeSums(int to, const RawSum<kLimbs> (&sums)[kSumsOfThread<F>]) {
-    constexpr int kCount = TokenSums<F>::kCount;
-#pragma unroll
-    for (int n = 0; n < kSumsOfThread<F>; ++n) {
-      const int i = n * kTeamThreads + teamThread();
-      if (i < kBlocksPerChunk * kTokens * kCount)
-        TokenSums<F>::store(hw::sharedMemory<char>(to + i / kCount * TokenSums<F>::kBytes),
-                            i % kCount, sums[n]);
-    }
   }
 
   //===- Products ----------------------------------------------------------===//

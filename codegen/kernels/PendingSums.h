@@ -1,0 +1,56 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Sums of tokens (TokenSums.h) on their way to shared memory: they go through registers, loaded
+// long before they are stored.
+
+#ifndef SORTIE_CODEGEN_KERNELS_PENDINGSUMS_H
+#define SORTIE_CODEGEN_KERNELS_PENDINGSUMS_H
+
+#include "codegen/kernels/ExactBlock.h"
+
+namespace sortie::kernels {
+
+/// A thread's sums for format F, of `Halves` activation blocks and `Tokens` tokens, which `Threads`
+/// threads load.
+template <typename Spec, Format F, int Halves, int Tokens, int Threads> class PendingSums {
+  using Block = ExactBlock<Spec>;
+  using Sums = TokenSums<F>;
+  static constexpr int kOfHalf = Tokens * Sums::kCount;
+  static constexpr int kOfThread = static_cast<int>(ceilDiv(Halves * kOfHalf, Threads));
+
+public:
+  /// Loads those from activation block `half` on, for thread `thread`; past the end of the rows,
+  /// the last ones once more. `rows` is the input; the tile's table has been filled.
+  SORTIE_MEMBER void load(const char *rows, int half, int thread) {
+    constexpr ActRowLayout kRow = actRowLayout(Spec::kInput, Spec::kColumns);
+    constexpr int kLast = Block::kStageCount - 1;
+#pragma unroll
+    for (int n = 0; n < kOfThread; ++n) {
+      const int i = n * Threads + thread;
+      const int wanted = half + i / kOfHalf;
+      sums[n] = Sums::template load<Spec::kInput, Spec::kColumns>(
+          rows + Block::rowTable()[i / Sums::kCount % Tokens] * kRow.bytes,
+          wanted < kLast ? wanted : kLast, i % Sums::kCount);
+    }
+  }
+
+  /// Stores them at `to` in shared memory, with `stride` bytes between two activation blocks.
+  SORTIE_MEMBER void store(int to, int stride, int thread) const {
+#pragma unroll
+    for (int n = 0; n < kOfThread; ++n) {
+      const int i = n * Threads + thread;
+      if (i < Halves * kOfHalf)
+        Sums::store(hw::sharedMemory<char>(to + i / kOfHalf * stride +
+                                           i % kOfHalf / Sums::kCount * Sums::kBytes),
+                    i % Sums::kCount, sums[n]);
+    }
+  }
+
+private:
+  RawSum<Block::kLimbs> sums[kOfThread];
+};
+
+} // namespace sortie::kernels
+
+#endif // SORTIE_CODEGEN_KERNELS_PENDINGSUMS_H
