@@ -89,9 +89,10 @@ std::shared_ptr<Program> makeProgram() {
                       {Place::Output, 0, {}, ElementType::F32, {tokens, {0, kN}}, {4 * kN, 0}},
                       {Place::Arena, 0, {}, ElementType::BF16, {tokens, {0, kK}}, {2 * kK, 0}}};
   function.arenaBytes = {64, 0};
-  function.steps = {{"moert.matmul", "",
-                     LaunchStep{0, {{tokens, 1, false, std::nullopt}}, {0}, {2}, {}, {}, 0, kNoBuffer}},
-                    {"moert.cublas_matmul", "w", CublasMatmulStep{2, 0, WeightForm::Raw, 1}}};
+  function.steps = {
+      {"moert.matmul", "",
+       LaunchStep{0, {{tokens, 1, false, std::nullopt}}, {0}, {2}, {}, {}, 0, kNoBuffer}},
+      {"moert.cublas_matmul", "w", CublasMatmulStep{2, 0, WeightForm::Raw, 1}}};
   function.weights.resize(1, true);
   function.usesCublas = true;
   program->functions = {function};
