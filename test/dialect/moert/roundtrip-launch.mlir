@@ -13,7 +13,7 @@ func.func private @attributes() attributes {
   e = #moert.work<"moert.add" operations(0)>, f = #moert.work<"moert.add" operations(5)>,
   g = #moert.work<"moert.add" offsets(1)>, h = #moert.pack<@k rows(16) bytes(512)>}
 
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cuda",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cuda",
     contract = [], features = [], producer = "p">} {
   // CHECK: moert.symbol @tokens max(64)
   moert.symbol @tokens max(64)
