@@ -12,11 +12,13 @@ using namespace llvm;
 
 namespace sortie::codegen {
 
-/// Each kernel waits for the launch before it, which the runtime relies on (LoadedKernels.h).
+/// Each kernel waits for the launch before it and then says that its step has begun, which the
+/// runtime relies on (LoadedKernels.h).
 std::string writeSource(const KernelCode &code, StringRef entry) {
   return formatv("{0}#include \"codegen/kernels/{1}\"\n\nusing namespace sortie::kernels;\n\n"
-                 "{2}SORTIE_KERNEL({3}, 1) {4}({5}) {{\n  sortie::hw::allowNextLaunch();\n"
-                 "  sortie::hw::waitForLaunchBefore();\n  {6};\n}\n"
+                 "{2}SORTIE_KERNEL({3}, 1) {4}({5}, uint32_t *progress, uint32_t step) {{\n"
+                 "  sortie::hw::allowNextLaunch();\n  sortie::hw::waitForLaunchBefore();\n"
+                 "  sortie::hw::beginStep(progress, step);\n  {6};\n}\n"
                  "SORTIE_EXPORT({4})\n",
                  code.definitions, code.header, code.declarations, code.threads, entry,
                  join(code.parameters, ", "), code.call);

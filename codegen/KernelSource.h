@@ -3,7 +3,8 @@
 //
 // The sources of kernels: a few lines each, which instantiate a template of codegen/kernels for one
 // shape, format, fusion and chip. There is a function for each kind. Buffers are parameters r0, r1,
-// ... (read) and w0, w1, ... (written), weights g0, g1, ..., extents e0, e1, ..., in that order.
+// ... (read) and w0, w1, ... (written), weights g0, g1, ..., extents e0, e1, ..., in that order;
+// writeSource() adds where the kernel notes that its step begins, and the step's number.
 
 #ifndef SORTIE_CODEGEN_KERNELSOURCE_H
 #define SORTIE_CODEGEN_KERNELSOURCE_H

@@ -20,7 +20,7 @@ namespace sortie {
 namespace {
 
 /// The version of the interface between program and runtime that this compiler writes.
-constexpr int64_t kProgramAbi = 2;
+constexpr int64_t kProgramAbi = 3;
 
 //===----------------------------------------------------------------------===//
 // What can be lowered

@@ -72,6 +72,17 @@ SORTIE_DEVICE void waitForLaunchBefore() {
 #endif
 }
 
+//===- Progress -----------------------------------------------------------===//
+
+/// Writes the number of the launch's step to `progress`, host memory, if it is not null: one thread
+/// of the grid does. Nothing waits for the store. Called after waitForLaunchBefore(), it says that
+/// all steps before are complete.
+SORTIE_DEVICE void beginStep(uint32_t *progress, uint32_t step) {
+  const bool isFirst = (threadIdx.x | blockIdx.x | blockIdx.y | blockIdx.z) == 0;
+  if (progress && isFirst)
+    *const_cast<volatile uint32_t *>(progress) = step;
+}
+
 //===- Synchronization and exchange ---------------------------------------===//
 
 /// All threads of the block; none may have ended.

@@ -81,7 +81,7 @@ def Moert_ProgramAttr : Moert_Attr<"Program", "program"> {
 
     Example:
     ```mlir
-    module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+    module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
         contract = [run, batch, device], features = [], producer = "sortie 0.1.0">} { ... }
     ```
   }];

@@ -50,9 +50,11 @@ def Moert_KernelOp : Moert_Op<"kernel", [Symbol, HasParent<"::mlir::ModuleOp">]>
   let summary = "a kernel of a device";
   let description = [{
     Code that `moert.launch` starts, by the name `entry`. Its parameters are a pointer for each
-    buffer it reads, each buffer it writes and each weight, then an `int32` for each extent. A
-    weight is read in one of three forms: `packed` is the output of the weight's pack kernel, `raw`
-    the bytes of the file, row-major, `floats` fp32.
+    buffer it reads, each buffer it writes and each weight, then an `int32` for each extent. Two
+    more follow in every kernel, which no count includes: a pointer to a `uint32`, and a `uint32`,
+    the number of the step that the launch is in its function. The kernel writes the number there
+    when it begins, unless the pointer is null. A weight is read in one of three forms: `packed` is
+    the output of the weight's pack kernel, `raw` the bytes of the file, row-major, `floats` fp32.
 
     `sources` are for `moert-compile-kernels`, which puts `images` in their place, one a chip.
     Thread blocks have one dimension, of `threads` threads.
@@ -653,8 +655,8 @@ def Moert_LaunchOp : Moert_WeightUserOp<"launch", [AttrSizedOperandSegments]> {
   let summary = "starts a kernel";
   let description = [{
     Starts `kernel` on a grid of thread blocks, unless a dimension of it is zero. The kernel gets
-    the buffers, weights and extents in the order in which they stand. `work` says for reports
-    what the launch does.
+    the buffers, weights and extents in the order in which they stand, then where to write the
+    number of its step, and that number. `work` says for reports what the launch does.
 
     (C1) `grid` has 1 to 3 dimensions.
     (C2) `kernel` is a `moert.kernel`, and takes as many buffers to read, buffers to write, weights

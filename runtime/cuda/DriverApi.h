@@ -103,6 +103,8 @@ inline constexpr int CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION = 6;
   X(cuStreamSynchronize, "cuStreamSynchronize", (CUstream stream))                                 \
   X(cuStreamWriteValue32, "cuStreamWriteValue32_v2",                                               \
     (CUstream stream, CUdeviceptr address, uint32_t value, unsigned flags))                        \
+  X(cuStreamWriteValue64, "cuStreamWriteValue64_v2",                                               \
+    (CUstream stream, CUdeviceptr address, uint64_t value, unsigned flags))                        \
   X(cuStreamBeginCapture, "cuStreamBeginCapture_v2", (CUstream stream, int mode))                  \
   X(cuStreamEndCapture, "cuStreamEndCapture", (CUstream stream, CUgraph * graph))                  \
   X(cuEventCreate, "cuEventCreate", (CUevent * event, unsigned flags))                             \

@@ -109,6 +109,8 @@ CUresult LoadedKernels::launch(uint32_t kernel, const Launch &launch, CUstream s
     parameters.push_back(const_cast<CUdeviceptr *>(&pointer));
   for (const int32_t &extent : launch.extents)
     parameters.push_back(const_cast<int32_t *>(&extent));
+  parameters.push_back(const_cast<CUdeviceptr *>(&launch.progress));
+  parameters.push_back(const_cast<uint32_t *>(&launch.step));
   const Loaded &loaded = kernels[kernel];
   const Driver &driver = device->driver();
   const bool mayOverlap =

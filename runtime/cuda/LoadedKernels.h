@@ -21,6 +21,10 @@ struct Launch {
   std::array<uint32_t, 3> grid = {1, 1, 1};
   llvm::SmallVector<CUdeviceptr, 12> pointers;
   llvm::SmallVector<int32_t, 4> extents;
+  /// Where the kernel writes the number of its step when it begins, one word of the host or of the
+  /// device; nowhere if null.
+  CUdeviceptr progress = 0;
+  uint32_t step = 0;
   /// The kernel that was launched directly before this on the stream, if nothing is between.
   std::optional<uint32_t> kernelBefore;
 };

@@ -22,9 +22,10 @@
 
 namespace sortie {
 
-/// Version of the interface between programs and this runtime. In 2, kernels of cubins for sm_90
-/// and newer wait themselves for the launch before theirs (cuda/ImageChoice.h).
-inline constexpr int64_t kProgramAbiVersion = 2;
+/// Version of the interface between programs and this runtime. From 2 on, kernels of cubins for
+/// sm_90 and newer wait themselves for the launch before theirs (cuda/ImageChoice.h); from 3 on,
+/// kernels write the number of their step when they begin.
+inline constexpr int64_t kProgramAbiVersion = 3;
 
 /// The targets of programs that this runtime runs.
 inline constexpr llvm::StringLiteral kCpuTarget = "cpu";
@@ -99,7 +100,8 @@ struct KernelImage {
 };
 
 /// Its parameters are pointers to the buffers read, those written and the weights, then an int32
-/// for each extent: at most 64.
+/// for each extent: at most 64. Then follow, as the last two of every kernel, where it writes the
+/// number of its step (uint32_t *, may be null) and that number (uint32_t).
 struct Kernel {
   std::string name;
   std::string entry; ///< the name in the images

@@ -8,6 +8,7 @@
 #include "runtime/support/Error.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace llvm;
 using namespace sortie::cuda;
@@ -35,8 +36,11 @@ CudaExecutor::CudaExecutor(const Program &program, const Function &function, int
 
 //===- Enqueueing --------------------------------------------------===//
 
-CUresult CudaExecutor::enqueue(const LaunchStep &step, std::optional<uint32_t> kernelBefore) {
+CUresult CudaExecutor::enqueue(size_t index, const LaunchStep &step,
+                               std::optional<uint32_t> kernelBefore) {
   Launch launch;
+  launch.progress = memory.progress.deviceStep();
+  launch.step = static_cast<uint32_t>(index);
   launch.kernelBefore = kernelBefore;
   for (size_t i = 0; i < step.grid.size(); ++i)
     launch.grid[i] = static_cast<uint32_t>(step.grid[i].at(symbol));
@@ -67,9 +71,10 @@ CUresult CudaExecutor::enqueue(const CheckIdsStep &step) {
                                    address(step.status), sizeof(CheckedIds), stream);
 }
 
-CUresult CudaExecutor::enqueue(const Step &step, std::optional<uint32_t> kernelBefore) {
+CUresult CudaExecutor::enqueue(size_t index, std::optional<uint32_t> kernelBefore) {
+  const Step &step = function.steps[index];
   if (const auto *launch = std::get_if<LaunchStep>(&step.body))
-    return enqueue(*launch, kernelBefore);
+    return enqueue(index, *launch, kernelBefore);
   if (const auto *copy = std::get_if<CopyStep>(&step.body))
     return enqueue(*copy);
   if (const auto *check = std::get_if<CheckIdsStep>(&step.body))
@@ -88,10 +93,9 @@ Error CudaExecutor::enqueue(size_t index, const CublasMatmulStep &step) {
 }
 
 Error CudaExecutor::enqueueStep(size_t index, std::optional<uint32_t> kernelBefore) {
-  const Step &step = function.steps[index];
-  if (const auto *product = std::get_if<CublasMatmulStep>(&step.body))
+  if (const auto *product = std::get_if<CublasMatmulStep>(&function.steps[index].body))
     return enqueue(index, *product);
-  return stepError(index, enqueue(step, kernelBefore));
+  return stepError(index, enqueue(index, kernelBefore));
 }
 
 std::optional<uint32_t> CudaExecutor::kernelBefore(size_t index) const {
@@ -141,12 +145,9 @@ Error CudaExecutor::checkIds(const CheckedIds *found) const {
 
 //===- Errors ------------------------------------------------------===//
 
-std::string CudaExecutor::describeStep(size_t index) const {
-  std::string what = "function '" + function.name + "'";
-  if (index >= function.steps.size())
-    return what;
+std::string CudaExecutor::nameStep(size_t index) const {
   const Step &step = function.steps[index];
-  what += (": step " + Twine(index) + ", " + step.operation).str();
+  std::string what = ("step " + Twine(index) + ", " + step.operation).str();
   if (const auto *launch = std::get_if<LaunchStep>(&step.body))
     what += " (kernel '" + program.kernels[launch->kernel].name + "')";
   if (!step.label.empty())
@@ -154,10 +155,41 @@ std::string CudaExecutor::describeStep(size_t index) const {
   return what;
 }
 
+std::string CudaExecutor::describeStep(size_t index) const {
+  const std::string what = "function '" + function.name + "'";
+  return index < function.steps.size() ? what + ": " + nameStep(index) : what;
+}
+
+SmallVector<size_t> CudaExecutor::suspects(size_t begun) const {
+  SmallVector<size_t> steps = {begun};
+  for (size_t i = begun + 1; i < function.steps.size(); ++i) {
+    if (std::holds_alternative<LaunchStep>(function.steps[i].body))
+      break;
+    if (std::holds_alternative<CublasMatmulStep>(function.steps[i].body))
+      steps.push_back(i);
+  }
+  return steps;
+}
+
+Error CudaExecutor::deviceError(CUresult result) const {
+  const std::optional<size_t> begun = memory.progress.step(run);
+  if (marksSteps)
+    return stepError(begun.value_or(function.steps.size()), result);
+  const SmallVector<size_t> steps = begun ? suspects(*begun) : SmallVector<size_t>();
+  if (steps.size() == 1)
+    return stepError(steps.front(), result);
+  const std::string names =
+      join(map_range(steps, [this](size_t index) { return nameStep(index); }), " or ");
+  return makeError(toString(loaded.device->check(result, "function '" + function.name + "'" +
+                                                             (steps.empty() ? "" : ": ") + names)) +
+                       "; run eagerly (sortie-run --eager) to learn which operation failed",
+                   std::errc::state_not_recoverable);
+}
+
 Error CudaExecutor::wait() {
   const Device::Scope scope(*loaded.device);
   if (const CUresult result = driver->cuStreamSynchronize(stream); result != CUDA_SUCCESS)
-    return eagerError(result);
+    return deviceError(result);
   return Error::success();
 }
 
@@ -268,15 +300,16 @@ Error CudaExecutor::StepLog::report(RunObserver &observer) const {
   return Error::success();
 }
 
+Error CudaExecutor::markStep(size_t index) {
+  if (const CUresult result = memory.progress.beginStep(index, stream); result != CUDA_SUCCESS)
+    return enqueueError(stepError(index, result));
+  return Error::success();
+}
+
 Error CudaExecutor::runStep(size_t index) {
   if (Error error = enqueueStep(index, /*kernelBefore=*/std::nullopt))
     return enqueueError(std::move(error));
-  if (const CUresult result = driver->cuStreamWriteValue32(stream, memory.deviceStepsDone,
-                                                           static_cast<uint32_t>(index + 1),
-                                                           CU_STREAM_WRITE_VALUE_DEFAULT);
-      result != CUDA_SUCCESS)
-    return enqueueError(stepError(index, result));
-  return Error::success();
+  return markStep(index + 1);
 }
 
 Error CudaExecutor::runObserved(RunObserver &observer, StepLog *log) {
@@ -310,7 +343,9 @@ Error CudaExecutor::runObserved(RunObserver &observer, StepLog *log) {
 Error CudaExecutor::runEagerly(RunObserver &observer) {
   const Device::Scope scope(*loaded.device);
   enqueuedChecks = 0;
-  *memory.stepsDone = 0;
+  marksSteps = true;
+  if (Error error = markStep(0))
+    return error;
   if (!observer.wantsSteps())
     return runObserved(observer, nullptr);
   Expected<std::unique_ptr<StepLog>> log = StepLog::create(*this);

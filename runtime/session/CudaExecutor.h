@@ -9,6 +9,7 @@
 #include "runtime/cuda/Cublas.h"
 #include "runtime/cuda/DeviceWeights.h"
 #include "runtime/session/BoundFunction.h"
+#include "runtime/session/RunProgress.h"
 
 #include <optional>
 
@@ -34,10 +35,8 @@ struct CudaMemory {
   llvm::SmallVector<cuda::CUdeviceptr> inputs; ///< in the order of the function
   llvm::SmallVector<cuda::CUdeviceptr> outputs;
   cuda::CUdeviceptr checkedIds; ///< one CheckedIds for each moert.check_ids of a function
-  /// Pinned: how many steps of an eager run are complete, which the device writes.
-  volatile uint32_t *stepsDone;
-  cuda::CUdeviceptr deviceStepsDone; ///< the same for the device
-  const cuda::CublasHandle &cublas;  ///< there, if a function uses it
+  RunProgress &progress;
+  const cuda::CublasHandle &cublas; ///< there, if a function uses it
 };
 
 class CudaExecutor : public BoundFunction {
@@ -45,17 +44,23 @@ public:
   CudaExecutor(const Program &program, const Function &function, int64_t symbol,
                const CudaProgram &loaded, const CudaMemory &memory, cuda::CUstream stream);
 
+  /// Before the first step of a run is enqueued.
+  void beginRun() { run = memory.progress.beginRun(); }
+  /// When all is enqueued.
+  cuda::CUresult endRun() const { return memory.progress.endRun(run, stream); }
+  /// Whether the device came to the end of the run.
+  bool isComplete() const { return memory.progress.isComplete(run); }
+
   /// Enqueues all steps; nothing is known of their success. For graphs.
   llvm::Error enqueue();
   /// Enqueues step by step, and reports to the observer, for which it waits. Until wait(), errors
   /// of the device may be to come.
   llvm::Error runEagerly(RunObserver &observer);
-  /// Waits for the stream after an eager run; an error names the step.
+  /// Waits for the stream; an error names the step.
   llvm::Error wait();
-  /// An error that the device reported when all steps were on the stream, with the step's name.
-  llvm::Error eagerError(cuda::CUresult result) const {
-    return stepError(*memory.stepsDone, result);
-  }
+  /// An error that the device reported after steps had been put on the stream, with the name of the
+  /// one that failed, as far as the progress tells.
+  llvm::Error deviceError(cuda::CUresult result) const;
 
   /// How many times moert.check_ids stands in a function.
   static size_t checksOf(const Function &function);
@@ -71,19 +76,29 @@ private:
   /// Enqueues a step; of one that cannot be, the error. `kernelBefore` as in cuda::Launch.
   llvm::Error enqueueStep(size_t index, std::optional<uint32_t> kernelBefore);
   llvm::Error enqueue(size_t index, const CublasMatmulStep &step);
-  cuda::CUresult enqueue(const Step &step, std::optional<uint32_t> kernelBefore);
-  cuda::CUresult enqueue(const LaunchStep &step, std::optional<uint32_t> kernelBefore);
+  cuda::CUresult enqueue(size_t index, std::optional<uint32_t> kernelBefore);
+  cuda::CUresult enqueue(size_t index, const LaunchStep &step,
+                         std::optional<uint32_t> kernelBefore);
   cuda::CUresult enqueue(const CopyStep &step);
   cuda::CUresult enqueue(const CheckIdsStep &step);
   /// What a step is enqueued with that follows the others directly: see cuda::Launch. None where
   /// that is not sure.
   std::optional<uint32_t> kernelBefore(size_t index) const;
-  /// With what tells observers and errors how far the run is, so that no launches overlap.
+  /// Enqueues that a step begins which need not be a kernel; the number behind the last step says
+  /// that all are complete.
+  llvm::Error markStep(size_t index);
+  /// Enqueues a step and the mark of the next, so that no launches overlap.
   llvm::Error runStep(size_t index);
   llvm::Error runObserved(RunObserver &observer, StepLog *log);
 
   /// Of a step whose enqueueing failed: its error, or that of one before it.
   llvm::Error enqueueError(llvm::Error error);
+  /// Which step may have failed if `begun` began last: that one, or a product by cuBLAS behind it,
+  /// because the library's kernels do not say that they begin.
+  llvm::SmallVector<size_t> suspects(size_t begun) const;
+  /// "step 2, moert.matmul (kernel 'k') with w".
+  std::string nameStep(size_t index) const;
+  /// The same behind the name of the function; that alone if there is no such step.
   std::string describeStep(size_t index) const;
   llvm::Error stepError(size_t index, cuda::CUresult result) const {
     return loaded.device->check(result, describeStep(index));
@@ -100,7 +115,9 @@ private:
   const CudaMemory &memory;
   cuda::CUstream stream;
   llvm::SmallVector<cuda::CUdeviceptr> addresses;
+  uint32_t run = 0; ///< its number in the progress
   size_t enqueuedChecks = 0;
+  bool marksSteps = false; ///< the stream says itself which step begins
 };
 
 } // namespace sortie

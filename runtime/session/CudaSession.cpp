@@ -53,6 +53,7 @@ struct Resources {
   DeviceMemory arena;
   DeviceMemory arguments;
   DeviceMemory checkedIds;
+  RunProgress progress;
   CublasHandle cublas; ///< empty where no function uses it
 
   static Expected<Resources> create(const CudaProgram &loaded, const MemoryPlan &plan,
@@ -76,6 +77,9 @@ Expected<Resources> Resources::create(const CudaProgram &loaded, const MemoryPla
       allocate(device, checks * sizeof(CheckedIds), "checks of expert ids");
   if (!checkedIds)
     return checkedIds.takeError();
+  Expected<RunProgress> progress = RunProgress::create(device);
+  if (!progress)
+    return progress.takeError();
   if (plan.library != 0) {
     Expected<CublasHandle> cublas = CublasHandle::create(*loaded.cublas, device, stream->get());
     if (!cublas)
@@ -86,6 +90,7 @@ Expected<Resources> Resources::create(const CudaProgram &loaded, const MemoryPla
   resources.arena = std::move(*arena);
   resources.arguments = std::move(*arguments);
   resources.checkedIds = std::move(*checkedIds);
+  resources.progress = std::move(*progress);
   return resources;
 }
 
@@ -115,8 +120,7 @@ private:
 
   Expected<std::unique_ptr<CudaRun>> makeRun(const Function &function, const Arguments &arguments);
   Expected<RunSlot> takeSlot();
-  CudaMemory memoryFor(const Function &function, const Arguments &arguments,
-                       const RunSlot &slot) const;
+  CudaMemory memoryFor(const Function &function, const Arguments &arguments);
   Error launchGraph(const Function &function, int64_t symbol, CudaExecutor &executor,
                     const CudaMemory &memory);
   Error measure(function_ref<Error()> launch, MutableArrayRef<uint64_t> nanoseconds);
@@ -141,14 +145,8 @@ Expected<RunSlot> CudaSession::takeSlot() {
   return slot;
 }
 
-CudaMemory CudaSession::memoryFor(const Function &function, const Arguments &arguments,
-                                  const RunSlot &slot) const {
-  CudaMemory memory{resources.arena.get(),
-                    {},
-                    {},
-                    resources.checkedIds.get(),
-                    slot.stepsDone(),
-                    slot.deviceStepsDone(),
+CudaMemory CudaSession::memoryFor(const Function &function, const Arguments &arguments) {
+  CudaMemory memory{resources.arena.get(), {}, {}, resources.checkedIds.get(), resources.progress,
                     resources.cublas};
   const ArgumentLayout layout = layoutArguments(program(), function, maxTokens());
   auto place = [&](ArrayRef<BoundArgument> given, ArrayRef<uint64_t> offsets,
@@ -197,7 +195,7 @@ class CudaRun final : public StartedRun {
 public:
   CudaRun(CudaSession &session, const Function &function, const Arguments &arguments, RunSlot slot)
       : session(session), device(*session.device), function(function), slot(std::move(slot)),
-        memory(session.memoryFor(function, arguments, this->slot)),
+        memory(session.memoryFor(function, arguments)),
         executor(session.program(), function, arguments.symbol(), session.loaded, memory,
                  session.stream()),
         inputs(hostCopies(function.inputs, arguments.inputs(), memory.inputs)),
@@ -209,14 +207,8 @@ public:
   Error stage();
   /// Enqueues all, without waiting unless an observer wants to know something.
   Error begin(RunObserver &observer);
-  /// Enqueues the steps, without observer.
-  Error enqueueSteps() {
-    return runsEagerly ? executor.enqueue()
-                       : session.launchGraph(function, executor.symbol, executor, memory);
-  }
-  /// Waits after `error`, because the device may still use the caller's arrays. If a step has
-  /// failed, that is why.
-  Error giveUp(Error error) const;
+  /// Repeats the steps alone, and gives the time of each repetition.
+  Error repeat(MutableArrayRef<uint64_t> nanoseconds);
 
   bool isDone() override { return slot.isPast(); }
   Error finish() override;
@@ -226,10 +218,16 @@ private:
                                    ArrayRef<CUdeviceptr> addresses) const;
   Error copyInputs() const;
   Error copyOutputs() const;
+  /// Enqueues the steps, without observer.
+  Error enqueueSteps() {
+    return runsEagerly ? executor.enqueue()
+                       : session.launchGraph(function, executor.symbol, executor, memory);
+  }
   Error runSteps(RunObserver &observer);
   Error finishEnqueueing();
-  /// What the device reported after steps had been enqueued.
-  Error deviceError(CUresult result) const;
+  /// Waits after `error`, because the device may still use the caller's arrays. If a step has
+  /// failed, that is why.
+  Error giveUp(Error error);
 
   CudaSession &session;
   const Device &device;
@@ -292,20 +290,14 @@ Error CudaRun::copyOutputs() const {
   return Error::success();
 }
 
-Error CudaRun::deviceError(CUresult result) const {
-  if (runsEagerly)
-    return executor.eagerError(result);
-  return makeError(toString(device.check(result, "function '" + function.name + "'")) +
-                       "; run eagerly (sortie-run --eager) to learn which operation failed",
-                   std::errc::state_not_recoverable);
-}
-
-Error CudaRun::giveUp(Error error) const {
+Error CudaRun::giveUp(Error error) {
   const CUresult result = device.driver()->cuStreamSynchronize(session.stream());
-  if (result == CUDA_SUCCESS)
+  if (result == CUDA_SUCCESS) {
+    session.resources.progress.reset();
     return error;
+  }
   consumeError(std::move(error));
-  return deviceError(result);
+  return executor.deviceError(result);
 }
 
 Error CudaRun::runSteps(RunObserver &observer) {
@@ -321,17 +313,19 @@ Error CudaRun::finishEnqueueing() {
     return error;
   if (Error error = copyOutputs())
     return error;
+  if (Error error = device.check(executor.endRun(), "ending a run"))
+    return error;
   return device.check(slot.end(session.stream()), "ending a run");
 }
 
 Error CudaRun::begin(RunObserver &observer) {
   const Device::Scope scope(device);
   runsEagerly |= observer.wantsSteps() || observer.wantsCheckpoints();
-  slot.begin();
   if (Error error = copyInputs()) {
     device.driver()->cuStreamSynchronize(session.stream()); // no step of this run can have failed
     return error;
   }
+  executor.beginRun();
   if (Error error = runSteps(observer))
     return giveUp(std::move(error));
   if (Error error = finishEnqueueing())
@@ -340,8 +334,9 @@ Error CudaRun::begin(RunObserver &observer) {
 }
 
 Error CudaRun::finish() {
-  if (const CUresult result = slot.wait(); result != CUDA_SUCCESS)
-    return deviceError(result);
+  // A failure spoils every later call, also one that asks for what had been done before it.
+  if (const CUresult result = slot.wait(); result != CUDA_SUCCESS && !executor.isComplete())
+    return executor.deviceError(result);
   if (Error error = executor.checkIds(slot.checkedIds()))
     return error;
   for (const HostCopy &output : outputs)
@@ -428,15 +423,21 @@ Error CudaSession::measure(function_ref<Error()> launch, MutableArrayRef<uint64_
   return Error::success();
 }
 
+Error CudaRun::repeat(MutableArrayRef<uint64_t> nanoseconds) {
+  executor.beginRun();
+  if (Error error = session.measure([this] { return enqueueSteps(); }, nanoseconds))
+    return giveUp(std::move(error));
+  session.resources.progress.reset();
+  return Error::success();
+}
+
 Error CudaSession::repeat(const Function &function, const Arguments &arguments,
                           MutableArrayRef<uint64_t> nanoseconds) {
   const Device::Scope scope(*device);
   Expected<std::unique_ptr<CudaRun>> run = makeRun(function, arguments);
   if (!run)
     return run.takeError();
-  if (Error error = measure([&] { return (*run)->enqueueSteps(); }, nanoseconds))
-    return (*run)->giveUp(std::move(error));
-  return Error::success();
+  return (*run)->repeat(nanoseconds);
 }
 
 //===- Weights -----------------------------------------------------===//

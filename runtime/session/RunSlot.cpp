@@ -13,20 +13,15 @@ namespace sortie {
 Expected<RunSlot> RunSlot::create(const DevicePtr &device, size_t checks) {
   RunSlot slot;
   slot.device = device;
-  Expected<PinnedMemory> state = allocatePinned(
-      device, offsetof(State, checkedIds) + checks * sizeof(CheckedIds), "the state of a run");
-  if (!state)
-    return state.takeError();
-  slot.ownedState = std::move(*state);
+  Expected<PinnedMemory> found =
+      allocatePinned(device, checks * sizeof(CheckedIds), "checks of expert ids");
+  if (!found)
+    return found.takeError();
+  slot.checks = std::move(*found);
   Expected<Event> past = makeEvent(device, /*isTimed=*/false);
   if (!past)
     return past.takeError();
   slot.past = std::move(*past);
-  const Device::Scope scope(*device);
-  if (Error error = device->check(device->driver()->cuMemHostGetDevicePointer(
-                                      &slot.deviceState, slot.ownedState.get(), /*flags=*/0),
-                                  "mapping the state of a run"))
-    return error;
   return slot;
 }
 
@@ -41,17 +36,8 @@ Expected<std::byte *> RunSlot::stage(uint64_t bytes) {
   return static_cast<std::byte *>(staging.get());
 }
 
-void RunSlot::begin() {
-  state()->stepsDone = 0;
-  state()->isComplete = 0;
-}
-
 CUresult RunSlot::end(CUstream stream) {
-  const Driver &driver = device->driver();
-  const CUresult result =
-      driver->cuStreamWriteValue32(stream, deviceState + offsetof(State, isComplete), /*value=*/1,
-                                   CU_STREAM_WRITE_VALUE_DEFAULT);
-  return result == CUDA_SUCCESS ? driver->cuEventRecord(past.get(), stream) : result;
+  return device->driver()->cuEventRecord(past.get(), stream);
 }
 
 bool RunSlot::isPast() const {
@@ -61,9 +47,7 @@ bool RunSlot::isPast() const {
 
 CUresult RunSlot::wait() const {
   const Device::Scope scope(*device);
-  const CUresult result = device->driver()->cuEventSynchronize(past.get());
-  // A failure spoils every later call, also one that asks for what had been done before it.
-  return state()->isComplete ? CUresult{CUDA_SUCCESS} : result;
+  return device->driver()->cuEventSynchronize(past.get());
 }
 
 } // namespace sortie

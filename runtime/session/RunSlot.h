@@ -19,32 +19,20 @@ public:
   /// Pinned memory of at least so many bytes, the same until the slot is used again.
   llvm::Expected<std::byte *> stage(uint64_t bytes);
 
-  /// Before anything is enqueued.
-  void begin();
   /// When all is enqueued: what isPast() and wait() look for.
   cuda::CUresult end(cuda::CUstream stream);
 
   /// Whether the device came to the end of the run, or failed. Never waits.
   bool isPast() const;
-  /// Waits for the end. No error of a later run is this one's.
+  /// Waits for the end. The failure may be that of a later run: see RunProgress::isComplete().
   cuda::CUresult wait() const;
 
-  volatile uint32_t *stepsDone() const { return &state()->stepsDone; }
-  cuda::CUdeviceptr deviceStepsDone() const { return deviceState + offsetof(State, stepsDone); }
-  CheckedIds *checkedIds() const { return state()->checkedIds; }
+  /// Pinned: as many as the function has checks.
+  CheckedIds *checkedIds() const { return static_cast<CheckedIds *>(checks.get()); }
 
 private:
-  /// Pinned memory that the device writes to during a run.
-  struct State {
-    volatile uint32_t stepsDone;
-    volatile uint32_t isComplete;
-    CheckedIds checkedIds[1]; ///< as many as the function has checks
-  };
-  State *state() const { return static_cast<State *>(ownedState.get()); }
-
   cuda::DevicePtr device;
-  cuda::PinnedMemory ownedState;
-  cuda::CUdeviceptr deviceState = 0; ///< the same memory for the device
+  cuda::PinnedMemory checks;
   cuda::Event past;
   cuda::PinnedMemory staging;
   uint64_t stagingBytes = 0;

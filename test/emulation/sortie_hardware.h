@@ -79,6 +79,14 @@ SORTIE_DEVICE int threadIndexAnew() { return threadIndex(); }
 SORTIE_DEVICE void allowNextLaunch() {}
 SORTIE_DEVICE void waitForLaunchBefore() {}
 
+//===- Progress -----------------------------------------------------------===//
+
+SORTIE_DEVICE void beginStep(uint32_t *progress, uint32_t step) {
+  const bool isFirst = (threadIndex() | blockIndexX() | blockIndexY() | blockIndexZ()) == 0;
+  if (progress && isFirst)
+    *const_cast<volatile uint32_t *>(progress) = step;
+}
+
 //===- Synchronization and exchange ---------------------------------------===//
 
 SORTIE_DEVICE void syncBlock(Site site = Site::current()) {

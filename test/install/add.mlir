@@ -1,5 +1,5 @@
 // The program that consumer.c runs: y = x + x.
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
     contract = [run, batch, device], features = [], producer = "by hand">} {
   moert.symbol @tokens max(16)
   moert.func @double("x" %x: !moert.buffer<tokens x 4 x f32>)

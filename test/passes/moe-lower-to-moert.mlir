@@ -4,7 +4,7 @@
 // RUN:   | FileCheck %s
 
 // What the module promises and belongs to becomes a part of the program.
-// CHECK: module attributes {moert.program = #moert.program<abi = 2, numerics = {{[0-9]+}}, target = "cpu", contract = [run, batch], features = [], producer = "sortie {{.*}}">, moert.weights_fingerprint = "0123456789abcdef"}
+// CHECK: module attributes {moert.program = #moert.program<abi = 3, numerics = {{[0-9]+}}, target = "cpu", contract = [run, batch], features = [], producer = "sortie {{.*}}">, moert.weights_fingerprint = "0123456789abcdef"}
 module attributes {moe.contract = #moe.contract<run, batch>,
                    moe.weights_fingerprint = "0123456789abcdef"} {
   // CHECK-NEXT: moert.symbol @tokens max(64)

@@ -4,7 +4,7 @@
 
 // LIBRARY: error: cannot load NVRTC from SORTIE_NVRTC: /nowhere/libnvrtc.so.13
 
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cuda",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cuda",
     contract = [run, batch, device], features = [], producer = "test">} {
   // One error a kernel, with the compiler's log.
   // CHECK: [[@LINE+5]]:3: error: cannot compile kernel 'sortie_broken' for sm_80: NVRTC refused it: NVRTC_ERROR_COMPILATION

@@ -1,7 +1,7 @@
 // A kernel that uses local memory or static shared memory is compiled, with a warning.
 // RUN: sortie-opt %s --verify-diagnostics --moert-compile-kernels -o %t
 
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cuda",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cuda",
     contract = [run, batch, device], features = [], producer = "test">} {
   // expected-warning @+1 {{kernel 'local' uses local memory on sm_80: 256 bytes a thread, 0 bytes of spill stores, 0 of loads, and 0 bytes of static shared memory}}
   moert.kernel @local "sortie_local" reads(1) writes(1) threads(32) sources [

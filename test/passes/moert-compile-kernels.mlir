@@ -26,7 +26,7 @@
 
 // REMARK: remark: kernels are compiled without a cache: the folder '{{.*}}' cannot hold the cache of kernels: {{.*}}; set SORTIE_CACHE_DIR to one that can
 
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cuda",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cuda",
     contract = [run, batch, device], features = [], producer = "test">} {
   moert.symbol @tokens max(512)
   // CHECK: moert.kernel @add_0 "sortie_add_0" reads(2) writes(1) threads(64) images [#moert.image<arch = "sm_80", shared = 0, hash = "{{[0-9a-f]+}}", data = dense_resource<add_0_sm_80> : tensor<{{[0-9]+}}xi8>>, #moert.image<arch = "compute_80", shared = 0, {{.*}} dense_resource<add_0_compute_80>

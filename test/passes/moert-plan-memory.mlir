@@ -4,7 +4,7 @@
 // RUN:   --pass-pipeline="builtin.module(moert.func(moert-plan-memory,moert-plan-memory))" \
 // RUN:   | FileCheck %s
 
-module attributes {moert.program = #moert.program<abi = 2, numerics = 0, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 0, target = "cpu",
     contract = [run, batch, device], features = [], producer = "test">} {
   moert.symbol @tokens max(512)
   moert.weight @norm "norm" : 16xf32

@@ -1,7 +1,7 @@
 // Products in bf16 arithmetic have kernels of their own, with the operands of those in fp32.
 // RUN: sortie-opt %s --moert-select-kernels="chips=sm_90a" | FileCheck %s
 
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
     contract = [run, batch], features = [], producer = "test">} {
   moert.symbol @tokens max(512)
   moert.weight @w "w" : 16x128x256xbf16

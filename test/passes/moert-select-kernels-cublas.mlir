@@ -8,7 +8,7 @@
 // OFF-NOT: round_bf16
 
 // CHECK: contract = [run], features = ["cublas"]
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
     contract = [run], features = [], producer = "test">} {
   moert.symbol @tokens max(64)
   // The kernels: one for values that are read, one for weights that are not bf16.

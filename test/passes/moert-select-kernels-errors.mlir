@@ -10,7 +10,7 @@ module {
 
 // -----
 
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
     contract = [run, batch, device], features = [], producer = "test">} {
   moert.symbol @tokens max(512)
   moert.func @symbolic("x" %x: !moert.buffer<tokens x f32>) outs("y" %y: !moert.buffer<tokens x f32>) {
@@ -23,7 +23,7 @@ module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target 
 
 // -----
 
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
     contract = [run, batch, device], features = [], producer = "test">} {
   moert.symbol @tokens max(512)
   moert.weight @w "w" : 16x128x256xq4_K
@@ -38,7 +38,7 @@ module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target 
 
 // -----
 
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
     contract = [run, batch, device], features = [], producer = "test">} {
   moert.symbol @tokens max(512)
   moert.weight @gate "gate" : 128x256xf16
@@ -55,7 +55,7 @@ module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target 
 // -----
 
 // 2^22 tokens are 2^16 tiles of 64 rows, more than the second dimension of a grid can have.
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
     contract = [run, batch, device], features = [], producer = "test">} {
   moert.symbol @tokens max(4194304)
   moert.weight @w "w" : 128x256xq8_0
@@ -70,7 +70,7 @@ module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target 
 
 // -----
 
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
     contract = [run, batch, device], features = [], producer = "test">} {
   moert.symbol @tokens max(2147483647)
   moert.func @slots("ids" %ids: !moert.buffer<tokens x 2 x i32>)
@@ -85,7 +85,7 @@ module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target 
 
 // -----
 
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
     contract = [run, batch, device], features = [], producer = "test">} {
   moert.symbol @tokens max(512)
   // expected-error @+1 {{has planned memory already; kernels need buffers of their own, so moert-select-kernels comes before moert-plan-memory}}

@@ -4,7 +4,7 @@
 // RUN: sortie-opt %s --mlir-print-op-generic | sortie-opt | FileCheck %s
 
 // CHECK: contract = [run], features = ["cublas"]
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cuda",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cuda",
     contract = [run], features = ["cublas"], producer = "p">} {
   moert.symbol @tokens max(64)
   moert.kernel @pack "sortie_pack" reads(1) writes(1) extents(2) threads(256)

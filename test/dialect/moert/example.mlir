@@ -2,10 +2,10 @@
 // RUN: sortie-opt %s | sortie-opt | FileCheck %s
 // RUN: sortie-opt %s --emit-bytecode | sortie-opt | FileCheck %s
 
-// CHECK: moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+// CHECK: moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
 // CHECK-SAME: contract = [run, batch, device], features = [], producer = "by hand">
 module attributes {
-    moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+    moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
       contract = [run, batch, device], features = [], producer = "by hand">,
     moert.weights_fingerprint = "0123456789abcdef"} {
   // CHECK: moert.symbol @tokens max(512)

@@ -135,7 +135,7 @@ moert.func @f("x" %x: !moert.buffer<tokens x 48 x bf16>) outs("y" %y: !moert.buf
 
 // -----
 
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cuda",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cuda",
     contract = [run, batch], features = ["cublas"], producer = "p">} {
   moert.symbol @tokens max(8)
   moert.weight @w "w" : 16x48xbf16
@@ -150,7 +150,7 @@ module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target 
 
 // -----
 
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cuda",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cuda",
     contract = [run, batch, device], features = ["cublas"], producer = "p">} {
   moert.symbol @tokens max(8)
   moert.weight @w "w" : 16x48xbf16
@@ -165,7 +165,7 @@ module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target 
 
 // -----
 
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cuda",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cuda",
     contract = [run], features = ["other"], producer = "p">} {
   moert.symbol @tokens max(8)
   moert.weight @w "w" : 16x48xbf16

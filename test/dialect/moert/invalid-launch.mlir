@@ -379,7 +379,7 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x i32
 
 // -----
 
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cuda",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cuda",
     contract = [run, batch, device], features = [], producer = "p">} {
   moert.symbol @tokens max(8)
   moert.kernel @k "k" reads(1) writes(1) threads(32)

@@ -11,20 +11,20 @@ module attributes {moert.program = #moert.program<abi = -1, numerics = 1, target
 
 // #moert.program (C2)
 // expected-error @+1 {{target and producer must not be empty}}
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "",
   contract = [], features = [], producer = "p">} {}
 
 // -----
 
 // #moert.program (C3)
 // expected-error @+1 {{contract member 'device' implies 'batch', which is missing}}
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
   contract = [run, device], features = [], producer = "p">} {}
 
 // -----
 
 // #moert.program (C3)
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
   // expected-error @+1 {{contract member 'run' is listed twice}}
   contract = [run, run], features = [], producer = "p">} {}
 
@@ -32,7 +32,7 @@ module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target 
 
 // #moert.program (C4)
 // expected-error @+1 {{names of features must not be empty and all different}}
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
   contract = [run], features = ["a", "a"], producer = "p">} {}
 
 // -----
@@ -50,7 +50,7 @@ func.func private @f() attributes {moert.program = 1}
 // -----
 
 // moert (C1)
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
     contract = [run], features = [], producer = "p">} {
   // expected-error @+1 {{a program holds moert.symbol, moert.kernel, moert.weight and moert.func, got 'func.func'}}
   func.func private @f()

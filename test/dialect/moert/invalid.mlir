@@ -730,7 +730,7 @@ moert.func @f("x" %x: !moert.buffer<tokens x 64 x f32>)
 
 // -----
 
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
     contract = [run, batch, device], features = [], producer = "p">} {
   moert.symbol @tokens max(8)
   moert.weight @m "m" : 32x64xbf16
@@ -746,7 +746,7 @@ module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target 
 
 // -----
 
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
     contract = [run, batch, device], features = [], producer = "p">} {
   moert.symbol @tokens max(8)
   moert.weight @m "m" : 32x64xbf16

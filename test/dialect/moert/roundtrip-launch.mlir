@@ -15,7 +15,7 @@ func.func private @attributes() attributes {
   g = #moert.work<"moert.add" offsets(1)>, h = #moert.pack<@k rows(16) bytes(512)>,
   i = #moert.grid<8*tokens floordiv 2048 max 9>}
 
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cuda",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cuda",
     contract = [], features = [], producer = "p">} {
   // CHECK: moert.symbol @tokens max(64)
   moert.symbol @tokens max(64)

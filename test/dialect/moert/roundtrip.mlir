@@ -7,7 +7,7 @@
 func.func private @extents() attributes {e = #moert.extent<8*tokens+64>}
 
 // CHECK: contract = [], features = ["kernels", "state"], producer = "p"
-module @features attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cuda",
+module @features attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cuda",
   contract = [], features = ["kernels", "state"], producer = "p">} {}
 
 // Symbols may be called like kinds and separators.

@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <vector>
 
 namespace sortie::emulation {
@@ -51,6 +52,15 @@ static void readCapability(const char *text, Capability &capability) {
   capability.minor = *end == '.' ? static_cast<int>(std::strtol(end + 1, nullptr, 10)) : 0;
 }
 
+/// Reads "sortie_route_0:2". What is no number counts as 0: no launch fails.
+static void readFault(const char *text, State &device) {
+  const char *colon = std::strchr(text, ':');
+  if (colon == nullptr)
+    return;
+  device.faultKernel.assign(text, colon);
+  device.launchesToFault = static_cast<int>(std::strtol(colon + 1, nullptr, 10));
+}
+
 static void readEnvironment(State &device) {
   if (const char *text = std::getenv("SORTIE_EMULATED_CAPABILITY"))
     readCapability(text, device.capability);
@@ -59,6 +69,8 @@ static void readEnvironment(State &device) {
     device.seed = std::strtoull(text, nullptr, 10);
   if (const char *text = std::getenv("SORTIE_EMULATED_MEMORY"))
     device.memory.setTotal(std::strtoull(text, nullptr, 10));
+  if (const char *text = std::getenv("SORTIE_EMULATED_FAULT"))
+    readFault(text, device);
 }
 
 } // namespace sortie::emulation

@@ -213,17 +213,24 @@ CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t bytes, CUst
   });
 }
 
-CUresult cuStreamWriteValue32(CUstream stream, CUdeviceptr address, uint32_t value,
-                              unsigned /*flags*/) {
+template <typename T> static CUresult writeValue(CUstream stream, CUdeviceptr address, T value) {
   const Call call;
   if (call.status() != CUDA_SUCCESS)
     return call.status();
   if (address % sizeof value != 0 || !state().memory.isVisible(toPointer(address), sizeof value))
     return CUDA_ERROR_INVALID_VALUE;
   return enqueue(stream, [=] {
-    *static_cast<volatile uint32_t *>(toPointer(address)) = value;
+    *static_cast<volatile T *>(toPointer(address)) = value;
     return CUresult{CUDA_SUCCESS};
   });
+}
+CUresult cuStreamWriteValue32(CUstream stream, CUdeviceptr address, uint32_t value,
+                              unsigned /*flags*/) {
+  return writeValue(stream, address, value);
+}
+CUresult cuStreamWriteValue64(CUstream stream, CUdeviceptr address, uint64_t value,
+                              unsigned /*flags*/) {
+  return writeValue(stream, address, value);
 }
 
 } // namespace sortie::cuda

@@ -117,6 +117,12 @@ namespace sortie::cuda {
 
 using namespace sortie::emulation;
 
+/// Whether this launch is the one that SORTIE_EMULATED_FAULT names.
+static bool isFault(const Kernel &kernel) {
+  State &device = state();
+  return device.faultKernel == kernel.name && --device.launchesToFault == 0;
+}
+
 /// Fills the buffer of CU_JIT_ERROR_LOG_BUFFER, if there is one.
 static void writeLog(const char *text, unsigned count, const int *options, void **values) {
   char *buffer = nullptr;
@@ -198,9 +204,10 @@ CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY, uns
   const auto arguments = std::make_shared<const Arguments>(*function->kernel, parameters);
   return enqueue(stream, [=, kernel = function->kernel, library = function->library] {
     const Options options = {state().seed, state().capability.sharedBytes};
-    const std::string error =
-        launch(*kernel, grid, static_cast<int>(blockX), static_cast<int>(sharedBytes),
-               arguments->pointers.data(), options);
+    std::string error = launch(*kernel, grid, static_cast<int>(blockX),
+                               static_cast<int>(sharedBytes), arguments->pointers.data(), options);
+    if (isFault(*kernel))
+      error = kernel->name + std::string(": the fault that was asked for");
     if (error.empty())
       return CUresult{CUDA_SUCCESS};
     std::fprintf(stderr, "emulated device: %s\n", error.c_str());

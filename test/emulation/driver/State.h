@@ -8,7 +8,8 @@
 // for it, so that a missing wait or an early reuse of pinned memory shows.
 //
 // Environment: SORTIE_EMULATED_CAPABILITY (default 8.0), SORTIE_EMULATED_SEED (default 0),
-// SORTIE_EMULATED_MEMORY (bytes, default 16 GiB).
+// SORTIE_EMULATED_MEMORY (bytes, default 16 GiB), SORTIE_EMULATED_FAULT (KERNEL:N: the Nth launch
+// of that kernel fails when it has run).
 
 #ifndef SORTIE_TEST_EMULATION_DRIVER_STATE_H
 #define SORTIE_TEST_EMULATION_DRIVER_STATE_H
@@ -18,6 +19,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <string>
 
 #define SORTIE_EXPORTED __attribute__((visibility("default")))
 
@@ -59,6 +61,8 @@ struct State {
   cuda::CUresult failure = cuda::CUDA_SUCCESS;
   Capability capability{8, 0, 0, 40 << 20};
   uint64_t seed = 0;
+  std::string faultKernel;
+  int launchesToFault = 0; ///< of that kernel, up to the one that fails
   Memory memory;
 };
 State &state();

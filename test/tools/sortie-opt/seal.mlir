@@ -10,7 +10,7 @@
 // OTHER-NOT: sortie:
 // TEXT: moert.program
 // TEXT: moert.symbol @tokens max(8)
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
     contract = [run, batch, device], features = [], producer = "by hand">} {
   moert.symbol @tokens max(8)
 }

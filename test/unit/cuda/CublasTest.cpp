@@ -24,6 +24,9 @@ struct FakeCublas {
   std::vector<std::string> calls;
   std::vector<CublasProduct> products;
   int handles = 0;
+  CUstream stream = nullptr;
+  FakeDriver *driver = nullptr;
+  CUresult outcome = CUDA_SUCCESS;               ///< of products on the device
   cublasStatus_t status = CUBLAS_STATUS_SUCCESS; ///< of what is called `failing`
   std::string failing;
 
@@ -47,7 +50,10 @@ Cublas makeCublas() {
     return fake->call("destroy");
   };
   api.cublasGetStatusName = [](cublasStatus_t) { return "CUBLAS_STATUS_FAKE"; };
-  api.cublasSetStream = [](cublasHandle_t, CUstream) { return fake->call("stream"); };
+  api.cublasSetStream = [](cublasHandle_t, CUstream stream) {
+    fake->stream = stream;
+    return fake->call("stream");
+  };
   api.cublasSetWorkspace = [](cublasHandle_t, void *, size_t bytes) {
     return fake->call("workspace " + std::to_string(bytes >> 20));
   };
@@ -59,6 +65,7 @@ Cublas makeCublas() {
                         int) {
     fake->products.push_back({reinterpret_cast<CUdeviceptr>(b), reinterpret_cast<CUdeviceptr>(a),
                               reinterpret_cast<CUdeviceptr>(c), n, m, k});
+    fake->driver->enqueue(fake->stream, [] { return fake->outcome; });
     return fake->call("gemm");
   };
   return Cublas(api);
@@ -117,6 +124,7 @@ struct Engine {
 
   Engine() {
     fake = &cublas;
+    cublas.driver = &driver;
     driver.kernels["round"] = {2, 0, [](const FakeLaunch &) { return CUresult{CUDA_SUCCESS}; }};
   }
   Error load(GetCublas getCublas) {
@@ -194,6 +202,34 @@ TEST_P(CublasSessions, errorsOfTheLibraryNameTheStep) {
                            "CUBLAS_STATUS_FAKE");
   engine.cublas.failing.clear();
   EXPECT_EQ(engine.run(2), "");
+}
+
+/// The library's kernels do not say that they begin, so in a graph the kernel before a product may
+/// be meant as well.
+TEST_P(CublasSessions, failuresOfTheDeviceNameTheProduct) {
+  Engine engine;
+  cantFail(engine.open(GetParam()));
+  EXPECT_EQ(engine.run(2), "");
+  engine.cublas.outcome = FakeDriver::kIllegalAddress;
+  EXPECT_EQ(engine.run(2),
+            GetParam() ? "cuda:0: function 'dense': step 1, moert.cublas_matmul with w: "
+                         "CUDA_ERROR_ILLEGAL_ADDRESS (it failed)"
+                       : "cuda:0: function 'dense': step 0, moert.matmul (kernel 'round') or step "
+                         "1, moert.cublas_matmul with w: CUDA_ERROR_ILLEGAL_ADDRESS (it failed); "
+                         "run eagerly (sortie-run --eager) to learn which operation failed");
+}
+
+TEST_P(CublasSessions, failuresOfTheKernelBeforeAProduct) {
+  Engine engine;
+  engine.driver.kernels["round"].run = [](const FakeLaunch &) {
+    return FakeDriver::kIllegalAddress;
+  };
+  cantFail(engine.open(GetParam()));
+  const std::string message = engine.run(2);
+  EXPECT_TRUE(StringRef(message).starts_with(
+      "cuda:0: function 'dense': step 0, moert.matmul (kernel 'round')"))
+      << message;
+  EXPECT_EQ(StringRef(message).contains(" or step 1, "), !GetParam()) << message;
 }
 
 TEST(Cublas, costsAreThoseOfTheProduct) {

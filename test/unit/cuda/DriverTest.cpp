@@ -96,6 +96,33 @@ TEST(LoadedKernels, takeTheImageOfTheGpu) {
   EXPECT_EQ(fake.loaded, std::vector<std::string>{"scale for sm_80"});
 }
 
+/// Behind all other arguments; null and 0 where nobody wants to know.
+TEST(LoadedKernels, areToldWhereToWriteTheirStep) {
+  FakeDriver fake;
+  addKernels(fake);
+  std::vector<std::pair<CUdeviceptr, uint32_t>> seen;
+  fake.kernels["scale"].run = [&](const FakeLaunch &launch) {
+    seen.emplace_back(launch.progress, launch.step);
+    return CUresult{CUDA_SUCCESS};
+  };
+  const std::shared_ptr<Program> program = makeProgram();
+  const DevicePtr device = fake.open();
+  const auto kernels = cantFail(LoadedKernels::load(device, *program, allKernels(*program)));
+  const Device::Scope scope(*device);
+  const Stream stream = cantFail(makeStream(device));
+  const PinnedMemory word = cantFail(allocatePinned(device, sizeof(uint32_t), "a word"));
+  Launch launch;
+  launch.pointers = {0, 0, 0};
+  launch.extents = {1};
+  EXPECT_EQ(kernels.launch(2, launch, stream.get()), CUDA_SUCCESS);
+  launch.progress = reinterpret_cast<CUdeviceptr>(word.get());
+  launch.step = 7;
+  EXPECT_EQ(kernels.launch(2, launch, stream.get()), CUDA_SUCCESS);
+  EXPECT_EQ(fake.driver()->cuStreamSynchronize(stream.get()), CUDA_SUCCESS);
+  EXPECT_EQ(seen, (std::vector<std::pair<CUdeviceptr, uint32_t>>{{0, 0}, {launch.progress, 7}}));
+  EXPECT_EQ(*static_cast<uint32_t *>(word.get()), 7u);
+}
+
 TEST(LoadedKernels, sayWhyTheyCannotRun) {
   FakeDriver fake;
   addKernels(fake);

@@ -200,13 +200,17 @@ CUresult launchKernel(CUfunction function, unsigned x, unsigned y, unsigned z, u
   if (x == 0 || y == 0 || z == 0 || name == fake().refused)
     return 1;
   const FakeDriver::Kernel &kernel = fake().kernels.at(name);
-  FakeLaunch launch{{x, y, z}, threads, sharedBytes, {}, {}};
+  FakeLaunch launch{{x, y, z}, threads, sharedBytes, {}, {}, 0, 0};
   for (size_t i = 0; i < kernel.pointers; ++i)
     launch.pointers.push_back(*static_cast<CUdeviceptr *>(*parameters++));
   for (size_t i = 0; i < kernel.extents; ++i)
     launch.extents.push_back(*static_cast<int32_t *>(*parameters++));
+  launch.progress = *static_cast<CUdeviceptr *>(*parameters++);
+  launch.step = *static_cast<uint32_t *>(*parameters++);
   return current->enqueue(stream, [=] {
     fake().launched.push_back(name);
+    if (launch.progress && fake().writesSteps)
+      *hostPointer<uint32_t>(launch.progress) = launch.step;
     return fake().kernels.at(name).run(launch);
   });
 }
@@ -234,10 +238,12 @@ CUresult record(CUevent handle, CUstream stream) {
 }
 
 CUresult beginCapture(CUstream stream, int) {
+  if (current->failure != CUDA_SUCCESS)
+    return current->failure;
   as<FakeStream>(stream)->capture = new FakeGraph();
   ++current->objects;
   ++fake().captures;
-  return current->failure;
+  return CUDA_SUCCESS;
 }
 
 CUresult endCapture(CUstream handle, CUgraph *graph) {
@@ -366,6 +372,12 @@ void addStreams(DriverApi &api) {
       return CUresult{CUDA_SUCCESS};
     });
   };
+  api.cuStreamWriteValue64 = [](CUstream stream, CUdeviceptr address, uint64_t value, unsigned) {
+    return current->enqueue(stream, [=] {
+      *hostPointer<uint64_t>(address) = value;
+      return CUresult{CUDA_SUCCESS};
+    });
+  };
   api.cuEventCreate = [](CUevent *event, unsigned) { return create(event, new FakeEvent()); };
   api.cuEventDestroy = destroy<FakeEvent, CUevent>;
   api.cuEventRecord = record;
@@ -432,6 +444,10 @@ void FakeDriver::removeOverlap() {
   DriverApi api = *functions;
   api.cuLaunchKernelEx = nullptr;
   functions = Driver(api);
+}
+
+CUresult FakeDriver::enqueue(CUstream stream, std::function<CUresult()> work) {
+  return state->enqueue(stream, std::move(work));
 }
 
 FakeDriver::~FakeDriver() {

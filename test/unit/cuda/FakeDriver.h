@@ -29,6 +29,8 @@ struct FakeLaunch {
   unsigned sharedBytes;
   std::vector<cuda::CUdeviceptr> pointers;
   std::vector<int32_t> extents;
+  cuda::CUdeviceptr progress = 0;
+  uint32_t step = 0;
 
   template <typename T> T *pointer(size_t index) const { return hostPointer<T>(pointers[index]); }
 };
@@ -37,8 +39,8 @@ struct FakeLaunch {
 /// argument that says which.
 class FakeDriver {
 public:
-  /// A kernel: how many pointers and extents it takes, and what it does. Anything but success stops
-  /// the device for good, as a bad address does.
+  /// A kernel: how many pointers and extents it takes, and what it does when it has written its
+  /// step. Anything but success stops the device for good, as a bad address does.
   struct Kernel {
     size_t pointers;
     size_t extents;
@@ -53,14 +55,17 @@ public:
   const cuda::Driver &driver() const { return functions; }
   /// From now on as a driver whose launches cannot overlap.
   void removeOverlap();
+  /// Work of a library on a stream.
+  cuda::CUresult enqueue(cuda::CUstream stream, std::function<cuda::CUresult()> work);
   cuda::DevicePtr open() const { return llvm::cantFail(cuda::Device::open(functions, 0)); }
 
   std::map<std::string, Kernel> kernels; ///< by entry point
   std::pair<int, int> capability = {9, 0};
   int gpus = 1;
   uint64_t freeBytes = uint64_t{1} << 30;
-  std::string refused;  ///< entry point that cannot be launched
-  std::string jitError; ///< what the PTX compiler says; empty: all is well
+  bool writesSteps = true; ///< what kernels write as they begin arrives
+  std::string refused;     ///< entry point that cannot be launched
+  std::string jitError;    ///< what the PTX compiler says; empty: all is well
 
   // What happened.
   std::vector<std::string> launched; ///< entry points, in order of execution

@@ -108,6 +108,16 @@ struct Submission {
   std::string wait() { return toString(run->wait()); }
 };
 
+const std::string kFailure = "CUDA_ERROR_ILLEGAL_ADDRESS (it failed)";
+/// Of a run in which the kernel of step 2 failed.
+const std::string kScaleFailure = "cuda:0: function 'layer': step 2, moert.rms_norm (kernel "
+                                  "'scale') with norm.weight: " +
+                                  kFailure;
+/// Of a graph of which nothing is known.
+const std::string kUnknownFailure =
+    "cuda:0: function 'layer': " + kFailure +
+    "; run eagerly (sortie-run --eager) to learn which operation failed";
+
 /// Makes the kernel of step 2 fail from launch number `launch` on.
 void failAt(Engine &engine, int launch) {
   engine.fake.kernels["scale"].run = [scale = engine.fake.kernels["scale"].run, launch,
@@ -302,11 +312,40 @@ TEST_P(CudaSessions, canBeCancelled) {
   EXPECT_EQ(engine.run(2), "");
 }
 
-TEST(CudaSession, eagerRunsNameTheKernelThatFailed) {
-  Engine engine(/*isEager=*/true);
-  engine.fake.kernels["scale"].run = [](const FakeLaunch &) { return FakeDriver::kIllegalAddress; };
-  EXPECT_EQ(engine.run(2), "cuda:0: function 'layer': step 2, moert.rms_norm (kernel 'scale') with "
-                           "norm.weight: CUDA_ERROR_ILLEGAL_ADDRESS (it failed)");
+/// In the first launch of a graph and in later ones, with one token and with more.
+TEST_P(CudaSessions, nameTheKernelThatFailed) {
+  for (const int64_t tokens : {1, 5})
+    for (const int launch : {1, 2, 4}) {
+      Engine engine(GetParam());
+      failAt(engine, launch);
+      for (int i = 1; i < launch; ++i)
+        EXPECT_EQ(engine.run(tokens), "");
+      EXPECT_EQ(engine.run(tokens), kScaleFailure) << tokens << " tokens, launch " << launch;
+      EXPECT_EQ(engine.fake.captures, GetParam() ? 0u : 1u);
+    }
+}
+
+TEST_P(CudaSessions, nameTheFirstAndTheLastKernel) {
+  for (const auto &[kernel, name] :
+       {std::pair<const char *, const char *>{"dispatch",
+                                              "step 0, moert.dispatch (kernel 'dispatch'): "},
+        {"product", "step 5, moert.matmul (kernel 'product') with "
+                    "matrix.weight: "}}) {
+    Engine engine(GetParam());
+    engine.fake.kernels[kernel].run = [](const FakeLaunch &) {
+      return FakeDriver::kIllegalAddress;
+    };
+    EXPECT_EQ(engine.run(2), std::string("cuda:0: function 'layer': ") + name + kFailure);
+  }
+}
+
+TEST_P(CudaSessions, timedRunsNameTheKernelThatFailed) {
+  Engine engine(GetParam());
+  failAt(engine, 3);
+  Floats x = Engine::input(2), y(x.size());
+  std::vector<uint64_t> times(3);
+  EXPECT_EQ(toString(engine.session->time(0, engine.inputs(x), engine.outputs(y), times)),
+            kScaleFailure);
 }
 
 TEST(CudaSession, observedRunsNameTheKernelThatFailed) {
@@ -320,12 +359,42 @@ TEST(CudaSession, observedRunsNameTheKernelThatFailed) {
   EXPECT_TRUE(hashes.empty());
 }
 
-TEST(CudaSession, graphsSayHowToLearnWhatFailed) {
+/// Where no kernel has said that it began, what was known of runs before does not count. Eager runs
+/// do not rely on kernels.
+TEST_P(CudaSessions, doNotBlameStepsOfRunsBefore) {
+  for (const size_t repetitions : {0, 2}) {
+    Engine engine(GetParam());
+    Floats x = Engine::input(2), y(x.size());
+    std::vector<uint64_t> times(repetitions);
+    cantFail(engine.session->time(0, engine.inputs(x), engine.outputs(y), times));
+    engine.fake.writesSteps = false;
+    failAt(engine, 1);
+    EXPECT_EQ(engine.run(2), GetParam() ? kScaleFailure : kUnknownFailure) << repetitions;
+  }
+}
+
+/// An eager run, because it is observed, in a session of graphs.
+TEST(CudaSession, aRunThatIsGivenUpIsNotBlamed) {
   Engine engine;
-  engine.fake.kernels["scale"].run = [](const FakeLaunch &) { return FakeDriver::kIllegalAddress; };
-  EXPECT_EQ(engine.run(2),
-            "cuda:0: function 'layer': CUDA_ERROR_ILLEGAL_ADDRESS (it failed); run eagerly "
-            "(sortie-run --eager) to learn which operation failed");
+  Watcher watcher;
+  std::map<std::string, std::optional<uint64_t>> hashes;
+  watcher.steps = false, watcher.hashes = &hashes, watcher.cancelAt = 4;
+  EXPECT_EQ(engine.run(2, std::move(watcher)), "function 'layer': cancelled before step 4 of 7");
+  engine.fake.writesSteps = false;
+  failAt(engine, 1);
+  EXPECT_EQ(engine.run(2), kUnknownFailure);
+}
+
+/// A run that meets the failure of one before it, which it cannot name: its own steps have not
+/// begun.
+TEST_P(CudaSessions, aDeviceThatFailedEarlierHasNoStep) {
+  Engine engine(GetParam());
+  failAt(engine, 1);
+  EXPECT_EQ(engine.run(2), kScaleFailure);
+  Floats x, y;
+  RunObserver nobody; // without copies, the steps are what fails
+  EXPECT_EQ(toString(engine.session->run(0, engine.inputs(x), engine.outputs(y), nobody)),
+            GetParam() ? std::string("cuda:0: function 'layer': ") + kFailure : kUnknownFailure);
 }
 
 TEST_P(CudaSessions, launchesThatAreRefusedAreNamed) {
@@ -355,6 +424,20 @@ TEST(CudaSession, wantOfMemoryStatesThePlan) {
   const std::string message = toString(engine.load());
   EXPECT_TRUE(StringRef(message).contains("allocating 1024 bytes for weights")) << message;
   EXPECT_TRUE(StringRef(message).contains("the program needs weights 1024 bytes")) << message;
+}
+
+/// What is left when the arena, arguments and checks have their memory, or the progress as well.
+TEST(CudaSession, wantOfPinnedMemory) {
+  Engine engine;
+  engine.session.reset();
+  for (const auto &[bytes, what] :
+       {std::pair<uint64_t, const char *>{7,
+                                          "8 bytes of pinned host memory for the progress of runs"},
+        {8 + 7, "8 bytes of pinned host memory for checks of expert ids"}}) {
+    engine.fake.freeBytes = 8320 + 4608 + 8 + bytes;
+    const std::string message = toString(engine.open(false));
+    EXPECT_TRUE(StringRef(message).contains(what)) << message;
+  }
 }
 
 TEST(CudaSession, devicesMustAgree) {
@@ -468,15 +551,10 @@ TEST_P(CudaSessions, failuresOfTheDeviceBelongToTheirRun) {
   Engine engine(GetParam());
   failAt(engine, 2);
   Submission first(engine, 2), second(engine, 3), third(engine, 3);
-  const std::string failure =
-      GetParam() ? "cuda:0: function 'layer': step 2, moert.rms_norm (kernel 'scale') with "
-                   "norm.weight: CUDA_ERROR_ILLEGAL_ADDRESS (it failed)"
-                 : "cuda:0: function 'layer': CUDA_ERROR_ILLEGAL_ADDRESS (it failed); run eagerly "
-                   "(sortie-run --eager) to learn which operation failed";
   const std::string notRun =
-      "function 'layer': not run, because a run before it failed: " + failure;
+      "function 'layer': not run, because a run before it failed: " + kScaleFailure;
   EXPECT_EQ(third.wait(), notRun);
-  EXPECT_EQ(second.wait(), failure);
+  EXPECT_EQ(second.wait(), kScaleFailure);
   EXPECT_EQ(first.wait(), "");
   EXPECT_EQ(first.y, expectedOutput(*engine.program, first.x));
   Floats x = Engine::input(2), y(x.size());

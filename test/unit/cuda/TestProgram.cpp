@@ -38,8 +38,10 @@ CUresult pack(const FakeLaunch &launch) {
     raw += rows * kRowBytes;
     packed += kPanelBytes;
   }
-  return launch.grid[0] == static_cast<unsigned>(launch.extents[1]) ? cuda::CUDA_SUCCESS
-                                                                    : FakeDriver::kIllegalAddress;
+  // It is no step of a run.
+  return launch.grid[0] == static_cast<unsigned>(launch.extents[1]) && launch.progress == 0
+             ? cuda::CUDA_SUCCESS
+             : FakeDriver::kIllegalAddress;
 }
 
 CUresult dispatch(const FakeLaunch &launch) {

@@ -311,8 +311,14 @@ TEST_F(EmulatedDriver, WritesValuesToPinnedMemory) {
   CUdeviceptr address = 0;
   ok(api->cuMemHostGetDevicePointer(&address, host, 0));
   ok(api->cuStreamWriteValue32(stream, address + 8, 77, CU_STREAM_WRITE_VALUE_DEFAULT));
+  ok(api->cuStreamWriteValue64(stream, address + 16, uint64_t{5} << 32 | 6,
+                               CU_STREAM_WRITE_VALUE_DEFAULT));
   ok(api->cuStreamSynchronize(stream));
   EXPECT_EQ(host[2], 77);
+  EXPECT_EQ(host[4], 6);
+  EXPECT_EQ(host[5], 5);
+  EXPECT_EQ(api->cuStreamWriteValue64(stream, address + 12, 0, CU_STREAM_WRITE_VALUE_DEFAULT),
+            kInvalidValue);
 }
 
 TEST_F(EmulatedDriver, RefusesCopiesOutsideOfAnAllocation) {

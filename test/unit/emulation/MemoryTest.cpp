@@ -120,6 +120,25 @@ TEST(SharedMemory, HoldsOtherGarbageInEveryBlockAndSeed) {
       EXPECT_NE(out[i], out[j]) << i << ", " << j;
 }
 
+/// Every thread would write another number.
+SORTIE_KERNEL(64, 1) testProgress(uint32_t *progress) {
+  hw::beginStep(progress,
+                static_cast<uint32_t>(hw::threadIndex() + 100 * hw::blockIndexX() +
+                                      1000 * hw::blockIndexY() + 10000 * hw::blockIndexZ()));
+}
+
+TEST(Progress, TheFirstThreadOfTheGridWrites) {
+  for (const uint64_t seed : {1, 2, 3}) {
+    uint32_t words[3] = {77, 77, 77};
+    ASSERT_EQ(launch<testProgress>({2, 3, 2}, 64, 0, {seed}, &words[1]), "");
+    EXPECT_EQ(words[0], 77u);
+    EXPECT_EQ(words[1], 0u);
+    EXPECT_EQ(words[2], 77u);
+  }
+  uint32_t *nowhere = nullptr;
+  EXPECT_EQ(launch<testProgress>({2}, 64, 0, {0}, nowhere), "");
+}
+
 SORTIE_KERNEL(64, 1) testCoordinates(int32_t *out) {
   const int block =
       (hw::blockIndexZ() * 3 + hw::blockIndexY()) * hw::gridCountX() + hw::blockIndexX();

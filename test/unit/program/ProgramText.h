@@ -14,7 +14,7 @@ namespace sortie::test {
 
 /// A module with this attribute and these contents.
 inline std::string programText(const std::string &contents, const std::string &attributes = "") {
-  return R"(module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+  return R"(module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
     contract = [run, batch, device], features = [], producer = "test">)" +
          attributes + "} {\n" + contents + "\n}\n";
 }

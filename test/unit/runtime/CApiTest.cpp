@@ -209,7 +209,7 @@ TEST(CApi, olderStructsAreNotOverrun) {
   std::memset(&info, 0x55, sizeof(info));
   info.struct_size = offsetof(sortie_program_info, target);
   sortie_program_get_info(engine.program, &info);
-  EXPECT_EQ(info.abi, 2u);
+  EXPECT_EQ(info.abi, 3u);
   EXPECT_EQ(info.function_count, 0x5555555555555555u);
   EXPECT_EQ(info.struct_size, offsetof(sortie_program_info, target));
 }

@@ -1,4 +1,4 @@
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cuda",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cuda",
     contract = [run, batch, device], features = [], producer = "test">} {
   moert.symbol @tokens max(16)
   moert.kernel @pack "sortie_pack" reads(1) writes(1) extents(2) threads(256) images [

@@ -1,7 +1,7 @@
 // A whole Mixture-of-Experts layer, written by hand: norm, router, top 2 of 4 experts, gate and up,
 // down with the routing weight, combine, residual. Names, formats and shapes of tensors are those of
 // layer.py.
-module attributes {moert.program = #moert.program<abi = 2, numerics = 1, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
     contract = [run, batch, device], features = [], producer = "by hand">} {
   moert.symbol @tokens max(64)
   moert.weight @norm "blk.0.ffn_norm.weight" : 256xf32
