@@ -14,11 +14,11 @@
 //   bytes        every byte once, at 85 % of the memory's bandwidth, which is what a plain copy
 //                reaches. Rows that several blocks gather come from the L2, and are not counted
 //                again;
-//   tensor cores int8 multiply-adds: those of the operation times the activation's limbs. Tiles are
-//                multiplied in whole columns of 8 tokens, so few rows an expert cost as much as 8.
-//                Those of bfloat16 have half the rate on all of these chips;
-//   issue slots  instructions of all warps, of which exact products reach two a cycle and
-//                multiprocessor, half of what there is: their warps wait for each other's results
+//   tensor cores int8 multiply-adds: those of the operation times the activation's limbs. An mma
+//                has 8 columns, a limb of a token each, so one token costs as much as 8, or as 4
+//                with two limbs. Those of bfloat16 have half the rate on all of these chips;
+//   issue slots  instructions of all warps, of which exact products fill a bit more than half of
+//                the slots: their warps wait for each other's results and pipes
 //                (docs/studies/exact-products.md). The work around each mma counts more than the
 //                mma itself, see below.
 //
@@ -26,6 +26,8 @@
 // last wave leaves some idle.
 
 #include "codegen/CostModel.h"
+
+#include "codegen/kernels/ExactGeometry.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
@@ -78,17 +80,21 @@ SmallVector<StringRef> getChipNames() {
 static constexpr double kLaunchSeconds = 2e-6;
 static constexpr double kBlockSeconds = 2.5e-6;
 static constexpr double kReachableBandwidth = 0.85;
-static constexpr double kSchedulers = 4;       ///< instructions a cycle and multiprocessor
-static constexpr double kReachableIssue = 0.5; ///< of these, in exact products
+static constexpr double kSchedulers = 4;        ///< instructions a cycle and multiprocessor
+static constexpr double kReachableIssue = 0.55; ///< of these, in exact products
 static constexpr double kLanes = 32;
-static constexpr double kTokensOfMma = 8;
 static constexpr double kWeightRowsOfMma = 16;
 
-/// Rows as the tensor cores see them: whole columns of 8 tokens in each tile.
+static double tokensOfMma(const Work &work) {
+  return static_cast<double>(kernels::kMmaColumns) / work.limbs;
+}
+
+/// Rows as the tensor cores see them: the tokens of whole mma in each tile.
 static double paddedRows(const Work &work) {
   if (work.tiles == 0 || work.rows == 0)
     return work.rows;
-  return work.tiles * kTokensOfMma * std::ceil(work.rows / work.tiles / kTokensOfMma);
+  const double tokens = tokensOfMma(work);
+  return work.tiles * tokens * std::ceil(work.rows / work.tiles / tokens);
 }
 
 /// Multiprocessors that are busy on average: whole waves of one block each.
@@ -108,27 +114,27 @@ static double tensorSeconds(const Chip &chip, const Work &work) {
   return products / (busyMultiprocessors(chip, work) * perCycle * chip.clock);
 }
 
-/// Instructions that a warp issues for 16 weight rows, 8 tokens and 128 elements of K: four mma of
-/// 32 elements a limb (twice as many of 16 where sub-blocks have 16), and for each of a lane's four
-/// sums of a scaled run what docs/numerics.md writes down.
+/// Instructions that a warp issues for 16 weight rows, 128 elements of K and the tokens of an mma:
+/// four mma of 32 elements (twice as many of 16 where sub-blocks have 16), and for each of a lane's
+/// outputs, four or with two limbs two, what docs/numerics.md writes down.
 static double instructionsOfBlock(const FormatInfo &info, int limbs) {
-  const double sums = 4;
+  const double outputs = 4.0 / limbs;
   const double subBlocks = 128.0 / info.subBlock;
-  const double mma = std::max(4.0, subBlocks) * limbs;
-  const double combine = limbs == 2 ? 1 : 0; // 128 * high + low
-  const double loads = 2 * limbs + 1;        // ldmatrix, the activations' scales
-  const double block = 1;                    // fma by d_a
+  const double mma = std::max(4.0, subBlocks);
+  const double loads = 3; // two ldmatrix, the activations' scales
+  const double block = 1; // fma by d_a
+  const bool hasMinimum = info.minimum != numerics::Minimum::None;
   if (info.formatClass == FormatClass::GroupScale) {
-    const double run = combine + 2; // to float, fma by d
-    const double minimum = info.minimum == numerics::Minimum::None ? 0 : 1;
-    return loads + mma + sums * (subBlocks * (run + minimum) + block);
+    const double run = limbs; // 128 * high + low, or nothing; fma by d
+    const double minimum = hasMinimum ? 1 : 0;
+    return loads + mma + outputs * (subBlocks * (run + 1 + minimum) + block);
   }
-  const double unpack = 2 * subBlocks;          // sub-scales of two rows
-  const double run = subBlocks * (combine + 1); // times the sub-scale
-  const double floats = 2;                      // to float, times d
-  // Two more mma, their sums combined, to float, fma by dmin.
-  const double minimum = info.minimum == numerics::Minimum::None ? 0 : 3;
-  return loads + mma + unpack + sums * (run + floats + block + minimum) + minimum;
+  const double unpack = 2 * subBlocks; // sub-scales of two rows
+  const double runs = 4 * subBlocks;   // limbs combined, times the sub-scale
+  const double floats = 2;             // to float, times d
+  // An mma for four tokens, its sums combined, to float, fma by dmin.
+  const double minimum = hasMinimum ? 3.5 : 0;
+  return loads + mma + unpack + runs + outputs * (floats + block + minimum);
 }
 
 /// Instructions around the products of 128 elements of 16 rows of weights and a tile: to bring the
@@ -153,7 +159,7 @@ static double issueSeconds(const Chip &chip, const Work &work) {
     const FormatInfo info = numerics::formatInfo(work.format);
     const double perRow = work.multiplyAdds / work.rows / (kWeightRowsOfMma * 128);
     instructions =
-        perRow * (paddedRows(work) / kTokensOfMma * instructionsOfBlock(info, work.limbs) +
+        perRow * (paddedRows(work) / tokensOfMma(work) * instructionsOfBlock(info, work.limbs) +
                   work.tiles * instructionsOfDecode(info, work.rows / work.tiles));
   }
   return instructions / (busyMultiprocessors(chip, work) * kSchedulers * reachable * chip.clock);
@@ -171,6 +177,42 @@ Prediction predict(const Chip &chip, const Work &work) {
   const bool isTensor = work.unit == Work::Unit::Tensor || work.unit == Work::Unit::TensorBf16;
   const double waves = isTensor ? std::ceil(work.blocks / chip.multiprocessors) : 0;
   return {kLaunchSeconds + waves * kBlockSeconds + longest, bound};
+}
+
+//===----------------------------------------------------------------------===//
+// Choices
+//===----------------------------------------------------------------------===//
+
+/// Thread blocks of a tile of a plain product that is not cut.
+static int64_t blocksOfTile(int64_t rows) { return kernels::ceilDiv(rows, kernels::kPlainColumns); }
+
+int chooseSlices(const Chip &chip, numerics::Format format, int limbs, int64_t rows,
+                 int64_t columns) {
+  Work work;
+  work.unit = Work::Unit::Tensor;
+  work.format = format;
+  work.limbs = limbs;
+  work.rows = 1;
+  work.tiles = 1;
+  work.multiplyAdds = static_cast<double>(rows) * static_cast<double>(columns);
+  work.bytes =
+      static_cast<double>(rows * numerics::rowBytes(numerics::formatInfo(format), columns));
+  int best = 1;
+  double least = 0;
+  // Each team of warps has whole chunks of K, and there are no fewer than teams.
+  for (int slices = 1; slices <= 4 && slices * numerics::kChunk <= columns; slices *= 2) {
+    work.blocks = static_cast<double>(blocksOfTile(rows) * slices);
+    const double seconds = predict(chip, work).seconds;
+    if (slices == 1 || seconds < least) {
+      least = seconds;
+      best = slices;
+    }
+  }
+  return best;
+}
+
+int fewTiles(const Chip &chip, int64_t rows) {
+  return static_cast<int>(std::max<int64_t>(chip.multiprocessors / 2 / blocksOfTile(rows), 1));
 }
 
 StringRef toString(Bound bound) {

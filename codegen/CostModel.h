@@ -65,6 +65,18 @@ struct Prediction {
 /// How long `work` takes on a chip. CostModel.cpp explains the terms.
 Prediction predict(const Chip &chip, const Work &work);
 
+//===----------------------------------------------------------------------===//
+// Choices
+//===----------------------------------------------------------------------===//
+
+/// Into how many slices few tokens cut the K of a plain exact product (NarrowTile.h): 1, 2 or 4,
+/// whichever is predicted to be fastest for one token. `columns` is K, `rows` N of an expert.
+int chooseSlices(const Chip &chip, numerics::Format format, int limbs, int64_t rows,
+                 int64_t columns);
+
+/// Most tiles of a product that are cut: those that leave half of the chip idle if they are not.
+int fewTiles(const Chip &chip, int64_t rows);
+
 } // namespace sortie::codegen
 
 #endif // SORTIE_CODEGEN_COSTMODEL_H

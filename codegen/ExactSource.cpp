@@ -24,36 +24,34 @@ static std::string nameOf(Format format) {
 // Products
 //===----------------------------------------------------------------------===//
 
-static int slicesOf(const Product &product) {
-  return kernels::exactSlices(product.isGated, product.columns);
-}
-
 /// Columns of the output of a thread block that does not cut K.
 static int blockColumns(const Product &product) {
   return product.isGated ? kernels::kGatedColumns : kernels::kPlainColumns;
 }
 
 ProductGrid exactProductGrid(const Product &product) {
-  const int columns = blockColumns(product) / slicesOf(product);
+  const int columns = blockColumns(product) / product.slices;
   return {kernels::ceilDiv(product.rows, columns), kernels::kTileRows};
 }
 
 static StringRef toText(bool value) { return value ? "true" : "false"; }
 
 /// The struct of constants that ExactProduct.h describes.
-static std::string writeSpec(const Product &product) {
+static std::string writeSpec(const Product &product, const Chip &chip) {
   const numerics::Glu &glu = product.glu;
   return formatv("struct Spec {{\n"
                  "  static constexpr Format kFirst = {0}, kSecond = {1};\n"
                  "  static constexpr RowKind kInput = {2}, kOutput = {3};\n"
                  "  static constexpr int kRows = {4}, kColumns = {5}, kSlots = {6};\n"
+                 "  static constexpr int kSlices = {13}, kFewTiles = {14};\n"
                  "  static constexpr bool kIsGated = {7}, kIsGrouped = {8}, kHasScale = {9};\n"
                  "  static constexpr Glu kGlu = {{{10}, {11}, {12}};\n"
                  "};\n\n",
                  nameOf(product.first), nameOf(product.second), nameOf(product.input),
                  nameOf(product.output), product.rows, product.columns, product.slots,
                  toText(product.isGated), toText(product.isGrouped), toText(product.hasScale),
-                 nameOf(glu.kind), literal(glu.alpha), literal(glu.limit));
+                 nameOf(glu.kind), literal(glu.alpha), literal(glu.limit), product.slices,
+                 fewTiles(chip, product.rows));
 }
 
 KernelCode exactProductKernel(const Product &product, const Chip &chip) {
@@ -72,16 +70,18 @@ KernelCode exactProductKernel(const Product &product, const Chip &chip) {
 
   const kernels::ExactGeometry geometry =
       kernels::exactGeometry(product.first, product.second, product.input, product.columns,
-                             slicesOf(product), chip.sharedLimit);
+                             product.slices, chip.sharedLimit);
   KernelCode code;
   code.kind = product.isGated ? "glu_matmul" : "matmul";
   code.header = "ExactProduct.h";
   code.definitions = formatv("#define SORTIE_SHARED_LIMIT {0}\n", chip.sharedLimit);
-  code.declarations = writeSpec(product);
+  code.declarations = writeSpec(product, chip);
   code.parameters = parameters.list;
+  code.beginsItself = !product.isGrouped || product.hasSettledTiles;
   code.call =
-      formatv("exactProduct<Spec>({{{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}})", input,
-              tiles, permutation, scale, output, first, second, firstBias, secondBias, rows);
+      formatv("exactProduct<Spec>({{{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}}, {10})",
+              input, tiles, permutation, scale, output, first, second, firstBias, secondBias, rows,
+              code.beginsItself ? "begin" : "[] {}");
   code.threads = kernels::kExactThreads;
   code.shared = geometry.sharedBytes;
   code.schedule = formatv("tile {0} x {1}, {2} stages", blockColumns(product), geometry.tokens,

@@ -32,7 +32,10 @@ struct KernelCode {
   std::string definitions;  ///< lines in front of the #include: macros
   std::string declarations; ///< lines in front of the kernel
   std::vector<std::string> parameters;
-  std::string call;     ///< what it does
+  std::string call; ///< what it does
+  /// The call has a function `begin` as an argument and calls it in every thread, before it touches
+  /// what launches before have written.
+  bool beginsItself = false;
   int threads = 0;      ///< of a block
   int shared = 0;       ///< bytes of dynamic shared memory of a block
   std::string schedule; ///< what was chosen for the chip, for people
@@ -104,8 +107,10 @@ struct Product {
   int64_t columns; ///< K
   bool isGated = false;
   bool isGrouped = false;
+  bool hasSettledTiles = false; ///< not those of the launch before, if there are any
   bool hasPermutation = false;
   int64_t slots = 0; ///< 0: input rows are sorted
+  int slices = 1;    ///< of an exact product, the same for all chips: its grid follows from it
   bool hasScale = false;
   bool hasFirstBias = false;
   bool hasSecondBias = false;

@@ -46,6 +46,9 @@ public:
   /// The most that an extent can be; -1 if 64 bits cannot hold it.
   int64_t getMaximum(moert::ExtentAttr extent);
 
+  /// The chip for which is chosen what all of them share.
+  const codegen::Chip &getFirstChip() const { return *chips.front(); }
+
   unsigned getNumKernels() const { return kernels.size(); }
 
 private:

@@ -223,6 +223,7 @@ private:
   bool usesCublas;
   llvm::DenseMap<Value, Dispatched> dispatches; ///< by their offsets
   llvm::DenseMap<Value, Value> rounded;         ///< buffers of f32, and the same in bf16
+  SmallVector<Value> writtenLast;               ///< by the last launch
   unsigned numLaunches = 0;
   unsigned numLibraryCalls = 0;
 };
@@ -280,6 +281,7 @@ LogicalResult FunctionSelection::launch(Operation *op, const Launch &launch, Cod
                           launch.writes, toArray(launch.weights), toArray(launch.extents),
                           moert::WorkAttr::get(builder.getContext(), launch.op, launch.arithmetic,
                                                launch.operations, launch.offsets));
+  writtenLast = launch.writes;
   ++numLaunches;
   return success();
 }
@@ -523,6 +525,7 @@ LogicalResult FunctionSelection::selectProduct(ProductOp op, codegen::Product pr
       return op.emitOpError("has offsets that no moert.dispatch of this function made; kernels "
                             "for CUDA need its tile map");
     const int64_t tileRows = grid.rowsOfBlock;
+    product.hasSettledTiles = !llvm::is_contained(writtenLast, dispatched->second.tiles);
     result.grid(plus(rows, dispatched->second.experts * tileRows), tileRows, rows)
         .read(op.getOffsets())
         .read(dispatched->second.tiles);
@@ -551,6 +554,10 @@ LogicalResult FunctionSelection::select(moert::MatmulOp op) {
   codegen::Product product = describe(op, op.getWeightsAttr());
   product.hasScale = static_cast<bool>(op.getScale());
   product.hasFirstBias = static_cast<bool>(op.getBiasAttr());
+  if (op.getArithmetic() == Arithmetic::Exact)
+    product.slices =
+        codegen::chooseSlices(kernels.getFirstChip(), product.first,
+                              numerics::limbCount(product.input), product.rows, product.columns);
   if (isForCublas(op, product))
     return selectCublas(op);
   return selectProduct(op, product, op.getWeightsAttr(), op.getBiasAttr(), op.getScale());

@@ -58,7 +58,8 @@ SORTIE_DEVICE int threadIndexAnew() {
 //===- Overlap of launches ------------------------------------------------===//
 
 /// Lets thread blocks of the next launch on the stream start when all of this one have come here or
-/// ended. It says nothing of what they may read. Nothing before sm_90.
+/// ended. Called after waitForLaunchBefore(), it says that the launch before this one is complete:
+/// see loadSettled(). Nothing before sm_90.
 SORTIE_DEVICE void allowNextLaunch() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.launch_dependents;");
@@ -127,6 +128,17 @@ template <typename T> SORTIE_DEVICE T *sharedMemory(int offset = 0) {
 /// memory that __ldg reads counts as constant, so compilers may load it before
 /// waitForLaunchBefore(), when the launch before has not written it yet.
 template <typename T> SORTIE_DEVICE T loadReadOnly(const T *address) { return *address; }
+
+/// Loads 16 bytes that the launch before the launch before this one has written, or an earlier one:
+/// may be called before waitForLaunchBefore(). Past the L1, of which nothing is known then.
+template <typename T> SORTIE_DEVICE T loadSettled(const T *address) {
+  static_assert(sizeof(T) == 16);
+  union {
+    int4 words;
+    T value;
+  } loaded = {__ldcg(reinterpret_cast<const int4 *>(address))};
+  return loaded.value;
+}
 
 SORTIE_DEVICE uint32_t sharedAddress(const void *shared) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(shared));

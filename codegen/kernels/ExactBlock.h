@@ -4,11 +4,15 @@
 // What the parts of an exact product share: the constants of its kernel, the tile that a thread
 // block multiplies, and what a warp does of it.
 //
-// A kernel is exactProduct<Spec>(operands), where Spec is a struct of constants:
+// A kernel is exactProduct<Spec>(operands, begin), where Spec is a struct of constants:
 //   Format kFirst, kSecond;   of gate and up; equal in a plain product
 //   RowKind kInput, kOutput;  Int16 or Int8; the output of a gated product may be F32, too
 //   int kRows, kColumns;      N and K of an expert
 //   bool kIsGated, kIsGrouped;
+//   int kSlices, kFewTiles;   up to kFewTiles narrow tiles cut K into so many slices, so that few
+//                             tokens use a whole GPU: a block takes 1 / kSlices of the columns, and
+//                             as many teams of its warps share the chunks of K. Not in a gated
+//                             product, whose blocks need 128 columns of both matrices to quantize
 //   int kSlots;               0: input row = sorted row; else permutation[sorted row] / kSlots
 //   bool kHasScale;           y = RN(scale[permutation[sorted row]] * y), plain products only
 //   Glu kGlu;                 gated products only
@@ -39,7 +43,7 @@ struct ExactOperands {
 };
 
 template <typename Spec> struct ExactBlock {
-  static constexpr int kSlices = exactSlices(Spec::kIsGated, Spec::kColumns);
+  static constexpr int kSlices = Spec::kSlices;
   static constexpr ExactGeometry kGeometry = exactGeometry(
       Spec::kFirst, Spec::kSecond, Spec::kInput, Spec::kColumns, kSlices, SORTIE_SHARED_LIMIT);
   static_assert(kGeometry.stages >= 2, "the block's shared memory is too small");

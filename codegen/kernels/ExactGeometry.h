@@ -22,18 +22,6 @@ constexpr int kExactThreads = kExactWarps * kWarp;
 constexpr int kGatedColumns = kExactWarps / 2 * kPanelRows;
 constexpr int kPlainColumns = kExactWarps * kPanelRows;
 
-/// How few tokens use a whole GPU on long rows: where no tile is wide and tiles are few, a block
-/// takes 1 / slices of the columns, and as many teams of its warps share the chunks of K. A gated
-/// product cannot: its block needs both panels of 128 columns, to quantize their outputs.
-SORTIE_NUMERICS_CONSTEXPR int exactSlices(bool isGated, int64_t k) {
-  return !isGated && k >= 4 * kChunk ? 4 : 1;
-}
-/// Most tiles that count as few, of an expert with `rows` rows: about 64 blocks.
-SORTIE_NUMERICS_CONSTEXPR int fewTiles(int64_t rows) {
-  const int64_t tiles = 64 / ceilDiv(rows, kPlainColumns);
-  return tiles < 1 ? 1 : static_cast<int>(tiles);
-}
-
 /// Columns of one mma, a limb of a token each: 8 tokens, or both limbs of 4.
 constexpr int kMmaColumns = 8;
 /// Most tokens that a warp multiplies at a time, and least of a wide tile. Tiles have room for a
@@ -173,7 +161,7 @@ SORTIE_NUMERICS_CONSTEXPR ExactGeometry exactGeometryOf(Format first, Format sec
 
 /// The widest tile that `sharedLimit` bytes allow with three stages, or else with two. `first` and
 /// `second` are the formats of gate and up, or both that of a plain product; `k` is the length of a
-/// row; `slices` is exactSlices().
+/// row; `slices` is Spec::kSlices.
 SORTIE_NUMERICS_CONSTEXPR ExactGeometry exactGeometry(Format first, Format second, RowKind input,
                                                       int64_t k, int slices, int sharedLimit) {
   for (int stages = 3; stages >= 2; --stages)

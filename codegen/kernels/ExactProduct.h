@@ -21,7 +21,7 @@ template <typename Spec> SORTIE_DEVICE Tile tileAfter(const ExactOperands &opera
   const int index = hw::recomputed(hw::blockIndexY());
   Tile tile{0, index * kTileRows, 0, 0};
   if constexpr (Spec::kIsGrouped) {
-    tile = operands.tiles[index];
+    tile = hw::loadSettled(operands.tiles + index);
   } else {
     const int left = operands.rows - tile.firstRow;
     tile.rows = left < kTileRows ? left : kTileRows;
@@ -30,10 +30,10 @@ template <typename Spec> SORTIE_DEVICE Tile tileAfter(const ExactOperands &opera
 }
 
 /// A tile of many rows, in as many passes as the shared memory asks for.
-template <typename Spec>
-SORTIE_DEVICE void multiplyWideTile(const ExactOperands &operands, const Tile &first) {
+template <typename Spec, typename Begin>
+SORTIE_DEVICE void multiplyWideTile(const ExactOperands &operands, const Tile &first, Begin begin) {
   using Block = ExactBlock<Spec>;
-  WideTile<Spec>::run(operands, first);
+  WideTile<Spec>::run(operands, first, begin);
   if constexpr (Block::kTokens < kTileRows) {
 #pragma unroll 1
     for (;;) {
@@ -42,40 +42,46 @@ SORTIE_DEVICE void multiplyWideTile(const ExactOperands &operands, const Tile &f
       if (tile.rows <= 0)
         return;
       hw::syncBlock(); // this pass writes where the outputs of the one before wait
-      WideTile<Spec>::run(operands, tile);
+      WideTile<Spec>::run(operands, tile, [] {});
     }
   }
 }
 
 /// Whether there are few tiles, so that each one is to be sliced.
 template <typename Spec> SORTIE_DEVICE bool hasFewTiles(const ExactOperands &operands) {
-  constexpr int kFew = fewTiles(Spec::kRows);
-  if (hw::gridCountY() <= kFew)
+  if (hw::gridCountY() <= Spec::kFewTiles)
     return true;
-  return Spec::kIsGrouped && operands.tiles[kFew].rows == 0;
+  return Spec::kIsGrouped && hw::loadSettled(operands.tiles + Spec::kFewTiles).rows == 0;
 }
 
-template <typename Spec> SORTIE_DEVICE void exactProduct(const ExactOperands &operands) {
+/// Calls `begin` in every thread, once. What launches before have written is touched after that,
+/// but for the tile map.
+template <typename Spec, typename Begin>
+SORTIE_DEVICE void exactProduct(const ExactOperands &operands, Begin begin) {
   using Block = ExactBlock<Spec>;
   constexpr ExactGeometry kGeometry = Block::kGeometry;
   const Tile tile = tileAfter<Spec>(operands, 0);
-  if (tile.rows <= 0)
+  if (tile.rows <= 0) {
+    begin();
     return;
+  }
   if constexpr (kGeometry.sliced.tokens != 0) {
     if (tile.rows <= kGeometry.sliced.tokens && hasFewTiles<Spec>(operands)) {
-      NarrowTile<Spec, Block::kSlices>::run(operands, tile);
+      NarrowTile<Spec, Block::kSlices>::run(operands, tile, begin);
       return;
     }
   }
-  if (hw::blockIndexX() % Block::kSlices != 0)
+  if (hw::blockIndexX() % Block::kSlices != 0) {
+    begin();
     return;
+  }
   if constexpr (kGeometry.narrow.tokens != 0) {
     if (tile.rows <= kGeometry.narrow.tokens) {
-      NarrowTile<Spec, 1>::run(operands, tile);
+      NarrowTile<Spec, 1>::run(operands, tile, begin);
       return;
     }
   }
-  multiplyWideTile<Spec>(operands, tile);
+  multiplyWideTile<Spec>(operands, tile, begin);
 }
 
 } // namespace sortie::kernels

@@ -35,22 +35,25 @@ template <typename Spec, int Slices> class NarrowTile {
   static_assert(Slices == 1 || kGroups == 1);
 
 public:
-  SORTIE_DEVICE void run(const ExactOperands &operands, const Tile &tile) {
-    Block::withFormat([&]<Format F>() { multiply<F>(operands, tile); });
+  /// The first weights are on their way when it calls `begin`.
+  template <typename Begin>
+  SORTIE_DEVICE void run(const ExactOperands &operands, const Tile &tile, Begin begin) {
+    Block::withFormat([&]<Format F>() { multiply<F>(operands, tile, begin); });
   }
 
 private:
-  template <Format F> SORTIE_DEVICE void multiply(const ExactOperands &operands, const Tile &tile) {
+  template <Format F, typename Begin>
+  SORTIE_DEVICE void multiply(const ExactOperands &operands, const Tile &tile, Begin begin) {
     constexpr int kBlockHalves = packedSizes(F).halves;
     constexpr int kChunkBlocks = kBlocksPerChunk / kBlockHalves;
     constexpr int kBlocks = static_cast<int>(lesser(kHalves, kTeamHalves)) / kBlockHalves;
     constexpr int kAhead = kGeometry.stages - 1;
     static_assert(kHalves % kBlockHalves == 0 && kAhead <= kChunkBlocks);
     const uint32_t panel = Block::template panelUnit<F, Slices>(tile.expert);
-    // Weights are on their way while the rows are looked up.
 #pragma unroll
     for (int block = 0; block < kAhead; ++block)
       copyWeights<F>(operands, panel, slotAt(block), block);
+    begin();
     Block::fillTable(operands, tile);
     hw::syncBlock();
     Pending pending;

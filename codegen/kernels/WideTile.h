@@ -24,8 +24,11 @@ template <typename Spec> class WideTile {
   using Sums = float[kGroups][Product::kOutputs];
 
 public:
-  SORTIE_DEVICE void run(const ExactOperands &operands, const Tile &tile) {
-    Stages stages(operands, tile.expert); // weights are on their way while rows are looked up
+  /// The first weights are on their way when it calls `begin`.
+  template <typename Begin>
+  SORTIE_DEVICE void run(const ExactOperands &operands, const Tile &tile, Begin begin) {
+    Stages stages(operands, tile.expert);
+    begin();
     Block::fillTable(operands, tile);
     hw::syncBlock();
     stages.begin();

@@ -146,6 +146,11 @@ template <typename T> SORTIE_DEVICE T loadReadOnly(const T *address, Site site =
   return *address;
 }
 
+template <typename T> SORTIE_DEVICE T loadSettled(const T *address, Site site = Site::current()) {
+  static_assert(sizeof(T) == 16);
+  return loadReadOnly(address, site);
+}
+
 /// Offset in shared memory.
 SORTIE_DEVICE uint32_t sharedAddress(const void *shared) {
   return static_cast<uint32_t>(static_cast<const char *>(shared) - emulation::currentBlock->shared);

@@ -32,7 +32,7 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
   // A source for each chip, with the shared memory that it needs there; the parameters in the order
   // of the operands.
   // CHECK: moert.symbol @tokens
-  // CHECK-NEXT: moert.kernel @rms_norm_0 "sortie_rms_norm_0" reads(1) writes(1) weights(floats) threads(64) sources [#moert.source<arch = "sm_80", shared = 4, schedule = "", text = "#include \22codegen/kernels/Norm.h\22{{.*}}SORTIE_KERNEL(64, 1) sortie_rms_norm_0(const float *r0, float *w0, const float *g0, uint32_t *progress, uint32_t step) {\0A  sortie::hw::allowNextLaunch();\0A  sortie::hw::waitForLaunchBefore();\0A  sortie::hw::beginStep(progress, step);\0A  rmsNormRows<256, 0x358637bdu>(r0, w0, g0);\0A}\0ASORTIE_EXPORT(sortie_rms_norm_0)\0A">, #moert.source<arch = "sm_90a", {{.*}}arch = "compute_80",
+  // CHECK-NEXT: moert.kernel @rms_norm_0 "sortie_rms_norm_0" reads(1) writes(1) weights(floats) threads(64) sources [#moert.source<arch = "sm_80", shared = 4, schedule = "", text = "#include \22codegen/kernels/Norm.h\22{{.*}}SORTIE_KERNEL(64, 1) sortie_rms_norm_0(const float *r0, float *w0, const float *g0, uint32_t *progress, uint32_t step) {\0A  const auto begin = [=] {\0A    sortie::hw::waitForLaunchBefore();\0A    sortie::hw::beginStep(progress, step);\0A    sortie::hw::allowNextLaunch();\0A  };\0A  begin();\0A  rmsNormRows<256, 0x358637bdu>(r0, w0, g0);\0A}\0ASORTIE_EXPORT(sortie_rms_norm_0)\0A">, #moert.source<arch = "sm_90a", {{.*}}arch = "compute_80",
   // CHECK-NEXT: moert.kernel @add_0 "sortie_add_0" reads(2) writes(1) threads(64)
   // CHECK-SAME: addRows<256>(r0, r1, w0)
   // CHECK-NEXT: moert.kernel @quantize_0
@@ -56,13 +56,13 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
   // CHECK-SAME: static constexpr int kRows = 128, kColumns = 256, kSlots = 4;
   // CHECK-SAME: static constexpr bool kIsGated = true, kIsGrouped = true, kHasScale = false;
   // CHECK-SAME: (const void *r0, const int32_t *r1, const Tile *r2, const int32_t *r3, void *w0, const void *g0, const void *g1, uint32_t *progress, uint32_t step)
-  // CHECK-SAME: exactProduct<Spec>({r0, r2, r3, nullptr, w0, g0, g1, nullptr, nullptr, 0})
+  // CHECK-SAME: exactProduct<Spec>({r0, r2, r3, nullptr, w0, g0, g1, nullptr, nullptr, 0}, [] {})
   // CHECK-SAME: arch = "sm_90a", {{.*}}, text = "#define SORTIE_SHARED_LIMIT 232448
   // CHECK-SAME: arch = "compute_80", {{.*}}, text = "#define SORTIE_SHARED_LIMIT 101376
   // CHECK: moert.kernel @matmul_0
   // CHECK-SAME: kSlots = 0;
   // CHECK-SAME: kIsGated = false, kIsGrouped = true, kHasScale = true;
-  // CHECK-SAME: exactProduct<Spec>({r0, r2, r3, r4, w0, g0, nullptr, g1, nullptr, 0})
+  // CHECK-SAME: exactProduct<Spec>({r0, r2, r3, r4, w0, g0, nullptr, g1, nullptr, 0}, begin)
   // CHECK: moert.kernel @combine_0
   // CHECK-SAME: combineRows<256, 4>(r0, r1, nullptr, w0)
   // CHECK: moert.kernel @dispatch_scatter_1
@@ -81,7 +81,7 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
   // CHECK: moert.kernel @combine_1
   // CHECK-SAME: combineRows<128, 4>(r0, nullptr, r1, w0)
   // CHECK: moert.kernel @matmul_1
-  // CHECK-SAME: exactProduct<Spec>({r0, nullptr, nullptr, nullptr, w0, g0, nullptr, g1, nullptr, e0})
+  // CHECK-SAME: exactProduct<Spec>({r0, nullptr, nullptr, nullptr, w0, g0, nullptr, g1, nullptr, e0}, begin)
   // CHECK: moert.weight @norm "norm" : 256xf32
   // CHECK: moert.weight @gate "gate" pack(@pack_q4_K_0 rows(16) bytes(2304)) : 16x128x256xq4_K
   // CHECK-NEXT: moert.weight @up "up" pack(@pack_q4_K_0 rows(16) bytes(2304)) : 16x128x256xq4_K

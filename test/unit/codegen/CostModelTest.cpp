@@ -92,15 +92,37 @@ TEST(CostModelTest, Bf16HasHalfTheRateOfInt8) {
   EXPECT_GT(predict(chip("sm_80"), fp32).seconds, 8 * prediction.seconds);
 }
 
-TEST(CostModelTest, RowsCountInWholeColumnsOfAnMma) {
-  // Eight tiles of one row cost what eight tiles of eight rows do.
-  Work one = productOf(8);
-  one.tiles = 8;
-  Work eight = productOf(64);
-  eight.tiles = 8;
-  one.bytes = eight.bytes = 0;
-  one.blocks = eight.blocks = 0;
-  EXPECT_DOUBLE_EQ(predict(chip("sm_90a"), one).seconds, predict(chip("sm_90a"), eight).seconds);
+TEST(CostModelTest, RowsCountInWholeMma) {
+  // Eight tiles of one row cost what eight tiles do that fill an mma: four tokens of two limbs.
+  for (const int limbs : {1, 2}) {
+    Work one = productOf(8);
+    Work whole = productOf(limbs == 2 ? 32 : 64);
+    Work more = productOf(limbs == 2 ? 40 : 72);
+    for (Work *work : {&one, &whole, &more}) {
+      work->limbs = limbs;
+      work->tiles = 8;
+      work->bytes = work->blocks = 0;
+    }
+    const double seconds = predict(chip("sm_90a"), one).seconds;
+    EXPECT_DOUBLE_EQ(predict(chip("sm_90a"), whole).seconds, seconds) << limbs;
+    EXPECT_GT(predict(chip("sm_90a"), more).seconds, seconds) << limbs;
+  }
+}
+
+TEST(CostModelTest, LongRowsAreCutWhereBlocksAreFew) {
+  const auto slices = [](int64_t rows, int64_t columns) {
+    return chooseSlices(chip("sm_90a"), Format::Q4_K, 2, rows, columns);
+  };
+  EXPECT_EQ(slices(4096, 14336), 4); // 16 blocks
+  EXPECT_EQ(slices(4096, 3072), 2);  // three chunks of K, so no more than three teams
+  EXPECT_EQ(slices(2048, 768), 1);   // one chunk
+  EXPECT_EQ(slices(256 * 132, 14336), 1) << "a block for each multiprocessor, all the same";
+}
+
+TEST(CostModelTest, FewTilesLeaveHalfOfTheChipIdle) {
+  EXPECT_EQ(fewTiles(chip("sm_90a"), 4096), 4);
+  EXPECT_EQ(fewTiles(chip("sm_90a"), 256), 66);
+  EXPECT_EQ(fewTiles(chip("sm_90a"), 1000000), 1);
 }
 
 TEST(CostModelTest, AGridThatFillsTheChipIsFaster) {

@@ -20,8 +20,8 @@ struct Parameters {
   int64_t k;
   int limit;
 
-  /// Plain products have one format: where K is long, they are cut into slices.
-  int slices() const { return exactSlices(/*isGated=*/first != second, k); }
+  /// Plain products have one format, and may be cut where there are as many chunks.
+  int slices() const { return first != second || k < 2048 ? 1 : k < 4096 ? 2 : 4; }
   ExactGeometry geometry() const { return exactGeometry(first, second, input, k, slices(), limit); }
 };
 

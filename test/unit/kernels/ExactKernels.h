@@ -35,8 +35,14 @@ template <Format F, RowKind Input, int N, int K> struct PlainSpec {
   static constexpr bool kIsGated = false;
   static constexpr bool kIsGrouped = true;
   static constexpr int kSlots = 0;
+  static constexpr int kSlices = 1;
+  static constexpr int kFewTiles = 64;
   static constexpr bool kHasScale = false;
   static constexpr Glu kGlu{};
+};
+/// Cuts K where tiles are few.
+template <typename Base, int Slices> struct Sliced : Base {
+  static constexpr int kSlices = Slices;
 };
 /// Reads rows through the permutation.
 template <typename Base, int Slots> struct Gathered : Base {
@@ -68,9 +74,8 @@ template <typename Base, int Limit> struct For : Base {
 };
 
 template <typename Spec>
-constexpr ExactGeometry kGeometryOf =
-    exactGeometry(Spec::kFirst, Spec::kSecond, Spec::kInput, Spec::kColumns,
-                  exactSlices(Spec::kIsGated, Spec::kColumns), Spec::kSharedLimit);
+constexpr ExactGeometry kGeometryOf = exactGeometry(
+    Spec::kFirst, Spec::kSecond, Spec::kInput, Spec::kColumns, Spec::kSlices, Spec::kSharedLimit);
 
 //===- Launches -----------------------------------------------------------===//
 
@@ -92,11 +97,12 @@ template <Format F, int N, int K> AlignedBytes packOnDevice(const ExactWeights &
 }
 
 template <typename Spec> void productKernel(ExactOperands operands) {
-  exactProduct<Spec>(operands);
+  exactProduct<Spec>(operands, [] {});
 }
 
 /// The output of a problem under one schedule, and the row behind it.
-template <typename Spec> Bytes multiplyOnDevice(const ExactProblem &problem, uint64_t seed) {
+template <typename Spec, auto Kernel = productKernel<Spec>>
+Bytes multiplyOnDevice(const ExactProblem &problem, uint64_t seed) {
   constexpr int kRows = Spec::kRows;
   constexpr int kColumns = Spec::kColumns;
   const AlignedBytes first = packOnDevice<Spec::kFirst, kRows, kColumns>(problem.first);
@@ -116,14 +122,13 @@ template <typename Spec> Bytes multiplyOnDevice(const ExactProblem &problem, uin
                                problem.sortedRows()};
   const auto tiles = static_cast<int>(Spec::kIsGrouped ? problem.tiles.size()
                                                        : ceilDiv(problem.sortedRows(), kTileRows));
-  const int columns =
-      (Spec::kIsGated ? kGatedColumns : kPlainColumns) / exactSlices(Spec::kIsGated, kColumns);
+  const int columns = (Spec::kIsGated ? kGatedColumns : kPlainColumns) / Spec::kSlices;
   emulation::Options options;
   options.seed = seed;
   options.maxSharedBytes = Spec::kSharedLimit;
-  EXPECT_EQ(emulation::launch<productKernel<Spec>>(
-                {static_cast<int>(ceilDiv(kRows, columns)), tiles}, kExactThreads,
-                kGeometryOf<Spec>.sharedBytes, options, operands),
+  EXPECT_EQ(emulation::launch<Kernel>({static_cast<int>(ceilDiv(kRows, columns)), tiles},
+                                      kExactThreads, kGeometryOf<Spec>.sharedBytes, options,
+                                      operands),
             "");
   return Bytes(output.data(), output.data() + problem.outputBytes());
 }

@@ -25,7 +25,7 @@ template <RowKind Input, int Limit> void checkEpilogues() {
       {.rowsOfExpert = {9, 0, 34}, .hasBias = true, .fill = Fill::Awkward});
   checkProduct<Scaled<Base>>({.rowsOfExpert = {1, 16, 70}});
   checkProduct<Dense<Base>>({.rowsOfExpert = {97}, .hasBias = true});
-  using Long = For<PlainSpec<kFormat, Input, 72, 4352>, Limit>; // sliced, where memory allows it
+  using Long = Sliced<For<PlainSpec<kFormat, Input, 72, 4352>, Limit>, 4>;
   checkProduct<Scaled<Gathered<Long, 3>>>({.rowsOfExpert = {3, 0, 1}, .hasBias = true});
   checkGated<Base, RowKind::Int16>();
   checkGated<Base, RowKind::Int8>();
