@@ -40,6 +40,8 @@ enum class Collective : int {
   MultiplyK32,
   MultiplyK16,
   MultiplyBf16,
+  SyncThreads,
+  ArriveThreads,
 };
 
 /// What a lane brings to a collective and takes from it.
@@ -63,6 +65,11 @@ struct MultiplyBf16Operands {
   uint32_t b[2];
 };
 
+struct NamedBarrierOperands {
+  int barrier;
+  int threads; ///< that meet there
+};
+
 /// The thread block whose threads run, as its threads see it.
 class Block {
 public:
@@ -76,6 +83,8 @@ public:
   virtual void syncBlock(Site site) = 0;
   /// `operands` is one of the structures above, or null for SyncWarp.
   virtual void collective(Collective what, void *operands, Site site) = 0;
+  /// `what` is SyncThreads or ArriveThreads.
+  virtual void meet(Collective what, int barrier, int threads, Site site) = 0;
   /// Starts a copy of `bytes` bytes, of which `valid` are read and the rest become zeros.
   virtual void copyAsync(void *to, const void *from, int bytes, int valid, Site site) = 0;
   virtual void commitCopies() = 0;

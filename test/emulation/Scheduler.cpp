@@ -59,6 +59,7 @@ std::string Scheduler::runBlock(const Launch &what, Index3 index, Random &genera
   shared = sharedMemory.data();
   sharedBytes = what.sharedBytes;
   error.clear();
+  namedBarriers = {};
   inSyncBlock = ended = 0;
   runnableWarps = 0;
   for (int i = 0; i < threadCount; ++i)
@@ -95,16 +96,24 @@ void Scheduler::enterThread(void *argument) {
   self.endThread();
 }
 
-/// All existing lanes of the warp may run, in a new order.
-void Scheduler::makeRunnable(int index) {
+/// The warp has a turn again, its lanes in a new order.
+void Scheduler::reorder(int index) {
   Warp &warp = warps[static_cast<size_t>(index)];
-  const int lanes = std::min(kLanes, threadCount - index * kLanes);
   const uint64_t order = random->next();
-  warp.runnable = lanes == kLanes ? ~uint32_t{0} : (uint32_t{1} << lanes) - 1;
   warp.start = static_cast<uint32_t>(order);
   warp.stride = static_cast<uint32_t>(order >> 32) | 1;
   warp.position = 0;
   runnableWarps |= uint32_t{1} << index;
+}
+
+/// All existing lanes of the warp may run.
+void Scheduler::makeRunnable(int index) {
+  Warp &warp = warps[static_cast<size_t>(index)];
+  const int lanes = std::min(kLanes, threadCount - index * kLanes);
+  warp.runnable = lanes == kLanes ? ~uint32_t{0} : (uint32_t{1} << lanes) - 1;
+  for (int lane = 0; lane < lanes; ++lane)
+    threads[static_cast<size_t>(index * kLanes + lane)].state = State::Runnable;
+  reorder(index);
 }
 
 //===- Waiting ------------------------------------------------------------===//
@@ -113,8 +122,6 @@ void Scheduler::syncBlock(Site site) {
   if (++inSyncBlock < threadCount)
     return wait(State::InSyncBlock, site);
   inSyncBlock = 0;
-  for (int i = 0; i < threadCount; ++i)
-    threads[static_cast<size_t>(i)].state = State::Runnable;
   for (int warp = 0; warp * kLanes < threadCount; ++warp)
     makeRunnable(warp);
   runNext(false);
@@ -137,12 +144,48 @@ void Scheduler::collective(Collective what, void *operands, Site site) {
   if (++warp.arrived < kLanes)
     return wait(State::InCollective, site);
 
-  completeCollective(what, warp.operands);
   warp.arrived = 0;
-  for (int lane = 0; lane < kLanes; ++lane)
-    threads[static_cast<size_t>(index * kLanes + lane)].state = State::Runnable;
+  if (what == Collective::SyncThreads || what == Collective::ArriveThreads)
+    return completeMeeting(what == Collective::SyncThreads, warp, site);
+  completeCollective(what, warp.operands);
   makeRunnable(index);
   runNext(false);
+}
+
+void Scheduler::meet(Collective what, int barrier, int threads, Site site) {
+  if (const char *mistake = NamedBarriers::check(barrier, threads, threadCount))
+    fail(mistake, site);
+  NamedBarrierOperands operands = {barrier, threads};
+  collective(what, &operands, site);
+}
+
+/// All lanes of the current warp have come to a named barrier.
+void Scheduler::completeMeeting(bool waits, const Warp &warp, Site site) {
+  checkMeeting(warp, site);
+  const int index = threadIndex / kLanes;
+  uint32_t released = 0;
+  const bool isComplete = namedBarriers.arrive(
+      *static_cast<const NamedBarrierOperands *>(warp.operands[0]), index, waits, released);
+  for (; released != 0; released &= released - 1)
+    makeRunnable(std::countr_zero(released));
+  if (!waits)
+    makeRunnable(index);
+  if (isComplete || !waits)
+    return runNext(false);
+  for (int lane = 0; lane < kLanes; ++lane)
+    threads[static_cast<size_t>(index * kLanes + lane)].state = State::InSyncThreads;
+  wait(State::InSyncThreads, site);
+}
+
+void Scheduler::checkMeeting(const Warp &warp, Site site) {
+  const auto &first = *static_cast<const NamedBarrierOperands *>(warp.operands[0]);
+  for (const void *lane : warp.operands) {
+    const auto &own = *static_cast<const NamedBarrierOperands *>(lane);
+    if (own.barrier != first.barrier || own.threads != first.threads)
+      fail("the lanes of a warp are at different named barriers", site);
+  }
+  if (namedBarriers.contradicts(first))
+    fail("a named barrier is used with two numbers of threads at a time", site);
 }
 
 void Scheduler::wait(State state, Site site) {
@@ -215,8 +258,9 @@ int Scheduler::nextThread() {
     if (!checkWarp(index))
       return -1;
   }
-  if (inSyncBlock > 0)
-    failDeadlock("threads wait for others that have ended");
+  if (ended < threadCount)
+    failDeadlock(inSyncBlock + ended == threadCount ? "threads wait for others that have ended"
+                                                    : "no thread can go on");
   return -1;
 }
 
@@ -303,6 +347,8 @@ std::string Scheduler::describe(const Thread &thread) const {
     return std::string("wait in ") + collectiveName(thread.collective) + describeSite(thread.site);
   case State::InSyncBlock:
     return "wait in syncBlock" + describeSite(thread.site);
+  case State::InSyncThreads:
+    return "wait in syncThreads" + describeSite(thread.site);
   case State::Ended:
     return "have ended";
   }

@@ -11,6 +11,7 @@
 #include "test/emulation/CopyQueue.h"
 #include "test/emulation/FaultTrap.h"
 #include "test/emulation/Fiber.h"
+#include "test/emulation/NamedBarriers.h"
 #include "test/emulation/SharedMemory.h"
 
 #include <memory>
@@ -42,6 +43,7 @@ public:
 
   void syncBlock(Site site) override;
   void collective(Collective what, void *operands, Site site) override;
+  void meet(Collective what, int barrier, int threads, Site site) override;
   void copyAsync(void *to, const void *from, int bytes, int valid, Site site) override;
   void commitCopies() override;
   void waitForCopies(int groups) override;
@@ -50,7 +52,7 @@ public:
   [[noreturn]] void fail(const char *message, const char *file, unsigned line) override;
 
 private:
-  enum class State { Runnable, InCollective, InSyncBlock, Ended };
+  enum class State { Runnable, InCollective, InSyncBlock, InSyncThreads, Ended };
 
   struct Thread {
     Scheduler *scheduler = nullptr;
@@ -77,10 +79,13 @@ private:
 
   static void enterThread(void *thread);
   void resetThread(int index);
+  void reorder(int warp);
   void makeRunnable(int warp);
   Thread &current() { return threads[static_cast<size_t>(threadIndex)]; }
   Warp &currentWarp() { return warps[static_cast<size_t>(threadIndex / kLanes)]; }
 
+  void completeMeeting(bool waits, const Warp &warp, Site site);
+  void checkMeeting(const Warp &warp, Site site);
   void wait(State state, Site site);
   [[noreturn]] void endThread();
   void runNext(bool ends);
@@ -100,6 +105,7 @@ private:
   std::vector<Thread> threads;
   std::vector<Warp> warps;
   uint32_t runnableWarps = 0;
+  NamedBarriers namedBarriers;
   int inSyncBlock = 0;
   int ended = 0;
   std::string error;

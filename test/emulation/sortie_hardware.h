@@ -87,6 +87,13 @@ SORTIE_DEVICE void syncWarp(Site site = Site::current()) {
   emulation::currentBlock->collective(Collective::SyncWarp, nullptr, site);
 }
 
+SORTIE_DEVICE void syncThreads(int barrier, int threads, Site site = Site::current()) {
+  emulation::currentBlock->meet(Collective::SyncThreads, barrier, threads, site);
+}
+SORTIE_DEVICE void arriveThreads(int barrier, int threads, Site site = Site::current()) {
+  emulation::currentBlock->meet(Collective::ArriveThreads, barrier, threads, site);
+}
+
 namespace detail {
 template <typename T> SORTIE_DEVICE T exchange(Collective what, T value, int operand, Site site) {
   static_assert(sizeof(T) == sizeof(uint32_t), "lanes exchange values of 4 bytes");
