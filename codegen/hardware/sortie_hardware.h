@@ -117,9 +117,9 @@ struct alignas(16) Words4 {
   uint32_t word[4];
 };
 
-/// The block's dynamic shared memory from byte `offset` on, aligned to 16 bytes at offset 0.
+/// The block's dynamic shared memory from byte `offset` on, aligned to 1024 bytes at offset 0.
 template <typename T> SORTIE_DEVICE T *sharedMemory(int offset = 0) {
-  extern __shared__ __align__(128) char sharedBytes[];
+  extern __shared__ __align__(1024) char sharedBytes[];
   return reinterpret_cast<T *>(sharedBytes + offset);
 }
 

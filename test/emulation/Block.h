@@ -15,6 +15,8 @@
 
 namespace sortie::emulation {
 
+struct TensorMap;
+
 /// A line of a kernel. Functions that may fail or wait take the line that calls them.
 using Site = std::source_location;
 
@@ -89,8 +91,20 @@ public:
   virtual void copyAsync(void *to, const void *from, int bytes, int valid, Site site) = 0;
   virtual void commitCopies() = 0;
   virtual void waitForCopies(int groups) = 0;
-  /// Fails unless the `bytes` bytes at `address` are shared memory and aligned to `bytes`.
-  virtual void checkShared(const char *who, const void *address, int bytes, Site site) = 0;
+
+  // Functions of sortie_hardware_sm90.h. `who` is the one that a kernel has called.
+  virtual void initMbarrier(void *object, int arrivals, Site site) = 0;
+  virtual void publishMbarriers() = 0;
+  virtual void invalidateMbarrier(void *object, Site site) = 0;
+  virtual void arriveMbarrier(const char *who, void *object, int bytes, Site site) = 0;
+  virtual void waitForPhase(void *object, int parity, Site site) = 0;
+  virtual void copyBulk(void *to, const void *from, int bytes, void *barrier, Site site) = 0;
+  virtual void copyBox(void *to, const TensorMap &map, int rank, const int (&at)[3], void *barrier,
+                       Site site) = 0;
+
+  /// Fails unless the `bytes` bytes at `address` are shared memory, and so aligned.
+  virtual void checkShared(const char *who, const void *address, int bytes, int alignment,
+                           Site site) = 0;
   /// Ends the launch with an error.
   [[noreturn]] virtual void fail(const char *message, const char *file, unsigned line) = 0;
   [[noreturn]] void fail(const char *message, Site site) {

@@ -41,8 +41,8 @@ Scheduler::~Scheduler() {
 static std::string describeSite(const char *file, unsigned line) {
   return " at " + std::string(file) + ":" + std::to_string(line);
 }
-static std::string describeSite(const Site &site) {
-  return describeSite(site.file_name(), site.line());
+std::string Scheduler::describeSite(const Site &site) {
+  return emulation::describeSite(site.file_name(), site.line());
 }
 
 //===- A block ------------------------------------------------------------===//
@@ -60,6 +60,8 @@ std::string Scheduler::runBlock(const Launch &what, Index3 index, Random &genera
   sharedBytes = what.sharedBytes;
   error.clear();
   namedBarriers = {};
+  mbarriers.clear();
+  bulkCopies.clear();
   inSyncBlock = ended = 0;
   runnableWarps = 0;
   for (int i = 0; i < threadCount; ++i)
@@ -74,6 +76,8 @@ std::string Scheduler::runBlock(const Launch &what, Index3 index, Random &genera
   previous = &caller;
   switchFiber(caller, current().fiber);
   launch = nullptr;
+  if (error.empty())
+    error = findLostCopy();
   return error.empty() ? sharedMemory.findDamage() : error;
 }
 
@@ -235,9 +239,27 @@ int Scheduler::nextInWarp(int index) {
   return -1;
 }
 
-/// Stays in a warp until its lanes wait; a warp that has just begun anew may lose its turn.
+/// A thread of a warp that still has its turn, or -1: then no thread can run, or there is an error.
+int Scheduler::nextOfRunnableWarps() {
+  while (runnableWarps != 0) {
+    uint64_t skip = random->below(static_cast<uint64_t>(std::popcount(runnableWarps)));
+    uint32_t rest = runnableWarps;
+    for (; skip > 0; --skip)
+      rest &= rest - 1;
+    const int index = std::countr_zero(rest);
+    const int next = nextInWarp(index);
+    if (next >= 0 || !checkWarp(index))
+      return next;
+  }
+  return -1;
+}
+
+/// Stays in a warp until its lanes wait; a warp that has just begun anew may lose its turn. Copies
+/// land now and then, and where no thread can run otherwise.
 int Scheduler::nextThread() {
-  int index = threadIndex / kLanes;
+  if (bulkCopies.flying() > 0 && random->below(8) == 0)
+    landCopy();
+  const int index = threadIndex / kLanes;
   const bool begins = warps[static_cast<size_t>(index)].position == 0;
   if (index * kLanes < threadCount && !(begins && random->below(4) == 0)) {
     const int next = nextInWarp(index);
@@ -246,17 +268,13 @@ int Scheduler::nextThread() {
     if (!checkWarp(index))
       return -1;
   }
-  while (runnableWarps != 0) {
-    uint64_t skip = random->below(static_cast<uint64_t>(std::popcount(runnableWarps)));
-    uint32_t rest = runnableWarps;
-    for (; skip > 0; --skip)
-      rest &= rest - 1;
-    index = std::countr_zero(rest);
-    const int next = nextInWarp(index);
-    if (next >= 0)
+  for (;;) {
+    const int next = nextOfRunnableWarps();
+    if (next >= 0 || !error.empty())
       return next;
-    if (!checkWarp(index))
-      return -1;
+    if (bulkCopies.flying() == 0)
+      break;
+    landCopy();
   }
   if (ended < threadCount)
     failDeadlock(inSyncBlock + ended == threadCount ? "threads wait for others that have ended"
@@ -267,7 +285,7 @@ int Scheduler::nextThread() {
 //===- Copies and checks --------------------------------------------------===//
 
 void Scheduler::copyAsync(void *to, const void *from, int bytes, int valid, Site site) {
-  checkShared("copyAsync", to, bytes, site);
+  checkShared("copyAsync", to, bytes, bytes, site);
   if (reinterpret_cast<uintptr_t>(from) % static_cast<uintptr_t>(bytes) != 0)
     fail("copyAsync: the global address is not aligned to the bytes to copy", site);
   if (valid < 0 || valid > bytes)
@@ -278,17 +296,18 @@ void Scheduler::copyAsync(void *to, const void *from, int bytes, int valid, Site
 void Scheduler::commitCopies() { current().copies.commit(); }
 void Scheduler::waitForCopies(int groups) { current().copies.wait(groups); }
 
-void Scheduler::checkShared(const char *who, const void *address, int bytes, Site site) {
+void Scheduler::checkShared(const char *who, const void *address, int bytes, int alignment,
+                            Site site) {
   const auto at = reinterpret_cast<uintptr_t>(address);
   const auto offset = static_cast<intptr_t>(at - reinterpret_cast<uintptr_t>(shared));
   if (offset < 0 || offset > sharedBytes - bytes)
     setError(describeSite(site), std::string(who) + ": bytes " + std::to_string(offset) + " to " +
                                      std::to_string(offset + bytes - 1) + " are not within the " +
                                      std::to_string(sharedBytes) + " bytes of shared memory");
-  else if (at % static_cast<uintptr_t>(bytes) != 0)
+  else if (at % static_cast<uintptr_t>(alignment) != 0)
     setError(describeSite(site), std::string(who) + ": the shared address, byte " +
                                      std::to_string(offset) + ", is not aligned to " +
-                                     std::to_string(bytes) + " bytes");
+                                     std::to_string(alignment) + " bytes");
   if (!error.empty())
     leave();
 }
@@ -304,7 +323,12 @@ void Scheduler::fail(const char *message, const char *file, unsigned line) {
     std::fprintf(stderr, "%s:%u: %s\n", file, line, message);
     std::abort();
   }
-  setError(describeSite(file, line), message);
+  setError(emulation::describeSite(file, line), message);
+  leave();
+}
+
+void Scheduler::failIn(const char *who, const char *message, Site site) {
+  setError(describeSite(site), std::string(who) + ": " + message);
   leave();
 }
 
@@ -326,10 +350,14 @@ void Scheduler::leave() {
 
 void Scheduler::switchTo(Fiber &to, bool ends) { switchFiber(current().fiber, to, ends); }
 
-/// False, with the error set, if the warp, of which no lane can run, waits in vain.
+/// False, with the error set, if the warp, of which no lane can run, waits in vain. A lane at an
+/// mbarrier may still come.
 bool Scheduler::checkWarp(int index) {
   if (warps[static_cast<size_t>(index)].arrived == 0)
     return true;
+  for (int i = index * kLanes; i < std::min(threadCount, (index + 1) * kLanes); ++i)
+    if (threads[static_cast<size_t>(i)].state == State::InWaitForPhase)
+      return true;
   return failDeadlock("some lanes of warp " + std::to_string(index) +
                       " wait in a collective that the other lanes will never reach");
 }
@@ -349,6 +377,8 @@ std::string Scheduler::describe(const Thread &thread) const {
     return "wait in syncBlock" + describeSite(thread.site);
   case State::InSyncThreads:
     return "wait in syncThreads" + describeSite(thread.site);
+  case State::InWaitForPhase:
+    return "wait in waitForPhase" + describeSite(thread.site);
   case State::Ended:
     return "have ended";
   }

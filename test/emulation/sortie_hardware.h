@@ -175,7 +175,7 @@ template <int Groups> SORTIE_DEVICE void waitForCopies() {
 
 SORTIE_DEVICE void loadMatrices(uint32_t (&rows)[4], const void *sharedRow,
                                 Site site = Site::current()) {
-  emulation::currentBlock->checkShared("loadMatrices", sharedRow, 16, site);
+  emulation::currentBlock->checkShared("loadMatrices", sharedRow, 16, 16, site);
   emulation::LoadMatricesOperands operands = {rows, sharedRow};
   emulation::currentBlock->collective(Collective::LoadMatrices, &operands, site);
 }

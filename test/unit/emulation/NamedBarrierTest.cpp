@@ -19,7 +19,7 @@ constexpr uint64_t kSeeds = 20;
 
 //===- Producers and consumers --------------------------------------------===//
 
-enum Kind : int32_t { Sound, NoWaitForWords, NoWaitForRoom };
+enum RelayKind : int32_t { Sound, NoWaitForWords, NoWaitForRoom };
 
 /// Warp 0 makes words, warps 1 and 2 read them, in `rounds` rounds through one place: barrier 1
 /// says that words are there, barrier 2 that there is room again.
@@ -42,7 +42,7 @@ SORTIE_KERNEL(96, 1) testRelay(int32_t rounds, int32_t kind, int32_t *out) {
   }
 }
 
-static std::vector<int32_t> relay(Kind kind, uint64_t seed, std::string &error) {
+static std::vector<int32_t> relay(RelayKind kind, uint64_t seed, std::string &error) {
   constexpr int kRounds = 4;
   std::vector<int32_t> out(size_t{kRounds} * 64);
   error = launch<testRelay>({}, 96, 128, {seed}, kRounds, static_cast<int32_t>(kind), out.data());
@@ -60,7 +60,7 @@ TEST(NamedBarriers, OrderTheWarpsThatMeet) {
 }
 
 TEST(NamedBarriers, AMissingOneShowsBetweenSeedsOrFails) {
-  for (const Kind kind : {NoWaitForWords, NoWaitForRoom}) {
+  for (const RelayKind kind : {NoWaitForWords, NoWaitForRoom}) {
     std::set<std::vector<int32_t>> outs;
     std::string error;
     for (uint64_t seed = 0; seed < kSeeds; ++seed)
@@ -116,9 +116,9 @@ TEST(NamedBarriers, NumbersAndCountsThatDoNotExist) {
   EXPECT_THAT(use(0, 64), HasSubstr("NamedBarrierTest.cpp:"));
 }
 
-enum Mistake : int32_t { TwoCounts, LanesAtTwo, LaneSkips, TooFew, NobodyArrives };
+enum BarrierMistake : int32_t { TwoCounts, LanesAtTwo, LaneSkips, TooFew, NobodyArrives };
 
-SORTIE_KERNEL(96, 1) testMistake(int32_t mistake) {
+SORTIE_KERNEL(96, 1) testBarrierMistake(int32_t mistake) {
   if (mistake == TwoCounts)
     hw::syncThreads(3, hw::warpIndex() == 1 ? 64 : 96);
   else if (mistake == LanesAtTwo)
@@ -131,10 +131,11 @@ SORTIE_KERNEL(96, 1) testMistake(int32_t mistake) {
     hw::syncThreads(1 + hw::warpIndex(), 64);
 }
 
-static std::string make(Mistake mistake) {
-  const std::string error = launch<testMistake>({}, 96, 0, {0}, static_cast<int32_t>(mistake));
+static std::string make(BarrierMistake mistake) {
+  const std::string error =
+      launch<testBarrierMistake>({}, 96, 0, {0}, static_cast<int32_t>(mistake));
   for (uint64_t seed = 1; seed < kSeeds; ++seed)
-    EXPECT_NE(launch<testMistake>({}, 96, 0, {seed}, static_cast<int32_t>(mistake)), "");
+    EXPECT_NE(launch<testBarrierMistake>({}, 96, 0, {seed}, static_cast<int32_t>(mistake)), "");
   return error;
 }
 
