@@ -9,6 +9,7 @@
 #define SORTIE_TEST_EMULATION_BLOCK_H
 
 #include <cstdint>
+#include <cstring>
 #include <source_location>
 #include <type_traits>
 #include <utility>
@@ -129,13 +130,20 @@ struct Kernel {
 };
 
 namespace detail {
+/// An argument from where it lies, which need not be aligned.
+template <typename T> T argument(const void *from) {
+  T value;
+  std::memcpy(static_cast<void *>(&value), from, sizeof value);
+  return value;
+}
+
 template <auto kernel, typename Type = decltype(kernel)> struct Description;
 template <auto kernel, typename... Parameters> struct Description<kernel, void (*)(Parameters...)> {
   static constexpr int kBytes[sizeof...(Parameters) + 1] = {int{sizeof(Parameters)}..., 0};
 
   template <std::size_t... I>
   static void call(void *const *parameters, std::index_sequence<I...> /*positions*/) {
-    kernel(*static_cast<std::remove_cv_t<Parameters> *>(parameters[I])...);
+    kernel(argument<std::remove_cv_t<Parameters>>(parameters[I])...);
   }
   static void run(Block *block, void *const *parameters) {
     currentBlock = block;

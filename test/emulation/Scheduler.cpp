@@ -8,19 +8,9 @@
 #include "test/emulation/Collectives.h"
 
 #include <bit>
-#include <cstdio>
-#include <cstdlib>
 #include <sys/mman.h>
 
 namespace sortie::emulation {
-
-// A stack is followed by a page that nobody may touch. The distance of two stacks is no power of
-// two and their tops are shifted, so that the threads of a block do not compete for the same cache
-// sets.
-constexpr size_t kStackBytes = 128 * 1024;
-constexpr size_t kPageBytes = 4096;
-constexpr size_t kStackStride = kStackBytes + kPageBytes;
-constexpr size_t kTopShift = 3 * 64;
 
 Scheduler::Scheduler() : threads(kMaxThreads), warps(kMaxThreads / kLanes) {
   constexpr size_t kBytes = kMaxThreads * kStackStride;
@@ -36,13 +26,6 @@ Scheduler::Scheduler() : threads(kMaxThreads), warps(kMaxThreads / kLanes) {
 Scheduler::~Scheduler() {
   if (stacks != nullptr)
     munmap(stacks, kMaxThreads * kStackStride);
-}
-
-static std::string describeSite(const char *file, unsigned line) {
-  return " at " + std::string(file) + ":" + std::to_string(line);
-}
-std::string Scheduler::describeSite(const Site &site) {
-  return emulation::describeSite(site.file_name(), site.line());
 }
 
 //===- A block ------------------------------------------------------------===//
@@ -156,42 +139,6 @@ void Scheduler::collective(Collective what, void *operands, Site site) {
   runNext(false);
 }
 
-void Scheduler::meet(Collective what, int barrier, int threads, Site site) {
-  if (const char *mistake = NamedBarriers::check(barrier, threads, threadCount))
-    fail(mistake, site);
-  NamedBarrierOperands operands = {barrier, threads};
-  collective(what, &operands, site);
-}
-
-/// All lanes of the current warp have come to a named barrier.
-void Scheduler::completeMeeting(bool waits, const Warp &warp, Site site) {
-  checkMeeting(warp, site);
-  const int index = threadIndex / kLanes;
-  uint32_t released = 0;
-  const bool isComplete = namedBarriers.arrive(
-      *static_cast<const NamedBarrierOperands *>(warp.operands[0]), index, waits, released);
-  for (; released != 0; released &= released - 1)
-    makeRunnable(std::countr_zero(released));
-  if (!waits)
-    makeRunnable(index);
-  if (isComplete || !waits)
-    return runNext(false);
-  for (int lane = 0; lane < kLanes; ++lane)
-    threads[static_cast<size_t>(index * kLanes + lane)].state = State::InSyncThreads;
-  wait(State::InSyncThreads, site);
-}
-
-void Scheduler::checkMeeting(const Warp &warp, Site site) {
-  const auto &first = *static_cast<const NamedBarrierOperands *>(warp.operands[0]);
-  for (const void *lane : warp.operands) {
-    const auto &own = *static_cast<const NamedBarrierOperands *>(lane);
-    if (own.barrier != first.barrier || own.threads != first.threads)
-      fail("the lanes of a warp are at different named barriers", site);
-  }
-  if (namedBarriers.contradicts(first))
-    fail("a named barrier is used with two numbers of threads at a time", site);
-}
-
 void Scheduler::wait(State state, Site site) {
   Thread &thread = current();
   thread.state = state;
@@ -282,72 +229,6 @@ int Scheduler::nextThread() {
   return -1;
 }
 
-//===- Copies and checks --------------------------------------------------===//
-
-void Scheduler::copyAsync(void *to, const void *from, int bytes, int valid, Site site) {
-  checkShared("copyAsync", to, bytes, bytes, site);
-  if (reinterpret_cast<uintptr_t>(from) % static_cast<uintptr_t>(bytes) != 0)
-    fail("copyAsync: the global address is not aligned to the bytes to copy", site);
-  if (valid < 0 || valid > bytes)
-    fail("copyAsync: `valid` is negative or above the bytes to copy", site);
-  current().copies.begin(static_cast<char *>(to), from, bytes, valid, sharedMemory.garbage());
-}
-
-void Scheduler::commitCopies() { current().copies.commit(); }
-void Scheduler::waitForCopies(int groups) { current().copies.wait(groups); }
-
-void Scheduler::checkShared(const char *who, const void *address, int bytes, int alignment,
-                            Site site) {
-  const auto at = reinterpret_cast<uintptr_t>(address);
-  const auto offset = static_cast<intptr_t>(at - reinterpret_cast<uintptr_t>(shared));
-  if (offset < 0 || offset > sharedBytes - bytes)
-    setError(describeSite(site), std::string(who) + ": bytes " + std::to_string(offset) + " to " +
-                                     std::to_string(offset + bytes - 1) + " are not within the " +
-                                     std::to_string(sharedBytes) + " bytes of shared memory");
-  else if (at % static_cast<uintptr_t>(alignment) != 0)
-    setError(describeSite(site), std::string(who) + ": the shared address, byte " +
-                                     std::to_string(offset) + ", is not aligned to " +
-                                     std::to_string(alignment) + " bytes");
-  if (!error.empty())
-    leave();
-}
-
-//===- Errors -------------------------------------------------------------===//
-
-void Scheduler::setError(const std::string &place, const std::string &message) {
-  error = "thread " + std::to_string(threadIndex) + place + ": " + message;
-}
-
-void Scheduler::fail(const char *message, const char *file, unsigned line) {
-  if (launch == nullptr) { // a check in code of the host that was compiled with a kernel's flags
-    std::fprintf(stderr, "%s:%u: %s\n", file, line, message);
-    std::abort();
-  }
-  setError(emulation::describeSite(file, line), message);
-  leave();
-}
-
-void Scheduler::failIn(const char *who, const char *message, Site site) {
-  setError(describeSite(site), std::string(who) + ": " + message);
-  leave();
-}
-
-/// The processor refused an instruction of a thread.
-void Scheduler::handleFault(int signal, const void *address) {
-  const auto at = static_cast<const char *>(address);
-  const bool isStack = at >= stacks && at < stacks + kMaxThreads * kStackStride;
-  setError({}, isStack ? "more than " + std::to_string(kStackBytes / 1024) + " KiB of stack"
-                       : describeFault(signal, address));
-  leave();
-}
-
-/// Goes back to the caller for good. Nothing on the stacks of the fibers is destroyed: whoever
-/// calls this must have nothing there that owns memory. Kernels have not.
-void Scheduler::leave() {
-  switchTo(caller, true);
-  __builtin_unreachable();
-}
-
 void Scheduler::switchTo(Fiber &to, bool ends) { switchFiber(current().fiber, to, ends); }
 
 /// False, with the error set, if the warp, of which no lane can run, waits in vain. A lane at an
@@ -360,46 +241,6 @@ bool Scheduler::checkWarp(int index) {
       return true;
   return failDeadlock("some lanes of warp " + std::to_string(index) +
                       " wait in a collective that the other lanes will never reach");
-}
-
-bool Scheduler::failDeadlock(const std::string &what) {
-  error = "deadlock: " + what + describeThreads();
-  return false;
-}
-
-std::string Scheduler::describe(const Thread &thread) const {
-  switch (thread.state) {
-  case State::Runnable:
-    return "can run";
-  case State::InCollective:
-    return std::string("wait in ") + collectiveName(thread.collective) + describeSite(thread.site);
-  case State::InSyncBlock:
-    return "wait in syncBlock" + describeSite(thread.site);
-  case State::InSyncThreads:
-    return "wait in syncThreads" + describeSite(thread.site);
-  case State::InWaitForPhase:
-    return "wait in waitForPhase" + describeSite(thread.site);
-  case State::Ended:
-    return "have ended";
-  }
-  return "?";
-}
-
-/// A line for each run of threads that do the same.
-std::string Scheduler::describeThreads() const {
-  constexpr int kMaxLines = 40;
-  std::string text;
-  int lines = 0;
-  for (int first = 0, end = 0; first < threadCount; first = end) {
-    const std::string what = describe(threads[static_cast<size_t>(first)]);
-    for (end = first + 1; end < threadCount; ++end)
-      if (describe(threads[static_cast<size_t>(end)]) != what)
-        break;
-    if (++lines > kMaxLines)
-      return text + "\n  and so on";
-    text += "\n  threads " + std::to_string(first) + " to " + std::to_string(end - 1) + " " + what;
-  }
-  return text;
 }
 
 } // namespace sortie::emulation

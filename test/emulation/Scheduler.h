@@ -64,6 +64,14 @@ public:
   [[noreturn]] void fail(const char *message, const char *file, unsigned line) override;
 
 private:
+  // A stack is followed by a page that nobody may touch. The distance of two stacks is no power of
+  // two and their tops are shifted, so that the threads of a block do not compete for the same
+  // cache sets.
+  static constexpr size_t kStackBytes = 128 * 1024;
+  static constexpr size_t kPageBytes = 4096;
+  static constexpr size_t kStackStride = kStackBytes + kPageBytes;
+  static constexpr size_t kTopShift = 3 * 64;
+
   enum class State { Runnable, InCollective, InSyncBlock, InSyncThreads, InWaitForPhase, Ended };
 
   struct Thread {

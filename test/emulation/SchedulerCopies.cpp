@@ -1,7 +1,7 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The scheduler's mbarriers, and the bulk and tensor copies that arrive there.
+// The scheduler's asynchronous copies: those of a thread, and those that arrive at mbarriers.
 
 #include "test/emulation/Scheduler.h"
 
@@ -9,85 +9,17 @@
 
 namespace sortie::emulation {
 
-//===- Barriers -----------------------------------------------------------===//
-
-void Scheduler::initMbarrier(void *object, int arrivals, Site site) {
-  const char *who = "initMbarrier";
-  checkShared(who, object, sizeof(uint64_t), sizeof(uint64_t), site);
-  if (arrivals < 1 || arrivals > Mbarrier::kMaxCount)
-    failIn(who, "the arrivals are not within 1 to 2^20 - 1", site);
-  if (mbarriers.find(object) != nullptr)
-    failIn(who, "there is an mbarrier already", site);
-  mbarriers.add(Mbarrier(object, arrivals, threadIndex));
+void Scheduler::copyAsync(void *to, const void *from, int bytes, int valid, Site site) {
+  checkShared("copyAsync", to, bytes, bytes, site);
+  if (reinterpret_cast<uintptr_t>(from) % static_cast<uintptr_t>(bytes) != 0)
+    fail("copyAsync: the global address is not aligned to the bytes to copy", site);
+  if (valid < 0 || valid > bytes)
+    fail("copyAsync: `valid` is negative or above the bytes to copy", site);
+  current().copies.begin(static_cast<char *>(to), from, bytes, valid, sharedMemory.garbage());
 }
 
-void Scheduler::publishMbarriers() { mbarriers.publish(threadIndex); }
-
-void Scheduler::invalidateMbarrier(void *object, Site site) {
-  const char *who = "invalidateMbarrier";
-  Mbarrier &barrier = findMbarrier(who, object, site);
-  for (int i = 0; i < threadCount; ++i)
-    if (waitsFor(threads[static_cast<size_t>(i)], object))
-      failIn(who, "a thread waits for the mbarrier", site);
-  if (bulkCopies.findOf(object) != nullptr)
-    failIn(who, "no thread has waited for a copy that arrives at the mbarrier", site);
-  barrier.erase();
-  mbarriers.remove(object);
-}
-
-void Scheduler::arriveMbarrier(const char *who, void *object, int bytes, Site site) {
-  Mbarrier &barrier = findMbarrier(who, object, site);
-  const uint32_t phase = barrier.phase();
-  const char *mistake = barrier.expectBytes(bytes);
-  if (mistake == nullptr)
-    mistake = barrier.arrive();
-  if (mistake != nullptr)
-    failIn(who, mistake, site);
-  if (barrier.phase() != phase)
-    wakeWaiters(object);
-  reorder(threadIndex / kLanes);
-  runNext(false);
-}
-
-/// The barrier is looked at again after each wait: a phase more, and it is the wrong one, as for a
-/// thread of the device that comes too late.
-void Scheduler::waitForPhase(void *object, int parity, Site site) {
-  const char *who = "waitForPhase";
-  if (parity != 0 && parity != 1)
-    failIn(who, "the parity is neither 0 nor 1", site);
-  while (!findMbarrier(who, object, site).hasCompleted(parity)) {
-    current().mbarrier = object;
-    wait(State::InWaitForPhase, site);
-  }
-  bulkCopies.observe(object, mbarriers.find(object)->phase());
-}
-
-Mbarrier &Scheduler::findMbarrier(const char *who, void *object, Site site) {
-  checkShared(who, object, sizeof(uint64_t), sizeof(uint64_t), site);
-  Mbarrier *barrier = mbarriers.find(object);
-  if (barrier == nullptr)
-    failIn(who, "there is no mbarrier that has been initialized", site);
-  if (const char *damage = barrier->findDamage())
-    failIn(who, damage, site);
-  return *barrier;
-}
-
-bool Scheduler::waitsFor(const Thread &thread, const void *object) {
-  return thread.state == State::InWaitForPhase && thread.mbarrier == object;
-}
-
-void Scheduler::wakeWaiters(const void *object) {
-  for (int i = 0; i < threadCount; ++i) {
-    Thread &thread = threads[static_cast<size_t>(i)];
-    if (!waitsFor(thread, object))
-      continue;
-    thread.state = State::Runnable;
-    warps[static_cast<size_t>(i / kLanes)].runnable |= uint32_t{1} << i % kLanes;
-    reorder(i / kLanes);
-  }
-}
-
-//===- Copies -------------------------------------------------------------===//
+void Scheduler::commitCopies() { current().copies.commit(); }
+void Scheduler::waitForCopies(int groups) { current().copies.wait(groups); }
 
 void Scheduler::copyBulk(void *to, const void *from, int bytes, void *barrier, Site site) {
   const char *who = "copyBulk";

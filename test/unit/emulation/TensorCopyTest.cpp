@@ -5,6 +5,7 @@
 
 #include "test/emulation/Launcher.h"
 
+#include <cstring>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sortie_hardware_sm90.h>
@@ -35,6 +36,8 @@ testBox(SORTIE_IN_PLACE TensorMap map, int32_t rank, int32_t x, int32_t y, int32
   for (int i = 0; i < bytes; ++i)
     out[i] = box[i];
 }
+
+SORTIE_EXPORT(testBox)
 
 namespace {
 struct Place {
@@ -180,6 +183,21 @@ TEST(TensorCopies, AMapOfAnotherRank) {
               HasSubstr("copyBox: the map has another number of dimensions"));
   EXPECT_THAT(launch<testBox>({}, 32, 8192, {}, TensorMap(), 2, 0, 0, 0, 128, 1024, out.data()),
               HasSubstr("the map does not describe a tensor of 2 or 3 dimensions"));
+}
+
+// A driver puts the arguments of a launch where it likes.
+TEST(TensorCopies, MapsInMemoryThatIsNotAligned) {
+  const Tensor tensor(2, 2);
+  char place[sizeof(TensorMap) + 64];
+  char *map = place + (reinterpret_cast<uintptr_t>(place) % 64 == 0 ? 8 : 0);
+  std::memcpy(map, &tensor.map, sizeof tensor.map);
+  int32_t numbers[] = {2, 0, 0, 0, 128, 1024};
+  std::vector<char> out(128);
+  char *to = out.data();
+  void *const parameters[] = {map,         &numbers[0], &numbers[1], &numbers[2],
+                              &numbers[3], &numbers[4], &numbers[5], static_cast<void *>(&to)};
+  EXPECT_EQ(launch(testBox_emulated, {}, 32, 8192, parameters), "");
+  EXPECT_EQ(out[0], tensor.at(0, 0, 0));
 }
 
 //===- Maps ---------------------------------------------------------------===//
