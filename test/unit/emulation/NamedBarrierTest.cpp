@@ -123,9 +123,8 @@ SORTIE_KERNEL(96, 1) testBarrierMistake(int32_t mistake) {
     hw::syncThreads(3, hw::warpIndex() == 1 ? 64 : 96);
   else if (mistake == LanesAtTwo)
     hw::syncThreads(hw::laneIndex() == 5 ? 4 : 3, 96);
-  else if (mistake == LaneSkips && hw::threadIndex() != 40)
-    hw::syncThreads(3, 96);
-  else if (mistake == TooFew && hw::warpIndex() != 1)
+  else if ((mistake == LaneSkips && hw::threadIndex() != 40) ||
+           (mistake == TooFew && hw::warpIndex() != 1))
     hw::syncThreads(3, 96);
   else if (mistake == NobodyArrives)
     hw::syncThreads(1 + hw::warpIndex(), 64);
