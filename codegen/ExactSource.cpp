@@ -78,8 +78,8 @@ KernelCode exactProductKernel(const Product &product, const Chip &chip) {
               tiles, permutation, scale, output, first, second, firstBias, secondBias, rows);
   code.threads = kernels::kExactThreads;
   code.shared = geometry.sharedBytes;
-  code.schedule = formatv("tile {0} x {1}, {2} stages", blockColumns(product),
-                          geometry.tokens, geometry.stages);
+  code.schedule = formatv("tile {0} x {1}, {2} stages", blockColumns(product), geometry.tokens,
+                          geometry.stages);
   return code;
 }
 
