@@ -5,8 +5,9 @@
 // copies.
 //
 // What is modelled
-// - Arrivals and bytes of each phase. More arrivals than expected, too many bytes, a barrier that
-//   is not initialized, is initialized twice or was written over are errors with thread and line.
+// - Arrivals and bytes of each phase. More arrivals than expected (while the phase waits for bytes;
+//   otherwise they are the next phase's, as on the device), too many bytes, a barrier that is not
+//   initialized, is initialized twice or was written over are errors with thread and line.
 // - copyBulk and copyBox: the destination holds garbage until a thread has waited for the phase in
 //   which the copy has landed; other threads see the bytes after that. When a copy lands, before or
 //   after others, is the seed's choice. Bounds and alignment are checked.

@@ -85,7 +85,7 @@ struct Tensor {
   }
 
   /// Byte `byte` of row `y` of plane `z`, 0 outside.
-  char at(int byte, int y, int z) const {
+  char at(int64_t byte, int64_t y, int64_t z) const {
     if (byte < 0 || byte >= 160 || y < 0 || y >= 9 || z < 0 || z >= map.sizes[2])
       return 0;
     return bytes[byte + 176 * y + 1600 * z];
@@ -115,8 +115,8 @@ void expectBox(const Tensor &tensor, Place at) {
     for (int byte = 0; byte < width; ++byte) {
       const int chunk = swizzledChunk(tensor.map.swizzle, row, byte / 16);
       const char expected =
-          tensor.at(at.x * tensor.map.elementBytes + byte, at.y + row % tensor.map.box[1],
-                    at.z + row / tensor.map.box[1]);
+          tensor.at(int64_t{at.x} * tensor.map.elementBytes + byte,
+                    int64_t{at.y} + row % tensor.map.box[1], at.z + row / tensor.map.box[1]);
       ASSERT_EQ(out[static_cast<size_t>(row * width + chunk * 16 + byte % 16)], expected)
           << "row " << row << ", byte " << byte;
     }
