@@ -91,6 +91,18 @@ SORTIE_DEVICE void syncBlock() { __syncthreads(); }
 /// All threads of the warp; also orders their accesses to shared memory.
 SORTIE_DEVICE void syncWarp() { __syncwarp(); }
 
+/// Named barriers (PTX ISA, "bar"): some warps of the block meet, `threads` threads in all, a
+/// multiple of 32. `barrier` is 1 to 15; 0 is syncBlock's. All 32 lanes of a warp take part, and
+/// until a barrier is complete all warps name the same number. syncThreads waits for the others.
+SORTIE_DEVICE void syncThreads(int barrier, int threads) {
+  asm volatile("bar.sync %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
+}
+/// Counts the warp as having come, without waiting: what it wrote before can be seen by those that
+/// wait.
+SORTIE_DEVICE void arriveThreads(int barrier, int threads) {
+  asm volatile("bar.arrive %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
+}
+
 /// The value of lane `lane`, of lane `laneIndex() ^ mask`, of the lane `delta` below (the own value
 /// where there is none). All 32 lanes take part. T has 4 bytes.
 template <typename T> SORTIE_DEVICE T shuffle(T value, int lane) {
@@ -118,9 +130,9 @@ struct alignas(16) Words4 {
   uint32_t word[4];
 };
 
-/// The block's dynamic shared memory from byte `offset` on, aligned to 16 bytes at offset 0.
+/// The block's dynamic shared memory from byte `offset` on, aligned to 1024 bytes at offset 0.
 template <typename T> SORTIE_DEVICE T *sharedMemory(int offset = 0) {
-  extern __shared__ __align__(128) char sharedBytes[];
+  extern __shared__ __align__(1024) char sharedBytes[];
   return reinterpret_cast<T *>(sharedBytes + offset);
 }
 

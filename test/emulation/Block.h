@@ -9,11 +9,14 @@
 #define SORTIE_TEST_EMULATION_BLOCK_H
 
 #include <cstdint>
+#include <cstring>
 #include <source_location>
 #include <type_traits>
 #include <utility>
 
 namespace sortie::emulation {
+
+struct TensorMap;
 
 /// A line of a kernel. Functions that may fail or wait take the line that calls them.
 using Site = std::source_location;
@@ -40,6 +43,8 @@ enum class Collective : int {
   MultiplyK32,
   MultiplyK16,
   MultiplyBf16,
+  SyncThreads,
+  ArriveThreads,
 };
 
 /// What a lane brings to a collective and takes from it.
@@ -63,6 +68,11 @@ struct MultiplyBf16Operands {
   uint32_t b[2];
 };
 
+struct NamedBarrierOperands {
+  int barrier;
+  int threads; ///< that meet there
+};
+
 /// The thread block whose threads run, as its threads see it.
 class Block {
 public:
@@ -76,12 +86,26 @@ public:
   virtual void syncBlock(Site site) = 0;
   /// `operands` is one of the structures above, or null for SyncWarp.
   virtual void collective(Collective what, void *operands, Site site) = 0;
+  /// `what` is SyncThreads or ArriveThreads.
+  virtual void meet(Collective what, int barrier, int threads, Site site) = 0;
   /// Starts a copy of `bytes` bytes, of which `valid` are read and the rest become zeros.
   virtual void copyAsync(void *to, const void *from, int bytes, int valid, Site site) = 0;
   virtual void commitCopies() = 0;
   virtual void waitForCopies(int groups) = 0;
-  /// Fails unless the `bytes` bytes at `address` are shared memory and aligned to `bytes`.
-  virtual void checkShared(const char *who, const void *address, int bytes, Site site) = 0;
+
+  // Functions of sortie_hardware_sm90.h. `who` is the one that a kernel has called.
+  virtual void initMbarrier(void *object, int arrivals, Site site) = 0;
+  virtual void publishMbarriers() = 0;
+  virtual void invalidateMbarrier(void *object, Site site) = 0;
+  virtual void arriveMbarrier(const char *who, void *object, int bytes, Site site) = 0;
+  virtual void waitForPhase(void *object, int parity, Site site) = 0;
+  virtual void copyBulk(void *to, const void *from, int bytes, void *barrier, Site site) = 0;
+  virtual void copyBox(void *to, const TensorMap &map, int rank, const int (&at)[3], void *barrier,
+                       Site site) = 0;
+
+  /// Fails unless the `bytes` bytes at `address` are shared memory, and so aligned.
+  virtual void checkShared(const char *who, const void *address, int bytes, int alignment,
+                           Site site) = 0;
   /// Ends the launch with an error.
   [[noreturn]] virtual void fail(const char *message, const char *file, unsigned line) = 0;
   [[noreturn]] void fail(const char *message, Site site) {
@@ -106,13 +130,20 @@ struct Kernel {
 };
 
 namespace detail {
+/// An argument from where it lies, which need not be aligned.
+template <typename T> T argument(const void *from) {
+  T value;
+  std::memcpy(static_cast<void *>(&value), from, sizeof value);
+  return value;
+}
+
 template <auto kernel, typename Type = decltype(kernel)> struct Description;
 template <auto kernel, typename... Parameters> struct Description<kernel, void (*)(Parameters...)> {
   static constexpr int kBytes[sizeof...(Parameters) + 1] = {int{sizeof(Parameters)}..., 0};
 
   template <std::size_t... I>
   static void call(void *const *parameters, std::index_sequence<I...> /*positions*/) {
-    kernel(*static_cast<std::remove_cv_t<Parameters> *>(parameters[I])...);
+    kernel(argument<std::remove_cv_t<Parameters>>(parameters[I])...);
   }
   static void run(Block *block, void *const *parameters) {
     currentBlock = block;

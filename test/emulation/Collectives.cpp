@@ -41,6 +41,10 @@ const char *collectiveName(Collective what) {
     return "multiplyK16";
   case Collective::MultiplyBf16:
     return "multiplyBf16";
+  case Collective::SyncThreads:
+    return "syncThreads";
+  case Collective::ArriveThreads:
+    return "arriveThreads";
   }
   return "?";
 }
@@ -204,6 +208,8 @@ static void multiplyBf16(Operands operands) {
 void completeCollective(Collective what, void *const (&operands)[kLanes]) {
   switch (what) {
   case Collective::SyncWarp:
+  case Collective::SyncThreads:
+  case Collective::ArriveThreads:
     return;
   case Collective::Shuffle:
     return exchange(operands, [](int, int lane) { return lane & (kLanes - 1); });

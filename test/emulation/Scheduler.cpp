@@ -8,19 +8,9 @@
 #include "test/emulation/Collectives.h"
 
 #include <bit>
-#include <cstdio>
-#include <cstdlib>
 #include <sys/mman.h>
 
 namespace sortie::emulation {
-
-// A stack is followed by a page that nobody may touch. The distance of two stacks is no power of
-// two and their tops are shifted, so that the threads of a block do not compete for the same cache
-// sets.
-constexpr size_t kStackBytes = 128 * 1024;
-constexpr size_t kPageBytes = 4096;
-constexpr size_t kStackStride = kStackBytes + kPageBytes;
-constexpr size_t kTopShift = 3 * 64;
 
 Scheduler::Scheduler() : threads(kMaxThreads), warps(kMaxThreads / kLanes) {
   constexpr size_t kBytes = kMaxThreads * kStackStride;
@@ -38,13 +28,6 @@ Scheduler::~Scheduler() {
     munmap(stacks, kMaxThreads * kStackStride);
 }
 
-static std::string describeSite(const char *file, unsigned line) {
-  return " at " + std::string(file) + ":" + std::to_string(line);
-}
-static std::string describeSite(const Site &site) {
-  return describeSite(site.file_name(), site.line());
-}
-
 //===- A block ------------------------------------------------------------===//
 
 std::string Scheduler::runBlock(const Launch &what, Index3 index, Random &generator) {
@@ -59,6 +42,9 @@ std::string Scheduler::runBlock(const Launch &what, Index3 index, Random &genera
   shared = sharedMemory.data();
   sharedBytes = what.sharedBytes;
   error.clear();
+  namedBarriers = {};
+  mbarriers.clear();
+  bulkCopies.clear();
   inSyncBlock = ended = 0;
   runnableWarps = 0;
   for (int i = 0; i < threadCount; ++i)
@@ -73,6 +59,8 @@ std::string Scheduler::runBlock(const Launch &what, Index3 index, Random &genera
   previous = &caller;
   switchFiber(caller, current().fiber);
   launch = nullptr;
+  if (error.empty())
+    error = findLostCopy();
   return error.empty() ? sharedMemory.findDamage() : error;
 }
 
@@ -95,16 +83,24 @@ void Scheduler::enterThread(void *argument) {
   self.endThread();
 }
 
-/// All existing lanes of the warp may run, in a new order.
-void Scheduler::makeRunnable(int index) {
+/// The warp has a turn again, its lanes in a new order.
+void Scheduler::reorder(int index) {
   Warp &warp = warps[static_cast<size_t>(index)];
-  const int lanes = std::min(kLanes, threadCount - index * kLanes);
   const uint64_t order = random->next();
-  warp.runnable = lanes == kLanes ? ~uint32_t{0} : (uint32_t{1} << lanes) - 1;
   warp.start = static_cast<uint32_t>(order);
   warp.stride = static_cast<uint32_t>(order >> 32) | 1;
   warp.position = 0;
   runnableWarps |= uint32_t{1} << index;
+}
+
+/// All existing lanes of the warp may run.
+void Scheduler::makeRunnable(int index) {
+  Warp &warp = warps[static_cast<size_t>(index)];
+  const int lanes = std::min(kLanes, threadCount - index * kLanes);
+  warp.runnable = lanes == kLanes ? ~uint32_t{0} : (uint32_t{1} << lanes) - 1;
+  for (int lane = 0; lane < lanes; ++lane)
+    threads[static_cast<size_t>(index * kLanes + lane)].state = State::Runnable;
+  reorder(index);
 }
 
 //===- Waiting ------------------------------------------------------------===//
@@ -113,8 +109,6 @@ void Scheduler::syncBlock(Site site) {
   if (++inSyncBlock < threadCount)
     return wait(State::InSyncBlock, site);
   inSyncBlock = 0;
-  for (int i = 0; i < threadCount; ++i)
-    threads[static_cast<size_t>(i)].state = State::Runnable;
   for (int warp = 0; warp * kLanes < threadCount; ++warp)
     makeRunnable(warp);
   runNext(false);
@@ -137,10 +131,10 @@ void Scheduler::collective(Collective what, void *operands, Site site) {
   if (++warp.arrived < kLanes)
     return wait(State::InCollective, site);
 
-  completeCollective(what, warp.operands);
   warp.arrived = 0;
-  for (int lane = 0; lane < kLanes; ++lane)
-    threads[static_cast<size_t>(index * kLanes + lane)].state = State::Runnable;
+  if (what == Collective::SyncThreads || what == Collective::ArriveThreads)
+    return completeMeeting(what == Collective::SyncThreads, warp, site);
+  completeCollective(what, warp.operands);
   makeRunnable(index);
   runNext(false);
 }
@@ -192,9 +186,27 @@ int Scheduler::nextInWarp(int index) {
   return -1;
 }
 
-/// Stays in a warp until its lanes wait; a warp that has just begun anew may lose its turn.
+/// A thread of a warp that still has its turn, or -1: then no thread can run, or there is an error.
+int Scheduler::nextOfRunnableWarps() {
+  while (runnableWarps != 0) {
+    uint64_t skip = random->below(static_cast<uint64_t>(std::popcount(runnableWarps)));
+    uint32_t rest = runnableWarps;
+    for (; skip > 0; --skip)
+      rest &= rest - 1;
+    const int index = std::countr_zero(rest);
+    const int next = nextInWarp(index);
+    if (next >= 0 || !checkWarp(index))
+      return next;
+  }
+  return -1;
+}
+
+/// Stays in a warp until its lanes wait; a warp that has just begun anew may lose its turn. Copies
+/// land now and then, and where no thread can run otherwise.
 int Scheduler::nextThread() {
-  int index = threadIndex / kLanes;
+  if (bulkCopies.flying() > 0 && random->below(8) == 0)
+    landCopy();
+  const int index = threadIndex / kLanes;
   const bool begins = warps[static_cast<size_t>(index)].position == 0;
   if (index * kLanes < threadCount && !(begins && random->below(4) == 0)) {
     const int next = nextInWarp(index);
@@ -203,127 +215,32 @@ int Scheduler::nextThread() {
     if (!checkWarp(index))
       return -1;
   }
-  while (runnableWarps != 0) {
-    uint64_t skip = random->below(static_cast<uint64_t>(std::popcount(runnableWarps)));
-    uint32_t rest = runnableWarps;
-    for (; skip > 0; --skip)
-      rest &= rest - 1;
-    index = std::countr_zero(rest);
-    const int next = nextInWarp(index);
-    if (next >= 0)
+  for (;;) {
+    const int next = nextOfRunnableWarps();
+    if (next >= 0 || !error.empty())
       return next;
-    if (!checkWarp(index))
-      return -1;
+    if (bulkCopies.flying() == 0)
+      break;
+    landCopy();
   }
-  if (inSyncBlock > 0)
-    failDeadlock("threads wait for others that have ended");
+  if (ended < threadCount)
+    failDeadlock(inSyncBlock + ended == threadCount ? "threads wait for others that have ended"
+                                                    : "no thread can go on");
   return -1;
-}
-
-//===- Copies and checks --------------------------------------------------===//
-
-void Scheduler::copyAsync(void *to, const void *from, int bytes, int valid, Site site) {
-  checkShared("copyAsync", to, bytes, site);
-  if (reinterpret_cast<uintptr_t>(from) % static_cast<uintptr_t>(bytes) != 0)
-    fail("copyAsync: the global address is not aligned to the bytes to copy", site);
-  if (valid < 0 || valid > bytes)
-    fail("copyAsync: `valid` is negative or above the bytes to copy", site);
-  current().copies.begin(static_cast<char *>(to), from, bytes, valid, sharedMemory.garbage());
-}
-
-void Scheduler::commitCopies() { current().copies.commit(); }
-void Scheduler::waitForCopies(int groups) { current().copies.wait(groups); }
-
-void Scheduler::checkShared(const char *who, const void *address, int bytes, Site site) {
-  const auto at = reinterpret_cast<uintptr_t>(address);
-  const auto offset = static_cast<intptr_t>(at - reinterpret_cast<uintptr_t>(shared));
-  if (offset < 0 || offset > sharedBytes - bytes)
-    setError(describeSite(site), std::string(who) + ": bytes " + std::to_string(offset) + " to " +
-                                     std::to_string(offset + bytes - 1) + " are not within the " +
-                                     std::to_string(sharedBytes) + " bytes of shared memory");
-  else if (at % static_cast<uintptr_t>(bytes) != 0)
-    setError(describeSite(site), std::string(who) + ": the shared address, byte " +
-                                     std::to_string(offset) + ", is not aligned to " +
-                                     std::to_string(bytes) + " bytes");
-  if (!error.empty())
-    leave();
-}
-
-//===- Errors -------------------------------------------------------------===//
-
-void Scheduler::setError(const std::string &place, const std::string &message) {
-  error = "thread " + std::to_string(threadIndex) + place + ": " + message;
-}
-
-void Scheduler::fail(const char *message, const char *file, unsigned line) {
-  if (launch == nullptr) { // a check in code of the host that was compiled with a kernel's flags
-    std::fprintf(stderr, "%s:%u: %s\n", file, line, message);
-    std::abort();
-  }
-  setError(describeSite(file, line), message);
-  leave();
-}
-
-/// The processor refused an instruction of a thread.
-void Scheduler::handleFault(int signal, const void *address) {
-  const auto at = static_cast<const char *>(address);
-  const bool isStack = at >= stacks && at < stacks + kMaxThreads * kStackStride;
-  setError({}, isStack ? "more than " + std::to_string(kStackBytes / 1024) + " KiB of stack"
-                       : describeFault(signal, address));
-  leave();
-}
-
-/// Goes back to the caller for good. Nothing on the stacks of the fibers is destroyed: whoever
-/// calls this must have nothing there that owns memory. Kernels have not.
-void Scheduler::leave() {
-  switchTo(caller, true);
-  __builtin_unreachable();
 }
 
 void Scheduler::switchTo(Fiber &to, bool ends) { switchFiber(current().fiber, to, ends); }
 
-/// False, with the error set, if the warp, of which no lane can run, waits in vain.
+/// False, with the error set, if the warp, of which no lane can run, waits in vain. A lane at an
+/// mbarrier may still come.
 bool Scheduler::checkWarp(int index) {
   if (warps[static_cast<size_t>(index)].arrived == 0)
     return true;
+  for (int i = index * kLanes; i < std::min(threadCount, (index + 1) * kLanes); ++i)
+    if (threads[static_cast<size_t>(i)].state == State::InWaitForPhase)
+      return true;
   return failDeadlock("some lanes of warp " + std::to_string(index) +
                       " wait in a collective that the other lanes will never reach");
-}
-
-bool Scheduler::failDeadlock(const std::string &what) {
-  error = "deadlock: " + what + describeThreads();
-  return false;
-}
-
-std::string Scheduler::describe(const Thread &thread) const {
-  switch (thread.state) {
-  case State::Runnable:
-    return "can run";
-  case State::InCollective:
-    return std::string("wait in ") + collectiveName(thread.collective) + describeSite(thread.site);
-  case State::InSyncBlock:
-    return "wait in syncBlock" + describeSite(thread.site);
-  case State::Ended:
-    return "have ended";
-  }
-  return "?";
-}
-
-/// A line for each run of threads that do the same.
-std::string Scheduler::describeThreads() const {
-  constexpr int kMaxLines = 40;
-  std::string text;
-  int lines = 0;
-  for (int first = 0, end = 0; first < threadCount; first = end) {
-    const std::string what = describe(threads[static_cast<size_t>(first)]);
-    for (end = first + 1; end < threadCount; ++end)
-      if (describe(threads[static_cast<size_t>(end)]) != what)
-        break;
-    if (++lines > kMaxLines)
-      return text + "\n  and so on";
-    text += "\n  threads " + std::to_string(first) + " to " + std::to_string(end - 1) + " " + what;
-  }
-  return text;
 }
 
 } // namespace sortie::emulation

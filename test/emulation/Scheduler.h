@@ -8,10 +8,14 @@
 #define SORTIE_TEST_EMULATION_SCHEDULER_H
 
 #include "test/emulation/Block.h"
+#include "test/emulation/BulkCopies.h"
 #include "test/emulation/CopyQueue.h"
 #include "test/emulation/FaultTrap.h"
 #include "test/emulation/Fiber.h"
+#include "test/emulation/Mbarriers.h"
+#include "test/emulation/NamedBarriers.h"
 #include "test/emulation/SharedMemory.h"
+#include "test/emulation/TensorMap.h"
 
 #include <memory>
 #include <string>
@@ -42,21 +46,40 @@ public:
 
   void syncBlock(Site site) override;
   void collective(Collective what, void *operands, Site site) override;
+  void meet(Collective what, int barrier, int threads, Site site) override;
   void copyAsync(void *to, const void *from, int bytes, int valid, Site site) override;
   void commitCopies() override;
   void waitForCopies(int groups) override;
-  void checkShared(const char *who, const void *address, int bytes, Site site) override;
+  void initMbarrier(void *object, int arrivals, Site site) override;
+  void publishMbarriers() override;
+  void invalidateMbarrier(void *object, Site site) override;
+  void arriveMbarrier(const char *who, void *object, int bytes, Site site) override;
+  void waitForPhase(void *object, int parity, Site site) override;
+  void copyBulk(void *to, const void *from, int bytes, void *barrier, Site site) override;
+  void copyBox(void *to, const TensorMap &map, int rank, const int (&at)[3], void *barrier,
+               Site site) override;
+  void checkShared(const char *who, const void *address, int bytes, int alignment,
+                   Site site) override;
   using Block::fail;
   [[noreturn]] void fail(const char *message, const char *file, unsigned line) override;
 
 private:
-  enum class State { Runnable, InCollective, InSyncBlock, Ended };
+  // A stack is followed by a page that nobody may touch. The distance of two stacks is no power of
+  // two and their tops are shifted, so that the threads of a block do not compete for the same
+  // cache sets.
+  static constexpr size_t kStackBytes = 128 * 1024;
+  static constexpr size_t kPageBytes = 4096;
+  static constexpr size_t kStackStride = kStackBytes + kPageBytes;
+  static constexpr size_t kTopShift = 3 * 64;
+
+  enum class State { Runnable, InCollective, InSyncBlock, InSyncThreads, InWaitForPhase, Ended };
 
   struct Thread {
     Scheduler *scheduler = nullptr;
     int index = 0;
     State state = State::Runnable;
     Collective collective = Collective::SyncWarp; ///< of State::InCollective
+    const void *mbarrier = nullptr;               ///< of State::InWaitForPhase
     Site site;                                    ///< where it waits
     Fiber fiber;
     CopyQueue copies;
@@ -77,17 +100,31 @@ private:
 
   static void enterThread(void *thread);
   void resetThread(int index);
+  void reorder(int warp);
   void makeRunnable(int warp);
   Thread &current() { return threads[static_cast<size_t>(threadIndex)]; }
   Warp &currentWarp() { return warps[static_cast<size_t>(threadIndex / kLanes)]; }
 
+  void completeMeeting(bool waits, const Warp &warp, Site site);
+  void checkMeeting(const Warp &warp, Site site);
   void wait(State state, Site site);
   [[noreturn]] void endThread();
   void runNext(bool ends);
   int nextInWarp(int warp);
+  int nextOfRunnableWarps();
   int nextThread();
+
+  Mbarrier &findMbarrier(const char *who, void *object, Site site);
+  static bool waitsFor(const Thread &thread, const void *object);
+  void wakeWaiters(const void *object);
+  char *beginCopy(const char *who, void *to, int bytes, int alignment, void *object, Site site);
+  void landCopy();
+  std::string findLostCopy() const;
+
   void switchTo(Fiber &to, bool ends);
+  static std::string describeSite(const Site &site);
   void setError(const std::string &place, const std::string &message);
+  [[noreturn]] void failIn(const char *who, const char *message, Site site);
   [[noreturn]] void leave();
   bool checkWarp(int warp);
   bool failDeadlock(const std::string &what);
@@ -100,6 +137,9 @@ private:
   std::vector<Thread> threads;
   std::vector<Warp> warps;
   uint32_t runnableWarps = 0;
+  NamedBarriers namedBarriers;
+  Mbarriers mbarriers;
+  BulkCopies bulkCopies;
   int inSyncBlock = 0;
   int ended = 0;
   std::string error;

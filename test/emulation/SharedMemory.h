@@ -27,7 +27,7 @@ public:
   std::string findDamage() const;
 
 private:
-  static constexpr int kAlignment = 128;
+  static constexpr int kAlignment = 1024;
   static constexpr int kGuardBytes = 4096;
 
   bool isIntact(const char *zone, int &firstDamaged) const;

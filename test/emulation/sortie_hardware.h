@@ -6,26 +6,27 @@
 // changed together, and what the functions mean is written there.
 //
 // What is modelled
-// - The order of threads is that of a seed. A thread runs until it waits (for its warp or its
-// block);
-//   then any other thread of the warp, or another warp, may run. Blocks run one after the other, in
-//   an order of the seed. So a race shows as results that differ between seeds.
-// - copyAsync: the destination holds garbage until the thread itself has waited for the copy's
-// group;
-//   other threads see the bytes after that.
+// - The order of threads is that of a seed. A thread runs until it waits (for its warp, its block,
+//   or others at a barrier); then any other thread of the warp, or another warp, may run. Blocks
+//   run one after the other, in an order of the seed. So a race shows as results that differ
+//   between seeds.
+// - Named barriers. Numbers and counts that do not exist, lanes of a warp at different barriers,
+//   and two counts at one barrier are errors.
+// - copyAsync: the destination holds garbage until the thread itself has waited for the group of
+//   the copy; other threads see the bytes after that.
 // - Shared memory holds garbage when a block starts, other garbage for another seed. Writes right
 //   before and behind it are found when the block ends; what goes through the functions of this
 //   header is checked for bounds and alignment at once.
 // - Misaligned plain accesses, shifts by 32 and more, indices outside of an array and conversions
-// that
-//   overflow are errors with thread and line, where SORTIE_KERNEL_CHECKS is on (KernelChecks.h).
+//   that overflow are errors with thread and line, where SORTIE_KERNEL_CHECKS is on
+//   (KernelChecks.h).
 // - A wait that cannot end, and lanes of a warp in different collectives, are errors that say which
 //   thread waits at which line.
+// - mbarriers, bulk and tensor copies: sortie_hardware_sm90.h has a list of its own.
 //
 // What is not modelled
 // - Threads interleave only where they wait, in whole: memory is sequentially consistent, and what
-// a
-//   thread writes between two waits nobody sees half. Blocks never run at the same time.
+//   a thread writes between two waits nobody sees half. Blocks never run at the same time.
 // - Registers, occupancy, launch bounds, caches, bank conflicts, any timing.
 // - A copyAsync reads its source when it starts.
 // - A thread that polls memory for another one waits forever.
@@ -94,6 +95,13 @@ SORTIE_DEVICE void syncBlock(Site site = Site::current()) {
 }
 SORTIE_DEVICE void syncWarp(Site site = Site::current()) {
   emulation::currentBlock->collective(Collective::SyncWarp, nullptr, site);
+}
+
+SORTIE_DEVICE void syncThreads(int barrier, int threads, Site site = Site::current()) {
+  emulation::currentBlock->meet(Collective::SyncThreads, barrier, threads, site);
+}
+SORTIE_DEVICE void arriveThreads(int barrier, int threads, Site site = Site::current()) {
+  emulation::currentBlock->meet(Collective::ArriveThreads, barrier, threads, site);
 }
 
 namespace detail {
@@ -182,7 +190,7 @@ template <int Groups> SORTIE_DEVICE void waitForCopies() {
 
 SORTIE_DEVICE void loadMatrices(uint32_t (&rows)[4], const void *sharedRow,
                                 Site site = Site::current()) {
-  emulation::currentBlock->checkShared("loadMatrices", sharedRow, 16, site);
+  emulation::currentBlock->checkShared("loadMatrices", sharedRow, 16, 16, site);
   emulation::LoadMatricesOperands operands = {rows, sharedRow};
   emulation::currentBlock->collective(Collective::LoadMatrices, &operands, site);
 }

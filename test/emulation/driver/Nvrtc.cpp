@@ -37,8 +37,10 @@ namespace fs = std::filesystem;
   extern "C" const char(symbol)[] asm(#symbol);
 // clang-format on
 SORTIE_EMBED(sortieHardwareText, SORTIE_EMULATION_FOLDER "/sortie_hardware.h")
+SORTIE_EMBED(sortieHardwareSm90Text, SORTIE_EMULATION_FOLDER "/sortie_hardware_sm90.h")
 SORTIE_EMBED(sortieBlockText, SORTIE_EMULATION_FOLDER "/Block.h")
 SORTIE_EMBED(sortieChecksText, SORTIE_EMULATION_FOLDER "/KernelChecks.h")
+SORTIE_EMBED(sortieTensorMapText, SORTIE_EMULATION_FOLDER "/TensorMap.h")
 
 //===- NVRTC's interface --------------------------------------------------===//
 
@@ -123,8 +125,10 @@ static bool writeInputs(const Program &program, const TemporaryFolder &folder) {
   for (const auto &[name, text] : program.headers)
     isWritten &= folder.write(name, text);
   return isWritten && folder.write("sortie_hardware.h", sortieHardwareText) &&
+         folder.write("sortie_hardware_sm90.h", sortieHardwareSm90Text) &&
          folder.write("test/emulation/Block.h", sortieBlockText) &&
-         folder.write("test/emulation/KernelChecks.h", sortieChecksText);
+         folder.write("test/emulation/KernelChecks.h", sortieChecksText) &&
+         folder.write("test/emulation/TensorMap.h", sortieTensorMapText);
 }
 
 /// Compiles kernel.cpp to kernel.o. `options` are the caller's, of which only definitions matter

@@ -114,6 +114,19 @@ const std::string &image() {
   return compiled.image;
 }
 
+TEST(EmulatedNvrtc, HasTheHeaderOfSm90) {
+  const Compiled compiled =
+      compile("#include <sortie_hardware_sm90.h>\n"
+              "using namespace sortie;\n"
+              "SORTIE_KERNEL(1, 1) make(SORTIE_IN_PLACE hw::TensorMap map) {\n"
+              "  auto *barrier = hw::sharedMemory<hw::Mbarrier>();\n"
+              "  hw::initMbarrier(barrier, 1);\n"
+              "  hw::copyBox(barrier + 16, map, 0, 0, barrier);\n"
+              "}\n"
+              "SORTIE_EXPORT(make)\n");
+  EXPECT_EQ(compiled.result, 0) << compiled.log;
+}
+
 TEST(EmulatedNvrtc, ReportsWhatTheCompilerSays) {
   const Compiled compiled = compile("#include <sortie_hardware.h>\nint x = undeclared;\n");
   EXPECT_EQ(compiled.result, 6);

@@ -1,7 +1,7 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The two sortie_hardware.h have the same functions.
+// The headers of the device and of the emulation have the same functions.
 
 #include <fstream>
 #include <gtest/gtest.h>
@@ -29,4 +29,10 @@ TEST(Header, TheEmulationHasTheFunctionsOfTheDevice) {
               device.count("sharedMemory") == 1 && device.count("copyAsync") == 1)
       << "functions are declared in another way than this test expects";
   EXPECT_EQ(functionsOf(SORTIE_SOURCE "/test/emulation/sortie_hardware.h"), device);
+}
+
+TEST(Header, TheEmulationHasTheFunctionsOfSm90) {
+  const auto device = functionsOf(SORTIE_SOURCE "/codegen/hardware/sortie_hardware_sm90.h");
+  EXPECT_TRUE(device.count("initMbarrier") == 1 && device.count("copyBox") == 1);
+  EXPECT_EQ(functionsOf(SORTIE_SOURCE "/test/emulation/sortie_hardware_sm90.h"), device);
 }
