@@ -120,7 +120,8 @@ static double tensorSeconds(const Chip &chip, const Work &work) {
 static double instructionsOfBlock(const FormatInfo &info, int limbs) {
   const double outputs = 4.0 / limbs;
   const double subBlocks = 128.0 / info.subBlock;
-  const double mma = std::max(4.0, subBlocks);
+  const bool isFolded = kernels::isFolded(info);
+  const double mma = isFolded ? 4 : std::max(4.0, subBlocks);
   const double loads = 3; // two ldmatrix, the activations' scales
   const double block = 1; // fma by d_a
   const bool hasMinimum = info.minimum != numerics::Minimum::None;
@@ -129,9 +130,9 @@ static double instructionsOfBlock(const FormatInfo &info, int limbs) {
     const double minimum = hasMinimum ? 1 : 0;
     return loads + mma + outputs * (subBlocks * (run + 1 + minimum) + block);
   }
-  const double unpack = 2 * subBlocks; // sub-scales of two rows
-  const double runs = 4 * subBlocks;   // limbs combined, times the sub-scale
-  const double floats = 2;             // to float, times d
+  const double unpack = isFolded ? 0 : 2 * subBlocks; // sub-scales of two rows
+  const double runs = isFolded ? 0 : 4 * subBlocks;   // limbs combined, times the sub-scale
+  const double floats = 2;                            // to float, times d
   // An mma for four tokens, its sums combined, to float, fma by dmin.
   const double minimum = hasMinimum ? 3.5 : 0;
   return loads + mma + unpack + runs + outputs * (floats + block + minimum);
@@ -186,12 +187,12 @@ Prediction predict(const Chip &chip, const Work &work) {
 /// Thread blocks of a tile of a plain product that is not cut.
 static int64_t blocksOfTile(int64_t rows) { return kernels::ceilDiv(rows, kernels::kPlainColumns); }
 
-int chooseSlices(const Chip &chip, numerics::Format format, int limbs, int64_t rows,
+int chooseSlices(const Chip &chip, numerics::Format format, numerics::RowKind input, int64_t rows,
                  int64_t columns) {
   Work work;
   work.unit = Work::Unit::Tensor;
   work.format = format;
-  work.limbs = limbs;
+  work.limbs = numerics::limbCount(input);
   work.rows = 1;
   work.tiles = 1;
   work.multiplyAdds = static_cast<double>(rows) * static_cast<double>(columns);
@@ -201,6 +202,10 @@ int chooseSlices(const Chip &chip, numerics::Format format, int limbs, int64_t r
   double least = 0;
   // Each team of warps has whole chunks of K, and there are no fewer than teams.
   for (int slices = 1; slices <= 4 && slices * numerics::kChunk <= columns; slices *= 2) {
+    const kernels::ExactGeometry geometry =
+        kernels::exactGeometry(format, format, input, columns, slices, chip.sharedLimit);
+    if (slices > 1 && geometry.sliced.tokens == 0)
+      break; // the shared memory is too small
     work.blocks = static_cast<double>(blocksOfTile(rows) * slices);
     const double seconds = predict(chip, work).seconds;
     if (slices == 1 || seconds < least) {

@@ -107,7 +107,7 @@ struct Product {
   int64_t columns; ///< K
   bool isGated = false;
   bool isGrouped = false;
-  bool hasSettledTiles = false; ///< not those of the launch before, if there are any
+  bool hasSettledTiles = false; ///< the launch before did not write the tile map
   bool hasPermutation = false;
   int64_t slots = 0; ///< 0: input rows are sorted
   int slices = 1;    ///< of an exact product, the same for all chips: its grid follows from it

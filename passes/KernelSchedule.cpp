@@ -3,7 +3,7 @@
 
 #include "passes/KernelSchedule.h"
 
-#include "codegen/kernels/Geometry.h"
+#include "codegen/kernels/ExactGeometry.h"
 
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -70,6 +70,21 @@ static codegen::Work::Unit unitOf(Arithmetic arithmetic) {
   llvm_unreachable("unknown arithmetic");
 }
 
+/// Thread blocks of a tile. In exact products that may cut K, those that have something to do where
+/// tiles are many.
+static double columnBlocks(moert::LaunchOp launch, moert::KernelOp kernel, int64_t tokens) {
+  const auto grid = cast<moert::GridAttr>(launch.getGrid()[0]);
+  const auto blocks = static_cast<double>(grid.evaluate(tokens).value_or(0));
+  if (launch.getWork().getArithmetic() != Arithmetic::Exact)
+    return blocks;
+  const auto name = cast<FlatSymbolRefAttr>(launch.getWeights()[0]);
+  auto weight = SymbolTable::lookupNearestSymbolFrom<moert::WeightOp>(launch, name);
+  const bool isGated =
+      launch.getWeights().size() > 1 && kernel.getForm(1) == moert::WeightForm::Packed;
+  const int columns = isGated ? kernels::kGatedColumns : kernels::kPlainColumns;
+  return std::min(blocks, std::ceil(static_cast<double>(weight.getShape().end()[-2]) / columns));
+}
+
 codegen::Work computeWork(moert::LaunchOp launch, int64_t tokens) {
   auto kernel =
       SymbolTable::lookupNearestSymbolFrom<moert::KernelOp>(launch, launch.getKernelAttr());
@@ -98,8 +113,7 @@ codegen::Work computeWork(moert::LaunchOp launch, int64_t tokens) {
   work.unit = unitOf(*arithmetic);
   work.limbs = input.getKind() == moert::ElementKind::Act16 ? 2 : 1;
   work.tiles = used * std::ceil(work.rows / used / kernels::kTileRows);
-  const auto columns = cast<moert::GridAttr>(launch.getGrid()[0]);
-  work.blocks = static_cast<double>(columns.evaluate(tokens).value_or(0)) * work.tiles;
+  work.blocks = columnBlocks(launch, kernel, tokens) * work.tiles;
   return work;
 }
 

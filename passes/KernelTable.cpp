@@ -89,6 +89,14 @@ void KernelTable::setPack(moert::WeightOp weight, int64_t rows, int64_t bytes,
   weight.setPackAttr(moert::PackAttr::get(builder.getContext(), kernel, rows, bytes));
 }
 
+int KernelTable::chooseSlices(const codegen::Product &product) const {
+  int most = 1;
+  for (const codegen::Chip *chip : chips)
+    most = std::max(most, codegen::chooseSlices(*chip, product.first, product.input, product.rows,
+                                                product.columns));
+  return most;
+}
+
 int64_t KernelTable::getMaximum(moert::ExtentAttr extent) {
   int64_t symbol = 0;
   if (!extent.isConstant())

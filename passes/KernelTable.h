@@ -46,8 +46,9 @@ public:
   /// The most that an extent can be; -1 if 64 bits cannot hold it.
   int64_t getMaximum(moert::ExtentAttr extent);
 
-  /// The chip for which is chosen what all of them share.
-  const codegen::Chip &getFirstChip() const { return *chips.front(); }
+  /// Slices of a plain exact product: the most that any of the chips gains by. Those that cannot
+  /// have them share the grid.
+  int chooseSlices(const codegen::Product &product) const;
 
   unsigned getNumKernels() const { return kernels.size(); }
 

@@ -223,7 +223,9 @@ private:
   bool usesCublas;
   llvm::DenseMap<Value, Dispatched> dispatches; ///< by their offsets
   llvm::DenseMap<Value, Value> rounded;         ///< buffers of f32, and the same in bf16
-  SmallVector<Value> writtenLast;               ///< by the last launch
+  /// By the last launch that has thread blocks whatever the number of tokens. Products rely on it
+  /// before they wait: CudaExecutor::kernelBefore() sees only launches that have some.
+  SmallVector<Value> writtenLast;
   unsigned numLaunches = 0;
   unsigned numLibraryCalls = 0;
 };
@@ -281,7 +283,10 @@ LogicalResult FunctionSelection::launch(Operation *op, const Launch &launch, Cod
                           launch.writes, toArray(launch.weights), toArray(launch.extents),
                           moert::WorkAttr::get(builder.getContext(), launch.op, launch.arithmetic,
                                                launch.operations, launch.offsets));
-  writtenLast = launch.writes;
+  // A launch without blocks takes no place in the order. With no tokens at all, nothing overlaps.
+  if (llvm::all_of(launch.dims,
+                   [](moert::GridAttr dim) { return dim.evaluate(1).value_or(0) > 0; }))
+    writtenLast = launch.writes;
   ++numLaunches;
   return success();
 }
@@ -555,9 +560,7 @@ LogicalResult FunctionSelection::select(moert::MatmulOp op) {
   product.hasScale = static_cast<bool>(op.getScale());
   product.hasFirstBias = static_cast<bool>(op.getBiasAttr());
   if (op.getArithmetic() == Arithmetic::Exact)
-    product.slices =
-        codegen::chooseSlices(kernels.getFirstChip(), product.first,
-                              numerics::limbCount(product.input), product.rows, product.columns);
+    product.slices = kernels.chooseSlices(product);
   if (isForCublas(op, product))
     return selectCublas(op);
   return selectProduct(op, product, op.getWeightsAttr(), op.getBiasAttr(), op.getScale());

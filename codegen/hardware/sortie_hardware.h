@@ -142,7 +142,8 @@ template <typename T> SORTIE_DEVICE T *sharedMemory(int offset = 0) {
 template <typename T> SORTIE_DEVICE T loadReadOnly(const T *address) { return *address; }
 
 /// Loads 16 bytes that the launch before the launch before this one has written, or an earlier one:
-/// may be called before waitForLaunchBefore(). Past the L1, of which nothing is known then.
+/// may be called before waitForLaunchBefore(). Past the L1, of which nothing is known then. (Unlike
+/// __ldg, __ldcg stays behind the wait where it stands there: it is volatile.)
 template <typename T> SORTIE_DEVICE T loadSettled(const T *address) {
   static_assert(sizeof(T) == 16);
   union {

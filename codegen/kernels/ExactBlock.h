@@ -9,10 +9,11 @@
 //   RowKind kInput, kOutput;  Int16 or Int8; the output of a gated product may be F32, too
 //   int kRows, kColumns;      N and K of an expert
 //   bool kIsGated, kIsGrouped;
-//   int kSlices, kFewTiles;   up to kFewTiles narrow tiles cut K into so many slices, so that few
-//                             tokens use a whole GPU: a block takes 1 / kSlices of the columns, and
-//                             as many teams of its warps share the chunks of K. Not in a gated
-//                             product, whose blocks need 128 columns of both matrices to quantize
+//   int kSlices, kFewTiles;   where there are up to kFewTiles tiles in all, those of one mma cut K
+//                             into so many slices, so that few tokens use a whole GPU: a block
+//                             takes 1 / kSlices of the columns, and as many teams of its warps
+//                             share the chunks of K. 1 in a gated product, whose blocks need 128
+//                             columns of both matrices to quantize
 //   int kSlots;               0: input row = sorted row; else permutation[sorted row] / kSlots
 //   bool kHasScale;           y = RN(scale[permutation[sorted row]] * y), plain products only
 //   Glu kGlu;                 gated products only
@@ -47,10 +48,11 @@ template <typename Spec> struct ExactBlock {
   static constexpr ExactGeometry kGeometry = exactGeometry(
       Spec::kFirst, Spec::kSecond, Spec::kInput, Spec::kColumns, kSlices, SORTIE_SHARED_LIMIT);
   static_assert(kGeometry.stages >= 2, "the block's shared memory is too small");
+  static_assert(kSlices == 1 || !Spec::kIsGated);
   /// Most rows of a tile.
   static constexpr int kTokens = kGeometry.tokens;
   static constexpr int kLimbs = limbCount(Spec::kInput);
-  using Product = ProductLane<kLimbs>;
+  using Lane = ProductLane<kLimbs>;
   static constexpr int kStageCount = static_cast<int>(ceilDiv(Spec::kColumns, kHalfElements));
   static constexpr int kColumns = Spec::kIsGated ? kGatedColumns : kPlainColumns;
   static constexpr int kPanels = static_cast<int>(panelsOf(Spec::kRows)); ///< of an expert
@@ -61,7 +63,7 @@ template <typename Spec> struct ExactBlock {
   /// The input row of each token of the tile; of its first row for tokens past its end.
   SORTIE_DEVICE const int32_t *rowTable() { return hw::sharedMemory<int32_t>(sizeof(Tile)); }
   /// Groups of tokens, one mma wide, that the tile needs.
-  SORTIE_DEVICE int groups() { return (tile().rows + Product::kTokens - 1) / Product::kTokens; }
+  SORTIE_DEVICE int groups() { return (tile().rows + Lane::kTokens - 1) / Lane::kTokens; }
 
   SORTIE_DEVICE void fillTable(const ExactOperands &operands, const Tile &given) {
     const int token = hw::threadIndex();
@@ -125,7 +127,7 @@ template <typename Spec> struct ExactBlock {
   /// Adds the chunk that ends with activation block `half` to the totals of those before, which a
   /// thread keeps at `totals` in shared memory. After the last chunk `sums` are the totals.
   template <int Groups>
-  SORTIE_DEVICE void endChunk(int totals, int half, float (&sums)[Groups][Product::kOutputs]) {
+  SORTIE_DEVICE void endChunk(int totals, int half, float (&sums)[Groups][Lane::kOutputs]) {
     if constexpr (kStageCount > kBlocksPerChunk) {
       const bool isFirst = half < kBlocksPerChunk;
       const bool isLast = half == kStageCount - 1;
@@ -134,11 +136,11 @@ template <typename Spec> struct ExactBlock {
       for (int n = 0; n < Groups; ++n) {
         if (n >= count)
           continue;
-        auto &total = hw::sharedMemory<typename Product::Outputs>(
-            totals)[n * kExactThreads + hw::threadIndex()];
-        typename Product::Outputs next = total;
+        auto &total =
+            hw::sharedMemory<typename Lane::Outputs>(totals)[n * kExactThreads + hw::threadIndex()];
+        typename Lane::Outputs next = total;
 #pragma unroll
-        for (int o = 0; o < Product::kOutputs; ++o) {
+        for (int o = 0; o < Lane::kOutputs; ++o) {
           next.value[o] = isFirst ? sums[n][o] : add(next.value[o], sums[n][o]);
           sums[n][o] = isLast ? next.value[o] : 0.0f;
         }

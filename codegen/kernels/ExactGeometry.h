@@ -24,10 +24,11 @@ constexpr int kPlainColumns = kExactWarps * kPanelRows;
 
 /// Columns of one mma, a limb of a token each: 8 tokens, or both limbs of 4.
 constexpr int kMmaColumns = 8;
-/// Most tokens that a warp multiplies at a time, and least of a wide tile. Tiles have room for a
-/// multiple.
+/// Most tokens that a warp multiplies at a time. Tiles have room for a multiple.
 constexpr int kTokensAtATime = 16;
-constexpr int kLeastTokens = 8;
+/// A wide tile has the tokens up to a multiple of this: of the last ones, half as many are
+/// multiplied at a time if no more are left.
+constexpr int kTokenStep = kTokensAtATime / 2;
 
 /// Bytes between two mma columns, in a stage of a wide tile and in a chunk of a narrow one: an odd
 /// number of 16-byte units, so that the rows of a matrix lie in different banks.
@@ -80,7 +81,7 @@ struct ExactGeometry {
 
 /// The tile, then the input row of each of its tokens.
 constexpr int kTileTableBytes = 16 + kTileRows * 4;
-/// Floats of a thread for the outputs of one token of a tile: a warp has 16 of each.
+/// Bytes of all outputs of a block, before gate and up are joined, for one token.
 constexpr int kTotalBytes = kExactThreads * kPanelRows / kWarp * 4;
 /// Floats of a token that wait to be stored: gate and up, or the columns of a plain product.
 constexpr int kValueStride = kPlainColumns + 4;
@@ -146,9 +147,9 @@ SORTIE_NUMERICS_CONSTEXPR ExactGeometry exactGeometryOf(Format first, Format sec
   g.stagesOffset = g.totalsOffset + (k > kChunk ? tokens * kTotalBytes : 0);
   const int stages = (sharedLimit - g.stagesOffset) / g.stageBytes;
   g.stages = stages < 2 ? 0 : stages > 4 ? 4 : stages;
-  g.narrow = narrowGeometry(first, second, input, k, 1, sharedLimit, 16);
+  g.narrow = narrowGeometry(first, second, input, k, 1, sharedLimit, kTokensAtATime);
   if (g.narrow.stages < 3)
-    g.narrow = narrowGeometry(first, second, input, k, 1, sharedLimit, 8);
+    g.narrow = narrowGeometry(first, second, input, k, 1, sharedLimit, kTokenStep);
   if (slices > 1)
     g.sliced = narrowGeometry(first, second, input, k, slices, sharedLimit,
                               kMmaColumns / limbCount(input));

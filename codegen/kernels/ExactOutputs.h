@@ -17,7 +17,7 @@ namespace sortie::kernels {
 /// Of a block whose K is cut into `Slices`: the warps of the first one have all sums.
 template <typename Spec, int Slices> class ExactOutputs {
   using Block = ExactBlock<Spec>;
-  using Product = typename Block::Product;
+  using Lane = typename Block::Lane;
   static constexpr int kColumns = Block::kColumns / Slices;
 
 public:
@@ -25,7 +25,7 @@ public:
   /// behind the tile's table.
   template <int Groups>
   SORTIE_DEVICE void store(const ExactOperands &operands,
-                           const float (&sums)[Groups][Product::kOutputs]) {
+                           const float (&sums)[Groups][Lane::kOutputs]) {
     if (hw::threadIndexAnew() < kExactThreads / Slices)
       place(operands, sums);
     hw::syncBlock();
@@ -51,14 +51,14 @@ private:
 
   template <int Groups>
   SORTIE_DEVICE void place(const ExactOperands &operands,
-                           const float (&sums)[Groups][Product::kOutputs]) {
+                           const float (&sums)[Groups][Lane::kOutputs]) {
     const int thread = hw::threadIndexAnew();
     const float *bias = Block::isSecond() ? operands.secondBias : operands.firstBias;
     if (!Block::template hasPanel<Slices>())
       return;
 #pragma unroll
-    for (int o = 0; o < Product::kOutputs; ++o) {
-      const int row = Product::rowOf(o);
+    for (int o = 0; o < Lane::kOutputs; ++o) {
+      const int row = Lane::rowOf(o);
       const int column = Block::template panelIndex<Slices>() * kPanelRows + row;
       const bool isBiased = bias != nullptr && column < Spec::kRows;
       const float b =
@@ -66,7 +66,7 @@ private:
                    : 0.0f;
 #pragma unroll
       for (int n = 0; n < Groups; ++n) {
-        const int token = n * Product::kTokens + Product::tokenOf(o);
+        const int token = n * Lane::kTokens + Lane::tokenOf(o);
         valuesAt(token)[thread / hw::kWarpSize * kPanelRows + row] =
             isBiased ? add(sums[n][o], b) : sums[n][o];
       }

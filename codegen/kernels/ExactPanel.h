@@ -218,13 +218,7 @@ SORTIE_DEVICE SubScales decodeSubScales(const uint32_t (&words)[kScaleWords<F>],
 
 //===- Panels -------------------------------------------------------------===//
 
-/// Whether sub-scale times level is an int8, whatever a file has: then the operand is that product,
-/// and a run is summed by mma alone. Four levels are multiplied at a time, so none may be negative.
-template <Format F>
-constexpr bool kIsFolded =
-    PackedLayout<F>::kHasSubScales && PackedLayout<F>::kInfo.levels.least >= 0 &&
-    PackedLayout<F>::kInfo.subScales.least >= 0 &&
-    PackedLayout<F>::kInfo.levels.most * PackedLayout<F>::kInfo.subScales.most <= 127;
+template <Format F> constexpr bool kIsFolded = isFolded(formatInfo(F));
 
 /// levels *= sub-scale.
 template <Format F>

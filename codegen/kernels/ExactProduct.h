@@ -54,8 +54,8 @@ template <typename Spec> SORTIE_DEVICE bool hasFewTiles(const ExactOperands &ope
   return Spec::kIsGrouped && hw::loadSettled(operands.tiles + Spec::kFewTiles).rows == 0;
 }
 
-/// Calls `begin` in every thread, once. What launches before have written is touched after that,
-/// but for the tile map.
+/// Calls `begin` once in every thread, but in those of a block that has nothing to do beside one
+/// that has. What launches before have written is touched after that, except for the tile map.
 template <typename Spec, typename Begin>
 SORTIE_DEVICE void exactProduct(const ExactOperands &operands, Begin begin) {
   using Block = ExactBlock<Spec>;
@@ -71,10 +71,8 @@ SORTIE_DEVICE void exactProduct(const ExactOperands &operands, Begin begin) {
       return;
     }
   }
-  if (hw::blockIndexX() % Block::kSlices != 0) {
-    begin();
-    return;
-  }
+  if (hw::blockIndexX() % Block::kSlices != 0)
+    return; // the first of these blocks waits
   if constexpr (kGeometry.narrow.tokens != 0) {
     if (tile.rows <= kGeometry.narrow.tokens) {
       NarrowTile<Spec, 1>::run(operands, tile, begin);

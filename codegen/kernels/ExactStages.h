@@ -34,7 +34,7 @@ public:
   }
 
   /// Starts the first stages. The tile's table has been filled.
-  SORTIE_MEMBER void begin() {
+  SORTIE_MEMBER void start() {
     loadSums(0);
     copyTokens(0);
     hw::commitCopies();
@@ -77,7 +77,7 @@ private:
 
   //===- Tokens ------------------------------------------------------------===//
 
-  /// Limbs of the tokens, and their scales, up to a multiple of kLeastTokens. What lies past the
+  /// Limbs of the tokens, and their scales, up to a multiple of kTokenStep. What lies past the
   /// end of the tile has the row of its first token, and is not stored.
   SORTIE_MEMBER void copyTokens(int stage) const {
     const int thread = hw::threadIndexAnew();
@@ -103,7 +103,7 @@ private:
   }
 
   SORTIE_DEVICE int tokensInUse() {
-    return (Block::tile().rows + kLeastTokens - 1) / kLeastTokens * kLeastTokens;
+    return (Block::tile().rows + kTokenStep - 1) / kTokenStep * kTokenStep;
   }
 
   //===- Sums of tokens ----------------------------------------------------===//

@@ -19,20 +19,21 @@ template <typename Spec, int Slices> class NarrowTile {
   using Block = ExactBlock<Spec>;
   static constexpr NarrowGeometry kGeometry =
       Slices == 1 ? Block::kGeometry.narrow : Block::kGeometry.sliced;
-  using Product = typename Block::Product;
+  using Lane = typename Block::Lane;
   static constexpr int kTokens = kGeometry.tokens;
-  static constexpr int kGroups = kTokens / Product::kTokens;
+  static constexpr int kGroups = kTokens / Lane::kTokens;
   static constexpr int kLimbs = Block::kLimbs;
   static constexpr int kHalves = Block::kStageCount; ///< activation blocks of a row
   static constexpr ActRowLayout kRow = actRowLayout(Spec::kInput, Spec::kColumns);
   static constexpr int kAtOnce = kGroups < 2 ? 1 : 2;
-  using Sums = float[kGroups][Product::kOutputs];
+  using Sums = float[kGroups][Lane::kOutputs];
 
   static constexpr int kTeamThreads = kExactThreads / Slices;
   static constexpr int kChunks = static_cast<int>(ceilDiv(kHalves, kBlocksPerChunk));
   static constexpr int kTeamChunks = static_cast<int>(ceilDiv(kChunks, Slices));
   static constexpr int kTeamHalves = kTeamChunks * kBlocksPerChunk;
   static_assert(Slices == 1 || kGroups == 1);
+  static_assert(kBlocksPerChunk * kTokens <= kTeamThreads, "a thread copies one scale");
 
 public:
   /// The first weights are on their way when it calls `begin`.
@@ -82,7 +83,8 @@ private:
     }
     hw::syncBlock();
     if constexpr (Slices > 1) {
-      addChunks(sums);
+      if (team() == 0)
+        addChunks(sums);
       hw::syncBlock();
     }
     ExactOutputs<Spec, Slices>::store(operands, sums);
@@ -96,8 +98,8 @@ private:
   SORTIE_DEVICE int firstHalf() { return Slices == 1 ? 0 : team() * kTeamHalves; }
 
   /// The lane's sums of a chunk, for all to add.
-  SORTIE_DEVICE typename Product::Outputs &chunkSums(int chunk) {
-    return hw::sharedMemory<typename Product::Outputs>(
+  SORTIE_DEVICE typename Lane::Outputs &chunkSums(int chunk) {
+    return hw::sharedMemory<typename Lane::Outputs>(
         kGeometry.totalsOffset)[chunk * kTeamThreads + teamThread()];
   }
 
@@ -106,9 +108,9 @@ private:
     if constexpr (Slices == 1) {
       Block::endChunk(kGeometry.totalsOffset, half, sums);
     } else if (half / kBlocksPerChunk < kChunks) {
-      typename Product::Outputs &to = chunkSums(half / kBlocksPerChunk);
+      typename Lane::Outputs &to = chunkSums(half / kBlocksPerChunk);
 #pragma unroll
-      for (int o = 0; o < Product::kOutputs; ++o) {
+      for (int o = 0; o < Lane::kOutputs; ++o) {
         to.value[o] = sums[0][o];
         sums[0][o] = 0.0f;
       }
@@ -119,9 +121,9 @@ private:
   SORTIE_DEVICE void addChunks(Sums &sums) {
 #pragma unroll 1
     for (int chunk = 0; chunk < kChunks; ++chunk) {
-      const typename Product::Outputs next = chunkSums(chunk);
+      const typename Lane::Outputs next = chunkSums(chunk);
 #pragma unroll
-      for (int o = 0; o < Product::kOutputs; ++o)
+      for (int o = 0; o < Lane::kOutputs; ++o)
         sums[0][o] = chunk == 0 ? next.value[o] : add(sums[0][o], next.value[o]);
     }
   }

@@ -62,6 +62,13 @@ SORTIE_NUMERICS_CONSTEXPR bool hasFileHeader(Format format) {
   return format == Format::Q4_K || format == Format::Q5_K;
 }
 
+/// Whether sub-scale times level is an int8, whatever a file has: then the operand is that product,
+/// and a run is summed by mma alone. Four levels are multiplied at a time, so none may be negative.
+SORTIE_NUMERICS_CONSTEXPR bool isFolded(const FormatInfo &info) {
+  return hasSubScales(info) && info.levels.least >= 0 && info.subScales.least >= 0 &&
+         info.levels.most * info.subScales.most <= 127;
+}
+
 SORTIE_NUMERICS_CONSTEXPR int packedScaleBytes(const FormatInfo &info) {
   if (info.format == Format::MXFP4)
     return 4;

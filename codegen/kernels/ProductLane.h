@@ -1,9 +1,8 @@
-// Part of the Sortie project, under the Apache License v2.0 with LLVM
-// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What a lane has of an mma whose rows are 16 weight rows and whose 8 columns
-// are tokens of one limb, or both limbs of half as many: then both lie in one
-// lane, which combines them.
+// What a lane has of an mma whose rows are 16 weight rows and whose 8 columns are tokens of one
+// limb, or both limbs of half as many: then both lie in one lane, which combines them.
 
 #ifndef SORTIE_CODEGEN_KERNELS_PRODUCTLANE_H
 #define SORTIE_CODEGEN_KERNELS_PRODUCTLANE_H

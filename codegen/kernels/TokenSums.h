@@ -72,13 +72,13 @@ template <Format F> struct TokenSums {
   template <int Limbs>
   SORTIE_DEVICE void multiply(const uint32_t (&first)[2], const uint32_t (&second)[2],
                               const char *tokens, int32_t (&sums)[ProductLane<Limbs>::kOutputs]) {
-    constexpr int kTokens = ProductLane<Limbs>::kTokensOfLane;
+    constexpr int kOfLane = ProductLane<Limbs>::kTokensOfLane;
     const int lane = hw::laneIndex();
     const int at =
-        lane / 8 * kTokens * kBytes + lane / 4 % 2 * 4 + (lane % 4 == 0 ? 0 : kBytes / 2);
+        lane / 8 * kOfLane * kBytes + lane / 4 % 2 * 4 + (lane % 4 == 0 ? 0 : kBytes / 2);
     const auto *words = reinterpret_cast<const uint32_t *>(tokens + at);
 #pragma unroll
-    for (int t = 0; t < kTokens; ++t) {
+    for (int t = 0; t < kOfLane; ++t) {
       const uint32_t *token = words + t * kBytes / 4;
       int32_t digits[4] = {};
       if constexpr (kWords == 1)
@@ -87,7 +87,7 @@ template <Format F> struct TokenSums {
         hw::multiplyK32(digits, {first[0], second[0], first[1], second[1]}, token[0], token[2]);
 #pragma unroll
       for (int r = 0; r < 2; ++r)
-        sums[r * kTokens + t] = digits[2 * r] + (digits[2 * r + 1] << kDigitBits);
+        sums[r * kOfLane + t] = digits[2 * r] + (digits[2 * r + 1] << kDigitBits);
     }
   }
 

@@ -13,15 +13,15 @@
 
 namespace sortie::kernels {
 
-/// The product of a tile of more than kNarrowTokens rows and the columns of a block.
+/// The product of a tile of too many rows for a narrow tile and the columns of a block.
 template <typename Spec> class WideTile {
   using Block = ExactBlock<Spec>;
   using Stages = ExactStages<Spec>;
   static constexpr ExactGeometry kGeometry = Block::kGeometry;
-  using Product = typename Block::Product;
-  static constexpr int kGroups = Block::kTokens / Product::kTokens;
+  using Lane = typename Block::Lane;
+  static constexpr int kGroups = Block::kTokens / Lane::kTokens;
   /// Of a warp's panel and the tile.
-  using Sums = float[kGroups][Product::kOutputs];
+  using Sums = float[kGroups][Lane::kOutputs];
 
 public:
   /// The first weights are on their way when it calls `begin`.
@@ -31,7 +31,7 @@ public:
     begin();
     Block::fillTable(operands, tile);
     hw::syncBlock();
-    stages.begin();
+    stages.start();
     Sums sums = {};
 #pragma unroll 1
     for (int stage = 0; stage < Block::kStageCount; ++stage) {
@@ -61,7 +61,7 @@ private:
     // Sub-blocks of 16 and float minimums need more registers beside the sums.
     constexpr bool kIsTight =
         Block::kLimbs == 2 && (SubBlock<F>::kIs16 || TokenSums<F>::kAreFloats);
-    constexpr int kAtOnce = kTokensAtATime / Product::kTokens / (kIsTight ? 2 : 1);
+    constexpr int kAtOnce = kTokensAtATime / Lane::kTokens / (kIsTight ? 2 : 1);
     addGroups<F, Block::kLimbs, kAtOnce>(panel, tokens, Block::groups(), sums);
   }
 };

@@ -113,8 +113,8 @@ struct Kernel {
   std::vector<KernelImage> images; ///< one or more, for different chips
 };
 
-/// Thread blocks along one dimension: extent / divisor, rounded up, at most max. At the bound of
-/// the symbol a grid keeps the limits of CUDA.
+/// Thread blocks along one dimension: extent / divisor, rounded up or down, at most max. At the
+/// bound of the symbol a grid keeps the limits of CUDA.
 struct GridDim {
   Affine extent;
   int64_t divisor = 1;

@@ -98,14 +98,21 @@ Error CudaExecutor::enqueueStep(size_t index, std::optional<uint32_t> kernelBefo
   return stepError(index, enqueue(index, kernelBefore));
 }
 
+/// Whether nothing is enqueued for a step: a checkpoint, or a launch of no thread blocks.
+bool CudaExecutor::isSkipped(const Step &step) const {
+  if (const auto *launch = std::get_if<LaunchStep>(&step.body))
+    return any_of(launch->grid, [&](const GridDim &dim) { return dim.at(symbol) == 0; });
+  return std::holds_alternative<CheckpointStep>(step.body);
+}
+
 std::optional<uint32_t> CudaExecutor::kernelBefore(size_t index) const {
-  while (index > 0 && std::holds_alternative<CheckpointStep>(function.steps[index - 1].body))
+  if (isEmpty())
+    return std::nullopt; // launches that moert-select-kernels counts on may be skipped
+  while (index > 0 && isSkipped(function.steps[index - 1]))
     --index;
   const auto *launch =
       index > 0 ? std::get_if<LaunchStep>(&function.steps[index - 1].body) : nullptr;
-  if (!launch || any_of(launch->grid, [&](const GridDim &dim) { return dim.at(symbol) == 0; }))
-    return std::nullopt;
-  return launch->kernel;
+  return launch ? std::optional<uint32_t>(launch->kernel) : std::nullopt;
 }
 
 Error CudaExecutor::enqueue() {

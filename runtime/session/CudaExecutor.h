@@ -84,6 +84,7 @@ private:
   /// What a step is enqueued with that follows the others directly: see cuda::Launch. None where
   /// that is not sure.
   std::optional<uint32_t> kernelBefore(size_t index) const;
+  bool isSkipped(const Step &step) const;
   /// Enqueues that a step begins which need not be a kernel; the number behind the last step says
   /// that all are complete.
   llvm::Error markStep(size_t index);

@@ -178,6 +178,14 @@ TEST_P(ExactTest, GatedInt8WithBiases) {
 
 TEST_P(ExactTest, Plain) { expectCleanProduct(plain()); }
 
+TEST_P(ExactTest, Sliced) {
+  Product product = plain();
+  product.columns = 4096;
+  product.slices = 4;
+  product.hasSettledTiles = true;
+  expectCleanProduct(product);
+}
+
 TEST_P(ExactTest, DenseInt8WithBias) {
   Product product = plain();
   product.input = RowKind::Int8;

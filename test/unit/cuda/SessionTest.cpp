@@ -257,6 +257,24 @@ TEST_P(CudaSessions, overlapLaunchesThatFollowEachOther) {
   EXPECT_EQ(engine.fake.overlaps, std::vector<std::string>(GetParam() ? 3 : 1, "product"));
 }
 
+/// A launch of no thread blocks is no work either.
+TEST_P(CudaSessions, overlapLaunchesAcrossOneThatIsSkipped) {
+  Engine engine(GetParam());
+  std::vector<Step> &steps = engine.program->functions[0].steps;
+  const auto scale =
+      find_if(steps, [](const Step &step) { return step.operation == "moert.rms_norm"; });
+  ASSERT_NE(scale, steps.end());
+  Step skipped = *scale;
+  std::get<LaunchStep>(skipped.body).grid = {{{1, 0}, 1000, /*roundsDown=*/true, std::nullopt}};
+  steps.insert(std::next(scale), skipped);
+
+  Floats x = Engine::input(2), y(x.size());
+  std::vector<uint64_t> times(3);
+  cantFail(engine.session->time(0, engine.inputs(x), engine.outputs(y), times));
+  EXPECT_EQ(y, expectedOutput(*engine.program, x));
+  EXPECT_EQ(engine.fake.overlaps, std::vector<std::string>(GetParam() ? 3 : 1, "product"));
+}
+
 TEST(CudaSession, graphsAreCapturedOnceForEachNumberOfTokens) {
   Engine engine;
   for (int round = 0; round < 3; ++round)

@@ -6,19 +6,39 @@
 
 #include "test/unit/kernels/ExactKernels.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace sortie::kernels {
 namespace {
 
-/// What the launch before writes, just before it is complete.
-struct LateInput {
-  char *at = nullptr;
+/// A buffer that the launch before writes, just before it is complete.
+struct LateBuffer {
+  void *at;
   Bytes bytes;
-} late;
+
+  LateBuffer(void *at, size_t size)
+      : at(at), bytes(static_cast<uint8_t *>(at), static_cast<uint8_t *>(at) + size) {}
+  void spoil() const { std::memset(at, 0x55, bytes.size()); }
+  void write() const { std::memcpy(at, bytes.data(), bytes.size()); }
+};
+std::vector<LateBuffer> late;
+int begun; ///< threads that called `begin`
 
 template <typename Spec> void earlyKernel(ExactOperands operands) {
-  exactProduct<Spec>(operands, [] { std::memcpy(late.at, late.bytes.data(), late.bytes.size()); });
+  exactProduct<Spec>(operands, [] {
+    ++begun;
+    for (const LateBuffer &buffer : late)
+      buffer.write();
+  });
+}
+
+/// Tokens that the problem's rows come from.
+template <typename Spec> size_t inputRows(const ExactProblem &problem) {
+  if (Spec::kSlots == 0)
+    return problem.permutation.size();
+  const int32_t last = *std::max_element(problem.permutation.begin(), problem.permutation.end());
+  return static_cast<size_t>(last / Spec::kSlots + 1);
 }
 
 /// Of one thread block, since no other could wait for it.
@@ -27,17 +47,22 @@ template <typename Spec> void checkBegin(int32_t rows) {
   ExactProblem problem(specOf<Spec>(), {.rowsOfExpert = {rows}}, random);
   problem.tiles.resize(1); // others would have blocks that begin earlier
   const Bytes expected = problem.expected();
-  late.at = reinterpret_cast<char *>(problem.input.data());
-  late.bytes =
-      Bytes(problem.input.data(),
-            problem.input.data() + rows * numerics::actRowBytes(Spec::kInput, Spec::kColumns));
+  const int64_t rowBytes = numerics::actRowBytes(Spec::kInput, Spec::kColumns);
+  late = {{problem.input.data(), inputRows<Spec>(problem) * static_cast<size_t>(rowBytes)}};
+  if (Spec::kSlots != 0 || Spec::kHasScale)
+    late.push_back({problem.permutation.data(), problem.permutation.size() * sizeof(int32_t)});
+  if (Spec::kHasScale)
+    late.push_back({problem.scale.data(), problem.scale.size() * sizeof(float)});
   for (const uint64_t seed : kSeeds) {
-    std::memset(late.at, 0x55, late.bytes.size());
+    for (const LateBuffer &buffer : late)
+      buffer.spoil();
+    begun = 0;
     EXPECT_EQ(firstDifference(multiplyOnDevice<Spec, earlyKernel<Spec>>(problem, seed), expected),
               -1)
         << rows << " rows, byte, seed " << seed;
+    EXPECT_EQ(begun, kExactThreads);
   }
-  std::memset(late.at, 0x55, late.bytes.size());
+  late.front().spoil();
   EXPECT_NE(multiplyOnDevice<Spec>(problem, kSeeds[0]), expected) << "nobody wrote the input";
 }
 
@@ -47,7 +72,21 @@ TEST(ExactBegin, WaitsBeforeItReadsItsInput) {
   checkBegin<Plain>(25);
   checkBegin<Gated<PlainSpec<Format::Q4_0, RowKind::Int8, 40, 352>, RowKind::Int16>>(9);
   checkBegin<Sliced<PlainSpec<Format::Q4_K, RowKind::Int16, 40, 4096>, 4>>(3);
+  checkBegin<Scaled<Gathered<Plain, 2>>>(4);
+  checkBegin<Scaled<Gathered<Plain, 2>>>(20);
   checkBegin<For<PlainSpec<Format::Q4_K, RowKind::Int16, 40, 1280>, kSm86>>(40); // several passes
+}
+
+/// Blocks without a tile begin, too, or this launch might end before the one before it does. Those
+/// beside the first of a tile that is not cut have nothing to do, and need not.
+TEST(ExactBegin, BlocksWithoutWork) {
+  using Spec = Sliced<PlainSpec<Format::Q4_0, RowKind::Int16, 8, 4096>, 4>;
+  Random random(44);
+  ExactProblem problem(specOf<Spec>(), {.rowsOfExpert = {9}}, random);
+  late.clear();
+  begun = 0;
+  multiplyOnDevice<Spec, earlyKernel<Spec>>(problem, kSeeds[0]);
+  EXPECT_EQ(begun, static_cast<int>(problem.tiles.size()) * kExactThreads);
 }
 
 } // namespace
