@@ -18,8 +18,10 @@ REPETITIONS = 100
 #: Into how many runs all tokens are split; they are on their way together.
 SUBMITTED = (2, 33)
 OTHER_IMAGES = ("cuda-sm_80", "cuda-sm_90")
-#: A normalised mean squared error that another order of fp32 sums stays far below.
-ORDER_LIMIT = 1e-8
+#: A normalised mean squared error for another order of fp32 sums. They differ by some 1e-6, which
+#: rounds a few in 10,000 activations to the other bf16, 2**-8 away: 2e-8 was seen. The error of bf16
+#: itself is 1e-5.
+ORDER_LIMIT = 1e-7
 SANITIZERS = ("memcheck", "racecheck", "synccheck")
 
 
