@@ -121,10 +121,11 @@ TEST(ExactGeometry, PartsOfANarrowTileDoNotOverlap) {
 TEST(ExactGeometry, PartsOfASlicedTileDoNotOverlap) {
   forAll([](const Parameters &p) {
     const NarrowGeometry g = p.geometry().sliced;
-    if (p.slices() == 1)
+    if (p.slices() == 1) {
       ASSERT_EQ(g.tokens, 0) << p;
-    else if (p.limit == kLimits[0])
+    } else if (p.limit == kLimits[0]) {
       ASSERT_EQ(g.tokens, 8 / limbCount(p.input)) << p;
+    }
     if (g.tokens != 0)
       checkNarrowTile(p, g, p.slices());
   });
