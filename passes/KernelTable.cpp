@@ -97,9 +97,16 @@ int KernelTable::chooseSlices(const codegen::Product &product) const {
   return most;
 }
 
+int64_t KernelTable::getBound(moert::ExtentAttr extent) {
+  return extent.isConstant() ? 0
+                             : cast<moert::SymbolOp>(symbols.lookup(extent.getSymbol())).getMax();
+}
+
 int64_t KernelTable::getMaximum(moert::ExtentAttr extent) {
-  int64_t symbol = 0;
-  if (!extent.isConstant())
-    symbol = cast<moert::SymbolOp>(symbols.lookup(extent.getSymbol())).getMax();
-  return extent.evaluate(symbol).value_or(-1);
+  return extent.evaluate(getBound(extent)).value_or(-1);
+}
+
+int64_t KernelTable::getMaximum(moert::GridAttr dim) {
+  const int64_t ofMax = dim.getMax() ? getBound(dim.getMax()) : 0;
+  return dim.evaluate(std::max(getBound(dim.getExtent()), ofMax)).value_or(-1);
 }

@@ -45,6 +45,8 @@ public:
 
   /// The most that an extent can be; -1 if 64 bits cannot hold it.
   int64_t getMaximum(moert::ExtentAttr extent);
+  /// The same for the thread blocks along a dimension of a grid.
+  int64_t getMaximum(moert::GridAttr dim);
 
   /// Slices of a plain exact product: the most that any of the chips gains by. Those that cannot
   /// have them share the grid.
@@ -53,6 +55,8 @@ public:
   unsigned getNumKernels() const { return kernels.size(); }
 
 private:
+  /// The most that the symbol of an extent can be; 0 if it has none.
+  int64_t getBound(moert::ExtentAttr extent);
   mlir::StringAttr makeName(llvm::StringRef kind);
   void setPack(moert::WeightOp weight, int64_t rows, int64_t bytes,
                const codegen::KernelCode &code);

@@ -252,14 +252,9 @@ LogicalResult FunctionSelection::run() {
 
 LogicalResult FunctionSelection::checkLimits(Operation *op, const Launch &launch) {
   for (auto [dim, most] : llvm::zip(launch.dims, kMaxGrid)) {
-    const ExtentAttr extent = dim.getMax() ? dim.getMax() : dim.getExtent();
-    const int64_t divisor = dim.getMax() ? 1 : dim.getDivisor();
-    int64_t blocks = kernels.getMaximum(extent);
-    const int64_t quotient = kernels.getMaximum(dim.getExtent());
-    if (blocks < 0 || quotient < 0)
+    const int64_t blocks = kernels.getMaximum(dim);
+    if (blocks < 0)
       return op->emitOpError("is too large for a GPU; compile with a smaller max-tokens");
-    blocks = std::min<int64_t>(llvm::divideCeil(blocks, divisor),
-                               llvm::divideCeil(quotient, dim.getDivisor()));
     if (blocks > most)
       return op->emitOpError("needs a grid of ")
              << blocks << " thread blocks in a dimension that can have " << most
