@@ -194,6 +194,49 @@ template <int Groups> SORTIE_DEVICE void waitForCopies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(Groups) : "memory");
 }
 
+//===- Barriers in shared memory ------------------------------------------===//
+
+/// PTX ISA, "mbarrier". Phases follow each other, the first has parity 0. A phase is complete when
+/// all arrivals have come (and all bytes, if copies arrive at it: sortie_hardware_sm90.h); the next
+/// one then expects as many.
+struct alignas(8) Mbarrier {
+  uint64_t opaque;
+};
+
+/// Before any use, by one thread. `arrivals` (1 to 2^20 - 1) are those of each phase. Others may
+/// use the barrier after a barrier of the block; copies, after publishMbarriers() of this thread,
+/// too.
+SORTIE_DEVICE void initMbarrier(Mbarrier *barrier, int arrivals) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(sharedAddress(barrier)),
+               "r"(arrivals)
+               : "memory");
+}
+/// Gives the memory of the barrier back; no thread and no copy may use it.
+SORTIE_DEVICE void invalidateMbarrier(Mbarrier *barrier) {
+  asm volatile("mbarrier.inval.shared::cta.b64 [%0];" ::"r"(sharedAddress(barrier)) : "memory");
+}
+/// An arrival. What the thread wrote before can be seen by those that have waited for the phase.
+SORTIE_DEVICE void arriveMbarrier(Mbarrier *barrier) {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(sharedAddress(barrier)) : "memory");
+}
+/// Waits, in a loop, until the phase of this parity is complete, which must be the current phase or
+/// the one before. So parity 1 of a new barrier is complete.
+SORTIE_DEVICE void waitForPhase(Mbarrier *barrier, int parity) {
+  uint32_t isComplete;
+  do
+    asm volatile("{\n.reg .pred p;\n"
+#if __CUDA_ARCH__ >= 900
+                 "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n" // sleeps for a while
+#else
+                 "mbarrier.test_wait.parity.shared::cta.b64 p, [%1], %2;\n"
+#endif
+                 "selp.u32 %0, 1, 0, p;\n}"
+                 : "=r"(isComplete)
+                 : "r"(sharedAddress(barrier)), "r"(parity)
+                 : "memory");
+  while (isComplete == 0);
+}
+
 //===- Matrix products ----------------------------------------------------===//
 
 /// ldmatrix.x4: four 8x8 matrices of 16-bit elements. Lane i gives the address of row i % 8 of

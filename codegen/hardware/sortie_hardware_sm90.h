@@ -19,53 +19,19 @@
 
 namespace sortie::hw {
 
-//===- Barriers in shared memory ------------------------------------------===//
+//===- mbarriers for copies -----------------------------------------------===//
 
-/// PTX ISA, "mbarrier". Phases follow each other, the first has parity 0. A phase is complete when
-/// all arrivals and all expected bytes have come; the next one then expects as many arrivals.
-struct alignas(8) Mbarrier {
-  uint64_t opaque;
-};
-
-/// Before any use, by one thread. `arrivals` (1 to 2^20 - 1) are those of each phase. Others may
-/// use the barrier after publishMbarriers() of this thread and a barrier of the block.
-SORTIE_DEVICE void initMbarrier(Mbarrier *barrier, int arrivals) {
-  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(sharedAddress(barrier)),
-               "r"(arrivals)
-               : "memory");
-}
 /// Asynchronous copies that are ordered after this see the barriers that the thread has made.
 SORTIE_DEVICE void publishMbarriers() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 }
-/// Gives the memory of the barrier back; no thread and no copy may use it.
-SORTIE_DEVICE void invalidateMbarrier(Mbarrier *barrier) {
-  asm volatile("mbarrier.inval.shared::cta.b64 [%0];" ::"r"(sharedAddress(barrier)) : "memory");
-}
-
-/// An arrival. What the thread wrote before can be seen by those that have waited for the phase.
-SORTIE_DEVICE void arriveMbarrier(Mbarrier *barrier) {
-  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(sharedAddress(barrier)) : "memory");
-}
-/// The same; before, the phase expects `bytes` more bytes of copies, 2^20 - 1 at most in all.
+/// arriveMbarrier(), but the phase expects `bytes` more bytes of copies first, 2^20 - 1 at most in
+/// all.
 SORTIE_DEVICE void arriveExpecting(Mbarrier *barrier, int bytes) {
   asm volatile(
       "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(sharedAddress(barrier)),
       "r"(bytes)
       : "memory");
-}
-/// Waits, in a loop, until the phase of this parity is complete, which must be the current phase or
-/// the one before. So parity 1 of a new barrier is complete.
-SORTIE_DEVICE void waitForPhase(Mbarrier *barrier, int parity) {
-  uint32_t isComplete;
-  do
-    asm volatile("{\n.reg .pred p;\n"
-                 "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n"
-                 "selp.u32 %0, 1, 0, p;\n}"
-                 : "=r"(isComplete)
-                 : "r"(sharedAddress(barrier)), "r"(parity)
-                 : "memory");
-  while (isComplete == 0);
 }
 
 //===- Copies from global to shared memory --------------------------------===//

@@ -149,18 +149,10 @@ template <typename Spec> struct ExactBlock {
     }
   }
 
-  /// Where `geometry` has the sums of tokens for format F.
-  template <Format F, typename Geometry>
-  SORTIE_DEVICE constexpr int sumsOffset(const Geometry &geometry) {
-    return F == Spec::kFirst ? geometry.firstSumsOffset : geometry.secondSumsOffset;
-  }
-
-  /// Calls `body` with each format that needs sums of the tokens, and which it is.
-  template <typename Body> SORTIE_DEVICE void forEachSums(Body body) {
-    if constexpr (TokenSums<Spec::kFirst>::kAreUsed)
-      body.template operator()<Spec::kFirst, 0>();
-    if constexpr (TokenSums<Spec::kSecond>::kAreUsed && !haveSameSums(Spec::kFirst, Spec::kSecond))
-      body.template operator()<Spec::kSecond, 1>();
+  /// Where `geometry` has the sums of tokens for a format.
+  template <typename Geometry>
+  SORTIE_DEVICE constexpr int sumsOffset(const Geometry &geometry, Format format) {
+    return format == Spec::kFirst ? geometry.firstSumsOffset : geometry.secondSumsOffset;
   }
 };
 

@@ -17,15 +17,17 @@ namespace sortie::kernels {
 
 /// Groups of tokens and one activation block in shared memory.
 struct TokenBlock {
-  int columns;        ///< the lane's place in the first group, see laneOfColumns()
+  int columns;        ///< what the lane addresses of the first group, see laneOfColumns()
   int stride;         ///< bytes between two mma columns: a token's low limbs, then its high ones
   const char *sums;   ///< of the first token (TokenSums.h)
   const char *scales; ///< of the first token, floats next to each other
 };
 
-/// The bytes that a lane addresses for loadColumns(), from the first mma column on.
+/// What a lane addresses for the first step of loadColumns(), from the first mma column on. The
+/// second step is in the other half of the same line.
 SORTIE_DEVICE int laneOfColumns(int stride) {
-  return hw::laneIndex() % kMmaColumns * stride + hw::laneIndex() / kMmaColumns * 16;
+  const int column = hw::laneIndex() % kMmaColumns;
+  return column * stride + placeOfUnit(column, hw::laneIndex() / kMmaColumns);
 }
 
 /// Elements along K that loadColumns() loads.
@@ -34,8 +36,8 @@ constexpr int kStepElements = 64;
 /// Step `step` of the mma columns of group `u`: words[i] has elements 16 i + 4 (lane mod 4) of
 /// column lane / 4.
 SORTIE_DEVICE void loadColumns(const TokenBlock &tokens, int u, int step, uint32_t (&words)[4]) {
-  hw::loadMatrices(words, hw::sharedMemory<char>(tokens.columns + u * kMmaColumns * tokens.stride +
-                                                 step * kStepElements));
+  hw::loadMatrices(words, hw::sharedMemory<char>((tokens.columns ^ step * kStepElements) +
+                                                 u * kMmaColumns * tokens.stride));
 }
 
 //===- Integer runs -------------------------------------------------------===//
@@ -103,7 +105,7 @@ SORTIE_DEVICE void forEachSubBlock(const TokenBlock &tokens, Body body) {
   constexpr int kPerStep = SubBlock<F>::kCount / kSteps;
 #pragma unroll
   for (int step = 0; step < kSteps; ++step) {
-    if constexpr (SubBlock<F>::kIs16)
+    if constexpr (SubBlock<F>::kIs16 || Count > 2)
       hw::syncWarp(); // or all steps are loaded at once, into registers that are not there
     uint32_t words[Count][4];
 #pragma unroll
@@ -254,11 +256,11 @@ SORTIE_DEVICE void addBlocks(const ExactPanel<F> &panel, const TokenBlock &token
   using Lane = ProductLane<Limbs>;
   static_assert(Outputs == Lane::kOutputs);
   constexpr int kToken = First * Lane::kTokens;
+  const int offset = First * kMmaColumns * tokens.stride;
   float t[Count][Outputs];
   blockTerm<F, Limbs>(panel,
-                      TokenBlock{tokens.columns + First * kMmaColumns * tokens.stride,
-                                 tokens.stride, tokens.sums + kToken * TokenSums<F>::kBytes,
-                                 nullptr},
+                      TokenBlock{tokens.columns + offset, tokens.stride,
+                                 tokens.sums + kToken * TokenSums<F>::kBytes, nullptr},
                       t);
   struct alignas(Lane::kTokensOfLane * 4) Scales {
     float token[Lane::kTokensOfLane];

@@ -30,10 +30,20 @@ constexpr int kTokensAtATime = 16;
 /// multiplied at a time if no more are left.
 constexpr int kTokenStep = kTokensAtATime / 2;
 
-/// Bytes between two mma columns, in a stage of a wide tile and in a chunk of a narrow one: an odd
-/// number of 16-byte units, so that the rows of a matrix lie in different banks.
-constexpr int kColumnStride = kHalfElements + 16;
-constexpr int kChunkColumnStride = kChunk + 16;
+/// Bytes between two mma columns, in a stage of a wide tile and in a chunk of a narrow one.
+constexpr int kColumnStride = kHalfElements;
+constexpr int kChunkColumnStride = kChunk;
+/// A warp's copies are fastest where each 128 bytes of them are one line of shared memory, so what
+/// is copied begins at a multiple of this.
+constexpr int kLineBytes = 128;
+SORTIE_NUMERICS_CONSTEXPR int alignToLine(int bytes) {
+  return (bytes + kLineBytes - 1) / kLineBytes * kLineBytes;
+}
+/// Where 16-byte unit `unit` of an mma column is in it. Units change places within a line, so that
+/// the same one of eight columns lies in different banks.
+SORTIE_NUMERICS_CONSTEXPR int placeOfUnit(int column, int unit) {
+  return (unit ^ column % kMmaColumns) * 16;
+}
 
 /// An entry of the tile map that the dispatch writes. `rows` is 0 past the last tile.
 struct alignas(16) Tile {
@@ -49,7 +59,7 @@ struct alignas(16) Tile {
 /// weights of each warp.
 struct NarrowGeometry {
   int tokens; ///< of the widest narrow tile, or 0: there are no such tiles
-  int stages; ///< 2 to 4
+  int stages; ///< 2 to kMostStages
   int warpBytes;
   int firstSumsOffset;
   int secondSumsOffset;
@@ -65,7 +75,7 @@ struct NarrowGeometry {
 /// of each warp, then limbs, scales and sums of the tokens.
 struct ExactGeometry {
   int tokens; ///< of the widest tile: 16, 32 or 64; wider ones take several passes
-  int stages; ///< of the pipeline: 2 to 4, or 0 where the memory is too small
+  int stages; ///< of the pipeline: 2 to kMostStages, or 0 where the memory is too small
   int warpBytes;
   int limbsOffset;
   int scalesOffset;
@@ -79,8 +89,12 @@ struct ExactGeometry {
   int sharedBytes;       ///< for tiles of all kinds
 };
 
-/// The tile, then the input row of each of its tokens.
-constexpr int kTileTableBytes = 16 + kTileRows * 4;
+/// Most stages of a pipeline.
+constexpr int kMostStages = 4;
+/// The barriers of a wide tile's stages, two of each (ExactStages.h).
+constexpr int kBarriersOffset = 16 + kTileRows * 4;
+/// The tile, then the input row of each of its tokens, then the barriers.
+constexpr int kTileTableBytes = alignToLine(kBarriersOffset + 2 * kMostStages * 8);
 /// Bytes of all outputs of a block, before gate and up are joined, for one token.
 constexpr int kTotalBytes = kExactThreads * kPanelRows / kWarp * 4;
 /// Floats of a token that wait to be stored: gate and up, or the columns of a plain product.
@@ -114,19 +128,19 @@ SORTIE_NUMERICS_CONSTEXPR NarrowGeometry narrowGeometry(Format first, Format sec
   const int sumBlocks = kBlocksPerChunk * tokens;
   NarrowGeometry g{};
   g.tokens = tokens;
-  g.warpBytes = larger(packedSizes(first).blockBytes, packedSizes(second).blockBytes);
+  g.warpBytes = alignToLine(larger(packedSizes(first).blockBytes, packedSizes(second).blockBytes));
   g.firstSumsOffset = tokens * limbCount(input) * kChunkColumnStride;
   g.secondSumsOffset =
       g.firstSumsOffset + (haveSameSums(first, second) ? 0 : sumBlocks * tokenSumBytes(first));
   g.scalesOffset = g.secondSumsOffset + sumBlocks * tokenSumBytes(second);
-  g.bufferBytes = g.scalesOffset + sumBlocks * 4;
+  g.bufferBytes = alignToLine(g.scalesOffset + sumBlocks * 4);
   g.totalsOffset = kTileTableBytes + 2 * slices * g.bufferBytes;
   const int64_t totals = slices > 1 ? ceilDiv(k, kChunk) : k > kChunk ? 1 : 0;
   g.stagesOffset = g.totalsOffset + static_cast<int>(totals) * tokens * (kTotalBytes / slices);
   const int stages = (sharedLimit - g.stagesOffset) / (kExactWarps * g.warpBytes);
   if (stages < 2)
     return {};
-  g.stages = stages > 4 ? 4 : stages;
+  g.stages = stages > kMostStages ? kMostStages : stages;
   g.sharedBytes = g.stagesOffset + g.stages * kExactWarps * g.warpBytes;
   return g;
 }
@@ -136,17 +150,17 @@ SORTIE_NUMERICS_CONSTEXPR ExactGeometry exactGeometryOf(Format first, Format sec
                                                         int tokens) {
   ExactGeometry g{};
   g.tokens = tokens;
-  g.warpBytes = larger(stagePanelBytes(first), stagePanelBytes(second));
+  g.warpBytes = alignToLine(larger(stagePanelBytes(first), stagePanelBytes(second)));
   g.limbsOffset = kExactWarps * g.warpBytes;
   g.scalesOffset = g.limbsOffset + tokens * limbCount(input) * kColumnStride;
   g.firstSumsOffset = g.scalesOffset + tokens * 4;
   g.secondSumsOffset =
       g.firstSumsOffset + (haveSameSums(first, second) ? 0 : tokens * tokenSumBytes(first));
-  g.stageBytes = g.secondSumsOffset + tokens * tokenSumBytes(second);
+  g.stageBytes = alignToLine(g.secondSumsOffset + tokens * tokenSumBytes(second));
   g.totalsOffset = kTileTableBytes;
   g.stagesOffset = g.totalsOffset + (k > kChunk ? tokens * kTotalBytes : 0);
   const int stages = (sharedLimit - g.stagesOffset) / g.stageBytes;
-  g.stages = stages < 2 ? 0 : stages > 4 ? 4 : stages;
+  g.stages = stages < 2 ? 0 : stages > kMostStages ? kMostStages : stages;
   g.narrow = narrowGeometry(first, second, input, k, 1, sharedLimit, kTokensAtATime);
   if (g.narrow.stages < 3)
     g.narrow = narrowGeometry(first, second, input, k, 1, sharedLimit, kTokenStep);

@@ -96,6 +96,10 @@ private:
   SORTIE_DEVICE int team() { return hw::threadIndexAnew() / kTeamThreads; }
   /// The first activation block of the team.
   SORTIE_DEVICE int firstHalf() { return Slices == 1 ? 0 : team() * kTeamHalves; }
+  /// Whether the row has activation block `half`, from the team's first on, and the team has it.
+  SORTIE_DEVICE bool isOwn(int half) {
+    return half < kHalves && (Slices == 1 || half < firstHalf() + kTeamHalves);
+  }
 
   /// The lane's sums of a chunk, for all to add.
   SORTIE_DEVICE typename Lane::Outputs &chunkSums(int chunk) {
@@ -143,8 +147,7 @@ private:
                                  int block) {
     constexpr int kBlockHalves = packedSizes(F).halves;
     const int half = firstHalf() + block * kBlockHalves;
-    const bool isOwn = Slices == 1 || block * kBlockHalves < kTeamHalves;
-    if (isOwn && half < kHalves && Block::template hasPanel<Slices>())
+    if (isOwn(half) && Block::template hasPanel<Slices>())
       copyBlock<F>(hw::sharedMemory<char>(slot + hw::laneIndex() * kLaneBytes),
                    Block::weights(operands, panel), half / kBlockHalves);
     hw::commitCopies();
@@ -158,26 +161,17 @@ private:
   }
 
   /// Sums of tokens that a thread has loaded for the next chunk.
-  template <Format F>
-  using ChunkSums = PendingSums<Spec, F, kBlocksPerChunk, kTokens, kTeamThreads>;
-  struct Pending {
-    ChunkSums<Spec::kFirst> first;
-    ChunkSums<Spec::kSecond> second;
-  };
+  using Pending = PendingSums<Spec, kBlocksPerChunk, kTokens, kTeamThreads>;
 
   /// The team's chunk from activation block `half` on becomes that of all its warps; the next one
   /// is started.
   SORTIE_DEVICE void beginChunk(const char *rows, int half, Pending &pending) {
-    Block::forEachSums([&]<Format F, int I>() {
-      const int to = bufferAt(half) + Block::template sumsOffset<F>(kGeometry);
-      if constexpr (I == 0)
-        pending.first.store(to, kTokens * TokenSums<F>::kBytes, teamThread());
-      else
-        pending.second.store(to, kTokens * TokenSums<F>::kBytes, teamThread());
-    });
+    const int buffer = bufferAt(half);
+    pending.store(buffer + kGeometry.firstSumsOffset, buffer + kGeometry.secondSumsOffset,
+                  teamThread());
     hw::syncBlock(); // the chunk before has been read by all
     const int next = half + kBlocksPerChunk;
-    if (next < kHalves && (Slices == 1 || next < firstHalf() + kTeamHalves))
+    if (isOwn(next))
       copyChunk(rows, next, pending);
   }
 
@@ -188,12 +182,7 @@ private:
     const int halves = left < kBlocksPerChunk ? left : kBlocksPerChunk;
     copyLimbs(rows + kRow.limbs + half * kHalfElements, buffer, halves);
     copyScales(rows + kRow.scales + half * 4, buffer + kGeometry.scalesOffset, halves);
-    Block::forEachSums([&]<Format F, int I>() {
-      if constexpr (I == 0)
-        pending.first.load(rows, half, teamThread());
-      else
-        pending.second.load(rows, half, teamThread());
-    });
+    pending.load(rows, half, teamThread());
   }
 
   SORTIE_DEVICE void copyLimbs(const char *rows, int to, int halves) {
@@ -204,9 +193,10 @@ private:
       const int unit = i % kUnits;
       const int column = i / kUnits;
       if (unit * 16 < halves * kHalfElements)
-        hw::copyAsync<16>(hw::sharedMemory<char>(to + column * kChunkColumnStride + unit * 16),
-                          rows + Block::rowTable()[column / kLimbs] * kRow.bytes +
-                              column % kLimbs * kRow.limbStride + unit * 16);
+        hw::copyAsync<16>(
+            hw::sharedMemory<char>(to + column * kChunkColumnStride + placeOfUnit(column, unit)),
+            rows + Block::rowTable()[column / kLimbs] * kRow.bytes +
+                column % kLimbs * kRow.limbStride + unit * 16);
     }
   }
 
@@ -236,7 +226,7 @@ private:
   }
 
   template <Format F> SORTIE_DEVICE TokenBlock tokensAt(int half) {
-    constexpr int kSumsOffset = Block::template sumsOffset<F>(kGeometry);
+    constexpr int kSumsOffset = Block::sumsOffset(kGeometry, F);
     const int buffer = bufferAt(half);
     const int inChunk = half % kBlocksPerChunk;
     const int lane = laneOfColumns(kChunkColumnStride);

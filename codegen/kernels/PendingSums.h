@@ -11,44 +11,69 @@
 
 namespace sortie::kernels {
 
-/// A thread's sums for format F, of `Halves` activation blocks and `Tokens` tokens, which `Threads`
-/// threads load.
-template <typename Spec, Format F, int Halves, int Tokens, int Threads> class PendingSums {
+/// A thread's sums for the formats of a block, of `Halves` activation blocks and `Tokens` tokens,
+/// which `Threads` threads load.
+template <typename Spec, int Halves, int Tokens, int Threads> class PendingSums {
   using Block = ExactBlock<Spec>;
-  using Sums = TokenSums<F>;
-  static constexpr int kOfHalf = Tokens * Sums::kCount;
-  static constexpr int kOfThread = static_cast<int>(ceilDiv(Halves * kOfHalf, Threads));
+
+  /// Those for format F.
+  template <Format F> struct OfFormat {
+    using Sums = TokenSums<F>;
+    static constexpr int kOfHalf = Tokens * Sums::kCount;
+    static constexpr int kOfThread = static_cast<int>(ceilDiv(Halves * kOfHalf, Threads));
+
+    SORTIE_MEMBER void load(const char *rows, int half, int thread) {
+      constexpr ActRowLayout kRow = actRowLayout(Spec::kInput, Spec::kColumns);
+      constexpr int kLast = Block::kStageCount - 1;
+#pragma unroll
+      for (int n = 0; n < kOfThread; ++n) {
+        const int i = n * Threads + thread;
+        const int wanted = half + i / kOfHalf;
+        raw[n] = Sums::template load<Spec::kInput, Spec::kColumns>(
+            rows + Block::rowTable()[i / Sums::kCount % Tokens] * kRow.bytes,
+            wanted < kLast ? wanted : kLast, i % Sums::kCount);
+      }
+    }
+
+    SORTIE_MEMBER void store(int to, int thread) const {
+#pragma unroll
+      for (int n = 0; n < kOfThread; ++n) {
+        const int i = n * Threads + thread;
+        if (i < Halves * kOfHalf)
+          Sums::store(hw::sharedMemory<char>(to + i / Sums::kCount * Sums::kBytes),
+                      i % Sums::kCount, raw[n]);
+      }
+    }
+
+    RawSum<Block::kLimbs> raw[kOfThread];
+  };
 
 public:
   /// Loads those from activation block `half` on, for thread `thread`; past the end of the rows,
   /// the last ones once more. `rows` is the input; the tile's table has been filled.
   SORTIE_MEMBER void load(const char *rows, int half, int thread) {
-    constexpr ActRowLayout kRow = actRowLayout(Spec::kInput, Spec::kColumns);
-    constexpr int kLast = Block::kStageCount - 1;
-#pragma unroll
-    for (int n = 0; n < kOfThread; ++n) {
-      const int i = n * Threads + thread;
-      const int wanted = half + i / kOfHalf;
-      sums[n] = Sums::template load<Spec::kInput, Spec::kColumns>(
-          rows + Block::rowTable()[i / Sums::kCount % Tokens] * kRow.bytes,
-          wanted < kLast ? wanted : kLast, i % Sums::kCount);
-    }
+    if constexpr (kHasFirst)
+      first.load(rows, half, thread);
+    if constexpr (kHasSecond)
+      second.load(rows, half, thread);
   }
 
-  /// Stores them at `to` in shared memory, with `stride` bytes between two activation blocks.
-  SORTIE_MEMBER void store(int to, int stride, int thread) const {
-#pragma unroll
-    for (int n = 0; n < kOfThread; ++n) {
-      const int i = n * Threads + thread;
-      if (i < Halves * kOfHalf)
-        Sums::store(hw::sharedMemory<char>(to + i / kOfHalf * stride +
-                                           i % kOfHalf / Sums::kCount * Sums::kBytes),
-                    i % Sums::kCount, sums[n]);
-    }
+  /// Stores those for the first and for the second format where each has its place in shared
+  /// memory.
+  SORTIE_MEMBER void store(int firstTo, int secondTo, int thread) const {
+    if constexpr (kHasFirst)
+      first.store(firstTo, thread);
+    if constexpr (kHasSecond)
+      second.store(secondTo, thread);
   }
 
 private:
-  RawSum<Block::kLimbs> sums[kOfThread];
+  static constexpr bool kHasFirst = TokenSums<Spec::kFirst>::kAreUsed;
+  static constexpr bool kHasSecond =
+      TokenSums<Spec::kSecond>::kAreUsed && !haveSameSums(Spec::kFirst, Spec::kSecond);
+
+  OfFormat<Spec::kFirst> first;
+  OfFormat<Spec::kSecond> second;
 };
 
 } // namespace sortie::kernels

@@ -30,31 +30,35 @@ public:
     Stages stages(operands, tile.expert);
     begin();
     Block::fillTable(operands, tile);
+    Stages::makeBarriers();
     hw::syncBlock();
     stages.start();
     Sums sums = {};
 #pragma unroll 1
     for (int stage = 0; stage < Block::kStageCount; ++stage) {
-      stages.advance(stage);
+      stages.await(stage);
       if (Block::template hasPanel<1>())
-        Block::withFormat([&]<Format F>() { multiplyStage<F>(stage, sums); });
+        Block::withFormat([&]<Format F>() { multiplyStage<F>(stages, stage, sums); });
+      else
+        stages.advance(stage);
       if (stage % kBlocksPerChunk == kBlocksPerChunk - 1 || stage == Block::kStageCount - 1)
         Block::endChunk(kGeometry.totalsOffset, stage, sums);
     }
-    hw::waitForCopies<0>();
     hw::syncBlock();
+    Stages::removeBarriers();
     ExactOutputs<Spec, 1>::store(operands, sums);
   }
 
 private:
-  template <Format F> SORTIE_DEVICE void multiplyStage(int stage, Sums &sums) {
+  template <Format F> SORTIE_DEVICE void multiplyStage(Stages &stages, int stage, Sums &sums) {
     const int at = Stages::offsetOf(stage);
     const char *slot = hw::sharedMemory<char>(at);
     const char *planes = slot + hw::threadIndexAnew() / hw::kWarpSize * kGeometry.warpBytes;
     constexpr PackedSizes kSizes = packedSizes(F);
+    stages.advance(stage);
     ExactPanel<F> panel;
     loadPanel<F>(planes, planes + kSizes.halfBytes, stage % kSizes.halves, panel);
-    constexpr int kSumsOffset = Block::template sumsOffset<F>(kGeometry);
+    constexpr int kSumsOffset = Block::sumsOffset(kGeometry, F);
     const int lane = laneOfColumns(kColumnStride);
     const TokenBlock tokens = {hw::recomputed(at + kGeometry.limbsOffset + lane), kColumnStride,
                                slot + kSumsOffset, slot + kGeometry.scalesOffset};

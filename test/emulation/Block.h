@@ -92,13 +92,14 @@ public:
   virtual void copyAsync(void *to, const void *from, int bytes, int valid, Site site) = 0;
   virtual void commitCopies() = 0;
   virtual void waitForCopies(int groups) = 0;
-
-  // Functions of sortie_hardware_sm90.h. `who` is the one that a kernel has called.
   virtual void initMbarrier(void *object, int arrivals, Site site) = 0;
-  virtual void publishMbarriers() = 0;
   virtual void invalidateMbarrier(void *object, Site site) = 0;
+  /// `bytes` more are expected first. `who` is the function that a kernel has called.
   virtual void arriveMbarrier(const char *who, void *object, int bytes, Site site) = 0;
   virtual void waitForPhase(void *object, int parity, Site site) = 0;
+
+  // Functions of sortie_hardware_sm90.h.
+  virtual void publishMbarriers() = 0;
   virtual void copyBulk(void *to, const void *from, int bytes, void *barrier, Site site) = 0;
   virtual void copyBox(void *to, const TensorMap &map, int rank, const int (&at)[3], void *barrier,
                        Site site) = 0;

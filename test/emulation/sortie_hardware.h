@@ -22,7 +22,11 @@
 //   (KernelChecks.h).
 // - A wait that cannot end, and lanes of a warp in different collectives, are errors that say which
 //   thread waits at which line.
-// - mbarriers, bulk and tensor copies: sortie_hardware_sm90.h has a list of its own.
+// - mbarriers. More arrivals than expected (while the phase waits for bytes; otherwise they are the
+//   next phase's, as on the device), a barrier that is not initialized, is initialized twice or was
+//   written over are errors with thread and line. Arrivals let other threads run, so that what
+//   comes too late after one shows between seeds.
+// - Bulk and tensor copies: sortie_hardware_sm90.h has a list of its own.
 //
 // What is not modelled
 // - Threads interleave only where they wait, in whole: memory is sequentially consistent, and what
@@ -184,6 +188,25 @@ SORTIE_DEVICE void commitCopies() { emulation::currentBlock->commitCopies(); }
 template <int Groups> SORTIE_DEVICE void waitForCopies() {
   static_assert(Groups >= 0);
   emulation::currentBlock->waitForCopies(Groups);
+}
+
+//===- Barriers in shared memory ------------------------------------------===//
+
+struct alignas(8) Mbarrier {
+  uint64_t opaque;
+};
+
+SORTIE_DEVICE void initMbarrier(Mbarrier *barrier, int arrivals, Site site = Site::current()) {
+  emulation::currentBlock->initMbarrier(barrier, arrivals, site);
+}
+SORTIE_DEVICE void invalidateMbarrier(Mbarrier *barrier, Site site = Site::current()) {
+  emulation::currentBlock->invalidateMbarrier(barrier, site);
+}
+SORTIE_DEVICE void arriveMbarrier(Mbarrier *barrier, Site site = Site::current()) {
+  emulation::currentBlock->arriveMbarrier("arriveMbarrier", barrier, 0, site);
+}
+SORTIE_DEVICE void waitForPhase(Mbarrier *barrier, int parity, Site site = Site::current()) {
+  emulation::currentBlock->waitForPhase(barrier, parity, site);
 }
 
 //===- Matrix products ----------------------------------------------------===//

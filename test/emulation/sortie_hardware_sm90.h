@@ -1,19 +1,16 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The functions of codegen/hardware/sortie_hardware_sm90.h on the host: mbarriers, bulk and tensor
-// copies.
+// The functions of codegen/hardware/sortie_hardware_sm90.h on the host: bulk and tensor copies.
 //
 // What is modelled
-// - Arrivals and bytes of each phase. More arrivals than expected (while the phase waits for bytes;
-//   otherwise they are the next phase's, as on the device), too many bytes, a barrier that is not
-//   initialized, is initialized twice or was written over are errors with thread and line.
+// - Bytes that a phase of an mbarrier waits for. Too many of them are an error with thread and
+// line.
 // - copyBulk and copyBox: the destination holds garbage until a thread has waited for the phase in
 //   which the copy has landed; other threads see the bytes after that. When a copy lands, before or
 //   after others, is the seed's choice. Bounds and alignment are checked.
 // - The fence between initMbarrier and the first copy; a copy to where another one is on its way; a
 //   copy that no thread has waited for when the block ends.
-// - Arrivals let other threads run, so that what comes too late after one shows between seeds.
 //
 // What is not modelled
 // - A copy reads its source when it starts, and lands in whole.
@@ -33,28 +30,11 @@
 
 namespace sortie::hw {
 
-//===- Barriers in shared memory ------------------------------------------===//
+//===- mbarriers for copies -----------------------------------------------===//
 
-struct alignas(8) Mbarrier {
-  uint64_t opaque;
-};
-
-SORTIE_DEVICE void initMbarrier(Mbarrier *barrier, int arrivals, Site site = Site::current()) {
-  emulation::currentBlock->initMbarrier(barrier, arrivals, site);
-}
 SORTIE_DEVICE void publishMbarriers() { emulation::currentBlock->publishMbarriers(); }
-SORTIE_DEVICE void invalidateMbarrier(Mbarrier *barrier, Site site = Site::current()) {
-  emulation::currentBlock->invalidateMbarrier(barrier, site);
-}
-
-SORTIE_DEVICE void arriveMbarrier(Mbarrier *barrier, Site site = Site::current()) {
-  emulation::currentBlock->arriveMbarrier("arriveMbarrier", barrier, 0, site);
-}
 SORTIE_DEVICE void arriveExpecting(Mbarrier *barrier, int bytes, Site site = Site::current()) {
   emulation::currentBlock->arriveMbarrier("arriveExpecting", barrier, bytes, site);
-}
-SORTIE_DEVICE void waitForPhase(Mbarrier *barrier, int parity, Site site = Site::current()) {
-  emulation::currentBlock->waitForPhase(barrier, parity, site);
 }
 
 //===- Copies from global to shared memory --------------------------------===//

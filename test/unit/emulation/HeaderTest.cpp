@@ -33,6 +33,6 @@ TEST(Header, TheEmulationHasTheFunctionsOfTheDevice) {
 
 TEST(Header, TheEmulationHasTheFunctionsOfSm90) {
   const auto device = functionsOf(SORTIE_SOURCE "/codegen/hardware/sortie_hardware_sm90.h");
-  EXPECT_TRUE(device.count("initMbarrier") == 1 && device.count("copyBox") == 1);
+  EXPECT_TRUE(device.count("copyBulk") == 1 && device.count("copyBox") == 1);
   EXPECT_EQ(functionsOf(SORTIE_SOURCE "/test/emulation/sortie_hardware_sm90.h"), device);
 }

@@ -7,6 +7,8 @@
 
 #include "gtest/gtest.h"
 
+#include <set>
+
 namespace sortie::kernels {
 namespace {
 
@@ -63,7 +65,7 @@ TEST(ExactGeometry, FitsEveryChip) {
   forAll([](const Parameters &p) {
     const ExactGeometry g = p.geometry();
     ASSERT_GE(g.stages, 2) << p;
-    ASSERT_LE(g.stages, 4) << p;
+    ASSERT_LE(g.stages, kMostStages) << p;
     ASSERT_LE(g.tokens, kTileRows) << p;
     ASSERT_LE(g.sharedBytes, p.limit) << p;
     ASSERT_TRUE(g.tokens > 0 && g.tokens % kTokensAtATime == 0) << p;
@@ -87,7 +89,7 @@ TEST(ExactGeometry, PartsOfAStageDoNotOverlap) {
 
 /// Of a tile whose K is cut into `slices`.
 void checkNarrowTile(const Parameters &p, const NarrowGeometry &g, int slices) {
-  ASSERT_TRUE(g.stages >= 2 && g.stages <= 4) << p;
+  ASSERT_TRUE(g.stages >= 2 && g.stages <= kMostStages) << p;
   const int blocks = 8 * g.tokens; // of a chunk
   ASSERT_GE(g.warpBytes, packedSizes(p.first).blockBytes) << p;
   ASSERT_GE(g.warpBytes, packedSizes(p.second).blockBytes) << p;
@@ -103,9 +105,10 @@ void checkNarrowTile(const Parameters &p, const NarrowGeometry &g, int slices) {
   ASSERT_GE(g.stagesOffset, g.totalsOffset + totals * outputs * 4) << p;
   ASSERT_GE(g.sharedBytes, g.stagesOffset + g.stages * kExactWarps * g.warpBytes) << p;
   ASSERT_GE(p.geometry().sharedBytes, g.sharedBytes) << p;
-  for (const int bytes : {g.warpBytes, g.firstSumsOffset, g.secondSumsOffset, g.scalesOffset,
-                          g.bufferBytes, g.totalsOffset, g.stagesOffset})
+  for (const int bytes : {g.firstSumsOffset, g.secondSumsOffset, g.scalesOffset, g.totalsOffset})
     ASSERT_EQ(bytes % 16, 0) << p;
+  for (const int bytes : {g.warpBytes, g.bufferBytes, g.stagesOffset})
+    ASSERT_EQ(bytes % kLineBytes, 0) << p;
 }
 
 TEST(ExactGeometry, PartsOfANarrowTileDoNotOverlap) {
@@ -115,7 +118,6 @@ TEST(ExactGeometry, PartsOfANarrowTileDoNotOverlap) {
     if (g.tokens != 0)
       checkNarrowTile(p, g, 1);
   });
-  static_assert(kChunkColumnStride / 16 % 2 == 1, "rows of a matrix share banks");
 }
 
 TEST(ExactGeometry, PartsOfASlicedTileDoNotOverlap) {
@@ -132,7 +134,8 @@ TEST(ExactGeometry, PartsOfASlicedTileDoNotOverlap) {
 }
 
 TEST(ExactGeometry, PartsOfABlockDoNotOverlap) {
-  static_assert(kTileTableBytes >= int{sizeof(Tile)} + kTileRows * 4);
+  static_assert(kBarriersOffset >= int{sizeof(Tile)} + kTileRows * 4 && kBarriersOffset % 8 == 0);
+  static_assert(kTileTableBytes >= kBarriersOffset + 2 * kMostStages * 8);
   forAll([](const Parameters &p) {
     const ExactGeometry g = p.geometry();
     const int totals = g.tokens * 16 * kExactWarps * 4;
@@ -148,11 +151,35 @@ TEST(ExactGeometry, PartsOfABlockDoNotOverlap) {
 TEST(ExactGeometry, CopiesAreAligned) {
   forAll([](const Parameters &p) {
     const ExactGeometry g = p.geometry();
-    for (const int bytes : {g.warpBytes, g.limbsOffset, g.scalesOffset, g.firstSumsOffset,
-                            g.secondSumsOffset, g.stageBytes, g.totalsOffset, g.stagesOffset})
+    for (const int bytes : {g.scalesOffset, g.firstSumsOffset, g.secondSumsOffset, g.totalsOffset})
       ASSERT_EQ(bytes % 16, 0) << p;
+    for (const int bytes : {g.warpBytes, g.limbsOffset, g.stageBytes, g.stagesOffset})
+      ASSERT_EQ(bytes % kLineBytes, 0) << p;
   });
-  static_assert(kColumnStride / 16 % 2 == 1, "rows of a matrix share banks");
+  static_assert(kTileTableBytes % kLineBytes == 0 && kColumnStride % kLineBytes == 0 &&
+                kChunkColumnStride % kLineBytes == 0);
+}
+
+TEST(ExactGeometry, EightColumnsOfAUnitLieInAllBanks) {
+  for (int unit = 0; unit < kChunk / 16; ++unit) {
+    std::set<int> banks;
+    for (int column = 8; column < 16; ++column) {
+      const int place = placeOfUnit(column, unit);
+      ASSERT_EQ(place / kLineBytes, unit * 16 / kLineBytes) << "unit " << unit;
+      banks.insert(place % kLineBytes / 16);
+    }
+    ASSERT_EQ(banks.size(), 8u) << "unit " << unit;
+  }
+}
+
+TEST(ExactGeometry, UnitsOfAColumnDoNotOverlap) {
+  for (int column = 0; column < 16; ++column) {
+    std::set<int> places;
+    for (int unit = 0; unit < 8; ++unit)
+      places.insert(placeOfUnit(column, unit));
+    ASSERT_EQ(places.size(), 8u) << "column " << column;
+    ASSERT_EQ(*places.rbegin(), 7 * 16) << "column " << column;
+  }
 }
 
 TEST(ExactGeometry, MoreMemoryIsNeverWorse) {

@@ -17,7 +17,7 @@ template <typename Spec, int Tokens> void checkPasses() {
 
 TEST(ExactPasses, OfATile) {
   checkPasses<For<PlainSpec<Format::Q4_0, RowKind::Int16, 40, 1408>, kSm86>, 16>();
-  checkPasses<For<PlainSpec<Format::Q5_1, RowKind::Int16, 40, 1056>, kSm86>, 16>();
+  checkPasses<For<PlainSpec<Format::Q5_1, RowKind::Int16, 40, 1056>, kSm86>, 32>();
   checkPasses<For<PlainSpec<Format::Q8_0, RowKind::Int8, 40, 2080>, kSm86>, 16>();
   checkPasses<For<PlainSpec<Format::Q8_0, RowKind::Int16, 40, 256>, kSm86>, 32>();
   checkPasses<For<PlainSpec<Format::Q4_K, RowKind::Int16, 300, 1280>, kSm86>, 16>();
