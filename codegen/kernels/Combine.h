@@ -13,8 +13,7 @@ namespace sortie::kernels {
 
 /// y[t] = sum over j of weights[t, j] * rows[inverse[t, j]]. Without `inverse` (a literal null)
 /// slot j of token t is row t * Slots + j, without `weights` rows are added as they are. An absent
-/// slot
-/// (-1) is a row of zeros. Grid (tokens, rowBlocks(Columns)), rowThreads(Columns) threads, no
+/// slot (-1) is a row of zeros. Grid (tokens, rowBlocks(Columns)), rowThreads(Columns) threads, no
 /// shared memory.
 template <int Columns, int Slots>
 SORTIE_DEVICE void combineRows(const float *rows, const int32_t *inverse, const float *weights,
