@@ -4,8 +4,7 @@
 // The functions of codegen/hardware/sortie_hardware_sm90.h on the host: bulk and tensor copies.
 //
 // What is modelled
-// - Bytes that a phase of an mbarrier waits for. Too many of them are an error with thread and
-// line.
+// - Bytes that a phase of an mbarrier waits for: too many are an error with thread and line.
 // - copyBulk and copyBox: the destination holds garbage until a thread has waited for the phase in
 //   which the copy has landed; other threads see the bytes after that. When a copy lands, before or
 //   after others, is the seed's choice. Bounds and alignment are checked.
