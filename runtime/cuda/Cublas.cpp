@@ -61,8 +61,10 @@ Expected<const Cublas *> Cublas::get() {
 Error Cublas::check(cublasStatus_t status, const Twine &doing) const {
   if (status == CUBLAS_STATUS_SUCCESS)
     return Error::success();
-  return makeError(doing + ": " + api.cublasGetStatusName(status),
-                   std::errc::state_not_recoverable);
+  const std::string message = (doing + ": " + api.cublasGetStatusName(status)).str();
+  if (status == CUBLAS_STATUS_ALLOC_FAILED)
+    return make_error<OutOfDeviceMemory>(message);
+  return makeError(message, std::errc::state_not_recoverable);
 }
 
 Expected<CublasHandle> CublasHandle::create(const Cublas &library, const DevicePtr &device,

@@ -16,7 +16,7 @@ namespace sortie::cuda {
 using cublasStatus_t = int;
 using cublasHandle_t = struct cublasContext *;
 
-enum : cublasStatus_t { CUBLAS_STATUS_SUCCESS = 0 };
+enum : cublasStatus_t { CUBLAS_STATUS_SUCCESS = 0, CUBLAS_STATUS_ALLOC_FAILED = 3 };
 
 // Arguments, each of its own enum in NVIDIA's header.
 inline constexpr int CUBLAS_OP_N = 0;

@@ -94,8 +94,14 @@ Expected<PinnedMemory> allocatePinned(const DevicePtr &device, uint64_t bytes, c
   void *address = nullptr;
   const CUresult result = device->driver()->cuMemHostAlloc(&address, std::max<uint64_t>(bytes, 1),
                                                            /*flags=*/0);
-  if (Error error = device->check(result, "allocating " + formatBytes(bytes) +
-                                              " of pinned host memory for " + what))
+  const std::string doing =
+      ("allocating " + formatBytes(bytes) + " of pinned host memory for " + what).str();
+  // The driver has one result for both memories.
+  if (result == CUDA_ERROR_OUT_OF_MEMORY)
+    return makeError(device->name() + ": " + doing + ": " + device->driver().describe(result) +
+                         "; free memory of the host",
+                     std::errc::not_enough_memory);
+  if (Error error = device->check(result, doing))
     return error;
   return PinnedMemory(device, address);
 }

@@ -39,6 +39,8 @@ void find(void *library, const char *symbol, Function &function, const char *&mi
 
 } // namespace
 
+char OutOfDeviceMemory::ID = 0;
+
 Expected<Driver> Driver::load(const char *path) {
   // Never closed: the driver has threads and exit handlers of its own.
   void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -101,9 +103,10 @@ std::string Driver::describe(CUresult result) const {
 Error Driver::check(CUresult result, const Twine &doing) const {
   if (result == CUDA_SUCCESS)
     return Error::success();
-  return makeError(doing + ": " + describe(result), result == CUDA_ERROR_OUT_OF_MEMORY
-                                                        ? std::errc::not_enough_memory
-                                                        : std::errc::state_not_recoverable);
+  const std::string message = (doing + ": " + describe(result)).str();
+  if (result == CUDA_ERROR_OUT_OF_MEMORY)
+    return make_error<OutOfDeviceMemory>(message);
+  return makeError(message, std::errc::state_not_recoverable);
 }
 
 } // namespace sortie::cuda

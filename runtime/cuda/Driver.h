@@ -12,8 +12,18 @@
 #include "llvm/Support/Error.h"
 
 #include <string>
+#include <system_error>
 
 namespace sortie::cuda {
+
+/// An error for want of memory of the device; one for want of host memory is not of this class.
+/// Both have the code std::errc::not_enough_memory.
+class OutOfDeviceMemory : public llvm::ErrorInfo<OutOfDeviceMemory, llvm::StringError> {
+public:
+  explicit OutOfDeviceMemory(const llvm::Twine &message)
+      : ErrorInfo(message, std::make_error_code(std::errc::not_enough_memory)) {}
+  static char ID; // NOLINT(readability-identifier-naming): LLVM's name
+};
 
 class Driver {
 public:
@@ -29,7 +39,8 @@ public:
   const DriverApi *operator->() const { return &api; }
   const DriverApi &operator*() const { return api; }
 
-  /// An error for any result but success: "uploading weights: CUDA_ERROR_... (...)".
+  /// An error for any result but success: "uploading weights: CUDA_ERROR_... (...)". Want of
+  /// memory is OutOfDeviceMemory.
   llvm::Error check(CUresult result, const llvm::Twine &doing) const;
   /// "CUDA_ERROR_ILLEGAL_ADDRESS (an illegal memory access was encountered)".
   std::string describe(CUresult result) const;

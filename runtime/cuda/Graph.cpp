@@ -11,13 +11,13 @@ using namespace llvm;
 
 namespace sortie::cuda {
 
-Expected<GraphExec> captureGraph(const DevicePtr &device, CUstream stream,
+Expected<GraphExec> captureGraph(const DevicePtr &device, CUstream stream, const Twine &what,
                                  function_ref<Error()> enqueue) {
   const Device::Scope scope(*device);
   const Driver &driver = device->driver();
   if (Error error =
           device->check(driver->cuStreamBeginCapture(stream, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
-                        "capturing a graph"))
+                        what + ": capturing its graph"))
     return error;
   Error failure = enqueue();
   CUgraph captured = nullptr;
@@ -25,11 +25,11 @@ Expected<GraphExec> captureGraph(const DevicePtr &device, CUstream stream,
   const Owner<CUgraph, &DriverApi::cuGraphDestroy> graph(device, captured);
   if (failure)
     return failure;
-  if (Error error = device->check(ended, "capturing a graph"))
+  if (Error error = device->check(ended, what + ": capturing its graph"))
     return error;
   CUgraphExec executable = nullptr;
   if (Error error = device->check(driver->cuGraphInstantiate(&executable, captured, /*flags=*/0),
-                                  "instantiating a graph"))
+                                  what + ": instantiating its graph"))
     return error;
   return GraphExec(device, executable);
 }

@@ -15,20 +15,22 @@
 
 namespace sortie::cuda {
 
-/// Records what `enqueue` puts on `stream` instead of doing it.
+/// Records what `enqueue` puts on `stream` instead of doing it. `what` names it in errors.
 llvm::Expected<GraphExec> captureGraph(const DevicePtr &device, CUstream stream,
+                                       const llvm::Twine &what,
                                        llvm::function_ref<llvm::Error()> enqueue);
 
-/// What a graph was captured for: it holds addresses and the launches of one number of tokens.
+/// What a graph of a function was captured for: it holds addresses and the launches of one number
+/// of tokens.
 struct GraphKey {
-  size_t function;
   int64_t symbol;
   llvm::SmallVector<CUdeviceptr> arguments; ///< addresses of inputs, then outputs
 
   bool operator==(const GraphKey &) const = default;
 };
 
-/// The graphs that were used last.
+/// The graphs of one function that were used last. Each function has its own, because a model calls
+/// its functions in turn: a bound for all would drop each graph just before it is wanted again.
 class GraphCache {
 public:
   static constexpr size_t kCapacity = 16;
@@ -37,7 +39,6 @@ public:
   CUgraphExec find(const GraphKey &key);
   /// Drops the one that was not used for longest where there are kCapacity.
   CUgraphExec insert(GraphKey key, GraphExec graph);
-  size_t size() const { return entries.size(); }
 
 private:
   std::list<std::pair<GraphKey, GraphExec>> entries; ///< last used first

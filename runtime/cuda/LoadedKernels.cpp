@@ -20,16 +20,41 @@ namespace {
 /// Dynamic shared memory that a kernel has without asking.
 constexpr uint32_t kDefaultSharedBytes = 48 << 10;
 
-Expected<const KernelImage *> imageFor(const Device &device, const Kernel &kernel) {
+using Images = SmallVector<const KernelImage *>;
+
+SmallVector<StringRef> architecturesOf(const Images &images) {
   SmallVector<StringRef> architectures;
-  for (const KernelImage &image : kernel.images)
-    architectures.push_back(image.arch);
-  if (const std::optional<size_t> index = chooseImage(architectures, device.capability()))
-    return &kernel.images[*index];
+  for (const KernelImage *image : images)
+    architectures.push_back(image->arch);
+  return architectures;
+}
+
+/// chooseImage() among images; null if it chooses none.
+const KernelImage *choose(const Images &images, ComputeCapability device) {
+  const std::optional<size_t> index = chooseImage(architecturesOf(images), device);
+  return index ? images[*index] : nullptr;
+}
+
+/// The image for a device among those whose shared memory it has: of GPUs that run the same cubins
+/// some have less, and there PTX may run that was sized for them.
+Expected<const KernelImage *> imageFor(const Device &device, const Kernel &kernel) {
   const ComputeCapability capability = device.capability();
+  Images all, fitting;
+  for (const KernelImage &image : kernel.images) {
+    all.push_back(&image);
+    if (image.shared <= static_cast<uint32_t>(device.maxSharedBytes()))
+      fitting.push_back(&image);
+  }
+  if (const KernelImage *image = choose(fitting, capability))
+    return image;
+  if (const KernelImage *image = choose(all, capability))
+    return makeError(device.describe() + ": kernel '" + kernel.name + "' needs " +
+                         Twine(image->shared) + " bytes of shared memory, the GPU has " +
+                         Twine(device.maxSharedBytes()) + "; compile the program for this GPU",
+                     std::errc::not_supported);
   return makeError(device.describe() + " is an sm_" + Twine(capability.major) +
                        Twine(capability.minor) + ", kernel '" + kernel.name + "' has code for " +
-                       (architectures.empty() ? "nothing" : join(architectures, ", ")) +
+                       (all.empty() ? "nothing" : join(architecturesOf(all), ", ")) +
                        "; compile the program with chip=sm_" + Twine(capability.major) +
                        Twine(capability.minor),
                    std::errc::not_supported);
@@ -70,11 +95,6 @@ Expected<LoadedKernels::Loaded> LoadedKernels::loadKernel(const DevicePtr &devic
           driver->cuModuleGetFunction(&loaded.function, loaded.module.get(), kernel.entry.c_str()),
           "looking up '" + kernel.entry + "' in kernel '" + kernel.name + "'"))
     return error;
-  if (loaded.sharedBytes > static_cast<uint32_t>(device->maxSharedBytes()))
-    return makeError(device->describe() + ": kernel '" + kernel.name + "' needs " +
-                         Twine(loaded.sharedBytes) + " bytes of shared memory, the GPU has " +
-                         Twine(device->maxSharedBytes()) + "; compile the program for this GPU",
-                     std::errc::not_supported);
   if (loaded.sharedBytes > kDefaultSharedBytes)
     if (Error error =
             device->check(driver->cuFuncSetAttribute(

@@ -32,7 +32,8 @@ struct Launch {
 /// Immutable; shared by sessions.
 class LoadedKernels {
 public:
-  /// Loads the kernels of `program` that are in `wanted`: of each the image that suits the device.
+  /// Loads the kernels of `program` that are in `wanted`: of each the image that suits the device,
+  /// which may be another kind for each kernel.
   static llvm::Expected<LoadedKernels> load(const DevicePtr &device, const Program &program,
                                             const llvm::BitVector &wanted);
 

@@ -12,7 +12,6 @@ namespace sortie::cuda {
 Expected<StagedUpload> StagedUpload::create(const DevicePtr &device, uint64_t bytes) {
   StagedUpload upload;
   upload.device = device;
-  upload.capacity = bytes;
   Expected<Stream> stream = makeStream(device);
   if (!stream)
     return stream.takeError();

@@ -26,7 +26,6 @@ public:
 
   /// Copies happen in the order of this stream; kernels on it find them done.
   CUstream stream() const { return ownedStream.get(); }
-  uint64_t bufferBytes() const { return capacity; }
 
 private:
   struct Buffer {
@@ -37,7 +36,6 @@ private:
   DevicePtr device;
   Stream ownedStream;
   std::array<Buffer, 2> buffers;
-  uint64_t capacity = 0;
   size_t current = 0;
 };
 

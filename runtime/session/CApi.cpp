@@ -532,6 +532,9 @@ sortie_error *sortie_program_get_memory(const sortie_program *program, const siz
   Expected<int> count = threadCount(threads);
   if (!count)
     return toC(count.takeError());
+  if (max_tokens < 0)
+    return toC(makeError("the limit of tokens is " + Twine(max_tokens) +
+                         ", it must be positive, or 0 for the program's own"));
   const MemoryPlan plan = planMemory(loaded, *selected, max_tokens);
   sortie_memory_info value = SORTIE_INIT(sortie_memory_info);
   value.weight_bytes = plan.weights;

@@ -37,6 +37,8 @@ public:
 
 private:
   bool hasDeviceMemory() const override { return false; }
+  bool isDeviceLost() const override { return false; }
+  Error explainMemory(Error error) const override { return error; }
 
   Error execute(const Function &function, const Arguments &arguments,
                 RunObserver &observer) override {

@@ -200,7 +200,7 @@ Error CudaExecutor::wait() {
   return Error::success();
 }
 
-/// A kernel that failed makes all later calls fail, too.
+/// A kernel that failed makes all later calls fail, too. All that was enqueued is over then.
 Error CudaExecutor::enqueueError(Error error) {
   Error earlier = wait();
   if (!earlier)
@@ -358,7 +358,9 @@ Error CudaExecutor::runEagerly(RunObserver &observer) {
   Expected<std::unique_ptr<StepLog>> log = StepLog::create(*this);
   if (!log)
     return log.takeError();
-  return runObserved(observer, log->get());
+  if (Error error = runObserved(observer, log->get()))
+    return enqueueError(std::move(error)); // the device may still write to the log
+  return Error::success();
 }
 
 Expected<BoundFunction::HostBytes> CudaExecutor::download(BufferId buffer) {

@@ -26,11 +26,10 @@ namespace {
 
 //===- Memory ------------------------------------------------------===//
 
-/// Adds to an error for want of device memory how much there is, and what all of it is for.
+/// Adds to an error for want of device memory how much there is, and what all of it is for. Other
+/// errors, for want of host memory among them, stay as they are.
 Error explainMemory(Error error, const Device &device, const MemoryPlan &plan, int64_t maxTokens) {
-  return handleErrors(std::move(error), [&](std::unique_ptr<ErrorInfoBase> info) -> Error {
-    if (info->convertToErrorCode() != std::errc::not_enough_memory)
-      return Error(std::move(info));
+  return handleErrors(std::move(error), [&](const OutOfDeviceMemory &info) -> Error {
     std::string available;
     if (Expected<MemoryInfo> memory = device.memoryInfo())
       available = "; " + formatBytes(memory->free) + " of the GPU's " + formatBytes(memory->total) +
@@ -39,7 +38,7 @@ Error explainMemory(Error error, const Device &device, const MemoryPlan &plan, i
       consumeError(memory.takeError());
     const std::string tokens =
         maxTokens ? std::to_string(maxTokens) + " tokens" : "as many tokens as it takes";
-    return makeError(info->message() + available + "; the program needs " + plan.describe() +
+    return makeError(info.message() + available + "; the program needs " + plan.describe() +
                          " for " + tokens + "; run fewer functions or tokens, or free memory",
                      std::errc::not_enough_memory);
   });
@@ -47,15 +46,19 @@ Error explainMemory(Error error, const Device &device, const MemoryPlan &plan, i
 
 //===- Session -----------------------------------------------------===//
 
-/// What a session owns on its device.
+/// What a session owns on its device, and for it on the host.
 struct Resources {
+  MemoryPlan plan;
   Stream stream;
   DeviceMemory arena;
   DeviceMemory arguments;
   DeviceMemory checkedIds;
   RunProgress progress;
-  CublasHandle cublas; ///< empty where no function uses it
+  CublasHandle cublas;        ///< empty where no function uses it
+  size_t checks = 0;          ///< of expert ids, that a run may have
+  std::vector<RunSlot> slots; ///< that no run has
 
+  /// For functions with at most `checks` checks of expert ids.
   static Expected<Resources> create(const CudaProgram &loaded, const MemoryPlan &plan,
                                     size_t checks);
 };
@@ -86,11 +89,17 @@ Expected<Resources> Resources::create(const CudaProgram &loaded, const MemoryPla
       return cublas.takeError();
     resources.cublas = std::move(*cublas);
   }
+  Expected<RunSlot> slot = RunSlot::create(device, checks);
+  if (!slot)
+    return slot.takeError();
+  resources.plan = plan;
   resources.stream = std::move(*stream);
   resources.arena = std::move(*arena);
   resources.arguments = std::move(*arguments);
   resources.checkedIds = std::move(*checkedIds);
   resources.progress = std::move(*progress);
+  resources.checks = checks;
+  resources.slots.push_back(std::move(*slot));
   return resources;
 }
 
@@ -98,19 +107,21 @@ class CudaRun;
 
 class CudaSession final : public Session {
 public:
-  /// `slot` is for functions with at most `checks` checks of expert ids.
   CudaSession(std::shared_ptr<const LoadedWeights> weights, const CudaProgram &loaded,
-              const SessionOptions &options, Resources resources, size_t checks, RunSlot slot)
+              const SessionOptions &options, Resources resources)
       : Session(std::move(weights), options), loaded(loaded), device(loaded.device),
-        isEager(options.isEager), resources(std::move(resources)), checks(checks) {
-    slots.push_back(std::move(slot));
-  }
+        isEager(options.isEager), resources(std::move(resources)),
+        graphs(program().functions.size()) {}
   ~CudaSession() override { completeAll(); }
 
 private:
   friend class CudaRun;
 
   bool hasDeviceMemory() const override { return true; }
+  bool isDeviceLost() const override;
+  Error explainMemory(Error error) const override {
+    return sortie::explainMemory(std::move(error), *device, resources.plan, maxTokens());
+  }
   Error execute(const Function &function, const Arguments &arguments,
                 RunObserver &observer) override;
   Expected<std::unique_ptr<StartedRun>> start(const Function &function,
@@ -131,15 +142,20 @@ private:
   DevicePtr device;
   bool isEager;
   Resources resources;
-  size_t checks;
-  std::vector<RunSlot> slots; ///< that no run has
-  GraphCache graphs;
-  DeviceMemory cacheFiller; ///< see measure()
+  std::vector<GraphCache> graphs; ///< by function
+  DeviceMemory cacheFiller;       ///< see measure()
 };
 
+/// A failure that spoils the device comes back from every later call.
+bool CudaSession::isDeviceLost() const {
+  const Device::Scope scope(*device);
+  return device->driver()->cuStreamSynchronize(stream()) != CUDA_SUCCESS;
+}
+
 Expected<RunSlot> CudaSession::takeSlot() {
+  std::vector<RunSlot> &slots = resources.slots;
   if (slots.empty())
-    return RunSlot::create(device, checks);
+    return RunSlot::create(device, resources.checks);
   RunSlot slot = std::move(slots.back());
   slots.pop_back();
   return slot;
@@ -163,18 +179,20 @@ CudaMemory CudaSession::memoryFor(const Function &function, const Arguments &arg
 
 Error CudaSession::launchGraph(const Function &function, int64_t symbol, CudaExecutor &executor,
                                const CudaMemory &memory) {
-  GraphKey key{static_cast<size_t>(&function - program().functions.data()), symbol, memory.inputs};
+  GraphCache &cache = graphs[&function - program().functions.data()];
+  GraphKey key{symbol, memory.inputs};
   key.arguments.append(memory.outputs);
-  CUgraphExec graph = graphs.find(key);
+  const std::string what = "function '" + function.name + "'";
+  CUgraphExec graph = cache.find(key);
   if (!graph) {
     Expected<GraphExec> captured =
-        captureGraph(device, stream(), [&] { return executor.enqueue(); });
+        captureGraph(device, stream(), what, [&] { return executor.enqueue(); });
     if (!captured)
       return captured.takeError();
-    graph = graphs.insert(std::move(key), std::move(*captured));
+    graph = cache.insert(std::move(key), std::move(*captured));
   }
   return device->check(device->driver()->cuGraphLaunch(graph, stream()),
-                       "function '" + function.name + "': launching its graph");
+                       what + ": launching its graph");
 }
 
 //===- Runs --------------------------------------------------------===//
@@ -200,7 +218,7 @@ public:
                  session.stream()),
         inputs(hostCopies(function.inputs, arguments.inputs(), memory.inputs)),
         outputs(hostCopies(function.outputs, arguments.outputs(), memory.outputs)) {}
-  ~CudaRun() override { session.slots.push_back(std::move(slot)); }
+  ~CudaRun() override { session.resources.slots.push_back(std::move(slot)); }
 
   /// Gives arrays that are not pinned a place in memory that is: the driver completes copies from
   /// and to other memory before it returns.
@@ -467,11 +485,7 @@ Expected<std::unique_ptr<Session>> CudaWeights::makeSession(const SessionOptions
   Expected<Resources> resources = Resources::create(loaded, plan, checks);
   if (!resources)
     return explainMemory(resources.takeError(), *loaded.device, plan, options.maxTokens);
-  Expected<RunSlot> slot = RunSlot::create(loaded.device, checks);
-  if (!slot)
-    return slot.takeError();
-  return std::make_unique<CudaSession>(shared_from_this(), loaded, options, std::move(*resources),
-                                       checks, std::move(*slot));
+  return std::make_unique<CudaSession>(shared_from_this(), loaded, options, std::move(*resources));
 }
 
 /// The functions whose weights are all wanted.
@@ -510,16 +524,19 @@ loadCudaWeightsOn(const DevicePtr &device, std::shared_ptr<const Program> progra
       return library.takeError();
     cublas = *library;
   }
+  const auto explain = [&](Error error) {
+    return explainMemory(std::move(error), *device,
+                         planMemory(*program, functions, /*maxTokens=*/0), /*maxTokens=*/0);
+  };
   WeightPlan plan(*program, wanted);
   Expected<LoadedKernels> kernels =
       LoadedKernels::load(device, *program, kernelsOf(*program, functions, plan));
   if (!kernels)
-    return kernels.takeError();
+    return explain(kernels.takeError());
   Expected<DeviceWeights> weights =
       DeviceWeights::load(device, *program, std::move(plan), *kernels, source, pool, report);
   if (!weights)
-    return explainMemory(weights.takeError(), *device,
-                         planMemory(*program, functions, /*maxTokens=*/0), /*maxTokens=*/0);
+    return explain(weights.takeError());
   return std::make_shared<const CudaWeights>(
       std::move(program), wanted,
       CudaProgram{device, std::move(*kernels), std::move(*weights), cublas});

@@ -107,7 +107,8 @@ Error Session::run(uint32_t index, ArrayRef<TensorView> inputs, ArrayRef<TensorV
   Expected<Arguments> arguments = bind(index, inputs, outputs);
   if (!arguments)
     return arguments.takeError();
-  if (Error error = execute(program().functions[index], *arguments, observer))
+  const Function &function = program().functions[index];
+  if (Error error = explain(function, execute(function, *arguments, observer)))
     return error;
   arguments->finish();
   return Error::success();
@@ -120,10 +121,11 @@ Error Session::time(uint32_t index, ArrayRef<TensorView> inputs, ArrayRef<Tensor
   Expected<Arguments> arguments = bind(index, inputs, outputs);
   if (!arguments)
     return arguments.takeError();
+  const Function &function = program().functions[index];
   RunObserver nobody;
-  if (Error error = execute(program().functions[index], *arguments, nobody))
+  if (Error error = explain(function, execute(function, *arguments, nobody)))
     return error;
-  if (Error error = repeat(program().functions[index], *arguments, nanoseconds))
+  if (Error error = explain(function, repeat(function, *arguments, nanoseconds)))
     return error;
   arguments->finish();
   return Error::success();
@@ -150,19 +152,27 @@ Expected<std::shared_ptr<SubmittedRun>> Session::submit(uint32_t index, ArrayRef
   return run;
 }
 
-Error Session::explain(const Function &function, Error error) const {
-  if (deviceFailure.empty())
-    return error;
-  consumeError(std::move(error));
-  return makeError("function '" + function.name +
-                       "': not run, because a run before it failed: " + deviceFailure,
-                   std::errc::state_not_recoverable);
+Error Session::explain(const Function &function, Error error) {
+  if (!error)
+    return Error::success();
+  if (!deviceFailure.empty()) {
+    consumeError(std::move(error));
+    return makeError("function '" + function.name +
+                         "': not run, because a run before it failed: " + deviceFailure,
+                     std::errc::state_not_recoverable);
+  }
+  return handleErrors(explainMemory(std::move(error)), [&](std::unique_ptr<ErrorInfoBase> info) {
+    // A launch that was refused has that code, too.
+    if (info->convertToErrorCode() == std::errc::state_not_recoverable && isDeviceLost())
+      deviceFailure = info->message();
+    return Error(std::move(info));
+  });
 }
 
 void Session::completeNext() {
   const std::shared_ptr<SubmittedRun> run = std::move(pending.front());
   pending.pop_front();
-  Error error = run->started->finish();
+  Error error = explain(run->function, run->started->finish());
   run->started.reset();
   run->session = nullptr;
   if (!error) {
@@ -170,12 +180,10 @@ void Session::completeNext() {
     run->arguments = Arguments(); // copies of the caller's arrays
     return;
   }
-  handleAllErrors(explain(run->function, std::move(error)), [&](const ErrorInfoBase &info) {
+  handleAllErrors(std::move(error), [&](const ErrorInfoBase &info) {
     run->message = info.message();
     run->code = info.convertToErrorCode();
   });
-  if (deviceFailure.empty() && run->code == std::errc::state_not_recoverable)
-    deviceFailure = run->message;
   erase_if(failed, [](const auto &earlier) { return earlier->isTold; });
   failed.push_back(run);
 }

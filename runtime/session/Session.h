@@ -53,7 +53,7 @@ public:
   /// "cpu", "cuda:0 (NVIDIA H100)".
   const std::string &describeDevice() const { return description; }
 
-  /// A session on the same device. It allocates all that runs need.
+  /// A session on the same device, with the memory of intermediate values.
   llvm::Expected<std::unique_ptr<Session>> createSession(const SessionOptions &options) const;
 
 protected:
@@ -148,6 +148,10 @@ private:
   friend class SubmittedRun;
 
   virtual bool hasDeviceMemory() const = 0;
+  /// Whether an error has spoilt the device, so that nothing runs on it any more.
+  virtual bool isDeviceLost() const = 0;
+  /// Adds to an error for want of the device's memory what of it is used for what.
+  virtual llvm::Error explainMemory(llvm::Error error) const = 0;
   virtual llvm::Error execute(const Function &function, const Arguments &arguments,
                               RunObserver &observer) = 0;
   /// Begins a run without waiting for it; `arguments` live until it is finished.
@@ -159,14 +163,15 @@ private:
                                  llvm::ArrayRef<TensorView> outputs) const;
   /// Completes the oldest submitted run.
   void completeNext();
-  /// The error of a run: that of the one that lost the device before it, if one did.
-  llvm::Error explain(const Function &function, llvm::Error error) const;
+  /// What a run ended with: the error of the one that lost the device before it, if one did.
+  /// Remembers if this one did.
+  llvm::Error explain(const Function &function, llvm::Error error);
 
   std::shared_ptr<const LoadedWeights> weights;
   int64_t tokenLimit;
   std::deque<std::shared_ptr<SubmittedRun>> pending; ///< oldest first
   std::deque<std::shared_ptr<SubmittedRun>> failed;  ///< perhaps nobody was told; oldest first
-  std::string deviceFailure; ///< the error of the submitted run that lost the device
+  std::string deviceFailure;                         ///< the error of the run that lost the device
 };
 
 } // namespace sortie

@@ -208,8 +208,8 @@ typedef struct sortie_memory_info {
 
 /* Memory that running these functions takes, before anything is allocated: on the program's device,
  * but for scratch_bytes. function_count 0 means all functions, max_tokens 0 the program's own
- * limit, threads 0 all processors. Inputs and outputs on the host are the caller's; those that are
- * not contiguous are copied, which is not counted. */
+ * limit (negative ones are refused), threads 0 all processors. Inputs and outputs on the host are
+ * the caller's; those that are not contiguous are copied, which is not counted. */
 SORTIE_RESULT sortie_error *sortie_program_get_memory(const sortie_program *program,
                                                       const size_t *functions,
                                                       size_t function_count, int64_t max_tokens,
@@ -292,12 +292,14 @@ typedef struct sortie_session_options {
   const char *cpu_isa; /* NULL: the best available. Does not change a bit of any result */
   int64_t max_tokens;  /* 0: the program's own limit */
   int eager; /* GPU: non-zero launches kernels one by one, instead of CUDA graphs that are captured
-              * once for each number of tokens. Errors name the operation that caused them. Does not
-              * change a bit of any result */
+              * once for each number of tokens. Errors of kernels name the operation either way; in
+              * eager runs it is certain to be the right one. Does not change a bit of any result */
 } sortie_session_options;
 
-/* Allocates all that runs need; a run allocates nothing but copies of arguments that are not
- * contiguous. `options` may be NULL. */
+/* Allocates the memory of intermediate values, once for all functions. A run allocates copies of
+ * arguments that are not contiguous; on a GPU also the CUDA graph of a function and number of
+ * tokens that are new (of each function the 16 graphs that were used last are kept), and what more
+ * or larger submitted runs than ever before need. `options` may be NULL. */
 SORTIE_RESULT sortie_error *sortie_session_create(const sortie_program *program,
                                                   const sortie_weights *weights,
                                                   const sortie_session_options *options,

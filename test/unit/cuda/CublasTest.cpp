@@ -251,6 +251,26 @@ TEST(Cublas, doesNotStart) {
   }
 }
 
+/// CUBLAS_STATUS_ALLOC_FAILED of any call.
+TEST(Cublas, wantOfMemoryStatesThePlan) {
+  const StringRef plan = "cuBLAS 32.00 MiB for as many tokens as it takes; run fewer functions or "
+                         "tokens, or free memory";
+  Engine engine;
+  engine.cublas.failing = "create";
+  engine.cublas.status = CUBLAS_STATUS_ALLOC_FAILED;
+  std::string message = toString(engine.open(false));
+  EXPECT_TRUE(StringRef(message).starts_with("cuda:0: starting cuBLAS: CUBLAS_STATUS_FAKE; "))
+      << message;
+  EXPECT_TRUE(StringRef(message).ends_with(plan)) << message;
+
+  engine.cublas.failing = "gemm";
+  cantFail(engine.open(false));
+  message = engine.run(2);
+  EXPECT_TRUE(StringRef(message).contains("step 1, moert.cublas_matmul with w: CUBLAS_STATUS_FAKE"))
+      << message;
+  EXPECT_TRUE(StringRef(message).ends_with(plan)) << message;
+}
+
 TEST(Cublas, isOnlyAskedForWhereAFunctionNeedsIt) {
   Engine engine;
   const auto none = []() -> Expected<const Cublas *> {

@@ -60,6 +60,8 @@ TEST(Driver, errorsNameDeviceWorkAndCode) {
   EXPECT_EQ(codeOf(device->check(FakeDriver::kIllegalAddress, "doing it"), message),
             std::make_error_code(std::errc::state_not_recoverable));
   EXPECT_EQ(message, "cuda:0: doing it: CUDA_ERROR_ILLEGAL_ADDRESS (it failed)");
+  EXPECT_EQ(codeOf(device->check(CUDA_ERROR_OUT_OF_MEMORY, "doing it"), message),
+            std::make_error_code(std::errc::not_enough_memory));
 }
 
 TEST(Device, namesAreParsed) {
@@ -94,6 +96,41 @@ TEST(LoadedKernels, takeTheImageOfTheGpu) {
   one.set(2);
   cantFail(LoadedKernels::load(fake.open(), *program, one));
   EXPECT_EQ(fake.loaded, std::vector<std::string>{"scale for sm_80"});
+}
+
+/// Images of one program mix: of an sm_86 each kernel takes the cubin for sm_80 if it fits.
+TEST(LoadedKernels, leaveOutImagesThatNeedTooMuchSharedMemory) {
+  FakeDriver fake;
+  addKernels(fake);
+  fake.capability = {8, 6};
+  fake.sharedBytes = 101376;
+  const std::shared_ptr<Program> program = makeProgram();
+  std::vector<KernelImage> &images = program->kernels[3].images;
+  images.push_back({"compute_80", 101376, {'p', 't', 'x', 0}});
+  auto load = [&] {
+    fake.loaded.clear();
+    return messageOf(LoadedKernels::load(fake.open(), *program, allKernels(*program)));
+  };
+  std::vector<std::string> expected = {"pack for sm_80", "dispatch for sm_80", "scale for sm_80",
+                                       "product for sm_80"};
+  images[0].shared = 101376;
+  EXPECT_EQ(load(), "no error");
+  EXPECT_EQ(fake.loaded, expected);
+
+  images[0].shared = 166912;
+  expected.back() = "ptx";
+  EXPECT_EQ(load(), "no error");
+  EXPECT_EQ(fake.loaded, expected);
+  EXPECT_EQ(fake.sharedLimits.at("product"), 101376);
+
+  images[2].shared = 101377;
+  EXPECT_EQ(load(), "cuda:0 (Fake GPU): kernel 'product' needs 166912 bytes of shared memory, the "
+                    "GPU has 101376; compile the program for this GPU");
+  fake.capability = {8, 0};
+  fake.sharedBytes = 166912;
+  expected.back() = "product for sm_80";
+  EXPECT_EQ(load(), "no error");
+  EXPECT_EQ(fake.loaded, expected);
 }
 
 /// Behind all other arguments; null and 0 where nobody wants to know.
@@ -137,6 +174,7 @@ TEST(LoadedKernels, sayWhyTheyCannotRun) {
   program->kernels[3].images[1].shared = 300000;
   EXPECT_TRUE(contains(load(), "kernel 'product' needs 300000 bytes of shared memory, the GPU has "
                                "232448"));
+  program->kernels[3].images[1].shared = 0;
   program->kernels[3].entry = "other";
   EXPECT_TRUE(contains(load(), "looking up 'other' in kernel 'product'"));
   fake.jitError = "ptxas fatal : line 3\n";

@@ -105,7 +105,12 @@ FakeDriver::World *current = nullptr;
 
 FakeDriver &fake() { return *current->driver; }
 
+/// Whether a function is the one that finds no memory.
+bool isShort(const char *function) { return fake().memoryless == function; }
+
 CUresult allocateBytes(uint64_t *address, size_t bytes) {
+  if (current->failure != CUDA_SUCCESS)
+    return current->failure;
   if (bytes > fake().freeBytes)
     return CUDA_ERROR_OUT_OF_MEMORY;
   fake().freeBytes -= bytes;
@@ -114,7 +119,7 @@ CUresult allocateBytes(uint64_t *address, size_t bytes) {
   std::memset(memory, 0x5a, bytes); // what was not written looks like no valid number
   *address = reinterpret_cast<uint64_t>(memory);
   current->memory[*address] = bytes;
-  return current->failure;
+  return CUDA_SUCCESS;
 }
 
 CUresult freeBytes(uint64_t address) {
@@ -146,8 +151,14 @@ CUresult copyToDevice(CUdeviceptr to, const void *from, size_t bytes, CUstream s
   });
 }
 
-/// A copy to ordinary memory is complete when the driver returns.
+/// A copy to ordinary memory is complete when the driver returns; other memory must still be there
+/// when it comes to the copy.
 CUresult copyToHost(void *to, CUdeviceptr from, size_t bytes, CUstream stream) {
+  if (current->isPinned(to))
+    current->enqueue(stream, [=] {
+      EXPECT_TRUE(current->isPinned(to)) << "memory was freed before the copy to it";
+      return CUresult{CUDA_SUCCESS};
+    });
   const CUresult result = copy(to, hostPointer<void>(from), bytes, from, stream);
   if (result != CUDA_SUCCESS || current->isPinned(to))
     return result;
@@ -156,9 +167,13 @@ CUresult copyToHost(void *to, CUdeviceptr from, size_t bytes, CUstream stream) {
 }
 
 template <typename T, typename Handle> CUresult create(Handle *handle, T *object) {
+  if (current->failure != CUDA_SUCCESS) {
+    delete object;
+    return current->failure;
+  }
   *handle = reinterpret_cast<Handle>(object);
   ++current->objects;
-  return current->failure;
+  return CUDA_SUCCESS;
 }
 template <typename T, typename Handle> CUresult destroy(Handle handle) {
   --current->objects;
@@ -174,6 +189,8 @@ CUresult waitFor(FakeStream &stream, size_t count) {
 
 CUresult loadModule(CUmodule *module, const void *image, unsigned count, const int *options,
                     void **values) {
+  if (isShort("cuModuleLoadDataEx"))
+    return CUDA_ERROR_OUT_OF_MEMORY;
   const auto *text = static_cast<const char *>(image);
   for (unsigned i = 0; i < count; ++i)
     if (options[i] == CU_JIT_ERROR_LOG_BUFFER && !fake().jitError.empty())
@@ -196,6 +213,8 @@ CUresult findFunction(CUfunction *function, CUmodule, const char *name) {
 CUresult launchKernel(CUfunction function, unsigned x, unsigned y, unsigned z, unsigned threads,
                       unsigned, unsigned, unsigned sharedBytes, CUstream stream, void **parameters,
                       void **) {
+  if (isShort("cuLaunchKernel"))
+    return CUDA_ERROR_OUT_OF_MEMORY;
   const std::string name = as<FakeFunction>(function)->name;
   if (x == 0 || y == 0 || z == 0 || name == fake().refused)
     return 1;
@@ -238,6 +257,8 @@ CUresult record(CUevent handle, CUstream stream) {
 }
 
 CUresult beginCapture(CUstream stream, int) {
+  if (isShort("cuStreamBeginCapture"))
+    return CUDA_ERROR_OUT_OF_MEMORY;
   if (current->failure != CUDA_SUCCESS)
     return current->failure;
   as<FakeStream>(stream)->capture = new FakeGraph();
@@ -253,7 +274,15 @@ CUresult endCapture(CUstream handle, CUgraph *graph) {
   return current->failure;
 }
 
+CUresult instantiate(CUgraphExec *executable, CUgraph graph, unsigned long long) {
+  if (isShort("cuGraphInstantiate"))
+    return CUDA_ERROR_OUT_OF_MEMORY;
+  return create(executable, new FakeGraph(*as<FakeGraph>(graph)));
+}
+
 CUresult launchGraph(CUgraphExec graph, CUstream stream) {
+  if (isShort("cuGraphLaunch"))
+    return CUDA_ERROR_OUT_OF_MEMORY;
   ++fake().graphLaunches;
   for (const Work &work : *as<FakeGraph>(graph))
     if (const CUresult result = current->enqueue(stream, work); result != CUDA_SUCCESS)
@@ -263,7 +292,8 @@ CUresult launchGraph(CUgraphExec graph, CUstream stream) {
 
 CUresult attribute(int *value, int number, CUdevice) {
   const auto [major, minor] = fake().capability;
-  const std::optional<int> found = emulation::attributeOf({major, minor, 232448, 4096}, number);
+  const std::optional<int> found =
+      emulation::attributeOf({major, minor, fake().sharedBytes, 4096}, number);
   *value = found.value_or(0);
   return found ? CUDA_SUCCESS : 1;
 }
@@ -327,6 +357,8 @@ void addMemory(DriverApi &api) {
   api.cuMemAlloc = allocateBytes;
   api.cuMemFree = freeBytes;
   api.cuMemHostAlloc = [](void **address, size_t bytes, unsigned) {
+    if (isShort("cuMemHostAlloc"))
+      return CUresult{CUDA_ERROR_OUT_OF_MEMORY};
     const CUresult result = allocateBytes(reinterpret_cast<uint64_t *>(address), bytes);
     if (result == CUDA_SUCCESS)
       current->pinned.insert(reinterpret_cast<uint64_t>(*address));
@@ -378,7 +410,10 @@ void addStreams(DriverApi &api) {
       return CUresult{CUDA_SUCCESS};
     });
   };
-  api.cuEventCreate = [](CUevent *event, unsigned) { return create(event, new FakeEvent()); };
+  api.cuEventCreate = [](CUevent *event, unsigned) {
+    return isShort("cuEventCreate") ? CUresult{CUDA_ERROR_OUT_OF_MEMORY}
+                                    : create(event, new FakeEvent());
+  };
   api.cuEventDestroy = destroy<FakeEvent, CUevent>;
   api.cuEventRecord = record;
   api.cuEventSynchronize = [](CUevent handle) {
@@ -402,9 +437,7 @@ void addStreams(DriverApi &api) {
   };
   api.cuStreamBeginCapture = beginCapture;
   api.cuStreamEndCapture = endCapture;
-  api.cuGraphInstantiate = [](CUgraphExec *executable, CUgraph graph, unsigned long long) {
-    return create(executable, new FakeGraph(*as<FakeGraph>(graph)));
-  };
+  api.cuGraphInstantiate = instantiate;
   api.cuGraphLaunch = launchGraph;
   api.cuGraphExecDestroy = destroy<FakeGraph, CUgraphExec>;
   api.cuGraphDestroy = destroy<FakeGraph, CUgraph>;

@@ -61,10 +61,12 @@ public:
 
   std::map<std::string, Kernel> kernels; ///< by entry point
   std::pair<int, int> capability = {9, 0};
+  int sharedBytes = 232448; ///< most that a block may ask for
   int gpus = 1;
   uint64_t freeBytes = uint64_t{1} << 30;
   bool writesSteps = true; ///< what kernels write as they begin arrives
   std::string refused;     ///< entry point that cannot be launched
+  std::string memoryless;  ///< the driver's function that finds no memory: "cuGraphLaunch"
   std::string jitError;    ///< what the PTX compiler says; empty: all is well
 
   // What happened.

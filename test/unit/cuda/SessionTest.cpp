@@ -82,9 +82,9 @@ struct Engine {
         view("y", HostType::F32, y.data(), static_cast<int64_t>(y.size()) / kColumns, kColumns)};
   }
   /// Runs so many tokens and compares the result; "" or the error.
-  std::string run(int64_t tokens, RunObserver &&observer = RunObserver()) {
+  std::string run(int64_t tokens, RunObserver &&observer = RunObserver(), uint32_t function = 0) {
     Floats x = input(tokens), y(x.size(), -1.0f);
-    if (Error error = session->run(0, inputs(x), outputs(y), observer))
+    if (Error error = session->run(function, inputs(x), outputs(y), observer))
       return toString(std::move(error));
     EXPECT_EQ(y, expectedOutput(*program, x)) << tokens << " tokens";
     return "";
@@ -117,6 +117,10 @@ const std::string kScaleFailure = "cuda:0: function 'layer': step 2, moert.rms_n
 const std::string kUnknownFailure =
     "cuda:0: function 'layer': " + kFailure +
     "; run eagerly (sortie-run --eager) to learn which operation failed";
+
+/// How an error for want of pinned memory ends.
+const std::string kNoPinnedMemory =
+    ": CUDA_ERROR_OUT_OF_MEMORY (out of memory); free memory of the host";
 
 /// Makes the kernel of step 2 fail from launch number `launch` on.
 void failAt(Engine &engine, int launch) {
@@ -290,6 +294,27 @@ TEST(CudaSession, graphsAreCapturedOnceForEachNumberOfTokens) {
   EXPECT_EQ(engine.fake.captures, 18u);
 }
 
+/// As a model does it that decodes token by token.
+TEST(CudaSession, graphsOfFunctionsThatRunInTurnAreKept) {
+  Engine engine;
+  const Function layer = engine.program->functions[0];
+  engine.program->functions.resize(48, layer);
+  cantFail(engine.open(false));
+  for (int round = 0; round < 3; ++round)
+    for (uint32_t function = 0; function < 48; ++function)
+      EXPECT_EQ(engine.run(1, RunObserver(), function), "");
+  EXPECT_EQ(engine.fake.captures, 48u);
+  EXPECT_EQ(engine.fake.graphLaunches, 3u * 48);
+  // Other numbers of tokens push out graphs of their own function only.
+  for (int64_t tokens = 2; tokens <= 17; ++tokens)
+    EXPECT_EQ(engine.run(tokens, RunObserver(), 5), "");
+  EXPECT_EQ(engine.fake.captures, 48u + 16);
+  EXPECT_EQ(engine.run(1, RunObserver(), 6), "");
+  EXPECT_EQ(engine.fake.captures, 48u + 16);
+  EXPECT_EQ(engine.run(1, RunObserver(), 5), "");
+  EXPECT_EQ(engine.fake.captures, 48u + 17);
+}
+
 TEST_P(CudaSessions, observersSeeStepsAndCheckpoints) {
   Engine engine(GetParam());
   std::vector<std::string> operations;
@@ -366,6 +391,20 @@ TEST_P(CudaSessions, timedRunsNameTheKernelThatFailed) {
             kScaleFailure);
 }
 
+/// Behind a grouped product, whose offsets are on their way to pinned memory of the run.
+TEST_P(CudaSessions, memoryOfACancelledRunIsKeptWhileItIsCopiedTo) {
+  Engine engine(GetParam());
+  std::vector<std::string> operations;
+  std::vector<StepCost> costs;
+  Watcher watcher;
+  watcher.checkpoints = false, watcher.cancelAt = 6;
+  watcher.operations = &operations, watcher.costs = &costs;
+  EXPECT_EQ(engine.run(2, std::move(watcher)), "function 'layer': cancelled before step 6 of 7");
+  EXPECT_EQ(engine.fake.launched, (std::vector<std::string>{"dispatch", "scale", "product"}));
+  EXPECT_TRUE(operations.empty());
+  EXPECT_EQ(engine.run(2), "");
+}
+
 TEST(CudaSession, observedRunsNameTheKernelThatFailed) {
   Engine engine;
   engine.fake.kernels["scale"].run = [](const FakeLaunch &) { return FakeDriver::kIllegalAddress; };
@@ -403,12 +442,15 @@ TEST(CudaSession, aRunThatIsGivenUpIsNotBlamed) {
   EXPECT_EQ(engine.run(2), kUnknownFailure);
 }
 
-/// A run that meets the failure of one before it, which it cannot name: its own steps have not
+/// A run that meets the failure of another session's, which it cannot name: its own steps have not
 /// begun.
 TEST_P(CudaSessions, aDeviceThatFailedEarlierHasNoStep) {
   Engine engine(GetParam());
+  std::unique_ptr<Session> other = std::move(engine.session);
+  cantFail(engine.open(GetParam()));
   failAt(engine, 1);
   EXPECT_EQ(engine.run(2), kScaleFailure);
+  std::swap(engine.session, other);
   Floats x, y;
   RunObserver nobody; // without copies, the steps are what fails
   EXPECT_EQ(toString(engine.session->run(0, engine.inputs(x), engine.outputs(y), nobody)),
@@ -422,6 +464,43 @@ TEST_P(CudaSessions, launchesThatAreRefusedAreNamed) {
                            "matrix.weight: CUDA_ERROR_OTHER (it failed)");
   engine.fake.refused.clear();
   EXPECT_EQ(engine.run(2), "");
+}
+
+/// Each of the ways to lose the device, then each of the ways to meet that.
+TEST_P(CudaSessions, runsAfterALostDeviceSayWhy) {
+  const std::string notRun =
+      "function 'layer': not run, because a run before it failed: " + kScaleFailure;
+  for (const std::string lost : {"run", "time", "submit"}) {
+    Engine engine(GetParam());
+    Floats x = Engine::input(2), y(x.size());
+    std::vector<uint64_t> times(2);
+    auto time = [&] {
+      return toString(engine.session->time(0, engine.inputs(x), engine.outputs(y), times));
+    };
+    failAt(engine, lost == "time" ? 2 : 1); // the second is a repetition
+    if (lost == "submit")
+      Submission(engine, 2).run.reset();
+    else
+      EXPECT_EQ(lost == "time" ? time() : engine.run(2), kScaleFailure);
+    EXPECT_EQ(engine.run(2), notRun) << lost;
+    EXPECT_EQ(time(), notRun) << lost;
+    EXPECT_EQ(toString(engine.session->submit(0, engine.inputs(x), engine.outputs(y)).takeError()),
+              notRun)
+        << lost;
+  }
+}
+
+/// What is wrong with one run only is not held against later ones.
+TEST_P(CudaSessions, runsAfterARefusedLaunchHaveTheirOwnErrors) {
+  Engine engine(GetParam());
+  engine.fake.refused = "product";
+  EXPECT_TRUE(StringRef(engine.run(2)).contains("step 5, moert.matmul (kernel 'product')"));
+  engine.fake.refused.clear();
+  engine.ids = {0, 7, 0, 0};
+  EXPECT_TRUE(StringRef(engine.run(2)).contains("has expert id 7"));
+  engine.ids.clear();
+  failAt(engine, 1);
+  EXPECT_EQ(engine.run(2), kScaleFailure);
 }
 
 TEST(CudaSession, wantOfMemoryStatesThePlan) {
@@ -444,7 +523,64 @@ TEST(CudaSession, wantOfMemoryStatesThePlan) {
   EXPECT_TRUE(StringRef(message).contains("the program needs weights 1024 bytes")) << message;
 }
 
+const StringRef kPlan = " of the GPU's 1.00 GiB are free; the program needs weights 1024 bytes, "
+                        "intermediate values 8320 bytes, inputs and outputs 4608 bytes for as "
+                        "many tokens as it takes; run fewer functions or tokens, or free memory";
+
+TEST(CudaSession, wantOfMemoryForKernelsAndEventsStatesThePlan) {
+  Engine engine;
+  for (const auto &[function, what] :
+       {std::pair<const char *, const char *>{"cuModuleLoadDataEx", "loading kernel 'pack'"},
+        {"cuEventCreate", "making an event"}}) {
+    engine.fake.memoryless = function;
+    const std::string message = toString(engine.load());
+    EXPECT_TRUE(StringRef(message).contains(what)) << message;
+    EXPECT_TRUE(StringRef(message).ends_with(kPlan)) << message;
+  }
+  const std::string message = toString(engine.open(false));
+  EXPECT_TRUE(StringRef(message).contains("making an event")) << message;
+  EXPECT_TRUE(StringRef(message).ends_with(kPlan)) << message;
+}
+
+TEST_P(CudaSessions, wantOfMemoryInRunsStatesThePlan) {
+  Engine engine(GetParam());
+  using Functions = std::vector<const char *>;
+  int64_t tokens = 0;
+  for (const char *function : GetParam() ? Functions{"cuLaunchKernel"}
+                                         : Functions{"cuStreamBeginCapture", "cuLaunchKernel",
+                                                     "cuGraphInstantiate", "cuGraphLaunch"}) {
+    engine.fake.memoryless = function;
+    const std::string message = engine.run(++tokens); // those of no graph
+    EXPECT_TRUE(StringRef(message).starts_with("cuda:0: function 'layer': ")) << message;
+    EXPECT_TRUE(StringRef(message).ends_with(kPlan)) << message;
+    engine.fake.memoryless.clear();
+    EXPECT_EQ(engine.run(tokens), "") << function;
+  }
+  Floats x = Engine::input(2), y(x.size());
+  std::vector<uint64_t> times(1);
+  const uint64_t free = std::exchange(engine.fake.freeBytes, 100);
+  const std::string message =
+      toString(engine.session->time(0, engine.inputs(x), engine.outputs(y), times));
+  EXPECT_TRUE(StringRef(message).contains("for emptying the cache")) << message;
+  EXPECT_TRUE(StringRef(message).ends_with(("; 100 bytes" + kPlan).str())) << message;
+  engine.fake.freeBytes = free;
+  EXPECT_EQ(engine.run(2), "");
+}
+
+TEST_P(CudaSessions, wantOfMemoryInSubmissionsStatesThePlan) {
+  Engine engine(GetParam());
+  Submission first(engine, 2); // has the slot that there is
+  Floats x = Engine::input(2), y(x.size());
+  engine.fake.memoryless = "cuEventCreate";
+  const std::string message =
+      toString(engine.session->submit(0, engine.inputs(x), engine.outputs(y)).takeError());
+  EXPECT_TRUE(StringRef(message).contains("making an event")) << message;
+  EXPECT_TRUE(StringRef(message).ends_with(kPlan)) << message;
+  EXPECT_EQ(first.wait(), "");
+}
+
 /// What is left when the arena, arguments and checks have their memory, or the progress as well.
+/// The GPU's memory would explain nothing.
 TEST(CudaSession, wantOfPinnedMemory) {
   Engine engine;
   engine.session.reset();
@@ -455,7 +591,12 @@ TEST(CudaSession, wantOfPinnedMemory) {
     engine.fake.freeBytes = 8320 + 4608 + 8 + bytes;
     const std::string message = toString(engine.open(false));
     EXPECT_TRUE(StringRef(message).contains(what)) << message;
+    EXPECT_TRUE(StringRef(message).ends_with(kNoPinnedMemory)) << message;
   }
+  engine.fake.memoryless = "cuMemHostAlloc";
+  EXPECT_EQ(toString(engine.load()), "cuda:0: allocating 512 bytes of pinned host memory for "
+                                     "uploading weights" +
+                                         kNoPinnedMemory);
 }
 
 TEST(CudaSession, devicesMustAgree) {
@@ -520,8 +661,8 @@ TEST_P(CudaSessions, pinnedMemoryOfSubmittedRunsIsKept) {
   engine.fake.freeBytes = 100;
   Floats x = Engine::input(64), y(x.size());
   EXPECT_EQ(toString(engine.session->submit(0, engine.inputs(x), engine.outputs(y)).takeError()),
-            "cuda:0: allocating 4608 bytes of pinned host memory for arguments of a submitted run: "
-            "CUDA_ERROR_OUT_OF_MEMORY (out of memory)");
+            "cuda:0: allocating 4608 bytes of pinned host memory for arguments of a submitted run" +
+                kNoPinnedMemory);
   engine.fake.freeBytes = after;
 }
 

@@ -201,6 +201,8 @@ TEST(CApi, memoryIsKnownBeforehand) {
   EXPECT_EQ(one.arena_bytes, 0u);
   EXPECT_LT(one.weight_bytes, all.weight_bytes);
   EXPECT_EQ(all.scratch_bytes % 3, 0u);
+  EXPECT_EQ(take(sortie_program_get_memory(engine.program, nullptr, 0, -1, 3, &all)),
+            "the limit of tokens is -1, it must be positive, or 0 for the program's own");
 }
 
 TEST(CApi, olderStructsAreNotOverrun) {
