@@ -15,7 +15,7 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
-#include "llvm/Support/raw_ostream.h"
+#include "llvm/Support/ToolOutputFile.h"
 
 using namespace llvm;
 
@@ -24,19 +24,70 @@ namespace sortie::codegen {
 static constexpr StringLiteral kMagic = "sortie-kernel 1";
 static constexpr StringLiteral kSuffix = ".kernel";
 static constexpr StringLiteral kTemporarySuffix = ".tmp";
+static constexpr StringLiteral kProbe = "probe";
+static constexpr size_t kKeyDigits = 64;
+static constexpr size_t kNumberDigits = 8; ///< of a temporary's random number
 
 static std::chrono::system_clock::time_point now() { return std::chrono::system_clock::now(); }
+
+//===----------------------------------------------------------------------===//
+// Names of files
+//===----------------------------------------------------------------------===//
+
+static bool isHex(StringRef text, size_t digits) {
+  return text.size() == digits && all_of(text, [](char c) { return isHexDigit(c) && !isUpper(c); });
+}
+
+/// Whether `name` is one that pathOf() gives: `<key>.kernel`.
+static bool isEntryName(StringRef name) {
+  return name.consume_back(kSuffix) && isHex(name, kKeyDigits);
+}
+
+/// Whether `name` is one that createTemporary() gives: `<key>-<number>.tmp`, `probe-<number>.tmp`.
+static bool isTemporaryName(StringRef name) {
+  if (!name.consume_back(kTemporarySuffix))
+    return false;
+  const auto [prefix, number] = name.split('-');
+  return isHex(number, kNumberDigits) && (prefix == kProbe || isHex(prefix, kKeyDigits));
+}
+
+/// Makes the file `<prefix>-<number>.tmp`, which is removed unless it is kept. sys::fs::TempFile
+/// would replace every '%' of its path, those of the folder's name, too.
+static Expected<std::unique_ptr<ToolOutputFile>> createTemporary(StringRef folder,
+                                                                 StringRef prefix) {
+  constexpr int kAttempts = 100;
+  std::error_code code;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const std::string number =
+        utohexstr(sys::Process::GetRandomNumber(), /*LowerCase=*/true, kNumberDigits);
+    const std::string path = (folder + "/" + prefix + "-" + number + kTemporarySuffix).str();
+    int file = -1;
+    code = sys::fs::openFileForWrite(path, file, sys::fs::CD_CreateNew, sys::fs::OF_None,
+                                     sys::fs::owner_read | sys::fs::owner_write);
+    if (!code)
+      return std::make_unique<ToolOutputFile>(path, file);
+    if (code != std::errc::file_exists)
+      break;
+  }
+  return errorCodeToError(code);
+}
 
 //===----------------------------------------------------------------------===//
 // Folder and keys
 //===----------------------------------------------------------------------===//
 
+/// The value of an environment variable; one that is empty counts as not set.
+static std::optional<std::string> getVariable(StringRef name) {
+  std::optional<std::string> value = sys::Process::GetEnv(name);
+  return value && !value->empty() ? value : std::nullopt;
+}
+
 std::string KernelCache::getDefaultFolder() {
-  if (std::optional<std::string> folder = sys::Process::GetEnv("SORTIE_CACHE_DIR"))
+  if (std::optional<std::string> folder = getVariable("SORTIE_CACHE_DIR"))
     return *folder;
-  if (std::optional<std::string> folder = sys::Process::GetEnv("XDG_CACHE_HOME"))
+  if (std::optional<std::string> folder = getVariable("XDG_CACHE_HOME"))
     return *folder + "/sortie";
-  if (std::optional<std::string> home = sys::Process::GetEnv("HOME"))
+  if (std::optional<std::string> home = getVariable("HOME"))
     return *home + "/.cache/sortie";
   return {};
 }
@@ -53,12 +104,9 @@ Expected<KernelCache> KernelCache::open(StringRef folder, uint64_t limit) {
   if (std::error_code code = sys::fs::create_directories(folder))
     return fail(code);
   // Write permission does not say that a file can be made: the file system may be read-only.
-  Expected<sys::fs::TempFile> probe =
-      sys::fs::TempFile::create(folder + "/probe-%%%%%%%%" + kTemporarySuffix);
+  Expected<std::unique_ptr<ToolOutputFile>> probe = createTemporary(folder, kProbe);
   if (!probe)
     return fail(errorToErrorCode(probe.takeError()));
-  if (Error error = probe->discard())
-    return fail(errorToErrorCode(std::move(error)));
   return KernelCache(folder, limit);
 }
 
@@ -117,18 +165,20 @@ std::optional<Nvrtc::Output> KernelCache::lookUp(StringRef key) const {
 }
 
 Error KernelCache::store(StringRef key, const Nvrtc::Output &entry) const {
-  Expected<sys::fs::TempFile> file =
-      sys::fs::TempFile::create(folder + "/" + key + "-%%%%%%%%" + kTemporarySuffix);
+  Expected<std::unique_ptr<ToolOutputFile>> file = createTemporary(folder, key);
   if (!file)
     return file.takeError();
-  raw_fd_ostream os(file->FD, /*shouldClose=*/false);
+  raw_fd_ostream &os = (*file)->os();
   os << encode(entry);
-  os.flush();
-  const std::error_code code = os.error();
-  os.clear_error();
+  os.close();
+  std::error_code code = os.error();
+  os.clear_error(); // a stream that keeps its error ends the program in its destructor
+  if (!code)
+    code = sys::fs::rename((*file)->getFilename(), pathOf(key));
   if (code)
-    return joinErrors(errorCodeToError(code), file->discard());
-  return file->keep(pathOf(key));
+    return errorCodeToError(code);
+  (*file)->keep();
+  return Error::success();
 }
 
 void KernelCache::trim() const {
@@ -140,15 +190,17 @@ void KernelCache::trim() const {
   SmallVector<File> files;
   uint64_t total = 0;
   std::error_code code;
-  for (sys::fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
+  for (sys::fs::directory_iterator it(folder, code, /*follow_symlinks=*/false), end;
+       !code && it != end; it.increment(code)) {
     const StringRef path = it->path();
+    const StringRef name = sys::path::filename(path);
     ErrorOr<sys::fs::basic_file_status> status = it->status();
-    if (!status)
+    if (!status || status->type() != sys::fs::file_type::regular_file)
       continue;
     const sys::TimePoint<> used = status->getLastModificationTime();
-    if (path.ends_with(kTemporarySuffix) && used < now() - std::chrono::hours(1))
+    if (isTemporaryName(name) && used < now() - std::chrono::hours(1))
       (void)sys::fs::remove(path);
-    if (!path.ends_with(kSuffix))
+    if (!isEntryName(name))
       continue;
     files.push_back({path.str(), status->getSize(), used});
     total += status->getSize();

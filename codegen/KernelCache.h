@@ -29,7 +29,7 @@ public:
   static llvm::Expected<KernelCache> open(llvm::StringRef folder, uint64_t limit = kDefaultLimit);
 
   /// SORTIE_CACHE_DIR, else XDG_CACHE_HOME/sortie, else ~/.cache/sortie. Empty where none of the
-  /// variables, nor HOME, is set.
+  /// variables, nor HOME, is set; a variable that is empty counts as not set.
   static std::string getDefaultFolder();
 
   /// A key for everything that decides the bytes of an image: 64 hexadecimal digits. No two lists
@@ -43,7 +43,8 @@ public:
   llvm::Error store(llvm::StringRef key, const Nvrtc::Output &entry) const;
 
   /// Removes the entries that were not used for longest until the others fit the limit, and what
-  /// interrupted writes left. What another process removes meanwhile is no error.
+  /// interrupted writes left. Files of other names, folders and links stay. What another process
+  /// removes meanwhile is no error.
   void trim() const;
 
 private:

@@ -63,6 +63,7 @@ public:
 private:
   SmallVector<Job> findJobs();
   std::optional<codegen::KernelCache> openCache();
+  void compileAll(const codegen::Compiler &compiler, MutableArrayRef<Job> jobs);
   LogicalResult compile(MutableArrayRef<Job> jobs);
   void report(MutableArrayRef<Job> jobs);
   void attach(MutableArrayRef<Job> jobs);
@@ -89,11 +90,8 @@ std::optional<codegen::KernelCache> MoertCompileKernels::openCache() {
   return std::nullopt;
 }
 
-LogicalResult MoertCompileKernels::compile(MutableArrayRef<Job> jobs) {
-  llvm::Expected<codegen::Nvrtc> nvrtc = codegen::Nvrtc::load();
-  if (!nvrtc)
-    return emitError(getOperation().getLoc(), toString(nvrtc.takeError()));
-  const codegen::Compiler compiler(std::move(*nvrtc), openCache());
+/// Its counter is gone when this returns: errors do not stand on its line.
+void MoertCompileKernels::compileAll(const codegen::Compiler &compiler, MutableArrayRef<Job> jobs) {
   Progress progress(jobs.size());
   mlir::parallelFor(&getContext(), 0, jobs.size(), [&](size_t index) {
     Job &job = jobs[index];
@@ -105,6 +103,14 @@ LogicalResult MoertCompileKernels::compile(MutableArrayRef<Job> jobs) {
       job.error = toString(image.takeError());
     progress.step();
   });
+}
+
+LogicalResult MoertCompileKernels::compile(MutableArrayRef<Job> jobs) {
+  llvm::Expected<codegen::Nvrtc> nvrtc = codegen::Nvrtc::load();
+  if (!nvrtc)
+    return emitError(getOperation().getLoc(), toString(nvrtc.takeError()));
+  const codegen::Compiler compiler(std::move(*nvrtc), openCache());
+  compileAll(compiler, jobs);
   compiler.finish();
   // One error a kernel: what is wrong for one chip is wrong for all.
   moert::KernelOp failing;

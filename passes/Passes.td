@@ -278,8 +278,8 @@ def MoertCompileKernels : Pass<"moert-compile-kernels", "::mlir::ModuleOp"> {
     `compute_*`. NVIDIA's compiler NVRTC does it, which is looked for when the pass runs
     (`libnvrtc.so.13`; `SORTIE_NVRTC` may name the file); nothing else of the CUDA toolkit is needed,
     and no GPU. Kernels are compiled in parallel, with a counter on a terminal, and kept in a folder
-    on disk: `SORTIE_CACHE_DIR`, else `sortie` in the user's cache. The cache's key is everything
-    that decides the bytes of an image.
+    on disk: `SORTIE_CACHE_DIR`, else `sortie` in `XDG_CACHE_HOME`, else `~/.cache/sortie`; variables
+    that are empty count as not set. The cache's key is everything that decides the bytes of an image.
 
     A kernel that spills registers or uses local memory gets a warning. No NVRTC, and a kernel that
     does not compile, are errors; a cache folder that cannot be used is a remark.
@@ -287,7 +287,8 @@ def MoertCompileKernels : Pass<"moert-compile-kernels", "::mlir::ModuleOp"> {
   let dependentDialects = ["::sortie::moert::MoertDialect"];
   let options = [
     Option<"cache", "cache", "std::string", /*default=*/"",
-           "Folder of compiled kernels, `none` for none (default: SORTIE_CACHE_DIR or ~/.cache/sortie)">,
+           "Folder of compiled kernels, `none` for none (default: SORTIE_CACHE_DIR, "
+           "else XDG_CACHE_HOME/sortie, else ~/.cache/sortie)">,
     Option<"printSchedule", "print-schedule", "bool", /*default=*/"false",
            "Print tile, resources and predicted time of each kernel">
   ];

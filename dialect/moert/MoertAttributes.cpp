@@ -314,23 +314,25 @@ LogicalResult ProgramAttr::verify(function_ref<InFlightDiagnostic()> emitError, 
 
 static constexpr size_t kHashBytes = 16;
 
-/// (C1) of images.
+/// (C1) of images. A number of one digit would have no major version.
 static bool isArch(StringRef arch) {
   if (arch.consume_front("sm_"))
     arch.consume_back("a");
   else if (!arch.consume_front("compute_"))
     return false;
-  return !arch.empty() && llvm::all_of(arch, llvm::isDigit);
+  return (arch.size() == 2 || arch.size() == 3) && arch.front() != '0' &&
+         llvm::all_of(arch, llvm::isDigit);
 }
 
 /// (C1) and (C2) of images, (C1) of sources; `what` is which of them.
 static LogicalResult verifyChip(function_ref<InFlightDiagnostic()> emitError, StringRef what,
                                 StringRef arch, int64_t shared) {
   if (!isArch(arch))
-    return emitError() << "arch of " << what
-                       << " must be sm_ or compute_ and digits, sm_ with an 'a' behind or "
-                          "without, got '"
-                       << arch << "'";
+    return emitError()
+           << "arch of " << what
+           << " must be sm_ or compute_ and 2 or 3 digits that do not begin with 0, sm_ with an "
+              "'a' behind or without, got '"
+           << arch << "'";
   if (shared < 0 || shared > ImageAttr::kMaxShared)
     return emitError() << "shared memory of " << what << " must be 0 to " << ImageAttr::kMaxShared
                        << " bytes, got " << shared;

@@ -111,7 +111,8 @@ def Moert_ImageAttr : Moert_Attr<"Image", "image"> {
     - `shared`: bytes of dynamic shared memory that a thread block needs on this chip;
     - `hash`: the first 16 bytes of BLAKE3 of the data, which the loader compares.
 
-    (C1) `arch` is `sm_` and digits, with an `a` behind or without, or `compute_` and digits.
+    (C1) `arch` is `sm_` and a number, with an `a` behind or without, or `compute_` and a number: 2
+    or 3 digits, the first of which is not 0.
     (C2) `shared` is 0 to 232448.
     (C3) `hash` is 32 lower-case hexadecimal digits.
     (C4) `data` has one dimension, not empty, of i8.

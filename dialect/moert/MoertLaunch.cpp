@@ -101,6 +101,18 @@ static LogicalResult verifyWeight(LaunchOp op, KernelOp kernel, unsigned index,
   return success();
 }
 
+/// (C6) of launches.
+static LogicalResult verifyProduct(LaunchOp op, SymbolTableCollection &symbols) {
+  if (op.getReads().empty() || op.getWeights().empty())
+    return op.emitOpError("its work has an arithmetic: it must read a buffer and a weight");
+  const auto name = cast<FlatSymbolRefAttr>(op.getWeights()[0]);
+  if (symbols.lookupNearestSymbolFrom<WeightOp>(op, name).getShape().size() < 2)
+    return op.emitOpError() << "its work has an arithmetic: its first weight must have 2 or 3 "
+                               "dimensions, "
+                            << name << " has 1";
+  return success();
+}
+
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto kernel = symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
   if (!kernel)
@@ -120,6 +132,8 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   for (unsigned index = 0; index < getWeights().size(); ++index)
     if (failed(verifyWeight(*this, kernel, index, symbols)))
       return failure(); // (C3)
+  if (getWork().getArithmetic())
+    return verifyProduct(*this, symbols); // (C6)
   return success();
 }
 

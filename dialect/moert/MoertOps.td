@@ -666,6 +666,8 @@ def Moert_LaunchOp : Moert_WeightUserOp<"launch", [AttrSizedOperandSegments]> {
     (C4) The `offsets` of `work` are one of the buffers that are read, i32 `[E + 1]`.
     (C5) The `arithmetic` of `work` keeps the program's contract: `bf16` is for programs whose
     contract is without `device`.
+    (C6) Where `work` has an `arithmetic`, a buffer is read, and the first weight has 2 or 3
+    dimensions.
 
     Example:
     ```mlir

@@ -32,6 +32,41 @@ module attributes {a = #moert.image<arch = "gfx942", shared = 0,
 
 // -----
 
+// (C1)
+// expected-error-re @+1 {{arch of an image must be sm_ or {{.*}} got 'sm_9'}}
+module attributes {a = #moert.image<arch = "sm_9", shared = 0,
+  hash = "af1349b9f5f9a1a6a0404dea36dcc949", data = dense_resource<r> : tensor<4xi8>>} {}
+
+// -----
+
+// (C1)
+// expected-error-re @+1 {{arch of an image must be sm_ or {{.*}} got 'sm_9a'}}
+module attributes {a = #moert.image<arch = "sm_9a", shared = 0,
+  hash = "af1349b9f5f9a1a6a0404dea36dcc949", data = dense_resource<r> : tensor<4xi8>>} {}
+
+// -----
+
+// (C1)
+// expected-error-re @+1 {{arch of an image must be sm_ or {{.*}} got 'sm_05'}}
+module attributes {a = #moert.image<arch = "sm_05", shared = 0,
+  hash = "af1349b9f5f9a1a6a0404dea36dcc949", data = dense_resource<r> : tensor<4xi8>>} {}
+
+// -----
+
+// (C1)
+// expected-error-re @+1 {{arch of an image must be sm_ or {{.*}} got 'sm_1000'}}
+module attributes {a = #moert.image<arch = "sm_1000", shared = 0,
+  hash = "af1349b9f5f9a1a6a0404dea36dcc949", data = dense_resource<r> : tensor<4xi8>>} {}
+
+// -----
+
+// (C1)
+// expected-error-re @+1 {{arch of an image must be sm_ or {{.*}} got 'compute_9'}}
+module attributes {a = #moert.image<arch = "compute_9", shared = 0,
+  hash = "af1349b9f5f9a1a6a0404dea36dcc949", data = dense_resource<r> : tensor<4xi8>>} {}
+
+// -----
+
 // (C2)
 // expected-error @+1 {{shared memory of an image must be 0 to 232448 bytes, got 232449}}
 module attributes {a = #moert.image<arch = "sm_90", shared = 232449,
@@ -616,6 +651,44 @@ moert.func @f("x" %x: !moert.buffer<tokens x f32>, "o" %o: !moert.buffer<9 x f32
   // expected-error @+1 {{work must be i32 [E + 1], got '!moert.buffer<9 x f32>'}}
   moert.launch @k grid(1) reads(%x, %o) writes(%y) weights(@w) extents(tokens) work("op" offsets(1))
     : !moert.buffer<tokens x f32>, !moert.buffer<9 x f32>, !moert.buffer<tokens x f32>
+}
+
+// -----
+
+moert.symbol @tokens max(8)
+moert.kernel @k "k" reads(1) writes(1) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
+moert.func @f("x" %x: !moert.buffer<tokens x f32>) outs("y" %y: !moert.buffer<tokens x f32>) {
+  // (C6)
+  // expected-error @+1 {{its work has an arithmetic: it must read a buffer and a weight}}
+  moert.launch @k grid(1) reads(%x) writes(%y) work("op" arithmetic(exact))
+    : !moert.buffer<tokens x f32>, !moert.buffer<tokens x f32>
+}
+
+// -----
+
+moert.symbol @tokens max(8)
+moert.kernel @k "k" reads(0) writes(1) weights(raw) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
+moert.weight @w "w" : 8x8xf32
+moert.func @f("x" %x: !moert.buffer<tokens x f32>) outs("y" %y: !moert.buffer<tokens x f32>) {
+  // (C6)
+  // expected-error @+1 {{its work has an arithmetic: it must read a buffer and a weight}}
+  moert.launch @k grid(1) writes(%y) weights(@w) work("op" arithmetic(float))
+    : !moert.buffer<tokens x f32>
+}
+
+// -----
+
+moert.symbol @tokens max(8)
+moert.kernel @k "k" reads(1) writes(1) weights(raw) threads(32)
+  sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
+moert.weight @w "w" : 8xf32
+moert.func @f("x" %x: !moert.buffer<tokens x f32>) outs("y" %y: !moert.buffer<tokens x f32>) {
+  // (C6)
+  // expected-error @+1 {{its first weight must have 2 or 3 dimensions, @w has 1}}
+  moert.launch @k grid(1) reads(%x) writes(%y) weights(@w) work("op" arithmetic(exact))
+    : !moert.buffer<tokens x f32>, !moert.buffer<tokens x f32>
 }
 
 // -----

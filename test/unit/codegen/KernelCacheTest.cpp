@@ -46,6 +46,14 @@ protected:
     return count;
   }
 
+  std::string pathOf(const Twine &name) { return (folder + "/" + name).str(); }
+
+  void write(const std::string &name) {
+    std::error_code code;
+    raw_fd_ostream(pathOf(name), code) << "something";
+    ASSERT_FALSE(code);
+  }
+
   void setAge(StringRef path, std::chrono::hours age) {
     Expected<sys::fs::file_t> file =
         sys::fs::openNativeFileForReadWrite(path, sys::fs::CD_OpenExisting, sys::fs::OF_None);
@@ -127,19 +135,53 @@ TEST_F(KernelCacheTest, TrimKeepsWhatWasUsedLast) {
   EXPECT_TRUE(cache.lookUp(KernelCache::makeKey({"4"})));
 }
 
-TEST_F(KernelCacheTest, TrimRemovesInterruptedWritesAndNothingElse) {
-  const KernelCache cache = open(0);
-  for (StringRef name : {"/old.tmp", "/new.tmp", "/notes.txt"}) {
-    std::error_code code;
-    raw_fd_ostream((folder + name).str(), code) << "something";
-    ASSERT_FALSE(code);
-  }
-  setAge((folder + "/old.tmp").str(), std::chrono::hours(2));
-  setAge((folder + "/notes.txt").str(), std::chrono::hours(200));
+TEST_F(KernelCacheTest, TrimRemovesWhatInterruptedWritesLeft) {
+  const KernelCache cache = open();
+  const std::string key = KernelCache::makeKey({"source"});
+  for (const std::string &name :
+       {key + "-0123abcd.tmp", key + "-4567cdef.tmp", std::string("probe-0123abcd.tmp")})
+    write(name);
+  setAge(pathOf(key + "-0123abcd.tmp"), std::chrono::hours(2));
+  setAge(pathOf("probe-0123abcd.tmp"), std::chrono::hours(2));
   cache.trim();
-  EXPECT_FALSE(sys::fs::exists(folder + "/old.tmp"));
-  EXPECT_TRUE(sys::fs::exists(folder + "/new.tmp"));
-  EXPECT_TRUE(sys::fs::exists(folder + "/notes.txt"));
+  EXPECT_FALSE(sys::fs::exists(pathOf(key + "-0123abcd.tmp")));
+  EXPECT_FALSE(sys::fs::exists(pathOf("probe-0123abcd.tmp")));
+  EXPECT_TRUE(sys::fs::exists(pathOf(key + "-4567cdef.tmp")));
+}
+
+// The folder may be one that holds other things.
+TEST_F(KernelCacheTest, TrimLeavesAloneWhatIsNotTheCaches) {
+  const KernelCache cache = open(0);
+  const std::string key = KernelCache::makeKey({"source"});
+  const std::string upper = StringRef(key).upper();
+  const std::string foreign[] = {"notes.txt",
+                                 "report.tmp",
+                                 "driver.kernel",
+                                 ".kernel",
+                                 ".tmp",
+                                 upper + ".kernel",
+                                 key + "0.kernel",
+                                 key.substr(1) + ".kernel",
+                                 "probe.tmp",
+                                 "probe-0123abc.tmp",
+                                 "probe-0123abcx.tmp",
+                                 "probe-0123abcd.tmp.old",
+                                 key + ".tmp",
+                                 key + "-0123ABCD.tmp",
+                                 "a-" + key + "-0123abcd.tmp"};
+  for (const std::string &name : foreign) {
+    write(name);
+    setAge(pathOf(name), std::chrono::hours(200));
+  }
+  const std::string other = KernelCache::makeKey({"folder"});
+  ASSERT_FALSE(sys::fs::create_directory(pathOf(other + ".kernel")));
+  ASSERT_FALSE(sys::fs::create_directory(pathOf(other + "-0123abcd.tmp")));
+  const std::string link = KernelCache::makeKey({"link"}) + ".kernel";
+  ASSERT_FALSE(sys::fs::create_link(pathOf("notes.txt"), pathOf(link)));
+  ASSERT_FALSE(cache.store(key, {"image", ""}));
+  cache.trim();
+  EXPECT_FALSE(cache.lookUp(key));
+  EXPECT_EQ(countFiles(), std::size(foreign) + 3);
 }
 
 TEST_F(KernelCacheTest, SeveralWritersShareAFolder) {
@@ -177,6 +219,26 @@ TEST_F(KernelCacheTest, TheFolderIsMade) {
   EXPECT_TRUE(sys::fs::is_directory(folder + "/a/b"));
 }
 
+// '%' is what llvm's temporary files replace by random digits.
+TEST_F(KernelCacheTest, AnyNameOfAFolderWillDo) {
+  Expected<KernelCache> cache = KernelCache::open(pathOf("100%/{0} a%%b"));
+  ASSERT_TRUE(static_cast<bool>(cache)) << toString(cache.takeError());
+  const std::string key = KernelCache::makeKey({"source"});
+  ASSERT_FALSE(cache->store(key, {"image", "log"}));
+  EXPECT_TRUE(cache->lookUp(key));
+  EXPECT_TRUE(sys::fs::exists(pathOf("100%/{0} a%%b/" + key + ".kernel")));
+}
+
+TEST_F(KernelCacheTest, AnEntryThatCannotBeStoredIsAnErrorAndLeavesNothing) {
+  const KernelCache cache = open();
+  const std::string key = KernelCache::makeKey({"source"});
+  ASSERT_FALSE(sys::fs::create_directory(pathOf(key + ".kernel")));
+  EXPECT_TRUE(errorToBool(cache.store(key, {"image", "log"})));
+  EXPECT_EQ(countFiles(), 1u);
+  ASSERT_FALSE(sys::fs::remove_directories(folder));
+  EXPECT_TRUE(errorToBool(cache.store(key, {"image", "log"})));
+}
+
 TEST_F(KernelCacheTest, DefaultFolder) {
   setenv("SORTIE_CACHE_DIR", "/one", 1);
   setenv("XDG_CACHE_HOME", "/two", 1);
@@ -188,6 +250,13 @@ TEST_F(KernelCacheTest, DefaultFolder) {
   EXPECT_EQ(KernelCache::getDefaultFolder(), "/three/.cache/sortie");
   unsetenv("HOME");
   EXPECT_EQ(KernelCache::getDefaultFolder(), "");
+  // A variable that is empty counts as not set.
+  setenv("SORTIE_CACHE_DIR", "", 1);
+  setenv("XDG_CACHE_HOME", "", 1);
+  setenv("HOME", "", 1);
+  EXPECT_EQ(KernelCache::getDefaultFolder(), "");
+  setenv("HOME", "/three", 1);
+  EXPECT_EQ(KernelCache::getDefaultFolder(), "/three/.cache/sortie");
 }
 
 } // namespace
