@@ -6,6 +6,7 @@
 #include "tools/sortie-run/Describe.h"
 
 #include "tools/sortie-run/Api.h"
+#include "tools/sortie-run/Shapes.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
@@ -67,17 +68,7 @@ Error Describer::describeHeader() {
 void Describer::describeValue(const char *kind, const sortie_value_info &value, StringRef symbol) {
   out << "  " << kind << ' ' << value.name << ": " << (value.dtype == SORTIE_I32 ? "i32" : "f32")
       << " [";
-  interleaveComma(ArrayRef(value.shape, value.rank), out, [&](const sortie_extent &extent) {
-    if (extent.per_symbol == 0) {
-      out << extent.constant;
-      return;
-    }
-    if (extent.per_symbol != 1)
-      out << extent.per_symbol << '*';
-    out << symbol;
-    if (extent.constant != 0)
-      out << '+' << extent.constant;
-  });
+  printShape(value, symbol, ", ", out);
   out << "]\n";
 }
 

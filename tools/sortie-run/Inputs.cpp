@@ -51,23 +51,39 @@ Expected<RandomSpec> parseRandom(StringRef text) {
   return spec;
 }
 
-/// The extents of a value where its symbol has this value.
-SmallVector<int64_t, 4> shapeAt(const sortie_value_info &info, int64_t symbol) {
-  SmallVector<int64_t, 4> shape;
-  for (const sortie_extent &extent : ArrayRef(info.shape, info.rank))
-    shape.push_back(extent.per_symbol * symbol + extent.constant);
-  return shape;
-}
-
-Expected<int64_t> elementCount(StringRef name, ArrayRef<int64_t> shape) {
-  int64_t count = kElementBytes;
+/// Memory for an array of this shape; `name` stands in the error.
+Expected<AlignedBytes> allocate(StringRef name, ArrayRef<int64_t> shape) {
+  int64_t bytes = kElementBytes;
   for (const int64_t extent : shape)
-    if (MulOverflow(count, extent, count))
-      return makeError("'" + name + "' would be too large");
-  return count / kElementBytes;
+    if (MulOverflow(bytes, extent, bytes))
+      return makeError("'" + name + "' would be too large; use fewer tokens");
+  return AlignedBytes::allocate(bytes, "'" + name + "'");
 }
 
-Expected<InputArray> makeRandomInput(const sortie_value_info &info, StringRef settings) {
+Error checkTokens(const FunctionSymbol &symbol, int64_t tokens) {
+  if (tokens <= symbol.max)
+    return Error::success();
+  return makeError("function '" + symbol.function + "': '" + symbol.name + "' is " + Twine(tokens) +
+                   ", at most " + Twine(symbol.max) +
+                   " were compiled in; split the input, or compile with a larger max-tokens");
+}
+
+/// Whether the function takes an array of the input's shape; says which value of the symbol it has.
+Error checkShape(const FunctionSymbol &symbol, const sortie_value_info &info, InputArray &input) {
+  if (matchShape(info, input.shape, input.symbol))
+    return checkTokens(symbol, input.symbol.value_or(0));
+  std::string message;
+  raw_string_ostream out(message);
+  out << "function '" << symbol.function << "': input '" << input.name << "' has shape ";
+  interleave(input.shape, out, " x ");
+  out << ", ";
+  printShape(info, symbol.name, " x ", out);
+  out << " is needed";
+  return makeError(message);
+}
+
+Expected<InputArray> makeRandomInput(const FunctionSymbol &symbol, const sortie_value_info &info,
+                                     StringRef settings) {
   Expected<RandomSpec> spec = parseRandom(settings);
   if (!spec)
     return spec.takeError();
@@ -75,27 +91,29 @@ Expected<InputArray> makeRandomInput(const sortie_value_info &info, StringRef se
                                 [](const sortie_extent &e) { return e.per_symbol != 0; });
   if (hasSymbol && !spec->tokens)
     return makeError("--input " + Twine(info.name) + "=random: needs tokens=<number>");
+  if (info.dtype == SORTIE_I32 && !spec->max)
+    return makeError("--input " + Twine(info.name) +
+                     "=random: holds integers and needs max=<number>, the first that is not made");
   InputArray input;
   input.name = info.name;
   input.dtype = info.dtype;
-  constexpr int64_t kMaxTokens = int64_t{1} << 31;
-  input.shape = shapeAt(info, std::min(spec->tokens.value_or(0), kMaxTokens));
-  Expected<int64_t> count = elementCount(input.name, input.shape);
-  if (!count)
-    return count.takeError();
-  input.generated.resize(*count * kElementBytes);
-  input.data = StringRef(input.generated.data(), input.generated.size());
-  if (info.dtype == SORTIE_I32) {
-    if (!spec->max)
-      return makeError(
-          "--input " + Twine(info.name) +
-          "=random: holds integers and needs max=<number>, the first that is not made");
-    fillRandomInts(info.name, spec->seed, *spec->max,
-                   {reinterpret_cast<int32_t *>(input.generated.data()), size_t(*count)});
-  } else {
-    fillRandomFloats(info.name, spec->seed,
-                     {reinterpret_cast<float *>(input.generated.data()), size_t(*count)});
+  if (hasSymbol) {
+    input.symbol = *spec->tokens;
+    if (Error error = checkTokens(symbol, *input.symbol))
+      return error;
   }
+  input.shape = shapeAt(info, input.symbol.value_or(0));
+  Expected<AlignedBytes> bytes = allocate(input.name, input.shape);
+  if (!bytes)
+    return bytes.takeError();
+  input.generated = std::move(*bytes);
+  std::byte *data = input.generated.data();
+  input.data = StringRef(reinterpret_cast<char *>(data), input.generated.size());
+  const size_t count = input.generated.size() / kElementBytes;
+  if (info.dtype == SORTIE_I32)
+    fillRandomInts(info.name, spec->seed, *spec->max, {reinterpret_cast<int32_t *>(data), count});
+  else
+    fillRandomFloats(info.name, spec->seed, {reinterpret_cast<float *>(data), count});
   return input;
 }
 
@@ -130,9 +148,10 @@ sortie_tensor InputArray::tensor() const {
   return tensor;
 }
 
-Expected<InputArray> makeInput(const sortie_value_info &info, StringRef what) {
+Expected<InputArray> makeInput(const FunctionSymbol &symbol, const sortie_value_info &info,
+                               StringRef what) {
   if (what.consume_front("random:"))
-    return makeRandomInput(info, what);
+    return makeRandomInput(symbol, info, what);
   Expected<NpyArray> array = readNpy(what);
   if (!array)
     return array.takeError();
@@ -140,12 +159,14 @@ Expected<InputArray> makeInput(const sortie_value_info &info, StringRef what) {
   input.name = info.name;
   input.dtype = array->dtype;
   input.shape = array->shape;
+  if (Error error = checkShape(symbol, info, input))
+    return error;
   input.data = array->data;
   input.file = std::move(*array);
   return input;
 }
 
-sortie_tensor OutputArray::tensor() {
+sortie_tensor OutputArray::tensor() const {
   sortie_tensor tensor = SORTIE_INIT(sortie_tensor);
   tensor.name = name.c_str();
   tensor.dtype = dtype;
@@ -157,16 +178,16 @@ sortie_tensor OutputArray::tensor() {
 
 Error OutputArray::write(StringRef path) const {
   std::string file = npyHeader(dtype, shape);
-  file.append(data.data(), data.size());
+  file.append(reinterpret_cast<const char *>(data.data()), data.size());
   return writeOutputFile(path, file);
 }
 
 Expected<OutputArray> makeOutput(const sortie_value_info &info, int64_t symbol) {
   OutputArray output{info.name, info.dtype, shapeAt(info, symbol), {}};
-  Expected<int64_t> count = elementCount(output.name, output.shape);
-  if (!count)
-    return count.takeError();
-  output.data.resize(*count * kElementBytes);
+  Expected<AlignedBytes> bytes = allocate(output.name, output.shape);
+  if (!bytes)
+    return bytes.takeError();
+  output.data = std::move(*bytes);
   return output;
 }
 

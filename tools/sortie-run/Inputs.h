@@ -7,8 +7,9 @@
 #define SORTIE_TOOLS_SORTIE_RUN_INPUTS_H
 
 #include "tools/sortie-run/Npy.h"
+#include "tools/sortie-run/Shapes.h"
 
-#include <vector>
+#include "runtime/support/AlignedBytes.h"
 
 namespace sortie::tool {
 
@@ -17,16 +18,20 @@ struct InputArray {
   std::string name;
   sortie_dtype dtype;
   llvm::SmallVector<int64_t, 4> shape;
+  std::optional<int64_t> symbol; ///< the value of the function's symbol that the shape gives
   llvm::StringRef data;
-  NpyArray file;               ///< owns `data` if it came from a file
-  std::vector<char> generated; ///< owns it otherwise
+  NpyArray file;          ///< owns `data` if it came from a file
+  AlignedBytes generated; ///< owns it otherwise
 
   sortie_tensor tensor() const;
 };
 
 /// Reads `name=x.npy`, or makes `name=random:seed=1,tokens=512` (for integers also `max=128`), for
-/// the input of a function that `info` describes; `what` is the part after `name=`.
-llvm::Expected<InputArray> makeInput(const sortie_value_info &info, llvm::StringRef what);
+/// the input of a function that `info` describes; `what` is the part after `name=`. An array that
+/// the function cannot take is an error before there is memory for it: another shape, or more
+/// tokens than `symbol` says.
+llvm::Expected<InputArray> makeInput(const FunctionSymbol &symbol, const sortie_value_info &info,
+                                     llvm::StringRef what);
 
 /// Values of random inputs, as docs/runtime.md states them; the first values of a longer input are
 /// those of a shorter one. Floats: mean 0, standard deviation 1. Integers: 0 to max - 1.
@@ -34,14 +39,15 @@ void fillRandomFloats(llvm::StringRef name, uint64_t seed, llvm::MutableArrayRef
 void fillRandomInts(llvm::StringRef name, uint64_t seed, int32_t max,
                     llvm::MutableArrayRef<int32_t> values);
 
-/// An output, allocated for the shape that `info` gives for the symbol's value.
+/// An output, allocated for the shape that `info` gives for the symbol's value; what is in it is
+/// not defined.
 struct OutputArray {
   std::string name;
   sortie_dtype dtype;
   llvm::SmallVector<int64_t, 4> shape;
-  std::vector<char> data;
+  AlignedBytes data;
 
-  sortie_tensor tensor();
+  sortie_tensor tensor() const;
   llvm::Error write(llvm::StringRef path) const;
 };
 

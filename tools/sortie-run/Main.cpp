@@ -56,9 +56,10 @@ cl::opt<std::string> deviceOption("device", cl::value_desc("name"), cl::cat(cate
                                   cl::desc("The device to run on: cpu, cuda, or cuda:N for GPU "
                                            "number N; default: what the program is compiled for"));
 
-cl::opt<bool> eagerOption("eager", cl::cat(category),
-                          cl::desc("GPU: launch kernels one by one instead of as a CUDA graph; an "
-                                   "error then names its operation. Changes no bit of a result"));
+cl::opt<bool> eagerOption(
+    "eager", cl::cat(category),
+    cl::desc("GPU: launch kernels one by one instead of as a CUDA graph. Errors of both name their "
+             "operation; only here is that certain. Changes no bit of a result"));
 
 cl::opt<int>
     threadsOption("threads", cl::value_desc("number"), cl::init(0), cl::cat(category),
@@ -97,9 +98,11 @@ cl::opt<BenchmarkFormat>
                     cl::values(clEnumValN(BenchmarkFormat::Table, "table", "for people (default)"),
                                clEnumValN(BenchmarkFormat::Json, "json", "for programs")));
 
+constexpr unsigned kMaxBenchmarkRuns = 1000000; // their times are kept in memory
 cl::opt<unsigned> benchmarkRuns("benchmark-runs", cl::value_desc("number"), cl::init(0),
                                 cl::cat(category),
-                                cl::desc("Measured runs; default: for a second, at least ten"));
+                                cl::desc("Measured runs, at most 1000000; default: for a second, "
+                                         "at least ten"));
 
 cl::opt<unsigned> batchesOption(
     "batches", cl::value_desc("number"), cl::init(0), cl::cat(category),
@@ -139,6 +142,8 @@ private:
   Error openProgram();
   Expected<size_t> chooseFunction() const;
   Error describe() const;
+  Error checkOptions() const;
+  Expected<FunctionSymbol> describeSymbol() const;
   Error prepareInputs();
   Error prepareOutputs();
   Error loadWeights();
@@ -158,7 +163,6 @@ private:
     return makeError("function '" + Twine(function.name) + "': " + message);
   }
   Expected<sortie_value_info> findInput(StringRef name) const;
-  int64_t symbolFromInputs() const;
 
   Trace trace;
   ProgramPtr program;
@@ -169,7 +173,7 @@ private:
   std::vector<OutputArray> outputs;
   /// Path of each output; empty for those that are not wanted.
   std::vector<std::string> outputPaths;
-  int64_t symbol = 0;
+  int64_t symbol = 0; ///< its value, as the first input tells; the library compares the others
   SessionPtr session; ///< behind the arrays, which runs use until it has waited for them
 };
 
@@ -230,7 +234,32 @@ Expected<sortie_value_info> Runner::findInput(StringRef name) const {
   return functionError("has no input '" + name + "'; it has: " + names);
 }
 
+Error Runner::checkOptions() const {
+  if (outputOptions.empty() && !checksumsOption && !benchmarkOption && traceOption.empty())
+    return makeError("nothing would be kept of this run; give --output y.npy, --checksums, "
+                     "--benchmark or --trace");
+  if (batchesOption && (checksumsOption || benchmarkOption || !traceOption.empty()))
+    return makeError("--batches submits its runs, which nobody observes; give it with --output "
+                     "alone");
+  if (benchmarkRuns > kMaxBenchmarkRuns)
+    return makeError("--benchmark-runs " + Twine(benchmarkRuns) + ": give at most " +
+                     Twine(kMaxBenchmarkRuns));
+  return Error::success();
+}
+
+Expected<FunctionSymbol> Runner::describeSymbol() const {
+  if (function.symbol == SIZE_MAX)
+    return FunctionSymbol{function.name, "", 0};
+  sortie_symbol_info info = SORTIE_INIT(sortie_symbol_info);
+  if (Error error = toError(sortie_program_get_symbol(program.get(), function.symbol, &info)))
+    return error;
+  return FunctionSymbol{function.name, info.name, info.max};
+}
+
 Error Runner::prepareInputs() {
+  Expected<FunctionSymbol> functionSymbol = describeSymbol();
+  if (!functionSymbol)
+    return functionSymbol.takeError();
   for (const std::string &option : inputOptions) {
     const auto [name, what] = StringRef(option).split('=');
     if (what.empty())
@@ -239,27 +268,14 @@ Error Runner::prepareInputs() {
     Expected<sortie_value_info> info = findInput(name);
     if (!info)
       return info.takeError();
-    Expected<InputArray> input = makeInput(*info, what);
+    Expected<InputArray> input = makeInput(*functionSymbol, *info, what);
     if (!input)
       return input.takeError();
     inputs.push_back(std::move(*input));
   }
-  symbol = symbolFromInputs();
+  const auto it = find_if(inputs, [](const InputArray &input) { return input.symbol; });
+  symbol = it != inputs.end() ? *it->symbol : 0;
   return Error::success();
-}
-
-/// The value of the function's symbol, as far as an input tells; the library checks it.
-int64_t Runner::symbolFromInputs() const {
-  for (const InputArray &input : inputs) {
-    const sortie_value_info info = cantFail(findInput(input.name));
-    if (info.rank != input.shape.size())
-      continue;
-    for (size_t d = 0; d < info.rank; ++d)
-      if (info.shape[d].per_symbol != 0)
-        return std::max<int64_t>(0, input.shape[d] - info.shape[d].constant) /
-               info.shape[d].per_symbol;
-  }
-  return 0;
 }
 
 Error Runner::prepareOutputs() {
@@ -329,13 +345,9 @@ Error Runner::openSession() {
   options.eager = eagerOption;
   options.threads = threadsOption;
   options.cpu_isa = isaOption.empty() ? nullptr : isaOption.c_str();
-  // No more memory than this run needs. Too many tokens are for the run itself to refuse.
-  if (function.symbol != SIZE_MAX) {
-    sortie_symbol_info info = SORTIE_INIT(sortie_symbol_info);
-    if (Error error = toError(sortie_program_get_symbol(program.get(), function.symbol, &info)))
-      return error;
-    options.max_tokens = std::clamp<int64_t>(symbol, 1, info.max);
-  }
+  // No more memory than this run needs; 0 would be the most that were compiled in.
+  if (function.symbol != SIZE_MAX)
+    options.max_tokens = std::max<int64_t>(symbol, 1);
   sortie_session *created = nullptr;
   if (Error error =
           toError(sortie_session_create(program.get(), weights.get(), &options, &created)))
@@ -522,12 +534,8 @@ Error Runner::run() {
   functionIndex = *chosen;
   if (Error error = toError(sortie_program_get_function(program.get(), functionIndex, &function)))
     return error;
-  if (outputOptions.empty() && !checksumsOption && !benchmarkOption && traceOption.empty())
-    return makeError("nothing would be kept of this run; give --output y.npy, --checksums, "
-                     "--benchmark or --trace");
-  if (batchesOption && (checksumsOption || benchmarkOption || !traceOption.empty()))
-    return makeError("--batches submits its runs, which nobody observes; give it with --output "
-                     "alone");
+  if (Error error = checkOptions())
+    return error;
   if (Error error = prepareInputs())
     return error;
   if (Error error = prepareOutputs())

@@ -155,22 +155,93 @@ sortie_value_info valueInfo(sortie_dtype dtype) {
   return info;
 }
 
-std::string inputError(const std::string &what, sortie_dtype dtype = SORTIE_F32) {
-  Expected<InputArray> input = makeInput(valueInfo(dtype), what);
+constexpr int64_t kMaxTokens = 64;
+
+Expected<InputArray> make(const std::string &what, sortie_dtype dtype = SORTIE_F32,
+                          int64_t maxTokens = kMaxTokens) {
+  return makeInput({"f", "tokens", maxTokens}, valueInfo(dtype), what);
+}
+
+std::string inputError(const std::string &what, sortie_dtype dtype = SORTIE_F32,
+                       int64_t maxTokens = kMaxTokens) {
+  Expected<InputArray> input = make(what, dtype, maxTokens);
   return input ? "no error" : toString(input.takeError());
 }
 
 } // namespace
 
 TEST(RandomInputs, settingsAreChecked) {
-  EXPECT_EQ(cantFail(makeInput(valueInfo(SORTIE_F32), "random:seed=1,tokens=3")).shape[0], 3);
-  EXPECT_EQ(cantFail(makeInput(valueInfo(SORTIE_F32), "random:tokens=0")).data.size(), 0u);
+  EXPECT_EQ(cantFail(make("random:seed=1,tokens=3")).shape[0], 3);
+  EXPECT_EQ(cantFail(make("random:seed=1,tokens=3")).symbol, 3);
+  EXPECT_EQ(cantFail(make("random:tokens=0")).data.size(), 0u);
   EXPECT_TRUE(StringRef(inputError("random:seed=1")).contains("needs tokens=<number>"));
   EXPECT_TRUE(StringRef(inputError("random:seed=x,tokens=1")).contains("'seed=x' in "));
   EXPECT_TRUE(StringRef(inputError("random:tokens=-1")).contains("'tokens=-1' in "));
   EXPECT_TRUE(StringRef(inputError("random:size=1,tokens=1")).contains("'size=1' in "));
   EXPECT_TRUE(StringRef(inputError("random:tokens=1", SORTIE_I32)).contains("needs max=<number>"));
   EXPECT_EQ(inputError("random:tokens=1,max=4", SORTIE_I32), "no error");
+}
+
+TEST(RandomInputs, tokensAreBounded) {
+  EXPECT_EQ(inputError("random:tokens=64"), "no error");
+  EXPECT_EQ(inputError("random:tokens=65"),
+            "function 'f': 'tokens' is 65, at most 64 were compiled in; split the input, or "
+            "compile with a larger max-tokens");
+  EXPECT_TRUE(StringRef(inputError("random:tokens=9223372036854775807")).contains("at most 64"));
+  // In bounds, and more than there is memory for: 3 * 2^61 bytes, and more than 64 bits count.
+  constexpr int64_t kAny = std::numeric_limits<int64_t>::max();
+  EXPECT_TRUE(StringRef(inputError("random:tokens=216172782113783808", SORTIE_F32, kAny))
+                  .starts_with("cannot allocate 6917529027641081856 bytes for 'hidden'"));
+  EXPECT_EQ(inputError("random:tokens=9223372036854775807", SORTIE_F32, kAny),
+            "'hidden' would be too large; use fewer tokens");
+}
+
+//===- Shapes
+//------------------------------------------------------------------------------------===//
+
+namespace {
+
+/// What the symbol is where an array of this shape is of this value; -1 if it cannot be.
+int64_t symbolOf(ArrayRef<sortie_extent> extents, ArrayRef<int64_t> shape) {
+  sortie_value_info info = SORTIE_INIT(sortie_value_info);
+  info.rank = extents.size();
+  info.shape = extents.data();
+  std::optional<int64_t> symbol;
+  return matchShape(info, shape, symbol) ? symbol.value_or(0) : -1;
+}
+
+} // namespace
+
+TEST(Shapes, tellTheSymbol) {
+  EXPECT_EQ(symbolOf(kHiddenShape, {5, 8}), 5);
+  EXPECT_EQ(symbolOf(kHiddenShape, {0, 8}), 0);
+  EXPECT_EQ(symbolOf(kHiddenShape, {5, 9}), -1);
+  EXPECT_EQ(symbolOf(kHiddenShape, {5}), -1);
+  EXPECT_EQ(symbolOf(kHiddenShape, {int64_t{1} << 40, 0}), -1);
+  EXPECT_EQ(symbolOf({{0, 7}}, {7}), 0);
+  EXPECT_EQ(symbolOf({{2, 1}}, {7}), 3);
+  EXPECT_EQ(symbolOf({{2, 1}}, {6}), -1);
+  EXPECT_EQ(symbolOf({{2, 1}}, {0}), -1);
+  EXPECT_EQ(symbolOf({{1, 0}, {2, 0}}, {3, 6}), 3);
+  EXPECT_EQ(symbolOf({{1, 0}, {2, 0}}, {3, 8}), -1);
+}
+
+TEST(Shapes, print) {
+  const sortie_extent extents[] = {{2, 1}, {1, 0}, {0, 256}};
+  sortie_value_info info = SORTIE_INIT(sortie_value_info);
+  info.rank = std::size(extents);
+  info.shape = extents;
+  std::string text;
+  raw_string_ostream out(text);
+  printShape(info, "tokens", " x ", out);
+  EXPECT_EQ(text, "2*tokens+1 x tokens x 256");
+  EXPECT_EQ(ArrayRef(shapeAt(info, 3)), ArrayRef<int64_t>({7, 3, 256}));
+}
+
+TEST(Outputs, moreThanThereIsMemoryForIsAnError) {
+  EXPECT_EQ(cantFail(makeOutput(valueInfo(SORTIE_F32), 3)).data.size(), 96u);
+  EXPECT_TRUE(StringRef(toString(makeOutput(valueInfo(SORTIE_F32), int64_t{3} << 56).takeError()))
+                  .starts_with("cannot allocate 6917529027641081856 bytes for 'hidden'"));
 }
 
 //===- Checksums

@@ -1,0 +1,62 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Extents that are affine in a symbol.
+
+#include "tools/sortie-run/Shapes.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+using namespace llvm;
+
+namespace sortie::tool {
+
+static ArrayRef<sortie_extent> extentsOf(const sortie_value_info &info) {
+  return {info.shape, info.rank};
+}
+
+void printShape(const sortie_value_info &info, StringRef symbol, StringRef separator,
+                raw_ostream &out) {
+  auto print = [&](const sortie_extent &extent) {
+    if (extent.per_symbol == 0) {
+      out << extent.constant;
+      return;
+    }
+    if (extent.per_symbol != 1)
+      out << extent.per_symbol << '*';
+    out << symbol;
+    if (extent.constant != 0)
+      out << '+' << extent.constant;
+  };
+  interleave(extentsOf(info), out, print, separator);
+}
+
+SmallVector<int64_t, 4> shapeAt(const sortie_value_info &info, int64_t symbol) {
+  SmallVector<int64_t, 4> shape;
+  for (const sortie_extent &extent : extentsOf(info))
+    shape.push_back(extent.per_symbol * symbol + extent.constant);
+  return shape;
+}
+
+bool matchShape(const sortie_value_info &info, ArrayRef<int64_t> shape,
+                std::optional<int64_t> &symbol) {
+  if (shape.size() != info.rank)
+    return false;
+  for (auto [extent, given] : zip_equal(extentsOf(info), shape)) {
+    const int64_t rest = given - extent.constant;
+    if (extent.per_symbol == 0) {
+      if (rest != 0)
+        return false;
+      continue;
+    }
+    if (rest < 0 || rest % extent.per_symbol != 0)
+      return false;
+    const int64_t value = rest / extent.per_symbol;
+    if (symbol && *symbol != value)
+      return false;
+    symbol = value;
+  }
+  return true;
+}
+
+} // namespace sortie::tool
