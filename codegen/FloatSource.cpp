@@ -36,7 +36,10 @@ ProductGrid floatProductGrid(const Product &product) {
   if (product.isGrouped)
     return {kernels::ceilDiv(product.rows, kernels::kFloatColumns), kernels::kTileRows};
   const kernels::FloatDense dense = kernels::floatDense(product.columns, product.rows);
-  return {kernels::ceilDiv(product.rows, dense.columns), dense.rows, dense.maxBlocks};
+  const int64_t columnBlocks = kernels::ceilDiv(product.rows, dense.columns);
+  if (dense.maxBlocks == 0)
+    return {columnBlocks, dense.rows};
+  return {columnBlocks, dense.rows, dense.maxBlocks};
 }
 
 ProductGrid bf16ProductGrid(const Product &product) {

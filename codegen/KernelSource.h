@@ -163,6 +163,9 @@ int64_t panelBytes(numerics::Format format, int64_t columns);
 /// Rows of a panel.
 int64_t panelRows();
 
+/// Most bytes of a packed matrix: products number its units of 16 bytes in 32 bits.
+constexpr int64_t kMostPackedBytes = int64_t{16} << 32;
+
 } // namespace sortie::codegen
 
 #endif // SORTIE_CODEGEN_KERNELSOURCE_H

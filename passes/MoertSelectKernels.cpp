@@ -172,6 +172,8 @@ private:
   /// Replaces `op`, or a part of it, by the launch of a kernel.
   LogicalResult launch(Operation *op, const Launch &launch, CodeOfChip code);
   LogicalResult checkLimits(Operation *op, const Launch &launch);
+  /// Has the weight packed, if kernels can address all of it.
+  LogicalResult pack(Operation *op, moert::WeightOp weight);
   /// A length that kernels are made for. -1, with an error on `op`, if it is not constant.
   int64_t constantOf(Operation *op, ExtentAttr extent);
   int64_t columnsOf(Operation *op, Value buffer) {
@@ -507,6 +509,16 @@ codegen::KernelCode kernelOf(Arithmetic arithmetic, const codegen::Product &prod
   llvm_unreachable("unknown arithmetic");
 }
 
+LogicalResult FunctionSelection::pack(Operation *op, moert::WeightOp weight) {
+  kernels.pack(weight);
+  const moert::PackAttr pack = weight.getPackAttr();
+  const int64_t bytes = weight.getPanels(pack.getRows()) * pack.getBytes();
+  if (bytes > codegen::kMostPackedBytes)
+    return op->emitOpError("has a weight of ") << bytes << " bytes; kernels for CUDA can address "
+                                               << codegen::kMostPackedBytes << " of one weight";
+  return success();
+}
+
 template <typename ProductOp>
 LogicalResult FunctionSelection::selectProduct(ProductOp op, codegen::Product product,
                                                ArrayRef<FlatSymbolRefAttr> matrices,
@@ -536,8 +548,8 @@ LogicalResult FunctionSelection::selectProduct(ProductOp op, codegen::Product pr
   result.read(op.getPermutation()).read(scale).write(op.getOutput());
   for (FlatSymbolRefAttr matrix : matrices) {
     result.weight(matrix, isExact ? WeightForm::Packed : WeightForm::Raw);
-    if (isExact)
-      kernels.pack(kernels.lookUpWeight(matrix));
+    if (isExact && failed(pack(op, kernels.lookUpWeight(matrix))))
+      return failure();
   }
   for (FlatSymbolRefAttr bias : biases)
     result.weight(bias, WeightForm::Floats);

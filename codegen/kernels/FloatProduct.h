@@ -112,7 +112,7 @@ SORTIE_DEVICE void withNarrowTile(int32_t rows, Function function) {
 }
 
 /// y = x . w: x [rows, K], y [rows, N], w [N, K], bias [N] or null. With D = floatDense(K, N): grid
-/// (N ceildiv D.columns, rows ceildiv D.rows max D.maxBlocks), floatSharedBytes(false) bytes.
+/// (N ceildiv D.columns, rows ceildiv D.rows, at most D.maxBlocks), floatSharedBytes(false) bytes.
 template <typename Weight, int K, int N>
 SORTIE_DEVICE void floatMatmul(const float *x, float *y, const Weight *w, const float *bias,
                                int32_t rows) {

@@ -144,7 +144,7 @@ struct FloatDense {
   bool isNarrow;
   int columns;   ///< of a thread block: the first dimension of the grid is N ceildiv this
   int rows;      ///< of a thread block: the second dimension is rows ceildiv this ...
-  int maxBlocks; ///< ... and at most this
+  int maxBlocks; ///< ... and at most this; 0: no more than there are
   int splitRows; ///< up to this many rows, half warps take the chunks of each column
   int streams;   ///< with more rows, up to this many chunks of a tile are multiplied at a time
 };
@@ -154,7 +154,7 @@ SORTIE_NUMERICS_CONSTEXPR FloatDense floatDense(int64_t k, int64_t n) {
   constexpr int kUnlimited = 65535;
   constexpr int kHalfWarps = kFloatThreads / numerics::kPartials;
   if (n > kNarrow)
-    return {false, kFloatColumns, kTileRows, kUnlimited, 0, 1};
+    return {false, kFloatColumns, kTileRows, 0, 0, 1};
   const auto columns = static_cast<int>(ceilDiv(n, kBlocks));
   const int64_t chunks = ceilDiv(k, numerics::kChunk);
   const int64_t tasks = columns * chunks; // of four rows, one a half warp

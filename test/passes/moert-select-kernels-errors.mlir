@@ -70,6 +70,38 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
 
 // -----
 
+// The same with weights of floats, for more columns than those whose thread blocks share the rows.
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
+    contract = [run, batch, device], features = [], producer = "test">} {
+  moert.symbol @tokens max(4194304)
+  moert.weight @w "w" : 1152x256xf16
+  moert.func @float_grid("x" %x: !moert.buffer<tokens x 256 x f32>)
+      outs("y" %y: !moert.buffer<tokens x 1152 x f32>) {
+    // expected-error @+1 {{needs a grid of 65536 thread blocks in a dimension that can have 65535; compile with a smaller max-tokens}}
+    moert.matmul %x, @w arithmetic(float) outs(%y)
+      : !moert.buffer<tokens x 256 x f32>, !moert.buffer<tokens x 1152 x f32>
+    moert.return
+  }
+}
+
+// -----
+
+// 73 GB of weights, whose units of 16 bytes 32 bits cannot count.
+module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
+    contract = [run, batch, device], features = [], producer = "test">} {
+  moert.symbol @tokens max(512)
+  moert.weight @w "w" : 8388608x8192xq8_0
+  moert.func @large("x" %x: !moert.buffer<tokens x 8192 x act16>)
+      outs("y" %y: !moert.buffer<tokens x 8388608 x f32>) {
+    // expected-error @+1 {{has a weight of 73014444032 bytes; kernels for CUDA can address 68719476736 of one weight}}
+    moert.matmul %x, @w arithmetic(exact) outs(%y)
+      : !moert.buffer<tokens x 8192 x act16>, !moert.buffer<tokens x 8388608 x f32>
+    moert.return
+  }
+}
+
+// -----
+
 module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
     contract = [run, batch, device], features = [], producer = "test">} {
   moert.symbol @tokens max(2147483647)

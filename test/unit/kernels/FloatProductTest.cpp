@@ -34,6 +34,13 @@ Floats activations(int64_t count, Random &random) {
   return x;
 }
 
+/// The grid of a dense product of `rows` rows.
+emulation::Index3 gridOf(const FloatDense &dense, int64_t columns, int64_t rows) {
+  const int64_t blocks = ceilDiv(rows, dense.rows);
+  return {static_cast<int>(ceilDiv(columns, dense.columns)),
+          static_cast<int>(dense.maxBlocks == 0 ? blocks : lesser(blocks, dense.maxBlocks))};
+}
+
 /// Dense products of each number of rows in `rowCounts`.
 template <typename Weight, int K, int N> void testMatmul(std::initializer_list<int32_t> rowCounts) {
   constexpr FloatDense kDense = floatDense(K, N);
@@ -50,11 +57,9 @@ template <typename Weight, int K, int N> void testMatmul(std::initializer_list<i
       op.bias = biasOrNull;
       op.output = expected.data();
       cpu::matmul(op, referenceContext());
-      const emulation::Index3 grid = {
-          static_cast<int>(ceilDiv(N, kDense.columns)),
-          static_cast<int>(lesser(ceilDiv(rows, kDense.rows), kDense.maxBlocks))};
       Floats actual(expected.size(), kUnwritten);
-      run<matmulKernel<Weight, K, N>>(grid, kFloatThreads, floatSharedBytes(false),
+      run<matmulKernel<Weight, K, N>>(gridOf(kDense, N, rows), kFloatThreads,
+                                      floatSharedBytes(false),
                                       kSeeds[biasOrNull != nullptr ? 0 : 1], x.data(),
                                       actual.data(), weights.raw.data(), biasOrNull, rows);
       ASSERT_EQ(bitsOf(actual), bitsOf(expected));
@@ -93,10 +98,9 @@ template <int K, int N> void testNegativeZeros(int32_t rows) {
   const Floats x(static_cast<size_t>(rows) * K, 1e-30f);
   const std::vector<float> w(static_cast<size_t>(N) * K, -1e-30f);
   Floats actual(static_cast<size_t>(rows) * N, kUnwritten);
-  run<matmulKernel<float, K, N>>(
-      {static_cast<int>(ceilDiv(N, kDense.columns)), static_cast<int>(ceilDiv(rows, kDense.rows))},
-      kFloatThreads, floatSharedBytes(false), kSeeds[0], x.data(), actual.data(), w.data(),
-      static_cast<const float *>(nullptr), rows);
+  run<matmulKernel<float, K, N>>(gridOf(kDense, N, rows), kFloatThreads, floatSharedBytes(false),
+                                 kSeeds[0], x.data(), actual.data(), w.data(),
+                                 static_cast<const float *>(nullptr), rows);
   EXPECT_EQ(bitsOf(actual), bitsOf(Floats(actual.size(), -0.0f)));
 }
 
