@@ -24,6 +24,11 @@
 //
 // The last two are shared by the multiprocessors that have a block; a grid that does not fill the
 // last wave leaves some idle.
+//
+// Predictions decide what can be better or worse: into how many slices K is cut. Where one choice
+// is never worse, a rule beside the geometry makes it: the widest tile whose stages fit, since it
+// decodes weights for the most tokens, and as many stages as fit (ExactGeometry.h,
+// Bf16Geometry.h). docs/benchmarks.md compares predictions with measured times.
 
 #include "codegen/CostModel.h"
 
@@ -171,13 +176,14 @@ Prediction predict(const Chip &chip, const Work &work) {
   const double tensor = tensorSeconds(chip, work);
   const double issue = issueSeconds(chip, work);
   const double longest = std::max({bytes, tensor, issue});
-  const Bound bound = longest < kLaunchSeconds ? Bound::Launch
-                      : longest == bytes       ? Bound::Bytes
-                      : longest == tensor      ? Bound::TensorCores
-                                               : Bound::IssueSlots;
   const bool isTensor = work.unit == Work::Unit::Tensor || work.unit == Work::Unit::TensorBf16;
   const double waves = isTensor ? std::ceil(work.blocks / chip.multiprocessors) : 0;
-  return {kLaunchSeconds + waves * kBlockSeconds + longest, bound};
+  const double latencies = kLaunchSeconds + waves * kBlockSeconds;
+  const Bound bound = longest < latencies ? Bound::Launch
+                      : longest == bytes  ? Bound::Bytes
+                      : longest == tensor ? Bound::TensorCores
+                                          : Bound::IssueSlots;
+  return {latencies + longest, bound};
 }
 
 //===----------------------------------------------------------------------===//

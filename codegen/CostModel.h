@@ -55,6 +55,7 @@ struct Work {
   double blocks = 0;                               ///< thread blocks that have something to do
 };
 
+/// `Launch` stands for all latencies: of the launch, and of its waves of thread blocks.
 enum class Bound : uint8_t { Launch, Bytes, TensorCores, IssueSlots };
 llvm::StringRef toString(Bound bound);
 

@@ -316,9 +316,17 @@ SORTIE_DEVICE int32_t dot2High(int32_t a, uint32_t b, int32_t sum) {
   return result;
 }
 /// prmt: byte i of the result is byte n of the eight bytes {low, high}, n the i-th half byte of
-/// `selector` (0 to 7).
+/// `selector` (0 to 7, which __byte_perm would make sure of, at the cost of an instruction).
 SORTIE_DEVICE uint32_t selectBytes(uint32_t low, uint32_t high, uint32_t selector) {
-  return __byte_perm(low, high, selector);
+  uint32_t result;
+  asm("prmt.b32 %0, %1, %2, %3;" : "=r"(result) : "r"(low), "r"(high), "r"(selector));
+  return result;
+}
+/// Byte `i` of `word`, signed, extracted anew at each use rather than kept in a register.
+SORTIE_DEVICE int32_t signedByteAnew(uint32_t word, int i) {
+  int32_t result;
+  asm volatile("prmt.b32 %0, %1, 0, %2;" : "=r"(result) : "r"(word), "r"(0x8880 + 0x1111 * i));
+  return result;
 }
 SORTIE_DEVICE int countBits(uint32_t bits) { return __popc(bits); }
 

@@ -22,8 +22,8 @@
 #ifndef SORTIE_CODEGEN_KERNELS_EXACTBLOCK_H
 #define SORTIE_CODEGEN_KERNELS_EXACTBLOCK_H
 
+#include "codegen/kernels/ExactPanel.h"
 #include "codegen/kernels/PanelCopy.h"
-#include "codegen/kernels/TokenSums.h"
 
 #include <sortie_hardware.h>
 
@@ -68,8 +68,11 @@ template <typename Spec> struct ExactBlock {
   SORTIE_DEVICE void fillTable(const ExactOperands &operands, const Tile &given) {
     const int token = hw::threadIndex();
     const int rows = given.rows < kTokens ? given.rows : kTokens;
-    if (token == 0)
+    if (token == 0) {
       *hw::sharedMemory<Tile>() = {given.expert, given.firstRow, rows, given.done};
+      storeCodebook<Spec::kFirst>();
+      storeCodebook<Spec::kSecond>();
+    }
     if (token >= kTokens)
       return;
     const int sorted = given.firstRow + (token < rows ? token : 0);
@@ -77,6 +80,11 @@ template <typename Spec> struct ExactBlock {
     if constexpr (Spec::kSlots != 0)
       row = hw::loadReadOnly(operands.permutation + sorted) / Spec::kSlots;
     hw::sharedMemory<int32_t>(sizeof(Tile))[token] = row;
+  }
+
+  template <Format F> SORTIE_DEVICE void storeCodebook() {
+    if constexpr (PackedLayout<F>::kHasCodebook)
+      Codebook<formatInfo(F).coding>::store();
   }
 
   //===- What a warp multiplies --------------------------------------------===//
@@ -95,7 +103,7 @@ template <typename Spec> struct ExactBlock {
     return firstPanel<Slices>() + hw::threadIndexAnew() / hw::kWarpSize % kBlockPanels<Slices>;
   }
   /// The lane's first bytes of the warp's panel, which has format F: in units of kLaneBytes from
-  /// the start of the matrix, since an address would take two registers.
+  /// the start of the matrix (kMostPackedBytes), since an address would take two registers.
   template <Format F, int Slices> SORTIE_DEVICE uint32_t panelUnit(int expert) {
     constexpr int64_t kPanelBytes = packedPanelBytes(F, Spec::kColumns);
     static_assert(kPanelBytes % kLaneBytes == 0);

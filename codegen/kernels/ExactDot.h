@@ -81,11 +81,9 @@ SORTIE_DEVICE void combineColumns(const int32_t (&columns)[4],
     sums[o] = Limbs == 2 ? columns[2 * o] + columns[2 * o + 1] * kLimbBase : columns[o];
 }
 
-/// Sub-scale `s` of a row. Where there are eight, they are unpacked at each use: kept apart, they
-/// would take too many registers.
-template <Format F> SORTIE_DEVICE int32_t subScale(const SubScales &row, int s) {
-  const uint32_t word = row.scales[s / 4];
-  return signedByte(SubBlock<F>::kIs16 ? hw::recomputed(word) : word, s % 4);
+/// Sub-scale `s` of a row, unpacked at each use: kept apart, they would take too many registers.
+SORTIE_DEVICE int32_t subScale(const SubScales &row, int s) {
+  return hw::signedByteAnew(row.scales[s / 4], s % 4);
 }
 
 /// run += sub-scale * sum, for sums of the first of the lane's rows and then of the second.
@@ -153,7 +151,7 @@ SORTIE_DEVICE void blockRun(const ExactPanel<F> &panel, const TokenBlock &tokens
         multiplySubBlock<F>(sums[u], operand, words[u], i);
       return;
     }
-    const int32_t scales[2] = {subScale<F>(panel.rows[0], s), subScale<F>(panel.rows[1], s)};
+    const int32_t scales[2] = {subScale(panel.rows[0], s), subScale(panel.rows[1], s)};
 #pragma unroll
     for (int u = 0; u < Count; ++u) {
       int32_t columns[4] = {};

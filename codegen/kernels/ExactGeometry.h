@@ -93,8 +93,10 @@ struct ExactGeometry {
 constexpr int kMostStages = 4;
 /// The barriers of a wide tile's stages, two of each (ExactStages.h).
 constexpr int kBarriersOffset = 16 + kTileRows * 4;
-/// The tile, then the input row of each of its tokens, then the barriers.
-constexpr int kTileTableBytes = alignToLine(kBarriersOffset + 2 * kMostStages * 8);
+/// The codebooks (ExactPanel.h), 16 levels each.
+constexpr int kCodebooksOffset = kBarriersOffset + 2 * kMostStages * 8;
+/// The tile, then the input row of each of its tokens, then the barriers and the codebooks.
+constexpr int kTileTableBytes = alignToLine(kCodebooksOffset + 2 * 16);
 /// Bytes of all outputs of a block, before gate and up are joined, for one token.
 constexpr int kTotalBytes = kExactThreads * kPanelRows / kWarp * 4;
 /// Floats of a token that wait to be stored: gate and up, or the columns of a plain product.

@@ -62,23 +62,45 @@ template <int Bits> SORTIE_DEVICE uint32_t codeBits(const Plane<Bits> &plane, in
            ((1u << Bits) - 1) * 0x01010101u;
 }
 
-/// The byte `level(code)` for each of the four codes in the low 16 bits of `codes`. The low bits of
-/// a code select in both halves of the codebook, its high bit between what they gave.
-template <LevelCoding Coding> SORTIE_DEVICE uint32_t lookUpLevels(uint32_t codes) {
-  constexpr bool kIsIq4 = Coding == LevelCoding::CodebookIq4;
-  constexpr auto word = [](int first) {
-    uint32_t bytes = 0;
-    for (int i = 0; i < 4; ++i) {
-      const int level = kIsIq4 ? iq4Level(first + i) : e2m1Level(first + i);
-      bytes |= static_cast<uint32_t>(level & 0xff) << (8 * i);
+/// The levels of all codes, a byte each, in shared memory: as constants they would be moved to a
+/// register for every instruction that looks one up.
+template <LevelCoding Coding> struct Codebook {
+  static constexpr bool kIsIq4 = Coding == LevelCoding::CodebookIq4;
+  static constexpr int kOffset = kCodebooksOffset + (kIsIq4 ? 0 : 16);
+
+  /// Of one thread.
+  SORTIE_DEVICE void store() {
+    constexpr auto word = [](int first) {
+      uint32_t bytes = 0;
+      for (int i = 0; i < 4; ++i) {
+        const int level = kIsIq4 ? iq4Level(first + i) : e2m1Level(first + i);
+        bytes |= static_cast<uint32_t>(level & 0xff) << (8 * i);
+      }
+      return bytes;
+    };
+    constexpr hw::Words4 kWords = {{word(0), word(4), word(8), word(12)}};
+    *hw::sharedMemory<hw::Words4>(kOffset) = kWords;
+  }
+
+  /// The levels of a plane of codes. The low bits of a code select in both halves of the codebook,
+  /// its high bit between what they gave.
+  SORTIE_DEVICE void lookUp(const Plane<4> &codes, uint32_t (&levels)[kRegistersPerHalf]) {
+    uint32_t words[4];
+    loadWords<4>(hw::sharedMemory<char>(kOffset), words);
+    const auto select = [&](uint32_t inHalf, uint32_t ofHalf) {
+      return hw::selectBytes(hw::selectBytes(words[0], words[1], inHalf),
+                             hw::selectBytes(words[2], words[3], inHalf), ofHalf);
+    };
+#pragma unroll
+    for (int q = 0; q < kRegistersPerHalf; q += 2) {
+      const uint32_t word = codes.words[q / 2];
+      const uint32_t inHalf = word & 0x77777777u;
+      const uint32_t ofHalf = (word & 0x88888888u) / 2 + 0x32103210u;
+      levels[q] = select(inHalf, ofHalf);
+      levels[q + 1] = select(inHalf >> 16, ofHalf >> 16);
     }
-    return bytes;
-  };
-  constexpr uint32_t kWords[4] = {word(0), word(4), word(8), word(12)};
-  const uint32_t lowHalf = hw::selectBytes(kWords[0], kWords[1], codes & 0x7777u);
-  const uint32_t highHalf = hw::selectBytes(kWords[2], kWords[3], codes & 0x7777u);
-  return hw::selectBytes(lowHalf, highHalf, 0x3210u | (codes & 0x8888u) >> 1);
-}
+  }
+};
 
 /// Levels from codes below 128 that are `Offset` too large. No byte borrows from the next.
 template <int Offset> SORTIE_DEVICE uint32_t subtractOffset(uint32_t codes) {
@@ -93,18 +115,20 @@ SORTIE_DEVICE void decodeLevels(const Plane<PackedLayout<F>::kLowBits> &low,
                                 const Plane<PackedLayout<F>::kHighBits> &high,
                                 uint32_t (&levels)[kRegistersPerHalf]) {
   using Layout = PackedLayout<F>;
+  if constexpr (Layout::kHasCodebook) {
+    Codebook<Layout::kInfo.coding>::lookUp(low, levels);
+  } else {
 #pragma unroll
-  for (int q = 0; q < kRegistersPerHalf; ++q) {
-    uint32_t level;
-    if constexpr (Layout::kHasCodebook)
-      level = lookUpLevels<Layout::kInfo.coding>(low.words[q / 2] >> (q % 2 * 16));
-    else if constexpr (Layout::kHighBits != 0)
-      level = subtractOffset<Layout::kInfo.levelOffset>(codeBits(low, q) | codeBits(high, q)
-                                                                               << Layout::kLowBits);
-    else
-      level = subtractOffset<Layout::kInfo.levelOffset>(codeBits(low, q));
-    levels[q] = hw::recomputed(level); // or the compiler would decode them at each use
+    for (int q = 0; q < kRegistersPerHalf; ++q) {
+      uint32_t codes = codeBits(low, q);
+      if constexpr (Layout::kHighBits != 0)
+        codes |= codeBits(high, q) << Layout::kLowBits;
+      levels[q] = subtractOffset<Layout::kInfo.levelOffset>(codes);
+    }
   }
+#pragma unroll
+  for (uint32_t &level : levels)
+    level = hw::recomputed(level); // or the compiler would decode them at each use
 }
 
 //===- Scales -------------------------------------------------------------===//
@@ -114,11 +138,6 @@ SORTIE_DEVICE float lowHalfFloat(uint32_t word) {
 }
 SORTIE_DEVICE float highHalfFloat(uint32_t word) {
   return fromHalf(static_cast<uint16_t>(word >> 16));
-}
-
-/// Byte `i` of four, signed.
-SORTIE_DEVICE int32_t signedByte(uint32_t word, int i) {
-  return static_cast<int8_t>(word >> (8 * i) & 0xff);
 }
 
 /// Class GroupScale: d and m of the four groups of a row.
@@ -172,8 +191,8 @@ SORTIE_DEVICE GroupScales decodeGroupScales(const uint32_t (&words)[kScaleWords<
       const uint32_t word = words[first + g / 2];
       return g % 2 == 0 ? lowHalfFloat(word) : highHalfFloat(word);
     };
-    if constexpr (F == Format::MXFP4)
-      scales.d[g] = fromE8M0Half(static_cast<uint8_t>(words[0] >> (8 * g)));
+    if constexpr (F == Format::MXFP4) // widened as a bfloat16
+      scales.d[g] = floatOf(g % 2 == 0 ? words[g / 2] << 16 : words[g / 2] & 0xffff0000u);
     else
       scales.d[g] = half(0);
     if constexpr (PackedLayout<F>::kInfo.minimum == Minimum::AddedFloat)
@@ -228,7 +247,8 @@ SORTIE_DEVICE void foldSubScales(const SubScales (&rows)[2],
 #pragma unroll
   for (int q = 0; q < kRegistersPerHalf; ++q) {
     const int s = q / kRegisters;
-    levels[q] = hw::recomputed(levels[q] * (rows[q % 2].scales[s / 4] >> (8 * (s % 4)) & 0xff));
+    const uint32_t scale = hw::selectBytes(rows[q % 2].scales[s / 4], 0, 0x4440 + s % 4);
+    levels[q] = hw::recomputed(levels[q] * scale);
   }
 }
 

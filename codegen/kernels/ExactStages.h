@@ -6,10 +6,12 @@
 // registers, loaded two stages and stored one stage ahead. Addresses follow from the thread anew in
 // each stage: kept, they would take registers that the products need.
 //
-// Each stage has two mbarriers, at which every warp arrives once a turn of the ring: one says that
-// the stage is there, the other that it has been read. So warps drift apart by a stage or two. At a
-// barrier of the block they would copy, decode and multiply in step, and wait in step for the same
-// units.
+// Each stage has two mbarriers, at which every thread arrives once a turn of the ring: one says
+// that the stage is there, the other that it has been read. So with four stages warps drift apart
+// by one or two. At a barrier of the block they would copy, decode and multiply in step, and wait
+// in step for the same units. (With fewer stages the place of the one just read is filled at once,
+// which is as good as such a barrier.) One lane's arrival for its warp would be no faster, and
+// racecheck could not follow it.
 
 #ifndef SORTIE_CODEGEN_KERNELS_EXACTSTAGES_H
 #define SORTIE_CODEGEN_KERNELS_EXACTSTAGES_H
@@ -46,10 +48,13 @@ public:
     copyWeights(0);
   }
 
-  /// Makes the barriers, which can be used after the next barrier of the block.
+  /// Makes the barriers, which can be used after the next barrier of the block. Each by an
+  /// instruction of its own: compute-sanitizer takes their number from that of the instructions.
   SORTIE_DEVICE void makeBarriers() {
-    if (hw::threadIndex() < 2 * kGeometry.stages)
-      hw::initMbarrier(barriers() + hw::threadIndex(), kExactWarps);
+    if (hw::threadIndex() == 0)
+#pragma unroll
+      for (int i = 0; i < 2 * kGeometry.stages; ++i)
+        hw::initMbarrier(barriers() + i, kExactThreads);
   }
 
   /// Starts the first stages. The tile's table has been filled, the barriers have been made.
@@ -65,11 +70,11 @@ public:
     announce(0);
   }
 
-  /// Waits until `stage` is there for all threads. The warp has read what the one before held, and
-  /// says so here: at the end of that stage it would still need to know the barrier's address.
+  /// Waits until `stage` is there for all threads. The thread has read what the one before held,
+  /// and says so here: at the end of that stage it would still need to know the barrier's address.
   SORTIE_MEMBER void await(int stage) const {
     if (stage > 0) {
-      arrive(isRead(stage - 1));
+      hw::arriveMbarrier(isRead(stage - 1));
       if constexpr (!kIsEarly)
         announce(stage);
     }
@@ -104,17 +109,10 @@ private:
   SORTIE_DEVICE hw::Mbarrier *isRead(int stage) { return isThere(stage) + kGeometry.stages; }
   SORTIE_DEVICE int turnOf(int stage) { return stage / kGeometry.stages; }
 
-  /// An arrival of the warp, for what all its lanes have done.
-  SORTIE_DEVICE void arrive(hw::Mbarrier *barrier) {
-    hw::syncWarp();
-    if (hw::laneIndex() == 0)
-      hw::arriveMbarrier(barrier);
-  }
-
-  /// What the warp has copied and stored of `stage` is there.
+  /// What the thread has copied and stored of `stage` is there.
   SORTIE_DEVICE void announce(int stage) {
     hw::waitForCopies<kAhead - 1>();
-    arrive(isThere(stage));
+    hw::arriveMbarrier(isThere(stage));
   }
 
   //===- Weights -----------------------------------------------------------===//

@@ -31,7 +31,7 @@ SORTIE_DEVICE RowTile denseTile(int32_t rows, int index) {
   return {0, first, static_cast<int>(lesser(rows - first, kTileRows))};
 }
 
-/// Columns [`first`, N) of an expert's matrix, as the tile's rows of weights.
+/// The weights of column `column` of an expert, or null past the last one.
 template <typename Weight, int K, int N>
 SORTIE_DEVICE const Weight *weightRow(const Weight *w, int expert, int column) {
   return column < N ? w + (int64_t{expert} * N + column) * K : nullptr;

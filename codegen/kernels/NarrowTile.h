@@ -74,7 +74,7 @@ private:
       else
         hw::syncWarp();
       copyWeights<F>(operands, panel, freed, block + kAhead);
-      if (half < kHalves && Block::template hasPanel<Slices>())
+      if (isOwn(half) && Block::template hasPanel<Slices>())
         addBlock<F>(slot, half, sums);
       freed = slot;
       slot = slot == slotAt(kAhead) ? slotAt(0) : slot + kStageBytes;

@@ -129,6 +129,13 @@ private:
     }
   }
 
+  /// The 16 bits of a float scale.
+  SORTIE_DEVICE uint32_t groupScaleBits(const uint8_t *from) {
+    if constexpr (F == Format::MXFP4)
+      return bitsOf(fromE8M0Half(from[0])) >> 16;
+    return loadUint16(from);
+  }
+
   SORTIE_DEVICE uint8_t scaleByte(const uint8_t *file, int row, int block, int i) {
     if constexpr (hasFileHeader(F))
       return file[i];
@@ -137,12 +144,12 @@ private:
       const int minimum = kInfo.minimum == Minimum::None ? 0 : of.minimums[i] << 4;
       return static_cast<uint8_t>(of.subScales[i] | minimum);
     }
-    constexpr int kBytes = F == Format::MXFP4 ? 1 : 2;
-    const int group = i / kBytes % kFileBlocks;
-    const int field = i / kBytes / kFileBlocks;
-    if ((block * kFileBlocks + group) * kInfo.elements >= K)
-      return i % kBytes == 1 ? uint8_t{0x80} : uint8_t{0}; // the half -0.0
-    return file[group * kInfo.bytes + kInfo.scaleOffset + kBytes * field + i % kBytes];
+    const int group = i / 2 % kFileBlocks;
+    const int field = i / 2 / kFileBlocks;
+    const bool exists = (block * kFileBlocks + group) * kInfo.elements < K;
+    const uint8_t *from = file + group * kInfo.bytes + kInfo.scaleOffset + 2 * field;
+    const uint32_t bits = !exists ? 0x8000u : groupScaleBits(from); // or -0.0
+    return static_cast<uint8_t>(bits >> (8 * (i % 2)));
   }
 };
 

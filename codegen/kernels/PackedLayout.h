@@ -22,14 +22,15 @@
 // A code is the level plus the format's offset, so never negative; of Q8_0 it is the level itself.
 //
 // Scales, by format:
-//   GroupScale: d of the four groups, as halves (MXFP4: as E8M0 bytes), then m of the four groups;
+//   GroupScale: d of the four groups, as halves, then m of the four groups. In MXFP4 d is a
+//     bfloat16: it has all powers of two from 2^-128 on, and takes one instruction to widen, where
+//     the file's byte takes six;
 //   Q4_K, Q5_K: d, dmin and the twelve bytes of six-bit scales and minimums, as in the file;
 //   the other formats with sub-scales: a byte a sub-block, in Q2_K with the minimum in its high
 //   half;
 //     the tail holds d and dmin (zero where there is none).
 // Rows past the end of an expert have codes of level 0 and zeros as scales. Groups past the end of
-// a row have d = m = -0.0, which leaves every bit of a product as it is: fma(+0, -0, t) = t. (MXFP4
-// has no such byte; there t is never -0.0, so that any d will do.)
+// a row have d = m = -0.0, which leaves every bit of a product as it is: fma(+0, -0, t) = t.
 
 #ifndef SORTIE_CODEGEN_KERNELS_PACKEDLAYOUT_H
 #define SORTIE_CODEGEN_KERNELS_PACKEDLAYOUT_H
@@ -70,8 +71,6 @@ SORTIE_NUMERICS_CONSTEXPR bool isFolded(const FormatInfo &info) {
 }
 
 SORTIE_NUMERICS_CONSTEXPR int packedScaleBytes(const FormatInfo &info) {
-  if (info.format == Format::MXFP4)
-    return 4;
   if (!hasSubScales(info))
     return info.minimum == Minimum::AddedFloat ? 16 : 8;
   return hasFileHeader(info.format) ? 16 : 256 / info.subBlock;

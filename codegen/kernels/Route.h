@@ -57,7 +57,7 @@ template <int Count, int PerLane> SORTIE_DEVICE void softmaxWarp(float (&value)[
     value[i] = numerics::canonicalNan(numerics::div(value[i], sum));
 }
 
-/// Groups of experts, `Size` each; `Lanes` lanes share the scoring of one.
+/// Groups of experts, kSize each; kLanes lanes share the scoring of one.
 template <int Experts, int Groups, int GroupsUsed> struct ExpertGroups {
   static constexpr int kSize = Experts / Groups;
   static constexpr int kLanes = routeGroupLanes(Experts, Groups);

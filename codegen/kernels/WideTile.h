@@ -37,10 +37,9 @@ public:
 #pragma unroll 1
     for (int stage = 0; stage < Block::kStageCount; ++stage) {
       stages.await(stage);
+      stages.advance(stage);
       if (Block::template hasPanel<1>())
-        Block::withFormat([&]<Format F>() { multiplyStage<F>(stages, stage, sums); });
-      else
-        stages.advance(stage);
+        Block::withFormat([&]<Format F>() { multiplyStage<F>(stage, sums); });
       if (stage % kBlocksPerChunk == kBlocksPerChunk - 1 || stage == Block::kStageCount - 1)
         Block::endChunk(kGeometry.totalsOffset, stage, sums);
     }
@@ -50,12 +49,11 @@ public:
   }
 
 private:
-  template <Format F> SORTIE_DEVICE void multiplyStage(Stages &stages, int stage, Sums &sums) {
+  template <Format F> SORTIE_DEVICE void multiplyStage(int stage, Sums &sums) {
     const int at = Stages::offsetOf(stage);
     const char *slot = hw::sharedMemory<char>(at);
     const char *planes = slot + hw::threadIndexAnew() / hw::kWarpSize * kGeometry.warpBytes;
     constexpr PackedSizes kSizes = packedSizes(F);
-    stages.advance(stage);
     ExactPanel<F> panel;
     loadPanel<F>(planes, planes + kSizes.halfBytes, stage % kSizes.halves, panel);
     constexpr int kSumsOffset = Block::sumsOffset(kGeometry, F);

@@ -271,6 +271,9 @@ SORTIE_DEVICE uint32_t selectBytes(uint32_t low, uint32_t high, uint32_t selecto
     result |= static_cast<uint32_t>(bytes >> (selector >> 4 * i & 7) * 8 & 0xff) << 8 * i;
   return result;
 }
+SORTIE_DEVICE int32_t signedByteAnew(uint32_t word, int i) {
+  return static_cast<int8_t>(word >> (8 * i) & 0xff);
+}
 SORTIE_DEVICE int countBits(uint32_t bits) { return std::popcount(bits); }
 
 } // namespace sortie::hw

@@ -39,6 +39,12 @@ TEST(Integer, SelectBytes) {
   EXPECT_EQ(hw::selectBytes(low, high, 0x0527), 0x00552277u);
 }
 
+TEST(Integer, SignedByteAnew) {
+  const int32_t expected[4] = {-128, 127, -1, 5};
+  for (int i = 0; i < 4; ++i)
+    EXPECT_EQ(hw::signedByteAnew(0x05ff7f80u, i), expected[i]);
+}
+
 TEST(Integer, CountBits) {
   EXPECT_EQ(hw::countBits(0), 0);
   EXPECT_EQ(hw::countBits(0x80000001u), 2);
