@@ -27,19 +27,10 @@ namespace sortie::codegen {
 // Architectures
 //===----------------------------------------------------------------------===//
 
-static bool isCubinArchitecture(StringRef name) {
-  if (!name.consume_front("sm_"))
-    return false;
-  name.consume_back("a");
-  return (name.size() == 2 || name.size() == 3) && all_of(name, isDigit);
-}
-
 bool isPtxArchitecture(StringRef name) {
   return name.consume_front("compute_") && (name.size() == 2 || name.size() == 3) &&
          all_of(name, isDigit);
 }
-
-bool isArchitecture(StringRef name) { return isCubinArchitecture(name) || isPtxArchitecture(name); }
 
 //===----------------------------------------------------------------------===//
 // The library

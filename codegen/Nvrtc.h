@@ -16,9 +16,7 @@
 
 namespace sortie::codegen {
 
-/// An architecture to compile for: `sm_80` and `sm_90a` give a cubin, `compute_80` gives PTX.
-/// True for names of that form.
-bool isArchitecture(llvm::StringRef name);
+/// Whether an architecture gives PTX, as `compute_80` does. `sm_80` and `sm_90a` give cubins.
 bool isPtxArchitecture(llvm::StringRef name);
 
 class Nvrtc {
