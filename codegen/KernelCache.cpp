@@ -7,6 +7,7 @@
 #include "codegen/KernelCache.h"
 
 #include "runtime/support/Error.h"
+#include "runtime/support/TemporaryFile.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/BLAKE3.h"
@@ -15,7 +16,6 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
-#include "llvm/Support/ToolOutputFile.h"
 
 using namespace llvm;
 
@@ -26,7 +26,6 @@ static constexpr StringLiteral kSuffix = ".kernel";
 static constexpr StringLiteral kTemporarySuffix = ".tmp";
 static constexpr StringLiteral kProbe = "probe";
 static constexpr size_t kKeyDigits = 64;
-static constexpr size_t kNumberDigits = 8; ///< of a temporary's random number
 
 static std::chrono::system_clock::time_point now() { return std::chrono::system_clock::now(); }
 
@@ -43,33 +42,13 @@ static bool isEntryName(StringRef name) {
   return name.consume_back(kSuffix) && isHex(name, kKeyDigits);
 }
 
-/// Whether `name` is one that createTemporary() gives: `<key>-<number>.tmp`, `probe-<number>.tmp`.
+/// Whether `name` is that of one of our temporary files: `<key>-<number>.tmp`,
+/// `probe-<number>.tmp`.
 static bool isTemporaryName(StringRef name) {
   if (!name.consume_back(kTemporarySuffix))
     return false;
   const auto [prefix, number] = name.split('-');
-  return isHex(number, kNumberDigits) && (prefix == kProbe || isHex(prefix, kKeyDigits));
-}
-
-/// Makes the file `<prefix>-<number>.tmp`, which is removed unless it is kept. sys::fs::TempFile
-/// would replace every '%' of its path, those of the folder's name, too.
-static Expected<std::unique_ptr<ToolOutputFile>> createTemporary(StringRef folder,
-                                                                 StringRef prefix) {
-  constexpr int kAttempts = 100;
-  std::error_code code;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const std::string number =
-        utohexstr(sys::Process::GetRandomNumber(), /*LowerCase=*/true, kNumberDigits);
-    const std::string path = (folder + "/" + prefix + "-" + number + kTemporarySuffix).str();
-    int file = -1;
-    code = sys::fs::openFileForWrite(path, file, sys::fs::CD_CreateNew, sys::fs::OF_None,
-                                     sys::fs::owner_read | sys::fs::owner_write);
-    if (!code)
-      return std::make_unique<ToolOutputFile>(path, file);
-    if (code != std::errc::file_exists)
-      break;
-  }
-  return errorCodeToError(code);
+  return isHex(number, kTemporaryDigits) && (prefix == kProbe || isHex(prefix, kKeyDigits));
 }
 
 //===----------------------------------------------------------------------===//
@@ -104,7 +83,8 @@ Expected<KernelCache> KernelCache::open(StringRef folder, uint64_t limit) {
   if (std::error_code code = sys::fs::create_directories(folder))
     return fail(code);
   // Write permission does not say that a file can be made: the file system may be read-only.
-  Expected<std::unique_ptr<ToolOutputFile>> probe = createTemporary(folder, kProbe);
+  Expected<std::unique_ptr<ToolOutputFile>> probe =
+      createTemporary(folder + "/" + kProbe, kTemporarySuffix);
   if (!probe)
     return fail(errorToErrorCode(probe.takeError()));
   return KernelCache(folder, limit);
@@ -165,7 +145,8 @@ std::optional<Nvrtc::Output> KernelCache::lookUp(StringRef key) const {
 }
 
 Error KernelCache::store(StringRef key, const Nvrtc::Output &entry) const {
-  Expected<std::unique_ptr<ToolOutputFile>> file = createTemporary(folder, key);
+  Expected<std::unique_ptr<ToolOutputFile>> file =
+      createTemporary(folder + "/" + key, kTemporarySuffix);
   if (!file)
     return file.takeError();
   raw_fd_ostream &os = (*file)->os();

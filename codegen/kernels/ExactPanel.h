@@ -96,8 +96,8 @@ template <LevelCoding Coding> struct Codebook {
       const uint32_t word = codes.words[q / 2];
       const uint32_t inHalf = word & 0x77777777u;
       const uint32_t ofHalf = (word & 0x88888888u) / 2 + 0x32103210u;
-      levels[q] = select(inHalf, ofHalf);
-      levels[q + 1] = select(inHalf >> 16, ofHalf >> 16);
+      levels[q] = hw::recomputed(select(inHalf, ofHalf));
+      levels[q + 1] = hw::recomputed(select(inHalf >> 16, ofHalf >> 16));
     }
   }
 };
@@ -123,12 +123,10 @@ SORTIE_DEVICE void decodeLevels(const Plane<PackedLayout<F>::kLowBits> &low,
       uint32_t codes = codeBits(low, q);
       if constexpr (Layout::kHighBits != 0)
         codes |= codeBits(high, q) << Layout::kLowBits;
-      levels[q] = subtractOffset<Layout::kInfo.levelOffset>(codes);
+      // Recomputed, or the compiler would decode them at each use.
+      levels[q] = hw::recomputed(subtractOffset<Layout::kInfo.levelOffset>(codes));
     }
   }
-#pragma unroll
-  for (uint32_t &level : levels)
-    level = hw::recomputed(level); // or the compiler would decode them at each use
 }
 
 //===- Scales -------------------------------------------------------------===//

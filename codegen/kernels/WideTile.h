@@ -37,9 +37,10 @@ public:
 #pragma unroll 1
     for (int stage = 0; stage < Block::kStageCount; ++stage) {
       stages.await(stage);
+      const int at = Stages::offsetOf(stage); // behind the copies it would cost Q5_K a spill
       stages.advance(stage);
       if (Block::template hasPanel<1>())
-        Block::withFormat([&]<Format F>() { multiplyStage<F>(stage, sums); });
+        Block::withFormat([&]<Format F>() { multiplyStage<F>(stage, at, sums); });
       if (stage % kBlocksPerChunk == kBlocksPerChunk - 1 || stage == Block::kStageCount - 1)
         Block::endChunk(kGeometry.totalsOffset, stage, sums);
     }
@@ -49,8 +50,8 @@ public:
   }
 
 private:
-  template <Format F> SORTIE_DEVICE void multiplyStage(int stage, Sums &sums) {
-    const int at = Stages::offsetOf(stage);
+  /// Stage `stage`, which is `at` in shared memory.
+  template <Format F> SORTIE_DEVICE void multiplyStage(int stage, int at, Sums &sums) {
     const char *slot = hw::sharedMemory<char>(at);
     const char *planes = slot + hw::threadIndexAnew() / hw::kWarpSize * kGeometry.warpBytes;
     constexpr PackedSizes kSizes = packedSizes(F);

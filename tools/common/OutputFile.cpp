@@ -5,6 +5,8 @@
 
 #include "tools/common/OutputFile.h"
 
+#include "runtime/support/TemporaryFile.h"
+
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -30,13 +32,16 @@ static Error writeInPlace(StringRef path, StringRef contents) {
 }
 
 static Error writeAndRename(StringRef path, StringRef contents) {
-  Expected<sys::fs::TempFile> file = sys::fs::TempFile::create(path + ".tmp-%%%%%%%%");
+  Expected<std::unique_ptr<ToolOutputFile>> file =
+      sortie::createTemporary(path + ".tmp", /*suffix=*/"");
   if (!file)
     return file.takeError();
-  raw_fd_ostream os(file->FD, /*shouldClose=*/false);
-  if (Error error = writeContents(os, contents))
-    return joinErrors(std::move(error), file->discard());
-  return file->keep(path);
+  if (Error error = writeContents((*file)->os(), contents))
+    return error;
+  if (const std::error_code code = sys::fs::rename((*file)->getFilename(), path))
+    return errorCodeToError(code);
+  (*file)->keep();
+  return Error::success();
 }
 
 Error sortie::writeOutputFile(StringRef path, StringRef contents) {

@@ -98,7 +98,7 @@ Expected<InputArray> makeRandomInput(const FunctionSymbol &symbol, const sortie_
   input.name = info.name;
   input.dtype = info.dtype;
   if (hasSymbol) {
-    input.symbol = *spec->tokens;
+    input.symbol = spec->tokens;
     if (Error error = checkTokens(symbol, *input.symbol))
       return error;
   }

@@ -10,6 +10,9 @@
 // RUN: cmp %t/out.mlir %t/before.mlir
 // RUN: ls %t | count 3
 
+// A folder may have any name.
+// RUN: mkdir "%t/100%%" && sortie-opt %s -o "%t/100%%/out.mlir" && ls "%t/100%%" | count 1
+
 // RUN: not sortie-opt %s -o %t/absent/out.mlir 2>&1 | FileCheck %s --check-prefix=ABSENT
 // ABSENT: error: cannot write '{{.*}}absent/out.mlir': {{.*}}No such file or directory
 // RUN: not sortie-opt %s -o /dev/full 2>&1 | FileCheck %s --check-prefix=FULL

@@ -1,0 +1,45 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Files that are written beside their place and renamed, so that they appear whole or not at all.
+
+#ifndef SORTIE_RUNTIME_SUPPORT_TEMPORARYFILE_H
+#define SORTIE_RUNTIME_SUPPORT_TEMPORARYFILE_H
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+#include <memory>
+
+namespace sortie {
+
+/// Digits of the random number in the name of a temporary file.
+constexpr unsigned kTemporaryDigits = 8;
+
+/// Makes the file `<prefix>-<number><suffix>`, which is removed unless it is kept. The number is
+/// random, in lower-case hexadecimal digits. llvm::sys::fs::TempFile would replace every '%' of its
+/// path, those of a folder's name, too.
+inline llvm::Expected<std::unique_ptr<llvm::ToolOutputFile>>
+createTemporary(const llvm::Twine &prefix, llvm::StringRef suffix) {
+  constexpr int kAttempts = 100;
+  std::error_code code;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const std::string number = llvm::utohexstr(llvm::sys::Process::GetRandomNumber(),
+                                               /*LowerCase=*/true, kTemporaryDigits);
+    const std::string path = (prefix + "-" + number + suffix).str();
+    int file = -1;
+    code = llvm::sys::fs::openFileForWrite(path, file, llvm::sys::fs::CD_CreateNew);
+    if (!code)
+      return std::make_unique<llvm::ToolOutputFile>(path, file);
+    if (code != std::errc::file_exists)
+      break;
+  }
+  return llvm::errorCodeToError(code);
+}
+
+} // namespace sortie
+
+#endif // SORTIE_RUNTIME_SUPPORT_TEMPORARYFILE_H
