@@ -22,6 +22,13 @@ namespace {
 /// The version of the interface between program and runtime that this compiler writes.
 constexpr int64_t kProgramAbi = 3;
 
+/// What a module says about its model, and by which names the program says it.
+constexpr std::pair<llvm::StringLiteral, llvm::StringLiteral> kCarriedAttributes[] = {
+    {moe::MoeDialect::kWeightsFingerprintName, moert::MoertDialect::kWeightsFingerprintName},
+    {moe::MoeDialect::kFingerprintKeysName, moert::MoertDialect::kFingerprintKeysName},
+    {moe::MoeDialect::kWeightHashesName, moert::MoertDialect::kWeightHashesName},
+};
+
 //===----------------------------------------------------------------------===//
 // What can be lowered
 //===----------------------------------------------------------------------===//
@@ -444,13 +451,12 @@ void MoeLowerToMoert::stateProgram() {
   auto program = moert::ProgramAttr::get(&getContext(), kProgramAbi, numerics::kContractVersion,
                                          "cpu", moe::getPromisedContract(module),
                                          /*features=*/{}, "sortie " SORTIE_VERSION);
-  Attribute fingerprint = module->getAttr(moe::MoeDialect::kWeightsFingerprintName);
-  for (StringRef name : {moe::MoeDialect::kContractName, moe::MoeDialect::kNumericsName,
-                         moe::MoeDialect::kWeightsFingerprintName})
-    module->removeAttr(name);
+  module->removeAttr(moe::MoeDialect::kContractName);
+  module->removeAttr(moe::MoeDialect::kNumericsName);
+  for (auto [name, nameInProgram] : kCarriedAttributes)
+    if (Attribute value = module->removeAttr(name))
+      module->setAttr(nameInProgram, value);
   module->setAttr(moert::MoertDialect::kProgramName, program);
-  if (fingerprint)
-    module->setAttr(moert::MoertDialect::kWeightsFingerprintName, fingerprint);
 }
 
 } // namespace

@@ -53,11 +53,6 @@ bool isHexDigits(StringRef text, size_t count) {
   return text.size() == count && llvm::all_of(text, isHex);
 }
 
-bool isFingerprint(Attribute value) {
-  auto text = dyn_cast<StringAttr>(value);
-  return text && isHexDigits(text.getValue(), 16);
-}
-
 bool isIdentifier(StringRef text) {
   return !text.empty() && !llvm::isDigit(text.front()) &&
          llvm::all_of(text, [](char c) { return llvm::isAlnum(c) || c == '_'; });

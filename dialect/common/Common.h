@@ -55,9 +55,6 @@ void printWord(mlir::OpAsmPrinter &printer, mlir::Operation *, EnumAttr attr) {
 /// True for `count` lower-case hexadecimal digits.
 bool isHexDigits(llvm::StringRef text, size_t count);
 
-/// True for a string attribute of 16 lower-case hexadecimal digits: a fingerprint of a model file.
-bool isFingerprint(mlir::Attribute value);
-
 /// True for letters, digits and underscores that do not begin with a digit.
 bool isIdentifier(llvm::StringRef text);
 

@@ -4,6 +4,7 @@
 // The dialect `moe` itself: registration, and the rules of its discardable attributes.
 
 #include "dialect/moe/MoeDialect.h"
+#include "dialect/common/Fingerprint.h"
 #include "dialect/moe/MoeAttributes.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
@@ -38,11 +39,11 @@ static LogicalResult verifyNumerics(Operation *op, Attribute value) {
   return success();
 }
 
-static LogicalResult verifyFingerprint(Operation *op, Attribute value) {
-  if (!isFingerprint(value))
-    return op->emitError() << "'" << MoeDialect::kWeightsFingerprintName
-                           << "' must be a string of 16 lower-case hexadecimal digits";
-  return success();
+/// (C3) and (C8).
+static LogicalResult verifyModel(Operation *op, Attribute) {
+  return verifyModelAttributes(op,
+                               {MoeDialect::kWeightsFingerprintName,
+                                MoeDialect::kFingerprintKeysName, MoeDialect::kWeightHashesName});
 }
 
 /// An array of strings, none of them empty, no two the same.
@@ -90,11 +91,12 @@ LogicalResult MoeDialect::verifyOperationAttribute(Operation *op, NamedAttribute
   if (name == kValuesName)
     return verifyValues(op, attribute.getValue()); // (C7)
   using Verifier = LogicalResult (*)(Operation *, Attribute);
-  const Verifier verifier = llvm::StringSwitch<Verifier>(name)
-                                .Case(kContractName, verifyContract)              // (C1)
-                                .Case(kNumericsName, verifyNumerics)              // (C2)
-                                .Case(kWeightsFingerprintName, verifyFingerprint) // (C3)
-                                .Default(nullptr);
+  const Verifier verifier =
+      llvm::StringSwitch<Verifier>(name)
+          .Case(kContractName, verifyContract) // (C1)
+          .Case(kNumericsName, verifyNumerics) // (C2)
+          .Cases({kWeightsFingerprintName, kFingerprintKeysName, kWeightHashesName}, verifyModel)
+          .Default(nullptr);
   if (!verifier)
     return op->emitError() << "unknown attribute '" << name << "'"; // (C6)
   if (!isa<ModuleOp>(op))

@@ -31,7 +31,9 @@ def Moe_Dialect : Dialect {
     |---|---|---|
     | `moe.contract` | module | the determinism contract, `#moe.contract<run, batch, device>` |
     | `moe.numerics` | module | version of the numerics contract, an `i64` of 0 or more |
-    | `moe.weights_fingerprint` | module | fingerprint of the model file, 16 hexadecimal digits |
+    | `moe.weights_fingerprint` | module | fingerprint of the model file: 16 hexadecimal digits, or `2:` and as many |
+    | `moe.fingerprint_keys` | module | the metadata keys that a fingerprint of the second kind covers |
+    | `moe.weight_hashes` | module | hashes of tensors by their names in the model file, 32 hexadecimal digits each |
     | `moe.names` | any op | names of its results for the audit, a string for each result |
     | `moe.values` | functions | names of all values that the audit prints, in order |
     | `moe.name` | function arguments and results | name of an input or output of the program |
@@ -39,13 +41,16 @@ def Moe_Dialect : Dialect {
     The rules of these attributes:
     (C1) `moe.contract` is a `#moe.contract` and stands on a module.
     (C2) `moe.numerics` is an `i64` of at least 0 and stands on a module.
-    (C3) `moe.weights_fingerprint` is a string of 16 lower-case hexadecimal digits and stands on a
-    module.
+    (C3) `moe.weights_fingerprint` is a string of 16 lower-case hexadecimal digits, with `2:` in
+    front if and only if there are `moe.fingerprint_keys`, which is an array of non-empty strings,
+    all different. Both stand on a module.
     (C4) `moe.names` is an array of non-empty strings, one for each result of its op, all different.
     (C5) `moe.name` is a non-empty string.
     (C6) No other discardable attribute begins with `moe.`.
     (C7) `moe.values` is an array of non-empty strings, all different. It may hold names that no op
     has any more: of values that passes fused away.
+    (C8) `moe.weight_hashes` is a dictionary of strings of 32 lower-case hexadecimal digits and
+    stands on a module.
   }];
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
@@ -57,6 +62,8 @@ def Moe_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kContractName = "moe.contract";
     static constexpr ::llvm::StringLiteral kNumericsName = "moe.numerics";
     static constexpr ::llvm::StringLiteral kWeightsFingerprintName = "moe.weights_fingerprint";
+    static constexpr ::llvm::StringLiteral kFingerprintKeysName = "moe.fingerprint_keys";
+    static constexpr ::llvm::StringLiteral kWeightHashesName = "moe.weight_hashes";
     static constexpr ::llvm::StringLiteral kNamesName = "moe.names";
     static constexpr ::llvm::StringLiteral kValuesName = "moe.values";
     static constexpr ::llvm::StringLiteral kNameName = "moe.name";

@@ -4,6 +4,7 @@
 // The dialect `moert` itself: registration, and the rules of its discardable attributes.
 
 #include "dialect/moert/MoertDialect.h"
+#include "dialect/common/Fingerprint.h"
 #include "dialect/moert/MoertAttributes.h"
 #include "dialect/moert/MoertOps.h"
 
@@ -35,21 +36,20 @@ static LogicalResult verifyProgram(ModuleOp module, Attribute value) {
   return success();
 }
 
-/// (C2) of the dialect.
-static LogicalResult verifyFingerprint(ModuleOp module, Attribute value) {
-  if (!isFingerprint(value))
-    return module.emitError() << "'" << MoertDialect::kWeightsFingerprintName
-                              << "' must be a string of 16 lower-case hexadecimal digits";
-  return success();
-}
+/// (C2) and (C4) of the dialect.
+static constexpr ModelAttributeNames kModelAttributes = {MoertDialect::kWeightsFingerprintName,
+                                                         MoertDialect::kFingerprintKeysName,
+                                                         MoertDialect::kWeightHashesName};
 
 LogicalResult MoertDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
   const StringRef name = attribute.getName();
-  if (name != kProgramName && name != kWeightsFingerprintName)
+  const bool isOfModel = llvm::is_contained(
+      {kModelAttributes.fingerprint, kModelAttributes.keys, kModelAttributes.hashes}, name);
+  if (name != kProgramName && !isOfModel)
     return op->emitError() << "unknown attribute '" << name << "'"; // (C3)
   auto module = dyn_cast<ModuleOp>(op);
   if (!module)
     return op->emitError() << "'" << name << "' belongs on a module";
   return name == kProgramName ? verifyProgram(module, attribute.getValue())
-                              : verifyFingerprint(module, attribute.getValue());
+                              : verifyModelAttributes(module, kModelAttributes);
 }

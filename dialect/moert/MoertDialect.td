@@ -33,15 +33,21 @@ def Moert_Dialect : Dialect {
     | attribute | on | meaning |
     |---|---|---|
     | `moert.program` | module | `#moert.program<...>`: marks a compiled program |
-    | `moert.weights_fingerprint` | module | fingerprint of the model file, 16 hexadecimal digits |
+    | `moert.weights_fingerprint` | module | fingerprint of the model file: 16 hexadecimal digits, or `2:` and as many |
+    | `moert.fingerprint_keys` | module | the metadata keys that a fingerprint of the second kind covers |
+    | `moert.weight_hashes` | module | hashes of tensors by their names in the model file, 32 hexadecimal digits each |
 
     Features that a program can need: `cublas` (`moert.cublas_matmul`).
 
     The rules of these attributes:
     (C1) `moert.program` is a `#moert.program` on a module that holds nothing but
     `moert.symbol`, `moert.kernel`, `moert.weight` and `moert.func`.
-    (C2) `moert.weights_fingerprint` is a string of 16 lower-case hexadecimal digits on a module.
+    (C2) `moert.weights_fingerprint` is a string of 16 lower-case hexadecimal digits on a module,
+    with `2:` in front if and only if the module has `moert.fingerprint_keys`, an array of non-empty
+    strings, all different.
     (C3) No other discardable attribute begins with `moert.`.
+    (C4) `moert.weight_hashes` is a dictionary of strings of 32 lower-case hexadecimal digits on a
+    module.
 
     Bytecode carries a version of the dialect; a program of a newer one is refused.
   }];
@@ -52,6 +58,8 @@ def Moert_Dialect : Dialect {
     /// Names of the discardable attributes of the dialect.
     static constexpr ::llvm::StringLiteral kProgramName = "moert.program";
     static constexpr ::llvm::StringLiteral kWeightsFingerprintName = "moert.weights_fingerprint";
+    static constexpr ::llvm::StringLiteral kFingerprintKeysName = "moert.fingerprint_keys";
+    static constexpr ::llvm::StringLiteral kWeightHashesName = "moert.weight_hashes";
 
     /// The feature of programs that need cuBLAS.
     static constexpr ::llvm::StringLiteral kCublasFeature = "cublas";

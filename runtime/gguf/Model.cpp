@@ -1,7 +1,7 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Opening of models, split ones included, and their fingerprint.
+// Opening of models, split ones included.
 
 #include "runtime/gguf/Model.h"
 
@@ -10,8 +10,6 @@
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/BLAKE3.h"
-#include "llvm/Support/Endian.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -86,36 +84,6 @@ Error checkPart(const Metadata &metadata, StringRef file, uint64_t number, uint6
   return makeError(file + ": is part " + Twine(*ownNumber + 1) + " of " + Twine(*ownCount) +
                    ", part " + Twine(number + 1) + " of " + Twine(count) +
                    " is expected here; give the first part of a complete set");
-}
-
-/// Feeds numbers and length-prefixed strings to a hash, so that no two inputs run together.
-class FingerprintHash {
-public:
-  void add(uint64_t value) {
-    std::array<uint8_t, sizeof(value)> bytes;
-    support::endian::write64le(bytes.data(), value);
-    hash.update(bytes);
-  }
-  void add(StringRef string) {
-    add(string.size());
-    hash.update(string);
-  }
-  uint64_t result() { return support::endian::read64le(hash.final<8>().data()); }
-
-private:
-  BLAKE3 hash;
-};
-
-/// The first, middle and last bytes of a tensor (all of a small one).
-void addSamples(FingerprintHash &hash, ArrayRef<uint8_t> bytes) {
-  constexpr size_t kSample = 256;
-  if (bytes.size() <= 3 * kSample) {
-    hash.add(toStringRef(bytes));
-    return;
-  }
-  hash.add(toStringRef(bytes.take_front(kSample)));
-  hash.add(toStringRef(bytes.slice(bytes.size() / 2, kSample)));
-  hash.add(toStringRef(bytes.take_back(kSample)));
 }
 
 } // namespace
@@ -215,35 +183,6 @@ Expected<std::unique_ptr<Model>> Model::open(StringRef path, DataPresence presen
   if (Error error = model->checkTensorCount())
     return error;
   return model;
-}
-
-std::optional<uint64_t> Model::fingerprint() const {
-  FingerprintHash hash;
-  std::vector<const Metadata::Entry *> entries;
-  for (const Metadata::Entry &entry : metadataOfModel.entries())
-    if (!entry.key.starts_with("split.") && entry.key != "general.alignment")
-      entries.push_back(&entry);
-  sort(entries, [](const auto *a, const auto *b) { return a->key < b->key; });
-  for (const Metadata::Entry *entry : entries) {
-    hash.add(entry->key);
-    hash.add(entry->value.describeType());
-    hash.add(entry->value.encoded());
-  }
-
-  std::vector<const Tensor *> tensors;
-  for (const Tensor &tensor : table)
-    tensors.push_back(&tensor);
-  sort(tensors, [](const auto *a, const auto *b) { return a->name < b->name; });
-  for (const Tensor *tensor : tensors) {
-    if (tensor->format && tensor->bytes.empty())
-      return std::nullopt;
-    hash.add(tensor->name);
-    hash.add(tensor->type);
-    for (const int64_t extent : tensor->dimensions)
-      hash.add(static_cast<uint64_t>(extent));
-    addSamples(hash, tensor->bytes);
-  }
-  return hash.result();
 }
 
 } // namespace sortie::gguf

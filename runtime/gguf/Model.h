@@ -75,12 +75,6 @@ public:
   /// The tensor with this name, or null.
   const Tensor *findTensor(llvm::StringRef name) const;
 
-  /// 64 bits that tell models with equal names and shapes apart: a hash over the metadata (without
-  /// `split.*` and `general.alignment`, sorted by key), the tensor table (sorted by name) and up to
-  /// 3 x 256 bytes of each tensor. Splitting or merging the files of a model does not change it.
-  /// Nothing when data is missing.
-  std::optional<uint64_t> fingerprint() const;
-
 private:
   friend class HeaderReader;
 

@@ -6,6 +6,7 @@
 #include "runtime/program/Loader.h"
 
 #include "dialect/common/Common.h"
+#include "dialect/common/Fingerprint.h"
 #include "dialect/moert/MoertOps.h"
 #include "dialect/moert/Seal.h"
 #include "runtime/numerics/contract.h"
@@ -79,6 +80,7 @@ public:
 private:
   Error error(const Twine &message) const { return makeError(program.name + ": " + message); }
   Error lowerAttributes();
+  void lowerModelAttributes();
   Error lowerKernels();
   void lowerSymbolsAndWeights();
 
@@ -114,14 +116,23 @@ Error ModuleLowering::lowerAttributes() {
       return error("needs the feature " + Twine(feature.getValue()) +
                    ", which this runtime does not have; use a newer one");
 
-  if (const auto fingerprint =
-          module->getAttrOfType<mlir::StringAttr>(moert::MoertDialect::kWeightsFingerprintName)) {
-    uint64_t value = 0;
-    if (fingerprint.getValue().getAsInteger(16, value))
-      return error("its weights fingerprint is not a hexadecimal number");
-    program.fingerprint = value;
-  }
+  lowerModelAttributes();
   return Error::success();
+}
+
+/// What identifies the model; the verifier has checked the form.
+void ModuleLowering::lowerModelAttributes() {
+  const auto text =
+      module->getAttrOfType<mlir::StringAttr>(moert::MoertDialect::kWeightsFingerprintName);
+  if (!text)
+    return;
+  program.fingerprint.emplace().value = parseFingerprint(text)->value;
+  if (const auto keys =
+          module->getAttrOfType<mlir::ArrayAttr>(moert::MoertDialect::kFingerprintKeysName)) {
+    program.fingerprint->keys.emplace();
+    for (const auto key : keys.getAsRange<mlir::StringAttr>())
+      program.fingerprint->keys->push_back(key.str());
+  }
 }
 
 Error ModuleLowering::lowerKernels() {

@@ -7,6 +7,7 @@
 #ifndef SORTIE_RUNTIME_PROGRAM_PROGRAM_H
 #define SORTIE_RUNTIME_PROGRAM_PROGRAM_H
 
+#include "runtime/gguf/Fingerprint.h"
 #include "runtime/weights/WeightSpec.h"
 
 #include "llvm/ADT/BitVector.h"
@@ -309,7 +310,7 @@ struct Program {
   std::string target; ///< kCpuTarget or kCudaTarget
   std::string contract;
   std::string producer;
-  std::optional<uint64_t> fingerprint;
+  std::optional<gguf::Fingerprint> fingerprint;
   std::vector<Symbol> symbols;
   std::vector<Kernel> kernels;
   std::vector<WeightSpec> weights;

@@ -213,16 +213,18 @@ Expected<std::unique_ptr<WeightSource>> makeSource(const sortie_weights_options 
 }
 
 Error checkFingerprint(const Program &program, const WeightSource &source) {
-  const std::optional<uint64_t> actual = program.fingerprint ? source.fingerprint() : std::nullopt;
-  if (!actual || *actual == *program.fingerprint)
+  const std::optional<uint64_t> actual =
+      program.fingerprint ? source.fingerprint(*program.fingerprint) : std::nullopt;
+  if (!actual || *actual == program.fingerprint->value)
     return Error::success();
-  auto hex = [](uint64_t value) {
-    std::string digits = utohexstr(value, /*LowerCase=*/true);
-    return std::string(16 - digits.size(), '0') + digits;
-  };
+  auto hex = [](uint64_t value) { return utohexstr(value, /*LowerCase=*/true, /*Width=*/16); };
+  const char *hint = program.fingerprint->keys
+                         ? ""
+                         : " (a program as old as this one refuses a changed chat template, too; "
+                           "compiled again, it does not)";
   return makeError(source.name() + ": has fingerprint " + hex(*actual) + ", " + program.name +
-                   " was compiled for a model with fingerprint " + hex(*program.fingerprint) +
-                   "; give that model, or compile the program for this one");
+                   " was compiled for a model with fingerprint " + hex(program.fingerprint->value) +
+                   "; give that model, or compile the program for this one" + hint);
 }
 
 Expected<std::shared_ptr<const LoadedWeights>>
@@ -402,7 +404,7 @@ void sortie_program_get_info(const sortie_program *handle, sortie_program_info *
   value.weight_count = program.weights.size();
   value.symbol_count = program.symbols.size();
   value.has_fingerprint = program.fingerprint.has_value();
-  value.fingerprint = program.fingerprint.value_or(0);
+  value.fingerprint = program.fingerprint ? program.fingerprint->value : 0;
   value.kernel_count = program.kernels.size();
   writeStruct(value, info);
 }

@@ -31,7 +31,9 @@ public:
   explicit GgufSource(std::unique_ptr<gguf::Model> model) : model(std::move(model)) {}
 
   std::string name() const override { return model->name().str(); }
-  std::optional<uint64_t> fingerprint() const override { return model->fingerprint(); }
+  std::optional<uint64_t> fingerprint(const gguf::Fingerprint &rule) const override {
+    return rule.of(*model);
+  }
 
   Error check(const WeightSpec &spec) const override {
     const gguf::Tensor *tensor = model->findTensor(spec.tensor);

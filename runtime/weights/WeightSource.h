@@ -6,6 +6,7 @@
 #ifndef SORTIE_RUNTIME_WEIGHTS_WEIGHTSOURCE_H
 #define SORTIE_RUNTIME_WEIGHTS_WEIGHTSOURCE_H
 
+#include "runtime/gguf/Fingerprint.h"
 #include "runtime/gguf/Model.h"
 #include "runtime/weights/WeightSpec.h"
 
@@ -21,8 +22,11 @@ public:
   /// Whether the source has this tensor in this format and shape.
   virtual llvm::Error check(const WeightSpec &spec) const = 0;
 
-  /// The fingerprint of the model, if it has one, and what to call the model in messages.
-  virtual std::optional<uint64_t> fingerprint() const { return std::nullopt; }
+  /// The fingerprint of the model by the rule of another one, if it has one, and what to call the
+  /// model in messages.
+  virtual std::optional<uint64_t> fingerprint(const gguf::Fingerprint &) const {
+    return std::nullopt;
+  }
   virtual std::string name() const = 0;
 
   /// The bytes of `rowCount` rows from `firstRow` on (rows of all experts count through), in the

@@ -4,6 +4,8 @@
 #include "ImportGguf.h"
 #include "LayerBuilder.h"
 
+#include "dialect/common/Fingerprint.h"
+#include "runtime/gguf/Fingerprint.h"
 #include "runtime/numerics/contract.h"
 #include "runtime/support/Error.h"
 
@@ -28,23 +30,28 @@ Expected<LayerRange> sortie::parseLayerRange(StringRef text) {
 }
 
 /// States what the module promises and which model it belongs to.
-static void setModuleAttributes(ModuleOp module, const gguf::Model &model, Determinism contract) {
+static void setModuleAttributes(ModuleOp module, const gguf::Model &model,
+                                const std::vector<std::string> &keys, Determinism contract) {
   Builder builder(module.getContext());
   module->setAttr(moe::MoeDialect::kContractName,
                   moe::ContractAttr::get(module.getContext(), contract));
   module->setAttr(moe::MoeDialect::kNumericsName,
                   builder.getI64IntegerAttr(numerics::kContractVersion));
   // A file without data (a header for tests) has no fingerprint.
-  if (std::optional<uint64_t> fingerprint = model.fingerprint())
+  if (std::optional<uint64_t> fingerprint = gguf::fingerprintOfNamedKeys(model, keys)) {
     module->setAttr(
         moe::MoeDialect::kWeightsFingerprintName,
-        builder.getStringAttr(llvm::utohexstr(*fingerprint, /*LowerCase=*/true, /*Width=*/16)));
+        builder.getStringAttr(printFingerprint({kFingerprintOfNamedKeys, *fingerprint})));
+    module->setAttr(moe::MoeDialect::kFingerprintKeysName,
+                    builder.getStrArrayAttr(llvm::to_vector_of<StringRef>(keys)));
+  }
 }
 
 Expected<OwningOpRef<ModuleOp>> sortie::importGguf(MLIRContext &context, const gguf::Model &model,
                                                    std::optional<LayerRange> layers,
                                                    Determinism contract) {
-  Expected<ModelConfig> config = readModelConfig(model);
+  MetadataReader metadata(model.metadata());
+  Expected<ModelConfig> config = readModelConfig(model, metadata);
   if (!config)
     return config.takeError();
   const LayerRange range = layers.value_or(LayerRange{0, config->layers - 1});
@@ -54,7 +61,7 @@ Expected<OwningOpRef<ModuleOp>> sortie::importGguf(MLIRContext &context, const g
                              Twine(config->layers - 1) + ")");
 
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
-  setModuleAttributes(*module, model, contract);
+  setModuleAttributes(*module, model, metadata.keys(), contract);
   for (int64_t layer = range.first; layer <= range.last; ++layer) {
     Expected<LayerTensors> tensors = LayerTensors::find(model, *config, layer);
     if (!tensors)

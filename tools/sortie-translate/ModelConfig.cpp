@@ -27,8 +27,8 @@ namespace {
 /// Reads keys below the architecture's prefix, with their bounds.
 class ConfigReader {
 public:
-  ConfigReader(const gguf::Model &model, const Architecture &architecture)
-      : model(model), metadata(model.metadata()), architecture(architecture) {}
+  ConfigReader(const gguf::Model &model, MetadataReader &metadata, const Architecture &architecture)
+      : model(model), metadata(metadata), architecture(architecture) {}
 
   Expected<ModelConfig> read();
 
@@ -54,7 +54,7 @@ private:
   }
 
   const gguf::Model &model;
-  const gguf::Metadata &metadata;
+  MetadataReader &metadata;
   const Architecture &architecture;
 };
 
@@ -196,13 +196,13 @@ Expected<ModelConfig> ConfigReader::read() {
 
 } // namespace
 
-Expected<ModelConfig> sortie::readModelConfig(const gguf::Model &model) {
-  Expected<StringRef> name = model.metadata().getString("general.architecture");
+Expected<ModelConfig> sortie::readModelConfig(const gguf::Model &model, MetadataReader &metadata) {
+  Expected<StringRef> name = metadata.getString("general.architecture");
   if (!name)
     return name.takeError();
   const Architecture *architecture = findArchitecture(*name);
   if (!architecture)
     return sortie::makeError(model.name() + ": unknown architecture '" + *name +
                              "'; this version imports " + listArchitectures());
-  return ConfigReader(model, *architecture).read();
+  return ConfigReader(model, metadata, *architecture).read();
 }

@@ -7,6 +7,7 @@
 #define SORTIE_TOOLS_SORTIE_TRANSLATE_MODELCONFIG_H
 
 #include "Architecture.h"
+#include "MetadataReader.h"
 
 #include "runtime/gguf/Model.h"
 
@@ -41,7 +42,8 @@ struct ModelConfig {
 
 /// Reads the configuration of `model`. Errors name the file and the key: an unknown architecture, a
 /// key that is missing, of the wrong type or out of bounds, or routing that Sortie does not have.
-llvm::Expected<ModelConfig> readModelConfig(const gguf::Model &model);
+/// `metadata` is the model's, and remembers what has been looked up.
+llvm::Expected<ModelConfig> readModelConfig(const gguf::Model &model, MetadataReader &metadata);
 
 } // namespace sortie
 

@@ -85,6 +85,59 @@ module attributes {moe.weights_fingerprint = "0123"} {}
 
 // -----
 
+// moe (C3)
+// expected-error @+1 {{'moe.weights_fingerprint' must be a string of 16 lower-case hexadecimal}}
+module attributes {moe.weights_fingerprint = "3:0123456789abcdef"} {}
+
+// -----
+
+// expected-error @+1 {{'moe.weights_fingerprint' must be a string of 16 lower-case hexadecimal}}
+module attributes {moe.weights_fingerprint = 7} {}
+
+// -----
+
+// expected-error @+1 {{'moe.fingerprint_keys' and a 'moe.weights_fingerprint' that begins with '2:' must be given together}}
+module attributes {moe.weights_fingerprint = "2:0123456789abcdef"} {}
+
+// -----
+
+// expected-error @+1 {{'moe.fingerprint_keys' and a 'moe.weights_fingerprint' that begins with '2:' must be given together}}
+module attributes {moe.weights_fingerprint = "0123456789abcdef", moe.fingerprint_keys = ["a"]} {}
+
+// -----
+
+// expected-error @+1 {{'moe.fingerprint_keys' and a 'moe.weights_fingerprint' that begins with '2:' must be given together}}
+module attributes {moe.fingerprint_keys = ["a"]} {}
+
+// -----
+
+// expected-error @+1 {{'moe.fingerprint_keys' must be an array of strings that are not empty and all different}}
+module attributes {moe.weights_fingerprint = "2:0123456789abcdef", moe.fingerprint_keys = ["a", "a"]} {}
+
+// -----
+
+// expected-error @+1 {{'moe.fingerprint_keys' must be an array of strings that are not empty and all different}}
+module attributes {moe.weights_fingerprint = "2:0123456789abcdef", moe.fingerprint_keys = "a"} {}
+
+// -----
+
+// moe (C8)
+// expected-error @+1 {{'moe.weight_hashes' must be a dictionary from names of tensors to strings of 32 lower-case hexadecimal digits}}
+module attributes {moe.weight_hashes = {"a" = "0123456789abcdef0123456789abcde"}} {}
+
+// -----
+
+// expected-error @+1 {{'moe.weight_hashes' must be a dictionary from names of tensors to strings of 32 lower-case hexadecimal digits}}
+module attributes {moe.weight_hashes = ["0123456789abcdef0123456789abcdef"]} {}
+
+// -----
+
+func.func private @moe_hashes_on_a_function() attributes {
+  // expected-error @-1 {{'moe.weight_hashes' belongs on a module}}
+  moe.weight_hashes = {}}
+
+// -----
+
 func.func @names(%a: tensor<?x8xf32>) {
   // moe (C4)
   // expected-error @+1 {{'moe.names' must be an array of 1 strings, one for each result}}

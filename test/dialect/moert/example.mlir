@@ -7,7 +7,9 @@
 module attributes {
     moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
       contract = [run, batch, device], features = [], producer = "by hand">,
-    moert.weights_fingerprint = "0123456789abcdef"} {
+    moert.weights_fingerprint = "2:0123456789abcdef",
+    moert.fingerprint_keys = ["general.architecture"],
+    moert.weight_hashes = {"blk.0.a.weight" = "0123456789abcdef0123456789abcdef"}} {
   // CHECK: moert.symbol @tokens max(512)
   moert.symbol @tokens max(512)
   // CHECK: moert.weight @norm "blk.0.ffn_norm.weight" : 2048xf32

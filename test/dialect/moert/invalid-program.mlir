@@ -64,6 +64,59 @@ module attributes {moert.weights_fingerprint = "xyz"} {}
 
 // -----
 
+// moert (C2)
+// expected-error @+1 {{'moert.weights_fingerprint' must be a string of 16 lower-case hexadecimal}}
+module attributes {moert.weights_fingerprint = "3:0123456789abcdef"} {}
+
+// -----
+
+// expected-error @+1 {{'moert.weights_fingerprint' must be a string of 16 lower-case hexadecimal}}
+module attributes {moert.weights_fingerprint = 7} {}
+
+// -----
+
+// expected-error @+1 {{'moert.fingerprint_keys' and a 'moert.weights_fingerprint' that begins with '2:' must be given together}}
+module attributes {moert.weights_fingerprint = "2:0123456789abcdef"} {}
+
+// -----
+
+// expected-error @+1 {{'moert.fingerprint_keys' and a 'moert.weights_fingerprint' that begins with '2:' must be given together}}
+module attributes {moert.weights_fingerprint = "0123456789abcdef", moert.fingerprint_keys = ["a"]} {}
+
+// -----
+
+// expected-error @+1 {{'moert.fingerprint_keys' and a 'moert.weights_fingerprint' that begins with '2:' must be given together}}
+module attributes {moert.fingerprint_keys = ["a"]} {}
+
+// -----
+
+// expected-error @+1 {{'moert.fingerprint_keys' must be an array of strings that are not empty and all different}}
+module attributes {moert.weights_fingerprint = "2:0123456789abcdef", moert.fingerprint_keys = ["a", "a"]} {}
+
+// -----
+
+// expected-error @+1 {{'moert.fingerprint_keys' must be an array of strings that are not empty and all different}}
+module attributes {moert.weights_fingerprint = "2:0123456789abcdef", moert.fingerprint_keys = "a"} {}
+
+// -----
+
+// moert (C4)
+// expected-error @+1 {{'moert.weight_hashes' must be a dictionary from names of tensors to strings of 32 lower-case hexadecimal digits}}
+module attributes {moert.weight_hashes = {"a" = "0123456789abcdef0123456789abcde"}} {}
+
+// -----
+
+// expected-error @+1 {{'moert.weight_hashes' must be a dictionary from names of tensors to strings of 32 lower-case hexadecimal digits}}
+module attributes {moert.weight_hashes = ["0123456789abcdef0123456789abcdef"]} {}
+
+// -----
+
+func.func private @moert_hashes_on_a_function() attributes {
+  // expected-error @-1 {{'moert.weight_hashes' belongs on a module}}
+  moert.weight_hashes = {}}
+
+// -----
+
 // moert (C3)
 // expected-error @+1 {{unknown attribute 'moert.speed'}}
 module attributes {moert.speed = 1} {}

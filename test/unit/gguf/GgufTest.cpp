@@ -6,6 +6,7 @@
 
 #include "GgufWriter.h"
 
+#include "runtime/gguf/Fingerprint.h"
 #include "runtime/gguf/Model.h"
 #include "runtime/gguf/TensorType.h"
 
@@ -146,7 +147,8 @@ TEST(Gguf, dataMayBeMissingWhenTheCallerSaysSo) {
   Expected<std::unique_ptr<Model>> model = parse(writer.finish(), DataPresence::Optional);
   ASSERT_TRUE(bool(model)) << toString(model.takeError());
   EXPECT_TRUE((*model)->findTensor("huge")->bytes.empty());
-  EXPECT_EQ((*model)->fingerprint(), std::nullopt);
+  EXPECT_EQ(fingerprintOfAllKeys(**model), std::nullopt);
+  EXPECT_EQ(fingerprintOfNamedKeys(**model, {}), std::nullopt);
 }
 
 TEST(Gguf, refusesForeignFiles) {
@@ -266,7 +268,8 @@ TEST(Gguf, everyFlippedBitIsReadOrRefused) {
     damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ 1 << bit % 8);
     Expected<std::unique_ptr<Model>> model = parse(damaged);
     if (model) {
-      (*model)->fingerprint();
+      fingerprintOfAllKeys(**model);
+      fingerprintOfNamedKeys(**model, {"flag", "names"});
       continue;
     }
     EXPECT_FALSE(toString(model.takeError()).empty());
@@ -278,23 +281,92 @@ TEST(Gguf, everyFlippedBitIsReadOrRefused) {
 //===- Fingerprints -------------------------------------------------------===//
 
 namespace {
-uint64_t fingerprintOf(const GgufWriter &writer) {
-  return *cantFail(parse(writer.finish()))->fingerprint();
+
+/// The rule of old programs.
+uint64_t oldFingerprintOf(const GgufWriter &writer) {
+  return *fingerprintOfAllKeys(*cantFail(parse(writer.finish())));
 }
+
+/// Keys of sample(), and one that it lacks.
+const std::vector<std::string> kKeys = {"general.architecture", "qwen3moe.expert_count", "names",
+                                        "qwen3moe.expert_shared_count"};
+
+uint64_t fingerprintOf(const GgufWriter &writer) {
+  return *fingerprintOfNamedKeys(*cantFail(parse(writer.finish())), kKeys);
+}
+
 } // namespace
 
-TEST(GgufFingerprint, followsMetadataTableAndData) {
-  const uint64_t original = fingerprintOf(sample());
-  EXPECT_EQ(fingerprintOf(sample()), original);
+TEST(GgufFingerprint, ofAllKeysFollowsMetadataTableAndData) {
+  const uint64_t original = oldFingerprintOf(sample());
+  EXPECT_EQ(oldFingerprintOf(sample()), original);
   GgufWriter moreMetadata = sample();
   moreMetadata.add("general.name", std::string("finetune"));
-  EXPECT_NE(fingerprintOf(moreMetadata), original);
+  EXPECT_NE(oldFingerprintOf(moreMetadata), original);
   GgufWriter moreTensors = sample();
   moreTensors.addTensor("more", kF32, {1}, "abcd");
-  EXPECT_NE(fingerprintOf(moreTensors), original);
+  EXPECT_NE(oldFingerprintOf(moreTensors), original);
   std::string otherData = sample().finish();
   otherData.back() = 'y';
-  EXPECT_NE(*cantFail(parse(otherData))->fingerprint(), original);
+  EXPECT_NE(*fingerprintOfAllKeys(*cantFail(parse(otherData))), original);
+}
+
+TEST(GgufFingerprint, followsTheNamedKeysAlone) {
+  const uint64_t original = fingerprintOf(sample());
+  GgufWriter other = sample();
+  other.add("tokenizer.chat_template", std::string("corrected"));
+  other.add("general.alignment", uint32_t{32});
+  other.add("qwen3moe.context_length", uint32_t{1 << 20});
+  EXPECT_EQ(fingerprintOf(other), original);
+  other.add("qwen3moe.expert_shared_count", uint32_t{0});
+  EXPECT_NE(fingerprintOf(other), original) << "a key that was absent";
+
+  auto withExperts = [](auto count) {
+    GgufWriter writer;
+    writer.add("qwen3moe.expert_count", count);
+    return *fingerprintOfNamedKeys(*cantFail(parse(writer.finish())), kKeys);
+  };
+  EXPECT_NE(withExperts(uint32_t{16}), withExperts(uint32_t{17}));
+  EXPECT_NE(withExperts(uint32_t{16}), withExperts(uint16_t{16})) << "the type counts";
+  const auto model = cantFail(parse(sample().finish()));
+  EXPECT_NE(fingerprintOfNamedKeys(*model, ArrayRef(kKeys).drop_back()), original);
+  EXPECT_EQ(fingerprintOfNamedKeys(*model, std::vector(kKeys.rbegin(), kKeys.rend())), original);
+}
+
+TEST(GgufFingerprint, followsTheTensorTable) {
+  auto of = [](StringRef name, uint32_t type, std::vector<uint64_t> dimensions, size_t bytes) {
+    GgufWriter writer;
+    writer.addTensor(name.str(), type, std::move(dimensions), std::string(bytes, 'x'));
+    return fingerprintOf(writer);
+  };
+  const uint64_t original = of("a", kF32, {4, 2}, 32);
+  EXPECT_NE(of("b", kF32, {4, 2}, 32), original);
+  EXPECT_NE(of("a", 30, {8, 2}, 32), original);
+  EXPECT_NE(of("a", kF32, {2, 4}, 32), original);
+  EXPECT_EQ(of("a", kF32, {4, 2, 1}, 32), original) << "extents of 1 tell no shapes apart";
+  GgufWriter more = sample();
+  more.addTensor("more", 777, {256}, "");
+  EXPECT_NE(fingerprintOf(more), fingerprintOf(sample()));
+}
+
+TEST(GgufFingerprint, samplesTheDataOfTensors) {
+  const std::string file = [] {
+    GgufWriter writer;
+    writer.addTensor("large", kF32, {1024}, std::string(4096, 'x'));
+    return writer.finish();
+  }();
+  auto of = [](const std::string &bytes) {
+    return *fingerprintOfNamedKeys(*cantFail(parse(bytes)), {});
+  };
+  auto changedAt = [&](size_t fromEnd) {
+    std::string changed = file;
+    changed[changed.size() - fromEnd] = 'y';
+    return of(changed);
+  };
+  for (const size_t fromEnd : {4096u, 3841u, 2048u, 1793u, 256u, 1u})
+    EXPECT_NE(changedAt(fromEnd), of(file)) << fromEnd;
+  for (const size_t fromEnd : {3840u, 2049u, 1792u, 257u})
+    EXPECT_EQ(changedAt(fromEnd), of(file)) << fromEnd << " is not sampled";
 }
 
 //===- Split models -------------------------------------------------------===//
@@ -348,7 +420,8 @@ TEST(GgufSplit, opensAllPartsByTheFirst) {
   merged.add("general.architecture", std::string("olmoe"));
   for (uint32_t i = 0; i < 3; ++i)
     merged.addTensor("tensor" + std::to_string(i), kF32, {1}, std::string(4, char('a' + i)));
-  EXPECT_EQ((*model)->fingerprint(), fingerprintOf(merged));
+  EXPECT_EQ(fingerprintOfAllKeys(**model), oldFingerprintOf(merged));
+  EXPECT_EQ(fingerprintOfNamedKeys(**model, kKeys), fingerprintOf(merged));
 }
 
 TEST(GgufSplit, refusesIncompleteOrMixedSets) {

@@ -83,7 +83,16 @@ TEST(Loader, readsTheFingerprint) {
   Expected<std::shared_ptr<const Program>> loaded =
       load(programText(kDenseProgram, ", moert.weights_fingerprint = \"00000000deadbeef\""));
   ASSERT_TRUE(bool(loaded)) << toString(loaded.takeError());
-  EXPECT_EQ((*loaded)->fingerprint, 0xdeadbeefu);
+  EXPECT_EQ((*loaded)->fingerprint->value, 0xdeadbeefu);
+  EXPECT_FALSE((*loaded)->fingerprint->keys) << "old programs cover all metadata";
+
+  loaded = load(programText(kDenseProgram,
+                            ", moert.weights_fingerprint = \"2:00000000deadbeef\", "
+                            "moert.fingerprint_keys = [\"general.architecture\", \"a.b\"]"));
+  ASSERT_TRUE(bool(loaded)) << toString(loaded.takeError());
+  EXPECT_EQ((*loaded)->fingerprint->value, 0xdeadbeefu);
+  EXPECT_EQ(*(*loaded)->fingerprint->keys,
+            (std::vector<std::string>{"general.architecture", "a.b"}));
 }
 
 TEST(Loader, readsSealedBytecode) {
