@@ -152,7 +152,7 @@ Expected<InputArray> makeInput(const FunctionSymbol &symbol, const sortie_value_
                                StringRef what) {
   if (what.consume_front("random:"))
     return makeRandomInput(symbol, info, what);
-  Expected<NpyArray> array = readNpy(what);
+  Expected<NpyArray> array = readNpy(what, info.dtype);
   if (!array)
     return array.takeError();
   InputArray input;

@@ -8,6 +8,7 @@
 #include "runtime/support/Error.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -21,10 +22,14 @@ namespace {
 
 constexpr size_t kMagicBytes = 8; // "\x93NUMPY", major, minor
 
+/// "float32": NumPy's name of what an input of this type is made from.
+StringRef numpyName(sortie_dtype wanted) { return wanted == SORTIE_I32 ? "int32" : "float32"; }
+
 /// A cursor over the header, a Python dictionary literal with three known keys.
 class HeaderParser {
 public:
-  HeaderParser(StringRef text, StringRef file) : rest(text), file(file) {}
+  HeaderParser(StringRef text, StringRef file, sortie_dtype wanted)
+      : rest(text), file(file), wanted(wanted) {}
 
   Error parse() {
     if (!consume("{"))
@@ -73,8 +78,9 @@ private:
 
   Error parseValue(StringRef key) {
     if (key == "descr") {
-      if (rest.ltrim().starts_with("["))
-        return error("describes a structured array; a plain one of float32 or int32 is needed");
+      if (const StringRef value = rest.ltrim(); value.starts_with("[") || value.starts_with("("))
+        return makeError(file + ": holds a structured array, a plain one of " + numpyName(wanted) +
+                         " is needed; save one field of it, x['name']");
       Expected<StringRef> value = parseString();
       if (!value)
         return value.takeError();
@@ -112,26 +118,58 @@ private:
 
   StringRef rest;
   StringRef file;
+  sortie_dtype wanted;
 };
 
-Expected<sortie_dtype> dtypeOf(StringRef descr, StringRef file) {
-  if (descr == "<f4")
-    return SORTIE_F32;
-  if (descr == "<i4")
+/// "big-endian int64" for '>i8'; the description itself in quotes where it is no plain number.
+std::string describeElements(StringRef descr) {
+  const StringRef order = descr.take_front();
+  const StringRef kind = descr.substr(1, 1);
+  unsigned bytes = 0;
+  const StringRef name = StringSwitch<StringRef>(kind)
+                             .Case("f", "float")
+                             .Case("i", "int")
+                             .Case("u", "uint")
+                             .Case("c", "complex")
+                             .Default("");
+  if (kind == "b")
+    return "bool";
+  if (name.empty() || descr.drop_front(2).getAsInteger(10, bytes))
+    return ("'" + descr + "'").str();
+  return ((order == ">" ? "big-endian " : "") + name + Twine(8 * bytes)).str();
+}
+
+Expected<sortie_dtype> dtypeOf(StringRef descr, sortie_dtype wanted, StringRef file) {
+  if (wanted == SORTIE_I32 && descr == "<i4")
     return SORTIE_I32;
-  if (descr == "<f2")
+  if (wanted != SORTIE_I32 && descr == "<f4")
+    return SORTIE_F32;
+  if (wanted != SORTIE_I32 && descr == "<f2")
     return SORTIE_F16;
-  if (descr.starts_with(">"))
-    return makeError(file + ": holds big-endian elements ('" + descr +
-                     "'); convert them with x.astype(x.dtype.newbyteorder('<'))");
-  return makeError(file + ": holds elements of type '" + descr +
-                   "', float32, float16 or int32 is needed; convert them with "
-                   "x.astype('float32')");
+  const bool isSwapped = descr.starts_with(">");
+  const std::string type =
+      isSwapped ? (wanted == SORTIE_I32 ? "'<i4'" : "'<f4'") : ("numpy." + numpyName(wanted)).str();
+  return makeError(file + ": holds " + describeElements(descr) + " elements, " + numpyName(wanted) +
+                   (wanted == SORTIE_I32 ? "" : " or float16") +
+                   " is needed; convert them with x.astype(" + type + ")");
+}
+
+/// Whether the file has the data that its shape needs, and no more.
+Error checkSize(StringRef file, uint64_t given, uint64_t needed) {
+  if (given == needed)
+    return Error::success();
+  const std::string what =
+      (file + ": holds " + Twine(given) + " bytes of data, its shape needs " + Twine(needed)).str();
+  if (given < needed)
+    return makeError(what + "; it is truncated: write it again with numpy.save");
+  return makeError(what + ": " + Twine(given - needed) +
+                   " bytes follow the array. Give each array a file of its own, and write it with "
+                   "numpy.save");
 }
 
 } // namespace
 
-Expected<NpyArray> parseNpy(std::unique_ptr<MemoryBuffer> buffer) {
+Expected<NpyArray> parseNpy(std::unique_ptr<MemoryBuffer> buffer, sortie_dtype wanted) {
   const StringRef file = buffer->getBufferIdentifier();
   const StringRef bytes = buffer->getBuffer();
   if (!bytes.starts_with("\x93NUMPY") || bytes.size() < kMagicBytes + 2)
@@ -149,33 +187,32 @@ Expected<NpyArray> parseNpy(std::unique_ptr<MemoryBuffer> buffer) {
   if (length > bytes.size() - begin)
     return makeError(file + ": ends inside its header; it is truncated");
 
-  HeaderParser header(bytes.substr(begin, length), file);
+  HeaderParser header(bytes.substr(begin, length), file, wanted);
   if (Error error = header.parse())
     return error;
-  Expected<sortie_dtype> dtype = dtypeOf(*header.descr, file);
+  Expected<sortie_dtype> dtype = dtypeOf(*header.descr, wanted, file);
   if (!dtype)
     return dtype.takeError();
   if (*header.isFortran)
     return makeError(file + ": holds an array in Fortran order; convert it with "
                             "numpy.ascontiguousarray(x)");
 
-  int64_t wanted = *dtype == SORTIE_F16 ? 2 : 4;
+  int64_t needed = *dtype == SORTIE_F16 ? 2 : 4;
   for (const int64_t extent : header.shape)
-    if (MulOverflow(wanted, extent, wanted))
+    if (MulOverflow(needed, extent, needed))
       return makeError(file + ": its shape is too large");
   const StringRef data = bytes.drop_front(begin + length);
-  if (data.size() != static_cast<uint64_t>(wanted))
-    return makeError(file + ": holds " + Twine(data.size()) + " bytes of data, its shape needs " +
-                     Twine(wanted) + "; it is truncated or damaged");
+  if (Error error = checkSize(file, data.size(), needed))
+    return error;
   return NpyArray{*dtype, std::move(header.shape), data, std::move(buffer)};
 }
 
-Expected<NpyArray> readNpy(StringRef path) {
+Expected<NpyArray> readNpy(StringRef path, sortie_dtype wanted) {
   ErrorOr<std::unique_ptr<MemoryBuffer>> file =
       MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!file)
     return makeError(path + ": cannot read: " + file.getError().message());
-  return parseNpy(std::move(*file));
+  return parseNpy(std::move(*file), wanted);
 }
 
 std::string npyHeader(sortie_dtype dtype, ArrayRef<int64_t> shape) {

@@ -26,10 +26,11 @@ struct NpyArray {
   std::unique_ptr<llvm::MemoryBuffer> file;
 };
 
-/// Reads a file of format version 1, 2 or 3 with elements float32, float16 or int32.
-llvm::Expected<NpyArray> readNpy(llvm::StringRef path);
+/// Reads a file of format version 1, 2 or 3 for an input of type `wanted`: of SORTIE_F32 the file
+/// has float32 or float16, of SORTIE_I32 int32. Errors say how to make such a file of another.
+llvm::Expected<NpyArray> readNpy(llvm::StringRef path, sortie_dtype wanted);
 /// The same from memory; messages name the buffer by its identifier.
-llvm::Expected<NpyArray> parseNpy(std::unique_ptr<llvm::MemoryBuffer> file);
+llvm::Expected<NpyArray> parseNpy(std::unique_ptr<llvm::MemoryBuffer> file, sortie_dtype wanted);
 
 /// The header, version 1, of an array of SORTIE_F32 or SORTIE_I32; its data follows.
 std::string npyHeader(sortie_dtype dtype, llvm::ArrayRef<int64_t> shape);

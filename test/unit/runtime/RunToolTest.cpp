@@ -23,12 +23,12 @@ using namespace sortie::tool;
 
 namespace {
 
-Expected<NpyArray> parse(const std::string &bytes) {
-  return parseNpy(MemoryBuffer::getMemBufferCopy(bytes, "x.npy"));
+Expected<NpyArray> parse(const std::string &bytes, sortie_dtype wanted = SORTIE_F32) {
+  return parseNpy(MemoryBuffer::getMemBufferCopy(bytes, "x.npy"), wanted);
 }
 
-std::string errorOf(const std::string &bytes) {
-  Expected<NpyArray> array = parse(bytes);
+std::string errorOf(const std::string &bytes, sortie_dtype wanted = SORTIE_F32) {
+  Expected<NpyArray> array = parse(bytes, wanted);
   return array ? "no error" : toString(array.takeError());
 }
 
@@ -55,7 +55,8 @@ TEST(Npy, readsAllVersionsAndTypes) {
     EXPECT_EQ(ArrayRef(array->shape), ArrayRef<int64_t>({2, 1}));
     EXPECT_EQ(array->data, "abcdefgh");
   }
-  EXPECT_EQ(cantFail(parse(npy(1, header("'<i4'", "False", "()"), "abcd"))).dtype, SORTIE_I32);
+  EXPECT_EQ(cantFail(parse(npy(1, header("'<i4'", "False", "()"), "abcd"), SORTIE_I32)).dtype,
+            SORTIE_I32);
   EXPECT_EQ(cantFail(parse(npy(1, header("\"<f2\"", "False", "(2,)"), "abcd"))).dtype, SORTIE_F16);
   EXPECT_EQ(cantFail(parse(npy(1, header("'<f4'", "False", "(0, 8)"), ""))).data, "");
 }
@@ -74,16 +75,45 @@ TEST(Npy, readsWhatItWrites) {
 }
 
 TEST(Npy, refusesOtherTypesAndOrders) {
-  EXPECT_EQ(
-      errorOf(npy(1, header("'<f8'", "False", "(1,)"), "abcdefgh")),
-      "x.npy: holds elements of type '<f8', float32, float16 or int32 is needed; convert them "
-      "with x.astype('float32')");
-  EXPECT_TRUE(StringRef(errorOf(npy(1, header("'>f4'", "False", "(1,)"), "abcd")))
-                  .starts_with("x.npy: holds big-endian elements ('>f4')"));
+  struct {
+    const char *descr;
+    sortie_dtype wanted;
+    const char *message;
+  } cases[] = {
+      {"'<f8'", SORTIE_F32,
+       "float64 elements, float32 or float16 is needed; convert them with x.astype(numpy.float32)"},
+      {"'<i4'", SORTIE_F32,
+       "int32 elements, float32 or float16 is needed; convert them with x.astype(numpy.float32)"},
+      {"'<i8'", SORTIE_I32,
+       "int64 elements, int32 is needed; convert them with x.astype(numpy.int32)"},
+      {"'<u4'", SORTIE_I32,
+       "uint32 elements, int32 is needed; convert them with x.astype(numpy.int32)"},
+      {"'<f4'", SORTIE_I32,
+       "float32 elements, int32 is needed; convert them with x.astype(numpy.int32)"},
+      {"'<f2'", SORTIE_I32,
+       "float16 elements, int32 is needed; convert them with x.astype(numpy.int32)"},
+      {"'|b1'", SORTIE_I32,
+       "bool elements, int32 is needed; convert them with x.astype(numpy.int32)"},
+      {"'|b1'", SORTIE_F32,
+       "bool elements, float32 or float16 is needed; convert them with x.astype(numpy.float32)"},
+      {"'>f4'", SORTIE_F32,
+       "big-endian float32 elements, float32 or float16 is needed; convert them with "
+       "x.astype('<f4')"},
+      {"'>i8'", SORTIE_I32,
+       "big-endian int64 elements, int32 is needed; convert them with x.astype('<i4')"},
+      {"'<V2'", SORTIE_F32,
+       "'<V2' elements, float32 or float16 is needed; convert them with x.astype(numpy.float32)"},
+      {"''", SORTIE_I32, "'' elements, int32 is needed; convert them with x.astype(numpy.int32)"},
+  };
+  for (const auto &[descr, wanted, message] : cases)
+    EXPECT_EQ(errorOf(npy(1, header(descr, "False", "(1,)"), "abcdefgh"), wanted),
+              std::string("x.npy: holds ") + message);
   EXPECT_TRUE(StringRef(errorOf(npy(1, header("'<f4'", "True", "(1, 1)"), "abcd")))
                   .contains("Fortran order"));
-  EXPECT_TRUE(StringRef(errorOf(npy(1, header("[('a', '<f4')]", "False", "(1,)"), "abcd")))
-                  .contains("structured array"));
+  for (const char *descr : {"[('a', '<f4')]", "('<f4', (3,))"})
+    EXPECT_EQ(errorOf(npy(1, header(descr, "False", "(1,)"), "abcd"), SORTIE_I32),
+              "x.npy: holds a structured array, a plain one of int32 is needed; save one field of "
+              "it, x['name']");
 }
 
 TEST(Npy, refusesDamagedFiles) {
@@ -92,8 +122,10 @@ TEST(Npy, refusesDamagedFiles) {
       {"PK\x03\x04 an .npz is a zip file", "not an .npy file"},
       {npy(4, header("'<f4'", "False", "(1,)"), "abcd"), ".npy version 4 is not supported"},
       {npy(1, header("'<f4'", "False", "(2,)"), "abcd"),
-       "holds 4 bytes of data, its shape needs 8"},
-      {npy(1, header("'<f4'", "False", "(1,)"), "abcdefgh"), "its shape needs 4"},
+       "holds 4 bytes of data, its shape needs 8; it is truncated"},
+      {npy(1, header("'<f4'", "False", "(1,)"), "abcdefg"),
+       "holds 7 bytes of data, its shape needs 4: 3 bytes follow the array. Give each array a file "
+       "of its own"},
       {npy(1, header("'<f4'", "Maybe", "(1,)"), "abcd"), "neither True nor False"},
       {npy(1, header("'<f4'", "False", "(-1,)"), "abcd"), "impossible number"},
       {npy(1, header("'<f4'", "False", "(99999999999, 99999999999)"), ""), "too large"},

@@ -79,7 +79,9 @@ def write(folder: Path) -> None:
     np.save(folder / "i32.npy", x.astype(np.int32))
     np.save(folder / "big-endian.npy", x.astype(">f4"))
     np.save(folder / "fortran.npy", np.asfortranarray(x))
+    np.save(folder / "i64.npy", np.zeros((TOKENS, USED), np.int64))
     (folder / "truncated.npy").write_bytes((folder / "x.npy").read_bytes()[:-4])
+    (folder / "longer.npy").write_bytes((folder / "x.npy").read_bytes() + b"more")
     np.save(folder / "nan.npy", np.where(np.arange(TOKENS)[:, None] == 2, np.nan, x).astype("f4"))
 
 
