@@ -9,6 +9,7 @@
 #include "runtime/include/sortie/sortie.h"
 
 #include "runtime/support/Error.h"
+#include "tools/common/ProgressBar.h"
 
 #include <memory>
 
@@ -23,6 +24,16 @@ struct Destroy {
 using ProgramPtr = std::unique_ptr<sortie_program, Destroy>;
 using WeightsPtr = std::unique_ptr<sortie_weights, Destroy>;
 using SessionPtr = std::unique_ptr<sortie_session, Destroy>;
+
+/// Callbacks that draw a progress bar.
+inline sortie_callbacks callbacksOf(ProgressBar &bar) {
+  sortie_callbacks callbacks = SORTIE_INIT(sortie_callbacks);
+  callbacks.user = &bar;
+  callbacks.progress = [](void *user, const char *what, uint64_t done, uint64_t total) {
+    static_cast<ProgressBar *>(user)->update(what, done, total);
+  };
+  return callbacks;
+}
 
 /// Takes an error of the C API.
 inline llvm::Error toError(sortie_error *error) {

@@ -8,7 +8,6 @@
 #include "tools/sortie-run/Checksums.h"
 #include "tools/sortie-run/Describe.h"
 #include "tools/sortie-run/Inputs.h"
-#include "tools/sortie-run/ProgressBar.h"
 #include "tools/sortie-run/Trace.h"
 
 #include "llvm/Support/CommandLine.h"
@@ -308,7 +307,7 @@ Error Runner::prepareOutputs() {
 Error Runner::loadWeights() {
   const Trace::Clock::time_point begin = trace.now();
   ProgressBar bar;
-  const sortie_callbacks callbacks = bar.callbacks();
+  const sortie_callbacks callbacks = callbacksOf(bar);
   sortie_weights_options options = SORTIE_INIT(sortie_weights_options);
   options.source = SORTIE_WEIGHTS_FILE;
   options.path = weightsOption.c_str();
@@ -438,7 +437,7 @@ Error Runner::runBatches() {
 
 Error Runner::runOnce(const sortie_observer *observer) {
   ProgressBar bar;
-  const sortie_callbacks callbacks = bar.callbacks();
+  const sortie_callbacks callbacks = callbacksOf(bar);
   return withArguments([&](const sortie_run_options &arguments) {
     sortie_run_options options = arguments;
     options.observer = observer;

@@ -3,14 +3,15 @@
 //
 // A progress bar on the terminal for work that takes longer than a second.
 
-#ifndef SORTIE_TOOLS_SORTIE_RUN_PROGRESSBAR_H
-#define SORTIE_TOOLS_SORTIE_RUN_PROGRESSBAR_H
+#ifndef SORTIE_TOOLS_COMMON_PROGRESSBAR_H
+#define SORTIE_TOOLS_COMMON_PROGRESSBAR_H
 
-#include "runtime/include/sortie/sortie.h"
+#include "llvm/ADT/StringRef.h"
 
 #include <chrono>
+#include <cstdint>
 
-namespace sortie::tool {
+namespace sortie {
 
 /// Draws to standard error, if that is a terminal; erases itself when it is destroyed.
 class ProgressBar {
@@ -20,13 +21,11 @@ public:
   ProgressBar(const ProgressBar &) = delete;
   ProgressBar &operator=(const ProgressBar &) = delete;
 
-  /// Callbacks that draw this bar.
-  sortie_callbacks callbacks();
+  /// `done` of `total` units of `what` are finished. Draws when it is time to.
+  void update(llvm::StringRef what, uint64_t done, uint64_t total);
 
 private:
   using Clock = std::chrono::steady_clock;
-
-  void draw(const char *what, uint64_t done, uint64_t total);
 
   bool isTerminal;
   bool isDrawn = false;
@@ -34,6 +33,6 @@ private:
   Clock::time_point lastDrawn = begin;
 };
 
-} // namespace sortie::tool
+} // namespace sortie
 
-#endif // SORTIE_TOOLS_SORTIE_RUN_PROGRESSBAR_H
+#endif // SORTIE_TOOLS_COMMON_PROGRESSBAR_H

@@ -3,7 +3,7 @@
 //
 // Drawing of the progress bar.
 
-#include "tools/sortie-run/ProgressBar.h"
+#include "tools/common/ProgressBar.h"
 
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Process.h"
@@ -13,7 +13,7 @@
 
 using namespace llvm;
 
-namespace sortie::tool {
+namespace sortie {
 
 ProgressBar::ProgressBar() : isTerminal(sys::Process::StandardErrIsDisplayed()) {}
 
@@ -22,22 +22,12 @@ ProgressBar::~ProgressBar() {
     errs() << "\r\x1b[K"; // erases the line
 }
 
-sortie_callbacks ProgressBar::callbacks() {
-  sortie_callbacks callbacks = SORTIE_INIT(sortie_callbacks);
-  callbacks.user = this;
-  if (isTerminal)
-    callbacks.progress = [](void *user, const char *what, uint64_t done, uint64_t total) {
-      static_cast<ProgressBar *>(user)->draw(what, done, total);
-    };
-  return callbacks;
-}
-
-void ProgressBar::draw(const char *what, uint64_t done, uint64_t total) {
+void ProgressBar::update(StringRef what, uint64_t done, uint64_t total) {
   constexpr auto kPatience = std::chrono::seconds(1);
   constexpr auto kInterval = std::chrono::milliseconds(100);
   constexpr size_t kWidth = 40;
   const Clock::time_point now = Clock::now();
-  if (now - begin < kPatience || now - lastDrawn < kInterval || total == 0)
+  if (!isTerminal || now - begin < kPatience || now - lastDrawn < kInterval || total == 0)
     return;
   lastDrawn = now;
   isDrawn = true;
@@ -48,4 +38,4 @@ void ProgressBar::draw(const char *what, uint64_t done, uint64_t total) {
   errs().flush();
 }
 
-} // namespace sortie::tool
+} // namespace sortie
