@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# From a fresh clone to numbers: sets everything up (scripts/setup.sh), then runs the main job on the
-# four layers of a trained model and on one layer of the shape of qwen3-30b-a3b, and ends in a table
-# of tokens, time, checksum and error against float64. What it makes stays in build/quickstart.
+# From a fresh clone to numbers: builds the tools (scripts/setup.sh), then runs the main job on the four
+# layers of a trained model and on one layer of the shape of qwen3-30b-a3b, and ends in a table of
+# tokens, time, checksum and error against float64. What it makes stays in build/quickstart.
 #
 #   scripts/quickstart.sh [int16|int8]        the activations to compile for; default int16
 set -euo pipefail
@@ -42,3 +42,4 @@ for tokens in 1 32 512; do
   "${table[@]}" --program $work/qwen3.mlirbc --weights $work/qwen3-30b-a3b.gguf --layer 0 \
     --input $work/qwen3.npy --reference $work/qwen3.npz --tokens $tokens
 done
+echo "quickstart: the tools are in $bin; next: docs/tutorial.md, or scripts/test.sh, which builds the rest"

@@ -142,7 +142,8 @@ def all_parts(exhaustive: bool) -> list[Part]:
     subset = [] if exhaustive else ["-m", "sanitizer"]
     return [
         Part("format", "clang-format, shellcheck", [Step(["scripts/check-format.sh"])]),
-        Part("build", "preset release", build_steps("release")),
+        Part("build", "preset release",
+             build_steps("release", configure=("-DSORTIE_BUILD_TESTS=ON",))),
         Part("docs", "generated reference is current", [Step(["scripts/generate-docs.sh", "--check"])]),
         Part("runner", "one file for any machine", [Step(["scripts/check-runner.sh"])]),
         Part("unit", "GoogleTest",
@@ -151,7 +152,7 @@ def all_parts(exhaustive: bool) -> list[Part]:
         Part("lit", "FileCheck tests", [lit_step("lit", "release")]),
         Part("pytest", "references, models, end to end",
              [pytest_step("pytest", "release", exhaustive=exhaustive)]),
-        Part("install", "find_package(Sortie)", [Step(["test/install/run.sh", "build/release"])]),
+        Part("install", "find_package, pkg-config, a lit suite outside", [Step(["test/install/run.sh", "build/release"])]),
         Part("asan", "address and undefined-behaviour sanitizers",
              build_steps("asan") + [unit_step("asan", "asan"), lit_step("asan", "asan"),
                                     pytest_step("asan", "asan", *subset, exhaustive=exhaustive)]),

@@ -1,26 +1,29 @@
 #!/usr/bin/env bash
-# Sets up what the build needs and builds it: packages (Debian 12, as root), the Python environment
-# build/venv, and build/release. Run again at will: it does only what is missing.
+# Sets up what the build needs and builds the tools: packages (Debian 12, as root), the Python
+# environment build/venv, and in build/release what is installed: sortie-opt, sortie-translate,
+# sortie-run and libsortie.so. Run again at will: it does only what is missing.
 #
 #   scripts/setup.sh [--with-tests] [--no-build] [CMake argument...]
 #
-# --with-tests also installs what scripts/test.sh runs: clang, clang-format, clang-tidy, shellcheck, and
-# NVIDIA's compiler NVRTC into build/venv where there is no CUDA toolkit.
+# --with-tests also installs what scripts/test.sh runs (clang, clang-format, clang-tidy, pkgconf,
+# and shellcheck; into build/venv NVIDIA's compiler NVRTC, where there is no CUDA toolkit), and builds
+# unit tests and emulated kernels, too.
 # Elsewhere than on Debian install the packages named below yourself and pass
 # -DMLIR_DIR=<folder of MLIRConfig.cmake>; see docs/building.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(ca-certificates ccache cmake g++ git libgtest-dev libmlir-22-dev libzstd-dev lld-22
-  llvm-22-dev llvm-22-tools mlir-22-tools ninja-build python3 python3-venv zlib1g-dev)
-test_packages=(clang-22 clang-format-22 clang-tidy-22 libclang-rt-22-dev shellcheck)
+packages=(ca-certificates ccache cmake g++ git libgmock-dev libgtest-dev libmlir-22-dev libzstd-dev
+  lld-22 llvm-22-dev llvm-22-tools mlir-22-tools ninja-build python3 python3-venv zlib1g-dev)
+test_packages=(clang-22 clang-format-22 clang-tidy-22 libclang-rt-22-dev pkgconf shellcheck)
 
 build=yes
+target=sortie-tools
 nvrtc=no
 cmake_arguments=()
 for argument in "$@"; do
   case $argument in
-    --with-tests) packages+=("${test_packages[@]}") nvrtc=yes ;;
+    --with-tests) packages+=("${test_packages[@]}") target=all nvrtc=yes ;;
     --no-build) build=no ;;
     -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) cmake_arguments+=("$argument") ;;
@@ -75,5 +78,5 @@ make_venv
 [ "$nvrtc" = no ] || install_nvrtc
 if [ "$build" = yes ]; then
   cmake --preset release "${cmake_arguments[@]}"
-  cmake --build --preset release
+  cmake --build --preset release --target $target
 fi
