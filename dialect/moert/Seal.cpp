@@ -1,7 +1,7 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The seal of a compiled program.
+// The seal of bytecode.
 
 #include "dialect/moert/Seal.h"
 
@@ -24,20 +24,30 @@ static Error malformed(const Twine &message) {
   return createStringError(std::make_error_code(std::errc::invalid_argument), message);
 }
 
-/// Where the digits of the seal begin. The header is the magic number, the version of the bytecode
-/// as a variable-length integer (whose first byte has its length: the number of trailing zeros),
-/// and the producer, terminated by a zero.
+/// The producer and what follows it. The header is the magic number, the version of the bytecode as
+/// a variable-length integer (whose first byte has its length: the number of trailing zeros), and
+/// the producer, terminated by a zero.
+static StringRef findProducer(StringRef bytecode) {
+  const StringRef version = bytecode.drop_front(kMagic.size());
+  if (version.empty())
+    return version;
+  const auto first = static_cast<uint8_t>(version.front());
+  const size_t versionBytes = first == 0 ? 9 : countr_zero(first) + 1;
+  return version.drop_front(std::min(versionBytes, version.size()));
+}
+
+bool hasSeal(StringRef bytecode) {
+  return isBytecode(bytecode) && findProducer(bytecode).starts_with(kPrefix);
+}
+
+/// Where the digits of the seal begin.
 static Expected<size_t> findDigits(StringRef bytecode) {
   if (!isBytecode(bytecode))
     return malformed("not MLIR bytecode");
   if (bytecode.size() == kMagic.size())
     return malformed("the bytecode ends inside its header");
-  const auto first = static_cast<uint8_t>(bytecode[kMagic.size()]);
-  const size_t versionBytes = first == 0 ? 9 : countr_zero(first) + 1;
-  const StringRef producer =
-      bytecode.drop_front(kMagic.size())
-          .drop_front(std::min(versionBytes, bytecode.size() - kMagic.size()));
-  if (!producer.starts_with(kPrefix))
+  const StringRef producer = findProducer(bytecode);
+  if (!hasSeal(bytecode))
     return malformed("the bytecode has no seal: it is not the output of sortie-opt, or its header "
                      "is damaged");
   if (producer.size() <= kPrefix.size() + kDigits || producer[kPrefix.size() + kDigits] != '\0')

@@ -2,23 +2,19 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // sortie-opt: MLIR's optimizer driver with Sortie's dialects and passes. Two things differ from
-// mlir-opt: output files appear whole or not at all, and bytecode of a compiled program is sealed.
+// mlir-opt: output files appear whole or not at all, and bytecode has a seal, which is checked when
+// it is read.
 
 #include "dialect/moe/MoeDialect.h"
 #include "dialect/moert/MoertDialect.h"
 #include "dialect/moert/Seal.h"
 #include "passes/Passes.h"
 #include "tools/common/OutputFile.h"
+#include "tools/sortie-opt/SealedBytecode.h"
 
-#include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/AsmState.h"
-#include "mlir/IR/BuiltinOps.h"
-#include "mlir/IR/MLIRContext.h"
-#include "mlir/IR/OwningOpRef.h"
-#include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
@@ -38,53 +34,54 @@ static DialectRegistry makeRegistry() {
   return registry;
 }
 
-/// Seals `bytecode` if it is a compiled program. It is read and written again with the producer
-/// string that a seal needs: the driver has no way to ask for one, and a longer string put in
-/// afterwards would break the alignment of everything behind it.
-static LogicalResult sealProgram(std::string &bytecode, const DialectRegistry &registry,
-                                 const MlirOptMainConfig &config) {
-  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
-  FallbackAsmResourceMap resources;
-  const ParserConfig parserConfig(&context, /*verifyAfterParse=*/false, &resources);
-  context.allowUnregisteredDialects(config.shouldAllowUnregisteredDialects());
-  OwningOpRef<Operation *> root = parseSourceString(bytecode, parserConfig);
-  if (!root)
-    return failure();
-  if (!(*root)->hasAttr(moert::MoertDialect::kProgramName))
-    return success();
-  BytecodeWriterConfig writerConfig(resources, moert::kUnsealedProducer);
-  if (std::optional<int64_t> version = config.bytecodeVersionToEmit())
-    writerConfig.setDesiredBytecodeVersion(*version);
-  std::string sealed;
-  llvm::raw_string_ostream os(sealed);
-  if (failed(writeBytecodeToFile(*root, os, writerConfig)))
-    return failure();
-  if (llvm::Error error = moert::sealBytecode(sealed))
-    return emitError(root->getLoc()) << "cannot seal the program: " << toString(std::move(error));
-  bytecode = std::move(sealed);
+/// Options beside those of MLIR's driver.
+struct ToolOptions {
+  llvm::cl::opt<bool> allowUnsealed{
+      "allow-unsealed",
+      llvm::cl::desc("Read bytecode of a program whose seal is damaged or missing"),
+      llvm::cl::init(false)};
+  llvm::cl::opt<bool> keepLocations{
+      "keep-locations",
+      llvm::cl::desc("Keep the paths and lines of the source in a program's bytecode; it is no "
+                     "longer the same in another folder"),
+      llvm::cl::init(false)};
+};
+
+static LogicalResult fail(const Twine &message) {
+  llvm::WithColor::error(llvm::errs(), "sortie-opt") << message << "\n";
+  return failure();
+}
+
+/// Checks the seal of the input, which MLIR's driver would read without.
+static LogicalResult checkInput(const llvm::MemoryBuffer &input, const MlirOptMainConfig &config,
+                                const BytecodeOptions &options) {
+  if (!config.inputSplitMarker().empty() && moert::isBytecode(input.getBuffer()))
+    return fail(input.getBufferIdentifier() + ": is bytecode, which cannot be split");
+  if (llvm::Error error = checkInputSeal(input.getBuffer(), options))
+    return fail(input.getBufferIdentifier() + ": " + toString(std::move(error)));
   return success();
 }
 
 /// Optimizes the input into memory, then writes the output.
 static LogicalResult run(StringRef inputPath, StringRef outputPath, DialectRegistry &registry,
-                         const MlirOptMainConfig &config) {
+                         const MlirOptMainConfig &config, const ToolOptions &tool) {
   std::string message;
   std::unique_ptr<llvm::MemoryBuffer> input = openInputFile(inputPath, &message);
-  if (!input) {
-    llvm::WithColor::error(llvm::errs(), "sortie-opt") << message << "\n";
+  if (!input)
+    return fail(message);
+  const BytecodeOptions options{registry, config.shouldAllowUnregisteredDialects(),
+                                config.bytecodeVersionToEmit(), tool.keepLocations};
+  if (!tool.allowUnsealed && failed(checkInput(*input, config, options)))
     return failure();
-  }
   std::string output;
   llvm::raw_string_ostream os(output);
   if (failed(MlirOptMain(os, std::move(input), registry, config)))
     return failure();
-  if (moert::isBytecode(output) && config.inputSplitMarker().empty() &&
-      failed(sealProgram(output, registry, config)))
-    return failure();
-  if (llvm::Error error = writeOutputFile(outputPath, output)) {
-    llvm::WithColor::error(llvm::errs(), "sortie-opt") << toString(std::move(error)) << "\n";
-    return failure();
-  }
+  if (moert::isBytecode(output) && config.inputSplitMarker().empty())
+    if (llvm::Error error = sealOutput(output, options))
+      return fail(toString(std::move(error)));
+  if (llvm::Error error = writeOutputFile(outputPath, output))
+    return fail(toString(std::move(error)));
   return success();
 }
 
@@ -99,6 +96,7 @@ static void hideOptionsOfLlvm() {
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   hideOptionsOfLlvm();
+  const ToolOptions tool;
   DialectRegistry registry = makeRegistry();
   // Of MLIR's own passes, those that a model can pass through on its way.
   registerCanonicalizerPass();
@@ -115,5 +113,5 @@ int main(int argc, char **argv) {
   const MlirOptMainConfig config = MlirOptMainConfig::createFromCLOptions();
   if (config.shouldShowDialects() || config.shouldListPasses())
     return asMainReturnCode(MlirOptMain(argc, argv, input, output, registry));
-  return asMainReturnCode(run(input, output, registry, config));
+  return asMainReturnCode(run(input, output, registry, config, tool));
 }
