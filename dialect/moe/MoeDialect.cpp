@@ -10,6 +10,7 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Operation.h"
+#include "mlir/Transforms/InliningUtils.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -20,7 +21,19 @@ using namespace sortie::moe;
 
 #include "dialect/moe/MoeDialect.cpp.inc"
 
+namespace {
+
+/// Ops of the dialect have no side effects and no regions: all may be inlined anywhere.
+struct MoeInlinerInterface : DialectInlinerInterface {
+  using DialectInlinerInterface::DialectInlinerInterface;
+
+  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final { return true; }
+};
+
+} // namespace
+
 void MoeDialect::initialize() {
+  addInterfaces<MoeInlinerInterface>();
   registerTypes();
   registerAttributes();
   registerOps();

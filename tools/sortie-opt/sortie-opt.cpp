@@ -13,6 +13,7 @@
 #include "tools/sortie-opt/SealedBytecode.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/Extensions/InlinerExtension.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Support/FileUtilities.h"
@@ -31,6 +32,7 @@ static DialectRegistry makeRegistry() {
   DialectRegistry registry;
   registry.insert<moe::MoeDialect, moert::MoertDialect, func::FuncDialect, arith::ArithDialect,
                   tensor::TensorDialect>();
+  func::registerInlinerExtension(registry);
   return registry;
 }
 
@@ -102,6 +104,9 @@ int main(int argc, char **argv) {
   registerCanonicalizerPass();
   registerCSEPass();
   registerPrintIRPass();
+  registerInlinerPass();
+  registerSymbolDCEPass();
+  registerStripDebugInfoPass();
   registerSortiePasses();
   const auto [input, output] = registerAndParseCLIOptions(
       argc, argv,
