@@ -66,6 +66,7 @@ KernelCode exactProductKernel(const Product &product, const Chip &chip) {
   const std::string second = parameters.weightIf(product.isGated, "const void *");
   const std::string firstBias = parameters.weightIf(product.hasFirstBias, "const float *");
   const std::string secondBias = parameters.weightIf(product.hasSecondBias, "const float *");
+  const std::string expertScales = expertScaleArguments(product, parameters);
   const std::string rows = product.isGrouped ? "0" : parameters.extent();
 
   const kernels::ExactGeometry geometry =
@@ -79,9 +80,9 @@ KernelCode exactProductKernel(const Product &product, const Chip &chip) {
   code.parameters = parameters.list;
   code.beginsItself = !product.isGrouped || product.hasSettledTiles;
   code.call =
-      formatv("exactProduct<Spec>({{{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}}, {10})",
+      formatv("exactProduct<Spec>({{{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}{11}}, {10})",
               input, tiles, permutation, scale, output, first, second, firstBias, secondBias, rows,
-              code.beginsItself ? "begin" : "[] {}");
+              code.beginsItself ? "begin" : "[] {}", expertScales);
   code.threads = kernels::kExactThreads;
   code.shared = geometry.sharedBytes;
   code.schedule = formatv("tile {0} x {1}, {2} stages", blockColumns(product), geometry.tokens,

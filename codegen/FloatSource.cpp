@@ -79,6 +79,7 @@ static KernelCode productKernel(const Product &product, StringRef prefix) {
   arguments.push_back(parameters.weightIf(product.hasFirstBias, "const float *"));
   if (product.isGated)
     arguments.push_back(parameters.weightIf(product.hasSecondBias, "const float *"));
+  const std::string expertScales = expertScaleArguments(product, parameters);
   if (!product.isGrouped)
     arguments.push_back(parameters.extent());
 
@@ -92,8 +93,9 @@ static KernelCode productKernel(const Product &product, StringRef prefix) {
   KernelCode code;
   code.kind = formatv("{0}matmul_{1}", product.isGated ? "glu_" : "", prefix);
   code.parameters = parameters.list;
-  code.call = formatv("{0}{1}{2}<{3}>({4})", prefix, product.isGrouped ? "Grouped" : "",
-                      product.isGated ? "Glu" : "Matmul", templateArguments, join(arguments, ", "));
+  code.call = formatv("{0}{1}{2}<{3}>({4}{5})", prefix, product.isGrouped ? "Grouped" : "",
+                      product.isGated ? "Glu" : "Matmul", templateArguments, join(arguments, ", "),
+                      expertScales);
   return code;
 }
 

@@ -121,6 +121,17 @@ static StringRef nameOf(numerics::Scoring scoring) {
   llvm_unreachable("unknown scoring");
 }
 
+/// The last template argument of routeRows, with a comma in front, unless it is the default.
+static StringRef groupScoreArgument(numerics::GroupScore score) {
+  switch (score) {
+  case numerics::GroupScore::BestTwo:
+    return "";
+  case numerics::GroupScore::Best:
+    return ", sortie::numerics::GroupScore::Best";
+  }
+  llvm_unreachable("unknown score of groups");
+}
+
 KernelCode routeKernel(const numerics::RouteParams &params, bool hasBias) {
   KernelCode code;
   code.kind = "route";
@@ -129,10 +140,11 @@ KernelCode routeKernel(const numerics::RouteParams &params, bool hasBias) {
   if (hasBias)
     code.parameters.push_back("const float *g0");
   code.parameters.push_back("int32_t e0");
-  code.call = formatv("routeRows<{0}, {1}, {2}, {3}, {4}, {5}, {6}>(r0, w0, w1, {7}, e0)",
-                      params.experts, params.selected, params.groups, params.groupsUsed,
-                      nameOf(params.scoring), params.normalize ? "true" : "false",
-                      bitsOf(params.scale), hasBias ? "g0" : "nullptr");
+  code.call =
+      formatv("routeRows<{0}, {1}, {2}, {3}, {4}, {5}, {6}{8}>(r0, w0, w1, {7}, e0)",
+              params.experts, params.selected, params.groups, params.groupsUsed,
+              nameOf(params.scoring), params.normalize ? "true" : "false", bitsOf(params.scale),
+              hasBias ? "g0" : "nullptr", groupScoreArgument(params.groupScore));
   code.threads = kernels::kRouteThreads;
   code.shared = kernels::routeSharedBytes(params.experts, params.groups, params.groupsUsed);
   return code;

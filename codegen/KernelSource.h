@@ -112,6 +112,8 @@ struct Product {
   int64_t slots = 0; ///< 0: input rows are sorted
   int slices = 1;    ///< of an exact product, the same for all chips: its grid follows from it
   bool hasScale = false;
+  bool hasFirstExpertScale = false;
+  bool hasSecondExpertScale = false;
   bool hasFirstBias = false;
   bool hasSecondBias = false;
   numerics::Glu glu = {};
@@ -126,8 +128,9 @@ struct ProductGrid {
 };
 
 /// reads(x, offsets?, tiles?, permutation?, scale?) writes(y) weights(first, second?, first bias?,
-/// second bias?) extents(rows if not grouped). Offsets and tiles are there if it is grouped; the
-/// kernel needs no offsets, reports do.
+/// second bias?, first scale by expert?, second scale by expert?) extents(rows if not grouped).
+/// Offsets and tiles are there if it is grouped, which scales by expert need; the kernel needs no
+/// offsets, reports do.
 KernelCode exactProductKernel(const Product &product, const Chip &chip);
 ProductGrid exactProductGrid(const Product &product);
 

@@ -6,6 +6,7 @@
 #ifndef SORTIE_CODEGEN_SOURCETEXT_H
 #define SORTIE_CODEGEN_SOURCETEXT_H
 
+#include "codegen/KernelSource.h"
 #include "runtime/numerics/activation.h"
 #include "runtime/numerics/layout.h"
 
@@ -84,6 +85,17 @@ private:
   int weights = 0;
   int extents = 0;
 };
+
+/// The scales by expert, which are the last arguments of a product, each with a comma in front;
+/// "" where there is none, so that the source is the same as ever.
+inline std::string expertScaleArguments(const Product &product, Parameters &parameters) {
+  if (!product.hasFirstExpertScale && !product.hasSecondExpertScale)
+    return "";
+  std::string text = ", " + parameters.weightIf(product.hasFirstExpertScale, "const float *");
+  if (product.isGated)
+    text += ", " + parameters.weightIf(product.hasSecondExpertScale, "const float *");
+  return text;
+}
 
 } // namespace sortie::codegen
 

@@ -76,8 +76,8 @@ LogicalResult MoeDispatchBySort::rewriteRouted(IRRewriter &rewriter, moe::Routed
   Value rows = gatherRows(rewriter, op, dispatch);
   auto product = moe::GroupedMatmulOp::create(
       rewriter, op.getLoc(), rows, op.getWeights(), dispatch.getOffsets(),
-      /*permutation=*/Value(), op.getBias(), /*scale=*/Value(), /*slots=*/IntegerAttr(),
-      op.getArithmeticAttr());
+      /*permutation=*/Value(), op.getExpertScale(), op.getBias(), /*scale=*/Value(),
+      /*slots=*/IntegerAttr(), op.getArithmeticAttr());
   // Its rows are the named value in another order, which a checkpoint can undo.
   copyNames(op, product);
   rewriter.replaceOpWithNewOp<moe::UnsortOp>(op, op.getType(), product, dispatch.getInverse());
@@ -89,8 +89,8 @@ void MoeDispatchBySort::rewriteDense(IRRewriter &rewriter, moe::MatmulOp op) {
   rewriter.setInsertionPoint(op);
   auto product = moe::GroupedMatmulOp::create(
       rewriter, op.getLoc(), op.getInput(), op.getWeights(), /*offsets=*/Value(),
-      /*permutation=*/Value(), op.getBias(), /*scale=*/Value(), /*slots=*/IntegerAttr(),
-      op.getArithmeticAttr());
+      /*permutation=*/Value(), /*expert_scale=*/Value(), op.getBias(), /*scale=*/Value(),
+      /*slots=*/IntegerAttr(), op.getArithmeticAttr());
   copyNames(op, product);
   rewriter.replaceOp(op, product);
   ++dense;

@@ -47,8 +47,9 @@ struct FuseGlu : OpRewritePattern<moe::GluOp> {
       return rewriter.notifyMatchFailure(op, mismatch);
     auto glu = moe::GroupedGluOp::create(
         rewriter, op.getLoc(), op.getType(), gate.getInput(), gate.getWeights(), up.getWeights(),
-        gate.getOffsets(), gate.getPermutation(), gate.getBias(), up.getBias(), gate.getSlotsAttr(),
-        op.getKindAttr(), op.getAlphaAttr(), op.getLimitAttr(), gate.getArithmeticAttr());
+        gate.getOffsets(), gate.getPermutation(), gate.getExpertScale(), up.getExpertScale(),
+        gate.getBias(), up.getBias(), gate.getSlotsAttr(), op.getKindAttr(), op.getAlphaAttr(),
+        op.getLimitAttr(), gate.getArithmeticAttr());
     copyNames(op, glu);
     rewriter.replaceOp(op, glu);
     ++fused;

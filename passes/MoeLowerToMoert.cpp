@@ -294,8 +294,10 @@ LogicalResult FunctionLowering::lowerOp(moe::RouteOp op) {
     return failure();
   moert::RouteOp::create(builder, op.getLoc(), bufferOf(op.getScores()), *bias, op.getTopAttr(),
                          moert::ScoringAttr::get(op.getContext(), op.getScoring()),
-                         op.getGroupsUsedAttr(), op.getGroupsAttr(), op.getNormalizeAttr(),
-                         op.getScaleAttr(), moert::TieRuleAttr::get(op.getContext(), op.getTie()),
+                         op.getGroupsUsedAttr(), op.getGroupsAttr(),
+                         moert::GroupScoreAttr::get(op.getContext(), op.getGroupScore()),
+                         op.getNormalizeAttr(), op.getScaleAttr(),
+                         moert::TieRuleAttr::get(op.getContext(), op.getTie()),
                          bufferOf(op.getIds()), bufferOf(op.getWeights()));
   return success();
 }
@@ -324,13 +326,14 @@ LogicalResult FunctionLowering::lowerOp(moe::GroupedMatmulOp op) {
   FlatSymbolRefAttr matrix = weights.lookup(op, op.getWeights());
   if (!matrix)
     return failure();
-  FailureOr<FlatSymbolRefAttr> bias = weights.lookupOptional(op, op.getBias());
-  if (failed(bias))
+  auto vectors = weights.lookupOptionals(op, {op.getExpertScale(), op.getBias()});
+  if (failed(vectors))
     return failure();
-  moert::MatmulOp::create(
-      builder, op.getLoc(), bufferOf(op.getInput()), matrix, bufferOf(op.getOffsets()),
-      bufferOf(op.getPermutation()), op.getSlotsAttr(), *bias, bufferOf(op.getScale()),
-      moert::ArithmeticAttr::get(op.getContext(), *op.getArithmetic()), bufferOf(op.getResult()));
+  moert::MatmulOp::create(builder, op.getLoc(), bufferOf(op.getInput()), matrix,
+                          bufferOf(op.getOffsets()), bufferOf(op.getPermutation()),
+                          op.getSlotsAttr(), (*vectors)[0], (*vectors)[1], bufferOf(op.getScale()),
+                          moert::ArithmeticAttr::get(op.getContext(), *op.getArithmetic()),
+                          bufferOf(op.getResult()));
   return success();
 }
 
@@ -339,17 +342,16 @@ LogicalResult FunctionLowering::lowerOp(moe::GroupedGluOp op) {
   FlatSymbolRefAttr up = gate ? weights.lookup(op, op.getUp()) : FlatSymbolRefAttr();
   if (!up)
     return failure();
-  FailureOr<FlatSymbolRefAttr> gateBias = weights.lookupOptional(op, op.getGateBias());
-  if (failed(gateBias))
-    return failure();
-  FailureOr<FlatSymbolRefAttr> upBias = weights.lookupOptional(op, op.getUpBias());
-  if (failed(upBias))
+  auto vectors = weights.lookupOptionals(
+      op, {op.getGateScale(), op.getUpScale(), op.getGateBias(), op.getUpBias()});
+  if (failed(vectors))
     return failure();
   moert::GluMatmulOp::create(
       builder, op.getLoc(), bufferOf(op.getInput()), gate, up, bufferOf(op.getOffsets()),
-      bufferOf(op.getPermutation()), op.getSlotsAttr(), *gateBias, *upBias,
-      moert::GluKindAttr::get(op.getContext(), op.getKind()), op.getAlphaAttr(), op.getLimitAttr(),
-      moert::ArithmeticAttr::get(op.getContext(), *op.getArithmetic()), bufferOf(op.getResult()));
+      bufferOf(op.getPermutation()), op.getSlotsAttr(), (*vectors)[0], (*vectors)[1], (*vectors)[2],
+      (*vectors)[3], moert::GluKindAttr::get(op.getContext(), op.getKind()), op.getAlphaAttr(),
+      op.getLimitAttr(), moert::ArithmeticAttr::get(op.getContext(), *op.getArithmetic()),
+      bufferOf(op.getResult()));
   return success();
 }
 

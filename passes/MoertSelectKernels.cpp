@@ -198,7 +198,7 @@ private:
   template <typename ProductOp>
   LogicalResult selectProduct(ProductOp op, codegen::Product product,
                               ArrayRef<FlatSymbolRefAttr> matrices,
-                              ArrayRef<FlatSymbolRefAttr> biases, Value scale);
+                              ArrayRef<FlatSymbolRefAttr> vectors, Value scale);
   template <typename ProductOp>
   codegen::Product describe(ProductOp op, ArrayRef<FlatSymbolRefAttr> matrices);
 
@@ -522,7 +522,7 @@ LogicalResult FunctionSelection::pack(Operation *op, moert::WeightOp weight) {
 template <typename ProductOp>
 LogicalResult FunctionSelection::selectProduct(ProductOp op, codegen::Product product,
                                                ArrayRef<FlatSymbolRefAttr> matrices,
-                                               ArrayRef<FlatSymbolRefAttr> biases, Value scale) {
+                                               ArrayRef<FlatSymbolRefAttr> vectors, Value scale) {
   const bool isExact = op.getArithmetic() == Arithmetic::Exact;
   if (!isExact && product.first != product.second)
     return op.emitOpError("has gate and up in different formats of floats; kernels for CUDA read "
@@ -551,8 +551,8 @@ LogicalResult FunctionSelection::selectProduct(ProductOp op, codegen::Product pr
     if (isExact && failed(pack(op, kernels.lookUpWeight(matrix))))
       return failure();
   }
-  for (FlatSymbolRefAttr bias : biases)
-    result.weight(bias, WeightForm::Floats);
+  for (FlatSymbolRefAttr vector : vectors)
+    result.weight(vector, WeightForm::Floats);
   if (!product.isGrouped)
     result.extent(rows);
   result.work(op.getArithmetic(),
@@ -565,24 +565,30 @@ LogicalResult FunctionSelection::selectProduct(ProductOp op, codegen::Product pr
 LogicalResult FunctionSelection::select(moert::MatmulOp op) {
   codegen::Product product = describe(op, op.getWeightsAttr());
   product.hasScale = static_cast<bool>(op.getScale());
+  product.hasFirstExpertScale = static_cast<bool>(op.getExpertScaleAttr());
   product.hasFirstBias = static_cast<bool>(op.getBiasAttr());
   if (op.getArithmetic() == Arithmetic::Exact)
     product.slices = kernels.chooseSlices(product);
   if (isForCublas(op, product))
     return selectCublas(op);
-  return selectProduct(op, product, op.getWeightsAttr(), op.getBiasAttr(), op.getScale());
+  return selectProduct(op, product, op.getWeightsAttr(),
+                       {op.getBiasAttr(), op.getExpertScaleAttr()}, op.getScale());
 }
 
 LogicalResult FunctionSelection::select(moert::GluMatmulOp op) {
   const FlatSymbolRefAttr matrices[] = {op.getGateAttr(), op.getUpAttr()};
   codegen::Product product = describe(op, matrices);
+  product.hasFirstExpertScale = static_cast<bool>(op.getGateScaleAttr());
+  product.hasSecondExpertScale = static_cast<bool>(op.getUpScaleAttr());
   product.hasFirstBias = static_cast<bool>(op.getGateBiasAttr());
   product.hasSecondBias = static_cast<bool>(op.getUpBiasAttr());
   product.glu = moert::getGluParams(op);
   if (isForCublas(op, product))
     return selectCublas(op);
-  return selectProduct(op, product, matrices, {op.getGateBiasAttr(), op.getUpBiasAttr()},
-                       /*scale=*/Value());
+  return selectProduct(
+      op, product, matrices,
+      {op.getGateBiasAttr(), op.getUpBiasAttr(), op.getGateScaleAttr(), op.getUpScaleAttr()},
+      /*scale=*/Value());
 }
 
 //===----------------------------------------------------------------------===//

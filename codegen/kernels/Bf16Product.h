@@ -58,8 +58,8 @@ SORTIE_DEVICE void storeBf16Outputs(const Bf16Sums &sums, const RowTile &tile, i
 #pragma unroll
         for (int half = 0; half < 2; ++half)
           if (const int column = columnOf(c, 2 * half); Block::exists(column))
-            to[column] =
-                finishOutput(epilogue, sums.sum[c][r][2 * half + odd], bias[c][half], scale);
+            to[column] = finishOutput(epilogue, sums.sum[c][r][2 * half + odd], tile.expert,
+                                      bias[c][half], scale);
     }
 }
 
@@ -80,12 +80,13 @@ SORTIE_DEVICE void multiplyBf16Tile(const TileRows<K, Slots> &rows, const Weight
 template <typename Weight, int K, int N, int Slots, bool Gather>
 SORTIE_DEVICE void bf16GroupedMatmul(const float *x, const int32_t *tiles,
                                      const int32_t *permutation, const float *scale, float *y,
-                                     const Weight *w, const float *bias) {
+                                     const Weight *w, const float *bias,
+                                     const float *expertScale = nullptr) {
   const RowTile tile = mappedTile(tiles, hw::blockIndexY());
   if (tile.rows == 0)
     return;
   multiplyBf16Tile<Weight, K, N, Slots>({x, Gather ? permutation : nullptr, tile}, w,
-                                        {bias, scale, permutation}, y);
+                                        {bias, scale, permutation, expertScale}, y);
 }
 
 /// floatMatmul in `bf16` arithmetic. Grid (bf16Blocks(N), rows ceildiv kTileRows).
@@ -123,8 +124,7 @@ SORTIE_DEVICE void multiplyBf16GluTile(const TileRows<K, Slots> &rows, const Glu
       const int column = first + at.column / 2 + Bf16Place::columnOf(at, i);
       if (row < tile.rows && Block::exists(column))
         store(row, column,
-              Glu::activate(sums.sum[0][r][i], sums.sum[1][r][i], w,
-                            int64_t{tile.expert} * kN + column));
+              Glu::activate(sums.sum[0][r][i], sums.sum[1][r][i], w, tile.expert, column));
     }
 }
 
@@ -164,14 +164,16 @@ SORTIE_DEVICE void multiplyBf16Glu(const TileRows<K, Slots> &rows, const GluWeig
 /// floatGroupedGlu in `bf16` arithmetic. Grid (bf16GluBlocks(N, quantized), entries of `tiles`).
 template <typename Weight, int K, int N, int Slots, bool Gather, numerics::GluKind Kind,
           uint32_t AlphaBits, uint32_t LimitBits, numerics::RowKind Output>
-SORTIE_DEVICE void bf16GroupedGlu(const float *x, const int32_t *tiles, const int32_t *permutation,
-                                  void *y, const Weight *gate, const Weight *up,
-                                  const float *gateBias, const float *upBias) {
+SORTIE_DEVICE void
+bf16GroupedGlu(const float *x, const int32_t *tiles, const int32_t *permutation, void *y,
+               const Weight *gate, const Weight *up, const float *gateBias, const float *upBias,
+               const float *gateScale = nullptr, const float *upScale = nullptr) {
   const RowTile tile = mappedTile(tiles, hw::blockIndexY());
   if (tile.rows == 0)
     return;
   multiplyBf16Glu<GluOutput<N, Kind, AlphaBits, LimitBits, Output>, Weight, K, Slots>(
-      {x, Gather ? permutation : nullptr, tile}, {gate, up, gateBias, upBias}, y);
+      {x, Gather ? permutation : nullptr, tile}, {gate, up, gateBias, upBias, gateScale, upScale},
+      y);
 }
 
 /// floatGlu in `bf16` arithmetic. Grid (bf16GluBlocks(N, quantized), rows ceildiv kTileRows).

@@ -40,7 +40,9 @@ struct ExactOperands {
   const void *second;         ///< packed weights of up
   const float *firstBias;     ///< [experts, kRows], or null
   const float *secondBias;
-  int rows; ///< dense: rows of the input
+  int rows;                                ///< dense: rows of the input
+  const float *firstExpertScale = nullptr; ///< [experts], or null
+  const float *secondExpertScale = nullptr;
 };
 
 template <typename Spec> struct ExactBlock {

@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The end of an exact product: sums in registers become rows of output, with bias, routing weight,
-// or activation and quantization.
+// The end of an exact product: sums in registers become rows of output, with the expert's scale,
+// bias, routing weight, or activation and quantization.
 
 #ifndef SORTIE_CODEGEN_KERNELS_EXACTOUTPUTS_H
 #define SORTIE_CODEGEN_KERNELS_EXACTOUTPUTS_H
@@ -54,8 +54,12 @@ private:
                            const float (&sums)[Groups][Lane::kOutputs]) {
     const int thread = hw::threadIndexAnew();
     const float *bias = Block::isSecond() ? operands.secondBias : operands.firstBias;
+    const float *expertScale =
+        Block::isSecond() ? operands.secondExpertScale : operands.firstExpertScale;
     if (!Block::template hasPanel<Slices>())
       return;
+    const bool isScaled = expertScale != nullptr;
+    const float s = isScaled ? hw::loadReadOnly(expertScale + Block::tile().expert) : 0.0f;
 #pragma unroll
     for (int o = 0; o < Lane::kOutputs; ++o) {
       const int row = Lane::rowOf(o);
@@ -67,8 +71,8 @@ private:
 #pragma unroll
       for (int n = 0; n < Groups; ++n) {
         const int token = n * Lane::kTokens + Lane::tokenOf(o);
-        valuesAt(token)[thread / hw::kWarpSize * kPanelRows + row] =
-            isBiased ? add(sums[n][o], b) : sums[n][o];
+        const float y = isScaled ? mul(s, sums[n][o]) : sums[n][o];
+        valuesAt(token)[thread / hw::kWarpSize * kPanelRows + row] = isBiased ? add(y, b) : y;
       }
     }
   }

@@ -54,12 +54,18 @@ template <int K, int Slots> struct TileRows {
 
 //===- y = x . w ----------------------------------------------------------===//
 
-/// What follows a product, in this order; each null for none.
+/// What follows a product, the expert's scale first; each null for none.
 struct Epilogue {
-  const float *bias;          ///< [experts, N]
-  const float *scale;         ///< by slot
-  const int32_t *permutation; ///< the slot of each sorted row, where there is a scale
+  const float *bias;                  ///< [experts, N]
+  const float *scale;                 ///< by slot
+  const int32_t *permutation;         ///< the slot of each sorted row, where there is a scale
+  const float *expertScale = nullptr; ///< [experts]
 };
+
+/// A sum times the scale of its expert; itself where `scales` is null.
+SORTIE_DEVICE float scaledByExpert(float sum, const float *scales, int expert) {
+  return scales != nullptr ? numerics::mul(scales[expert], sum) : sum;
+}
 
 /// The routing weight of a sorted row; nothing where there is none.
 SORTIE_DEVICE float rowScale(const Epilogue &epilogue, int64_t row) {
@@ -71,7 +77,9 @@ SORTIE_DEVICE float biasOf(const Epilogue &epilogue, int64_t at) {
 }
 
 /// One output from its sum.
-SORTIE_DEVICE float finishOutput(const Epilogue &epilogue, float sum, float bias, float scale) {
+SORTIE_DEVICE float finishOutput(const Epilogue &epilogue, float sum, int expert, float bias,
+                                 float scale) {
+  sum = scaledByExpert(sum, epilogue.expertScale, expert);
   if (epilogue.bias != nullptr)
     sum = numerics::add(sum, bias);
   if (epilogue.scale != nullptr)
@@ -81,12 +89,15 @@ SORTIE_DEVICE float finishOutput(const Epilogue &epilogue, float sum, float bias
 
 //===- y = glu(x . gate, x . up) ------------------------------------------===//
 
-/// The matrices of a gated product and their biases or null, [experts, N, K] and [experts, N].
+/// The matrices of a gated product [experts, N, K], and, or null, their biases [experts, N] and
+/// scales [experts].
 template <typename Weight> struct GluWeights {
   const Weight *gate;
   const Weight *up;
   const float *gateBias;
   const float *upBias;
+  const float *gateScale = nullptr;
+  const float *upScale = nullptr;
 };
 
 /// What a gated product computes: N columns of fp32 or quantized rows.
@@ -97,9 +108,13 @@ struct GluOutput {
   static constexpr bool kIsQuantized = Output != numerics::RowKind::F32;
   static constexpr int kColumns = N;
 
-  /// The activation of one output, element `at` of [experts, N], from its two sums.
+  /// The activation of one output, column `column` of an expert, from its two sums.
   template <typename Weight>
-  SORTIE_DEVICE float activate(float gate, float up, const GluWeights<Weight> &w, int64_t at) {
+  SORTIE_DEVICE float activate(float gate, float up, const GluWeights<Weight> &w, int expert,
+                               int column) {
+    const int64_t at = int64_t{expert} * N + column;
+    gate = scaledByExpert(gate, w.gateScale, expert);
+    up = scaledByExpert(up, w.upScale, expert);
     if (w.gateBias != nullptr)
       gate = numerics::add(gate, w.gateBias[at]);
     if (w.upBias != nullptr)

@@ -31,7 +31,7 @@ SORTIE_DEVICE void multiplyTile(const TileRows<K, Slots> &rows, const Weight *w,
   for (int r = hw::threadIndex() / Tile::kColumns; r < tile.rows;
        r += kFloatThreads / Tile::kColumns)
     y[int64_t{tile.first + r} * N + column + c] =
-        finishOutput(epilogue, sums[r * Tile::kSumStride + c],
+        finishOutput(epilogue, sums[r * Tile::kSumStride + c], tile.expert,
                      biasOf(epilogue, int64_t{tile.expert} * N + column + c),
                      rowScale(epilogue, tile.first + r));
 }
@@ -50,18 +50,20 @@ SORTIE_DEVICE void withFloatTiles(const RowTile &tile, Function function) {
   }
 }
 
-/// y[r] = x[row(r)] . w[expert(r)], with bias and routing weight. Row r is permutation[r] / Slots
-/// where `Gather`, else r. x [T or slots, K], tiles, permutation (or null, when there is neither
-/// gather nor scale), scale [slots] or null, y [slots, N], w [experts, N, K], bias [experts, N] or
-/// null. Grid (N ceildiv kFloatColumns, entries of `tiles`), floatSharedBytes(false) bytes.
+/// y[r] = x[row(r)] . w[expert(r)], with the expert's scale, bias and routing weight. Row r is
+/// permutation[r] / Slots where `Gather`, else r. x [T or slots, K], tiles, permutation (or null,
+/// when there is neither gather nor scale), scale [slots] or null, y [slots, N], w [experts, N, K],
+/// bias [experts, N] or null, expertScale [experts] or null. Grid (N ceildiv kFloatColumns, entries
+/// of `tiles`), floatSharedBytes(false) bytes.
 template <typename Weight, int K, int N, int Slots, bool Gather>
 SORTIE_DEVICE void floatGroupedMatmul(const float *x, const int32_t *tiles,
                                       const int32_t *permutation, const float *scale, float *y,
-                                      const Weight *w, const float *bias) {
+                                      const Weight *w, const float *bias,
+                                      const float *expertScale = nullptr) {
   const RowTile tile = mappedTile(tiles, hw::blockIndexY());
   if (tile.rows == 0)
     return;
-  const Epilogue epilogue = {bias, scale, permutation};
+  const Epilogue epilogue = {bias, scale, permutation, expertScale};
   withFloatTiles<Weight, K>(tile, [&]<typename Tile>(const RowTile &part) {
     const TileRows<K, Slots> rows = {x, Gather ? permutation : nullptr, part};
     multiplyTile<Tile, Weight, K, N, Slots>(rows, w, hw::blockIndexX() * kFloatColumns, epilogue,
@@ -159,8 +161,7 @@ SORTIE_DEVICE void multiplyGluTile(const TileRows<K, Slots> &rows, const GluWeig
   for (int r = hw::threadIndex() / kFloatGluColumns; r < tile.rows;
        r += kFloatThreads / kFloatGluColumns) {
     const float *sum = sums + r * Tile::kSumStride + c;
-    store(r, column + c,
-          Glu::activate(sum[0], sum[kFloatGluColumns], w, int64_t{tile.expert} * N + column + c));
+    store(r, column + c, Glu::activate(sum[0], sum[kFloatGluColumns], w, tile.expert, column + c));
   }
 }
 
@@ -211,15 +212,16 @@ SORTIE_DEVICE void multiplyGlu(const TileRows<K, Slots> &rows, const GluWeights<
 /// bytes.
 template <typename Weight, int K, int N, int Slots, bool Gather, numerics::GluKind Kind,
           uint32_t AlphaBits, uint32_t LimitBits, numerics::RowKind Output>
-SORTIE_DEVICE void floatGroupedGlu(const float *x, const int32_t *tiles, const int32_t *permutation,
-                                   void *y, const Weight *gate, const Weight *up,
-                                   const float *gateBias, const float *upBias) {
+SORTIE_DEVICE void
+floatGroupedGlu(const float *x, const int32_t *tiles, const int32_t *permutation, void *y,
+                const Weight *gate, const Weight *up, const float *gateBias, const float *upBias,
+                const float *gateScale = nullptr, const float *upScale = nullptr) {
   const RowTile tile = mappedTile(tiles, hw::blockIndexY());
   if (tile.rows == 0)
     return;
   const TileRows<K, Slots> rows = {x, Gather ? permutation : nullptr, tile};
   multiplyGlu<Weight, K, N, Slots, Kind, AlphaBits, LimitBits, Output>(
-      rows, {gate, up, gateBias, upBias}, y);
+      rows, {gate, up, gateBias, upBias, gateScale, upScale}, y);
 }
 
 /// The same for rows that share one pair of matrices [N, K]. Grid (floatGluBlocks(N, quantized),

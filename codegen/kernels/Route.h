@@ -58,7 +58,7 @@ template <int Count, int PerLane> SORTIE_DEVICE void softmaxWarp(float (&value)[
 }
 
 /// Groups of experts, kSize each; kLanes lanes share the scoring of one.
-template <int Experts, int Groups, int GroupsUsed> struct ExpertGroups {
+template <int Experts, int Groups, int GroupsUsed, numerics::GroupScore Score> struct ExpertGroups {
   static constexpr int kSize = Experts / Groups;
   static constexpr int kLanes = routeGroupLanes(Experts, Groups);
 
@@ -86,7 +86,7 @@ template <int Experts, int Groups, int GroupsUsed> struct ExpertGroups {
       second = second > runnerUp ? second : runnerUp;
       best = best > otherBest ? best : otherBest;
     }
-    if constexpr (kSize == 1)
+    if constexpr (kSize == 1 || Score == numerics::GroupScore::Best)
       return best;
     else
       return rankOf(numerics::add(scoreOfRank(best), scoreOfRank(second)));
@@ -168,10 +168,11 @@ SORTIE_DEVICE float routingWeight(float score) {
 /// [Experts] counts for the selection alone, a literal null is none. Grid (tokens ceildiv
 /// kRouteTokens), kRouteThreads threads, routeSharedBytes(Experts, Groups, GroupsUsed) bytes.
 template <int Experts, int Selected, int Groups, int GroupsUsed, numerics::Scoring Scoring,
-          bool Normalize, uint32_t ScaleBits>
+          bool Normalize, uint32_t ScaleBits,
+          numerics::GroupScore Score = numerics::GroupScore::BestTwo>
 SORTIE_DEVICE void routeRows(const float *logits, int32_t *ids, float *weights, const float *bias,
                              int32_t tokens) {
-  using Grouping = ExpertGroups<Experts, Groups, GroupsUsed>;
+  using Grouping = ExpertGroups<Experts, Groups, GroupsUsed, Score>;
   constexpr int kPerLane = static_cast<int>(ceilDiv(Experts, kWarp));
   const int lane = hw::laneIndex();
   const int64_t token = int64_t{hw::blockIndexX()} * kRouteTokens + hw::warpIndex();

@@ -87,6 +87,9 @@ LogicalResult verifyGlu(EmitError emitError, GluKind kind, const std::optional<A
 static LogicalResult verifyGroups(EmitError emitError, const Routing &routing) {
   if (routing.groups.has_value() != routing.groupsUsed.has_value())
     return emitError() << "groups and groups_used must be given together";
+  if (!routing.groups && routing.groupScore != GroupScore::BestTwo)
+    return emitError() << "group_score(" << stringifyGroupScore(routing.groupScore)
+                       << ") needs groups";
   if (!routing.groups)
     return success();
   const int64_t groups = *routing.groups, used = *routing.groupsUsed;

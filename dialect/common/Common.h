@@ -76,6 +76,7 @@ struct Routing {
   int64_t selected;
   std::optional<int64_t> groups;
   std::optional<int64_t> groupsUsed;
+  GroupScore groupScore;
   llvm::APFloat scale;
 };
 

@@ -18,6 +18,13 @@ def Sortie_Scoring : I32Enum<"Scoring", "how router logits become scores", [
   let cppNamespace = "::sortie";
 }
 
+def Sortie_GroupScore : I32Enum<"GroupScore", "what a group of experts is chosen by", [
+  I32EnumCase<"BestTwo", 0, "best_two">,
+  I32EnumCase<"Best", 1, "best">
+]> {
+  let cppNamespace = "::sortie";
+}
+
 def Sortie_TieRule : I32Enum<"TieRule", "which of two equal scores is selected first", [
   I32EnumCase<"LowerId", 0, "lower_id">
 ]> {

@@ -16,6 +16,7 @@ class Moe_EnumAttr<EnumInfo info, string mnemonic> : EnumAttr<Moe_Dialect, info,
 }
 
 def Moe_ScoringAttr : Moe_EnumAttr<Sortie_Scoring, "scoring">;
+def Moe_GroupScoreAttr : Moe_EnumAttr<Sortie_GroupScore, "group_score">;
 def Moe_TieRuleAttr : Moe_EnumAttr<Sortie_TieRule, "tie">;
 def Moe_GluKindAttr : Moe_EnumAttr<Sortie_GluKind, "glu">;
 def Moe_ArithmeticAttr : Moe_EnumAttr<Sortie_Arithmetic, "arithmetic">;

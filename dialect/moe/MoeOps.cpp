@@ -171,6 +171,7 @@ LogicalResult RouteOp::verify() {
                      .selected = static_cast<int64_t>(getTop()),
                      .groups = getGroups(),
                      .groupsUsed = getGroupsUsed(),
+                     .groupScore = getGroupScore(),
                      .scale = getScale()};
   if (!ShapedType::isDynamic(experts))
     routing.experts = experts;
@@ -185,6 +186,7 @@ LogicalResult RouteOp::canonicalize(RouteOp op, PatternRewriter &rewriter) {
   rewriter.modifyOpInPlace(op, [&] {
     op.removeGroupsAttr();
     op.removeGroupsUsedAttr();
+    op.setGroupScore(GroupScore::BestTwo);
   });
   return success();
 }
@@ -210,7 +212,9 @@ LogicalResult RoutedMatmulOp::verify() {
     return failure(); // (C1)
   if (failed(verifyShape(*this, "bias", getBias(),
                          {getDim(getWeights(), 0), getDim(getWeights(), 1)})))
-    return failure();                                            // (C2)
+    return failure(); // (C2)
+  if (failed(verifyShape(*this, "expert_scale", getExpertScale(), getDim(getWeights(), 0))))
+    return failure();                                            // (C4)
   return verifyArithmetic(*this, getWeights(), getArithmetic()); // (C3)
 }
 
@@ -304,9 +308,20 @@ struct GroupedProduct {
   Value weights;
   StringRef biasName;
   Value bias;
+  StringRef scaleName;
+  Value scale; ///< by expert
 };
 
-/// Constraints (C1), (C3), (C6), (C7) and the K of (C2) of the grouped ops.
+/// (C8) of moe.grouped_matmul, (C9) of moe.grouped_glu.
+template <typename GroupedOp>
+static LogicalResult verifyExpertScale(GroupedOp op, const GroupedProduct &product) {
+  if (product.scale && !op.getOffsets())
+    return op.emitOpError() << product.scaleName << " is by expert, so it needs offsets";
+  return verifyShape(op, product.scaleName, product.scale, getDim(product.weights, 0));
+}
+
+/// Constraints (C1), (C3), (C6), (C7), of the scales by expert and the K of (C2) of the grouped
+/// ops.
 template <typename GroupedOp>
 static LogicalResult verifyProduct(GroupedOp op, const GroupedProduct &product) {
   const RankedTensorType weights = getTensor(product.weights);
@@ -327,6 +342,8 @@ static LogicalResult verifyProduct(GroupedOp op, const GroupedProduct &product) 
                             << ", got " << product.bias.getType(); // (C3)
   if (failed(verifyShape(op, product.biasName, product.bias, weights.getShape().drop_back())))
     return failure(); // (C3)
+  if (failed(verifyExpertScale(op, product)))
+    return failure();
   if (failed(verifyArithmetic(op, product.weights, op.getArithmetic())))
     return failure();                                                                  // (C6)
   return verifyQuantizedInput(op, op.getInput(), product.weights, op.getArithmetic()); // (C7)
@@ -366,14 +383,17 @@ LogicalResult GroupedMatmulOp::inferReturnTypes(MLIRContext *context, std::optio
 }
 
 LogicalResult GroupedMatmulOp::verify() {
-  if (failed(verifyProduct(*this, {"weights", getWeights(), "bias", getBias()})))
+  if (failed(verifyProduct(
+          *this, {"weights", getWeights(), "bias", getBias(), "expert_scale", getExpertScale()})))
     return failure();
   return verifyRowMap(*this, getScale());
 }
 
 LogicalResult GroupedGluOp::verify() {
-  if (failed(verifyProduct(*this, {"gate", getGate(), "gate_bias", getGateBias()})) ||
-      failed(verifyProduct(*this, {"up", getUp(), "up_bias", getUpBias()})) ||
+  if (failed(verifyProduct(
+          *this, {"gate", getGate(), "gate_bias", getGateBias(), "gate_scale", getGateScale()})) ||
+      failed(verifyProduct(*this,
+                           {"up", getUp(), "up_bias", getUpBias(), "up_scale", getUpScale()})) ||
       failed(verifyShape(*this, "up", getUp(), getTensor(getGate()).getShape())) || // (C1)
       failed(verifyRowMap(*this, /*scale=*/Value())))
     return failure();

@@ -116,8 +116,9 @@ def Moe_RouteOp : Moe_InferringOp<"route"> {
     1. Each logit becomes a score: `softmax` over all experts, `sigmoid`, or as it is (`raw`,
        `softmax_after_topk`).
     2. `bias` `[E]` is added for the selection alone.
-    3. With `groups`, experts are split into equal consecutive groups; a group's score is the sum of
-       its two best selection scores, and only the best `groups_used` groups remain.
+    3. With `groups`, experts are split into equal consecutive groups, and only the best
+       `groups_used` groups remain. A group's score is the sum of its two best selection scores
+       (`best_two`, DeepSeek-V3) or its best one (`best`, DeepSeek-V2).
     4. The best `top` experts are selected by descending selection score. NaN comes after every
        number, and `tie(lower_id)`, which must be written, selects the lower id first among equals.
     5. The weight of a slot is the expert's score without bias (`softmax_after_topk`: the softmax
@@ -127,7 +128,7 @@ def Moe_RouteOp : Moe_InferringOp<"route"> {
     (C1) `1 <= E <= 1024`, `1 <= top <= min(32, E)`.
     (C2) `bias` is `[E]`.
     (C3) `groups` and `groups_used` come together; `1 <= groups <= 64` divides `E`,
-    `1 <= groups_used <= groups`.
+    `1 <= groups_used <= groups`. `group_score(best)` needs them.
     (C4) The groups used hold at least `top` experts.
     (C5) `scale` is finite.
     (C6) The results are `[T, top]`.
@@ -148,13 +149,15 @@ def Moe_RouteOp : Moe_InferringOp<"route"> {
     Moe_ScoringAttr:$scoring,
     OptionalAttr<I64Attr>:$groups_used,
     OptionalAttr<I64Attr>:$groups,
+    DefaultValuedAttr<Moe_GroupScoreAttr, "::sortie::GroupScore::BestTwo">:$group_score,
     UnitAttr:$normalize,
     DefaultValuedAttr<F32Attr, "1.0f">:$scale,
     Moe_TieRuleAttr:$tie);
   let results = (outs Moe_Tensor<[2], [I32]>:$ids, Moe_Tensor<[2], [F32]>:$weights);
   let assemblyFormat = [{
     $scores (`bias` `(` $bias^ `)`)? `top` `(` $top `)` `scoring` `(` custom<Word>($scoring) `)`
-    (`groups` `(` $groups_used^ `of` $groups `)`)? (`normalize` $normalize^)?
+    (`groups` `(` $groups_used^ `of` $groups `)`)?
+    (`group_score` `(` custom<Word>($group_score)^ `)`)? (`normalize` $normalize^)?
     (`scale` `(` $scale^ `)`)? `tie` `(` custom<Word>($tie) `)` attr-dict
     `:` functional-type(operands, results)
   }];
@@ -162,16 +165,20 @@ def Moe_RouteOp : Moe_InferringOp<"route"> {
   let hasCanonicalizeMethod = 1;
 }
 
-def Moe_RoutedMatmulOp : Moe_InferringOp<"routed_matmul", Moe_MatmulTraits> {
+def Moe_RoutedMatmulOp
+    : Moe_InferringOp<"routed_matmul", [AttrSizedOperandSegments] # Moe_MatmulTraits> {
   let summary = "product of each slot with the matrix of its expert";
   let description = [{
-    `y[t, j, n] = sum over c of x[t, c] * w[ids[t, j], n, c]`, then `+ bias[ids[t, j], n]`. With
-    `input` `[T, k, K]` each slot has a row of its own, `x[t, j, c]`.
+    `y[t, j, n] = sum over c of x[t, c] * w[ids[t, j], n, c]`, then `* expert_scale[ids[t, j]]`, then
+    `+ bias[ids[t, j], n]`; each step is rounded. With `input` `[T, k, K]` each slot has a row of its
+    own, `x[t, j, c]`. `expert_scale` is a factor of each expert's matrix, as model files have it
+    beside the matrices (`.scale`); routing weights are another thing.
 
     (C1) `input` is `[T, K]` or `[T, k, K]`, `weights` `[E, N, K]`, `ids` `[T, k]`, the result
     `[T, k, N]`.
     (C2) `bias` is `[E, N]`.
     (C3) `arithmetic` suits the weights, as in `moe.matmul`.
+    (C4) `expert_scale` is `[E]`.
 
     An id outside of `[0, E)` is an error at run time.
 
@@ -186,11 +193,12 @@ def Moe_RoutedMatmulOp : Moe_InferringOp<"routed_matmul", Moe_MatmulTraits> {
     Moe_Tensor<[2, 3], [F32]>:$input,
     Moe_Tensor<[3], Moe_WeightElements>:$weights,
     Moe_Tensor<[2], [I32]>:$ids,
+    Optional<Moe_Tensor<[1], [F32]>>:$expert_scale,
     Optional<Moe_Tensor<[2], [F32]>>:$bias,
     OptionalAttr<Moe_ArithmeticAttr>:$arithmetic);
   let results = (outs Moe_Tensor<[3], [F32]>:$result);
   let assemblyFormat = [{
-    $input `,` $weights `,` $ids (`bias` `(` $bias^ `)`)?
+    $input `,` $weights `,` $ids (`expert_scale` `(` $expert_scale^ `)`)? (`bias` `(` $bias^ `)`)?
     (`arithmetic` `(` custom<Word>($arithmetic)^ `)`)? attr-dict
     `:` functional-type(operands, results)
   }];
@@ -387,8 +395,8 @@ def Moe_GroupedMatmulOp
     : Moe_InferringOp<"grouped_matmul", [AttrSizedOperandSegments] # Moe_MatmulTraits> {
   let summary = "matrix product over rows grouped by expert";
   let description = [{
-    `y[r, n] = sum over c of x[row(r), c] * w[e(r), n, c]`, then `+ bias[e(r), n]`, then
-    `* scale[permutation[r]]`; each step is rounded.
+    `y[r, n] = sum over c of x[row(r), c] * w[e(r), n, c]`, then `* expert_scale[e(r)]`, then
+    `+ bias[e(r), n]`, then `* scale[permutation[r]]`; each step is rounded.
     - With `offsets` `[E + 1]`, `e(r)` is the expert with `offsets[e] <= r < offsets[e + 1]`.
       Without, all rows are one group and `weights` is `[N, K]`.
     - With `slots`, the gather is part of the product: `row(r) = permutation[r] / slots`, and
@@ -403,6 +411,7 @@ def Moe_GroupedMatmulOp
     (C5) `slots >= 1`.
     (C6) `arithmetic` suits the weights, as in `moe.matmul`.
     (C7) Quantized input needs block weights and no other `arithmetic` than `exact`.
+    (C8) `expert_scale` is `[E]`, and needs `offsets`.
 
     Example:
     ```mlir
@@ -417,6 +426,7 @@ def Moe_GroupedMatmulOp
     Moe_Tensor<[2, 3], Moe_WeightElements>:$weights,
     Optional<Moe_Tensor<[1], [I32]>>:$offsets,
     Optional<Moe_Tensor<[1], [I32]>>:$permutation,
+    Optional<Moe_Tensor<[1], [F32]>>:$expert_scale,
     Optional<Moe_Tensor<[1, 2], [F32]>>:$bias,
     Optional<Moe_Tensor<[2], [F32]>>:$scale,
     OptionalAttr<I64Attr>:$slots,
@@ -424,7 +434,8 @@ def Moe_GroupedMatmulOp
   let results = (outs Moe_Tensor<[2], [F32]>:$result);
   let assemblyFormat = [{
     $input `,` $weights (`offsets` `(` $offsets^ `)`)? (`permutation` `(` $permutation^ `)`)?
-    (`slots` `(` $slots^ `)`)? (`bias` `(` $bias^ `)`)? (`scale` `(` $scale^ `)`)?
+    (`slots` `(` $slots^ `)`)? (`expert_scale` `(` $expert_scale^ `)`)? (`bias` `(` $bias^ `)`)?
+    (`scale` `(` $scale^ `)`)?
     (`arithmetic` `(` custom<Word>($arithmetic)^ `)`)? attr-dict
     `:` functional-type(operands, results)
   }];
@@ -434,8 +445,8 @@ def Moe_GroupedMatmulOp
 def Moe_GroupedGluOp : Moe_Op<"grouped_glu", [AttrSizedOperandSegments] # Moe_MatmulTraits> {
   let summary = "gate and up products with their activation, over rows grouped by expert";
   let description = [{
-    `y = glu(gate product + gate_bias, up product + up_bias)`, each product as in
-    `moe.grouped_matmul`, the activation as in `moe.glu`. A result of quantized activations is what
+    `y = glu(gate product * gate_scale + gate_bias, up product * up_scale + up_bias)`, each product
+    as in `moe.grouped_matmul`, the scales by expert, the activation as in `moe.glu`. A result of quantized activations is what
     `moe.quantize` makes of the f32 result.
 
     (C1) With `offsets`, `gate` and `up` are `[E, N, K]` and `offsets` `[E + 1]`; without, both are
@@ -447,6 +458,7 @@ def Moe_GroupedGluOp : Moe_Op<"grouped_glu", [AttrSizedOperandSegments] # Moe_Ma
     (C6) `arithmetic` suits both weights, as in `moe.matmul`.
     (C7) Quantized input needs block weights and no other `arithmetic` than `exact`.
     (C8) `alpha` and `limit` are as in `moe.glu`.
+    (C9) `gate_scale` and `up_scale` are `[E]`, and need `offsets`.
 
     Example:
     ```mlir
@@ -463,6 +475,8 @@ def Moe_GroupedGluOp : Moe_Op<"grouped_glu", [AttrSizedOperandSegments] # Moe_Ma
     Moe_Tensor<[2, 3], Moe_WeightElements>:$up,
     Optional<Moe_Tensor<[1], [I32]>>:$offsets,
     Optional<Moe_Tensor<[1], [I32]>>:$permutation,
+    Optional<Moe_Tensor<[1], [F32]>>:$gate_scale,
+    Optional<Moe_Tensor<[1], [F32]>>:$up_scale,
     Optional<Moe_Tensor<[1, 2], [F32]>>:$gate_bias,
     Optional<Moe_Tensor<[1, 2], [F32]>>:$up_bias,
     OptionalAttr<I64Attr>:$slots,
@@ -473,7 +487,9 @@ def Moe_GroupedGluOp : Moe_Op<"grouped_glu", [AttrSizedOperandSegments] # Moe_Ma
   let results = (outs Moe_Tensor<[2], Moe_ActivationElements>:$result);
   let assemblyFormat = [{
     $input `,` $gate `,` $up (`offsets` `(` $offsets^ `)`)? (`permutation` `(` $permutation^ `)`)?
-    (`slots` `(` $slots^ `)`)? (`gate_bias` `(` $gate_bias^ `)`)? (`up_bias` `(` $up_bias^ `)`)?
+    (`slots` `(` $slots^ `)`)?
+    (`gate_scale` `(` $gate_scale^ `)`)? (`up_scale` `(` $up_scale^ `)`)?
+    (`gate_bias` `(` $gate_bias^ `)`)? (`up_bias` `(` $up_bias^ `)`)?
     `kind` `(` custom<Word>($kind) `)` (`alpha` `(` $alpha^ `)`)? (`limit` `(` $limit^ `)`)?
     (`arithmetic` `(` custom<Word>($arithmetic)^ `)`)? attr-dict
     `:` functional-type(operands, results)

@@ -17,6 +17,7 @@ class Moert_EnumAttr<EnumInfo info, string mnemonic> : EnumAttr<Moert_Dialect, i
 }
 
 def Moert_ScoringAttr : Moert_EnumAttr<Sortie_Scoring, "scoring">;
+def Moert_GroupScoreAttr : Moert_EnumAttr<Sortie_GroupScore, "group_score">;
 def Moert_TieRuleAttr : Moert_EnumAttr<Sortie_TieRule, "tie">;
 def Moert_GluKindAttr : Moert_EnumAttr<Sortie_GluKind, "glu">;
 def Moert_ArithmeticAttr : Moert_EnumAttr<Sortie_Arithmetic, "arithmetic">;

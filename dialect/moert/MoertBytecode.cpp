@@ -3,8 +3,9 @@
 //
 // Bytecode of the dialect `moert`: its version, and images, whose data is a resource of the file.
 // Other types and attributes are stored in their textual form, which the verifiers of the parser
-// check like any other.
+// check like any other. What ops have of them is in MoertProperties.cpp where it has changed.
 
+#include "dialect/moert/MoertBytecode.h"
 #include "dialect/moert/MoertAttributes.h"
 #include "dialect/moert/MoertDialect.h"
 
@@ -14,10 +15,6 @@ using namespace mlir;
 using namespace sortie::moert;
 
 namespace {
-/// Raised with every change of the dialect that an older reader would misunderstand.
-/// Version 1: the first.
-constexpr uint64_t kVersion = 1;
-
 /// Stands before an attribute that is not stored as text.
 enum class AttributeCode : uint64_t { Image = 0 };
 
@@ -29,16 +26,18 @@ struct MoertVersion : public DialectVersion {
 struct MoertBytecodeInterface : public BytecodeDialectInterface {
   explicit MoertBytecodeInterface(Dialect *dialect) : BytecodeDialectInterface(dialect) {}
 
-  void writeVersion(DialectBytecodeWriter &writer) const override { writer.writeVarInt(kVersion); }
+  void writeVersion(DialectBytecodeWriter &writer) const override {
+    writer.writeVarInt(kBytecodeVersion);
+  }
 
   std::unique_ptr<DialectVersion> readVersion(DialectBytecodeReader &reader) const override {
     uint64_t number;
     if (failed(reader.readVarInt(number)))
       return nullptr;
-    if (number == 0 || number > kVersion) {
+    if (number == 0 || number > kBytecodeVersion) {
       reader.emitError() << "the program uses version " << number
-                         << " of the dialect moert, this tool knows version 1 to " << kVersion
-                         << "; use a newer one, or compile the program again";
+                         << " of the dialect moert, this tool knows version 1 to "
+                         << kBytecodeVersion << "; use a newer one, or compile the program again";
       return nullptr;
     }
     return std::make_unique<MoertVersion>(number);
@@ -74,5 +73,11 @@ struct MoertBytecodeInterface : public BytecodeDialectInterface {
   }
 };
 } // namespace
+
+uint64_t sortie::moert::getVersion(const DialectBytecodeReader &reader) {
+  const FailureOr<const DialectVersion *> version = reader.getDialectVersion<MoertDialect>();
+  // Every file of the dialect states its version; one that does not is read as the newest.
+  return failed(version) ? kBytecodeVersion : static_cast<const MoertVersion *>(*version)->number;
+}
 
 void MoertDialect::registerBytecode() { addInterfaces<MoertBytecodeInterface>(); }

@@ -321,6 +321,7 @@ LogicalResult RouteOp::verify() {
                            .selected = static_cast<int64_t>(getTop()),
                            .groups = getGroups(),
                            .groupsUsed = getGroupsUsed(),
+                           .groupScore = getGroupScore(),
                            .scale = getScale()};
   if (failed(verifyRouting([&] { return emitOpError(); }, routing)))
     return failure(); // (C2)
@@ -397,11 +398,19 @@ template <typename MatmulLike> static LogicalResult verifyArithmetic(MatmulLike 
   return success();
 }
 
-/// The matrix `name` of a product, and its bias: constraints (C1), (C3), (C6) and the columns of
-/// (C2) of moert.matmul and moert.glu_matmul.
+/// A matrix of a product with what follows the product.
+struct MatrixOperands {
+  FlatSymbolRefAttr name;
+  FlatSymbolRefAttr expertScale; ///< or null
+  FlatSymbolRefAttr bias;        ///< or null
+};
+
+/// The matrix `name` of a product, its scale by expert and its bias: constraints (C1), (C3), (C6),
+/// of the scale, and the columns of (C2) of moert.matmul and moert.glu_matmul.
 template <typename MatmulLike>
 static LogicalResult verifyMatrix(MatmulLike op, SymbolTableCollection &symbols,
-                                  FlatSymbolRefAttr name, FlatSymbolRefAttr bias) {
+                                  const MatrixOperands &operands) {
+  const FlatSymbolRefAttr name = operands.name;
   FailureOr<WeightOp> weight = lookupWeight(op, symbols, name);
   if (failed(weight))
     return failure();
@@ -422,8 +431,12 @@ static LogicalResult verifyMatrix(MatmulLike op, SymbolTableCollection &symbols,
   if (numerics::isQuantized(weight->getFormatInfo()) != exact)
     return op.emitOpError() << "arithmetic '" << stringifyArithmetic(op.getArithmetic())
                             << "' does not suit weight " << name << " of format "
-                            << weight->getFormat();          // (C6)
-  return verifyVector(op, symbols, bias, shape.drop_back()); // (C3)
+                            << weight->getFormat(); // (C6)
+  if (operands.expertScale && !grouped)
+    return op.emitOpError() << "the scale by expert " << operands.expertScale << " needs offsets";
+  if (failed(verifyVector(op, symbols, operands.expertScale, shape.front())))
+    return failure();
+  return verifyVector(op, symbols, operands.bias, shape.drop_back()); // (C3)
 }
 
 /// The program that an operation stands in, or null.
@@ -461,7 +474,7 @@ LogicalResult MatmulOp::verify() {
 LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (failed(verifyKeepsContract(*this, getArithmetic())))
     return failure(); // (C6)
-  return verifyMatrix(*this, symbols, getWeightsAttr(), getBiasAttr());
+  return verifyMatrix(*this, symbols, {getWeightsAttr(), getExpertScaleAttr(), getBiasAttr()});
 }
 
 LogicalResult GluMatmulOp::verify() {
@@ -472,9 +485,9 @@ LogicalResult GluMatmulOp::verify() {
 
 LogicalResult GluMatmulOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (failed(verifyKeepsContract(*this, getArithmetic())) ||
-      failed(verifyMatrix(*this, symbols, getGateAttr(), getGateBiasAttr())))
+      failed(verifyMatrix(*this, symbols, {getGateAttr(), getGateScaleAttr(), getGateBiasAttr()})))
     return failure();
-  return verifyMatrix(*this, symbols, getUpAttr(), getUpBiasAttr());
+  return verifyMatrix(*this, symbols, {getUpAttr(), getUpScaleAttr(), getUpBiasAttr()});
 }
 
 LogicalResult CublasMatmulOp::verify() {

@@ -286,7 +286,8 @@ def Moert_RouteOp : Moert_WeightUserOp<"route"> {
     As `moe.route`.
 
     (C1) `scores` is `[T, E]`, `ids` and `weights` are `[T, top]`.
-    (C2) `E`, `top`, `groups`, `groups_used` and `scale` keep the constraints of `moe.route`.
+    (C2) `E`, `top`, `groups`, `groups_used`, `group_score` and `scale` keep the constraints of
+    `moe.route`.
     (C3) `bias` is `E` x f32.
 
     Example:
@@ -304,6 +305,7 @@ def Moert_RouteOp : Moert_WeightUserOp<"route"> {
     Moert_ScoringAttr:$scoring,
     OptionalAttr<I64Attr>:$groups_used,
     OptionalAttr<I64Attr>:$groups,
+    DefaultValuedAttr<Moert_GroupScoreAttr, "::sortie::GroupScore::BestTwo">:$group_score,
     UnitAttr:$normalize,
     DefaultValuedAttr<F32Attr, "1.0f">:$scale,
     Moert_TieRuleAttr:$tie,
@@ -311,10 +313,12 @@ def Moert_RouteOp : Moert_WeightUserOp<"route"> {
     Moert_Write<Moert_F32Buffer>:$weights);
   let assemblyFormat = [{
     $scores (`bias` `(` $bias^ `)`)? `top` `(` $top `)` `scoring` `(` custom<Word>($scoring) `)`
-    (`groups` `(` $groups_used^ `of` $groups `)`)? (`normalize` $normalize^)?
+    (`groups` `(` $groups_used^ `of` $groups `)`)?
+    (`group_score` `(` custom<Word>($group_score)^ `)`)? (`normalize` $normalize^)?
     (`scale` `(` $scale^ `)`)? `tie` `(` custom<Word>($tie) `)` `outs` `(` $ids `,` $weights `)`
     attr-dict `:` type(operands)
   }];
+  let useCustomPropertiesEncoding = 1;
 }
 
 def Moert_DispatchOp : Moert_DeviceOp<"dispatch"> {
@@ -405,6 +409,7 @@ def Moert_MatmulOp : Moert_WeightUserOp<"matmul", [AttrSizedOperandSegments]> {
     (C5) `slots >= 1`; `scale` is `[T, k]` with `R = k*T`.
     (C6) `arithmetic` is `exact` (quantized input, a block format), `float` or `bf16` (f32 input, a
     format of floats). `bf16` is for programs whose contract is without `device`.
+    (C7) `expert_scale` is `E` x f32, and needs `offsets`.
 
     Example:
     ```mlir
@@ -421,16 +426,18 @@ def Moert_MatmulOp : Moert_WeightUserOp<"matmul", [AttrSizedOperandSegments]> {
     Moert_ReadOptional<Moert_I32Buffer>:$offsets,
     Moert_ReadOptional<Moert_I32Buffer>:$permutation,
     OptionalAttr<I64Attr>:$slots,
+    OptionalAttr<FlatSymbolRefAttr>:$expert_scale,
     OptionalAttr<FlatSymbolRefAttr>:$bias,
     Moert_ReadOptional<Moert_F32Buffer>:$scale,
     Moert_ArithmeticAttr:$arithmetic,
     Moert_Write<Moert_F32Buffer>:$output);
   let assemblyFormat = [{
     $input `,` $weights (`offsets` `(` $offsets^ `)`)? (`permutation` `(` $permutation^ `)`)?
-    (`slots` `(` $slots^ `)`)? (`bias` `(` $bias^ `)`)? (`scale` `(` $scale^ `)`)?
-    `arithmetic` `(` custom<Word>($arithmetic) `)` `outs` `(` $output `)` attr-dict
-    `:` type(operands)
+    (`slots` `(` $slots^ `)`)? (`expert_scale` `(` $expert_scale^ `)`)? (`bias` `(` $bias^ `)`)?
+    (`scale` `(` $scale^ `)`)? `arithmetic` `(` custom<Word>($arithmetic) `)`
+    `outs` `(` $output `)` attr-dict `:` type(operands)
   }];
+  let useCustomPropertiesEncoding = 1;
 }
 
 def Moert_GluMatmulOp : Moert_WeightUserOp<"glu_matmul", [AttrSizedOperandSegments]> {
@@ -445,6 +452,7 @@ def Moert_GluMatmulOp : Moert_WeightUserOp<"glu_matmul", [AttrSizedOperandSegmen
     (C5) `slots >= 1`.
     (C6) `arithmetic` suits input and both weights as in `moert.matmul`.
     (C7) `alpha` and `limit` are as in `moe.glu`.
+    (C8) `gate_scale` and `up_scale` are `E` x f32, and need `offsets`.
 
     Example:
     ```mlir
@@ -461,6 +469,8 @@ def Moert_GluMatmulOp : Moert_WeightUserOp<"glu_matmul", [AttrSizedOperandSegmen
     Moert_ReadOptional<Moert_I32Buffer>:$offsets,
     Moert_ReadOptional<Moert_I32Buffer>:$permutation,
     OptionalAttr<I64Attr>:$slots,
+    OptionalAttr<FlatSymbolRefAttr>:$gate_scale,
+    OptionalAttr<FlatSymbolRefAttr>:$up_scale,
     OptionalAttr<FlatSymbolRefAttr>:$gate_bias,
     OptionalAttr<FlatSymbolRefAttr>:$up_bias,
     Moert_GluKindAttr:$kind,
@@ -470,11 +480,14 @@ def Moert_GluMatmulOp : Moert_WeightUserOp<"glu_matmul", [AttrSizedOperandSegmen
     Moert_Write<Moert_RowsBuffer>:$output);
   let assemblyFormat = [{
     $input `,` $gate `,` $up (`offsets` `(` $offsets^ `)`)? (`permutation` `(` $permutation^ `)`)?
-    (`slots` `(` $slots^ `)`)? (`gate_bias` `(` $gate_bias^ `)`)? (`up_bias` `(` $up_bias^ `)`)?
+    (`slots` `(` $slots^ `)`)?
+    (`gate_scale` `(` $gate_scale^ `)`)? (`up_scale` `(` $up_scale^ `)`)?
+    (`gate_bias` `(` $gate_bias^ `)`)? (`up_bias` `(` $up_bias^ `)`)?
     `kind` `(` custom<Word>($kind) `)` (`alpha` `(` $alpha^ `)`)? (`limit` `(` $limit^ `)`)?
     `arithmetic` `(` custom<Word>($arithmetic) `)` `outs` `(` $output `)` attr-dict
     `:` type(operands)
   }];
+  let useCustomPropertiesEncoding = 1;
 }
 
 def Moert_CublasMatmulOp : Moert_WeightUserOp<"cublas_matmul"> {

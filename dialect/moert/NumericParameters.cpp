@@ -21,6 +21,16 @@ static numerics::Scoring toNumerics(Scoring scoring) {
   llvm_unreachable("unknown scoring");
 }
 
+static numerics::GroupScore toNumerics(GroupScore score) {
+  switch (score) {
+  case GroupScore::BestTwo:
+    return numerics::GroupScore::BestTwo;
+  case GroupScore::Best:
+    return numerics::GroupScore::Best;
+  }
+  llvm_unreachable("unknown score of groups");
+}
+
 numerics::RouteParams moert::getRouteParams(RouteOp op) {
   const auto scores = cast<BufferType>(op.getScores().getType());
   numerics::RouteParams params{};
@@ -28,6 +38,7 @@ numerics::RouteParams moert::getRouteParams(RouteOp op) {
   params.selected = static_cast<int>(op.getTop());
   params.groups = static_cast<int>(op.getGroups().value_or(1));
   params.groupsUsed = static_cast<int>(op.getGroupsUsed().value_or(1));
+  params.groupScore = toNumerics(op.getGroupScore());
   params.scoring = toNumerics(op.getScoring());
   params.normalize = op.getNormalize();
   params.scale = op.getScale().convertToFloat();

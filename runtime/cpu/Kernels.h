@@ -28,7 +28,8 @@ inline constexpr size_t kScratchBytes = size_t{1} << 20;
 /// What is common to the work units of an operation. One matrix, or gate and up.
 struct ProductOp {
   const Matrix *matrices;
-  const float *const *biases; ///< of each matrix, [experts, N] or null
+  const float *const *expertScales; ///< of each matrix, [experts] or null
+  const float *const *biases;       ///< of each matrix, [experts, N] or null
   int matrixCount;
   numerics::RowKind inputKind;
   const void *input;

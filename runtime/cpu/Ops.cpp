@@ -131,6 +131,7 @@ size_t floatBytes(int64_t count) { return static_cast<size_t>(count) * sizeof(fl
 void matmul(const MatmulOp &op, const Device &device) {
   ProductOp product{};
   product.matrices = &op.weights;
+  product.expertScales = &op.expertScale;
   product.biases = &op.bias;
   product.matrixCount = 1;
   product.inputKind = op.inputKind;
@@ -145,9 +146,11 @@ void matmul(const MatmulOp &op, const Device &device) {
 
 void gluMatmul(const GluMatmulOp &op, const Device &device) {
   const Matrix matrices[] = {op.gate, op.up};
+  const float *expertScales[] = {op.gateScale, op.upScale};
   const float *biases[] = {op.gateBias, op.upBias};
   ProductOp product{};
   product.matrices = matrices;
+  product.expertScales = expertScales;
   product.biases = biases;
   product.matrixCount = 2;
   product.inputKind = op.inputKind;

@@ -47,7 +47,9 @@ struct MatmulOp {
   /// Upper bound of sorted rows (T * k, or T): the true number is offsets[experts] where given.
   int64_t rows;
   RowMap map;
-  /// [experts, N] or null, added first.
+  /// [experts] or null: y = RN(s * y), first.
+  const float *expertScale = nullptr;
+  /// [experts, N] or null, added next.
   const float *bias = nullptr;
   /// [T, k] routing weights by slot or null: y = RN(w * y), last.
   const float *scale = nullptr;
@@ -66,6 +68,8 @@ struct GluMatmulOp {
   const void *input;
   int64_t rows;
   RowMap map;
+  const float *gateScale = nullptr; ///< [experts] or null, like MatmulOp::expertScale
+  const float *upScale = nullptr;
   const float *gateBias = nullptr;
   const float *upBias = nullptr;
   numerics::Glu glu;

@@ -20,6 +20,12 @@ enum class Scoring : uint8_t {
   Raw,              ///< the logits themselves
 };
 
+/// What the groups of experts are chosen by.
+enum class GroupScore : uint8_t {
+  BestTwo, ///< the sum of a group's two best selection scores (DeepSeek-V3)
+  Best,    ///< a group's best selection score (DeepSeek-V2)
+};
+
 struct RouteParams {
   int experts;        ///< 1 to kMaxExperts
   int selected;       ///< experts a token, 1 to kMaxSelected
@@ -28,6 +34,7 @@ struct RouteParams {
   Scoring scoring = Scoring::Softmax;
   bool normalize = false; ///< divide the weights by their sum
   float scale = 1.0f;     ///< factor of the weights, after normalisation
+  GroupScore groupScore = GroupScore::BestTwo;
 };
 
 /// A key that orders candidates: the larger key is selected first. Higher scores first, -0.0 equal
@@ -63,12 +70,12 @@ SORTIE_NUMERICS_INLINE uint64_t nextKey(const float *scores, const float *bias, 
   return best;
 }
 
-/// The score of a group of experts: the sum of its two best selection scores (of its only one).
-SORTIE_NUMERICS_INLINE float groupScore(const float *scores, const float *bias, int first,
-                                        int count) {
+/// The score of a group of experts. BestTwo takes the only one of a group of one.
+SORTIE_NUMERICS_INLINE float groupScore(GroupScore rule, const float *scores, const float *bias,
+                                        int first, int count) {
   const uint64_t best = nextKey(scores, bias, first, count, ~uint64_t{0});
   const float bestScore = selectionScore(scores, bias, selectedId(best));
-  if (count == 1)
+  if (count == 1 || rule == GroupScore::Best)
     return bestScore;
   const uint64_t second = nextKey(scores, bias, first, count, best);
   return add(bestScore, selectionScore(scores, bias, selectedId(second)));
@@ -80,7 +87,7 @@ SORTIE_NUMERICS_INLINE uint64_t selectGroups(const RouteParams &params, const fl
   const int size = params.experts / params.groups;
   uint64_t keys[kMaxExpertGroups];
   for (int g = 0; g < params.groups; ++g)
-    keys[g] = selectionKey(groupScore(scores, bias, g * size, size), g);
+    keys[g] = selectionKey(groupScore(params.groupScore, scores, bias, g * size, size), g);
   uint64_t kept = 0;
   uint64_t previous = ~uint64_t{0};
   for (int i = 0; i < params.groupsUsed; ++i) {

@@ -239,11 +239,13 @@ Error FunctionLowering::lowerOp(moert::MatmulOp op) {
   if (op.getOffsets() && !hasRowsOf(indices.lookup(op.getOffsets()).dispatch, op.getOutput()))
     return error(op, "has another number of rows than the moert.dispatch of its offsets");
   const WeightId weights = matrix(op.getWeightsAttr());
+  const WeightId expertScale = vector(op.getExpertScaleAttr());
   const WeightId bias = vector(op.getBiasAttr());
   const GroupedRows rows{id(op.getOffsets()), id(op.getPermutation()),
                          slotsOf(op.getSlots(), op.getScale()), op.getSlots().has_value()};
-  return addStep(op, MatmulStep{id(op.getInput()), weights, rows, bias, id(op.getScale()),
-                                id(op.getOutput()), op.getArithmetic() == Arithmetic::Bf16});
+  return addStep(op,
+                 MatmulStep{id(op.getInput()), weights, rows, expertScale, bias, id(op.getScale()),
+                            id(op.getOutput()), op.getArithmetic() == Arithmetic::Bf16});
 }
 
 Error FunctionLowering::lowerOp(moert::GluMatmulOp op) {
@@ -253,12 +255,14 @@ Error FunctionLowering::lowerOp(moert::GluMatmulOp op) {
     return error(op, "has another number of rows than the moert.dispatch of its offsets");
   const WeightId gate = matrix(op.getGateAttr());
   const WeightId up = matrix(op.getUpAttr());
+  const WeightId gateScale = vector(op.getGateScaleAttr());
+  const WeightId upScale = vector(op.getUpScaleAttr());
   const WeightId gateBias = vector(op.getGateBiasAttr());
   const WeightId upBias = vector(op.getUpBiasAttr());
   const GroupedRows rows{id(op.getOffsets()), id(op.getPermutation()), slotsOf(op.getSlots(), {}),
                          op.getSlots().has_value()};
-  return addStep(op, GluMatmulStep{id(op.getInput()), gate, up, rows, gateBias, upBias,
-                                   moert::getGluParams(op), id(op.getOutput()),
+  return addStep(op, GluMatmulStep{id(op.getInput()), gate, up, rows, gateScale, upScale, gateBias,
+                                   upBias, moert::getGluParams(op), id(op.getOutput()),
                                    op.getArithmetic() == Arithmetic::Bf16});
 }
 

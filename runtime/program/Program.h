@@ -181,6 +181,7 @@ struct MatmulStep {
   BufferId input;
   WeightId weights;
   GroupedRows rows;
+  WeightId expertScale;
   WeightId bias;
   BufferId scale;
   BufferId output;
@@ -192,6 +193,8 @@ struct GluMatmulStep {
   WeightId gate;
   WeightId up;
   GroupedRows rows;
+  WeightId gateScale;
+  WeightId upScale;
   WeightId gateBias;
   WeightId upBias;
   numerics::Glu glu;

@@ -30,7 +30,8 @@ Value LayerBuilder::buildMatmul(ImplicitLocOpBuilder &builder, StringRef tensor,
   Value matrix = weight(builder, (tensor + ".weight").str());
   Value bias = optionalWeight(builder, (tensor + ".bias").str());
   if (ids)
-    return moe::RoutedMatmulOp::create(builder, rows, matrix, ids, bias, moe::ArithmeticAttr());
+    return moe::RoutedMatmulOp::create(builder, rows, matrix, ids, /*expert_scale=*/Value(), bias,
+                                       moe::ArithmeticAttr());
   return moe::MatmulOp::create(builder, rows, matrix, bias, moe::ArithmeticAttr());
 }
 
@@ -68,8 +69,9 @@ moe::RouteOp LayerBuilder::buildRouter(ImplicitLocOpBuilder &builder, Value norm
   auto route = moe::RouteOp::create(
       builder, scores, optionalWeight(builder, "exp_probs_b.bias"),
       builder.getI64IntegerAttr(config.selected), moe::ScoringAttr::get(context, config.scoring),
-      groupsUsed, groups, config.normalize ? builder.getUnitAttr() : UnitAttr(),
-      builder.getF32FloatAttr(config.scale), moe::TieRuleAttr::get(context, TieRule::LowerId));
+      groupsUsed, groups, moe::GroupScoreAttr::get(context, GroupScore::BestTwo),
+      config.normalize ? builder.getUnitAttr() : UnitAttr(), builder.getF32FloatAttr(config.scale),
+      moe::TieRuleAttr::get(context, TieRule::LowerId));
   setNames(route, {"ids", "weights"});
   return route;
 }

@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A work unit of a matrix product: up to 64 rows of activations, all of one expert, times up to 128
-// columns, with what follows (bias, routing weight, gated activation, quantization). As many chunks
-// of K as fit the scratch, most often the whole row, are worked on at once: for these, each panel
-// is read from its first byte to its last, decoded half a chunk at a time to the first-level cache,
-// and used for all the rows.
+// columns, with what follows (scale of the expert, bias, routing weight, gated activation,
+// quantization). As many chunks of K as fit the scratch, most often the whole row, are worked on at
+// once: for these, each panel is read from its first byte to its last, decoded half a chunk at a
+// time to the first-level cache, and used for all the rows.
 
 #ifndef SORTIE_RUNTIME_CPU_KERNELS_PRODUCT_H
 #define SORTIE_RUNTIME_CPU_KERNELS_PRODUCT_H
@@ -314,9 +314,11 @@ template <typename Simd> struct Product {
     }
   }
 
-  /// The total of a row and panel with the bias added. `count` columns exist.
+  /// The total of a row and panel with the scale of the expert and the bias. `count` columns exist.
   Floats biased(int matrix, int row, int panel, int count) const {
     Floats y = Simd::load(scratch.totals[matrix][panel][row]);
+    if (op.expertScales[matrix] != nullptr)
+      y = Simd::mul(Simd::broadcast(op.expertScales[matrix][unit.expert]), y);
     if (op.biases[matrix] == nullptr)
       return y;
     const float *bias =

@@ -5,10 +5,10 @@
 func.func @groups(%s: tensor<?x8xf32>)
     -> (tensor<?x2xi32>, tensor<?x2xf32>, tensor<?x2xi32>, tensor<?x2xf32>) {
   // CHECK: moe.route %{{[^ ]*}} top(2) scoring(sigmoid) tie(lower_id)
-  %0:2 = moe.route %s top(2) scoring(sigmoid) groups(4 of 4) tie(lower_id)
+  %0:2 = moe.route %s top(2) scoring(sigmoid) groups(4 of 4) group_score(best) tie(lower_id)
     : (tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
-  // CHECK: moe.route %{{[^ ]*}} top(2) scoring(sigmoid) groups(3 of 4) tie(lower_id)
-  %1:2 = moe.route %s top(2) scoring(sigmoid) groups(3 of 4) tie(lower_id)
+  // CHECK: moe.route %{{[^ ]*}} top(2) scoring(sigmoid) groups(3 of 4) group_score(best) tie(lower_id)
+  %1:2 = moe.route %s top(2) scoring(sigmoid) groups(3 of 4) group_score(best) tie(lower_id)
     : (tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
   return %0#0, %0#1, %1#0, %1#1 : tensor<?x2xi32>, tensor<?x2xf32>, tensor<?x2xi32>, tensor<?x2xf32>
 }

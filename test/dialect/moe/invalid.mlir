@@ -812,3 +812,69 @@ func.func @glu(%x: tensor<?x64xf32>, %w: tensor<8x64xf32>) {
     : (tensor<?x64xf32>, tensor<8x64xf32>, tensor<8x64xf32>) -> tensor<?x8xf32>
   return
 }
+
+// -----
+
+//===- Scales by expert, scores of groups ----------------------------------===//
+
+func.func @routed(%x: tensor<?x64xf32>, %w: tensor<4x8x64xf32>, %i: tensor<?x2xi32>,
+                  %s: tensor<5xf32>) {
+  // (C4)
+  // expected-error @+1 {{expert_scale must be [4], got 'tensor<5xf32>'}}
+  %0 = moe.routed_matmul %x, %w, %i expert_scale(%s)
+    : (tensor<?x64xf32>, tensor<4x8x64xf32>, tensor<?x2xi32>, tensor<5xf32>) -> tensor<?x2x8xf32>
+  return
+}
+
+// -----
+
+func.func @grouped(%x: tensor<?x64xf32>, %w: tensor<4x8x64xf32>, %o: tensor<5xi32>,
+                   %s: tensor<8xf32>) {
+  // (C8)
+  // expected-error @+1 {{expert_scale must be [4], got 'tensor<8xf32>'}}
+  %0 = moe.grouped_matmul %x, %w offsets(%o) expert_scale(%s)
+    : (tensor<?x64xf32>, tensor<4x8x64xf32>, tensor<5xi32>, tensor<8xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @grouped(%x: tensor<?x64xf32>, %w: tensor<8x64xf32>, %s: tensor<8xf32>) {
+  // (C8)
+  // expected-error @+1 {{expert_scale is by expert, so it needs offsets}}
+  %0 = moe.grouped_matmul %x, %w expert_scale(%s)
+    : (tensor<?x64xf32>, tensor<8x64xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @glu(%x: tensor<?x64xf32>, %w: tensor<4x8x64xf32>, %o: tensor<5xi32>,
+               %s: tensor<3xf32>) {
+  // (C9)
+  // expected-error @+1 {{gate_scale must be [4], got 'tensor<3xf32>'}}
+  %0 = moe.grouped_glu %x, %w, %w offsets(%o) gate_scale(%s) kind(swiglu)
+    : (tensor<?x64xf32>, tensor<4x8x64xf32>, tensor<4x8x64xf32>, tensor<5xi32>, tensor<3xf32>)
+    -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @glu(%x: tensor<?x64xf32>, %w: tensor<8x64xf32>, %s: tensor<8xf32>) {
+  // (C9)
+  // expected-error @+1 {{up_scale is by expert, so it needs offsets}}
+  %0 = moe.grouped_glu %x, %w, %w up_scale(%s) kind(swiglu)
+    : (tensor<?x64xf32>, tensor<8x64xf32>, tensor<8x64xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @route(%s: tensor<?x8xf32>) {
+  // (C3)
+  // expected-error @+1 {{group_score(best) needs groups}}
+  %0:2 = moe.route %s top(2) scoring(softmax) group_score(best) tie(lower_id)
+    : (tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+  return
+}

@@ -1206,3 +1206,69 @@ moert.func @f() outs("out" %out: !moert.buffer<1 x f32>) {
   // expected-error @+1 {{the arena is on device 0 in space "global"}}
   %0 = moert.buffer : !moert.buffer<1 x f32, space = "host">
 }
+
+// -----
+
+//===- Scales by expert, scores of groups -----------------------------------===//
+
+moert.symbol @tokens max(8)
+moert.weight @e "e" : 4x32x64xf32
+moert.weight @s "s" : 5xf32
+moert.func @f("x" %x: !moert.buffer<tokens x 64 x f32>, "o" %o: !moert.buffer<5 x i32>)
+    outs("y" %y: !moert.buffer<tokens x 32 x f32>) {
+  // (C7)
+  // expected-error @+1 {{weight @s must be 4xf32}}
+  moert.matmul %x, @e offsets(%o) expert_scale(@s) arithmetic(float) outs(%y)
+    : !moert.buffer<tokens x 64 x f32>, !moert.buffer<5 x i32>, !moert.buffer<tokens x 32 x f32>
+}
+
+// -----
+
+moert.symbol @tokens max(8)
+moert.weight @m "m" : 32x64xf32
+moert.weight @s "s" : 32xf32
+moert.func @f("x" %x: !moert.buffer<tokens x 64 x f32>)
+    outs("y" %y: !moert.buffer<tokens x 32 x f32>) {
+  // (C7)
+  // expected-error @+1 {{the scale by expert @s needs offsets}}
+  moert.matmul %x, @m expert_scale(@s) arithmetic(float) outs(%y)
+    : !moert.buffer<tokens x 64 x f32>, !moert.buffer<tokens x 32 x f32>
+}
+
+// -----
+
+moert.symbol @tokens max(8)
+moert.weight @e "e" : 4x32x64xf32
+moert.weight @s "s" : 4xf16
+moert.func @f("x" %x: !moert.buffer<tokens x 64 x f32>, "o" %o: !moert.buffer<5 x i32>)
+    outs("y" %y: !moert.buffer<tokens x 32 x f32>) {
+  // (C8)
+  // expected-error @+1 {{weight @s must be 4xf32}}
+  moert.glu_matmul %x, @e, @e offsets(%o) up_scale(@s) kind(swiglu) arithmetic(float) outs(%y)
+    : !moert.buffer<tokens x 64 x f32>, !moert.buffer<5 x i32>, !moert.buffer<tokens x 32 x f32>
+}
+
+// -----
+
+moert.symbol @tokens max(8)
+moert.weight @m "m" : 32x64xf32
+moert.weight @s "s" : 32xf32
+moert.func @f("x" %x: !moert.buffer<tokens x 64 x f32>)
+    outs("y" %y: !moert.buffer<tokens x 32 x f32>) {
+  // (C8)
+  // expected-error @+1 {{the scale by expert @s needs offsets}}
+  moert.glu_matmul %x, @m, @m gate_scale(@s) kind(swiglu) arithmetic(float) outs(%y)
+    : !moert.buffer<tokens x 64 x f32>, !moert.buffer<tokens x 32 x f32>
+}
+
+// -----
+
+moert.symbol @tokens max(8)
+moert.func @f("x" %x: !moert.buffer<tokens x 8 x f32>) outs("i" %i: !moert.buffer<tokens x 2 x i32>,
+    "w" %w: !moert.buffer<tokens x 2 x f32>) {
+  // (C2)
+  // expected-error @+1 {{group_score(best) needs groups}}
+  moert.route %x top(2) scoring(raw) group_score(best) tie(lower_id) outs(%i, %w)
+    : !moert.buffer<tokens x 8 x f32>, !moert.buffer<tokens x 2 x i32>,
+      !moert.buffer<tokens x 2 x f32>
+}
