@@ -19,9 +19,6 @@ namespace sortie {
 
 namespace {
 
-/// The version of the interface between program and runtime that this compiler writes.
-constexpr int64_t kProgramAbi = 3;
-
 /// What a module says about its model, and by which names the program says it.
 constexpr std::pair<llvm::StringLiteral, llvm::StringLiteral> kCarriedAttributes[] = {
     {moe::MoeDialect::kWeightsFingerprintName, moert::MoertDialect::kWeightsFingerprintName},
@@ -450,9 +447,10 @@ LogicalResult MoeLowerToMoert::lowerFunctions() {
 
 void MoeLowerToMoert::stateProgram() {
   ModuleOp module = getOperation();
-  auto program = moert::ProgramAttr::get(&getContext(), kProgramAbi, numerics::kContractVersion,
-                                         "cpu", moe::getPromisedContract(module),
-                                         /*features=*/{}, "sortie " SORTIE_VERSION);
+  auto program =
+      moert::ProgramAttr::get(&getContext(), moert::MoertDialect::kProgramAbi,
+                              numerics::kContractVersion, "cpu", moe::getPromisedContract(module),
+                              /*features=*/{}, "sortie " SORTIE_VERSION);
   module->removeAttr(moe::MoeDialect::kContractName);
   module->removeAttr(moe::MoeDialect::kNumericsName);
   for (auto [name, nameInProgram] : kCarriedAttributes)

@@ -6,6 +6,18 @@
 using namespace mlir;
 using namespace sortie;
 
+/// What the program calls a weight: as its tensor, the first of several, and where its part begins.
+static std::string symbolName(const WeightTensors &tensors) {
+  std::string name = tensors.names.front().str();
+  if (tensors.names.size() > 1)
+    name += "...";
+  if (tensors.rows)
+    name += ("[" + llvm::Twine(tensors.rows.first) + ":]").str();
+  if (tensors.columns)
+    name += ("[:," + llvm::Twine(tensors.columns.first) + ":]").str();
+  return name;
+}
+
 FlatSymbolRefAttr WeightTable::lookup(Operation *user, Value value) {
   auto weight = value.getDefiningOp<moe::WeightOp>();
   if (!weight) {
@@ -13,22 +25,27 @@ FlatSymbolRefAttr WeightTable::lookup(Operation *user, Value value) {
     return {};
   }
   const RankedTensorType type = weight.getType();
-  auto found = entries.find(weight.getSourceAttr());
+  const WeightTensors tensors = weight.getTensors();
+  auto found = entries.find(weight.getSource());
   if (found != entries.end()) {
     if (found->second.type == type)
       return found->second.symbol;
     InFlightDiagnostic error = weight.emitOpError("reads tensor '")
-                               << weight.getSource() << "' as " << type;
+                               << tensors.names.front().getValue() << "' as " << type;
     error.attachNote(found->second.location) << "it is read as " << found->second.type << " here";
     return {};
   }
   const numerics::Format format = *moe::getWeightFormat(type.getElementType());
   builder.setInsertionPointAfter(last);
-  last =
-      moert::WeightOp::create(builder, weight.getLoc(), weight.getSource(), weight.getSource(),
-                              type.getShape(), numerics::formatInfo(format).name, /*pack=*/nullptr);
-  auto symbol = FlatSymbolRefAttr::get(weight.getSourceAttr());
-  entries.try_emplace(weight.getSourceAttr(), Entry{weight.getLoc(), type, symbol});
+  std::string name = symbolName(tensors);
+  while (!symbols.insert(name).second)
+    name += '_';
+  last = moert::WeightOp::create(builder, weight.getLoc(), name,
+                                 tensors.to<moert::TensorsAttr>(builder.getContext()),
+                                 type.getShape(), numerics::formatInfo(format).name,
+                                 /*pack=*/nullptr);
+  auto symbol = FlatSymbolRefAttr::get(builder.getContext(), name);
+  entries.try_emplace(weight.getSource(), Entry{weight.getLoc(), type, symbol});
   return symbol;
 }
 

@@ -8,6 +8,8 @@
 
 #include "passes/Passes.h"
 
+#include "llvm/ADT/StringSet.h"
+
 namespace sortie {
 
 class WeightTable {
@@ -38,7 +40,8 @@ private:
   /// The next weight goes behind this op. (No insertion point is kept: it would be the op behind,
   /// which may be erased in between.)
   mlir::Operation *last;
-  llvm::DenseMap<mlir::StringAttr, Entry> entries;
+  llvm::DenseMap<mlir::Attribute, Entry> entries;
+  llvm::StringSet<> symbols;
 };
 
 } // namespace sortie

@@ -36,9 +36,9 @@ static LogicalResult verifyKeys(Operation *op, StringRef name, Attribute value) 
   auto keys = dyn_cast<ArrayAttr>(value);
   llvm::StringSet<> seen;
   const bool isValid = keys && llvm::all_of(keys, [&](Attribute element) {
-    auto key = dyn_cast<StringAttr>(element);
-    return key && !key.empty() && seen.insert(key.getValue()).second;
-  });
+                         auto key = dyn_cast<StringAttr>(element);
+                         return key && !key.empty() && seen.insert(key.getValue()).second;
+                       });
   if (isValid)
     return success();
   return op->emitError() << "'" << name
@@ -68,9 +68,9 @@ static LogicalResult verifyHashes(Operation *op, StringRef name) {
     return success();
   auto hashes = dyn_cast<DictionaryAttr>(value);
   const bool isValid = hashes && llvm::all_of(hashes, [](NamedAttribute hash) {
-    auto digits = dyn_cast<StringAttr>(hash.getValue());
-    return digits && isHexDigits(digits.getValue(), kHashDigits);
-  });
+                         auto digits = dyn_cast<StringAttr>(hash.getValue());
+                         return digits && isHexDigits(digits.getValue(), kHashDigits);
+                       });
   if (isValid)
     return success();
   return op->emitError() << "'" << name

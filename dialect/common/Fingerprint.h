@@ -35,8 +35,8 @@ struct ModelAttributeNames {
 };
 
 /// The fingerprint is a string of that form. Keys are strings that are not empty and all different;
-/// they stand with a fingerprint by rule 2, and one by rule 2 has them. Hashes are a dictionary from
-/// names of tensors to strings of 32 lower-case hexadecimal digits.
+/// they stand with a fingerprint by rule 2, and one by rule 2 has them. Hashes are a dictionary
+/// from names of tensors to strings of 32 lower-case hexadecimal digits.
 llvm::LogicalResult verifyModelAttributes(mlir::Operation *op, const ModelAttributeNames &names);
 
 } // namespace sortie

@@ -27,3 +27,17 @@ LogicalResult ContractAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    Determinism members) {
   return verifyDeterminism(emitError, members); // (C2); the parser sees to (C1)
 }
+
+ParseResult sortie::moe::parseTensors(OpAsmParser &parser, Attribute &tensors) {
+  return parseTensorsOf<TensorsAttr>(parser, tensors);
+}
+
+void sortie::moe::printTensors(OpAsmPrinter &printer, Operation *, Attribute tensors) {
+  printTensorsOf<TensorsAttr>(printer, tensors);
+}
+
+LogicalResult TensorsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  ArrayRef<StringAttr> names, DimensionPart rows,
+                                  DimensionPart columns) {
+  return verifyTensorsAttr(emitError, names, rows, columns);
+}

@@ -8,6 +8,7 @@
 
 include "mlir/IR/AttrTypeBase.td"
 include "dialect/common/Enums.td"
+include "dialect/common/Tensors.td"
 include "dialect/moe/MoeDialect.td"
 
 class Moe_EnumAttr<EnumInfo info, string mnemonic> : EnumAttr<Moe_Dialect, info, mnemonic> {
@@ -42,5 +43,7 @@ def Moe_ContractAttr : AttrDef<Moe_Dialect, "Contract"> {
   let assemblyFormat = "`<` custom<DeterminismSet>($members) `>`";
   let genVerifyDecl = 1;
 }
+
+def Moe_TensorsAttr : Sortie_TensorsAttr<Moe_Dialect>;
 
 #endif // SORTIE_DIALECT_MOE_ATTRIBUTES

@@ -119,8 +119,22 @@ static LogicalResult verifyQuantizedInput(Operation *op, Value input, Value weig
 // Semantic level
 //===----------------------------------------------------------------------===//
 
+void moe::WeightOp::build(OpBuilder &builder, OperationState &state, Type result,
+                          StringRef source) {
+  build(builder, state, result, Attribute(builder.getStringAttr(source)));
+}
+
+void moe::WeightOp::build(OpBuilder &builder, OperationState &state, Type result,
+                          ArrayRef<StringRef> names, DimensionPart rows, DimensionPart columns) {
+  WeightTensors tensors{{}, rows, columns};
+  for (StringRef name : names)
+    tensors.names.push_back(builder.getStringAttr(name));
+  build(builder, state, result, tensors.to<TensorsAttr>(builder.getContext()));
+}
+
 LogicalResult WeightOp::verify() {
-  if (getSource().empty())
+  const WeightTensors tensors = getTensors();
+  if (tensors.names.front().empty())
     return emitOpError("source must not be empty"); // (C1)
   const RankedTensorType type = getType();
   if (!type.hasStaticShape() || llvm::is_contained(type.getShape(), 0))
@@ -130,7 +144,8 @@ LogicalResult WeightOp::verify() {
     return emitOpError() << "innermost dimension " << type.getShape().back()
                          << " is no multiple of the block size " << block.getBlockSize() << " of "
                          << block; // (C3)
-  return success();
+  return verifyWeightTensors([&] { return emitOpError(); }, tensors, type.getShape(),
+                             block ? block.getBlockSize() : 1); // (C4), (C5)
 }
 
 LogicalResult RmsNormOp::verify() {

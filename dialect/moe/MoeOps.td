@@ -34,23 +34,46 @@ defvar Moe_MatmulTraits = [DeclareOpInterfaceMethods<Moe_DeterminismOpInterface>
 //===----------------------------------------------------------------------===//
 
 def Moe_WeightOp : Moe_Op<"weight"> {
-  let summary = "a tensor of the model file";
+  let summary = "a tensor of the model file, a part of one, or several";
   let description = [{
-    The tensor that the model file stores under `source`. It is a constant of the program; its bytes
-    stay in the model's own file.
+    The tensor that the model file stores under `source`, a part of each of its matrices, or several
+    tensors of one shape, one an expert, stacked (`#moe.tensors`). It is a constant of the program;
+    its bytes stay in the model's own file. The shapes of files are compared without their
+    dimensions of one, which writers leave out.
 
     (C1) `source` is not empty.
     (C2) The shape is static, of rank 1 to 3, and no dimension is zero.
     (C3) The innermost dimension is a multiple of the block size of the element type.
+    (C4) A weight that stacks tensors has rank 2 or 3, and as many tensors as its first dimension
+    says.
+    (C5) Rows are parts of matrices: the weight has rank 2 or 3, 3 if it stacks tensors. Rows and
+    columns lie in their totals, and columns begin and end with blocks.
 
-    Example:
+    Examples:
     ```mlir
     %w = moe.weight "blk.0.ffn_gate_exps.weight" : tensor<128x768x2048x!moe.block<q4_K>>
+    // The rows [512, 1024) of each expert's 1024:
+    %up = moe.weight "blk.0.ffn_gate_up_exps.weight" rows(512 of 1024)
+      : tensor<8x512x256x!moe.block<q4_0>>
+    %b = moe.weight "blk.0.ffn_gate_up_exps.bias" columns(512 of 1024) : tensor<8x512xf32>
+    %gate = moe.weight ["blk.0.ffn_gate.0.weight", "blk.0.ffn_gate.1.weight"]
+      : tensor<2x512x256x!moe.block<q4_0>>
     ```
   }];
-  let arguments = (ins StrAttr:$source);
+  let arguments = (ins AnyAttrOf<[StrAttr, Moe_TensorsAttr]>:$source);
   let results = (outs Moe_Tensor<[1, 2, 3], Moe_WeightElements>:$result);
-  let assemblyFormat = "$source attr-dict `:` type($result)";
+  let assemblyFormat = "custom<Tensors>($source) attr-dict `:` type($result)";
+  let builders = [
+    // A whole tensor.
+    OpBuilder<(ins "::mlir::Type":$result, "::llvm::StringRef":$source)>,
+    // A part of one tensor, or several, one an expert; parts are whole by default.
+    OpBuilder<(ins "::mlir::Type":$result, "::llvm::ArrayRef<::llvm::StringRef>":$tensors,
+      CArg<"DimensionPart", "{}">:$rows, CArg<"DimensionPart", "{}">:$columns)>,
+  ];
+  let extraClassDeclaration = [{
+    /// What the weight is made of.
+    WeightTensors getTensors() { return WeightTensors::from<TensorsAttr>(getSource()); }
+  }];
   let hasVerifier = 1;
 }
 

@@ -308,6 +308,20 @@ LogicalResult ProgramAttr::verify(function_ref<InFlightDiagnostic()> emitError, 
   return success();
 }
 
+ParseResult sortie::moert::parseTensors(OpAsmParser &parser, Attribute &tensors) {
+  return parseTensorsOf<TensorsAttr>(parser, tensors);
+}
+
+void sortie::moert::printTensors(OpAsmPrinter &printer, Operation *, Attribute tensors) {
+  printTensorsOf<TensorsAttr>(printer, tensors);
+}
+
+LogicalResult moert::TensorsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                         ArrayRef<StringAttr> names, DimensionPart rows,
+                                         DimensionPart columns) {
+  return verifyTensorsAttr(emitError, names, rows, columns);
+}
+
 //===----------------------------------------------------------------------===//
 // Kernels and launches
 //===----------------------------------------------------------------------===//

@@ -7,6 +7,7 @@
 #define SORTIE_DIALECT_MOERT_MOERTATTRIBUTES_H
 
 #include "dialect/common/Common.h"
+#include "dialect/common/WeightTensors.h"
 #include "dialect/moert/MoertDialect.h"
 
 #include "mlir/IR/Attributes.h"
@@ -40,6 +41,9 @@ void printPack(mlir::AsmPrinter &printer, mlir::Operation *, PackAttr pack);
 /// `"moert.glu_matmul" operations(6291456) offsets(1)`.
 mlir::ParseResult parseWork(mlir::AsmParser &parser, WorkAttr &work);
 void printWork(mlir::AsmPrinter &printer, mlir::Operation *, WorkAttr work);
+/// `"name" rows(first of total)`, `["name", ...]`: a string, or a TensorsAttr.
+mlir::ParseResult parseTensors(mlir::OpAsmParser &parser, mlir::Attribute &tensors);
+void printTensors(mlir::OpAsmPrinter &printer, mlir::Operation *, mlir::Attribute tensors);
 
 } // namespace sortie::moert
 

@@ -8,6 +8,7 @@
 
 include "mlir/IR/AttrTypeBase.td"
 include "dialect/common/Enums.td"
+include "dialect/common/Tensors.td"
 include "dialect/moert/MoertDialect.td"
 include "dialect/moert/MoertEnums.td"
 
@@ -82,7 +83,7 @@ def Moert_ProgramAttr : Moert_Attr<"Program", "program"> {
 
     Example:
     ```mlir
-    module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
+    module attributes {moert.program = #moert.program<abi = 4, numerics = 1, target = "cpu",
         contract = [run, batch, device], features = [], producer = "sortie 0.1.0">} { ... }
     ```
   }];
@@ -99,6 +100,8 @@ def Moert_ProgramAttr : Moert_Attr<"Program", "program"> {
     `features` `=` `[` custom<Features>($features) `]` `,` `producer` `=` $producer `>`
   }];
 }
+
+def Moert_TensorsAttr : Sortie_TensorsAttr<Moert_Dialect>;
 
 //===----------------------------------------------------------------------===//
 // Kernels and launches

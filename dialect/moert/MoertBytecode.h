@@ -16,7 +16,8 @@ namespace sortie::moert {
 
 /// Raised with every change of the dialect that an older reader would misunderstand.
 /// Version 1: the first.
-/// Version 2: moert.matmul and moert.glu_matmul have scales by expert, moert.route a group_score.
+/// Version 2: moert.matmul and moert.glu_matmul have scales by expert, moert.route a group_score,
+/// moert.weight the attribute tensors.
 inline constexpr uint64_t kBytecodeVersion = 2;
 
 /// The version of the file that is being read.

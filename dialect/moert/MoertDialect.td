@@ -61,6 +61,15 @@ def Moert_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kFingerprintKeysName = "moert.fingerprint_keys";
     static constexpr ::llvm::StringLiteral kWeightHashesName = "moert.weight_hashes";
 
+    /// Version of the interface between a program and the runtime, as the compiler writes it. From
+    /// 2 on, kernels of cubins for sm_90 and newer wait themselves for the launch before theirs
+    /// (runtime/cuda/ImageChoice.h). From 3 on, kernels write the number of their step when they
+    /// begin. From 4 on, weights may be parts of tensors, or several, and products have scales by
+    /// expert.
+    static constexpr int64_t kProgramAbi = 4;
+    /// The oldest that the runtime runs.
+    static constexpr int64_t kOldestProgramAbi = 3;
+
     /// The feature of programs that need cuBLAS.
     static constexpr ::llvm::StringLiteral kCublasFeature = "cublas";
 

@@ -235,7 +235,7 @@ const numerics::FormatInfo &moert::WeightOp::getFormatInfo() {
   return *numerics::findFormat(getFormat().data(), getFormat().size());
 }
 
-/// Bytes of a weight, or nothing where the limit of extents is exceeded.
+/// Bytes of an array, or nothing where the limit of extents is exceeded.
 static std::optional<int64_t> getWeightBytes(ArrayRef<int64_t> shape,
                                              const numerics::FormatInfo &info) {
   int64_t bytes = numerics::rowBytes(info, shape.back());
@@ -245,8 +245,19 @@ static std::optional<int64_t> getWeightBytes(ArrayRef<int64_t> shape,
   return bytes;
 }
 
+/// The shape of what holds the weight in the model file: all of its rows and columns.
+static SmallVector<int64_t> getWholeShape(const WeightTensors &tensors, ArrayRef<int64_t> shape) {
+  SmallVector<int64_t> whole(shape);
+  if (tensors.rows)
+    whole[whole.size() - 2] = tensors.rows.total;
+  if (tensors.columns)
+    whole.back() = tensors.columns.total;
+  return whole;
+}
+
 LogicalResult WeightOp::verify() {
-  if (getTensor().empty())
+  const WeightTensors tensors = getTensors();
+  if (tensors.names.front().empty())
     return emitOpError("the tensor's name must not be empty"); // (C1)
   const numerics::FormatInfo *info = numerics::findFormat(getFormat().data(), getFormat().size());
   if (!info)
@@ -261,8 +272,10 @@ LogicalResult WeightOp::verify() {
     return emitOpError() << "the last dimension " << shape.back()
                          << " is no multiple of the block size " << info->elements << " of "
                          << info->name; // (C4)
-  if (!getWeightBytes(shape, *info))
-    return emitOpError("the weight is larger than 2^48 bytes"); // (C3)
+  if (failed(verifyWeightTensors([&] { return emitOpError(); }, tensors, shape, info->elements)))
+    return failure(); // (C7)
+  if (!getWeightBytes(getWholeShape(tensors, shape), *info))
+    return emitOpError("the weight is larger than 2^48 bytes"); // (C3), (C7)
   const std::optional<PackAttr> pack = getPack();
   if (!pack)
     return success();

@@ -97,11 +97,12 @@ def Moert_KernelOp : Moert_Op<"kernel", [Symbol, HasParent<"::mlir::ModuleOp">]>
 
 def Moert_WeightOp : Moert_Op<"weight", [
     Symbol, HasParent<"::mlir::ModuleOp">, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  let summary = "a tensor of the model file";
+  let summary = "a tensor of the model file, a part of one, or several";
   let description = [{
-    Names a tensor by `tensor`, its name in the model's own file, and states the shape and format
-    that the program was compiled for. The loader compares both with the file. Rows run along the
-    last dimension.
+    Names a tensor by `tensor`, its name in the model's own file, a part of it, or several, one an
+    expert (`#moert.tensors`), as `moe.weight` does. States the shape and format of the weight that
+    the program was compiled for. The loader compares both with the file, shapes without their
+    dimensions of one. Rows run along the last dimension.
 
     `pack` says how the device packs it, once, for the kernels that read it `packed`.
 
@@ -112,24 +113,31 @@ def Moert_WeightOp : Moert_Op<"weight", [
     (C5) A weight with a `pack` has 2 or 3 dimensions; packed it keeps the limit of 2^48 bytes.
     (C6) The kernel of `pack` is a `moert.kernel` that reads one buffer, writes one, takes two
     extents and no weight.
+    (C7) `tensor` keeps the constraints (C4) and (C5) of `moe.weight`, and each tensor that it names
+    the limit of 2^48 bytes.
 
     Examples:
     ```mlir
     moert.weight @gate "blk.0.ffn_gate_exps.weight" : 128x768x2048xq4_K
     moert.weight @up "blk.0.ffn_up_exps.weight" pack(@pack_q4_K_0 rows(16) bytes(18432))
       : 128x768x2048xq4_K
+    moert.weight @half "blk.0.ffn_gate_up_exps.weight" rows(512 of 1024) : 8x512x256xq4_0
+    moert.weight @stacked ["blk.0.ffn_up.0.weight", "blk.0.ffn_up.1.weight"] : 2x512x256xq4_0
     ```
   }];
   let arguments = (ins
-    SymbolNameAttr:$sym_name, StrAttr:$tensor, DenseI64ArrayAttr:$shape, StrAttr:$format,
-    OptionalAttr<Moert_PackAttr>:$pack);
+    SymbolNameAttr:$sym_name, AnyAttrOf<[StrAttr, Moert_TensorsAttr]>:$tensor,
+    DenseI64ArrayAttr:$shape, StrAttr:$format, OptionalAttr<Moert_PackAttr>:$pack);
   let assemblyFormat = [{
-    $sym_name $tensor (`pack` `(` custom<Pack>($pack)^ `)`)? attr-dict
+    $sym_name custom<Tensors>($tensor) (`pack` `(` custom<Pack>($pack)^ `)`)? attr-dict
     `:` custom<WeightShape>($shape, $format)
   }];
   let extraClassDeclaration = [{
     /// The row of the format table. The op is verified.
     const ::sortie::numerics::FormatInfo &getFormatInfo();
+
+    /// What the weight is made of.
+    WeightTensors getTensors() { return WeightTensors::from<TensorsAttr>(getTensor()); }
 
     /// Panels of all experts together, each of `rows` rows or fewer. The weight has a matrix.
     int64_t getPanels(int64_t rows);

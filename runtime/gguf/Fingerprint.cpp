@@ -94,7 +94,8 @@ std::optional<uint64_t> fingerprintOfNamedKeys(const Model &model, ArrayRef<std:
   }
   // Extents of 1 tell no shapes apart: writers differ in whether they keep those at the end.
   auto addShape = [&](ArrayRef<int64_t> dimensions) {
-    hash.add(static_cast<uint64_t>(count_if(dimensions, [](int64_t extent) { return extent != 1; })));
+    hash.add(
+        static_cast<uint64_t>(count_if(dimensions, [](int64_t extent) { return extent != 1; })));
     for (const int64_t extent : dimensions)
       if (extent != 1)
         hash.add(static_cast<uint64_t>(extent));

@@ -88,6 +88,11 @@ Error checkPart(const Metadata &metadata, StringRef file, uint64_t number, uint6
 
 } // namespace
 
+bool isSameShape(ArrayRef<int64_t> a, ArrayRef<int64_t> b) {
+  auto isWide = [](int64_t extent) { return extent != 1; };
+  return equal(make_filter_range(a, isWide), make_filter_range(b, isWide));
+}
+
 std::string Tensor::describe() const {
   std::string extents;
   for (const int64_t extent : reverse(dimensions))

@@ -50,6 +50,11 @@ struct Tensor {
   std::string describe() const;
 };
 
+/// Whether two shapes are the same but for dimensions of one, wherever they are: writers drop those
+/// at the end of a GGUF shape, and readers take them as given. So are the bytes of two such arrays
+/// of one format, for a row of a block format is at least a block long, in both.
+bool isSameShape(llvm::ArrayRef<int64_t> a, llvm::ArrayRef<int64_t> b);
+
 /// Whether the files must hold the data of their tensors. The importer needs the table alone.
 enum class DataPresence { Required, Optional };
 

@@ -57,6 +57,12 @@ private:
   mlir::ScopedDiagnosticHandler handler;
 };
 
+std::string knownAbis() {
+  return ("this runtime runs versions " + Twine(moert::MoertDialect::kOldestProgramAbi) + " to " +
+          Twine(moert::MoertDialect::kProgramAbi))
+      .str();
+}
+
 /// Fills `program` from a verified module.
 class ModuleLowering {
 public:
@@ -67,7 +73,8 @@ public:
       return failure;
     if (Error failure = lowerKernels())
       return failure;
-    lowerSymbolsAndWeights();
+    if (Error failure = lowerSymbolsAndWeights())
+      return failure;
     for (const moert::FuncOp func : module.getOps<moert::FuncOp>()) {
       Expected<Function> function = FunctionLowering(program, names, func).lower();
       if (!function)
@@ -82,7 +89,7 @@ private:
   Error lowerAttributes();
   void lowerModelAttributes();
   Error lowerKernels();
-  void lowerSymbolsAndWeights();
+  Error lowerSymbolsAndWeights();
 
   mlir::ModuleOp module;
   Program &program;
@@ -100,9 +107,12 @@ Error ModuleLowering::lowerAttributes() {
   program.target = attribute.getTarget().str();
   program.contract = stringifyDeterminism(attribute.getContract());
   program.producer = attribute.getProducer().str();
-  if (program.abi != kProgramAbiVersion)
-    return error("has ABI version " + Twine(program.abi) + ", this runtime runs version " +
-                 Twine(kProgramAbiVersion) + "; compile it with the sortie-opt of this version");
+  if (program.abi < moert::MoertDialect::kOldestProgramAbi)
+    return error("has ABI version " + Twine(program.abi) + ", " + knownAbis() +
+                 "; compile it with the sortie-opt of this version");
+  if (program.abi > moert::MoertDialect::kProgramAbi)
+    return error("has ABI version " + Twine(program.abi) + ", " + knownAbis() +
+                 "; use a newer runtime, or compile it with the sortie-opt of this version");
   if (program.numerics != numerics::kContractVersion)
     return error("keeps version " + Twine(program.numerics) +
                  " of the numerics contract, this runtime computes by version " +
@@ -146,7 +156,7 @@ Error ModuleLowering::lowerKernels() {
   return Error::success();
 }
 
-void ModuleLowering::lowerSymbolsAndWeights() {
+Error ModuleLowering::lowerSymbolsAndWeights() {
   for (moert::SymbolOp op : module.getOps<moert::SymbolOp>()) {
     names.symbols[op.getSymName()] = program.symbols.size();
     program.symbols.push_back({op.getSymName().str(), static_cast<int64_t>(op.getMax())});
@@ -154,7 +164,11 @@ void ModuleLowering::lowerSymbolsAndWeights() {
   for (moert::WeightOp op : module.getOps<moert::WeightOp>()) {
     names.weights[op.getSymName()] = program.weights.size();
     WeightSpec spec;
-    spec.tensor = op.getTensor().str();
+    const WeightTensors tensors = op.getTensors();
+    if (!tensors.isWhole())
+      return error("weight '" + op.getSymName() +
+                   "' is no whole tensor, which this runtime does not read yet");
+    spec.tensor = tensors.names.front().str();
     spec.format = op.getFormatInfo().format;
     spec.shape.assign(op.getShape().begin(), op.getShape().end());
     if (const moert::PackAttr pack = op.getPackAttr())
@@ -162,6 +176,7 @@ void ModuleLowering::lowerSymbolsAndWeights() {
                    static_cast<uint64_t>(pack.getBytes())};
     program.weights.push_back(std::move(spec));
   }
+  return Error::success();
 }
 
 } // namespace

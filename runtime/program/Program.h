@@ -23,11 +23,6 @@
 
 namespace sortie {
 
-/// Version of the interface between programs and this runtime. From 2 on, kernels of cubins for
-/// sm_90 and newer wait themselves for the launch before theirs (cuda/ImageChoice.h); from 3 on,
-/// kernels write the number of their step when they begin.
-inline constexpr int64_t kProgramAbiVersion = 3;
-
 /// The targets of programs that this runtime runs.
 inline constexpr llvm::StringLiteral kCpuTarget = "cpu";
 inline constexpr llvm::StringLiteral kCudaTarget = "cuda";

@@ -42,7 +42,7 @@ public:
                            ", which the program needs; give the model that it was compiled for",
                        std::errc::no_such_file_or_directory);
     const bool sameFormat = tensor->format && tensor->format->format == spec.format;
-    if (sameFormat && ArrayRef(tensor->shape()) == ArrayRef(spec.shape))
+    if (sameFormat && gguf::isSameShape(tensor->shape(), spec.shape))
       return Error::success();
     return makeError(tensor->file + ": holds " + tensor->describe() +
                      ", the program was compiled for " + spec.describe() +

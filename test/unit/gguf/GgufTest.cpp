@@ -114,6 +114,26 @@ TEST(Gguf, readsTensors) {
   EXPECT_EQ((*model)->findTensor("nothing"), nullptr);
 }
 
+TEST(Gguf, shapesAreTheSameButForOnes) {
+  using Shape = SmallVector<int64_t>;
+  for (const auto &[a, b] : {std::pair<Shape, Shape>{{64}, {1, 64}},
+                             {{64}, {64, 1}},
+                             {{1, 64, 1}, {64}},
+                             {{8, 1, 1}, {8}},
+                             {{8, 1, 64}, {1, 8, 64, 1}},
+                             {{1}, {}},
+                             {{1, 1}, {1}}}) {
+    EXPECT_TRUE(gguf::isSameShape(a, b));
+    EXPECT_TRUE(gguf::isSameShape(b, a));
+  }
+  for (const auto &[a, b] : {std::pair<Shape, Shape>{{64}, {2, 32}},
+                             {{8, 64}, {64, 8}},
+                             {{8, 64}, {8}},
+                             {{0}, {1}},
+                             {{2}, {1}}})
+    EXPECT_FALSE(gguf::isSameShape(a, b));
+}
+
 TEST(Gguf, readsVersion2AndOtherAlignments) {
   GgufWriter writer;
   writer.version = 2;

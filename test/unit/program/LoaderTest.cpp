@@ -132,8 +132,11 @@ TEST(Loader, refusesWhatIsNoProgram) {
 
 TEST(Loader, refusesOtherVersionsTargetsAndFeatures) {
   const std::string text = programText(kDenseProgram);
-  expectError(replaced(text, "abi = 3", "abi = 2"),
-              "has ABI version 2, this runtime runs version 3; compile it with the sortie-opt");
+  expectError(
+      replaced(text, "abi = 3", "abi = 2"),
+      "has ABI version 2, this runtime runs versions 3 to 4; compile it with the sortie-opt");
+  expectError(replaced(text, "abi = 3", "abi = 5"),
+              "has ABI version 5, this runtime runs versions 3 to 4; use a newer runtime");
   expectError(replaced(text, "numerics = 1", "numerics = 77"),
               "keeps version 77 of the numerics contract, this runtime computes by version");
   expectError(replaced(text, "\"cpu\"", "\"tpu\""),

@@ -1,0 +1,130 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Textual form and rules of what weights are made of. Constraints are cited by the numbers that
+// Tensors.td gives them.
+
+#include "dialect/common/WeightTensors.h"
+
+#include "llvm/ADT/StringSet.h"
+
+#include <limits>
+
+using namespace mlir;
+
+namespace sortie {
+
+//===----------------------------------------------------------------------===//
+// Textual form
+//===----------------------------------------------------------------------===//
+
+/// Parses `name(first of total)` if `name` is next.
+static ParseResult parseOptionalPart(AsmParser &parser, StringRef name, DimensionPart &part) {
+  if (failed(parser.parseOptionalKeyword(name)))
+    return success();
+  const SMLoc location = parser.getCurrentLocation();
+  if (parser.parseLParen() || parser.parseInteger(part.first) || parser.parseKeyword("of") ||
+      parser.parseInteger(part.total) || parser.parseRParen())
+    return failure();
+  if (part.total == 0)
+    return parser.emitError(location) << name << " of 0 hold nothing";
+  return success();
+}
+
+ParseResult parseWeightTensors(AsmParser &parser, SmallVector<StringAttr> &names,
+                               DimensionPart &rows, DimensionPart &columns) {
+  auto parseName = [&]() -> ParseResult {
+    std::string name;
+    if (parser.parseString(&name))
+      return failure();
+    names.push_back(StringAttr::get(parser.getContext(), name));
+    return success();
+  };
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::OptionalSquare, parseName) ||
+      (names.empty() && parseName()))
+    return failure();
+  return failure(parseOptionalPart(parser, "rows", rows) ||
+                 parseOptionalPart(parser, "columns", columns));
+}
+
+static void printPart(AsmPrinter &printer, StringRef name, DimensionPart part) {
+  if (part)
+    printer << ' ' << name << '(' << part.first << " of " << part.total << ')';
+}
+
+void printWeightTensors(AsmPrinter &printer, ArrayRef<StringAttr> names, DimensionPart rows,
+                        DimensionPart columns) {
+  auto printName = [&](StringAttr name) { printer.printString(name.getValue()); };
+  if (names.size() == 1) {
+    printName(names.front());
+  } else {
+    printer << '[';
+    llvm::interleaveComma(names, printer, printName);
+    printer << ']';
+  }
+  printPart(printer, "rows", rows);
+  printPart(printer, "columns", columns);
+}
+
+//===----------------------------------------------------------------------===//
+// Verification
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyPart(EmitError emitError, StringRef name, DimensionPart part) {
+  if (!part && part.first == 0)
+    return success();
+  if (part.first < 0 || part.first >= part.total ||
+      part.total > std::numeric_limits<int32_t>::max())
+    return emitError() << name
+                       << " must begin at 0 or later and before their total, at most "
+                          "2^31 - 1, got "
+                       << part.first << " of " << part.total; // (C2)
+  return success();
+}
+
+LogicalResult verifyTensorsAttr(EmitError emitError, ArrayRef<StringAttr> names, DimensionPart rows,
+                                DimensionPart columns) {
+  llvm::StringSet<> seen;
+  for (const StringAttr name : names)
+    if (name.empty() || !seen.insert(name.getValue()).second)
+      return emitError() << "names of tensors must not be empty and all different"; // (C1)
+  if (failed(verifyPart(emitError, "rows", rows)) ||
+      failed(verifyPart(emitError, "columns", columns)))
+    return failure();
+  if (names.empty() || (names.size() == 1 && !rows && !columns))
+    return emitError() << "a whole tensor is named by a string alone; 'tensors' has at least two "
+                          "names, or rows, or columns"; // (C3)
+  return success();
+}
+
+/// The weight's `extent` indices lie in the part's dimension, at ends of blocks.
+static LogicalResult verifyPartHolds(EmitError emitError, StringRef name, DimensionPart part,
+                                     int64_t extent, int64_t blockSize) {
+  if (!part)
+    return success();
+  if (extent > part.total - part.first)
+    return emitError() << name << ' ' << part.first << " to " << part.first + extent - 1
+                       << " do not lie in " << part.total;
+  if (part.first % blockSize != 0 || part.total % blockSize != 0)
+    return emitError() << name << " must begin and end with blocks of " << blockSize
+                       << " elements, got " << part.first << " of " << part.total;
+  return success();
+}
+
+LogicalResult verifyWeightTensors(EmitError emitError, const WeightTensors &tensors,
+                                  ArrayRef<int64_t> shape, int64_t blockSize) {
+  const bool isStacked = tensors.names.size() > 1;
+  if (isStacked &&
+      (shape.size() < 2 || shape.front() != static_cast<int64_t>(tensors.names.size())))
+    return emitError() << "a weight that stacks " << tensors.names.size()
+                       << " tensors has 2 or 3 dimensions, of which the first is "
+                       << tensors.names.size();
+  if (tensors.rows && shape.size() < (isStacked ? 3 : 2))
+    return emitError() << "rows are of matrices; take columns for a part of each row";
+  if (tensors.rows && failed(verifyPartHolds(emitError, "rows", tensors.rows,
+                                             shape[shape.size() - 2], /*blockSize=*/1)))
+    return failure();
+  return verifyPartHolds(emitError, "columns", tensors.columns, shape.back(), blockSize);
+}
+
+} // namespace sortie

@@ -1,0 +1,89 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a weight is made of, as both dialects say it: one whole tensor of the model file is a
+// string, anything else their attribute `tensors` (Tensors.td).
+
+#ifndef SORTIE_DIALECT_COMMON_WEIGHTTENSORS_H
+#define SORTIE_DIALECT_COMMON_WEIGHTTENSORS_H
+
+#include "dialect/common/Common.h"
+
+#include "mlir/IR/BuiltinAttributes.h"
+
+namespace sortie {
+
+/// The part of a dimension from `first` on, of `total`; all of the dimension when `total` is 0. How
+/// long the part is, the weight's shape says.
+struct DimensionPart {
+  int64_t first = 0;
+  int64_t total = 0;
+
+  explicit operator bool() const { return total != 0; }
+  bool operator==(const DimensionPart &) const = default;
+};
+inline llvm::hash_code hash_value(DimensionPart part) {
+  return llvm::hash_combine(part.first, part.total);
+}
+
+struct WeightTensors {
+  /// One, or several of one shape: one an expert.
+  llvm::SmallVector<mlir::StringAttr> names;
+  DimensionPart rows;
+  DimensionPart columns;
+
+  bool isWhole() const { return names.size() == 1 && !rows && !columns; }
+
+  /// From and to the attribute of an op, `TensorsAttr` being that of its dialect.
+  template <typename TensorsAttr> static WeightTensors from(mlir::Attribute attribute) {
+    if (const auto name = llvm::dyn_cast<mlir::StringAttr>(attribute))
+      return {{name}, {}, {}};
+    const auto tensors = llvm::cast<TensorsAttr>(attribute);
+    return {llvm::to_vector(tensors.getNames()), tensors.getRows(), tensors.getColumns()};
+  }
+  template <typename TensorsAttr> mlir::Attribute to(mlir::MLIRContext *context) const {
+    if (isWhole())
+      return names.front();
+    return TensorsAttr::get(context, names, rows, columns);
+  }
+};
+
+/// The constraints of the attribute `tensors`.
+llvm::LogicalResult verifyTensorsAttr(EmitError emitError, llvm::ArrayRef<mlir::StringAttr> names,
+                                      DimensionPart rows, DimensionPart columns);
+
+/// Whether a weight of this shape, whose format has blocks of so many elements, can be made of
+/// `tensors`: the number of names, the rank, and that parts lie in their dimensions.
+llvm::LogicalResult verifyWeightTensors(EmitError emitError, const WeightTensors &tensors,
+                                        llvm::ArrayRef<int64_t> shape, int64_t blockSize);
+
+/// `"name"` or `["name", ...]`, then `rows(first of total)` and `columns(first of total)`, if any.
+mlir::ParseResult parseWeightTensors(mlir::AsmParser &parser,
+                                     llvm::SmallVector<mlir::StringAttr> &names,
+                                     DimensionPart &rows, DimensionPart &columns);
+void printWeightTensors(mlir::AsmPrinter &printer, llvm::ArrayRef<mlir::StringAttr> names,
+                        DimensionPart rows, DimensionPart columns);
+
+/// The same for the attribute of an op, where the storage of TensorsAttr is known.
+template <typename TensorsAttr>
+mlir::ParseResult parseTensorsOf(mlir::OpAsmParser &parser, mlir::Attribute &attribute) {
+  const llvm::SMLoc location = parser.getCurrentLocation();
+  WeightTensors tensors;
+  if (parseWeightTensors(parser, tensors.names, tensors.rows, tensors.columns))
+    return mlir::failure();
+  if (tensors.isWhole())
+    attribute = tensors.names.front();
+  else
+    attribute = parser.getChecked<TensorsAttr>(location, parser.getContext(), tensors.names,
+                                               tensors.rows, tensors.columns);
+  return mlir::success(attribute != nullptr);
+}
+template <typename TensorsAttr>
+void printTensorsOf(mlir::OpAsmPrinter &printer, mlir::Attribute attribute) {
+  const auto tensors = WeightTensors::from<TensorsAttr>(attribute);
+  printWeightTensors(printer, tensors.names, tensors.rows, tensors.columns);
+}
+
+} // namespace sortie
+
+#endif // SORTIE_DIALECT_COMMON_WEIGHTTENSORS_H

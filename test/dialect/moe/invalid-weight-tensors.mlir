@@ -1,0 +1,141 @@
+// What is refused of weights that are parts of tensors, or several, cited as Tensors.td and MoeOps.td
+// number the constraints.
+// RUN: sortie-opt %s --split-input-file --verify-diagnostics
+
+func.func @weight() {
+  // tensors: (C1)
+  // expected-error @+1 {{names of tensors must not be empty and all different}}
+  %0 = moe.weight ["a", ""] : tensor<2x64xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // tensors: (C1)
+  // expected-error @+1 {{names of tensors must not be empty and all different}}
+  %0 = moe.weight ["a", "b", "a"] : tensor<3x64xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // tensors: (C2)
+  // expected-error @+1 {{rows must begin at 0 or later and before their total, at most 2^31 - 1, got 4 of 4}}
+  %0 = moe.weight "a" rows(4 of 4) : tensor<1x64xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // tensors: (C2)
+  // expected-error @+1 {{rows must begin at 0 or later and before their total, at most 2^31 - 1, got -1 of 4}}
+  %0 = moe.weight "a" rows(-1 of 4) : tensor<1x64xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // tensors: (C2)
+  // expected-error @+1 {{columns must begin at 0 or later and before their total, at most 2^31 - 1, got 0 of 2147483648}}
+  %0 = moe.weight "a" columns(0 of 2147483648) : tensor<1x64xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // tensors: (C2)
+  // expected-error @+1 {{rows of 0 hold nothing}}
+  %0 = moe.weight "a" rows(0 of 0) : tensor<1x64xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // expected-error @+1 {{expected string}}
+  %0 = moe.weight [] : tensor<1x64xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C4)
+  // expected-error @+1 {{a weight that stacks 2 tensors has 2 or 3 dimensions, of which the first is 2}}
+  %0 = moe.weight ["a", "b"] : tensor<3x4x64xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C4)
+  // expected-error @+1 {{a weight that stacks 2 tensors has 2 or 3 dimensions, of which the first is 2}}
+  %0 = moe.weight ["a", "b"] : tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C5)
+  // expected-error @+1 {{rows are of matrices; take columns for a part of each row}}
+  %0 = moe.weight "a" rows(0 of 4) : tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C5)
+  // expected-error @+1 {{rows are of matrices; take columns for a part of each row}}
+  %0 = moe.weight ["a", "b"] rows(0 of 4) : tensor<2x64xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C5)
+  // expected-error @+1 {{rows 3 to 4 do not lie in 4}}
+  %0 = moe.weight "a" rows(3 of 4) : tensor<8x2x64xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C5)
+  // expected-error @+1 {{columns 32 to 95 do not lie in 64}}
+  %0 = moe.weight "a" columns(32 of 64) : tensor<64xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C5)
+  // expected-error @+1 {{columns must begin and end with blocks of 32 elements, got 16 of 96}}
+  %0 = moe.weight "a" columns(16 of 96) : tensor<2x64x!moe.block<q8_0>>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C5)
+  // expected-error @+1 {{columns must begin and end with blocks of 32 elements, got 32 of 112}}
+  %0 = moe.weight "a" columns(32 of 112) : tensor<2x64x!moe.block<q8_0>>
+  return
+}
+
+// -----
+
+// tensors: (C3)
+// expected-error @+1 {{a whole tensor is named by a string alone}}
+module attributes {a.b = #moe.tensors<"a">} {}
