@@ -117,6 +117,9 @@ TEST(KernelSourceTest, Route) {
   params.scoring = sortie::numerics::Scoring::Sigmoid;
   params.scale = 2.5f;
   expectCleanEverywhere(routeKernel(params, true));
+  params = {.experts = 160, .selected = 6, .groups = 8, .groupsUsed = 3};
+  params.groupScore = sortie::numerics::GroupScore::Best;
+  expectCleanEverywhere(routeKernel(params, false));
   params = {.experts = 1024, .selected = 32, .groups = 64, .groupsUsed = 32};
   params.scoring = sortie::numerics::Scoring::Raw;
   expectCleanEverywhere(routeKernel(params, false));
@@ -178,6 +181,18 @@ TEST_P(ExactTest, GatedInt8WithBiases) {
 
 TEST_P(ExactTest, Plain) { expectCleanProduct(plain()); }
 
+TEST_P(ExactTest, GatedWithScalesByExpert) {
+  Product product = gated(GetParam());
+  product.hasFirstExpertScale = product.hasSecondExpertScale = true;
+  expectCleanProduct(product);
+}
+
+TEST_P(ExactTest, PlainWithEverything) {
+  Product product = plain();
+  product.hasFirstExpertScale = product.hasFirstBias = true;
+  expectCleanProduct(product);
+}
+
 TEST_P(ExactTest, Sliced) {
   Product product = plain();
   product.columns = 4096;
@@ -235,10 +250,14 @@ TEST(KernelSourceTest, FloatProducts) {
     Product grouped = router;
     grouped.isGrouped = grouped.hasPermutation = grouped.hasScale = true;
     expectCleanEverywhere(floatProductKernel(grouped));
+    grouped.hasFirstExpertScale = grouped.hasFirstBias = true;
+    expectCleanEverywhere(floatProductKernel(grouped));
     Product glu = router;
     glu.isGated = glu.isGrouped = glu.hasPermutation = true;
     glu.slots = 8;
     glu.output = RowKind::Int16;
+    expectCleanEverywhere(floatProductKernel(glu));
+    glu.hasFirstExpertScale = glu.hasSecondExpertScale = true;
     expectCleanEverywhere(floatProductKernel(glu));
     Product denseGlu = router;
     denseGlu.isGated = denseGlu.hasFirstBias = denseGlu.hasSecondBias = true;
@@ -278,11 +297,15 @@ TEST(KernelSourceTest, Bf16Products) {
     Product grouped = dense;
     grouped.isGrouped = grouped.hasPermutation = grouped.hasScale = true;
     expectCleanEverywhere(bf16ProductKernel(grouped));
+    grouped.hasFirstExpertScale = true;
+    expectCleanEverywhere(bf16ProductKernel(grouped));
     Product glu = dense;
     glu.isGated = glu.isGrouped = glu.hasPermutation = glu.hasSecondBias = true;
     glu.slots = 8;
     expectCleanEverywhere(bf16ProductKernel(glu));
     glu.output = RowKind::Int16;
+    expectCleanEverywhere(bf16ProductKernel(glu));
+    glu.hasFirstExpertScale = glu.hasSecondExpertScale = true;
     expectCleanEverywhere(bf16ProductKernel(glu));
     Product denseGlu = dense;
     denseGlu.isGated = denseGlu.hasSecondBias = true;
@@ -314,6 +337,34 @@ TEST(KernelSourceTest, EqualKernelsHaveEqualCode) {
   EXPECT_EQ(quantizeKernel(RowKind::Int16, 2048), quantizeKernel(RowKind::Int16, 2048));
   EXPECT_FALSE(quantizeKernel(RowKind::Int16, 2048) == quantizeKernel(RowKind::Int8, 2048));
   EXPECT_FALSE(quantizeKernel(RowKind::Int16, 2048) == quantizeKernel(RowKind::Int16, 4096));
+}
+
+// A model without scales by expert and with the usual score of groups has the sources it always
+// had.
+TEST(KernelSourceTest, WhatAModelDoesNotHaveIsNotInItsSource) {
+  Product product{.first = Format::Q8_0,
+                  .second = Format::Q8_0,
+                  .input = RowKind::Int16,
+                  .output = RowKind::F32,
+                  .rows = 64,
+                  .columns = 64,
+                  .isGrouped = true,
+                  .hasFirstBias = true};
+  const Chip &chip = *findChip("sm_80");
+  EXPECT_EQ(exactProductKernel(product, chip).call,
+            "exactProduct<Spec>({r0, r2, nullptr, nullptr, w0, g0, nullptr, g1, nullptr, 0}, [] "
+            "{})");
+  product.hasFirstExpertScale = true;
+  EXPECT_EQ(exactProductKernel(product, chip).call,
+            "exactProduct<Spec>({r0, r2, nullptr, nullptr, w0, g0, nullptr, g1, nullptr, 0, g2}, "
+            "[] {})");
+  product.isGated = true;
+  product.hasSecondExpertScale = true;
+  EXPECT_EQ(exactProductKernel(product, chip).call,
+            "exactProduct<Spec>({r0, r2, nullptr, nullptr, w0, g0, g1, g2, nullptr, 0, g3, g4}, "
+            "[] {})");
+  const sortie::numerics::RouteParams params{.experts = 8, .selected = 2};
+  EXPECT_EQ(routeKernel(params, false).call.find("GroupScore"), std::string::npos);
 }
 
 TEST(KernelSourceTest, FloatsAreExact) {

@@ -42,6 +42,7 @@ struct Problem {
   bool scale = false;
   Fill fill = Fill::Random;
   float activation = 0.0f; ///< all activations are +- this, if not 0
+  bool expertScale = false;
   bool isBf16 = false;
 };
 
@@ -51,6 +52,7 @@ struct Operands {
   std::vector<int32_t> offsets;
   std::vector<int32_t> permutation;
   TestRows input;
+  std::vector<float> expertScale;
   std::vector<float> bias;
   std::vector<float> scale;
   int64_t rows;
@@ -64,6 +66,8 @@ struct Operands {
       bias = randomFloats(problem.shape.experts * problem.shape.rows, random);
     if (problem.scale)
       scale = randomFloats(rows, random);
+    if (problem.expertScale)
+      expertScale = randomFloats(problem.shape.experts, random);
   }
 
   RowMap map(const Problem &problem) const {
@@ -127,6 +131,8 @@ std::vector<float> referenceMatmul(const Problem &problem, const Operands &opera
     for (int64_t n = 0; n < outputs; ++n) {
       float value = (problem.isBf16 ? referenceBf16Dot : referenceDot)(
           operands.matrix, expert, n, operands.input, operands.inputRow(problem, r));
+      if (problem.expertScale)
+        value = numerics::mul(operands.expertScale[static_cast<size_t>(expert)], value);
       if (problem.bias)
         value = numerics::add(value, operands.bias[static_cast<size_t>(expert * outputs + n)]);
       if (problem.scale) {
@@ -150,6 +156,7 @@ std::vector<float> runMatmul(const Problem &problem, Operands &operands, const K
   op.input = operands.input.aligned();
   op.rows = operands.rows;
   op.map = operands.map(problem);
+  op.expertScale = problem.expertScale ? operands.expertScale.data() : nullptr;
   op.bias = problem.bias ? operands.bias.data() : nullptr;
   op.scale = problem.scale ? operands.scale.data() : nullptr;
   op.output = y.data();
@@ -219,13 +226,14 @@ TEST_P(MatmulFormats, AwkwardOutputs) {
 
 TEST_P(MatmulFormats, Grouped) {
   for (RowKind kind : kindsOf(GetParam()))
-    for (int variant = 0; variant < 8; ++variant) {
+    for (int variant = 0; variant < 16; ++variant) {
       SCOPED_TRACE("variant " + std::to_string(variant));
       Problem problem{{GetParam(), 6, 40, 256}, kind, {0, 3, 0, 1, 14, 0}};
       problem.slots = 3;
       problem.gather = (variant & 1) != 0;
       problem.bias = (variant & 2) != 0;
       problem.scale = (variant & 4) != 0;
+      problem.expertScale = (variant & 8) != 0;
       checkMatmul(problem, 14, {1, 2, 3});
     }
 }
@@ -319,6 +327,8 @@ TEST_P(Bf16Formats, Grouped) {
   problem.slots = 3;
   problem.gather = problem.bias = problem.scale = problem.isBf16 = true;
   checkMatmul(problem, 20, {1, 2, 3});
+  problem.expertScale = true;
+  checkMatmul(problem, 20, {1, 2, 3});
 }
 
 INSTANTIATE_TEST_SUITE_P(Floats, Bf16Formats,
@@ -338,6 +348,8 @@ struct GluProblem {
   Glu glu;
   bool bias;
   bool isBf16 = false;
+  bool gateScale = false;
+  bool upScale = false;
 };
 
 void checkGlu(const GluProblem &problem, uint64_t seed) {
@@ -351,6 +363,8 @@ void checkGlu(const GluProblem &problem, uint64_t seed) {
   const TestMatrix up(upShape, Fill::Random, random);
   const std::vector<float> gateBias = randomFloats(3 * problem.outputs, random);
   const std::vector<float> upBias = randomFloats(3 * problem.outputs, random);
+  const std::vector<float> gateScale = randomFloats(3, random);
+  const std::vector<float> upScale = randomFloats(3, random);
   TestRows input(randomFloats(rows * columns, random), columns, problem.input);
 
   const int64_t stride = actRowBytes(problem.output, problem.outputs);
@@ -363,6 +377,10 @@ void checkGlu(const GluProblem &problem, uint64_t seed) {
       const auto dot = problem.isBf16 ? referenceBf16Dot : referenceDot;
       float g = dot(gate, expert, n, input, r);
       float u = dot(up, expert, n, input, r);
+      if (problem.gateScale)
+        g = numerics::mul(gateScale[static_cast<size_t>(expert)], g);
+      if (problem.upScale)
+        u = numerics::mul(upScale[static_cast<size_t>(expert)], u);
       if (problem.bias) {
         g = numerics::add(g, gateBias[biasAt]);
         u = numerics::add(u, upBias[biasAt]);
@@ -387,6 +405,8 @@ void checkGlu(const GluProblem &problem, uint64_t seed) {
     op.input = input.aligned();
     op.rows = rows;
     op.map.offsets = offsets.data();
+    op.gateScale = problem.gateScale ? gateScale.data() : nullptr;
+    op.upScale = problem.upScale ? upScale.data() : nullptr;
     op.gateBias = problem.bias ? gateBias.data() : nullptr;
     op.upBias = problem.bias ? upBias.data() : nullptr;
     op.glu = problem.glu;
@@ -409,6 +429,20 @@ TEST(GluMatmul, OutputsAndActivations) {
       checkGlu({Format::F32, Format::BF16, RowKind::F32, output, outputs, swiglu, false}, 23);
       checkGlu({Format::F16, Format::F32, RowKind::F32, output, outputs, clamped, true, true}, 25);
     }
+}
+
+TEST(GluMatmul, ScalesByExpert) {
+  for (bool bias : {false, true})
+    for (auto [gate, up] : {std::pair(true, true), std::pair(true, false), std::pair(false, true)})
+      for (RowKind output : {RowKind::F32, RowKind::Int16}) {
+        checkGlu(
+            {Format::Q4_K, Format::Q6_K, RowKind::Int16, output, 200, {}, bias, false, gate, up},
+            26);
+        checkGlu({Format::F16, Format::F32, RowKind::F32, output, 24, {}, bias, false, gate, up},
+                 27);
+        checkGlu({Format::F16, Format::F32, RowKind::F32, output, 24, {}, bias, true, gate, up},
+                 28);
+      }
 }
 
 TEST(GluMatmul, MixedFormats) {

@@ -29,8 +29,10 @@ void matmulKernel(const float *x, float *y, const Weight *w, const float *bias, 
 }
 template <typename Weight, int K, int N, int Slots>
 void gatheredKernel(const float *x, const int32_t *tiles, const int32_t *permutation,
-                    const float *scale, float *y, const Weight *w, const float *bias) {
-  bf16GroupedMatmul<Weight, K, N, Slots, true>(x, tiles, permutation, scale, y, w, bias);
+                    const float *scale, float *y, const Weight *w, const float *bias,
+                    const float *expertScale) {
+  bf16GroupedMatmul<Weight, K, N, Slots, true>(x, tiles, permutation, scale, y, w, bias,
+                                               expertScale);
 }
 template <typename Weight, int K, int N>
 void sortedKernel(const float *x, const int32_t *tiles, float *y, const Weight *w) {
@@ -38,9 +40,10 @@ void sortedKernel(const float *x, const int32_t *tiles, float *y, const Weight *
 }
 template <typename Weight, int K, int N, int Slots, GluKind Kind, RowKind Output>
 void gluKernel(const float *x, const int32_t *tiles, const int32_t *permutation, void *y,
-               const Weight *gate, const Weight *up, const float *gateBias, const float *upBias) {
+               const Weight *gate, const Weight *up, const float *gateBias, const float *upBias,
+               const float *gateScale, const float *upScale) {
   bf16GroupedGlu<Weight, K, N, Slots, true, Kind, kAlphaBits, kLimitBits, Output>(
-      x, tiles, permutation, y, gate, up, gateBias, upBias);
+      x, tiles, permutation, y, gate, up, gateBias, upBias, gateScale, upScale);
 }
 template <typename Weight, int K, int N, RowKind Output>
 void denseGluKernel(const float *x, void *y, const Weight *gate, const Weight *up, int32_t rows) {
@@ -203,14 +206,15 @@ template <typename Weight, int K, int N> void testGathered(const Ints &counts) {
   Floats x = randomFloats((sorted.slots + kSlots - 1) / kSlots * K, random);
   makeAwkward(x, 2000, random);
   const Floats scale = randomFloats(sorted.slots, random);
+  const Floats expertScale = randomFloats(experts, random);
   Floats expected;
   for (size_t e = 0; e < counts.size(); ++e)
     for (int32_t r = sorted.offsets[e]; r < sorted.offsets[e + 1]; ++r)
       for (size_t n = 0; n < N; ++n) {
         const int32_t slot = sorted.permutation[static_cast<size_t>(r)];
-        const float sum = referenceDot(weights, static_cast<int64_t>(e), static_cast<int64_t>(n), x,
-                                       slot / kSlots) +
-                          bias[e * N + n];
+        const float dot = referenceDot(weights, static_cast<int64_t>(e), static_cast<int64_t>(n), x,
+                                       slot / kSlots);
+        const float sum = expertScale[e] * dot + bias[e * N + n];
         expected.push_back(numerics::canonicalNan(scale[static_cast<size_t>(slot)] * sum));
       }
   for (const uint64_t seed : kSeeds) {
@@ -218,7 +222,7 @@ template <typename Weight, int K, int N> void testGathered(const Ints &counts) {
     run<gatheredKernel<Weight, K, N, kSlots>>(
         {static_cast<int>(bf16Blocks(N)), sorted.tileCount()}, kBf16Threads, sharedBytes<Weight>(),
         seed, x.data(), sorted.tiles.data(), sorted.permutation.data(), scale.data(), actual.data(),
-        weights.raw.data(), bias.data());
+        weights.raw.data(), bias.data(), expertScale.data());
     ASSERT_EQ(bitsOf(actual), bitsOf(expected));
   }
 }
@@ -277,6 +281,8 @@ void testGlu(const Ints &counts) {
   const FloatWeights<Weight> up(experts, N, K, random);
   const Floats gateBias = randomFloats(experts * N, random);
   const Floats upBias = randomFloats(experts * N, random);
+  const Floats gateScale = randomFloats(experts, random);
+  const Floats upScale = randomFloats(experts, random);
   const SortedRows sorted(counts, 1, random);
   Floats x = randomFloats((sorted.slots + kSlots - 1) / kSlots * K, random);
   makeAwkward(x, 3000, random);
@@ -285,12 +291,14 @@ void testGlu(const Ints &counts) {
     for (int32_t r = sorted.offsets[e]; r < sorted.offsets[e + 1]; ++r)
       for (size_t n = 0; n < N; ++n) {
         const int64_t row = sorted.permutation[static_cast<size_t>(r)] / kSlots;
-        const auto dot = [&](const FloatWeights<Weight> &w, const Floats &bias) {
-          return referenceDot(w, static_cast<int64_t>(e), static_cast<int64_t>(n), x, row) +
-                 bias[e * N + n];
+        const auto product = [&](const FloatWeights<Weight> &w, const Floats &expertScale,
+                                 const Floats &bias) {
+          const float dot =
+              referenceDot(w, static_cast<int64_t>(e), static_cast<int64_t>(n), x, row);
+          return expertScale[e] * dot + bias[e * N + n];
         };
-        values.push_back(numerics::canonicalNan(
-            applyGlu<Kind, kAlphaBits, kLimitBits>(dot(gate, gateBias), dot(up, upBias))));
+        values.push_back(numerics::canonicalNan(applyGlu<Kind, kAlphaBits, kLimitBits>(
+            product(gate, gateScale, gateBias), product(up, upScale, upBias))));
       }
   const Bytes expected = outputRows(values, N, Output);
   for (const uint64_t seed : kSeeds) {
@@ -299,7 +307,7 @@ void testGlu(const Ints &counts) {
         {static_cast<int>(bf16GluBlocks(N, isQuantized(Output))), sorted.tileCount()}, kBf16Threads,
         sharedBytes<Weight>(isQuantized(Output)), seed, x.data(), sorted.tiles.data(),
         sorted.permutation.data(), static_cast<void *>(actual.data()), gate.raw.data(),
-        up.raw.data(), gateBias.data(), upBias.data());
+        up.raw.data(), gateBias.data(), upBias.data(), gateScale.data(), upScale.data());
     ASSERT_EQ(actual, expected);
   }
 }

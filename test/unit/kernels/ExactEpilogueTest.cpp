@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Epilogues of exact products that are not gated: biases, routing weights, gathered rows, dense
-// products. A format of each class; the chips change, too.
+// Epilogues of exact products that are not gated: scales by expert, biases, routing weights,
+// gathered rows, dense products. A format of each class; the chips change, too.
 
 #include "test/unit/kernels/ExactKernels.h"
 
@@ -15,6 +15,9 @@ template <typename Base> void checkEpilogues() {
   checkProduct<Scaled<Gathered<Base, 3>>>(
       {.rowsOfExpert = grouped, .hasBias = true, .fill = Fill::Awkward});
   checkProduct<Scaled<Base>>({.rowsOfExpert = grouped});
+  checkProduct<Scaled<Gathered<Base, 3>>>(
+      {.rowsOfExpert = grouped, .hasBias = true, .fill = Fill::Awkward, .hasExpertScale = true});
+  checkProduct<Scaled<Base>>({.rowsOfExpert = {2, 1}, .hasExpertScale = true});
   checkProduct<Gathered<Base, 1>>({.rowsOfExpert = grouped, .fill = Fill::Awkward});
   checkProduct<Dense<Base>>({.rowsOfExpert = {1}, .hasBias = true});
   checkProduct<Dense<Base>>({.rowsOfExpert = {41}, .fill = Fill::Awkward});

@@ -21,6 +21,10 @@ template <Format First, Format Second, int K, int Limit> void checkGlu() {
   checkProduct<Clamped<Wide, RowKind::F32>>(
       {.rowsOfExpert = grouped, .hasBias = true, .fill = Fill::Awkward});
   checkProduct<Clamped<Narrow, RowKind::Int16>>({.rowsOfExpert = {5, 1}, .hasBias = true});
+  checkProduct<Gated<Gathered<Wide, 4>, RowKind::Int16>>(
+      {.rowsOfExpert = grouped, .hasBias = true, .hasExpertScale = true});
+  checkProduct<Gated<Gathered<Narrow, 2>, RowKind::Int8>>(
+      {.rowsOfExpert = {5, 1}, .hasExpertScale = true});
   checkProduct<Clamped<Wide, RowKind::Int8>>({.rowsOfExpert = {9}, .fill = Fill::Awkward});
   checkProduct<Dense<Gated<Wide, RowKind::Int16>>>({.rowsOfExpert = {33}});
   checkProduct<Dense<Gated<Narrow, RowKind::F32>>>({.rowsOfExpert = {1}, .fill = Fill::AnyBits});

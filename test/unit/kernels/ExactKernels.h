@@ -109,17 +109,20 @@ Bytes multiplyOnDevice(const ExactProblem &problem, uint64_t seed) {
   const AlignedBytes second = packOnDevice<Spec::kSecond, kRows, kColumns>(problem.second);
   AlignedBytes output = problem.unwrittenOutput();
   const bool isBiased = !problem.firstBias.empty();
-  const ExactOperands operands{problem.input.data(),
-                               Spec::kIsGrouped ? problem.tiles.data() : nullptr,
-                               Spec::kSlots != 0 || Spec::kHasScale ? problem.permutation.data()
-                                                                    : nullptr,
-                               Spec::kHasScale ? problem.scale.data() : nullptr,
-                               output.data(),
-                               first.data(),
-                               Spec::kIsGated ? second.data() : nullptr,
-                               isBiased ? problem.firstBias.data() : nullptr,
-                               isBiased && Spec::kIsGated ? problem.secondBias.data() : nullptr,
-                               problem.sortedRows()};
+  const bool isScaledByExpert = !problem.firstExpertScale.empty();
+  const ExactOperands operands{
+      problem.input.data(),
+      Spec::kIsGrouped ? problem.tiles.data() : nullptr,
+      Spec::kSlots != 0 || Spec::kHasScale ? problem.permutation.data() : nullptr,
+      Spec::kHasScale ? problem.scale.data() : nullptr,
+      output.data(),
+      first.data(),
+      Spec::kIsGated ? second.data() : nullptr,
+      isBiased ? problem.firstBias.data() : nullptr,
+      isBiased && Spec::kIsGated ? problem.secondBias.data() : nullptr,
+      problem.sortedRows(),
+      isScaledByExpert ? problem.firstExpertScale.data() : nullptr,
+      isScaledByExpert && Spec::kIsGated ? problem.secondExpertScale.data() : nullptr};
   const auto tiles = static_cast<int>(Spec::kIsGrouped ? problem.tiles.size()
                                                        : ceilDiv(problem.sortedRows(), kTileRows));
   const int columns = (Spec::kIsGated ? kGatedColumns : kPlainColumns) / Spec::kSlices;

@@ -178,6 +178,10 @@ ExactProblem::ExactProblem(const ExactSpec &spec, const ExactCase &values, Rando
     firstBias = randomFloats(first.shape.experts * spec.rows, random);
     secondBias = randomFloats(first.shape.experts * spec.rows, random);
   }
+  if (values.hasExpertScale) {
+    firstExpertScale = randomFloats(first.shape.experts, random);
+    secondExpertScale = randomFloats(first.shape.experts, random);
+  }
 }
 
 void ExactProblem::makeTiles(const Ints &rowsOfExpert) {
@@ -222,6 +226,7 @@ void ExactProblem::multiply(uint8_t *output) const {
                .input = input.data(),
                .rows = sortedRows(),
                .map = mapOf(*this),
+               .expertScale = dataOrNull(firstExpertScale),
                .bias = dataOrNull(firstBias),
                .scale = spec.hasScale ? scale.data() : nullptr,
                .output = reinterpret_cast<float *>(output)},
@@ -235,6 +240,8 @@ void ExactProblem::multiplyGated(uint8_t *output) const {
                   .input = input.data(),
                   .rows = sortedRows(),
                   .map = mapOf(*this),
+                  .gateScale = dataOrNull(firstExpertScale),
+                  .upScale = dataOrNull(secondExpertScale),
                   .gateBias = dataOrNull(firstBias),
                   .upBias = dataOrNull(secondBias),
                   .glu = spec.glu,

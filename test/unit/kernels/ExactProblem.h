@@ -91,6 +91,7 @@ struct ExactCase {
   bool hasBias = false;
   Fill fill = Fill::Ordinary;
   Inputs inputs = Inputs::Random;
+  bool hasExpertScale = false;
 };
 
 /// All operands of a product.
@@ -105,6 +106,8 @@ struct ExactProblem {
   Floats scale;
   Floats firstBias; ///< or empty
   Floats secondBias;
+  Floats firstExpertScale; ///< or empty
+  Floats secondExpertScale;
 
   ExactProblem(const ExactSpec &spec, const ExactCase &values, Random &random);
 

@@ -22,10 +22,10 @@ constexpr int kSlots = 4;
 
 template <typename Weight, int K, int N, GluKind Kind, RowKind Output>
 void groupedKernel(const float *x, const int32_t *tiles, const int32_t *permutation, void *y,
-                   const Weight *gate, const Weight *up, const float *gateBias,
-                   const float *upBias) {
+                   const Weight *gate, const Weight *up, const float *gateBias, const float *upBias,
+                   const float *gateScale, const float *upScale) {
   floatGroupedGlu<Weight, K, N, kSlots, true, Kind, kAlphaBits, kLimitBits, Output>(
-      x, tiles, permutation, y, gate, up, gateBias, upBias);
+      x, tiles, permutation, y, gate, up, gateBias, upBias, gateScale, upScale);
 }
 template <typename Weight, int K, int N, RowKind Output>
 void denseKernel(const float *x, void *y, const Weight *gate, const Weight *up, int32_t rows) {
@@ -43,6 +43,8 @@ void testGrouped(const Ints &counts) {
   const FloatWeights<Weight> up(experts, N, K, random);
   const Floats gateBias = randomFloats(experts * N, random);
   const Floats upBias = randomFloats(experts * N, random);
+  const Floats gateScale = randomFloats(experts, random);
+  const Floats upScale = randomFloats(experts, random);
   const SortedRows sorted(counts, 1, random);
   Floats x = randomFloats((sorted.slots + kSlots - 1) / kSlots * K, random);
   makeAwkward(x, 3000, random);
@@ -54,6 +56,8 @@ void testGrouped(const Ints &counts) {
                   .input = x.data(),
                   .rows = sorted.slots,
                   .map = {sorted.offsets.data(), sorted.permutation.data(), kSlots, true},
+                  .gateScale = gateScale.data(),
+                  .upScale = upScale.data(),
                   .gateBias = gateBias.data(),
                   .upBias = upBias.data(),
                   .glu = {Kind, numerics::floatOf(kAlphaBits), numerics::floatOf(kLimitBits)},
@@ -66,7 +70,7 @@ void testGrouped(const Ints &counts) {
         {static_cast<int>(floatGluBlocks(N, isQuantized(Output))), sorted.tileCount()},
         kFloatThreads, floatSharedBytes(isQuantized(Output)), seed, x.data(), sorted.tiles.data(),
         sorted.permutation.data(), static_cast<void *>(actual.data()), gate.raw.data(),
-        up.raw.data(), gateBias.data(), upBias.data());
+        up.raw.data(), gateBias.data(), upBias.data(), gateScale.data(), upScale.data());
     ASSERT_EQ(actual, expected);
   }
 }

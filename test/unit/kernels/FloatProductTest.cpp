@@ -20,8 +20,10 @@ void matmulKernel(const float *x, float *y, const Weight *w, const float *bias, 
 }
 template <typename Weight, int K, int N, int Slots>
 void gatheredKernel(const float *x, const int32_t *tiles, const int32_t *permutation,
-                    const float *scale, float *y, const Weight *w, const float *bias) {
-  floatGroupedMatmul<Weight, K, N, Slots, true>(x, tiles, permutation, scale, y, w, bias);
+                    const float *scale, float *y, const Weight *w, const float *bias,
+                    const float *expertScale) {
+  floatGroupedMatmul<Weight, K, N, Slots, true>(x, tiles, permutation, scale, y, w, bias,
+                                                expertScale);
 }
 template <typename Weight, int K, int N>
 void sortedKernel(const float *x, const int32_t *tiles, float *y, const Weight *w) {
@@ -52,8 +54,8 @@ template <typename Weight, int K, int N> void testMatmul(std::initializer_list<i
     const Floats x = activations(int64_t{rows} * K, random);
     for (const float *biasOrNull : {bias.data(), static_cast<const float *>(nullptr)}) {
       Floats expected(static_cast<size_t>(rows) * N);
-      cpu::MatmulOp op{weights.matrix(), RowKind::F32, x.data(), rows, {},
-                       nullptr,          nullptr,      nullptr};
+      cpu::MatmulOp op{weights.matrix(), RowKind::F32, x.data(), rows,   {},
+                       nullptr,          nullptr,      nullptr,  nullptr};
       op.bias = biasOrNull;
       op.output = expected.data();
       cpu::matmul(op, referenceContext());
@@ -120,10 +122,12 @@ template <typename Weight, int K, int N> void testGathered(const Ints &counts) {
   const SortedRows sorted(counts, 2, random);
   const Floats x = activations((sorted.slots + kSlots - 1) / kSlots * K, random);
   const Floats scale = randomFloats(sorted.slots, random);
+  const Floats expertScale = randomFloats(experts, random);
   Floats expected(static_cast<size_t>(sorted.slots) * N);
   cpu::MatmulOp op{weights.matrix(), RowKind::F32, x.data(), sorted.slots, {},
-                   nullptr,          nullptr,      nullptr};
+                   nullptr,          nullptr,      nullptr,  nullptr};
   op.map = {sorted.offsets.data(), sorted.permutation.data(), kSlots, true};
+  op.expertScale = expertScale.data();
   op.bias = bias.data();
   op.scale = scale.data();
   op.output = expected.data();
@@ -133,7 +137,7 @@ template <typename Weight, int K, int N> void testGathered(const Ints &counts) {
     run<gatheredKernel<Weight, K, N, kSlots>>(
         {static_cast<int>(ceilDiv(N, kFloatColumns)), sorted.tileCount()}, kFloatThreads,
         floatSharedBytes(false), seed, x.data(), sorted.tiles.data(), sorted.permutation.data(),
-        scale.data(), actual.data(), weights.raw.data(), bias.data());
+        scale.data(), actual.data(), weights.raw.data(), bias.data(), expertScale.data());
     ASSERT_EQ(bitsOf(actual), bitsOf(expected));
   }
 }
@@ -153,7 +157,7 @@ TEST(FloatGroupedMatmul, SortedRowsWithoutEpilogue) {
   const Floats x = activations(sorted.slots * kColumns, random);
   Floats expected(static_cast<size_t>(sorted.slots) * kOutputs);
   cpu::MatmulOp op{weights.matrix(), RowKind::F32, x.data(), sorted.slots, {},
-                   nullptr,          nullptr,      nullptr};
+                   nullptr,          nullptr,      nullptr,  nullptr};
   op.map.offsets = sorted.offsets.data();
   op.output = expected.data();
   cpu::matmul(op, referenceContext());

@@ -10,15 +10,16 @@
 namespace sortie::kernels {
 namespace {
 
+using numerics::GroupScore;
 using numerics::RouteParams;
 using numerics::Scoring;
 
 template <int Experts, int Selected, int Groups, int GroupsUsed, Scoring Kind, bool Normalize,
-          uint32_t ScaleBits>
+          uint32_t ScaleBits, GroupScore Score>
 void routeKernel(const float *logits, int32_t *ids, float *weights, const float *bias,
                  int32_t tokens) {
-  routeRows<Experts, Selected, Groups, GroupsUsed, Kind, Normalize, ScaleBits>(logits, ids, weights,
-                                                                               bias, tokens);
+  routeRows<Experts, Selected, Groups, GroupsUsed, Kind, Normalize, ScaleBits, Score>(
+      logits, ids, weights, bias, tokens);
 }
 
 /// Rows of ordinary logits with ties and zeros; every fourth one has a NaN, every fourth
@@ -46,7 +47,7 @@ Floats awkwardLogits(int64_t rows, int experts, Random &random) {
 }
 
 template <int Experts, int Selected, int Groups, int GroupsUsed, Scoring Kind, bool Normalize,
-          uint32_t ScaleBits>
+          uint32_t ScaleBits, GroupScore Score = GroupScore::BestTwo>
 void testRoute(int32_t tokens, bool isBiased) {
   SCOPED_TRACE(Experts);
   Random random(26);
@@ -62,6 +63,7 @@ void testRoute(int32_t tokens, bool isBiased) {
   params.scoring = Kind;
   params.normalize = Normalize;
   params.scale = numerics::floatOf(ScaleBits);
+  params.groupScore = Score;
   Ints expectedIds(static_cast<size_t>(tokens) * Selected);
   Floats expected(expectedIds.size());
   cpu::route(logits.data(), biasOrNull, tokens, params, expectedIds.data(), expected.data(),
@@ -69,7 +71,7 @@ void testRoute(int32_t tokens, bool isBiased) {
   for (const uint64_t seed : kSeeds) {
     Ints ids(expectedIds.size(), kUnwrittenInt);
     Floats weights(expected.size(), kUnwritten);
-    run<routeKernel<Experts, Selected, Groups, GroupsUsed, Kind, Normalize, ScaleBits>>(
+    run<routeKernel<Experts, Selected, Groups, GroupsUsed, Kind, Normalize, ScaleBits, Score>>(
         {static_cast<int>(ceilDiv(tokens, kRouteTokens))}, kRouteThreads,
         routeSharedBytes(Experts, Groups, GroupsUsed), seed, logits.data(), ids.data(),
         weights.data(), biasOrNull, tokens);
@@ -105,6 +107,14 @@ TEST(Route, Groups) {
   testRoute<1024, 32, 16, 3, Scoring::Sigmoid, true, kOne>(9, true);
   testRoute<96, 4, 48, 40, Scoring::Softmax, true, kOne>(21, false);
   testRoute<16, 4, 4, 4, Scoring::Softmax, true, kOne>(21, false);
+}
+
+TEST(Route, GroupsByTheirBestExpert) {
+  testRoute<160, 6, 8, 3, Scoring::Softmax, false, kTwoAndAHalf, GroupScore::Best>(21, false);
+  testRoute<64, 6, 64, 8, Scoring::Sigmoid, true, kOne, GroupScore::Best>(21, true);
+  testRoute<60, 4, 30, 7, Scoring::Raw, true, kOne, GroupScore::Best>(21, true);
+  testRoute<1024, 32, 16, 3, Scoring::Softmax, true, kOne, GroupScore::Best>(9, true);
+  testRoute<16, 4, 4, 4, Scoring::Softmax, true, kOne, GroupScore::Best>(21, false);
 }
 
 } // namespace

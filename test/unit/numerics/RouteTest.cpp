@@ -76,8 +76,9 @@ Routed referenceRoute(const RouteParams &params, const std::vector<float> &logit
   for (int g = 0; g < params.groups; ++g) {
     const std::vector<int32_t> best = sortedIds(selection, range(g * size, size));
     const float first = selection[static_cast<size_t>(best[0])];
-    groupScores.push_back(size == 1 ? first
-                                    : referenceAdd(first, selection[static_cast<size_t>(best[1])]));
+    groupScores.push_back(size == 1 || params.groupScore == num::GroupScore::Best
+                              ? first
+                              : referenceAdd(first, selection[static_cast<size_t>(best[1])]));
   }
   std::vector<int32_t> candidates;
   const std::vector<int32_t> groups = sortedIds(groupScores, range(0, params.groups));
@@ -150,6 +151,7 @@ TEST(Route, EqualsSortingForEveryKindOfRouter) {
         params.scoring = scoring;
         params.normalize = trial % 2 != 0;
         params.scale = trial % 3 == 0 ? 1.0f : 2.5f;
+        params.groupScore = trial % 8 < 3 ? num::GroupScore::Best : num::GroupScore::BestTwo;
         std::vector<float> logits(static_cast<size_t>(shape.experts));
         for (float &logit : logits) {
           logit = random.uniform(6.0f);
@@ -177,6 +179,20 @@ TEST(Route, TiesTakeTheLowerId) {
   params.scoring = Scoring::Raw;
   EXPECT_EQ(route(params, {1, 2, 2, 1, 2, 0, 2, 2}).ids, (std::vector<int32_t>{1, 2, 4}));
   EXPECT_EQ(route(params, {-0.0f, 0, -0.0f, 0, 0, 0, 0, 0}).ids, (std::vector<int32_t>{0, 1, 2}));
+}
+
+// The best expert is in the group whose two best are the worse.
+TEST(Route, AGroupIsAsGoodAsItsBestExpertOrAsItsTwoBest) {
+  RouteParams params{6, 2};
+  params.groups = 3;
+  params.scoring = Scoring::Raw;
+  const std::vector<float> logits = {0, 9, 6, 5, 1, 1};
+  EXPECT_EQ(route(params, logits).ids, (std::vector<int32_t>{2, 3}));
+  params.groupScore = num::GroupScore::Best;
+  EXPECT_EQ(route(params, logits).ids, (std::vector<int32_t>{1, 0}));
+  // Ties take the lower group, whatever the second best; NaN alone comes last.
+  EXPECT_EQ(route(params, {1, 5, 5, 5, 0, 5}).ids, (std::vector<int32_t>{1, 0}));
+  EXPECT_EQ(route(params, {kNan, kNan, kNan, -3, -4, -4}).ids, (std::vector<int32_t>{3, 2}));
 }
 
 TEST(Route, NansComeLast) {
