@@ -194,6 +194,9 @@ private:
   LogicalResult select(moert::CombineOp op);
   LogicalResult select(moert::AddOp op);
 
+  /// Gate and up by themselves, then their activation: for formats that no kernel reads together.
+  LogicalResult selectApart(moert::GluMatmulOp op);
+
   /// What moert.matmul and moert.glu_matmul have in common.
   template <typename ProductOp>
   LogicalResult selectProduct(ProductOp op, codegen::Product product,
@@ -212,6 +215,7 @@ private:
   void multiply(Operation *op, Value input, FlatSymbolRefAttr matrix, Value output);
   LogicalResult launchGlu(Operation *op, const numerics::Glu &glu, Value gate, Value up,
                           Value output);
+  LogicalResult launchQuantize(Operation *op, Value input, Value output);
 
   /// What a dispatch made beside its results.
   struct Dispatched {
@@ -323,17 +327,20 @@ LogicalResult FunctionSelection::select(moert::RmsNormOp op) {
 }
 
 LogicalResult FunctionSelection::select(moert::QuantizeOp op) {
-  const int64_t columns = columnsOf(op, op.getInput());
+  return launchQuantize(op, op.getInput(), op.getOutput());
+}
+
+LogicalResult FunctionSelection::launchQuantize(Operation *op, Value input, Value output) {
+  const int64_t columns = columnsOf(op, input);
   if (columns < 0)
     return failure();
-  return launch(
-      op,
-      Launch(op)
-          .grid(rowsOf(op.getInput()))
-          .grid(kernels::quantizeBlocks(columns))
-          .read(op.getInput())
-          .write(op.getOutput()),
-      [&](const Chip &) { return codegen::quantizeKernel(rowKindOf(op.getOutput()), columns); });
+  return launch(op,
+                Launch(op)
+                    .grid(rowsOf(input))
+                    .grid(kernels::quantizeBlocks(columns))
+                    .read(input)
+                    .write(output),
+                [&](const Chip &) { return codegen::quantizeKernel(rowKindOf(output), columns); });
 }
 
 LogicalResult FunctionSelection::select(moert::AddOp op) {
@@ -524,9 +531,6 @@ LogicalResult FunctionSelection::selectProduct(ProductOp op, codegen::Product pr
                                                ArrayRef<FlatSymbolRefAttr> matrices,
                                                ArrayRef<FlatSymbolRefAttr> vectors, Value scale) {
   const bool isExact = op.getArithmetic() == Arithmetic::Exact;
-  if (!isExact && product.first != product.second)
-    return op.emitOpError("has gate and up in different formats of floats; kernels for CUDA read "
-                          "one");
   const codegen::ProductGrid grid = gridOf(op.getArithmetic(), product);
   const ExtentAttr rows = rowsOf(op.getOutput());
   Launch result(op);
@@ -585,10 +589,41 @@ LogicalResult FunctionSelection::select(moert::GluMatmulOp op) {
   product.glu = moert::getGluParams(op);
   if (isForCublas(op, product))
     return selectCublas(op);
+  if (op.getArithmetic() != Arithmetic::Exact && product.first != product.second)
+    return selectApart(op);
   return selectProduct(
       op, product, matrices,
       {op.getGateBiasAttr(), op.getUpBiasAttr(), op.getGateScaleAttr(), op.getUpScaleAttr()},
       /*scale=*/Value());
+}
+
+LogicalResult FunctionSelection::selectApart(moert::GluMatmulOp op) {
+  if (function.getArenaAttr())
+    return op.emitOpError("has gate and up in two formats of floats, which need buffers between "
+                          "kernels, but memory is planned already; moert-select-kernels comes "
+                          "before moert-plan-memory");
+  const ArrayRef<ExtentAttr> shape = typeOf(op.getOutput()).getShape();
+  const auto multiply = [&](FlatSymbolRefAttr matrix, FlatSymbolRefAttr expertScale,
+                            FlatSymbolRefAttr bias) -> Value {
+    const Value result = makeBuffer(op.getLoc(), shape, moert::ElementKind::F32);
+    auto product = moert::MatmulOp::create(
+        builder, op.getLoc(), op.getInput(), matrix, op.getOffsets(), op.getPermutation(),
+        op.getSlotsAttr(), expertScale, bias, /*scale=*/Value(), op.getArithmeticAttr(), result);
+    const LogicalResult selected = select(product);
+    product.erase();
+    return succeeded(selected) ? result : Value();
+  };
+  const Value gate = multiply(op.getGateAttr(), op.getGateScaleAttr(), op.getGateBiasAttr());
+  const Value up =
+      gate ? multiply(op.getUpAttr(), op.getUpScaleAttr(), op.getUpBiasAttr()) : Value();
+  if (!up)
+    return failure();
+  const bool isQuantized = typeOf(op.getOutput()).isQuantized();
+  const Value activation =
+      isQuantized ? makeBuffer(op.getLoc(), shape, moert::ElementKind::F32) : op.getOutput();
+  if (failed(launchGlu(op, moert::getGluParams(op), gate, up, activation)))
+    return failure();
+  return isQuantized ? launchQuantize(op, activation, op.getOutput()) : success();
 }
 
 //===----------------------------------------------------------------------===//

@@ -245,6 +245,9 @@ def MoertSelectKernels : Pass<"moert-select-kernels", "::mlir::ModuleOp"> {
     end of the function: the pass runs before `moert-plan-memory`. The program's target becomes
     `cuda`.
 
+    Gate and up in two formats of floats, which no kernel reads together, become two products, a
+    `glu` kernel and, where the output is quantized, a `quantize` kernel: the bits are the same.
+
     PTX (`compute_80`) is added to `chips` always: it runs on what is not named.
 
     With `cublas`, dense products in `bf16` arithmetic are NVIDIA's library's: `moert.cublas_matmul`,
@@ -254,8 +257,7 @@ def MoertSelectKernels : Pass<"moert-select-kernels", "::mlir::ModuleOp"> {
     the option is an error. A remark says so where it finds nothing to do.
 
     Errors: an unknown chip, rows whose length is not constant, a grouped product whose offsets no
-    dispatch of the function made, gate and up in different formats of floats, a grid that is too
-    large for CUDA, memory that is planned already.
+    dispatch of the function made, a grid that is too large for CUDA, memory that is planned already.
   }];
   let dependentDialects = ["::sortie::moert::MoertDialect"];
   let options = [

@@ -44,8 +44,8 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
   moert.weight @gate "gate" : 128x256xf16
   moert.weight @up "up" : 128x256xf32
   moert.func @floats("x" %x: !moert.buffer<tokens x 256 x f32>)
-      outs("y" %y: !moert.buffer<tokens x 128 x f32>) {
-    // expected-error @+1 {{has gate and up in different formats of floats; kernels for CUDA read one}}
+      outs("y" %y: !moert.buffer<tokens x 128 x f32>) arena(0) {
+    // expected-error @+1 {{has gate and up in two formats of floats, which need buffers between kernels, but memory is planned already; moert-select-kernels comes before moert-plan-memory}}
     moert.glu_matmul %x, @gate, @up kind(swiglu) arithmetic(float) outs(%y)
       : !moert.buffer<tokens x 256 x f32>, !moert.buffer<tokens x 128 x f32>
     moert.return
