@@ -35,6 +35,8 @@ class Preset:
     groups: int = 1
     selection_bias: bool = False  # exp_probs_b
     biases: bool = False  # of the router and of every expert
+    expert_scales: bool = False  # a factor of each expert's matrix
+    shared_gate: bool = False  # the shared expert has a sigmoid gate
     norm: str = "ffn_norm"
     gain: float = 1.0  # of gate and up weights, to reach the limits of a clamped activation
     router_spread: float = 1.5  # standard deviation of the router's logits
@@ -299,5 +301,12 @@ def layer_tensors(preset: Preset, layer: int, types: TypeChoice) -> Iterator[Ten
                             ("down", preset.hidden)):
             yield TensorSpec(f"{prefix}ffn_{name}_exps.bias", (preset.experts, width),
                              deviation=0.1)
+    if preset.expert_scales:
+        for name in ("gate", "up", "down"):
+            yield TensorSpec(f"{prefix}ffn_{name}_exps.scale", (preset.experts,), mean=1.0,
+                             deviation=0.3)
     if preset.shared_experts:
+        if preset.shared_gate:
+            yield TensorSpec(f"{prefix}ffn_gate_inp_shexp.weight", (preset.hidden,),
+                             deviation=2.0 * preset.hidden**-0.5)
         yield from gated("_shexp", preset.shared_width)

@@ -63,7 +63,7 @@ def routing_rule(model: Model) -> Rule:
     used = model.value("expert_used_count")
     if model.arch in ("qwen3moe", "llama"):
         return Rule(used, Scoring.SOFTMAX, normalize=True)
-    if model.arch == "olmoe":
+    if model.arch in ("olmoe", "qwen2moe"):
         return Rule(used, Scoring.SOFTMAX)
     if model.arch == "gpt-oss":
         return Rule(used, Scoring.SOFTMAX_AFTER_TOPK)
@@ -77,6 +77,7 @@ def routing_rule(model: Model) -> Rule:
             scale=model.value("expert_weights_scale", 1.0),
             groups=model.value("expert_group_count", 1),
             groups_used=model.value("expert_group_used_count", 1),
+            best_group=GATING[gating] is Scoring.SOFTMAX,  # DeepSeek-V2; V3 has the two best
         )
     raise ValueError(f"no reference for architecture '{model.arch}'")
 
@@ -99,8 +100,11 @@ class Layer:
         return self._prefix + name
 
     def _linear(self, x: np.ndarray, name: str, expert: int | None = None) -> np.ndarray:
-        """x [T, K] times the transposed weight, plus the bias where there is one."""
+        """x [T, K] times the transposed weight, times the scale of the expert's matrix and plus the
+        bias where there is one."""
         y = x @ self._model.tensor(self._name(name + ".weight"), expert).T
+        if expert is not None and self._model.has(self._name(name + ".scale")):
+            y = y * self._model.tensor(self._name(name + ".scale"))[expert]
         bias = self._model.optional(self._name(name + ".bias"), expert)
         return y if bias is None else y + bias
 
@@ -118,6 +122,12 @@ class Layer:
             rows = self._gated(x[tokens], "_exps", int(expert))
             total[tokens] += routing.weights[tokens, slots][:, None] * rows
         return total
+
+    def _shared(self, x: np.ndarray) -> np.ndarray:
+        """The shared expert, with a gate of its own where the model has one (qwen2moe)."""
+        rows = self._gated(x, "_shexp")
+        gate = self._model.optional(self._name("ffn_gate_inp_shexp.weight"))
+        return rows if gate is None else rows * sigmoid(x @ gate.reshape(-1))[:, None]
 
     @property
     def is_dense(self) -> bool:
@@ -152,7 +162,7 @@ class Layer:
         routing = self.route(x, follow, follow_below)
         contribution = self._routed(x, routing)
         if self._model.has(self._name("ffn_gate_shexp.weight")):
-            contribution += self._gated(x, "_shexp")
+            contribution += self._shared(x)
         return Result(hidden + contribution, contribution, routing)
 
 

@@ -26,6 +26,7 @@ class Rule:
     scale: float = 1.0
     groups: int = 1
     groups_used: int = 1
+    best_group: bool = False  # a group's score is its best, not the sum of its two best
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,11 @@ def _boundary_margin(scores: np.ndarray, order: np.ndarray, count: int) -> np.nd
 def _keep_groups(scores: np.ndarray, rule: Rule) -> tuple[np.ndarray, np.ndarray]:
     """Scores [T, E] with those outside the best groups at -inf, and the margin of the choice.
 
-    A group's score is the sum of its two best.
+    A group's score is the sum of its two best, or its best.
     """
     grouped = scores.reshape(len(scores), rule.groups, -1)
-    best_two = np.take_along_axis(grouped, descending(grouped)[..., :2], axis=-1)
-    group_scores = best_two.sum(axis=-1)
+    best = descending(grouped)[..., : 1 if rule.best_group else 2]
+    group_scores = np.take_along_axis(grouped, best, axis=-1).sum(axis=-1)
     order = descending(group_scores)
     kept = np.zeros(group_scores.shape, dtype=bool)
     np.put_along_axis(kept, order[:, : rule.groups_used], True, axis=-1)

@@ -56,6 +56,17 @@ def test_groups() -> None:
     np.testing.assert_allclose(two.margin, [0.01])
 
 
+def test_groups_by_their_best() -> None:
+    """The same scores: the best single expert wins for its group."""
+    scores = np.array([0.90, 0.10, 0.05, 0.60, 0.59, 0.01, 0.50, 0.20, 0.30])
+    logits = np.log(scores / (1 - scores))[None]
+    rule = Rule(2, Scoring.SIGMOID, groups=3, groups_used=1, best_group=True)
+    result = route(logits, rule)
+    assert result.ids.tolist() == [[0, 1]]
+    # Group scores are 0.90, 0.60, 0.50; within the group, 0.10 against 0.05.
+    np.testing.assert_allclose(result.margin, [0.05])
+
+
 def test_ties_go_to_the_lower_id() -> None:
     result = route(np.zeros((1, 6)), Rule(3, Scoring.SOFTMAX))
     assert result.ids.tolist() == [[0, 1, 2]]
