@@ -1,4 +1,5 @@
-"""Compiles every preset in every type for both devices and packs what a GPU machine needs.
+"""Compiles every preset in every type for both devices, and a few layers that no preset has, and packs
+what a GPU machine needs.
 
 Weights are random blocks that both devices make from the same seed, so no model file travels; only
 those of the trained model come from a file, which the repository has.
@@ -19,8 +20,12 @@ from typing import Iterator
 import numpy as np
 
 TEST = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TEST / "models"), str(TEST / "e2e"), str(TEST.parent / "scripts")]
+sys.path[:0] = [str(TEST / part) for part in ("models", "e2e", "reference")]
+sys.path.insert(0, str(TEST.parent / "scripts"))
 
+import gguf_model  # noqa: E402
+from ffn import routing_rule  # noqa: E402
+from graphs import FUNCTION, FURTHER, write_layer  # noqa: E402
 from make_gguf import activations, write_model  # noqa: E402
 from package import ARCHIVE, CONTRACT, CUBLAS, SEED, Model, pack, write_manifest  # noqa: E402
 from presets import PRESETS, VALID_TYPES, Preset, parse_types, scaled  # noqa: E402
@@ -34,6 +39,16 @@ STUDIED = (("qwen3-30b-a3b", "q4_k_m"), ("gpt-oss-20b", "mxfp4"), ("deepseek-v3"
 BF16 = (("olmoe-1b-7b", "bf16"), ("gpt-oss-20b", "f16"), ("deepseek-v2-lite", "bf16"))
 #: The one of them that has dense layers and shared experts, which cuBLAS can multiply.
 WITH_CUBLAS = BF16[2]
+#: Layers that no preset has, from graphs written by hand, with types and activations (`bf16`: experts
+#: are multiplied as bfloat16): every family of kernels, and pairs of formats of floats.
+WRITTEN = (("expert-scales", "q8_0", "int8"), ("expert-scales", "q4_1", "int16"),
+           ("expert-scales", "q4_k_m", "int16"), ("expert-scales", "q2_k", "int8"),
+           ("expert-scales", "mxfp4", "int16"), ("expert-scales", "bf16", "int16"),
+           ("expert-scales", "f16", "bf16"), ("expert-scales", "bf16:f32:q8_0", "int16"),
+           ("expert-scales", "f32:f16:bf16", "int16"), ("expert-scales", "f16:f32:bf16", "bf16"),
+           ("best-groups", "q6_k", "int16"), ("shared-gate", "q4_k_m", "int16"),
+           ("shared-gate", "q4_0", "int8"), ("shared-gate", "bf16", "int16"),
+           ("shared-gate", "f16", "bf16"))
 OTHER_CHIPS = ("sm_80", "sm_90")
 TOKENS = 512
 TRAINED = TEST / "models" / "tiny-qwen3moe" / "tiny-qwen3moe-q4_0.gguf"
@@ -137,6 +152,19 @@ class Preparation:
         self.input(shape.hidden)
         return Model(name, shape.hidden, functions_of(shape.layers), programs, contract=contract)
 
+    def written_model(self, preset: str, types: str, width: str) -> Model:
+        shape, name = FURTHER[preset], f"{preset}-{types}-{width}"
+        is_bf16 = width == "bf16"
+        contract = "run,batch" if is_bf16 else CONTRACT
+        file = self.scratch / f"{name}.gguf"
+        write_model(file, shape, parse_types(types), header_only=True)
+        tensors, graph = gguf_model.Model(file), file.with_suffix(".mlir")
+        graph.write_text(write_layer(tensors, routing_rule(tensors), shape.rms_epsilon, contract))
+        programs = self.programs(graph, name, KINDS,
+                                 {"unquantized": "bf16"} if is_bf16 else {"activations": width})
+        self.input(shape.hidden)
+        return Model(name, shape.hidden, (FUNCTION,), programs, contract=contract)
+
     def trained_model(self) -> Model:
         hidden, layers = 256, 4
         programs = self.programs(self.imported(TRAINED, CONTRACT), TRAINED.stem, KINDS,
@@ -195,6 +223,10 @@ def main() -> int:
     for preset, types in BF16:
         if re.search(options.models, f"{preset}-{types}-bf16"):
             models.append(preparation.bf16_model(preset, types))
+            print(models[-1].name, flush=True)
+    for preset, types, width in WRITTEN:
+        if re.search(options.models, f"{preset}-{types}-{width}"):
+            models.append(preparation.written_model(preset, types, width))
             print(models[-1].name, flush=True)
     if re.search(options.models, TRAINED.stem):
         models.append(preparation.trained_model())

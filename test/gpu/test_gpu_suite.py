@@ -87,6 +87,19 @@ def test_bf16_has_bits_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         next(checksum_checks(sortie, [replace(model, contract=CONTRACT)])).run()
 
 
+def test_layers_written_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Part 1 of a layer that no preset has: each check compares what it should."""
+    monkeypatch.setenv("LD_LIBRARY_PATH", emulated()["LD_LIBRARY_PATH"])
+    folder = unpack(prepared(tmp_path / "gpu", "expert-scales-bf16:f32:q8_0"),
+                    tmp_path / "unpacked")
+    (tmp_path / "scratch").mkdir()
+    sortie = Sortie(folder, "cuda", tmp_path / "scratch")
+    model, = read_manifest(folder)
+    checks = list(checksum_checks(sortie, [model]))
+    assert [check.name for check in checks] == ["layer", "layer-all"]
+    assert run_checks(checks, Results(tmp_path / "results"), 600, 1) == 0
+
+
 def test_cublas_needs_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                   capsys: pytest.CaptureFixture[str]) -> None:
     """With it, the dense layer and the shared experts are checked; without it, skipped."""
