@@ -24,6 +24,7 @@ constexpr std::pair<llvm::StringLiteral, llvm::StringLiteral> kCarriedAttributes
     {moe::MoeDialect::kWeightsFingerprintName, moert::MoertDialect::kWeightsFingerprintName},
     {moe::MoeDialect::kFingerprintKeysName, moert::MoertDialect::kFingerprintKeysName},
     {moe::MoeDialect::kWeightHashesName, moert::MoertDialect::kWeightHashesName},
+    {moe::MoeDialect::kImportOptionsName, moert::MoertDialect::kImportOptionsName},
 };
 
 //===----------------------------------------------------------------------===//

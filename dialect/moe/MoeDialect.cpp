@@ -5,6 +5,7 @@
 
 #include "dialect/moe/MoeDialect.h"
 #include "dialect/common/Fingerprint.h"
+#include "dialect/common/ImportRecord.h"
 #include "dialect/moe/MoeAttributes.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
@@ -59,6 +60,11 @@ static LogicalResult verifyModel(Operation *op, Attribute) {
                                 MoeDialect::kFingerprintKeysName, MoeDialect::kWeightHashesName});
 }
 
+static LogicalResult verifyImportOptions(Operation *op, Attribute value) {
+  return import_record::verify([&] { return op->emitError(); }, MoeDialect::kImportOptionsName,
+                               value);
+}
+
 /// An array of strings, none of them empty, no two the same.
 static LogicalResult verifyDistinctNames(Operation *op, StringRef attribute, ArrayAttr names) {
   llvm::StringSet<> seen;
@@ -109,6 +115,7 @@ LogicalResult MoeDialect::verifyOperationAttribute(Operation *op, NamedAttribute
           .Case(kContractName, verifyContract) // (C1)
           .Case(kNumericsName, verifyNumerics) // (C2)
           .Cases({kWeightsFingerprintName, kFingerprintKeysName, kWeightHashesName}, verifyModel)
+          .Case(kImportOptionsName, verifyImportOptions) // (C9)
           .Default(nullptr);
   if (!verifier)
     return op->emitError() << "unknown attribute '" << name << "'"; // (C6)

@@ -34,6 +34,7 @@ def Moe_Dialect : Dialect {
     | `moe.weights_fingerprint` | module | fingerprint of the model file: 16 hexadecimal digits, or `2:` and as many |
     | `moe.fingerprint_keys` | module | the metadata keys that a fingerprint of the second kind covers |
     | `moe.weight_hashes` | module | hashes of tensors by their names in the model file, 32 hexadecimal digits each |
+    | `moe.import_options` | module | where the module is not what the model file says |
     | `moe.names` | any op | names of its results for the audit, a string for each result |
     | `moe.values` | functions | names of all values that the audit prints, in order |
     | `moe.name` | function arguments and results | name of an input or output of the program |
@@ -51,6 +52,9 @@ def Moe_Dialect : Dialect {
     has any more: of values that passes fused away.
     (C8) `moe.weight_hashes` is a dictionary of strings of 32 lower-case hexadecimal digits and
     stands on a module.
+    (C9) `moe.import_options` is a dictionary and stands on a module. It may hold `ignored_tensors`
+    and `ignored_keys`, arrays of non-empty strings, all different; `gating`, a string; and
+    `experts_used`, an `i64` of at least 1.
   }];
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
@@ -64,6 +68,7 @@ def Moe_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kWeightsFingerprintName = "moe.weights_fingerprint";
     static constexpr ::llvm::StringLiteral kFingerprintKeysName = "moe.fingerprint_keys";
     static constexpr ::llvm::StringLiteral kWeightHashesName = "moe.weight_hashes";
+    static constexpr ::llvm::StringLiteral kImportOptionsName = "moe.import_options";
     static constexpr ::llvm::StringLiteral kNamesName = "moe.names";
     static constexpr ::llvm::StringLiteral kValuesName = "moe.values";
     static constexpr ::llvm::StringLiteral kNameName = "moe.name";

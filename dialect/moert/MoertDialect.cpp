@@ -5,6 +5,7 @@
 
 #include "dialect/moert/MoertDialect.h"
 #include "dialect/common/Fingerprint.h"
+#include "dialect/common/ImportRecord.h"
 #include "dialect/moert/MoertAttributes.h"
 #include "dialect/moert/MoertOps.h"
 
@@ -45,11 +46,13 @@ LogicalResult MoertDialect::verifyOperationAttribute(Operation *op, NamedAttribu
   const StringRef name = attribute.getName();
   const bool isOfModel = llvm::is_contained(
       {kModelAttributes.fingerprint, kModelAttributes.keys, kModelAttributes.hashes}, name);
-  if (name != kProgramName && !isOfModel)
+  if (name != kProgramName && name != kImportOptionsName && !isOfModel)
     return op->emitError() << "unknown attribute '" << name << "'"; // (C3)
   auto module = dyn_cast<ModuleOp>(op);
   if (!module)
     return op->emitError() << "'" << name << "' belongs on a module";
+  if (name == kImportOptionsName) // (C5)
+    return import_record::verify([&] { return op->emitError(); }, name, attribute.getValue());
   return name == kProgramName ? verifyProgram(module, attribute.getValue())
                               : verifyModelAttributes(module, kModelAttributes);
 }

@@ -36,6 +36,7 @@ def Moert_Dialect : Dialect {
     | `moert.weights_fingerprint` | module | fingerprint of the model file: 16 hexadecimal digits, or `2:` and as many |
     | `moert.fingerprint_keys` | module | the metadata keys that a fingerprint of the second kind covers |
     | `moert.weight_hashes` | module | hashes of tensors by their names in the model file, 32 hexadecimal digits each |
+    | `moert.import_options` | module | where the program is not what the model file says |
 
     Features that a program can need: `cublas` (`moert.cublas_matmul`).
 
@@ -48,6 +49,7 @@ def Moert_Dialect : Dialect {
     (C3) No other discardable attribute begins with `moert.`.
     (C4) `moert.weight_hashes` is a dictionary of strings of 32 lower-case hexadecimal digits on a
     module.
+    (C5) `moert.import_options` is a dictionary like `moe.import_options` on a module.
 
     Bytecode carries a version of the dialect; a program of a newer one is refused.
   }];
@@ -60,6 +62,7 @@ def Moert_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kWeightsFingerprintName = "moert.weights_fingerprint";
     static constexpr ::llvm::StringLiteral kFingerprintKeysName = "moert.fingerprint_keys";
     static constexpr ::llvm::StringLiteral kWeightHashesName = "moert.weight_hashes";
+    static constexpr ::llvm::StringLiteral kImportOptionsName = "moert.import_options";
 
     /// Version of the interface between a program and the runtime, as the compiler writes it. From
     /// 2 on, kernels of cubins for sm_90 and newer wait themselves for the launch before theirs

@@ -23,27 +23,36 @@ struct GatedActivation {
   float limit = 0;
 };
 
+/// Whether layers have experts that every token uses, stored as one network.
+enum class SharedExperts {
+  None,
+  /// Their output is added. A file may have none.
+  Added,
+};
+
 /// How files of one architecture describe their feed-forward halves.
 struct Architecture {
   /// The value of `general.architecture`, which is the prefix of the other keys, too.
   llvm::StringLiteral name;
   /// The weight of the norm before the router, after `blk.<i>.`.
   llvm::StringLiteral normTensor = "ffn_norm.weight";
-  /// The key, after the prefix, with the width of a routed expert.
-  llvm::StringLiteral expertWidthKey = "expert_feed_forward_length";
+  /// `feed_forward_length` is the width of an expert where `expert_feed_forward_length` is absent.
+  bool expertWidthIsCommon = false;
   /// Scoring and normalisation where the file says nothing (`expert_gating_func`,
   /// `expert_weights_norm`).
   Scoring scoring = Scoring::Softmax;
   bool normalize = false;
+  /// The routing is what this row says; files have no keys for it.
+  bool fixedRouting = false;
   GatedActivation activation = {};
   /// The router and the experts have biases, and the file must hold them.
   bool biases = false;
-  /// The file may describe its routing: gating function, normalisation, scale, groups, a bias for
-  /// the selection.
-  bool describesRouting = false;
-  /// Layers may be dense (`leading_dense_block_count`) and may have shared experts
-  /// (`expert_shared_count`).
-  bool denseAndShared = false;
+  /// Layers may have a bias for the selection of experts.
+  bool selectionBias = false;
+  SharedExperts shared = SharedExperts::None;
+  /// Tensors of the attention half beside those that all architectures may have, by their names
+  /// after `blk.<i>.` without `.weight` and the like.
+  llvm::ArrayRef<llvm::StringLiteral> attention = {};
 };
 
 /// The row of the table with this name, or null.
@@ -51,6 +60,11 @@ const Architecture *findArchitecture(llvm::StringRef name);
 
 /// All names, for messages: "qwen3moe, olmoe, …".
 std::string listArchitectures();
+
+/// True if `name`, a tensor's name after `blk.<i>.`, belongs to the attention half of a layer of
+/// this architecture, which the import of the feed-forward half rightly leaves alone. The names are
+/// listed one by one: a tensor that nobody knows must be told, not taken for one of these.
+bool isAttentionTensor(const Architecture &architecture, llvm::StringRef name);
 
 } // namespace sortie
 

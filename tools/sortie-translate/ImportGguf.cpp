@@ -3,8 +3,10 @@
 
 #include "ImportGguf.h"
 #include "LayerBuilder.h"
+#include "TensorList.h"
 
 #include "dialect/common/Fingerprint.h"
+#include "dialect/common/ImportRecord.h"
 #include "runtime/gguf/Fingerprint.h"
 #include "runtime/numerics/contract.h"
 #include "runtime/support/Error.h"
@@ -14,6 +16,7 @@
 
 using namespace mlir;
 using namespace sortie;
+using llvm::Error;
 using llvm::Expected;
 
 Expected<LayerRange> sortie::parseLayerRange(StringRef text) {
@@ -29,15 +32,51 @@ Expected<LayerRange> sortie::parseLayerRange(StringRef text) {
   return range;
 }
 
+namespace {
+
+/// One import.
+class Importer {
+public:
+  Importer(MLIRContext &context, const gguf::Model &model, const ImportOptions &options,
+           NameFilter ignoredTensors, NameFilter ignoredKeys)
+      : context(context), model(model), options(options), metadata(model.metadata()),
+        tensorsByLayer(model), ignoredTensors(std::move(ignoredTensors)),
+        ignoredKeys(std::move(ignoredKeys)) {}
+
+  Expected<ImportResult> run();
+
+private:
+  /// The layers to import.
+  Expected<LayerRange> chooseLayers(const ModelConfig &config);
+  Error checkAllLayersCounted(const ModelConfig &config) const;
+  Error checkPredictionLayers(const ModelConfig &config);
+  Error importLayers(const ModelConfig &config, LayerRange range);
+  Error checkUnread(ArrayRef<const gguf::Tensor *> unread) const;
+  void setModuleAttributes();
+  void recordDepartures();
+  void recordDropped(StringRef what, const NameFilter &filter, StringRef entry,
+                     NamedAttrList &record);
+
+  MLIRContext &context;
+  const gguf::Model &model;
+  const ImportOptions &options;
+  MetadataReader metadata;
+  TensorsByLayer tensorsByLayer;
+  NameFilter ignoredTensors;
+  NameFilter ignoredKeys;
+  ImportResult result;
+};
+
 /// States what the module promises and which model it belongs to.
-static void setModuleAttributes(ModuleOp module, const gguf::Model &model,
-                                const std::vector<std::string> &keys, Determinism contract) {
-  Builder builder(module.getContext());
+void Importer::setModuleAttributes() {
+  ModuleOp module = *result.module;
+  Builder builder(&context);
   module->setAttr(moe::MoeDialect::kContractName,
-                  moe::ContractAttr::get(module.getContext(), contract));
+                  moe::ContractAttr::get(&context, options.contract));
   module->setAttr(moe::MoeDialect::kNumericsName,
                   builder.getI64IntegerAttr(numerics::kContractVersion));
   // A file without data (a header for tests) has no fingerprint.
+  const std::vector<std::string> keys = metadata.keys();
   if (std::optional<uint64_t> fingerprint = gguf::fingerprintOfNamedKeys(model, keys)) {
     module->setAttr(
         moe::MoeDialect::kWeightsFingerprintName,
@@ -47,28 +86,146 @@ static void setModuleAttributes(ModuleOp module, const gguf::Model &model,
   }
 }
 
-Expected<OwningOpRef<ModuleOp>> sortie::importGguf(MLIRContext &context, const gguf::Model &model,
-                                                   std::optional<LayerRange> layers,
-                                                   Determinism contract) {
-  MetadataReader metadata(model.metadata());
-  Expected<ModelConfig> config = readModelConfig(model, metadata);
-  if (!config)
-    return config.takeError();
-  const LayerRange range = layers.value_or(LayerRange{0, config->layers - 1});
-  if (range.last >= config->layers)
-    return sortie::makeError(model.name() + ": layer " + Twine(range.last) +
-                             " was asked for, the model has " + Twine(config->layers) + " (0 to " +
-                             Twine(config->layers - 1) + ")");
+void Importer::recordDropped(StringRef what, const NameFilter &filter, StringRef entry,
+                             NamedAttrList &record) {
+  if (filter.dropped().empty())
+    return;
+  SmallVector<Attribute> names;
+  for (const std::string &name : filter.dropped())
+    names.push_back(StringAttr::get(&context, name));
+  record.set(entry, ArrayAttr::get(&context, names));
+  result.remarks.push_back((filter.optionName() + " left out " + Twine(names.size()) + " " + what +
+                            (names.size() == 1 ? "" : "s") + ": " +
+                            llvm::join(filter.dropped(), ", "))
+                               .str());
+}
 
-  OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
-  setModuleAttributes(*module, model, metadata.keys(), contract);
+/// Records in the module where it is not what the file says.
+void Importer::recordDepartures() {
+  Builder builder(&context);
+  NamedAttrList record;
+  recordDropped("tensor", ignoredTensors, import_record::kIgnoredTensors, record);
+  recordDropped("metadata key", ignoredKeys, import_record::kIgnoredKeys, record);
+  if (options.gating)
+    record.set(import_record::kGating, builder.getStringAttr(stringifyEnum(*options.gating)));
+  if (options.expertsUsed)
+    record.set(import_record::kExpertsUsed, builder.getI64IntegerAttr(*options.expertsUsed));
+  if (!record.empty())
+    (*result.module)->setAttr(moe::MoeDialect::kImportOptionsName, record.getDictionary(&context));
+}
+
+/// Without a range all layers are imported, so there must be none that the file does not count.
+Error Importer::checkAllLayersCounted(const ModelConfig &config) const {
+  const int64_t counted = config.layers.size() + config.predictionLayers;
+  const int64_t last = tensorsByLayer.last();
+  if (last < counted)
+    return Error::success();
+  return sortie::makeError(model.name() + ": tensor '" + tensorsByLayer.of(last).front()->name +
+                           "' is of layer " + Twine(last) + ", but the metadata counts " +
+                           Twine(counted) + " layers; --layers=0-" +
+                           Twine(config.layers.size() - 1) + " imports those alone");
+}
+
+/// Layers that predict further tokens come last and are left out. Their tensors, if the file has
+/// them, must be such a layer's: were they not, the model would lose layers of its own.
+Error Importer::checkPredictionLayers(const ModelConfig &config) {
+  const int64_t first = config.layers.size();
+  for (int64_t layer = first; layer < first + config.predictionLayers; ++layer) {
+    ArrayRef<const gguf::Tensor *> tensors = tensorsByLayer.of(layer);
+    const std::string start = ("blk." + Twine(layer) + ".nextn.").str();
+    const bool isPrediction = llvm::any_of(tensors, [&](const gguf::Tensor *tensor) {
+      return StringRef(tensor->name).starts_with(start);
+    });
+    if (!tensors.empty() && !isPrediction)
+      return sortie::makeError(model.name() + ": metadata key '" + config.architecture->name +
+                               ".nextn_predict_layers' is " + Twine(config.predictionLayers) +
+                               ", so layer " + Twine(layer) +
+                               " predicts a further token, but it has no tensor '" + start +
+                               "*'; one of both is wrong");
+    result.remarks.push_back(("layer " + Twine(layer) +
+                              " predicts a further token (nextn_predict_layers) and is not "
+                              "imported; the file has " +
+                              (tensors.empty() ? "none" : Twine(tensors.size())) +
+                              " of its tensors")
+                                 .str());
+  }
+  return Error::success();
+}
+
+Expected<LayerRange> Importer::chooseLayers(const ModelConfig &config) {
+  const int64_t count = config.layers.size();
+  if (!options.layers) {
+    if (Error error = checkAllLayersCounted(config))
+      return error;
+    if (Error error = checkPredictionLayers(config))
+      return error;
+    return LayerRange{0, count - 1};
+  }
+  const LayerRange range = *options.layers;
+  if (range.last < count)
+    return range;
+  if (range.last < count + config.predictionLayers)
+    return sortie::makeError(model.name() + ": layer " + Twine(range.last) +
+                             " was asked for, which predicts a further token "
+                             "(nextn_predict_layers); the model itself has " +
+                             Twine(count) + " (0 to " + Twine(count - 1) + ")");
+  return sortie::makeError(model.name() + ": layer " + Twine(range.last) +
+                           " was asked for, the model has " + Twine(count) + " (0 to " +
+                           Twine(count - 1) + ")");
+}
+
+Error Importer::checkUnread(ArrayRef<const gguf::Tensor *> unread) const {
+  if (unread.empty())
+    return Error::success();
+  return sortie::makeError(
+      model.name() +
+      ": the model has tensors that this version does not know the meaning of, so "
+      "its layers would come out wrong: " +
+      listTensors(unread) + "; --ignore-tensors=REGEX leaves tensors out on purpose");
+}
+
+Error Importer::importLayers(const ModelConfig &config, LayerRange range) {
+  std::vector<const gguf::Tensor *> unread;
   for (int64_t layer = range.first; layer <= range.last; ++layer) {
-    Expected<LayerTensors> tensors = LayerTensors::find(model, *config, layer);
+    Expected<LayerTensors> tensors =
+        LayerTensors::find(model, tensorsByLayer, config, layer, ignoredTensors);
     if (!tensors)
       return tensors.takeError();
-    LayerBuilder(*config, *tensors, layer).build(*module);
+    llvm::append_range(unread, tensors->unread());
+    LayerBuilder(config, *tensors, layer).build(*result.module);
   }
-  if (failed(verify(*module)))
+  return checkUnread(unread);
+}
+
+Expected<ImportResult> Importer::run() {
+  Expected<ModelConfig> config = readModelConfig(model, metadata, options, ignoredKeys);
+  if (!config)
+    return config.takeError();
+  Expected<LayerRange> range = chooseLayers(*config);
+  if (!range)
+    return range.takeError();
+  result.module = ModuleOp::create(UnknownLoc::get(&context));
+  if (Error error = importLayers(*config, *range))
+    return error;
+  for (const NameFilter *filter : {&ignoredTensors, &ignoredKeys})
+    if (Error error = filter->checkUsed())
+      return error;
+  setModuleAttributes();
+  recordDepartures();
+  if (failed(verify(*result.module)))
     return sortie::makeError(model.name() + ": the imported module is not valid (see above)");
-  return module;
+  return std::move(result);
+}
+
+} // namespace
+
+Expected<ImportResult> sortie::importGguf(MLIRContext &context, const gguf::Model &model,
+                                          const ImportOptions &options) {
+  Expected<NameFilter> tensors = NameFilter::parse("--ignore-tensors", options.ignoredTensors);
+  if (!tensors)
+    return tensors.takeError();
+  Expected<NameFilter> keys = NameFilter::parse("--ignore-keys", options.ignoredKeys);
+  if (!keys)
+    return keys.takeError();
+  return Importer(context, model, options, std::move(*tensors), std::move(*keys)).run();
 }

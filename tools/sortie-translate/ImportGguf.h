@@ -6,32 +6,33 @@
 #ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_IMPORTGGUF_H
 #define SORTIE_TOOLS_SORTIE_TRANSLATE_IMPORTGGUF_H
 
-#include "dialect/common/Common.h"
+#include "ImportOptions.h"
+
 #include "runtime/gguf/Model.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 
-#include <optional>
+#include <string>
+#include <vector>
 
 namespace sortie {
-
-/// Layers `first` to `last`, both included.
-struct LayerRange {
-  int64_t first;
-  int64_t last;
-};
 
 /// Parses "3" or "0-7". Errors say what was expected.
 llvm::Expected<LayerRange> parseLayerRange(llvm::StringRef text);
 
-/// Imports the feed-forward halves of `layers` (all if absent), a function each, to a module that
-/// promises `contract`. The dialects `moe` and `func` must be loaded. Errors name the file and the
-/// key, tensor or layer at fault.
-llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> importGguf(mlir::MLIRContext &context,
-                                                             const gguf::Model &model,
-                                                             std::optional<LayerRange> layers,
-                                                             Determinism contract);
+struct ImportResult {
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  /// What the user should know of the import: what was left out, and why.
+  std::vector<std::string> remarks;
+};
+
+/// Imports the feed-forward halves of layers of `model`, a function each. The dialects `moe` and
+/// `func` must be loaded. Everything that the file says about these halves is in the module, or the
+/// import fails: errors name the file and the keys, tensors or layers at fault, among them those
+/// which are not understood.
+llvm::Expected<ImportResult> importGguf(mlir::MLIRContext &context, const gguf::Model &model,
+                                        const ImportOptions &options);
 
 } // namespace sortie
 

@@ -7,10 +7,10 @@ using namespace mlir;
 using namespace sortie;
 
 Value LayerBuilder::weight(ImplicitLocOpBuilder &builder, StringRef name) {
-  const gguf::Tensor &tensor = tensors.get(name);
-  Type element = moe::getWeightElementType(builder.getContext(), tensor.format->format);
-  return moe::WeightOp::create(builder, RankedTensorType::get(tensor.shape(), element),
-                               tensor.name);
+  const LayerWeight &weight = tensors.get(name);
+  Type element = moe::getWeightElementType(builder.getContext(), weight.format);
+  return moe::WeightOp::create(builder, RankedTensorType::get(weight.shape, element),
+                               weight.tensor->name);
 }
 
 Value LayerBuilder::optionalWeight(ImplicitLocOpBuilder &builder, StringRef name) {
@@ -66,12 +66,13 @@ moe::RouteOp LayerBuilder::buildRouter(ImplicitLocOpBuilder &builder, Value norm
     groupsUsed = builder.getI64IntegerAttr(config.groupsUsed);
   }
   MLIRContext *context = builder.getContext();
-  auto route = moe::RouteOp::create(
-      builder, scores, optionalWeight(builder, "exp_probs_b.bias"),
-      builder.getI64IntegerAttr(config.selected), moe::ScoringAttr::get(context, config.scoring),
-      groupsUsed, groups, moe::GroupScoreAttr::get(context, GroupScore::BestTwo),
-      config.normalize ? builder.getUnitAttr() : UnitAttr(), builder.getF32FloatAttr(config.scale),
-      moe::TieRuleAttr::get(context, TieRule::LowerId));
+  auto route = moe::RouteOp::create(builder, scores, optionalWeight(builder, kSelectionBias),
+                                    builder.getI64IntegerAttr(config.layers[layer].selected),
+                                    moe::ScoringAttr::get(context, config.scoring), groupsUsed,
+                                    groups, moe::GroupScoreAttr::get(context, GroupScore::BestTwo),
+                                    config.normalize ? builder.getUnitAttr() : UnitAttr(),
+                                    builder.getF32FloatAttr(config.scale),
+                                    moe::TieRuleAttr::get(context, TieRule::LowerId));
   setNames(route, {"ids", "weights"});
   return route;
 }
@@ -86,10 +87,10 @@ Value LayerBuilder::buildRouted(ImplicitLocOpBuilder &builder, Value normed) {
 }
 
 Value LayerBuilder::buildFeedForward(ImplicitLocOpBuilder &builder, Value normed) {
-  if (config.isDense(layer))
+  if (config.layers[layer].dense)
     return buildNetwork(builder, {"", "gate", "up", "act", "down"}, normed, /*ids=*/Value());
   Value routed = buildRouted(builder, normed);
-  if (config.sharedWidth == 0)
+  if (!tensors.hasShared())
     return routed;
   Value shared =
       buildNetwork(builder, {"_shexp", "shared_gate", "shared_up", "shared_act", "shared"}, normed,

@@ -6,6 +6,7 @@
 #include "runtime/gguf/TensorType.h"
 #include "runtime/support/Error.h"
 
+#include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace sortie;
@@ -16,106 +17,223 @@ using llvm::SmallVector;
 using llvm::StringRef;
 using llvm::Twine;
 
-/// The selection bias, which a layer with `describesRouting` may have.
-static constexpr llvm::StringLiteral kSelectionBias = "exp_probs_b.bias";
+TensorsByLayer::TensorsByLayer(const gguf::Model &model) {
+  for (const gguf::Tensor &tensor : model.tensors()) {
+    StringRef rest = tensor.name;
+    int64_t layer = 0;
+    if (rest.consume_front("blk.") && !rest.consumeInteger(10, layer) && rest.starts_with("."))
+      tensors[layer].push_back(&tensor);
+  }
+}
 
-namespace {
+ArrayRef<const gguf::Tensor *> TensorsByLayer::of(int64_t layer) const {
+  const auto found = tensors.find(layer);
+  return found == tensors.end() ? ArrayRef<const gguf::Tensor *>() : ArrayRef(found->second);
+}
 
-struct TensorSpec {
-  std::string name;
-  /// Row-major: the last is the contraction dimension of a matrix.
-  SmallVector<int64_t, 3> shape;
-  /// Norms and biases are added and multiplied in fp32 and stored so; matrices have any format.
-  bool isMatrix = false;
-  bool isOptional = false;
+namespace sortie {
+
+/// Looks for the weights of one layer.
+class LayerFinder {
+public:
+  LayerFinder(const gguf::Model &model, const TensorsByLayer &tensorsByLayer,
+              const ModelConfig &config, int64_t layer, NameFilter &ignored)
+      : model(model), tensors(tensorsByLayer.of(layer)), config(config),
+        layerConfig(config.layers[layer]), layer(layer), ignored(ignored) {}
+
+  Expected<LayerTensors> find();
+
+private:
+  struct Spec {
+    std::string name;
+    /// Row-major: the last is the contraction dimension of a matrix.
+    SmallVector<int64_t, 3> shape;
+    /// Norms and biases are added and multiplied in fp32 and stored so; matrices have any format.
+    bool isMatrix = false;
+    bool isOptional = false;
+    /// Another name that files have for it.
+    std::string otherName = {};
+  };
+
+  void describe();
+  void describeExperts();
+  /// Gate, up and down with the names `ffn_gate<suffix>` and so on. `experts` is empty for dense
+  /// ones. Without `width`, the tensors have it.
+  void describeNetwork(StringRef suffix, std::optional<int64_t> width, ArrayRef<int64_t> experts,
+                       bool biases);
+  /// Rows of the matrix `ffn_gate<suffix>`; 0 if the layer does not have it.
+  int64_t widthInFile(StringRef suffix) const;
+  bool decideShared() const;
+
+  Error findWeight(const Spec &spec);
+  Error checkTensor(const gguf::Tensor &tensor, const Spec &spec) const;
+  Error makeMissingError(const Spec &spec) const;
+  Error checkSelectionBias() const;
+  void collectUnread();
+
+  std::string fullName(StringRef name) const { return ("blk." + Twine(layer) + "." + name).str(); }
+  /// The tensor with this name after `blk.<i>.`, or null if it is not there or to be left out.
+  const gguf::Tensor *lookUp(StringRef name) const;
+  Error makeTensorError(StringRef tensor, const Twine &problem) const {
+    return sortie::makeError(model.name() + ": tensor '" + tensor + "' " + problem);
+  }
+
+  const gguf::Model &model;
+  ArrayRef<const gguf::Tensor *> tensors;
+  const ModelConfig &config;
+  const LayerConfig &layerConfig;
+  int64_t layer;
+  NameFilter &ignored;
+
+  std::vector<Spec> specs;
+  LayerTensors found;
+  llvm::SmallPtrSet<const gguf::Tensor *, 16> used;
 };
 
-using TensorSpecs = std::vector<TensorSpec>;
+} // namespace sortie
 
-/// Gate, up and down with the names `ffn_gate<suffix>` and so on. `experts` is empty for dense
-/// ones.
-void addGatedNetwork(TensorSpecs &specs, StringRef suffix, int64_t hidden, int64_t width,
-                     ArrayRef<int64_t> experts, bool biases) {
+static std::string describeShape(ArrayRef<int64_t> shape) {
+  return llvm::join(llvm::map_range(shape, [](int64_t size) { return std::to_string(size); }), "x");
+}
+
+const gguf::Tensor *LayerFinder::lookUp(StringRef name) const {
+  const std::string full = fullName(name);
+  return ignored.matches(full) ? nullptr : model.findTensor(full);
+}
+
+int64_t LayerFinder::widthInFile(StringRef suffix) const {
+  const gguf::Tensor *gate = lookUp(("ffn_gate" + suffix + ".weight").str());
+  if (!gate)
+    return 0;
+  return gate->dimensions.size() > 1 ? gate->dimensions[1] : 1;
+}
+
+void LayerFinder::describeNetwork(StringRef suffix, std::optional<int64_t> width,
+                                  ArrayRef<int64_t> experts, bool biases) {
+  const int64_t inner = width ? *width : widthInFile(suffix);
   struct Part {
     StringRef name;
     int64_t rows;
     int64_t columns;
   };
-  for (const Part &part :
-       {Part{"gate", width, hidden}, Part{"up", width, hidden}, Part{"down", hidden, width}}) {
+  for (const Part &part : {Part{"gate", inner, config.hidden}, Part{"up", inner, config.hidden},
+                           Part{"down", config.hidden, inner}}) {
     const std::string name = ("ffn_" + part.name + suffix).str();
     SmallVector<int64_t, 3> shape(experts);
-    shape.push_back(part.rows);
+    shape.append({part.rows, part.columns});
+    specs.push_back({name + ".weight", shape, /*isMatrix=*/true});
+    shape.pop_back();
     if (biases)
       specs.push_back({name + ".bias", shape});
-    shape.push_back(part.columns);
-    specs.push_back({name + ".weight", shape, /*isMatrix=*/true});
   }
 }
 
-TensorSpecs describeLayer(const ModelConfig &config, int64_t layer) {
+bool LayerFinder::decideShared() const {
+  return layerConfig.hasShared.value_or(lookUp("ffn_gate_shexp.weight") != nullptr);
+}
+
+void LayerFinder::describeExperts() {
   const Architecture &architecture = *config.architecture;
-  TensorSpecs specs = {{architecture.normTensor.str(), {config.hidden}}};
-  if (config.isDense(layer)) {
-    addGatedNetwork(specs, "", config.hidden, config.denseWidth, {}, /*biases=*/false);
-    return specs;
-  }
-  specs.push_back({"ffn_gate_inp.weight", {config.experts, config.hidden}, /*isMatrix=*/true});
+  const int64_t experts = layerConfig.experts;
+  specs.push_back({"ffn_gate_inp.weight", {experts, config.hidden}, /*isMatrix=*/true});
   if (architecture.biases)
-    specs.push_back({"ffn_gate_inp.bias", {config.experts}});
-  if (architecture.describesRouting)
-    specs.push_back(
-        {kSelectionBias.str(), {config.experts}, /*isMatrix=*/false, /*isOptional=*/true});
-  addGatedNetwork(specs, "_exps", config.hidden, config.expertWidth, {config.experts},
-                  architecture.biases);
-  if (config.sharedWidth > 0)
-    addGatedNetwork(specs, "_shexp", config.hidden, config.sharedWidth, {}, /*biases=*/false);
-  return specs;
+    specs.push_back({"ffn_gate_inp.bias", {experts}});
+  if (architecture.selectionBias)
+    specs.push_back({kSelectionBias.str(),
+                     {experts},
+                     /*isMatrix=*/false,
+                     /*isOptional=*/true,
+                     /*otherName=*/"exp_probs_b"});
+  describeNetwork("_exps", layerConfig.expertWidth, {experts}, architecture.biases);
+  found.shared = decideShared();
+  if (found.shared)
+    describeNetwork("_shexp", layerConfig.sharedWidth, {}, /*biases=*/false);
 }
 
-std::string describeShape(ArrayRef<int64_t> shape) {
-  return llvm::join(llvm::map_range(shape, [](int64_t size) { return std::to_string(size); }), "x");
+void LayerFinder::describe() {
+  specs.push_back({config.architecture->normTensor.str(), {config.hidden}});
+  if (layerConfig.dense)
+    describeNetwork("", layerConfig.denseWidth, {}, /*biases=*/false);
+  else
+    describeExperts();
 }
 
-Error makeTensorError(const gguf::Model &model, StringRef tensor, const Twine &problem) {
-  return sortie::makeError(model.name() + ": tensor '" + tensor + "' " + problem);
-}
-
-Error checkTensor(const gguf::Model &model, const gguf::Tensor &tensor, const TensorSpec &spec) {
+Error LayerFinder::checkTensor(const gguf::Tensor &tensor, const Spec &spec) const {
   if (!tensor.format)
-    return makeTensorError(model, tensor.name,
-                           "has type " + gguf::tensorTypeName(tensor.type) +
-                               ", which this version does not compute with; supported are " +
-                               gguf::supportedTensorTypes());
+    return makeTensorError(tensor.name, "is stored as " + gguf::tensorTypeName(tensor.type) +
+                                            ", which this version does not compute with; "
+                                            "supported are " +
+                                            gguf::supportedTensorTypes());
   if (!spec.isMatrix && tensor.format->format != numerics::Format::F32)
-    return makeTensorError(model, tensor.name,
-                           Twine("has type ") + tensor.format->name +
-                               "; norms and biases must be f32");
+    return makeTensorError(tensor.name, Twine("is stored as ") + tensor.format->name +
+                                            "; norms and biases must be f32");
   if (ArrayRef(tensor.shape()) != ArrayRef(spec.shape))
-    return makeTensorError(model, tensor.name,
-                           "has shape " + describeShape(tensor.shape()) + ", expected " +
-                               describeShape(spec.shape) + " from the metadata");
+    return makeTensorError(tensor.name, "has shape " + describeShape(tensor.shape()) +
+                                            ", expected " + describeShape(spec.shape) +
+                                            " from the metadata");
   return Error::success();
 }
 
-} // namespace
+Error LayerFinder::makeMissingError(const Spec &spec) const {
+  const std::string name = fullName(spec.name);
+  const std::string need =
+      ("layer " + Twine(layer) + " of architecture " + config.architecture->name + " needs it")
+          .str();
+  if (ignored.matches(name) && model.findTensor(name))
+    return makeTensorError(name, "is matched by " + ignored.optionName() + ", but " + need);
+  return makeTensorError(name, "is missing; " + need);
+}
 
-Expected<LayerTensors> LayerTensors::find(const gguf::Model &model, const ModelConfig &config,
-                                          int64_t layer) {
-  LayerTensors found;
-  for (const TensorSpec &spec : describeLayer(config, layer)) {
-    const std::string name = "blk." + std::to_string(layer) + "." + spec.name;
-    const gguf::Tensor *tensor = model.findTensor(name);
-    if (!tensor) {
-      if (spec.isOptional)
-        continue;
-      return makeTensorError(model, name,
-                             "is missing; layer " + Twine(layer) + " of architecture " +
-                                 config.architecture->name + " needs it");
-    }
-    if (Error error = checkTensor(model, *tensor, spec))
-      return error;
-    found.tensors[spec.name] = tensor;
+Error LayerFinder::findWeight(const Spec &spec) {
+  const gguf::Tensor *tensor = lookUp(spec.name);
+  if (!tensor && !spec.otherName.empty())
+    tensor = lookUp(spec.otherName);
+  if (!tensor)
+    return spec.isOptional ? Error::success() : makeMissingError(spec);
+  if (Error error = checkTensor(*tensor, spec))
+    return error;
+  used.insert(tensor);
+  found.weights[spec.name] = {tensor, tensor->format->format, spec.shape};
+  return Error::success();
+}
+
+Error LayerFinder::checkSelectionBias() const {
+  if (!found.has(kSelectionBias) || config.scoringIsStated)
+    return Error::success();
+  return makeTensorError(found.get(kSelectionBias).tensor->name,
+                         "is a bias for the selection of experts, and no metadata key '" +
+                             gatingKey(*config.architecture) +
+                             "' says what the scores are. Models with such a bias score by "
+                             "sigmoid (DeepSeek-V3, GLM-4.7-Flash, Kimi-K2) or by softmax: say "
+                             "--gating=sigmoid or --gating=softmax");
+}
+
+void LayerFinder::collectUnread() {
+  for (const gguf::Tensor *tensor : tensors) {
+    const StringRef name = StringRef(tensor->name).drop_front(fullName("").size());
+    if (used.contains(tensor) || isAttentionTensor(*config.architecture, name))
+      continue;
+    if (ignored.matches(tensor->name))
+      ignored.drop(tensor->name);
+    else
+      found.unreadTensors.push_back(tensor);
   }
-  return found;
+}
+
+Expected<LayerTensors> LayerFinder::find() {
+  describe();
+  for (const Spec &spec : specs)
+    if (Error error = findWeight(spec))
+      return error;
+  if (Error error = checkSelectionBias())
+    return error;
+  collectUnread();
+  return std::move(found);
+}
+
+Expected<LayerTensors> LayerTensors::find(const gguf::Model &model,
+                                          const TensorsByLayer &tensorsByLayer,
+                                          const ModelConfig &config, int64_t layer,
+                                          NameFilter &ignored) {
+  return LayerFinder(model, tensorsByLayer, config, layer, ignored).find();
 }

@@ -2,32 +2,69 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The tensors that the feed-forward half of a layer is made of: which must be in the file, in which
-// shape, and of which types.
+// shape, and of which types; and those which nobody has asked for.
 
 #ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_LAYERTENSORS_H
 #define SORTIE_TOOLS_SORTIE_TRANSLATE_LAYERTENSORS_H
 
 #include "ModelConfig.h"
 
+#include <map>
+
 namespace sortie {
 
-/// Finds the tensors of one layer by their names after `blk.<i>.`.
-class LayerTensors {
+/// The tensors of each layer, `blk.<layer>.…`, in the order of the file.
+class TensorsByLayer {
 public:
-  /// Checks that `model` has every tensor that layer `layer` needs. Errors name the tensor and what
-  /// is wrong with it: missing, another shape, a type that is not supported.
-  static llvm::Expected<LayerTensors> find(const gguf::Model &model, const ModelConfig &config,
-                                           int64_t layer);
+  explicit TensorsByLayer(const gguf::Model &model);
 
-  /// A tensor that is known to be there.
-  const gguf::Tensor &get(llvm::StringRef name) const { return *tensors.at(name); }
-  /// A tensor that the layer may have.
-  bool has(llvm::StringRef name) const { return tensors.contains(name); }
+  llvm::ArrayRef<const gguf::Tensor *> of(int64_t layer) const;
+  /// The last layer that has tensors; -1 without any.
+  int64_t last() const { return tensors.empty() ? -1 : tensors.rbegin()->first; }
 
 private:
+  std::map<int64_t, std::vector<const gguf::Tensor *>> tensors;
+};
+
+/// A weight of a layer: its type and where the file has it.
+struct LayerWeight {
+  const gguf::Tensor *tensor;
+  numerics::Format format;
+  /// Row-major, as the layer takes it: the last is the contraction dimension of a matrix.
+  llvm::SmallVector<int64_t, 3> shape;
+};
+
+/// The selection bias, whose name has no `.bias` in some files.
+inline constexpr llvm::StringLiteral kSelectionBias = "exp_probs_b.bias";
+
+/// Finds the weights of one layer by their names after `blk.<i>.`.
+class LayerTensors {
+public:
+  /// Checks that `model` has every tensor that layer `layer` needs, leaving out those that
+  /// `ignored` matches. Errors name the tensor and what is wrong with it: missing, another shape, a
+  /// type that is not supported, a selection bias with a scoring that nobody states.
+  static llvm::Expected<LayerTensors> find(const gguf::Model &model,
+                                           const TensorsByLayer &tensorsByLayer,
+                                           const ModelConfig &config, int64_t layer,
+                                           NameFilter &ignored);
+
+  /// A weight that is known to be there.
+  const LayerWeight &get(llvm::StringRef name) const { return weights.find(name)->second; }
+  /// A weight that the layer may have.
+  bool has(llvm::StringRef name) const { return weights.contains(name); }
+  /// Whether the layer has experts that every token uses.
+  bool hasShared() const { return shared; }
+  /// Tensors of the layer that nothing here has a use for, and that do not belong to attention.
+  llvm::ArrayRef<const gguf::Tensor *> unread() const { return unreadTensors; }
+
+private:
+  friend class LayerFinder;
+
   LayerTensors() = default;
 
-  llvm::StringMap<const gguf::Tensor *> tensors;
+  llvm::StringMap<LayerWeight> weights;
+  bool shared = false;
+  std::vector<const gguf::Tensor *> unreadTensors;
 };
 
 } // namespace sortie

@@ -28,6 +28,7 @@ public:
     return metadata.getString(remember(key));
   }
 
+  bool hasLookedUp(llvm::StringRef key) const { return lookedUp.count(key.str()) != 0; }
   /// All keys that have been looked up, sorted.
   std::vector<std::string> keys() const { return {lookedUp.begin(), lookedUp.end()}; }
 

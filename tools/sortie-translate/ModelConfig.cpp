@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "ModelConfig.h"
+#include "ConfigKeys.h"
 
 #include "runtime/numerics/contract.h"
 #include "runtime/support/Error.h"
@@ -9,6 +10,7 @@
 using namespace sortie;
 using llvm::Error;
 using llvm::Expected;
+using llvm::StringLiteral;
 using llvm::StringRef;
 using llvm::Twine;
 
@@ -16,107 +18,180 @@ using llvm::Twine;
 static constexpr uint64_t kMaxWidth = uint64_t{1} << 24;
 static constexpr uint64_t kMaxLayers = uint64_t{1} << 16;
 
+static constexpr StringLiteral kGatingKey = "expert_gating_func";
+
 /// The numbers of `expert_gating_func`.
-static constexpr uint64_t kGatingNone = 0; // Written by old converters: softmax.
+static constexpr uint64_t kGatingNone = 0; // Written by old converters: the file does not say.
 static constexpr uint64_t kGatingSoftmax = 1;
 static constexpr uint64_t kGatingSigmoid = 2;
 static constexpr uint64_t kGatingSoftmaxAfterTopK = 3;
 
 namespace {
 
-/// Reads keys below the architecture's prefix, with their bounds.
+/// Fills a ModelConfig, part by part.
 class ConfigReader {
 public:
-  ConfigReader(const gguf::Model &model, MetadataReader &metadata, const Architecture &architecture)
-      : model(model), metadata(metadata), architecture(architecture) {}
+  ConfigReader(const gguf::Model &model, MetadataReader &metadata, const Architecture &architecture,
+               const ImportOptions &options, NameFilter &ignoredKeys)
+      : keys(model, metadata, architecture.name, ignoredKeys), architecture(architecture),
+        options(options) {}
 
   Expected<ModelConfig> read();
 
 private:
-  Error readShape(ModelConfig &config);
-  Error readExperts(ModelConfig &config);
-  Error readDenseAndShared(ModelConfig &config);
-  Error readRouting(ModelConfig &config);
-  Error readScoring(ModelConfig &config);
-  Error readGroups(ModelConfig &config);
+  Error readShape();
+  Error readExpertCounts();
+  Error readSelectedCounts();
+  Error readWidths();
+  Error readSharedWidths();
+  Error readScoring();
+  Error readStatedScoring();
+  Error readGroups();
+  Error checkGroups() const;
+  Error readRouting();
 
-  std::string fullKey(StringRef key) const { return (architecture.name + "." + key).str(); }
-  bool has(StringRef key) const { return metadata.find(fullKey(key)) != nullptr; }
-  Error makeError(StringRef key, const Twine &problem) const {
-    return sortie::makeError(model.name() + ": metadata key '" + fullKey(key) + "' " + problem);
+  /// The number of each layer, as ConfigKeys::readPerLayer has it.
+  Expected<std::optional<std::vector<int64_t>>> readPerLayer(StringRef key,
+                                                             ConfigKeys::Bounds bounds) {
+    return keys.readPerLayer(key, bounds, config.layers.size(), config.predictionLayers);
   }
+  /// Sets a width of every layer where the file has the key.
+  Error readWidth(StringRef key, std::optional<int64_t> LayerConfig::*width);
 
-  /// A number in [least, most].
-  Error readCount(StringRef key, uint64_t least, uint64_t most, int64_t &value) const;
-  /// The same for a key that may be absent: `value` stays as it is then.
-  Error readOptionalCount(StringRef key, uint64_t least, uint64_t most, int64_t &value) const {
-    return has(key) ? readCount(key, least, most, value) : Error::success();
-  }
-
-  const gguf::Model &model;
-  MetadataReader &metadata;
+  ConfigKeys keys;
   const Architecture &architecture;
+  const ImportOptions &options;
+  ModelConfig config = {};
 };
 
-Error ConfigReader::readCount(StringRef key, uint64_t least, uint64_t most, int64_t &value) const {
-  Expected<uint64_t> number = metadata.getUnsigned(fullKey(key));
-  if (!number)
-    return number.takeError();
-  if (*number < least || *number > most)
-    return makeError(key,
-                     "is " + Twine(*number) + ", expected " + Twine(least) + " to " + Twine(most));
-  value = static_cast<int64_t>(*number);
-  return Error::success();
-}
-
-Error ConfigReader::readShape(ModelConfig &config) {
-  if (Error error = readCount("block_count", 1, kMaxLayers, config.layers))
+Error ConfigReader::readShape() {
+  int64_t blocks = 0;
+  if (Error error = keys.readCount("block_count", {1, kMaxLayers}, blocks))
     return error;
-  if (Error error = readCount("embedding_length", 1, kMaxWidth, config.hidden))
+  const uint64_t most = static_cast<uint64_t>(blocks) - 1;
+  if (Error error =
+          keys.readOptionalCount("nextn_predict_layers", {0, most}, config.predictionLayers))
+    return error;
+  config.layers.resize(blocks - config.predictionLayers);
+  if (Error error = keys.readCount("embedding_length", {1, kMaxWidth}, config.hidden))
     return error;
   const StringRef epsilonKey = "attention.layer_norm_rms_epsilon";
-  Expected<double> epsilon = metadata.getFloat(fullKey(epsilonKey));
-  if (!epsilon)
-    return epsilon.takeError();
-  config.epsilon = static_cast<float>(*epsilon);
+  if (Error error = keys.readFloat(epsilonKey, config.epsilon))
+    return error;
   if (!(config.epsilon >= 0 && config.epsilon < 1))
-    return makeError(epsilonKey, "must be at least 0 and less than 1");
+    return keys.makeError(epsilonKey, "must be at least 0 and less than 1");
   return Error::success();
 }
 
-Error ConfigReader::readExperts(ModelConfig &config) {
-  if (Error error = readCount("expert_count", 1, numerics::kMaxExperts, config.experts))
-    return error;
-  const int64_t most = std::min<int64_t>(config.experts, numerics::kMaxSelected);
-  if (Error error = readCount("expert_used_count", 1, most, config.selected))
-    return error;
-  return readCount(architecture.expertWidthKey, 1, kMaxWidth, config.expertWidth);
-}
-
-Error ConfigReader::readDenseAndShared(ModelConfig &config) {
-  if (Error error =
-          readOptionalCount("leading_dense_block_count", 0, config.layers, config.denseLayers))
-    return error;
-  if (config.denseLayers > 0)
-    if (Error error = readCount("feed_forward_length", 1, kMaxWidth, config.denseWidth))
+Error ConfigReader::readExpertCounts() {
+  const StringRef key = "expert_count";
+  auto experts = readPerLayer(key, {0, numerics::kMaxExperts});
+  if (!experts)
+    return experts.takeError();
+  if (!*experts || llvm::all_of(**experts, [](int64_t count) { return count == 0; }))
+    return keys.makeError(key, Twine(*experts ? "is 0" : "is missing") +
+                                   ": this is a dense model, without experts. Sortie imports the "
+                                   "feed-forward halves of Mixture-of-Experts models");
+  int64_t leadingDense = 0;
+  if (!architecture.fixedRouting)
+    if (Error error = keys.readOptionalCount("leading_dense_block_count", {0, config.layers.size()},
+                                             leadingDense))
       return error;
-  int64_t sharedExperts = 0;
-  if (Error error =
-          readOptionalCount("expert_shared_count", 0, numerics::kMaxExperts, sharedExperts))
-    return error;
-  config.sharedWidth = sharedExperts * config.expertWidth;
+  for (auto [number, layer] : llvm::enumerate(config.layers)) {
+    layer.experts = (**experts)[number];
+    layer.dense = static_cast<int64_t>(number) < leadingDense || layer.experts == 0;
+  }
   return Error::success();
 }
 
-Error ConfigReader::readScoring(ModelConfig &config) {
-  const StringRef key = "expert_gating_func";
-  if (!has(key))
+Error ConfigReader::readSelectedCounts() {
+  const StringRef key = "expert_used_count";
+  auto used = readPerLayer(key, {0, numerics::kMaxSelected});
+  if (!used)
+    return used.takeError();
+  if (!*used)
+    return keys.makeError(key, "is missing; a number of experts is needed");
+  const bool hasRouted = llvm::any_of(**used, [](int64_t count) { return count > 0; });
+  for (auto [number, layer] : llvm::enumerate(config.layers)) {
+    layer.selected = (**used)[number];
+    // An array says by 0 that a layer has no experts.
+    if (layer.selected == 0 && hasRouted)
+      layer.dense = true;
+    if (layer.dense)
+      continue;
+    const int64_t most = std::min<int64_t>(layer.experts, numerics::kMaxSelected);
+    if (layer.selected < 1 || layer.selected > most)
+      return keys.makeError(key, "is " + Twine(layer.selected) + ", expected 1 to " + Twine(most));
+    if (!options.expertsUsed)
+      continue;
+    if (*options.expertsUsed < 1 || *options.expertsUsed > most)
+      return sortie::makeError("--experts-used is " + Twine(*options.expertsUsed) +
+                               ", expected 1 to " + Twine(most) + " for layer " + Twine(number));
+    layer.selected = *options.expertsUsed;
+  }
+  return Error::success();
+}
+
+Error ConfigReader::readWidth(StringRef key, std::optional<int64_t> LayerConfig::*width) {
+  auto widths = readPerLayer(key, {0, kMaxWidth});
+  if (!widths)
+    return widths.takeError();
+  if (*widths)
+    for (auto [layer, value] : llvm::zip_equal(config.layers, **widths))
+      if (value > 0)
+        layer.*width = value;
+  return Error::success();
+}
+
+Error ConfigReader::readWidths() {
+  if (Error error = readWidth("feed_forward_length", &LayerConfig::denseWidth))
+    return error;
+  if (architecture.expertWidthIsCommon)
+    for (LayerConfig &layer : config.layers)
+      layer.expertWidth = layer.denseWidth;
+  return readWidth("expert_feed_forward_length", &LayerConfig::expertWidth);
+}
+
+Error ConfigReader::readSharedWidths() {
+  if (architecture.shared == SharedExperts::None) {
+    // Zero says that there are none; any other number is not understood.
+    for (StringRef key : {"expert_shared_count", "expert_shared_feed_forward_length"}) {
+      int64_t value = 0;
+      if (Error error = keys.readOptionalCount(key, {0, kMaxWidth}, value))
+        return error;
+      if (value > 0)
+        return keys.makeError(key, "is " + Twine(value) + "; models of architecture " +
+                                       architecture.name + " have no shared experts");
+    }
+    for (LayerConfig &layer : config.layers)
+      layer.hasShared = false;
     return Error::success();
-  Expected<uint64_t> gating = metadata.getUnsigned(fullKey(key));
+  }
+  auto counts = readPerLayer("expert_shared_count", {0, numerics::kMaxExperts});
+  if (!counts)
+    return counts.takeError();
+  if (*counts)
+    for (auto [layer, count] : llvm::zip_equal(config.layers, **counts)) {
+      layer.hasShared = count > 0;
+      if (layer.expertWidth)
+        layer.sharedWidth = count * *layer.expertWidth;
+    }
+  if (Error error = readWidth("expert_shared_feed_forward_length", &LayerConfig::sharedWidth))
+    return error;
+  for (LayerConfig &layer : config.layers)
+    if (!layer.hasShared && layer.sharedWidth)
+      layer.hasShared = true;
+  return Error::success();
+}
+
+Error ConfigReader::readStatedScoring() {
+  Expected<uint64_t> gating = keys.getUnsigned(kGatingKey);
   if (!gating)
     return gating.takeError();
+  config.scoringIsStated = *gating != kGatingNone;
   switch (*gating) {
   case kGatingNone:
+    return Error::success();
   case kGatingSoftmax:
     config.scoring = Scoring::Softmax;
     return Error::success();
@@ -127,76 +202,109 @@ Error ConfigReader::readScoring(ModelConfig &config) {
     config.scoring = Scoring::SoftmaxAfterTopK;
     return Error::success();
   }
-  return makeError(key, "is " + Twine(*gating) +
+  return keys.makeError(kGatingKey,
+                        "is " + Twine(*gating) +
                             ", expected 1 (softmax), 2 (sigmoid) or 3 (softmax after selection)");
 }
 
-Error ConfigReader::readGroups(ModelConfig &config) {
-  if (Error error =
-          readOptionalCount("expert_group_count", 1, numerics::kMaxExpertGroups, config.groups))
-    return error;
-  if (config.groups == 1)
+Error ConfigReader::readScoring() {
+  if (!architecture.fixedRouting && keys.has(kGatingKey))
+    if (Error error = readStatedScoring())
+      return error;
+  if (!options.gating)
     return Error::success();
-  if (config.experts % config.groups != 0)
-    return makeError("expert_group_count", "is " + Twine(config.groups) +
-                                               ", which does not divide " + Twine(config.experts) +
-                                               " experts");
-  // DeepSeek-V2 scores a group by its best expert, V3 by the sum of its two best. Only the latter
-  // exists here, and quietly taking one for the other would route tokens wrongly.
-  if (config.scoring != Scoring::Sigmoid)
-    return makeError("expert_group_count", "is " + Twine(config.groups) +
-                                               ": groups are supported with sigmoid scores only");
-  if (Error error = readCount("expert_group_used_count", 1, config.groups, config.groupsUsed))
-    return error;
-  if (config.selected > config.groupsUsed * (config.experts / config.groups))
-    return makeError("expert_group_used_count", "is " + Twine(config.groupsUsed) +
-                                                    ": these groups hold fewer than " +
-                                                    Twine(config.selected) + " experts");
+  if (architecture.fixedRouting)
+    return sortie::makeError("--gating: models of architecture " + architecture.name +
+                             " have one gating function; leave the option out");
+  if (config.scoringIsStated)
+    return keys.makeError(kGatingKey, "says which gating function the model has; leave --gating "
+                                      "out, or leave the key out with --ignore-keys");
+  config.scoring = *options.gating;
+  config.scoringIsStated = true;
   return Error::success();
 }
 
-Error ConfigReader::readRouting(ModelConfig &config) {
-  if (Error error = readScoring(config))
+Error ConfigReader::checkGroups() const {
+  for (const LayerConfig &layer : config.layers) {
+    if (layer.dense)
+      continue;
+    if (layer.experts % config.groups != 0)
+      return keys.makeError("expert_group_count", "is " + Twine(config.groups) +
+                                                      ", which does not divide " +
+                                                      Twine(layer.experts) + " experts");
+    if (layer.selected > config.groupsUsed * (layer.experts / config.groups))
+      return keys.makeError("expert_group_used_count", "is " + Twine(config.groupsUsed) +
+                                                           ": these groups hold fewer than " +
+                                                           Twine(layer.selected) + " experts");
+  }
+  return Error::success();
+}
+
+Error ConfigReader::readGroups() {
+  if (Error error = keys.readOptionalCount("expert_group_count", {0, numerics::kMaxExpertGroups},
+                                           config.groups))
     return error;
-  if (has("expert_weights_norm")) {
-    Expected<bool> normalize = metadata.getBool(fullKey("expert_weights_norm"));
-    if (!normalize)
-      return normalize.takeError();
-    config.normalize = *normalize;
+  if (config.groups <= 1) {
+    // One group is no groups, whatever number of them the file says is used.
+    keys.has("expert_group_used_count");
+    config.groups = 1;
+    return Error::success();
   }
-  if (has("expert_weights_scale")) {
-    Expected<double> scale = metadata.getFloat(fullKey("expert_weights_scale"));
-    if (!scale)
-      return scale.takeError();
-    // Files write 0 where the model has no scale.
-    config.scale = *scale == 0 ? 1.0f : static_cast<float>(*scale);
-    if (!std::isfinite(config.scale))
-      return makeError("expert_weights_scale", "must be finite");
+  if (Error error = keys.readCount("expert_group_used_count",
+                                   {1, static_cast<uint64_t>(config.groups)}, config.groupsUsed))
+    return error;
+  if (Error error = checkGroups())
+    return error;
+  if (config.groupsUsed == config.groups) {
+    config.groups = config.groupsUsed = 1;
+    return Error::success();
   }
-  return readGroups(config);
+  // DeepSeek-V2 scores a group by its best expert, V3 by the sum of its two best. Only the latter
+  // exists here, and quietly taking one for the other would route tokens wrongly.
+  if (config.scoring != Scoring::Sigmoid)
+    return keys.makeError("expert_group_count", "is " + Twine(config.groups) +
+                                                    ": groups are supported with sigmoid scores "
+                                                    "only");
+  return Error::success();
+}
+
+Error ConfigReader::readRouting() {
+  if (Error error = readScoring())
+    return error;
+  if (architecture.fixedRouting)
+    return Error::success();
+  if (Error error = keys.readOptionalBool("expert_weights_norm", config.normalize))
+    return error;
+  if (Error error = keys.readOptionalFloat("expert_weights_scale", config.scale))
+    return error;
+  if (!std::isfinite(config.scale))
+    return keys.makeError("expert_weights_scale", "must be finite");
+  // Files write 0 where the model has no scale.
+  if (config.scale == 0)
+    config.scale = 1;
+  return readGroups();
 }
 
 Expected<ModelConfig> ConfigReader::read() {
-  ModelConfig config = {};
   config.architecture = &architecture;
   config.scoring = architecture.scoring;
   config.normalize = architecture.normalize;
-  if (Error error = readShape(config))
-    return error;
-  if (Error error = readExperts(config))
-    return error;
-  if (architecture.denseAndShared)
-    if (Error error = readDenseAndShared(config))
+  using Part = Error (ConfigReader::*)();
+  for (const Part part : {&ConfigReader::readShape, &ConfigReader::readExpertCounts,
+                          &ConfigReader::readSelectedCounts, &ConfigReader::readWidths,
+                          &ConfigReader::readSharedWidths, &ConfigReader::readRouting})
+    if (Error error = (this->*part)())
       return error;
-  if (architecture.describesRouting)
-    if (Error error = readRouting(config))
-      return error;
-  return config;
+  if (Error error = keys.checkUnderstood())
+    return error;
+  return std::move(config);
 }
 
 } // namespace
 
-Expected<ModelConfig> sortie::readModelConfig(const gguf::Model &model, MetadataReader &metadata) {
+Expected<ModelConfig> sortie::readModelConfig(const gguf::Model &model, MetadataReader &metadata,
+                                              const ImportOptions &options,
+                                              NameFilter &ignoredKeys) {
   Expected<StringRef> name = metadata.getString("general.architecture");
   if (!name)
     return name.takeError();
@@ -204,5 +312,9 @@ Expected<ModelConfig> sortie::readModelConfig(const gguf::Model &model, Metadata
   if (!architecture)
     return sortie::makeError(model.name() + ": unknown architecture '" + *name +
                              "'; this version imports " + listArchitectures());
-  return ConfigReader(model, metadata, *architecture).read();
+  return ConfigReader(model, metadata, *architecture, options, ignoredKeys).read();
+}
+
+std::string sortie::gatingKey(const Architecture &architecture) {
+  return (architecture.name + "." + kGatingKey).str();
 }

@@ -7,43 +7,59 @@
 #define SORTIE_TOOLS_SORTIE_TRANSLATE_MODELCONFIG_H
 
 #include "Architecture.h"
+#include "ImportOptions.h"
 #include "MetadataReader.h"
+#include "NameFilter.h"
 
 #include "runtime/gguf/Model.h"
 
 namespace sortie {
 
+/// One layer. Widths that the file does not state are absent: the tensors have them.
+struct LayerConfig {
+  /// A dense layer has one feed-forward network and no router; nothing but `denseWidth` counts.
+  bool dense = false;
+  std::optional<int64_t> denseWidth;
+
+  int64_t experts = 0;
+  int64_t selected = 0;
+  std::optional<int64_t> expertWidth;
+  /// Where the file does not say whether the layer has shared experts, it has them if it has their
+  /// tensors.
+  std::optional<bool> hasShared;
+  /// Of all shared experts together, which are stored as one.
+  std::optional<int64_t> sharedWidth;
+};
+
 struct ModelConfig {
   const Architecture *architecture;
-  int64_t layers;
+  /// Of the model itself. Layers that predict further tokens come after them in the file.
+  std::vector<LayerConfig> layers;
+  int64_t predictionLayers = 0;
   /// Width of the residual stream.
   int64_t hidden;
   float epsilon;
 
-  /// Layers [0, denseLayers) have one feed-forward network of this width and no router.
-  int64_t denseLayers = 0;
-  int64_t denseWidth = 0;
-
-  int64_t experts;
-  int64_t selected;
-  int64_t expertWidth;
-  /// Of all shared experts together, which are stored as one; 0 without.
-  int64_t sharedWidth = 0;
-
   Scoring scoring;
+  /// The file or an option says which scoring, not the architecture alone.
+  bool scoringIsStated = false;
   bool normalize;
   float scale = 1.0f;
   /// 1 where the selection has no groups.
   int64_t groups = 1;
   int64_t groupsUsed = 1;
-
-  bool isDense(int64_t layer) const { return layer < denseLayers; }
 };
 
-/// Reads the configuration of `model`. Errors name the file and the key: an unknown architecture, a
-/// key that is missing, of the wrong type or out of bounds, or routing that Sortie does not have.
-/// `metadata` is the model's, and remembers what has been looked up.
-llvm::Expected<ModelConfig> readModelConfig(const gguf::Model &model, MetadataReader &metadata);
+/// Reads the configuration of `model`, leaving out the keys that `ignoredKeys` matches. `metadata`
+/// is the model's, and remembers what has been looked up. Errors name
+/// the file and the key: an unknown architecture, a model without experts, a key that is missing,
+/// of the wrong type or out of bounds, routing that Sortie does not have, or a key about routing
+/// that is not understood.
+llvm::Expected<ModelConfig> readModelConfig(const gguf::Model &model, MetadataReader &metadata,
+                                            const ImportOptions &options, NameFilter &ignoredKeys);
+
+/// The key of the scoring, with its prefix, for messages.
+std::string gatingKey(const Architecture &architecture);
 
 } // namespace sortie
 

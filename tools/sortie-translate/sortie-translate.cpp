@@ -39,6 +39,25 @@ static cl::opt<Determinism> contract(
                           "run and batch, on one GPU architecture"),
                clEnumValN(Determinism::Run, "run", "the run alone")));
 
+// Where the module is not to be what the file says. The module records each of these.
+static cl::opt<std::string>
+    ignoredTensors("ignore-tensors", cl::cat(category), cl::value_desc("regex"),
+                   cl::desc("Leave out the tensors of the layers whose whole names match, such as "
+                            "'blk\\..*\\.ffn_gate_exps\\.bias'; recorded in the module"));
+static cl::opt<std::string>
+    ignoredKeys("ignore-keys", cl::cat(category), cl::value_desc("regex"),
+                cl::desc("Leave out the metadata keys whose whole names match; recorded in the "
+                         "module"));
+static cl::opt<Scoring>
+    gating("gating", cl::cat(category),
+           cl::desc("What the router's scores are, for files that do not say "
+                    "(expert_gating_func); recorded in the module:"),
+           cl::values(clEnumValN(Scoring::Softmax, "softmax", "softmax over all experts"),
+                      clEnumValN(Scoring::Sigmoid, "sigmoid", "sigmoid of each")));
+static cl::opt<int64_t>
+    expertsUsed("experts-used", cl::cat(category), cl::value_desc("n"),
+                cl::desc("Experts a token, instead of what the file says; recorded in the module"));
+
 static constexpr char kOverview[] =
     R"(sortie-translate: imports models into Sortie's moe dialect
 
@@ -52,14 +71,28 @@ Example:
   sortie-opt model.mlir --sortie-compile="target=cpu" --emit-bytecode -o model.mlirbc
 )";
 
-static Error translate() {
-  std::optional<LayerRange> layers;
+static Expected<ImportOptions> readOptions() {
+  ImportOptions options;
+  options.contract = contract;
+  options.ignoredTensors = ignoredTensors;
+  options.ignoredKeys = ignoredKeys;
+  if (gating.getNumOccurrences())
+    options.gating = gating;
+  if (expertsUsed.getNumOccurrences())
+    options.expertsUsed = expertsUsed;
   if (layersText.getNumOccurrences()) {
     Expected<LayerRange> range = parseLayerRange(layersText);
     if (!range)
       return range.takeError();
-    layers = *range;
+    options.layers = *range;
   }
+  return options;
+}
+
+static Error translate() {
+  Expected<ImportOptions> options = readOptions();
+  if (!options)
+    return options.takeError();
   // The importer reads names, shapes and types alone, so files without data will do.
   Expected<std::unique_ptr<gguf::Model>> model =
       gguf::Model::open(inputPath, gguf::DataPresence::Optional);
@@ -68,15 +101,18 @@ static Error translate() {
 
   mlir::MLIRContext context;
   context.loadDialect<moe::MoeDialect, mlir::func::FuncDialect>();
-  Expected<mlir::OwningOpRef<mlir::ModuleOp>> module =
-      importGguf(context, **model, layers, contract);
-  if (!module)
-    return module.takeError();
+  Expected<ImportResult> result = importGguf(context, **model, *options);
+  if (!result)
+    return result.takeError();
   std::string text;
   llvm::raw_string_ostream stream(text);
-  (*module)->print(stream);
+  result->module->print(stream);
   stream << '\n';
-  return writeOutputFile(outputPath, text);
+  if (Error error = writeOutputFile(outputPath, text))
+    return error;
+  for (const std::string &remark : result->remarks)
+    llvm::WithColor::remark(llvm::errs(), "sortie-translate") << remark << '\n';
+  return Error::success();
 }
 
 int main(int argc, char **argv) {

@@ -49,6 +49,48 @@ func.func private @activation(tensor<256x!moe.activation<int4>>)
 
 // -----
 
+// moe (C9)
+// expected-error @+1 {{'moe.import_options' must be a dictionary that is not empty}}
+module attributes {moe.import_options = {}} {}
+
+// -----
+
+// moe (C9)
+// expected-error @+1 {{'ignored_tensors' of 'moe.import_options' must hold strings that are not empty and all different}}
+module attributes {moe.import_options = {ignored_tensors = ["a", "a"]}} {}
+
+// -----
+
+// moe (C9)
+// expected-error @+1 {{'ignored_keys' of 'moe.import_options' must hold strings that are not empty}}
+module attributes {moe.import_options = {ignored_keys = [""]}} {}
+
+// -----
+
+// moe (C9)
+// expected-error @+1 {{'gating' of 'moe.import_options' must be a word}}
+module attributes {moe.import_options = {gating = 1 : i64}} {}
+
+// -----
+
+// moe (C9)
+// expected-error @+1 {{'experts_used' of 'moe.import_options' must be an i64 of at least 1}}
+module attributes {moe.import_options = {experts_used = 0 : i64}} {}
+
+// -----
+
+// moe (C9)
+// expected-error @+1 {{'moe.import_options' has the unknown entry 'mood'}}
+module attributes {moe.import_options = {mood = "good"}} {}
+
+// -----
+
+// moe (C9)
+// expected-error @+1 {{'moe.import_options' belongs on a module}}
+func.func private @f() attributes {moe.import_options = {gating = "sigmoid"}}
+
+// -----
+
 // moe (C1)
 // expected-error @+1 {{'moe.contract' must be a #moe.contract}}
 module attributes {moe.contract = "run"} {}

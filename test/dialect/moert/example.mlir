@@ -9,7 +9,8 @@ module attributes {
       contract = [run, batch, device], features = [], producer = "by hand">,
     moert.weights_fingerprint = "2:0123456789abcdef",
     moert.fingerprint_keys = ["general.architecture"],
-    moert.weight_hashes = {"blk.0.a.weight" = "0123456789abcdef0123456789abcdef"}} {
+    moert.weight_hashes = {"blk.0.a.weight" = "0123456789abcdef0123456789abcdef"},
+    moert.import_options = {experts_used = 4 : i64}} {
   // CHECK: moert.symbol @tokens max(512)
   moert.symbol @tokens max(512)
   // CHECK: moert.weight @norm "blk.0.ffn_norm.weight" : 2048xf32

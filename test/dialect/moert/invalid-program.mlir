@@ -58,6 +58,12 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
 
 // -----
 
+// moert (C5)
+// expected-error @+1 {{'moert.import_options' has the unknown entry 'mood'}}
+module attributes {moert.import_options = {mood = "good"}} {}
+
+// -----
+
 // moert (C2)
 // expected-error @+1 {{'moert.weights_fingerprint' must be a string of 16 lower-case hexadecimal}}
 module attributes {moert.weights_fingerprint = "xyz"} {}

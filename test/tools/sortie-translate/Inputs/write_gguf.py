@@ -3,10 +3,12 @@
 
     write_gguf.py qwen3-30b-a3b -o model.gguf --drop-key expert_count --set block_count=2
         --drop-tensor blk.0.ffn_norm.weight --shape blk.0.ffn_gate_inp.weight=128x64
-        --type blk.0.ffn_up_exps.weight=IQ2_XXS
+        --type blk.0.ffn_up_exps.weight=IQ2_XXS --rename blk.0.exp_probs_b.bias=blk.0.exp_probs_b
+        --add blk.0.ffn_gate_exps.bias=128x96
 
-Keys are written without the architecture's prefix; a value is a bool, an int, a float or a string,
-whatever it looks like. The file has its full length, without data.
+Keys are written without the architecture's prefix; a value is a bool, an int, a float, a list of
+these or a string, whatever it looks like. Shapes are row-major; an added tensor is of type F32, and
+`--type` changes it. The file has its full length, without data.
 """
 
 from __future__ import annotations
@@ -39,18 +41,24 @@ def parse_value(text: str) -> Any:
         return text
 
 
+def parse_shape(text: str) -> tuple[int, ...]:
+    """(8, 96) from `8x96`."""
+    return tuple(map(int, text.split("x")))
+
+
 def changed_tensors(specs: Iterable[TensorSpec], options: argparse.Namespace) -> list[TensorSpec]:
     """The tensors to write."""
-    shapes, types = pairs(options.shape), pairs(options.type)
+    shapes, types, names = pairs(options.shape), pairs(options.type), pairs(options.rename)
+    added = [TensorSpec(name, parse_shape(shape)) for name, shape in pairs(options.add).items()]
     result = []
-    for spec in specs:
+    for spec in [*specs, *added]:
         if spec.name in options.drop_tensor:
             continue
         if spec.name in shapes:
-            spec = replace(spec, shape=tuple(map(int, shapes[spec.name].split("x"))))
+            spec = replace(spec, shape=parse_shape(shapes[spec.name]))
         if spec.name in types:
             spec = replace(spec, type=gguf.GGMLQuantizationType[types[spec.name]])
-        result.append(spec)
+        result.append(replace(spec, name=names.get(spec.name, spec.name)))
     return result
 
 
@@ -61,7 +69,7 @@ def write(options: argparse.Namespace) -> None:
                for key, value in pairs(options.set).items()}
     writer = gguf.GGUFWriter(options.output, arch)
     add = {bool: writer.add_bool, int: writer.add_uint32, float: writer.add_float32,
-           str: writer.add_string}
+           str: writer.add_string, list: writer.add_array}
     for key, value in (metadata(preset) | changes).items():
         if key not in [f"{preset.arch}.{dropped}" for dropped in options.drop_key]:
             add[type(value)](key, value)
@@ -90,7 +98,7 @@ def main() -> None:
     parser.add_argument("--types", default="q4_0")
     parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--divide", type=int, default=8)
-    for option in ("--drop-key", "--set", "--drop-tensor", "--shape", "--type"):
+    for option in ("--drop-key", "--set", "--drop-tensor", "--shape", "--type", "--rename", "--add"):
         parser.add_argument(option, action="append", default=[])
     write(parser.parse_args())
 

@@ -1,0 +1,71 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Reads the metadata keys of one architecture with their bounds. A key which says something about
+// routing and was not looked up is an error.
+
+#ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_CONFIGKEYS_H
+#define SORTIE_TOOLS_SORTIE_TRANSLATE_CONFIGKEYS_H
+
+#include "MetadataReader.h"
+#include "NameFilter.h"
+
+#include "runtime/gguf/Model.h"
+
+#include <optional>
+#include <vector>
+
+namespace sortie {
+
+class ConfigKeys {
+public:
+  /// Keys are read below `prefix`, the architecture's name. Those that `ignored` matches are not
+  /// seen by `has` and the functions for optional keys.
+  ConfigKeys(const gguf::Model &model, MetadataReader &metadata, llvm::StringRef prefix,
+             NameFilter &ignored)
+      : model(model), metadata(metadata), prefix(prefix), ignored(ignored) {}
+
+  /// The numbers that a value may have, both ends included.
+  struct Bounds {
+    uint64_t least;
+    uint64_t most;
+  };
+
+  std::string fullKey(llvm::StringRef key) const { return (prefix + "." + key).str(); }
+  bool has(llvm::StringRef key);
+  llvm::Error makeError(llvm::StringRef key, const llvm::Twine &problem) const;
+
+  /// An integer that must be there, of any size.
+  llvm::Expected<uint64_t> getUnsigned(llvm::StringRef key);
+  /// The same, with bounds.
+  llvm::Error readCount(llvm::StringRef key, Bounds bounds, int64_t &value);
+  /// Values of keys that may be absent: `value` stays as it is then.
+  llvm::Error readOptionalCount(llvm::StringRef key, Bounds bounds, int64_t &value);
+  llvm::Error readOptionalBool(llvm::StringRef key, bool &value);
+  llvm::Error readOptionalFloat(llvm::StringRef key, float &value);
+  /// A floating-point number that must be there.
+  llvm::Error readFloat(llvm::StringRef key, float &value);
+
+  /// An integer for all layers, or an array of one for each of them; nothing if the key is absent.
+  /// The result has `layers` elements. An array may also count `prediction` further layers.
+  llvm::Expected<std::optional<std::vector<int64_t>>>
+  readPerLayer(llvm::StringRef key, Bounds bounds, int64_t layers, int64_t prediction);
+
+  /// An error that names the keys of the architecture which have not been looked up and, by the
+  /// words in them, change what a layer means. Keys of the attention half are not among them.
+  llvm::Error checkUnderstood();
+
+private:
+  /// An error if a key that must be there is one to leave out.
+  llvm::Error checkNotIgnored(llvm::StringRef key) const;
+  llvm::Error checkBounds(llvm::StringRef key, uint64_t number, Bounds bounds) const;
+
+  const gguf::Model &model;
+  MetadataReader &metadata;
+  std::string prefix;
+  NameFilter &ignored;
+};
+
+} // namespace sortie
+
+#endif // SORTIE_TOOLS_SORTIE_TRANSLATE_CONFIGKEYS_H

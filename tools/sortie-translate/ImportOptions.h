@@ -1,0 +1,41 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a user may ask of an import.
+
+#ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_IMPORTOPTIONS_H
+#define SORTIE_TOOLS_SORTIE_TRANSLATE_IMPORTOPTIONS_H
+
+#include "dialect/common/Common.h"
+
+#include <optional>
+#include <string>
+
+namespace sortie {
+
+/// Layers `first` to `last`, both included.
+struct LayerRange {
+  int64_t first;
+  int64_t last;
+};
+
+struct ImportOptions {
+  /// All layers if absent.
+  std::optional<LayerRange> layers;
+  /// What the module promises.
+  Determinism contract = kFullDeterminism;
+
+  // Departures from what the file says. Each is recorded in the module.
+
+  /// Tensors and metadata keys to leave out, as regular expressions for whole names.
+  std::string ignoredTensors;
+  std::string ignoredKeys;
+  /// The scoring where the file does not say which.
+  std::optional<Scoring> gating;
+  /// Another number of experts a token.
+  std::optional<int64_t> expertsUsed;
+};
+
+} // namespace sortie
+
+#endif // SORTIE_TOOLS_SORTIE_TRANSLATE_IMPORTOPTIONS_H

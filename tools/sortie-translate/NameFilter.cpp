@@ -1,0 +1,31 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "NameFilter.h"
+
+#include "runtime/support/Error.h"
+
+using namespace sortie;
+using llvm::Error;
+using llvm::Expected;
+using llvm::StringRef;
+using llvm::Twine;
+
+Expected<NameFilter> NameFilter::parse(StringRef option, StringRef pattern) {
+  NameFilter filter(option, pattern);
+  if (pattern.empty())
+    return filter;
+  filter.regex = std::make_unique<llvm::Regex>(("^(" + pattern + ")$").str());
+  std::string problem;
+  if (!filter.regex->isValid(problem))
+    return sortie::makeError(option + ": '" + pattern + "' is no regular expression: " + problem);
+  return filter;
+}
+
+Error NameFilter::checkUsed() const {
+  if (!regex || !names.empty())
+    return Error::success();
+  return sortie::makeError(option + ": '" + pattern +
+                           "' matches nothing that the import reads or refuses; the expression "
+                           "has to match a whole name");
+}

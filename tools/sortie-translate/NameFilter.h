@@ -1,0 +1,47 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Names that are left out on purpose: `--ignore-tensors` and `--ignore-keys`.
+
+#ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_NAMEFILTER_H
+#define SORTIE_TOOLS_SORTIE_TRANSLATE_NAMEFILTER_H
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/Regex.h"
+
+#include <memory>
+#include <set>
+#include <string>
+
+namespace sortie {
+
+/// A regular expression that whole names match, and the names that were dropped because of it.
+class NameFilter {
+public:
+  /// `option` names the filter in messages; an empty `pattern` matches nothing. The expression is a
+  /// POSIX extended one; the error for another says where it is wrong.
+  static llvm::Expected<NameFilter> parse(llvm::StringRef option, llvm::StringRef pattern);
+
+  bool matches(llvm::StringRef name) const { return regex && regex->match(name); }
+  /// Notes that `name`, which matches, was left out.
+  void drop(llvm::StringRef name) { names.insert(name.str()); }
+
+  llvm::StringRef optionName() const { return option; }
+  /// The names that were left out, sorted.
+  const std::set<std::string> &dropped() const { return names; }
+  /// An error if there is an expression and nothing was left out because of it.
+  llvm::Error checkUsed() const;
+
+private:
+  NameFilter(llvm::StringRef option, llvm::StringRef pattern) : option(option), pattern(pattern) {}
+
+  std::string option;
+  std::string pattern;
+  std::unique_ptr<llvm::Regex> regex;
+  std::set<std::string> names;
+};
+
+} // namespace sortie
+
+#endif // SORTIE_TOOLS_SORTIE_TRANSLATE_NAMEFILTER_H

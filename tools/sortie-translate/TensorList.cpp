@@ -1,0 +1,43 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "TensorList.h"
+
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace sortie;
+using llvm::ArrayRef;
+using llvm::StringRef;
+using llvm::Twine;
+
+/// "0-3, 7" for ascending numbers.
+static std::string listRanges(ArrayRef<int64_t> numbers) {
+  std::vector<std::string> ranges;
+  for (size_t first = 0; first < numbers.size();) {
+    size_t last = first;
+    while (last + 1 < numbers.size() && numbers[last + 1] == numbers[last] + 1)
+      ++last;
+    const Twine start(numbers[first]);
+    ranges.push_back(last == first ? start.str() : (start + "-" + Twine(numbers[last])).str());
+    first = last + 1;
+  }
+  return llvm::join(ranges, ", ");
+}
+
+std::string sortie::listTensors(ArrayRef<const gguf::Tensor *> tensors) {
+  llvm::MapVector<StringRef, std::vector<int64_t>> layersOfName;
+  for (const gguf::Tensor *tensor : tensors) {
+    StringRef rest = StringRef(tensor->name).drop_front(StringRef("blk.").size());
+    int64_t layer = 0;
+    rest.consumeInteger(10, layer);
+    layersOfName[rest].push_back(layer);
+  }
+  std::vector<std::string> names;
+  for (const auto &[rest, layers] : layersOfName) {
+    const bool isOne = layers.size() == 1;
+    std::string name = ("'blk." + (isOne ? Twine(layers.front()) : Twine("N")) + rest + "'").str();
+    names.push_back(isOne ? name : name + " (N = " + listRanges(layers) + ")");
+  }
+  return llvm::join(names, ", ");
+}

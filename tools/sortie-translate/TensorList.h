@@ -1,0 +1,19 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Names of many tensors for a message.
+
+#ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_TENSORLIST_H
+#define SORTIE_TOOLS_SORTIE_TRANSLATE_TENSORLIST_H
+
+#include "runtime/gguf/Model.h"
+
+namespace sortie {
+
+/// "'blk.0.ffn_gate.bias', 'blk.N.ffn_up_exps.bias' (N = 0-46)": all tensors, which must be of
+/// layers, each name once for all layers that have it.
+std::string listTensors(llvm::ArrayRef<const gguf::Tensor *> tensors);
+
+} // namespace sortie
+
+#endif // SORTIE_TOOLS_SORTIE_TRANSLATE_TENSORLIST_H
