@@ -135,6 +135,8 @@ def metadata(preset: Preset) -> dict[str, Any]:
     if preset.arch == "deepseek2":
         keys["leading_dense_block_count"] = preset.dense_layers
         keys["expert_shared_count"] = preset.shared_experts
+    if preset.shared_gate:
+        keys["expert_shared_feed_forward_length"] = preset.shared_width
     keys |= preset.metadata
     return {
         "general.type": "model",

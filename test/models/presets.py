@@ -77,6 +77,16 @@ PRESETS: dict[str, Preset] = {
             },
         ),
         Preset(
+            name="qwen1.5-moe-a2.7b", arch="qwen2moe", layers=24, hidden=2048, experts=60, used=4,
+            expert_width=1408, dense_width=5632, shared_experts=4, shared_gate=True,
+            rms_epsilon=1e-6,
+            metadata={
+                "vocab_size": 151936, "context_length": 8192,
+                "attention.head_count": 16, "attention.head_count_kv": 16,
+                "rope.freq_base": 1e6,
+            },
+        ),
+        Preset(
             name="olmoe-1b-7b", arch="olmoe", layers=16, hidden=2048, experts=64, used=8,
             expert_width=1024, dense_width=1024, writes_expert_width=False, rms_epsilon=1e-5,
             metadata={
@@ -105,6 +115,19 @@ PRESETS: dict[str, Preset] = {
                 "expert_group_count": 1, "expert_group_used_count": 1,
                 "expert_gating_func": ExpertGatingFuncType.SOFTMAX.value,
                 "expert_weights_scale": 1.0,  # and no expert_weights_norm: it is false
+            },
+        ),
+        Preset(
+            name="deepseek-v2", arch="deepseek2", layers=60, hidden=5120, experts=160, used=6,
+            expert_width=1536, dense_width=12288, dense_layers=1, shared_experts=2, groups=8,
+            rms_epsilon=1e-6,
+            metadata={
+                "vocab_size": 102400, "context_length": 163840, "attention.head_count": 128,
+                "attention.q_lora_rank": 1536, **_DEEPSEEK_ATTENTION, **_DEEPSEEK_ROPE,
+                "rope.scaling.yarn_log_multiplier": 0.1,
+                "expert_group_count": 8, "expert_group_used_count": 3,
+                "expert_gating_func": ExpertGatingFuncType.SOFTMAX.value,
+                "expert_weights_scale": 16.0,
             },
         ),
         Preset(

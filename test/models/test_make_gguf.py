@@ -67,6 +67,13 @@ REAL_SHAPES: dict[str, dict[str, tuple[int, ...]]] = {
         "ffn_gate_exps.weight": (128, 768, 2048), "ffn_up_exps.weight": (128, 768, 2048),
         "ffn_down_exps.weight": (128, 2048, 768),
     },
+    "qwen1.5-moe-a2.7b": {
+        "ffn_norm.weight": (2048,), "ffn_gate_inp.weight": (60, 2048),
+        "ffn_gate_exps.weight": (60, 1408, 2048), "ffn_up_exps.weight": (60, 1408, 2048),
+        "ffn_down_exps.weight": (60, 2048, 1408), "ffn_gate_inp_shexp.weight": (2048,),
+        "ffn_gate_shexp.weight": (5632, 2048), "ffn_up_shexp.weight": (5632, 2048),
+        "ffn_down_shexp.weight": (2048, 5632),
+    },
     "olmoe-1b-7b": {
         "ffn_norm.weight": (2048,), "ffn_gate_inp.weight": (64, 2048),
         "ffn_gate_exps.weight": (64, 1024, 2048), "ffn_up_exps.weight": (64, 1024, 2048),
@@ -83,6 +90,13 @@ REAL_SHAPES: dict[str, dict[str, tuple[int, ...]]] = {
         "ffn_down_exps.weight": (64, 2048, 1408),
         "ffn_gate_shexp.weight": (2816, 2048), "ffn_up_shexp.weight": (2816, 2048),
         "ffn_down_shexp.weight": (2048, 2816),
+    },
+    "deepseek-v2": {
+        "ffn_norm.weight": (5120,), "ffn_gate_inp.weight": (160, 5120),
+        "ffn_gate_exps.weight": (160, 1536, 5120), "ffn_up_exps.weight": (160, 1536, 5120),
+        "ffn_down_exps.weight": (160, 5120, 1536),
+        "ffn_gate_shexp.weight": (3072, 5120), "ffn_up_shexp.weight": (3072, 5120),
+        "ffn_down_shexp.weight": (5120, 3072),
     },
     "deepseek-v3": {
         "ffn_norm.weight": (7168,), "ffn_gate_inp.weight": (256, 7168),

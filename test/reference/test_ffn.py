@@ -50,8 +50,14 @@ def select(name: str, logits: list[float], bias: list[float]) -> list[tuple[int,
         chosen = top(probabilities, 8 if name.startswith("qwen") else 2)
         total = sum(probabilities[i] for i in chosen)
         return [(i, probabilities[i] / total) for i in chosen]
-    if name in ("olmoe-1b-7b", "deepseek-v2-lite"):
-        return [(i, probabilities[i]) for i in top(probabilities, 8 if name[0] == "o" else 6)]
+    if name in ("olmoe-1b-7b", "deepseek-v2-lite", "qwen1.5-moe-a2.7b"):
+        count = {"o": 8, "d": 6, "q": 4}[name[0]]
+        return [(i, probabilities[i]) for i in top(probabilities, count)]
+    if name == "deepseek-v2":
+        size = len(logits) // 8
+        kept = top([max(probabilities[g * size : (g + 1) * size]) for g in range(8)], 3)
+        masked = [p if i // size in kept else 0.0 for i, p in enumerate(probabilities)]
+        return [(i, 16.0 * probabilities[i]) for i in top(masked, 6)]
     if name == "gpt-oss-20b":
         chosen = top(logits, 4)
         total = sum(math.exp(logits[i]) for i in chosen)
@@ -104,7 +110,10 @@ def plain_output(name: str, path: Path, layer: int, hidden: np.ndarray) -> np.nd
         for expert, weight in select(name, logits.tolist(), bias.tolist()):
             addition += weight * feed_forward(x, "_exps", expert)
         if "ffn_up_shexp.weight" in weights:
-            addition += feed_forward(x, "_shexp")
+            shared = feed_forward(x, "_shexp")
+            if name == "qwen1.5-moe-a2.7b":
+                shared /= 1 + math.exp(-float(weights["ffn_gate_inp_shexp.weight"] @ x))
+            addition += shared
         row += addition
     return output
 
@@ -113,7 +122,7 @@ def small(name: str, layers: int = 1) -> Any:
     """A preset small enough for many tests, with as many experts as its routing needs."""
     divisor = 28 if name == "deepseek-v3" else 16
     return scaled(PRESETS[name], layers=layers, divisor=divisor, experts=max(
-        8, 2 * PRESETS[name].used, 32 if name == "deepseek-v3" else 0))
+        8, 2 * PRESETS[name].used, 32 if PRESETS[name].groups > 1 else 0))
 
 
 def write(path: Path, name: str, types: str, **options: Any) -> tuple[Path, np.ndarray]:
@@ -128,6 +137,7 @@ def write(path: Path, name: str, types: str, **options: Any) -> tuple[Path, np.n
     ("qwen3-30b-a3b", "q4_k_m"), ("olmoe-1b-7b", "q6_k"), ("mixtral-8x7b", "q4_0"),
     ("deepseek-v2-lite", "q4_k_m"), ("deepseek-v3", "iq4_xs"), ("gpt-oss-20b", "mxfp4"),
     ("qwen3-30b-a3b", "bf16"), ("deepseek-v2-lite", "q2_k"), ("gpt-oss-20b", "f16"),
+    ("qwen1.5-moe-a2.7b", "q4_0"), ("deepseek-v2", "q8_0"),
 ])
 @pytest.mark.parametrize("outliers", [False, True])
 def test_every_preset(name: str, types: str, outliers: bool, tmp_path: Path) -> None:
@@ -138,7 +148,7 @@ def test_every_preset(name: str, types: str, outliers: bool, tmp_path: Path) -> 
     assert result.contribution.std() > 0.05
 
 
-@pytest.mark.parametrize("name", ["deepseek-v2-lite", "deepseek-v3"])
+@pytest.mark.parametrize("name", ["deepseek-v2-lite", "deepseek-v2", "deepseek-v3"])
 def test_dense_layer(name: str, tmp_path: Path) -> None:
     path, hidden = write(tmp_path, name, "q5_0", layers=2)
     result = Layer(Model(path), 0).run(hidden)

@@ -29,6 +29,8 @@ static constexpr StringLiteral kSuffixes[] = {".weight", ".bias", ".scale", ".in
 
 static const Architecture kArchitectures[] = {
     {.name = "qwen3moe", .normalize = true},
+    // Qwen1.5-MoE and Qwen2-57B-A14B.
+    {.name = "qwen2moe", .shared = SharedExperts::Gated},
     {.name = "olmoe", .expertWidthIsCommon = true},
     // Mixtral. Softmax over all experts, normalised over the selected ones, is what the model's
     // softmax over the selected logits gives.

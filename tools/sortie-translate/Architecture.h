@@ -28,6 +28,9 @@ enum class SharedExperts {
   None,
   /// Their output is added. A file may have none.
   Added,
+  /// Their output is multiplied by the sigmoid of a score of the token, then added. Every layer has
+  /// them.
+  Gated,
 };
 
 /// How files of one architecture describe their feed-forward halves.

@@ -9,8 +9,10 @@ using namespace sortie;
 Value LayerBuilder::weight(ImplicitLocOpBuilder &builder, StringRef name) {
   const LayerWeight &weight = tensors.get(name);
   Type element = moe::getWeightElementType(builder.getContext(), weight.format);
-  return moe::WeightOp::create(builder, RankedTensorType::get(weight.shape, element),
-                               weight.tensor->name);
+  const auto names = llvm::map_to_vector(
+      weight.tensors, [](const gguf::Tensor *tensor) -> StringRef { return tensor->name; });
+  return moe::WeightOp::create(builder, RankedTensorType::get(weight.shape, element), names,
+                               weight.rows, weight.columns);
 }
 
 Value LayerBuilder::optionalWeight(ImplicitLocOpBuilder &builder, StringRef name) {
@@ -30,7 +32,8 @@ Value LayerBuilder::buildMatmul(ImplicitLocOpBuilder &builder, StringRef tensor,
   Value matrix = weight(builder, (tensor + ".weight").str());
   Value bias = optionalWeight(builder, (tensor + ".bias").str());
   if (ids)
-    return moe::RoutedMatmulOp::create(builder, rows, matrix, ids, /*expert_scale=*/Value(), bias,
+    return moe::RoutedMatmulOp::create(builder, rows, matrix, ids,
+                                       optionalWeight(builder, (tensor + ".scale").str()), bias,
                                        moe::ArithmeticAttr());
   return moe::MatmulOp::create(builder, rows, matrix, bias, moe::ArithmeticAttr());
 }
@@ -69,11 +72,26 @@ moe::RouteOp LayerBuilder::buildRouter(ImplicitLocOpBuilder &builder, Value norm
   auto route = moe::RouteOp::create(builder, scores, optionalWeight(builder, kSelectionBias),
                                     builder.getI64IntegerAttr(config.layers[layer].selected),
                                     moe::ScoringAttr::get(context, config.scoring), groupsUsed,
-                                    groups, moe::GroupScoreAttr::get(context, GroupScore::BestTwo),
+                                    groups, moe::GroupScoreAttr::get(context, config.groupScore),
                                     config.normalize ? builder.getUnitAttr() : UnitAttr(),
                                     builder.getF32FloatAttr(config.scale),
                                     moe::TieRuleAttr::get(context, TieRule::LowerId));
   setNames(route, {"ids", "weights"});
+  return route;
+}
+
+moe::RouteOp LayerBuilder::buildSharedRouter(ImplicitLocOpBuilder &builder, Value normed) {
+  Value scores = moe::MatmulOp::create(builder, normed, weight(builder, kSharedGate),
+                                       /*bias=*/Value(), moe::ArithmeticAttr());
+  setNames(scores.getDefiningOp(), {"shared_scores"});
+  MLIRContext *context = builder.getContext();
+  auto route = moe::RouteOp::create(
+      builder, scores, /*bias=*/Value(), builder.getI64IntegerAttr(1),
+      moe::ScoringAttr::get(context, Scoring::Sigmoid), /*groups_used=*/IntegerAttr(),
+      /*groups=*/IntegerAttr(), moe::GroupScoreAttr::get(context, GroupScore::BestTwo),
+      /*normalize=*/UnitAttr(), builder.getF32FloatAttr(1),
+      moe::TieRuleAttr::get(context, TieRule::LowerId));
+  setNames(route, {"shared_ids", "shared_weights"});
   return route;
 }
 
@@ -86,16 +104,26 @@ Value LayerBuilder::buildRouted(ImplicitLocOpBuilder &builder, Value normed) {
   return routed;
 }
 
+Value LayerBuilder::buildShared(ImplicitLocOpBuilder &builder, Value normed) {
+  if (config.architecture->shared == SharedExperts::Added)
+    return buildNetwork(builder, {"_shexp", "shared_gate", "shared_up", "shared_act", "shared"},
+                        normed, /*ids=*/Value());
+  moe::RouteOp route = buildSharedRouter(builder, normed);
+  Value rows =
+      buildNetwork(builder, {"_shexp", "shared_gate", "shared_up", "shared_act", "shared_down"},
+                   normed, route.getIds());
+  Value shared = moe::CombineOp::create(builder, rows, /*inverse=*/Value(), route.getWeights());
+  setNames(shared.getDefiningOp(), {"shared"});
+  return shared;
+}
+
 Value LayerBuilder::buildFeedForward(ImplicitLocOpBuilder &builder, Value normed) {
   if (config.layers[layer].dense)
     return buildNetwork(builder, {"", "gate", "up", "act", "down"}, normed, /*ids=*/Value());
   Value routed = buildRouted(builder, normed);
   if (!tensors.hasShared())
     return routed;
-  Value shared =
-      buildNetwork(builder, {"_shexp", "shared_gate", "shared_up", "shared_act", "shared"}, normed,
-                   /*ids=*/Value());
-  Value experts = moe::AddOp::create(builder, routed, shared);
+  Value experts = moe::AddOp::create(builder, routed, buildShared(builder, normed));
   setNames(experts.getDefiningOp(), {"experts"});
   return experts;
 }

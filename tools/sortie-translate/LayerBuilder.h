@@ -34,7 +34,11 @@ private:
 
   mlir::Value buildFeedForward(mlir::ImplicitLocOpBuilder &builder, mlir::Value normed);
   mlir::Value buildRouted(mlir::ImplicitLocOpBuilder &builder, mlir::Value normed);
+  mlir::Value buildShared(mlir::ImplicitLocOpBuilder &builder, mlir::Value normed);
   moe::RouteOp buildRouter(mlir::ImplicitLocOpBuilder &builder, mlir::Value normed);
+  /// The score of the shared experts as routing to the only one of them, with its sigmoid as
+  /// weight.
+  moe::RouteOp buildSharedRouter(mlir::ImplicitLocOpBuilder &builder, mlir::Value normed);
   /// down(glu(gate(x), up(x))). With `ids`, of the selected experts; without, dense.
   mlir::Value buildNetwork(mlir::ImplicitLocOpBuilder &builder, const NetworkNames &names,
                            mlir::Value rows, mlir::Value ids);

@@ -31,6 +31,10 @@ ArrayRef<const gguf::Tensor *> TensorsByLayer::of(int64_t layer) const {
   return found == tensors.end() ? ArrayRef<const gguf::Tensor *>() : ArrayRef(found->second);
 }
 
+/// What the names of the experts' tensors end with, and the name of gate and up in one tensor.
+static constexpr llvm::StringLiteral kExperts = "_exps";
+static constexpr llvm::StringLiteral kMergedStem = "ffn_gate_up_exps";
+
 namespace sortie {
 
 /// Looks for the weights of one layer.
@@ -53,6 +57,11 @@ private:
     bool isOptional = false;
     /// Another name that files have for it.
     std::string otherName = {};
+    /// Of gate and up of the experts: the tensor that holds both, the gate first.
+    std::string mergedName = {};
+    bool isSecondHalf = false;
+    /// Of matrices of the experts: files may have a tensor for each, `<stem>.<expert>.weight`.
+    std::string expertStem = {};
   };
 
   void describe();
@@ -61,13 +70,18 @@ private:
   /// ones. Without `width`, the tensors have it.
   void describeNetwork(StringRef suffix, std::optional<int64_t> width, ArrayRef<int64_t> experts,
                        bool biases);
+  /// Other layouts of a part of the experts.
+  static void addLayouts(StringRef part, Spec &weight, Spec &bias, Spec &scale);
   /// Rows of the matrix `ffn_gate<suffix>`; 0 if the layer does not have it.
   int64_t widthInFile(StringRef suffix) const;
   bool decideShared() const;
 
   Error findWeight(const Spec &spec);
-  Error checkTensor(const gguf::Tensor &tensor, const Spec &spec) const;
-  Error makeMissingError(const Spec &spec) const;
+  Error useWhole(const Spec &spec, const gguf::Tensor &tensor);
+  Error useHalf(const Spec &spec, const gguf::Tensor &tensor);
+  Error useExperts(const Spec &spec);
+  Error checkTensor(const gguf::Tensor &tensor, bool isMatrix, ArrayRef<int64_t> shape) const;
+  Error makeMissingError(StringRef name) const;
   Error checkSelectionBias() const;
   void collectUnread();
 
@@ -102,10 +116,19 @@ const gguf::Tensor *LayerFinder::lookUp(StringRef name) const {
 }
 
 int64_t LayerFinder::widthInFile(StringRef suffix) const {
-  const gguf::Tensor *gate = lookUp(("ffn_gate" + suffix + ".weight").str());
-  if (!gate)
+  auto rowsOf = [&](StringRef name) -> int64_t {
+    const gguf::Tensor *tensor = lookUp(name);
+    if (!tensor)
+      return 0;
+    return tensor->dimensions.size() > 1 ? tensor->dimensions[1] : 1;
+  };
+  if (const int64_t rows = rowsOf(("ffn_gate" + suffix + ".weight").str()))
+    return rows;
+  if (suffix != kExperts)
     return 0;
-  return gate->dimensions.size() > 1 ? gate->dimensions[1] : 1;
+  if (const int64_t rows = rowsOf(kMergedStem.str() + ".weight"))
+    return rows / 2;
+  return rowsOf("ffn_gate.0.weight");
 }
 
 void LayerFinder::describeNetwork(StringRef suffix, std::optional<int64_t> width,
@@ -118,14 +141,33 @@ void LayerFinder::describeNetwork(StringRef suffix, std::optional<int64_t> width
   };
   for (const Part &part : {Part{"gate", inner, config.hidden}, Part{"up", inner, config.hidden},
                            Part{"down", config.hidden, inner}}) {
-    const std::string name = ("ffn_" + part.name + suffix).str();
-    SmallVector<int64_t, 3> shape(experts);
-    shape.append({part.rows, part.columns});
-    specs.push_back({name + ".weight", shape, /*isMatrix=*/true});
-    shape.pop_back();
+    Spec weight = {("ffn_" + part.name + suffix + ".weight").str(),
+                   SmallVector<int64_t, 3>(experts)};
+    weight.shape.append({part.rows, part.columns});
+    weight.isMatrix = true;
+    Spec bias = {("ffn_" + part.name + suffix + ".bias").str(), SmallVector<int64_t, 3>(experts)};
+    bias.shape.push_back(part.rows);
+    Spec scale = {("ffn_" + part.name + suffix + ".scale").str(), SmallVector<int64_t, 3>(experts)};
+    scale.isOptional = true;
+    if (suffix == kExperts)
+      addLayouts(part.name, weight, bias, scale);
+    specs.push_back(weight);
     if (biases)
-      specs.push_back({name + ".bias", shape});
+      specs.push_back(bias);
+    if (suffix == kExperts)
+      specs.push_back(scale);
   }
+}
+
+void LayerFinder::addLayouts(StringRef part, Spec &weight, Spec &bias, Spec &scale) {
+  weight.expertStem = ("ffn_" + part).str();
+  if (part == "down")
+    return;
+  weight.mergedName = kMergedStem.str() + ".weight";
+  bias.mergedName = kMergedStem.str() + ".bias";
+  weight.isSecondHalf = bias.isSecondHalf = part == "up";
+  // One factor for an expert's matrix is one for both of its halves.
+  scale.otherName = kMergedStem.str() + ".scale";
 }
 
 bool LayerFinder::decideShared() const {
@@ -146,8 +188,15 @@ void LayerFinder::describeExperts() {
                      /*otherName=*/"exp_probs_b"});
   describeNetwork("_exps", layerConfig.expertWidth, {experts}, architecture.biases);
   found.shared = decideShared();
-  if (found.shared)
-    describeNetwork("_shexp", layerConfig.sharedWidth, {}, /*biases=*/false);
+  if (!found.shared)
+    return;
+  const bool isGated = architecture.shared == SharedExperts::Gated;
+  if (isGated)
+    specs.push_back({kSharedGate.str(), {1, config.hidden}, /*isMatrix=*/true});
+  // What a token's own score is the weight of is a routed expert, if the only one.
+  describeNetwork("_shexp", layerConfig.sharedWidth,
+                  isGated ? ArrayRef<int64_t>(1) : ArrayRef<int64_t>(),
+                  /*biases=*/false);
 }
 
 void LayerFinder::describe() {
@@ -158,49 +207,101 @@ void LayerFinder::describe() {
     describeExperts();
 }
 
-Error LayerFinder::checkTensor(const gguf::Tensor &tensor, const Spec &spec) const {
+Error LayerFinder::checkTensor(const gguf::Tensor &tensor, bool isMatrix,
+                               ArrayRef<int64_t> shape) const {
   if (!tensor.format)
     return makeTensorError(tensor.name, "is stored as " + gguf::tensorTypeName(tensor.type) +
                                             ", which this version does not compute with; "
                                             "supported are " +
                                             gguf::supportedTensorTypes());
-  if (!spec.isMatrix && tensor.format->format != numerics::Format::F32)
+  if (!isMatrix && tensor.format->format != numerics::Format::F32)
     return makeTensorError(tensor.name, Twine("is stored as ") + tensor.format->name +
-                                            "; norms and biases must be f32");
-  if (ArrayRef(tensor.shape()) != ArrayRef(spec.shape))
+                                            "; norms, biases and scales must be f32");
+  if (!gguf::isSameShape(tensor.shape(), shape))
     return makeTensorError(tensor.name, "has shape " + describeShape(tensor.shape()) +
-                                            ", expected " + describeShape(spec.shape) +
+                                            ", expected " + describeShape(shape) +
                                             " from the metadata");
   return Error::success();
 }
 
-Error LayerFinder::makeMissingError(const Spec &spec) const {
-  const std::string name = fullName(spec.name);
+Error LayerFinder::makeMissingError(StringRef name) const {
+  const std::string full = fullName(name);
   const std::string need =
       ("layer " + Twine(layer) + " of architecture " + config.architecture->name + " needs it")
           .str();
-  if (ignored.matches(name) && model.findTensor(name))
-    return makeTensorError(name, "is matched by " + ignored.optionName() + ", but " + need);
-  return makeTensorError(name, "is missing; " + need);
+  if (ignored.matches(full) && model.findTensor(full))
+    return makeTensorError(full, "is matched by " + ignored.optionName() + ", but " + need);
+  return makeTensorError(full, "is missing; " + need);
 }
 
-Error LayerFinder::findWeight(const Spec &spec) {
-  const gguf::Tensor *tensor = lookUp(spec.name);
-  if (!tensor && !spec.otherName.empty())
-    tensor = lookUp(spec.otherName);
-  if (!tensor)
-    return spec.isOptional ? Error::success() : makeMissingError(spec);
-  if (Error error = checkTensor(*tensor, spec))
+Error LayerFinder::useWhole(const Spec &spec, const gguf::Tensor &tensor) {
+  if (Error error = checkTensor(tensor, spec.isMatrix, spec.shape))
     return error;
-  used.insert(tensor);
-  found.weights[spec.name] = {tensor, tensor->format->format, spec.shape};
+  used.insert(&tensor);
+  found.weights[spec.name] = {{&tensor}, tensor.format->format, spec.shape};
   return Error::success();
 }
 
+Error LayerFinder::useHalf(const Spec &spec, const gguf::Tensor &tensor) {
+  SmallVector<int64_t, 3> shape = spec.shape;
+  int64_t &size = shape[shape.size() - (spec.isMatrix ? 2 : 1)];
+  const DimensionPart half = {spec.isSecondHalf ? size : 0, 2 * size};
+  size = half.total;
+  if (Error error = checkTensor(tensor, spec.isMatrix, shape))
+    return error;
+  used.insert(&tensor);
+  LayerWeight weight = {{&tensor}, tensor.format->format, spec.shape};
+  (spec.isMatrix ? weight.rows : weight.columns) = half;
+  found.weights[spec.name] = weight;
+  return Error::success();
+}
+
+Error LayerFinder::useExperts(const Spec &spec) {
+  LayerWeight weight = {{}, {}, spec.shape};
+  for (int64_t expert = 0; expert < spec.shape.front(); ++expert) {
+    const std::string name = (spec.expertStem + "." + Twine(expert) + ".weight").str();
+    const gguf::Tensor *tensor = lookUp(name);
+    if (!tensor)
+      return makeMissingError(name);
+    if (Error error = checkTensor(*tensor, spec.isMatrix, ArrayRef(spec.shape).drop_front()))
+      return error;
+    const gguf::Tensor &first = expert == 0 ? *tensor : *weight.tensors.front();
+    if (tensor->type != first.type)
+      return makeTensorError(tensor->name, Twine("is stored as ") + tensor->format->name +
+                                               " and '" + first.name + "' as " +
+                                               first.format->name +
+                                               "; the experts of a layer must be stored alike");
+    used.insert(tensor);
+    weight.tensors.push_back(tensor);
+    weight.format = tensor->format->format;
+  }
+  found.weights[spec.name] = weight;
+  return Error::success();
+}
+
+Error LayerFinder::findWeight(const Spec &spec) {
+  if (const gguf::Tensor *tensor = lookUp(spec.name))
+    return useWhole(spec, *tensor);
+  if (const gguf::Tensor *tensor = spec.otherName.empty() ? nullptr : lookUp(spec.otherName))
+    return useWhole(spec, *tensor);
+  if (const gguf::Tensor *tensor = spec.mergedName.empty() ? nullptr : lookUp(spec.mergedName))
+    return useHalf(spec, *tensor);
+  if (!spec.expertStem.empty() && lookUp(spec.expertStem + ".0.weight"))
+    return useExperts(spec);
+  return spec.isOptional ? Error::success() : makeMissingError(spec.name);
+}
+
 Error LayerFinder::checkSelectionBias() const {
-  if (!found.has(kSelectionBias) || config.scoringIsStated)
+  if (!found.has(kSelectionBias))
     return Error::success();
-  return makeTensorError(found.get(kSelectionBias).tensor->name,
+  const StringRef name = found.get(kSelectionBias).tensors.front()->name;
+  if (config.groups > 1 && config.scoring != Scoring::Sigmoid)
+    return makeTensorError(name, "is a bias for the selection of experts in groups with " +
+                                     stringifyEnum(config.scoring) +
+                                     " scores; how such a model scores its groups is not known");
+  if (config.scoringIsStated)
+    return Error::success();
+  return makeTensorError(name,
                          "is a bias for the selection of experts, and no metadata key '" +
                              gatingKey(*config.architecture) +
                              "' says what the scores are. Models with such a bias score by "

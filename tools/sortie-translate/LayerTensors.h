@@ -9,6 +9,8 @@
 
 #include "ModelConfig.h"
 
+#include "dialect/common/WeightTensors.h"
+
 #include <map>
 
 namespace sortie {
@@ -28,14 +30,21 @@ private:
 
 /// A weight of a layer: its type and where the file has it.
 struct LayerWeight {
-  const gguf::Tensor *tensor;
+  /// One, or one an expert.
+  llvm::SmallVector<const gguf::Tensor *, 1> tensors;
   numerics::Format format;
   /// Row-major, as the layer takes it: the last is the contraction dimension of a matrix.
   llvm::SmallVector<int64_t, 3> shape;
+  /// The part of the tensor's rows (of a matrix) or columns that it is; all by default.
+  DimensionPart rows = {};
+  DimensionPart columns = {};
 };
 
 /// The selection bias, whose name has no `.bias` in some files.
 inline constexpr llvm::StringLiteral kSelectionBias = "exp_probs_b.bias";
+
+/// What the score of the shared experts is the product of a token with.
+inline constexpr llvm::StringLiteral kSharedGate = "ffn_gate_inp_shexp.weight";
 
 /// Finds the weights of one layer by their names after `blk.<i>.`.
 class LayerTensors {

@@ -179,7 +179,7 @@ Error ConfigReader::readSharedWidths() {
   if (Error error = readWidth("expert_shared_feed_forward_length", &LayerConfig::sharedWidth))
     return error;
   for (LayerConfig &layer : config.layers)
-    if (!layer.hasShared && layer.sharedWidth)
+    if (architecture.shared == SharedExperts::Gated || (!layer.hasShared && layer.sharedWidth))
       layer.hasShared = true;
   return Error::success();
 }
@@ -259,12 +259,14 @@ Error ConfigReader::readGroups() {
     config.groups = config.groupsUsed = 1;
     return Error::success();
   }
-  // DeepSeek-V2 scores a group by its best expert, V3 by the sum of its two best. Only the latter
-  // exists here, and quietly taking one for the other would route tokens wrongly.
-  if (config.scoring != Scoring::Sigmoid)
-    return keys.makeError("expert_group_count", "is " + Twine(config.groups) +
-                                                    ": groups are supported with sigmoid scores "
-                                                    "only");
+  // DeepSeek-V2 scores a group by its best expert, V3 by the sum of its two best. The scoring tells
+  // which of them it is.
+  if (config.scoring == Scoring::Softmax)
+    config.groupScore = GroupScore::Best;
+  else if (config.scoring != Scoring::Sigmoid)
+    return keys.makeError("expert_group_count",
+                          "is " + Twine(config.groups) +
+                              ": groups are known with softmax or sigmoid scores only");
   return Error::success();
 }
 

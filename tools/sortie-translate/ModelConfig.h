@@ -48,6 +48,7 @@ struct ModelConfig {
   /// 1 where the selection has no groups.
   int64_t groups = 1;
   int64_t groupsUsed = 1;
+  GroupScore groupScore = GroupScore::BestTwo;
 };
 
 /// Reads the configuration of `model`, leaving out the keys that `ignoredKeys` matches. `metadata`

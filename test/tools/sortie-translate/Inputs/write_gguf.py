@@ -4,10 +4,10 @@
     write_gguf.py qwen3-30b-a3b -o model.gguf --drop-key expert_count --set block_count=2
         --drop-tensor blk.0.ffn_norm.weight --shape blk.0.ffn_gate_inp.weight=128x64
         --type blk.0.ffn_up_exps.weight=IQ2_XXS --rename blk.0.exp_probs_b.bias=blk.0.exp_probs_b
-        --add blk.0.ffn_gate_exps.bias=128x96
+        --add blk.0.ffn_gate_exps.bias=128x96 --layout merged_gate_and_up
 
 Keys are written without the architecture's prefix; a value is a bool, an int, a float, a list of
-these or a string, whatever it looks like. Shapes are row-major; an added tensor is of type F32, and
+these or a string, whatever it looks like. A layout of ../../../models/layouts.py comes first. Shapes are row-major; an added tensor is of type F32, and
 `--type` changes it. The file has its full length, without data.
 """
 
@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "models"))
 
 import gguf  # noqa: E402
 import numpy as np  # noqa: E402
+from layouts import LAYOUTS, Tensor  # noqa: E402
 from make_gguf import metadata  # noqa: E402
 from presets import PRESETS, TensorSpec, layer_tensors, parse_types, scaled  # noqa: E402
 
@@ -44,6 +45,13 @@ def parse_value(text: str) -> Any:
 def parse_shape(text: str) -> tuple[int, ...]:
     """(8, 96) from `8x96`."""
     return tuple(map(int, text.split("x")))
+
+
+def laid_out(specs: Iterable[TensorSpec], layout: str) -> list[TensorSpec]:
+    """The same tensors in another layout."""
+    tensors = [Tensor(spec.name, spec.shape[::-1], spec.type, b"") for spec in specs]
+    return [TensorSpec(tensor.name, tensor.dims[::-1], tensor.type)
+            for tensor in LAYOUTS[layout](tensors)]
 
 
 def changed_tensors(specs: Iterable[TensorSpec], options: argparse.Namespace) -> list[TensorSpec]:
@@ -75,6 +83,8 @@ def write(options: argparse.Namespace) -> None:
             add[type(value)](key, value)
     specs = (spec for layer in range(options.layers)
              for spec in layer_tensors(preset, layer, parse_types(options.types)))
+    if options.layout:
+        specs = laid_out(specs, options.layout)
     size = 0
     for spec in changed_tensors(specs, options):
         elements, block_bytes = gguf.GGML_QUANT_SIZES[spec.type]
@@ -97,6 +107,7 @@ def main() -> None:
     parser.add_argument("--arch", help="another general.architecture")
     parser.add_argument("--types", default="q4_0")
     parser.add_argument("--layers", type=int, default=1)
+    parser.add_argument("--layout", choices=LAYOUTS)
     parser.add_argument("--divide", type=int, default=8)
     for option in ("--drop-key", "--set", "--drop-tensor", "--shape", "--type", "--rename", "--add"):
         parser.add_argument(option, action="append", default=[])

@@ -1,0 +1,106 @@
+"""Writes a model file again with its tensors laid out otherwise, as other converters have them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Callable, Iterator
+
+import gguf
+import numpy as np
+
+#: The most dimensions that a GGUF tensor has.
+_MAX_DIMENSIONS = 4
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor as the file has it: `dims` innermost first, `data` its bytes."""
+
+    name: str
+    dims: tuple[int, ...]
+    type: gguf.GGMLQuantizationType
+    data: bytes
+
+    def matrices(self) -> list[bytes]:
+        """The data of each index of the outermost dimension."""
+        size = len(self.data) // self.dims[-1]
+        return [self.data[i * size : (i + 1) * size] for i in range(self.dims[-1])]
+
+
+Layout = Callable[[list[Tensor]], Iterator[Tensor]]
+
+
+def one_tensor_an_expert(tensors: list[Tensor]) -> Iterator[Tensor]:
+    """`ffn_gate.0.weight` and so on: Mixtral files of early 2024."""
+    for tensor in tensors:
+        if not tensor.name.endswith("_exps.weight"):
+            yield tensor
+            continue
+        stem = tensor.name.removesuffix("_exps.weight")
+        for expert, data in enumerate(tensor.matrices()):
+            yield Tensor(f"{stem}.{expert}.weight", tensor.dims[:-1], tensor.type, data)
+
+
+def merged_gate_and_up(tensors: list[Tensor]) -> Iterator[Tensor]:
+    """`ffn_gate_up_exps`: of each expert the rows of the gate, then those of up; biases alike."""
+    by_name = {tensor.name: tensor for tensor in tensors}
+    for tensor in tensors:
+        stem, _, suffix = tensor.name.rpartition("_exps.")
+        if stem.endswith("ffn_up") and suffix in ("weight", "bias"):
+            continue
+        if not (stem.endswith("ffn_gate") and suffix in ("weight", "bias")):
+            yield tensor
+            continue
+        up = by_name[tensor.name.replace("ffn_gate_", "ffn_up_")]
+        assert up.type == tensor.type, "gate and up must be of one type"
+        dims = list(tensor.dims)
+        dims[-2] *= 2
+        data = b"".join(a + b for a, b in zip(tensor.matrices(), up.matrices()))
+        yield Tensor(f"{stem}_up_exps.{suffix}", tuple(dims), tensor.type, data)
+
+
+def without_ones(tensors: list[Tensor]) -> Iterator[Tensor]:
+    """Dimensions of one at the end are left out, as llama-quantize does."""
+    for tensor in tensors:
+        dims = tensor.dims
+        while len(dims) > 1 and dims[-1] == 1:
+            dims = dims[:-1]
+        yield replace(tensor, dims=dims)
+
+
+def with_ones(tensors: list[Tensor]) -> Iterator[Tensor]:
+    """All four dimensions are written."""
+    for tensor in tensors:
+        yield replace(tensor, dims=tensor.dims + (1,) * (_MAX_DIMENSIONS - len(tensor.dims)))
+
+
+LAYOUTS: dict[str, Layout] = {layout.__name__: layout for layout in (
+    one_tensor_an_expert, merged_gate_and_up, without_ones, with_ones)}
+
+
+def _read_tensors(reader: gguf.GGUFReader) -> list[Tensor]:
+    return [Tensor(tensor.name, tuple(int(n) for n in tensor.shape), tensor.tensor_type,
+                   np.asarray(tensor.data).tobytes()) for tensor in reader.tensors]
+
+
+def write_in_layout(source: Path, target: Path, layout: Layout) -> None:
+    """Copies the model `source`, of one file, to `target` with its tensors laid out anew."""
+    reader = gguf.GGUFReader(source)
+    writer = gguf.GGUFWriter(target, reader.fields["general.architecture"].contents())
+    for key, field in reader.fields.items():
+        if not key.startswith("GGUF.") and key != "general.architecture":
+            writer.add_key_value(key, field.contents(), field.types[0],
+                                 field.types[-1] if len(field.types) > 1 else None)
+    tensors = list(layout(_read_tensors(reader)))
+    for tensor in tensors:
+        elements, block_bytes = gguf.GGML_QUANT_SIZES[tensor.type]
+        shape = (*tensor.dims[:0:-1], tensor.dims[0] // elements * block_bytes)
+        writer.add_tensor_info(tensor.name, shape, np.dtype(np.uint8), len(tensor.data),
+                               tensor.type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    for tensor in tensors:
+        writer.write_tensor_data(np.frombuffer(tensor.data, dtype=np.uint8))
+    writer.close()
