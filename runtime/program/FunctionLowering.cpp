@@ -132,7 +132,7 @@ WeightId FunctionLowering::use(mlir::FlatSymbolRefAttr name) {
     return kNoWeight;
   const WeightId weight = names.weights.lookup(name.getValue());
   function.weights.set(weight);
-  label += (label.empty() ? "" : ", ") + program.weights[weight].tensor;
+  label += (label.empty() ? "" : ", ") + program.weights[weight].label();
   return weight;
 }
 

@@ -73,8 +73,7 @@ public:
       return failure;
     if (Error failure = lowerKernels())
       return failure;
-    if (Error failure = lowerSymbolsAndWeights())
-      return failure;
+    lowerSymbolsAndWeights();
     for (const moert::FuncOp func : module.getOps<moert::FuncOp>()) {
       Expected<Function> function = FunctionLowering(program, names, func).lower();
       if (!function)
@@ -89,7 +88,7 @@ private:
   Error lowerAttributes();
   void lowerModelAttributes();
   Error lowerKernels();
-  Error lowerSymbolsAndWeights();
+  void lowerSymbolsAndWeights();
 
   mlir::ModuleOp module;
   Program &program;
@@ -156,7 +155,7 @@ Error ModuleLowering::lowerKernels() {
   return Error::success();
 }
 
-Error ModuleLowering::lowerSymbolsAndWeights() {
+void ModuleLowering::lowerSymbolsAndWeights() {
   for (moert::SymbolOp op : module.getOps<moert::SymbolOp>()) {
     names.symbols[op.getSymName()] = program.symbols.size();
     program.symbols.push_back({op.getSymName().str(), static_cast<int64_t>(op.getMax())});
@@ -165,10 +164,10 @@ Error ModuleLowering::lowerSymbolsAndWeights() {
     names.weights[op.getSymName()] = program.weights.size();
     WeightSpec spec;
     const WeightTensors tensors = op.getTensors();
-    if (!tensors.isWhole())
-      return error("weight '" + op.getSymName() +
-                   "' is no whole tensor, which this runtime does not read yet");
-    spec.tensor = tensors.names.front().str();
+    for (const mlir::StringAttr name : tensors.names)
+      spec.tensors.push_back(name.str());
+    spec.rowPart = {tensors.rows.first, tensors.rows.total};
+    spec.columnPart = {tensors.columns.first, tensors.columns.total};
     spec.format = op.getFormatInfo().format;
     spec.shape.assign(op.getShape().begin(), op.getShape().end());
     if (const moert::PackAttr pack = op.getPackAttr())
@@ -176,7 +175,6 @@ Error ModuleLowering::lowerSymbolsAndWeights() {
                    static_cast<uint64_t>(pack.getBytes())};
     program.weights.push_back(std::move(spec));
   }
-  return Error::success();
 }
 
 } // namespace

@@ -11,6 +11,7 @@
 #include "runtime/session/Session.h"
 #include "runtime/support/Error.h"
 
+#include "llvm/ADT/SmallVectorExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 
@@ -29,7 +30,21 @@ struct sortie_error {
 };
 
 struct sortie_program {
+  explicit sortie_program(std::shared_ptr<const Program> loaded) : program(std::move(loaded)) {
+    for (const WeightSpec &spec : program->weights)
+      weights.push_back(
+          {map_to_vector(spec.tensors, [](const std::string &name) { return name.c_str(); }),
+           spec.tensorShape()});
+  }
+
+  /// What info structs point to, beside the program itself.
+  struct WeightArrays {
+    SmallVector<const char *> tensors;
+    SmallVector<int64_t, 3> tensorShape;
+  };
+
   std::shared_ptr<const Program> program;
+  std::vector<WeightArrays> weights;
 };
 
 struct sortie_weights {
@@ -357,7 +372,7 @@ sortie_error *getValue(const sortie_program *program, size_t function, size_t in
 sortie_error *adopt(Expected<std::shared_ptr<const Program>> loaded, sortie_program **program) {
   if (!loaded)
     return toC(loaded.takeError());
-  *program = new sortie_program{std::move(*loaded)};
+  *program = new sortie_program(std::move(*loaded));
   return nullptr;
 }
 
@@ -474,12 +489,19 @@ sortie_error *sortie_program_get_weight(const sortie_program *program, size_t in
     return toC(indexError("weight", index, weights.size()));
   const WeightSpec &spec = weights[index];
   sortie_weight_info value = SORTIE_INIT(sortie_weight_info);
-  value.tensor = spec.tensor.c_str();
+  const auto &[tensors, tensorShape] = program->weights[index];
+  value.tensor = tensors.front();
   value.format = numerics::kFormats[static_cast<size_t>(spec.format)].name;
   value.rank = spec.shape.size();
   value.shape = spec.shape.data();
   value.file_bytes = spec.fileBytes();
   value.packed_bytes = weightBytes(*program->program, index);
+  value.tensor_count = tensors.size();
+  value.tensors = tensors.data();
+  value.tensor_rank = tensorShape.size();
+  value.tensor_shape = tensorShape.data();
+  value.first_row = spec.rowPart.first;
+  value.first_column = spec.columnPart.first;
   writeStruct(value, info);
   return nullptr;
 }

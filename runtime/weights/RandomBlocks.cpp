@@ -112,16 +112,14 @@ SmallVector<ForcedField, 2> forcedFields(Format format, int64_t columns, bool is
   return fields;
 }
 
-RandomBlocks::RandomBlocks(const WeightSpec &spec, uint64_t seed)
-    : random(seed, spec.tensor), rowBytes(spec.rowBytes()),
-      blockBytes(numerics::formatInfo(spec.format).bytes),
-      fields(forcedFields(spec.format, spec.columns(), spec.shape.size() == 1)) {}
+RandomBlocks::RandomBlocks(const WeightSpec &spec, StringRef tensor, uint64_t seed)
+    : random(seed, tensor), blockBytes(numerics::formatInfo(spec.format).bytes),
+      fields(forcedFields(spec.format, spec.tensorShape().back(), spec.tensorShape().size() == 1)) {
+}
 
-void RandomBlocks::fillRows(int64_t firstRow, int64_t rowCount, uint8_t *bytes) const {
-  const uint64_t begin = firstRow * rowBytes;
-  const uint64_t size = rowCount * rowBytes;
+void RandomBlocks::fill(uint64_t offset, uint64_t size, uint8_t *bytes) const {
   for (uint64_t i = 0; i < size;) {
-    const uint64_t index = begin + i;
+    const uint64_t index = offset + i;
     uint64_t word = random.word(index / 8) >> (index % 8 * 8);
     for (uint64_t inWord = index % 8; inWord < 8 && i < size; ++inWord, ++i, word >>= 8)
       bytes[i] = static_cast<uint8_t>(word);

@@ -29,14 +29,14 @@ llvm::SmallVector<ForcedField, 2> forcedFields(numerics::Format format, int64_t 
 
 class RandomBlocks {
 public:
-  RandomBlocks(const WeightSpec &spec, uint64_t seed);
+  /// The blocks of `tensor`, one of those that the weight is made of.
+  RandomBlocks(const WeightSpec &spec, llvm::StringRef tensor, uint64_t seed);
 
-  /// Writes `rowCount` rows from `firstRow` on.
-  void fillRows(int64_t firstRow, int64_t rowCount, uint8_t *bytes) const;
+  /// Writes `size` bytes of the tensor from `offset` on: whole blocks.
+  void fill(uint64_t offset, uint64_t size, uint8_t *bytes) const;
 
 private:
   CounterRandom random;
-  uint64_t rowBytes;
   uint64_t blockBytes;
   llvm::SmallVector<ForcedField, 2> fields;
 };

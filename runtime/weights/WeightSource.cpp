@@ -9,20 +9,33 @@
 #include "runtime/support/Error.h"
 #include "runtime/weights/RandomBlocks.h"
 
+#include <cstring>
 #include <mutex>
 
 using namespace llvm;
 
 namespace sortie {
 
-std::string WeightSpec::describe() const {
-  std::string extents;
-  for (const int64_t extent : shape)
-    extents += (Twine(extents.empty() ? "" : "x") + Twine(extent)).str();
-  return "tensor '" + tensor + "' (" + numerics::formatInfo(format).name + ", " + extents + ")";
-}
-
 WeightSource::~WeightSource() = default;
+
+Expected<const uint8_t *> WeightSource::rows(const WeightSpec &spec, int64_t firstRow,
+                                             int64_t rowCount, uint8_t *scratch) {
+  const TensorPiece first = spec.piece(firstRow, rowCount);
+  if (first.rows == rowCount)
+    return bytes(spec, first, scratch);
+  uint8_t *to = scratch;
+  for (int64_t done = 0; done < rowCount;) {
+    const TensorPiece piece = spec.piece(firstRow + done, rowCount - done);
+    Expected<const uint8_t *> from = bytes(spec, piece, to);
+    if (!from)
+      return from.takeError();
+    if (*from != to)
+      std::memcpy(to, *from, piece.size);
+    to += piece.size;
+    done += piece.rows;
+  }
+  return scratch;
+}
 
 namespace {
 
@@ -36,25 +49,32 @@ public:
   }
 
   Error check(const WeightSpec &spec) const override {
-    const gguf::Tensor *tensor = model->findTensor(spec.tensor);
-    if (!tensor)
-      return makeError(model->name() + ": has no " + spec.describe() +
-                           ", which the program needs; give the model that it was compiled for",
-                       std::errc::no_such_file_or_directory);
-    const bool sameFormat = tensor->format && tensor->format->format == spec.format;
-    if (sameFormat && gguf::isSameShape(tensor->shape(), spec.shape))
-      return Error::success();
-    return makeError(tensor->file + ": holds " + tensor->describe() +
-                     ", the program was compiled for " + spec.describe() +
-                     "; give the model that it was compiled for, or compile it for this one");
-  }
-
-  Expected<const uint8_t *> rows(const WeightSpec &spec, int64_t firstRow, int64_t,
-                                 uint8_t *) override {
-    return model->findTensor(spec.tensor)->bytes.data() + firstRow * spec.rowBytes();
+    for (const std::string &tensor : spec.tensors)
+      if (Error error = checkTensor(spec, tensor))
+        return error;
+    return Error::success();
   }
 
 private:
+  Error checkTensor(const WeightSpec &spec, const std::string &name) const {
+    const gguf::Tensor *tensor = model->findTensor(name);
+    if (!tensor)
+      return makeError(model->name() + ": has no " + spec.describeTensor(name) +
+                           ", which the program needs; give the model that it was compiled for",
+                       std::errc::no_such_file_or_directory);
+    const bool sameFormat = tensor->format && tensor->format->format == spec.format;
+    if (sameFormat && gguf::isSameShape(tensor->shape(), spec.tensorShape()))
+      return Error::success();
+    return makeError(tensor->file + ": holds " + tensor->describe() +
+                     ", the program was compiled for " + spec.describeTensor(name) +
+                     "; give the model that it was compiled for, or compile it for this one");
+  }
+
+  Expected<const uint8_t *> bytes(const WeightSpec &, const TensorPiece &piece,
+                                  uint8_t *) override {
+    return model->findTensor(piece.tensor)->bytes.data() + piece.offset;
+  }
+
   std::unique_ptr<gguf::Model> model;
 };
 
@@ -66,18 +86,17 @@ public:
   /// The callback knows tensors by name only; what it does not have fails when it is read.
   Error check(const WeightSpec &) const override { return Error::success(); }
 
-  Expected<const uint8_t *> rows(const WeightSpec &spec, int64_t firstRow, int64_t rowCount,
-                                 uint8_t *scratch) override {
+private:
+  Expected<const uint8_t *> bytes(const WeightSpec &spec, const TensorPiece &piece,
+                                  uint8_t *scratch) override {
     const std::lock_guard<std::mutex> lock(oneAtATime);
-    const uint64_t offset = firstRow * spec.rowBytes();
-    if (read(spec.tensor, offset, rowCount * spec.rowBytes(), scratch))
+    if (read(piece.tensor, piece.offset, piece.size, scratch))
       return scratch;
-    return makeError("the weights callback failed for " + spec.describe() + ", " +
-                         Twine(rowCount * spec.rowBytes()) + " bytes at offset " + Twine(offset),
+    return makeError("the weights callback failed for " + spec.describeTensor(piece.tensor) + ", " +
+                         Twine(piece.size) + " bytes at offset " + Twine(piece.offset),
                      std::errc::io_error);
   }
 
-private:
   ReadTensor read;
   std::mutex oneAtATime;
 };
@@ -89,13 +108,13 @@ public:
   std::string name() const override { return ("random:seed=" + Twine(seed)).str(); }
   Error check(const WeightSpec &) const override { return Error::success(); }
 
-  Expected<const uint8_t *> rows(const WeightSpec &spec, int64_t firstRow, int64_t rowCount,
-                                 uint8_t *scratch) override {
-    RandomBlocks(spec, seed).fillRows(firstRow, rowCount, scratch);
+private:
+  Expected<const uint8_t *> bytes(const WeightSpec &spec, const TensorPiece &piece,
+                                  uint8_t *scratch) override {
+    RandomBlocks(spec, piece.tensor, seed).fill(piece.offset, piece.size, scratch);
     return scratch;
   }
 
-private:
   uint64_t seed;
 };
 

@@ -19,7 +19,7 @@ class WeightSource {
 public:
   virtual ~WeightSource();
 
-  /// Whether the source has this tensor in this format and shape.
+  /// Whether the source has the tensors of this weight in its format and their shape.
   virtual llvm::Error check(const WeightSpec &spec) const = 0;
 
   /// The fingerprint of the model by the rule of another one, if it has one, and what to call the
@@ -32,11 +32,17 @@ public:
   /// The bytes of `rowCount` rows from `firstRow` on (rows of all experts count through), in the
   /// model's format: either in place, or written to `scratch`, which has room for them. May be
   /// called by several threads at once, after check().
-  virtual llvm::Expected<const uint8_t *> rows(const WeightSpec &spec, int64_t firstRow,
-                                               int64_t rowCount, uint8_t *scratch) = 0;
+  llvm::Expected<const uint8_t *> rows(const WeightSpec &spec, int64_t firstRow, int64_t rowCount,
+                                       uint8_t *scratch);
+
+private:
+  /// The same of rows that lie together.
+  virtual llvm::Expected<const uint8_t *> bytes(const WeightSpec &spec, const TensorPiece &piece,
+                                                uint8_t *scratch) = 0;
 };
 
-/// Fills `destination` with `size` bytes of a tensor from `offset` on; false when it cannot.
+/// Fills `destination` with `size` bytes of a tensor, by its name in the model, from `offset` on;
+/// false when it cannot.
 using ReadTensor = std::function<bool(llvm::StringRef tensor, uint64_t offset, uint64_t size,
                                       uint8_t *destination)>;
 

@@ -1,7 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What a program says about a tensor that it needs.
+// What a program says about a weight that it needs: which tensors of the model file, or parts of
+// them, hold its rows.
 
 #ifndef SORTIE_RUNTIME_WEIGHTS_WEIGHTSPEC_H
 #define SORTIE_RUNTIME_WEIGHTS_WEIGHTSPEC_H
@@ -13,6 +14,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace sortie {
 
@@ -24,11 +26,25 @@ struct WeightPack {
   uint64_t bytes;
 };
 
+/// The part of a tensor's dimension from `first` on, of `total`; all of it when `total` is 0.
+struct TensorPart {
+  int64_t first = 0;
+  int64_t total = 0;
+};
+
+/// Rows of a weight that lie one behind the other in a tensor of the model file.
+struct TensorPiece {
+  const std::string &tensor;
+  uint64_t offset; ///< in bytes, from the start of the tensor
+  uint64_t size;   ///< in bytes
+  int64_t rows;
+};
+
 struct WeightSpec {
-  /// Name in the model.
-  std::string tensor;
+  /// Names in the model: one, or several of one shape and format, one an expert.
+  std::vector<std::string> tensors;
   numerics::Format format;
-  /// Row-major, 1 to 3 dimensions.
+  /// Row-major, 1 to 3 dimensions. Of several tensors the first dimension counts them.
   llvm::SmallVector<int64_t, 3> shape;
   /// How the program's steps read it: as the matrix of a product, as plain floats (norms, biases).
   bool isMatrix = false;
@@ -38,6 +54,15 @@ struct WeightSpec {
   bool usesPacked = false;
   bool usesRaw = false;
   bool usesFloats = false;
+  /// The rows of each of a tensor's matrices, and the columns of each row, that the weight is.
+  TensorPart rowPart = {};
+  TensorPart columnPart = {};
+
+  bool isStacked() const { return tensors.size() > 1; }
+  /// Row-major shape of each tensor in the model, which may have more or fewer dimensions of one.
+  llvm::SmallVector<int64_t, 3> tensorShape() const;
+  /// The first `rowCount` rows from `firstRow` on, or as many of them as lie together.
+  TensorPiece piece(int64_t firstRow, int64_t rowCount) const;
 
   int64_t columns() const { return shape.back(); }
   /// Rows of all experts together.
@@ -68,8 +93,13 @@ struct WeightSpec {
   /// Bytes of the form that kernels read as packed.
   uint64_t cudaPackedBytes() const { return panels() * pack->bytes; }
 
-  /// "tensor 'blk.0.ffn_norm.weight' (f32, 2048)".
+  /// "tensor 'blk.0.ffn_norm.weight' (f32, 2048)", "rows 0 to 3 of tensor 'w' (f32, 8x64)",
+  /// "tensors 'a' to 'h' (q4_K, 512x256)".
   std::string describe() const;
+  /// The same of one of its tensors.
+  std::string describeTensor(llvm::StringRef name) const;
+  /// The short form for reports: "blk.0.ffn_norm.weight", "w rows 0 to 3", "a to h".
+  std::string label() const;
 };
 
 } // namespace sortie

@@ -27,6 +27,24 @@ void printBytes(uint64_t bytes, raw_ostream &out) {
   out << format(unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
 }
 
+/// " rows 4 to 7 of 8", or nothing for a whole dimension.
+void printPart(StringRef name, int64_t first, int64_t extent, int64_t total, raw_ostream &out) {
+  if (extent != total)
+    out << ' ' << name << ' ' << first << " to " << first + extent - 1 << " of " << total;
+}
+
+/// "a", "a rows 4 to 7 of 8", "a to h": what a weight is made of.
+void printTensors(const sortie_weight_info &weight, raw_ostream &out) {
+  out << weight.tensor;
+  if (weight.tensor_count > 1)
+    out << " to " << weight.tensors[weight.tensor_count - 1];
+  const ArrayRef shape(weight.shape, weight.rank);
+  const ArrayRef whole(weight.tensor_shape, weight.tensor_rank);
+  if (whole.size() > 1)
+    printPart("rows", weight.first_row, shape[shape.size() - 2], whole[whole.size() - 2], out);
+  printPart("columns", weight.first_column, shape.back(), whole.back(), out);
+}
+
 class Describer {
 public:
   Describer(const sortie_program *program, int threads, raw_ostream &out)
@@ -82,7 +100,9 @@ Error Describer::describeWeights(size_t function) {
     sortie_weight_info weight = SORTIE_INIT(sortie_weight_info);
     if (Error error = toError(sortie_program_get_weight(program, i, &weight)))
       return error;
-    out << "  weight " << weight.tensor << ": " << weight.format << " [";
+    out << "  weight ";
+    printTensors(weight, out);
+    out << ": " << weight.format << " [";
     interleaveComma(ArrayRef(weight.shape, weight.rank), out);
     out << "], ";
     printBytes(weight.file_bytes, out);

@@ -53,7 +53,7 @@ extern "C" {
 
 /* Version of this interface. It grows when something is added; functions and members are never
  * removed or given another meaning. */
-#define SORTIE_ABI_VERSION 3u
+#define SORTIE_ABI_VERSION 4u
 
 /* sortie_run_options options = SORTIE_INIT(sortie_run_options); */
 #ifdef __cplusplus
@@ -181,14 +181,25 @@ SORTIE_RESULT sortie_error *sortie_program_get_output(const sortie_program *prog
                                                       size_t function, size_t index,
                                                       sortie_value_info *info);
 
+/* A weight is one tensor of the model, a part of the rows of each of its matrices, a part of the
+ * columns of each row, or several tensors of one shape and format, one for each index of the
+ * weight's first dimension (one an expert). In memory a row of a tensor is as long as its format
+ * makes tensor_shape[tensor_rank - 1] elements, and rows follow each other. */
 typedef struct sortie_weight_info {
   size_t struct_size;
-  const char *tensor; /* name in the model */
+  const char *tensor; /* name in the model; of several, the first */
   const char *format; /* "q4_K" */
   size_t rank;
-  const int64_t *shape;  /* row-major, [rank] */
-  uint64_t file_bytes;   /* in the model's file */
+  const int64_t *shape;  /* of the weight, row-major, [rank] */
+  uint64_t file_bytes;   /* of the weight in the model's file */
   uint64_t packed_bytes; /* in the device's memory */
+  size_t tensor_count;
+  const char *const *tensors; /* names in the model, [tensor_count] */
+  size_t tensor_rank;
+  const int64_t *tensor_shape; /* of each tensor, row-major, [tensor_rank]; a file may hold it with
+                                * more or fewer dimensions of one */
+  int64_t first_row;           /* where the weight's rows begin in each matrix of a tensor, */
+  int64_t first_column;        /* and its elements in each of these rows */
 } sortie_weight_info;
 
 SORTIE_RESULT sortie_error *sortie_program_get_weight(const sortie_program *program, size_t index,
@@ -247,8 +258,9 @@ typedef enum sortie_weights_source {
   SORTIE_WEIGHTS_RANDOM = 4    /* valid random blocks, see docs/runtime.md */
 } sortie_weights_source;
 
-/* Delivers `size` bytes of a tensor, as the GGUF file would hold them, from byte `offset` on (whole
- * rows). Non-zero means failure. Calls come one at a time, from any thread. */
+/* Delivers `size` bytes of a tensor, by its name in the model, as the GGUF file would hold them,
+ * from byte `offset` of the tensor on (whole rows, or of a weight that is a part of the columns,
+ * whole blocks). Non-zero means failure. Calls come one at a time, from any thread. */
 typedef int (*sortie_read_tensor)(void *user, const char *tensor, uint64_t offset, uint64_t size,
                                   void *destination);
 

@@ -79,7 +79,7 @@ std::shared_ptr<Program> makeProgram() {
   program->symbols = {{"tokens", kMaxTokens}};
   program->kernels = {{"round", "round", 1, 1, 0, 256, {}, {{"sm_90", 0, {'x', 0}}}}};
   WeightSpec weight;
-  weight.tensor = "w";
+  weight.tensors = {"w"};
   weight.format = numerics::Format::BF16;
   weight.shape = {kN, kK};
   weight.usesRaw = true;

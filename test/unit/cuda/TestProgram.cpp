@@ -156,11 +156,11 @@ std::shared_ptr<Program> makeProgram() {
                       kernel("scale", 1, 1, {WeightForm::Floats}, 1, 48 << 10),
                       kernel("product", 2, 1, {WeightForm::Packed}, 1, 100000)};
   WeightSpec norm, matrix;
-  norm.tensor = "norm.weight";
+  norm.tensors = {"norm.weight"};
   norm.format = numerics::Format::BF16;
   norm.shape = {kColumns};
   norm.usesFloats = true;
-  matrix.tensor = "matrix.weight";
+  matrix.tensors = {"matrix.weight"};
   matrix.format = numerics::Format::F32;
   matrix.shape = {kExperts, kColumns, kColumns};
   matrix.pack = {kPack, kPanelRows, kPanelBytes};

@@ -130,6 +130,22 @@ TEST(Loader, refusesWhatIsNoProgram) {
             "/nonexistent/p.mlirbc: cannot read the program: No such file or directory");
 }
 
+TEST(Loader, readsWhatWeightsAreMadeOf) {
+  const std::string text =
+      programText(replaced(kDenseProgram, "@other \"other.weight\"",
+                           "@other [\"a\", \"b\", \"c\", \"d\"] columns(8 of 24)"));
+  for (const std::string &program : {text, bytecodeOf(text)}) {
+    Expected<std::shared_ptr<const Program>> loaded = load(program);
+    ASSERT_TRUE(bool(loaded)) << toString(loaded.takeError());
+    const WeightSpec &weight = (*loaded)->weights[2];
+    EXPECT_EQ(weight.tensors, (std::vector<std::string>{"a", "b", "c", "d"}));
+    EXPECT_EQ(weight.tensorShape(), ArrayRef<int64_t>({24}));
+    EXPECT_EQ(weight.columnPart.first, 8);
+    EXPECT_EQ(weight.rowPart.total, 0);
+    EXPECT_EQ((*loaded)->functions[1].steps[0].label, "a to d columns 8 to 15");
+  }
+}
+
 TEST(Loader, refusesOtherVersionsTargetsAndFeatures) {
   const std::string text = programText(kDenseProgram);
   expectError(

@@ -39,6 +39,8 @@ bool contains(const std::string &text, const std::string &part) {
   return text.find(part) != std::string::npos;
 }
 
+std::vector<int64_t> extents(const int64_t *shape, size_t rank) { return {shape, shape + rank}; }
+
 /// A program with everything it takes to run it.
 struct Engine {
   sortie_program *program = nullptr;
@@ -184,9 +186,37 @@ TEST(CApi, describesAProgram) {
   EXPECT_STREQ(weight.tensor, "matrix.weight");
   EXPECT_STREQ(weight.format, "f32");
   EXPECT_EQ(weight.file_bytes, 128u);
+  ASSERT_EQ(weight.tensor_count, 1u);
+  EXPECT_STREQ(weight.tensors[0], "matrix.weight");
+  EXPECT_EQ(extents(weight.tensor_shape, weight.tensor_rank), (std::vector<int64_t>{4, 8}));
+  EXPECT_EQ(weight.first_row, 0);
+  EXPECT_EQ(weight.first_column, 0);
   int uses = -1;
   EXPECT_EQ(take(sortie_program_uses_weight(engine.program, 1, 1, &uses)), "");
   EXPECT_EQ(uses, 0);
+}
+
+TEST(CApi, describesPartsOfTensorsAndSeveral) {
+  const Engine engine(replaced(kDenseProgram, R"(@other "other.weight")",
+                               R"(@other "other.weight" rows(3 of 12) columns(16 of 32))") +
+                      R"(
+  moert.weight @stacked ["a", "b"] rows(1 of 5) : 2x3x8xf32)");
+  sortie_weight_info weight = SORTIE_INIT(sortie_weight_info);
+  EXPECT_EQ(take(sortie_program_get_weight(engine.program, 2, &weight)), "");
+  EXPECT_STREQ(weight.tensor, "other.weight");
+  EXPECT_EQ(weight.tensor_count, 1u);
+  EXPECT_EQ(extents(weight.shape, weight.rank), (std::vector<int64_t>{4, 8}));
+  EXPECT_EQ(extents(weight.tensor_shape, weight.tensor_rank), (std::vector<int64_t>{12, 32}));
+  EXPECT_EQ(weight.first_row, 3);
+  EXPECT_EQ(weight.first_column, 16);
+  EXPECT_EQ(weight.file_bytes, 128u);
+  EXPECT_EQ(take(sortie_program_get_weight(engine.program, 3, &weight)), "");
+  EXPECT_STREQ(weight.tensor, "a");
+  ASSERT_EQ(weight.tensor_count, 2u);
+  EXPECT_STREQ(weight.tensors[1], "b");
+  EXPECT_EQ(extents(weight.shape, weight.rank), (std::vector<int64_t>{2, 3, 8}));
+  EXPECT_EQ(extents(weight.tensor_shape, weight.tensor_rank), (std::vector<int64_t>{5, 8}));
+  EXPECT_EQ(weight.first_row, 1);
 }
 
 TEST(CApi, memoryIsKnownBeforehand) {
@@ -318,6 +348,24 @@ TEST(CApi, callbacksDeliverWeights) {
   EXPECT_TRUE(contains(take(sortie_weights_create(engine.program, &options, &none), &code),
                        "the weights callback failed for tensor 'norm.weight'"));
   EXPECT_EQ(code, SORTIE_ERROR_IO);
+}
+
+TEST(CApi, callbacksAreAskedForTensorsOfTheModel) {
+  Engine engine(replaced(kDenseProgram, R"(@other "other.weight")",
+                         R"(@other "other.weight" rows(2 of 12))"));
+  std::map<std::string, uint64_t> firstOffset;
+  sortie_weights_options options = SORTIE_INIT(sortie_weights_options);
+  options.source = SORTIE_WEIGHTS_CALLBACK;
+  options.read_user = &firstOffset;
+  options.read = [](void *user, const char *tensor, uint64_t offset, uint64_t size, void *to) {
+    static_cast<std::map<std::string, uint64_t> *>(user)->emplace(tensor, offset);
+    std::memset(to, 0, size);
+    return 0;
+  };
+  EXPECT_EQ(engine.load(options), "");
+  const std::map<std::string, uint64_t> expected = {
+      {"norm.weight", 0}, {"matrix.weight", 0}, {"other.weight", 2 * 8 * sizeof(float)}};
+  EXPECT_EQ(firstOffset, expected);
 }
 
 TEST(CApi, weightsBelongToTheirProgram) {

@@ -21,14 +21,14 @@ using numerics::Format;
 namespace {
 
 WeightSpec spec(const std::string &name, Format format, ArrayRef<int64_t> shape) {
-  WeightSpec result{name, format, {}, true, false};
+  WeightSpec result{{name}, format, {}, true, false};
   result.shape.assign(shape.begin(), shape.end());
   return result;
 }
 
 std::vector<uint8_t> randomBytes(const WeightSpec &weight, uint64_t seed) {
   std::vector<uint8_t> bytes(weight.fileBytes());
-  RandomBlocks(weight, seed).fillRows(0, weight.rows(), bytes.data());
+  RandomBlocks(weight, weight.tensors.front(), seed).fill(0, bytes.size(), bytes.data());
   return bytes;
 }
 
@@ -93,7 +93,7 @@ TEST_P(RandomFormats, anyRowsCanBeMadeAlone) {
   const std::vector<uint8_t> all = randomBytes(weight, 1);
   for (int64_t row = 0; row < weight.rows(); ++row) {
     std::vector<uint8_t> one(weight.rowBytes());
-    RandomBlocks(weight, 1).fillRows(row, 1, one.data());
+    RandomBlocks(weight, "w", 1).fill(row * one.size(), one.size(), one.data());
     EXPECT_TRUE(std::equal(one.begin(), one.end(), all.begin() + row * weight.rowBytes()));
   }
 }
@@ -133,6 +133,107 @@ TEST(RandomBlocks, vectorsAreBetweenAHalfAndOne) {
   }
 }
 
+//===- Where rows lie
+//----------------------------------------------------------------------------===//
+
+namespace {
+
+/// The rows of a weight, read `step` at a time.
+std::vector<uint8_t> readAll(WeightSource &source, const WeightSpec &weight, int64_t step) {
+  std::vector<uint8_t> bytes;
+  std::vector<uint8_t> scratch(step * weight.rowBytes());
+  for (int64_t row = 0; row < weight.rows(); row += step) {
+    const int64_t count = std::min(step, weight.rows() - row);
+    const uint8_t *read = cantFail(source.rows(weight, row, count, scratch.data()));
+    bytes.insert(bytes.end(), read, read + count * weight.rowBytes());
+  }
+  return bytes;
+}
+
+/// For every step, the bytes of `weight` are those that `whole` has for these rows and columns: for
+/// row r of the weight, row rowOf(r), from byte `firstByte` on.
+template <typename RowOf>
+void expectPart(const WeightSpec &weight, const WeightSpec &whole, RowOf rowOf,
+                uint64_t firstByte = 0) {
+  const auto source = makeRandomSource(1);
+  const std::vector<uint8_t> all = readAll(*source, whole, whole.rows());
+  std::vector<uint8_t> expected;
+  for (int64_t row = 0; row < weight.rows(); ++row) {
+    const auto from = all.begin() + rowOf(row) * whole.rowBytes() + firstByte;
+    expected.insert(expected.end(), from, from + weight.rowBytes());
+  }
+  for (int64_t step = 1; step <= weight.rows(); ++step)
+    EXPECT_EQ(readAll(*source, weight, step), expected) << weight.describe() << " by " << step;
+}
+
+} // namespace
+
+TEST(WeightSpec, rowsOfEachMatrix) {
+  const WeightSpec whole = spec("w", Format::Q4_K, {3, 7, 256});
+  WeightSpec part = spec("w", Format::Q4_K, {3, 4, 256});
+  part.rowPart = {2, 7};
+  EXPECT_EQ(part.tensorShape(), whole.shape);
+  expectPart(part, whole, [](int64_t row) { return row / 4 * 7 + 2 + row % 4; });
+  EXPECT_EQ(part.describe(), "rows 2 to 5 of tensor 'w' (q4_K, 3x7x256)");
+  EXPECT_EQ(part.label(), "w rows 2 to 5");
+
+  WeightSpec dense = spec("w", Format::Q4_K, {5, 256});
+  dense.rowPart = {16, 21};
+  EXPECT_EQ(dense.tensorShape(), ArrayRef<int64_t>({21, 256}));
+  expectPart(dense, whole, [](int64_t row) { return 16 + row; });
+}
+
+TEST(WeightSpec, columnsOfEachRow) {
+  const WeightSpec whole = spec("b", Format::Q8_0, {3, 4, 96});
+  WeightSpec part = spec("b", Format::Q8_0, {3, 4, 64});
+  part.columnPart = {32, 96};
+  expectPart(part, whole, [](int64_t row) { return row; }, 34);
+  EXPECT_EQ(part.describe(), "columns 32 to 95 of tensor 'b' (q8_0, 3x4x96)");
+
+  WeightSpec both = spec("b", Format::Q8_0, {3, 2, 32});
+  both.rowPart = {1, 4};
+  both.columnPart = {64, 96};
+  expectPart(both, whole, [](int64_t row) { return row / 2 * 4 + 1 + row % 2; }, 68);
+  EXPECT_EQ(both.label(), "b rows 1 to 2 and columns 64 to 95");
+
+  const WeightSpec vector = spec("v", Format::F32, {8});
+  WeightSpec half = spec("v", Format::F32, {5});
+  half.columnPart = {3, 8};
+  expectPart(half, vector, [](int64_t) { return 0; }, 12);
+}
+
+TEST(WeightSpec, tensorsOfOneExpertEach) {
+  WeightSpec stacked = spec("a", Format::Q8_0, {3, 5, 64});
+  stacked.tensors = {"a", "b", "c"};
+  EXPECT_EQ(stacked.describe(), "tensors 'a' to 'c' (q8_0, 5x64)");
+  EXPECT_EQ(stacked.label(), "a to c");
+  const auto source = makeRandomSource(1);
+  std::vector<uint8_t> expected;
+  for (const char *name : {"a", "b", "c"}) {
+    const std::vector<uint8_t> one = readAll(*source, spec(name, Format::Q8_0, {5, 64}), 5);
+    expected.insert(expected.end(), one.begin(), one.end());
+  }
+  for (int64_t step = 1; step <= 15; ++step)
+    EXPECT_EQ(readAll(*source, stacked, step), expected) << step;
+
+  WeightSpec part = stacked;
+  part.shape = {3, 2, 64};
+  part.rowPart = {3, 5};
+  std::vector<uint8_t> rows;
+  for (int expert = 0; expert < 3; ++expert)
+    rows.insert(rows.end(), expected.begin() + (expert * 5 + 3) * 68,
+                expected.begin() + (expert * 5 + 5) * 68);
+  for (int64_t step = 1; step <= 6; ++step)
+    EXPECT_EQ(readAll(*source, part, step), rows) << step;
+
+  // One vector an expert: its values are those of a vector.
+  WeightSpec biases = spec("a", Format::F32, {2, 16});
+  biases.tensors = {"a", "b"};
+  const std::vector<uint8_t> first = randomBytes(spec("a", Format::F32, {16}), 1);
+  const std::vector<uint8_t> both = readAll(*source, biases, 2);
+  EXPECT_TRUE(std::equal(first.begin(), first.end(), both.begin()));
+}
+
 //===- Sources
 //-----------------------------------------------------------------------------------===//
 
@@ -150,6 +251,10 @@ std::unique_ptr<WeightSource> ggufSource() {
   writer.addTensor("half", 1, {8}, half);
   writer.addTensor("matrix", 8, {32, 3}, std::string(34 * 3, 'm'));
   writer.addTensor("foreign", 16, {256}, std::string(66, 'x'));
+  writer.addTensor("column", 0, {8, 1}, norm);
+  writer.addTensor("expert.0", 8, {32, 2}, std::string(34 * 2, '0'));
+  writer.addTensor("expert.1", 8, {32, 2}, std::string(34 * 2, '1'));
+  writer.addTensor("expert.2", 8, {32, 1}, std::string(34, '2'));
   std::vector<std::unique_ptr<MemoryBuffer>> parts;
   parts.push_back(asBuffer(writer.finish(), "model.gguf"));
   return makeGgufSource(cantFail(gguf::Model::fromBuffers(std::move(parts))));
@@ -176,6 +281,65 @@ TEST(GgufSource, comparesNameFormatAndShape) {
   EXPECT_NE(
       checkError(spec("foreign", Format::Q4_K, {256})).find("tensor 'foreign' (iq2_xxs, 256)"),
       std::string::npos);
+}
+
+TEST(GgufSource, shapesAreTheSameButForOnes) {
+  EXPECT_EQ(checkError(spec("norm", Format::F32, {1, 8})), "no error");
+  EXPECT_EQ(checkError(spec("norm", Format::F32, {8, 1, 1})), "no error");
+  EXPECT_EQ(checkError(spec("column", Format::F32, {8})), "no error");
+  EXPECT_EQ(checkError(spec("matrix", Format::Q8_0, {1, 3, 32})), "no error");
+  EXPECT_NE(checkError(spec("norm", Format::F32, {2, 4})).find("holds tensor 'norm' (f32, 8)"),
+            std::string::npos);
+}
+
+TEST(GgufSource, comparesEachOfSeveralTensorsAndThoseOfParts) {
+  WeightSpec stacked = spec("expert.0", Format::Q8_0, {2, 2, 32});
+  stacked.tensors = {"expert.0", "expert.1"};
+  EXPECT_EQ(checkError(stacked), "no error");
+  stacked.tensors = {"expert.0", "expert.2"};
+  EXPECT_EQ(checkError(stacked),
+            "model.gguf: holds tensor 'expert.2' (q8_0, 1x32), the program was compiled for tensor "
+            "'expert.2' (q8_0, 2x32); give the model that it was compiled for, or compile it for "
+            "this one");
+  stacked.tensors = {"expert.0", "expert.3"};
+  EXPECT_NE(checkError(stacked).find("has no tensor 'expert.3' (q8_0, 2x32)"), std::string::npos);
+  WeightSpec part = spec("matrix", Format::Q8_0, {2, 32});
+  part.rowPart = {1, 3};
+  EXPECT_EQ(checkError(part), "no error");
+  part.rowPart = {1, 4};
+  EXPECT_NE(checkError(part).find("compiled for tensor 'matrix' (q8_0, 4x32)"), std::string::npos);
+}
+
+TEST(GgufSource, rowsAreInPlaceWhereTheyLieTogether) {
+  const auto source = ggufSource();
+  WeightSpec stacked = spec("expert.0", Format::Q8_0, {2, 2, 32});
+  stacked.tensors = {"expert.0", "expert.1"};
+  std::vector<uint8_t> scratch(4 * 34);
+  const uint8_t *second = cantFail(source->rows(stacked, 2, 2, scratch.data()));
+  EXPECT_NE(second, scratch.data());
+  EXPECT_EQ(*second, '1');
+  const uint8_t *all = cantFail(source->rows(stacked, 0, 4, scratch.data()));
+  EXPECT_EQ(all, scratch.data());
+  EXPECT_EQ(std::string(all, all + 136), std::string(68, '0') + std::string(68, '1'));
+}
+
+TEST(CallbackSource, isAskedForTensorsOfTheModel) {
+  WeightSpec stacked = spec("a", Format::Q8_0, {2, 2, 64});
+  stacked.tensors = {"a", "b"};
+  stacked.columnPart = {32, 96};
+  std::string asked;
+  const auto source = makeCallbackSource(
+      [&](StringRef tensor, uint64_t offset, uint64_t size, uint8_t *destination) {
+        asked += (tensor + " " + Twine(offset) + " " + Twine(size) + "; ").str();
+        std::fill_n(destination, size, tensor.front());
+        return tensor != "b" || offset == 34;
+      });
+  std::vector<uint8_t> scratch(4 * 68);
+  const uint8_t *read = cantFail(source->rows(stacked, 0, 3, scratch.data()));
+  EXPECT_EQ(std::string(read, read + 204), std::string(136, 'a') + std::string(68, 'b'));
+  EXPECT_EQ(asked, "a 34 68; a 136 68; b 34 68; ");
+  EXPECT_EQ(toString(source->rows(stacked, 3, 1, scratch.data()).takeError()),
+            "the weights callback failed for tensor 'b' (q8_0, 2x96), 68 bytes at offset 136");
 }
 
 namespace {

@@ -1,0 +1,95 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Where the rows of a weight lie in the model file, and what messages call it.
+
+#include "runtime/weights/WeightSpec.h"
+
+#include "llvm/ADT/Twine.h"
+
+#include <algorithm>
+
+using namespace llvm;
+
+namespace sortie {
+
+//===- Layout
+//------------------------------------------------------------------------------------===//
+
+SmallVector<int64_t, 3> WeightSpec::tensorShape() const {
+  SmallVector<int64_t, 3> whole(shape.begin() + (isStacked() ? 1 : 0), shape.end());
+  if (rowPart.total != 0)
+    whole[whole.size() - 2] = rowPart.total;
+  if (columnPart.total != 0)
+    whole.back() = columnPart.total;
+  return whole;
+}
+
+TensorPiece WeightSpec::piece(int64_t firstRow, int64_t rowCount) const {
+  const SmallVector<int64_t, 3> whole = tensorShape();
+  const numerics::FormatInfo &info = numerics::formatInfo(format);
+  const uint64_t wholeRowBytes = numerics::rowBytes(info, whole.back());
+  const uint64_t firstColumnBytes = numerics::rowBytes(info, columnPart.first);
+  // Rows lie together within a matrix of a tensor; all of them where the weight is the tensor.
+  const bool hasMatrices = shape.size() == 3 || isStacked();
+  const int64_t matrixRows = hasMatrices ? rows() / shape.front() : rows();
+  const int64_t wholeMatrixRows = rowPart.total != 0 ? rowPart.total : matrixRows;
+  const int64_t matrix = firstRow / matrixRows;
+  const int64_t rowOfMatrix = firstRow % matrixRows;
+  const int64_t firstOfMatrix = isStacked() ? 0 : matrix * wholeMatrixRows;
+  int64_t together = rowCount;
+  if (columnPart.total != 0)
+    together = std::min<int64_t>(rowCount, 1);
+  else if (rowPart.total != 0 || isStacked())
+    together = std::min(rowCount, matrixRows - rowOfMatrix);
+  return {tensors[isStacked() ? matrix : 0],
+          (firstOfMatrix + rowPart.first + rowOfMatrix) * wholeRowBytes + firstColumnBytes,
+          together * rowBytes(), together};
+}
+
+//===- Messages
+//----------------------------------------------------------------------------------===//
+
+/// "rows 512 to 1023", or nothing for a whole dimension.
+static std::string describePart(StringRef name, TensorPart part, int64_t extent) {
+  if (part.total == 0)
+    return "";
+  return (name + " " + Twine(part.first) + " to " + Twine(part.first + extent - 1)).str();
+}
+
+/// "rows 512 to 1023 and columns 0 to 31".
+static std::string describeParts(const WeightSpec &spec) {
+  const int64_t matrixRows = spec.shape.size() < 2 ? 1 : spec.shape[spec.shape.size() - 2];
+  const std::string rows = describePart("rows", spec.rowPart, matrixRows);
+  const std::string columns = describePart("columns", spec.columnPart, spec.columns());
+  return rows + (rows.empty() || columns.empty() ? "" : " and ") + columns;
+}
+
+/// " (f32, 8x64)".
+static std::string describeType(const WeightSpec &spec) {
+  std::string extents;
+  for (const int64_t extent : spec.tensorShape())
+    extents += (Twine(extents.empty() ? "" : "x") + Twine(extent)).str();
+  return " (" + std::string(numerics::formatInfo(spec.format).name) + ", " + extents + ")";
+}
+
+std::string WeightSpec::describeTensor(StringRef name) const {
+  return ("tensor '" + name + "'" + describeType(*this)).str();
+}
+
+std::string WeightSpec::describe() const {
+  const std::string parts = describeParts(*this);
+  const std::string prefix = parts + (parts.empty() ? "" : " of ");
+  if (!isStacked())
+    return prefix + describeTensor(tensors.front());
+  return prefix + "tensors '" + tensors.front() + "' to '" + tensors.back() + "'" +
+         describeType(*this);
+}
+
+std::string WeightSpec::label() const {
+  const std::string parts = describeParts(*this);
+  return tensors.front() + (isStacked() ? " to " + tensors.back() : "") +
+         (parts.empty() ? "" : " " + parts);
+}
+
+} // namespace sortie
