@@ -41,6 +41,11 @@ def _list(text: str) -> list[str]:
     return [part for part in text.split(",") if part]
 
 
+def _folder(text: str) -> Path:
+    """An absolute path: a program named without a folder would be looked for in PATH."""
+    return Path(text).absolute()
+
+
 def _ceilings(text: str) -> Ceilings:
     read, operations = map(float, text.split(","))
     return Ceilings(read, operations, "given on the command line")
@@ -71,7 +76,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
                       help="int16,int8; default: int16")
     what.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N; default: cpu")
     where = parser.add_argument_group("where")
-    where.add_argument("--bin", type=Path, default=ROOT / "build" / "release" / "bin",
+    where.add_argument("--bin", type=_folder, default=ROOT / "build" / "release" / "bin",
                        help="folder of the tools; default: build/release/bin")
     where.add_argument("--compile-only", type=Path, metavar="DIR",
                        help="compile the programs into DIR and stop")
@@ -99,7 +104,9 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     out.add_argument("--resume", action="store_true", help="keep the points that FILE has")
     out.add_argument("--seconds", type=float, metavar="N",
                      help="measure no further point after this time")
-    out.add_argument("--picture", type=Path, metavar="NAME", help="NAME.png and NAME.svg")
+    out.add_argument("--picture", type=Path, metavar="NAME",
+                     help="a roofline as NAME.png and NAME.svg, the time over the tokens with the "
+                     "baselines as NAME-times.png and NAME-times.svg")
     options = parser.parse_args(arguments)
     _check(options, parser, list(layers))
     return options
@@ -226,7 +233,7 @@ def run_all(options: argparse.Namespace, programs: Path) -> int:
                      if options.baselines else report.baselines_for(points[0].device))
         report.print_report(points, baselines, measuring.ceilings, sys.stdout)
         if options.picture:
-            for file in picture.draw(points, measuring.ceilings, options.picture):
+            for file in picture.draw(points, baselines, measuring.ceilings, options.picture):
                 say(str(file))
     if measuring.left:
         print(f"\nTime is over: {measuring.left} points are left (--resume goes on)")

@@ -18,7 +18,7 @@ COLUMNS = "{:<24} {:>6} {:>10} {:>10}  {:<16}  {:>12}"
 
 def sortie_run(options: argparse.Namespace, hidden: Path, *arguments: str) -> str:
     """Standard output of sortie-run on the layer's function."""
-    command = [str(options.bin / "sortie-run"), str(options.program), "--weights", str(options.weights),
+    command = [str(options.bin.absolute() / "sortie-run"), str(options.program), "--weights", str(options.weights),
                "--function", f"blk_{options.layer}_ffn", "--input", f"hidden={hidden}", *arguments]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 

@@ -7,6 +7,7 @@ import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
@@ -22,7 +23,8 @@ from quantizers import type_name
 
 import benchmark
 
-BIN = Path(os.environ.get("SORTIE_BIN", layers.DATA.parents[1] / "build" / "release" / "bin"))
+BIN = Path(os.environ.get("SORTIE_BIN",
+                          layers.DATA.parents[1] / "build" / "release" / "bin")).absolute()
 TINY = {"hidden": 512, "width": 256, "experts": 16, "used": 2, "types": ["q4_K"], "source": "none",
         "biases": True, "activation": "kind(swiglu_clamped) alpha(1.702) limit(7.0)"}
 
@@ -192,6 +194,14 @@ def test_end_to_end(tiny: Layer, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert read_points(results) == first
 
 
+def test_tools_of_the_current_folder(tiny: Layer, tmp_path: Path,
+                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--bin .` is that folder, not PATH."""
+    monkeypatch.chdir(BIN)
+    arguments = ["--bin", ".", "--tokens", "1", "--run-argument=--benchmark-runs=2"]
+    assert benchmark.main(arguments) == 0
+
+
 def fake_command(folder: Path, script: str) -> str:
     path = folder / "fake.sh"
     path.write_text(f"#!/bin/sh\n{script}\n")
@@ -269,8 +279,69 @@ def test_report_has_ratios_means_and_the_worst() -> None:
     assert "grouped_mm *: 0.50 times as fast in the geometric mean of 1 points" in text
 
 
-def test_picture_names_the_bounds(tmp_path: Path) -> None:
-    points = [point(), point(tokens=8192, operations=618_475_290_624, us=2000.0, experts=128.0)]
-    files = picture.draw(points, Ceilings(3.02, 800.0, "somebody"), tmp_path / "roof")
-    text = files[1].read_text()
-    assert "1: 54% memory" in text and "8192: 39% arithmetic" in text
+# --- pictures -------------------------------------------------------------------------------------
+
+
+def crowd() -> list[Point]:
+    """Five programs whose points lie almost on each other: no place for all of their labels."""
+    return [point(tokens=tokens, types=types, experts=min(8.0 * tokens, 128.0),
+                  operations=75_497_472 * tokens, us=(13.0 + tokens) * (1 + shift / 50))
+            for shift, types in enumerate(["q4_K", "q4_0", "q5_K", "q4_K_m", "mxfp4"])
+            for tokens in benchmark.TOKENS]
+
+
+def boxes(axes: Any) -> list[Any]:
+    """Where the texts of a panel are, in pixels."""
+    return [text.get_window_extent() for text in axes.texts]
+
+
+def test_pictures_name_the_bounds_and_the_baselines(tmp_path: Path) -> None:
+    points = [point(), point(tokens=8192, operations=618_475_290_624, us=2000.0, experts=128.0,
+                             baselines={"grouped_mm": 1500.0})]
+    files = picture.draw(points, report.baselines_for(points[0].device),
+                         Ceilings(3.02, 800.0, "somebody"), tmp_path / "v1.5")
+    assert [file.name for file in files] == ["v1.5.png", "v1.5.svg", "v1.5-times.png",
+                                             "v1.5-times.svg"]
+    roof, times = files[1].read_text(), files[3].read_text()
+    assert "1: 54% memory" in roof and "8192: 39% arithmetic" in roof
+    assert all(name in times for name in ("ggml q4_K", "marlin int4", "grouped_mm *", "2026-11-24",
+                                          "sortie-run, q4_K, int16, uniform"))
+
+
+def test_times_are_those_that_were_recorded() -> None:
+    points = [point(tokens=tokens, us=10.0 * tokens) for tokens in (4, 1, 2)]
+    baselines = report.baselines_for(points[0].device)
+    lines = {line.get_label(): list(map(tuple, line.get_xydata()))
+             for line in picture.times(points, baselines).axes[0].lines}
+    assert lines["sortie-run, q4_K, int16, uniform"] == [(1, 10), (2, 20), (4, 40)]
+    assert lines["ggml q4_K"] == [(1, 26), (2, 59), (4, 108)]
+    zipf = [point(routing="zipf")]
+    assert len(picture.times(zipf, baselines).axes[0].lines) == 1, "baselines are uniform"
+
+
+def test_labels_cover_nothing() -> None:
+    ceilings = Ceilings(3.02, 800.0, "somebody")
+    points = crowd()
+    for figure in (picture.roofline(points, ceilings),
+                   picture.times(points, report.baselines_for(points[0].device))):
+        axes = figure.axes[0]
+        legend = axes.get_legend().get_window_extent()
+        found = boxes(axes)
+        assert len(found) >= 4
+        for index, box in enumerate(found):
+            assert not any(box.overlaps(other) for other in [legend, *found[:index]])
+        markers = [place for line in axes.lines if line.get_marker() not in ("None", None)
+                   for place in axes.transData.transform(line.get_xydata())]
+        labels = [box for box, text in zip(found, axes.texts) if text.get_fontsize() == 6]
+        assert not any(box.contains(*place) for box in labels for place in markers)
+
+
+def test_the_ends_are_labelled_first() -> None:
+    assert picture.by_importance([1]) == [1]
+    assert picture.by_importance(list(range(5))) == [0, 4, 2, 1, 3]
+    assert sorted(picture.by_importance(list(range(14)))) == list(range(14))
+    texts = [text.get_text() for text in
+             picture.roofline([one for one in crowd() if one.types == "q4_K"],
+                              Ceilings(3.02, 800.0, "somebody")).axes[0].texts]
+    assert any(text.startswith("1: ") for text in texts)
+    assert any(text.startswith("8192: ") for text in texts)

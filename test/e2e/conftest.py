@@ -45,7 +45,8 @@ class TestModel:
 @pytest.fixture(scope="session")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Tools:
     """The tools of $SORTIE_BIN, by default those of the release build."""
-    folder = Path(os.environ.get("SORTIE_BIN", TEST.parent / "build" / "release" / "bin"))
+    default = TEST.parent / "build" / "release" / "bin"
+    folder = Path(os.environ.get("SORTIE_BIN", default)).absolute()
     for tool in ("sortie-translate", "sortie-opt", "sortie-run"):
         assert (folder / tool).exists(), f"{folder / tool} has not been built; or set SORTIE_BIN"
     return Tools(folder, tmp_path_factory.mktemp("e2e"))

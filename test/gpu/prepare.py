@@ -213,7 +213,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = parse_arguments()
-    preparation = Preparation(options.output / "work", options.bin)
+    preparation = Preparation(options.output / "work", options.bin.absolute())
     preparation.runner()
     models = []
     for preset, types, width in wanted_models():

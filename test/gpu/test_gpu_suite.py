@@ -18,7 +18,7 @@ from sortie import Sortie
 from suite import Check, Failure, Results, run_checks
 
 HERE = Path(__file__).resolve().parent
-BIN = Path(os.environ.get("SORTIE_BIN", HERE.parents[1] / "build" / "release" / "bin"))
+BIN = Path(os.environ.get("SORTIE_BIN", HERE.parents[1] / "build" / "release" / "bin")).absolute()
 
 
 def emulated() -> dict[str, str]:
