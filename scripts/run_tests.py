@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -113,7 +114,7 @@ def matrix_steps(part: str, preset: str) -> list[Step]:
 
 
 def lit_step(part: str, preset: str) -> Step:
-    options = f"-sv --xunit-xml-output={REPORTS / part}/lit.xml"
+    options = f"-sv {shlex.quote(f'--xunit-xml-output={REPORTS / part}/lit.xml')}"
     command = ["cmake", "--build", str(BUILD / preset), "--target", "check"]
     return Step(command, reports=True, environment={"LIT_OPTS": options})
 

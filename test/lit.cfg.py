@@ -5,21 +5,45 @@ scripts/setup.sh, with numpy and gguf), %models (test/models), %emulated (before
 compiles for and runs on the emulated GPU). Feature `cuda`: this machine has a GPU.
 """
 
+import atexit
 import ctypes
 import os
+import re
+import shutil
+import tempfile
 
 import lit.formats
 from lit.llvm import llvm_config  # initialized by lit.site.cfg.py
 from lit.llvm.subst import ToolSubst
 
+
+def plain_names(**folders: str) -> dict[str, str]:
+    """The folders by names that RUN lines need not quote: by links in a scratch folder, if a name has
+    a space or another character that means something to a shell or to pass options."""
+    if all(re.fullmatch(r"[\w/.+@:-]*", path) for path in folders.values()):
+        return folders
+    scratch = tempfile.mkdtemp(prefix="sortie-lit-")
+    atexit.register(shutil.rmtree, scratch)
+    for name, path in folders.items():
+        os.symlink(path, os.path.join(scratch, name))
+    return {name: os.path.join(scratch, name) for name in folders}
+
+
+folders = {"source": config.sortie_src_root, "build": config.sortie_obj_root,
+           "tools": config.sortie_tools_dir}
+plain = plain_names(**folders)
+if plain != folders:  # lit expands %s and %t to real paths, which are then replaced as well
+    config.recursiveExpansionLimit = 4
+    for name in ("build", "source"):
+        config.substitutions.append((re.escape(os.path.realpath(folders[name])), plain[name]))
 config.name = "Sortie"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
 config.excludes = ["unit", "fuzz", "models", "reference", "Inputs", "install"]
-config.test_source_root = os.path.dirname(__file__)
-config.test_exec_root = os.path.join(config.sortie_obj_root, "test")
+config.test_source_root = os.path.join(plain["source"], "test")
+config.test_exec_root = os.path.join(plain["build"], "test")
 
-venv_python = os.path.join(config.sortie_src_root, "build", "venv", "bin", "python3")
+venv_python = os.path.join(plain["source"], "build", "venv", "bin", "python3")
 python = venv_python if os.path.exists(venv_python) else config.sortie_python
 config.substitutions.append(("%python", python))
 config.substitutions.append(("%models", os.path.join(config.test_source_root, "models")))
@@ -36,12 +60,12 @@ llvm_config.add_tool_substitutions(
 )
 llvm_config.add_tool_substitutions(
     [ToolSubst(tool, unresolved="ignore") for tool in ("sortie-opt", "sortie-translate", "sortie-run")],
-    [config.sortie_tools_dir],
+    [plain["tools"]],
 )
 if config.sortie_sanitize:
     config.available_features.add("sanitizer")
 
-emulation = os.path.join(config.sortie_obj_root, "emulation")
+emulation = os.path.join(plain["build"], "emulation")
 config.substitutions.append(("%emulated", f"LD_LIBRARY_PATH={emulation}"))
 
 
