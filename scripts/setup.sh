@@ -37,7 +37,8 @@ install_packages() {
   done
   [ ${#missing[@]} -gt 0 ] || return 0
   if [ "$(id -u)" -ne 0 ]; then
-    echo "setup: missing packages; as root: apt-get install ${missing[*]}" >&2
+    echo "setup: missing packages; as root: apt-get update && apt-get install --no-install-recommends" \
+      "${missing[*]}" >&2
     exit 1
   fi
   echo "setup: installing ${missing[*]}"
