@@ -149,17 +149,8 @@ Error KernelCache::store(StringRef key, const Nvrtc::Output &entry) const {
       createTemporary(folder + "/" + key, kTemporarySuffix);
   if (!file)
     return file.takeError();
-  raw_fd_ostream &os = (*file)->os();
-  os << encode(entry);
-  os.close();
-  std::error_code code = os.error();
-  os.clear_error(); // a stream that keeps its error ends the program in its destructor
-  if (!code)
-    code = sys::fs::rename((*file)->getFilename(), pathOf(key));
-  if (code)
-    return errorCodeToError(code);
-  (*file)->keep();
-  return Error::success();
+  (*file)->os() << encode(entry);
+  return renameTemporary(**file, pathOf(key));
 }
 
 void KernelCache::trim() const {

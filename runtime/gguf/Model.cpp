@@ -93,6 +93,16 @@ bool isSameShape(ArrayRef<int64_t> a, ArrayRef<int64_t> b) {
   return equal(make_filter_range(a, isWide), make_filter_range(b, isWide));
 }
 
+std::vector<std::string> modelFiles(StringRef path) {
+  const std::optional<PartName> name = parsePartName(path);
+  std::vector<std::string> files = {path.str()};
+  if (!name || name->number != 1 || name->count > kMaxParts)
+    return files;
+  for (uint64_t number = 2; number <= name->count; ++number)
+    files.push_back(partPath(name->stem, number, name->count));
+  return files;
+}
+
 std::string Tensor::describe() const {
   std::string extents;
   for (const int64_t extent : reverse(dimensions))
@@ -173,13 +183,13 @@ Expected<std::unique_ptr<Model>> Model::open(StringRef path, DataPresence presen
   if (count == 1)
     return model;
 
-  const std::optional<PartName> name = parsePartName(path);
-  if (!name || name->number != 1 || name->count != count)
+  const std::vector<std::string> files = modelFiles(path);
+  if (files.size() != count)
     return makeError(path + ": is the first of " + Twine(count) +
                      " parts, which are looked for by name; call it '" +
                      partPath("NAME", 1, count) + "' and the others alike");
-  for (uint64_t number = 2; number <= count; ++number) {
-    Expected<std::unique_ptr<MemoryBuffer>> part = mapFile(partPath(name->stem, number, count));
+  for (const std::string &file : ArrayRef(files).drop_front()) {
+    Expected<std::unique_ptr<MemoryBuffer>> part = mapFile(file);
     if (!part)
       return part.takeError();
     if (Error error = model->addPart(std::move(*part), presence))

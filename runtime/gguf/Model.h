@@ -58,6 +58,10 @@ bool isSameShape(llvm::ArrayRef<int64_t> a, llvm::ArrayRef<int64_t> b);
 /// Whether the files must hold the data of their tensors. The importer needs the table alone.
 enum class DataPresence { Required, Optional };
 
+/// The files of the model that `path` names: all parts of a split one if it is called as the first
+/// of them, `NAME-00001-of-0000N.gguf`; otherwise `path` alone.
+std::vector<std::string> modelFiles(llvm::StringRef path);
+
 class Model {
 public:
   /// Opens a GGUF file. When it is the first part of a split model, `NAME-00001-of-0000N.gguf`, the

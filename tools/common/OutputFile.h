@@ -11,9 +11,13 @@
 
 namespace sortie {
 
-/// Writes `contents` to the file `path`, or to the standard output for `-`. The bytes go to a
-/// temporary file beside it, which takes its name when all of them are on the disk, so that no
-/// reader ever sees a part and a failure leaves the old file alone.
+/// Writes `contents` to the file `path`, or to the standard output for `-`. Symbolic links are
+/// followed; a file that exists keeps its mode, owner and group, a new one gets the umask's mode.
+/// The bytes go to a temporary file beside the target, which takes its name when all of them are
+/// written, so that no reader sees a part and a failure leaves the old file alone. Where that
+/// cannot be (no file can be made in the folder or take the old one's owner, or the file is a mount
+/// point), the old file is overwritten, after room for all bytes has been reserved. A file that may
+/// not be written is an error, whatever its folder allows.
 llvm::Error writeOutputFile(llvm::StringRef path, llvm::StringRef contents);
 
 } // namespace sortie

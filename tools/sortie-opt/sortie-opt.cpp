@@ -10,6 +10,7 @@
 #include "dialect/moert/Seal.h"
 #include "passes/Passes.h"
 #include "tools/common/OutputFile.h"
+#include "tools/sortie-opt/OptionFiles.h"
 #include "tools/sortie-opt/SealedBytecode.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -67,6 +68,8 @@ static LogicalResult checkInput(const llvm::MemoryBuffer &input, const MlirOptMa
 /// Optimizes the input into memory, then writes the output.
 static LogicalResult run(StringRef inputPath, StringRef outputPath, DialectRegistry &registry,
                          const MlirOptMainConfig &config, const ToolOptions &tool) {
+  if (llvm::Error error = checkOptionFiles(inputPath, outputPath, config))
+    return fail(toString(std::move(error)));
   std::string message;
   std::unique_ptr<llvm::MemoryBuffer> input = openInputFile(inputPath, &message);
   if (!input)
@@ -113,7 +116,8 @@ int main(int argc, char **argv) {
       "Sortie's compiler: optimizes Mixture-of-Experts layers and compiles them to programs\n\n"
       "  sortie-opt model.mlir --sortie-compile=\"target=cpu\" --emit-bytecode -o model.mlirbc\n"
       "  sortie-opt model.mlir --sortie-compile=\"target=cuda chip=sm_80,sm_90a\" ...\n"
-      "  sortie-opt model.mlirbc      (prints a compiled program as text)\n",
+      "  sortie-opt model.mlirbc      (prints a compiled program as text)\n\n"
+      "'-' is the standard input or output. The output may not be the input.\n",
       registry);
   const MlirOptMainConfig config = MlirOptMainConfig::createFromCLOptions();
   if (config.shouldShowDialects() || config.shouldListPasses())

@@ -10,6 +10,9 @@
 #include "tools/sortie-run/Inputs.h"
 #include "tools/sortie-run/Trace.h"
 
+#include "runtime/gguf/Model.h"
+#include "tools/common/FileClaims.h"
+
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -124,10 +127,14 @@ constexpr const char *kOverview =
     "                               --benchmark\n"
     "  Same bits elsewhere?       sortie-run ... --checksums > a; sortie-run ... --checksums > b;\n"
     "                             sortie-run --compare-checksums a b\n\n"
+    "'-' is the standard input or output. No output may be one of the files that are read.\n"
     "Exit code 0: done (and nothing differs); 1: an error, said in one message.\n";
 
 //===- Running
 //-----------------------------------------------------------------------------------===//
+
+/// Whether an option asks for random numbers rather than a file.
+bool isRandom(StringRef value) { return value.starts_with("random:"); }
 
 /// The device asked for; null for the program's own.
 const char *deviceName() { return deviceOption.empty() ? nullptr : deviceOption.c_str(); }
@@ -143,6 +150,8 @@ private:
   Error describe() const;
   Error checkOptions() const;
   Expected<FunctionSymbol> describeSymbol() const;
+  Error chooseOutputs();
+  Error claimFiles() const;
   Error prepareInputs();
   Error prepareOutputs();
   Error loadWeights();
@@ -170,18 +179,31 @@ private:
   sortie_function_info function = SORTIE_INIT(sortie_function_info);
   std::vector<InputArray> inputs;
   std::vector<OutputArray> outputs;
+  std::vector<sortie_value_info> outputInfos;
   /// Path of each output; empty for those that are not wanted.
   std::vector<std::string> outputPaths;
   int64_t symbol = 0; ///< its value, as the first input tells; the library compares the others
   SessionPtr session; ///< behind the arrays, which runs use until it has waited for them
 };
 
+/// Loads the program of a file, or of the standard input for `-`.
+Error loadProgram(const std::string &path, sortie_program **program) {
+  if (path != "-")
+    return toError(sortie_program_open(path.c_str(), program));
+  ErrorOr<std::unique_ptr<MemoryBuffer>> input = MemoryBuffer::getSTDIN();
+  if (!input)
+    return makeError("cannot read the program from the standard input: " +
+                     input.getError().message());
+  const StringRef bytes = (*input)->getBuffer();
+  return toError(sortie_program_parse(bytes.data(), bytes.size(), "<stdin>", program));
+}
+
 Error Runner::openProgram() {
   const Trace::Clock::time_point begin = trace.now();
   if (programPath.empty())
     return makeError("no program is given; see sortie-run --help");
   sortie_program *opened = nullptr;
-  if (Error error = toError(sortie_program_open(programPath.c_str(), &opened)))
+  if (Error error = loadProgram(programPath, &opened))
     return error;
   program.reset(opened);
   trace.addPhase("load program", begin);
@@ -277,29 +299,67 @@ Error Runner::prepareInputs() {
   return Error::success();
 }
 
-Error Runner::prepareOutputs() {
-  for (size_t i = 0; i < function.output_count; ++i) {
-    sortie_value_info info = SORTIE_INIT(sortie_value_info);
-    if (Error error = toError(sortie_program_get_output(program.get(), functionIndex, i, &info)))
+/// Finds out which output goes where.
+Error Runner::chooseOutputs() {
+  outputInfos.resize(function.output_count, SORTIE_INIT(sortie_value_info));
+  outputPaths.resize(function.output_count);
+  for (size_t i = 0; i < function.output_count; ++i)
+    if (Error error =
+            toError(sortie_program_get_output(program.get(), functionIndex, i, &outputInfos[i])))
       return error;
+  for (const std::string &option : outputOptions) {
+    const auto [name, path] = StringRef(option).split('=');
+    auto it = find_if(outputInfos,
+                      [name = name](const sortie_value_info &info) { return info.name == name; });
+    const bool isNamed = it != outputInfos.end() && !path.empty();
+    if (!isNamed && outputInfos.size() != 1)
+      return functionError("has " + Twine(outputInfos.size()) +
+                           " outputs; give --output name=" + option);
+    const size_t index = isNamed ? it - outputInfos.begin() : 0;
+    std::string &wanted = outputPaths[index];
+    if (!wanted.empty())
+      return functionError("output '" + Twine(outputInfos[index].name) +
+                           "' is written twice; give one --output for it");
+    wanted = isNamed ? path.str() : option;
+  }
+  return Error::success();
+}
+
+/// Finds out, before anything but the program is read, whether an output is another file of this
+/// run.
+Error Runner::claimFiles() const {
+  FileClaims claims;
+  if (Error error = claims.claimInput(programPath, "the program"))
+    return error;
+  for (const std::string &option : inputOptions) {
+    const auto [name, path] = StringRef(option).split('=');
+    if (!isRandom(path))
+      if (Error error = claims.claimInput(path, "--input " + name))
+        return error;
+  }
+  if (!isRandom(weightsOption))
+    for (const std::string &file : gguf::modelFiles(weightsOption))
+      if (Error error = claims.claimInput(file, "--weights"))
+        return error;
+  for (size_t i = 0; i < outputPaths.size(); ++i)
+    if (!outputPaths[i].empty())
+      if (Error error =
+              claims.claimOutput(outputPaths[i], "--output " + Twine(outputInfos[i].name)))
+        return error;
+  if (!traceOption.empty())
+    if (Error error = claims.claimOutput(traceOption, "--trace"))
+      return error;
+  if (checksumsOption || benchmarkOption) // these are printed
+    return claims.claimOutput("-", checksumsOption ? "--checksums" : "--benchmark");
+  return Error::success();
+}
+
+Error Runner::prepareOutputs() {
+  for (const sortie_value_info &info : outputInfos) {
     Expected<OutputArray> output = makeOutput(info, symbol);
     if (!output)
       return output.takeError();
     outputs.push_back(std::move(*output));
-  }
-  outputPaths.resize(outputs.size());
-  for (const std::string &option : outputOptions) {
-    const auto [name, path] = StringRef(option).split('=');
-    auto it = find_if(outputs, [&](const OutputArray &output) { return output.name == name; });
-    const bool isNamed = it != outputs.end() && !path.empty();
-    if (!isNamed && outputs.size() != 1)
-      return functionError("has " + Twine(outputs.size()) +
-                           " outputs; give --output name=" + option);
-    std::string &wanted = outputPaths[isNamed ? it - outputs.begin() : 0];
-    if (!wanted.empty())
-      return functionError("output '" + Twine(outputs[isNamed ? it - outputs.begin() : 0].name) +
-                           "' is written twice; give one --output for it");
-    wanted = isNamed ? path.str() : option;
   }
   return Error::success();
 }
@@ -309,6 +369,10 @@ Error Runner::loadWeights() {
   ProgressBar bar;
   const sortie_callbacks callbacks = callbacksOf(bar);
   sortie_weights_options options = SORTIE_INIT(sortie_weights_options);
+  if (weightsOption == "-")
+    return makeError(
+        "--weights: a model is mapped into memory and cannot be read from the standard "
+        "input; give the name of its file");
   options.source = SORTIE_WEIGHTS_FILE;
   options.path = weightsOption.c_str();
   StringRef random = weightsOption;
@@ -535,6 +599,10 @@ Error Runner::run() {
     return error;
   if (Error error = checkOptions())
     return error;
+  if (Error error = chooseOutputs())
+    return error;
+  if (Error error = claimFiles())
+    return error;
   if (Error error = prepareInputs())
     return error;
   if (Error error = prepareOutputs())
@@ -569,6 +637,12 @@ Error flushOutput() {
 Expected<int> runTool() {
   int exitCode = 0;
   if (!compareOption.empty()) {
+    FileClaims claims;
+    for (const std::string &file : compareOption)
+      if (Error error = claims.claimInput(file, "--compare-checksums"))
+        return error;
+    if (Error error = claims.claimOutput("-", "the comparison"))
+      return error;
     Expected<bool> same = compareChecksumFiles(compareOption[0], compareOption[1], outs());
     if (!same)
       return same.takeError();

@@ -209,7 +209,7 @@ Expected<NpyArray> parseNpy(std::unique_ptr<MemoryBuffer> buffer, sortie_dtype w
 
 Expected<NpyArray> readNpy(StringRef path, sortie_dtype wanted) {
   ErrorOr<std::unique_ptr<MemoryBuffer>> file =
-      MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+      MemoryBuffer::getFileOrSTDIN(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!file)
     return makeError(path + ": cannot read: " + file.getError().message());
   return parseNpy(std::move(*file), wanted);

@@ -6,6 +6,8 @@
 #include "ImportGguf.h"
 
 #include "dialect/moe/MoeOps.h"
+#include "runtime/support/Error.h"
+#include "tools/common/FileClaims.h"
 #include "tools/common/OutputFile.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -64,12 +66,27 @@ static constexpr char kOverview[] =
 Reads the metadata and the tensor table of a GGUF model and writes one function for each layer: its
 feed-forward half (norm, router, experts, combine, residual) as the model defines it. No weights are
 copied; the module names them, and the program that is compiled from it reads them from the model's
-own file. For a split model, name its first part (-00001-of-0000N.gguf).
+own file. For a split model, name its first part (-00001-of-0000N.gguf). The output may be '-', the
+standard output, and none of the model's files.
 
 Example:
   sortie-translate --import-gguf model.gguf --layers 0-3 -o model.mlir
   sortie-opt model.mlir --sortie-compile="target=cpu" --emit-bytecode -o model.mlirbc
 )";
+
+/// Finds out, before anything is read, whether the output is one of the model's files.
+static Error claimFiles() {
+  if (inputPath == "-")
+    return makeError("a model is mapped into memory and cannot be read from the standard input; "
+                     "give the name of its file");
+  FileClaims claims;
+  if (Error error = claims.claimOutput(outputPath, "-o"))
+    return error;
+  for (const std::string &file : gguf::modelFiles(inputPath))
+    if (Error error = claims.claimInput(file, "the model"))
+      return error;
+  return Error::success();
+}
 
 static Expected<ImportOptions> readOptions() {
   ImportOptions options;
@@ -90,6 +107,8 @@ static Expected<ImportOptions> readOptions() {
 }
 
 static Error translate() {
+  if (Error error = claimFiles())
+    return error;
   Expected<ImportOptions> options = readOptions();
   if (!options)
     return options.takeError();

@@ -1,0 +1,48 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef SORTIE_TEST_UNIT_TOOLS_SCRATCHFOLDER_H
+#define SORTIE_TEST_UNIT_TOOLS_SCRATCHFOLDER_H
+
+#include "gtest/gtest.h"
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+namespace sortie {
+
+/// A test with a folder of its own.
+class ScratchFolder : public testing::Test {
+protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "sortie-XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder); }
+
+  std::string path(const std::string &name) const { return (folder / name).string(); }
+  std::string makeFile(const std::string &name, const std::string &contents = "old") const {
+    std::ofstream(path(name)) << contents;
+    return path(name);
+  }
+  std::string makeLink(const std::string &target, const std::string &name) const {
+    std::filesystem::create_symlink(target, folder / name);
+    return path(name);
+  }
+  std::string read(const std::string &name) const {
+    std::ifstream file(path(name));
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  size_t countFiles() const {
+    return std::distance(std::filesystem::directory_iterator(folder), {});
+  }
+
+  std::filesystem::path folder;
+};
+
+} // namespace sortie
+
+#endif // SORTIE_TEST_UNIT_TOOLS_SCRATCHFOLDER_H
