@@ -7,6 +7,7 @@
 
 #include "dialect/common/Common.h"
 #include "dialect/common/Fingerprint.h"
+#include "dialect/common/Nesting.h"
 #include "dialect/moert/MoertOps.h"
 #include "dialect/moert/Seal.h"
 #include "runtime/numerics/contract.h"
@@ -80,6 +81,8 @@ public:
         return function.takeError();
       program.functions.push_back(std::move(*function));
     }
+    if (program.functions.empty())
+      return error("has no functions, so there is nothing to run; compile a model again");
     return Error::success();
   }
 
@@ -181,9 +184,12 @@ void ModuleLowering::lowerSymbolsAndWeights() {
 
 Expected<std::shared_ptr<const Program>> loadProgram(MemoryBufferRef buffer) {
   const StringRef name = buffer.getBufferIdentifier();
-  if (moert::isBytecode(buffer.getBuffer()))
+  if (moert::isBytecode(buffer.getBuffer())) {
     if (Error failure = moert::checkSeal(buffer.getBuffer()))
       return makeError(name + ": " + toString(std::move(failure)));
+  } else if (Error failure = checkNesting(buffer.getBuffer())) {
+    return makeError(name + ": not a valid program: " + toString(std::move(failure)));
+  }
 
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   context.printOpOnDiagnostic(false);

@@ -5,6 +5,7 @@
 // mlir-opt: output files appear whole or not at all, and bytecode has a seal, which is checked when
 // it is read.
 
+#include "dialect/common/Nesting.h"
 #include "dialect/moe/MoeDialect.h"
 #include "dialect/moert/MoertDialect.h"
 #include "dialect/moert/Seal.h"
@@ -65,6 +66,19 @@ static LogicalResult checkInput(const llvm::MemoryBuffer &input, const MlirOptMa
   return success();
 }
 
+/// Checks what MLIR's driver takes for granted: text that the stack can hold, and one output for
+/// bytecode.
+static LogicalResult checkForm(const llvm::MemoryBuffer &input, const MlirOptMainConfig &config) {
+  if (config.shouldEmitBytecode() && !config.inputSplitMarker().empty())
+    return fail("--emit-bytecode writes one module and --split-input-file makes several; give the "
+                "parts as files of their own, or leave --emit-bytecode out");
+  if (moert::isBytecode(input.getBuffer()))
+    return success();
+  if (llvm::Error error = checkNesting(input.getBuffer(), config.inputSplitMarker()))
+    return fail(input.getBufferIdentifier() + ": " + toString(std::move(error)));
+  return success();
+}
+
 /// Optimizes the input into memory, then writes the output.
 static LogicalResult run(StringRef inputPath, StringRef outputPath, DialectRegistry &registry,
                          const MlirOptMainConfig &config, const ToolOptions &tool) {
@@ -74,6 +88,8 @@ static LogicalResult run(StringRef inputPath, StringRef outputPath, DialectRegis
   std::unique_ptr<llvm::MemoryBuffer> input = openInputFile(inputPath, &message);
   if (!input)
     return fail(message);
+  if (failed(checkForm(*input, config)))
+    return failure();
   const BytecodeOptions options{registry, config.shouldAllowUnregisteredDialects(),
                                 config.bytecodeVersionToEmit(), tool.keepLocations};
   if (!tool.allowUnsealed && failed(checkInput(*input, config, options)))
