@@ -108,13 +108,13 @@ inside() {
 }
 
 install_as_root() {
-  inside root DEBIAN_FRONTEND=noninteractive bash -euc 'apt-get -qq update
+  inside root LC_ALL=C DEBIAN_FRONTEND=noninteractive bash -euc 'apt-get -qq update
     apt-get -qq install -y --no-install-recommends "$@" >/dev/null' install "$@"
 }
 
 make_locale() {
   install_as_root locales
-  inside root localedef -i "${locale%.*}" -f "${locale#*.}" "$locale"
+  inside root LC_ALL=C localedef -i "${locale%.*}" -f "${locale#*.}" "$locale"
 }
 
 make_clone() {

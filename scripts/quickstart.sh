@@ -20,15 +20,29 @@ compile() {
     --emit-bytecode -o "$work/$2.mlirbc"
 }
 
-scripts/setup.sh
-mkdir -p $work
-compile $tiny/tiny-qwen3moe-q4_0.gguf tiny
-if [ ! -f $work/qwen3.npz ]; then
-  echo "quickstart: writing a layer of qwen3-30b-a3b (400 MB) and its float64 reference"
+# The large layer and its reference; the reference appears when both are complete.
+write_layer() {
   $python test/models/make_gguf.py qwen3-30b-a3b --layers 1 --type q4_k_m --seed 1 \
     -o $work/qwen3-30b-a3b.gguf --activations $work/qwen3.npy --tokens 512
   $python test/reference/ffn.py $work/qwen3-30b-a3b.gguf --layer 0 --input $work/qwen3.npy \
-    --output $work/qwen3.npz
+    --output $work/part.npz
+  mv $work/part.npz $work/qwen3.npz
+}
+
+scripts/setup.sh --no-build
+mkdir -p $work
+writer=
+if [ ! -f $work/qwen3.npz ]; then
+  echo "quickstart: writing a layer of qwen3-30b-a3b (400 MB) and its float64 reference meanwhile"
+  write_layer >$work/layer.log 2>&1 &
+  writer=$!
+  trap '[ -z "$writer" ] || kill "$writer"' EXIT
+fi
+scripts/setup.sh
+compile $tiny/tiny-qwen3moe-q4_0.gguf tiny
+if [ -n "$writer" ]; then
+  wait "$writer" || { cat $work/layer.log >&2 && exit 1; }
+  writer=
 fi
 compile $work/qwen3-30b-a3b.gguf qwen3
 
@@ -42,4 +56,4 @@ for tokens in 1 32 512; do
   "${table[@]}" --program $work/qwen3.mlirbc --weights $work/qwen3-30b-a3b.gguf --layer 0 \
     --input $work/qwen3.npy --reference $work/qwen3.npz --tokens $tokens
 done
-echo "quickstart: the tools are in $bin; next: docs/tutorial.md, or scripts/test.sh, which builds the rest"
+echo "quickstart: the tools are in $bin; next: docs/tutorial.md, or scripts/test.sh (builds the rest)"
