@@ -134,6 +134,11 @@ Error ModuleLowering::lowerAttributes() {
 
 /// What identifies the model; the verifier has checked the form.
 void ModuleLowering::lowerModelAttributes() {
+  if (const auto hashes =
+          module->getAttrOfType<mlir::DictionaryAttr>(moert::MoertDialect::kWeightHashesName))
+    for (const mlir::NamedAttribute hash : hashes)
+      program.hashes[hash.getName().str()] =
+          parseHash(cast<mlir::StringAttr>(hash.getValue()).getValue());
   const auto text =
       module->getAttrOfType<mlir::StringAttr>(moert::MoertDialect::kWeightsFingerprintName);
   if (!text)

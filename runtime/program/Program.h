@@ -8,6 +8,7 @@
 #define SORTIE_RUNTIME_PROGRAM_PROGRAM_H
 
 #include "runtime/gguf/Fingerprint.h"
+#include "runtime/weights/TensorHash.h"
 #include "runtime/weights/WeightSpec.h"
 
 #include "llvm/ADT/BitVector.h"
@@ -16,6 +17,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -309,6 +312,8 @@ struct Program {
   std::string contract;
   std::string producer;
   std::optional<gguf::Fingerprint> fingerprint;
+  /// What tensors of the model hash to, by name; empty: the compiler was not told to record it.
+  std::map<std::string, TensorHash, std::less<>> hashes;
   std::vector<Symbol> symbols;
   std::vector<Kernel> kernels;
   std::vector<WeightSpec> weights;

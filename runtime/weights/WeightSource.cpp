@@ -44,6 +44,7 @@ public:
   explicit GgufSource(std::unique_ptr<gguf::Model> model) : model(std::move(model)) {}
 
   std::string name() const override { return model->name().str(); }
+  const gguf::Model *ggufModel() const override { return model.get(); }
   std::optional<uint64_t> fingerprint(const gguf::Fingerprint &rule) const override {
     return rule.of(*model);
   }

@@ -28,6 +28,8 @@ public:
     return std::nullopt;
   }
   virtual std::string name() const = 0;
+  /// The model whose files the bytes come from; null if they come from elsewhere.
+  virtual const gguf::Model *ggufModel() const { return nullptr; }
 
   /// The bytes of `rowCount` rows from `firstRow` on (rows of all experts count through), in the
   /// model's format: either in place, or written to `scratch`, which has room for them. May be

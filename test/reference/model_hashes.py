@@ -1,4 +1,4 @@
-"""What docs/runtime.md says of fingerprints, computed from a model's files alone."""
+"""What docs/runtime.md says of fingerprints and hashes of tensors, from a model's files alone."""
 
 from __future__ import annotations
 
@@ -67,3 +67,12 @@ def fingerprint(files: Sequence[Path], keys: Sequence[str]) -> str:
         sampled = int(tensor.tensor_type) in SAMPLED_TYPES
         text += samples(tensor.data.tobytes() if sampled else b"")
     return f"2:{int.from_bytes(blake3(text)[:8], 'little'):016x}"
+
+
+SLAB = 1 << 20
+
+
+def tensor_hash(data: bytes) -> str:
+    """The hash of a tensor, which `sortie-translate --hash-weights` records."""
+    slabs = b"".join(blake3(data[begin:begin + SLAB]) for begin in range(0, len(data), SLAB))
+    return blake3(number(len(data)) + slabs)[:16].hex()

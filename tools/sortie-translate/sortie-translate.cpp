@@ -3,6 +3,7 @@
 //
 // sortie-translate: from model files to MLIR.
 
+#include "HashWeights.h"
 #include "ImportGguf.h"
 
 #include "dialect/moe/MoeOps.h"
@@ -32,6 +33,12 @@ static cl::opt<std::string> outputPath("o", cl::init("-"), cl::cat(category),
 static cl::opt<std::string> layersText("layers", cl::cat(category), cl::value_desc("a-b"),
                                        cl::desc("Layers to import, from 0, both ends included; "
                                                 "all by default"));
+
+static cl::opt<bool>
+    hashWeights("hash-weights", cl::cat(category),
+                cl::desc("Record a hash of each tensor that the module names, so that sortie-run "
+                         "--verify-weights can tell whether a file has changed by a bit. Reads "
+                         "these tensors whole"));
 
 static cl::opt<Determinism> contract(
     "contract", cl::cat(category), cl::init(kFullDeterminism),
@@ -113,8 +120,8 @@ static Error translate() {
   if (!options)
     return options.takeError();
   // The importer reads names, shapes and types alone, so files without data will do.
-  Expected<std::unique_ptr<gguf::Model>> model =
-      gguf::Model::open(inputPath, gguf::DataPresence::Optional);
+  Expected<std::unique_ptr<gguf::Model>> model = gguf::Model::open(
+      inputPath, hashWeights ? gguf::DataPresence::Required : gguf::DataPresence::Optional);
   if (!model)
     return model.takeError();
 
@@ -123,6 +130,9 @@ static Error translate() {
   Expected<ImportResult> result = importGguf(context, **model, *options);
   if (!result)
     return result.takeError();
+  if (hashWeights)
+    if (Error error = recordWeightHashes(*result->module, **model))
+      return error;
   std::string text;
   llvm::raw_string_ostream stream(text);
   result->module->print(stream);

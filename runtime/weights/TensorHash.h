@@ -1,0 +1,35 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A hash of all bytes of a tensor. docs/runtime.md says of what; TensorHasher.h computes it.
+
+#ifndef SORTIE_RUNTIME_WEIGHTS_TENSORHASH_H
+#define SORTIE_RUNTIME_WEIGHTS_TENSORHASH_H
+
+#include "llvm/ADT/StringExtras.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace sortie {
+
+using TensorHash = std::array<uint8_t, 16>;
+
+/// The 32 lower-case hexadecimal digits of a hash.
+inline std::string printHash(const TensorHash &hash) {
+  return llvm::toHex(hash, /*LowerCase=*/true);
+}
+
+/// The hash with these 32 digits.
+inline TensorHash parseHash(llvm::StringRef digits) {
+  const std::string bytes = llvm::fromHex(digits);
+  TensorHash hash{};
+  std::copy_n(bytes.begin(), std::min(bytes.size(), hash.size()), hash.begin());
+  return hash;
+}
+
+} // namespace sortie
+
+#endif // SORTIE_RUNTIME_WEIGHTS_TENSORHASH_H

@@ -1,0 +1,159 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Scales, minimums and weights that are not finite: found in every format, where they are, and
+// nothing else is.
+
+#include "test/unit/gguf/GgufWriter.h"
+
+#include "runtime/weights/NonFinite.h"
+#include "runtime/weights/RandomBlocks.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/Endian.h"
+
+#include "gtest/gtest.h"
+
+using namespace llvm;
+using namespace sortie;
+using namespace sortie::test;
+using numerics::Format;
+
+namespace {
+
+constexpr int64_t kExperts = 3, kRows = 4, kColumns = 512;
+
+/// A tensor [3, 4, 512] of random finite blocks.
+WeightSpec specOf(const numerics::FormatInfo &info) {
+  WeightSpec spec{{"w"}, info.format, {}, true, false};
+  spec.shape = {kExperts, kRows, kColumns};
+  return spec;
+}
+
+struct TestTensor {
+  explicit TestTensor(const numerics::FormatInfo &info) : info(info), bytes(size()) {
+    const WeightSpec spec = specOf(info);
+    RandomBlocks(spec, "w", 7).fill(0, bytes.size(), bytes.data());
+  }
+
+  size_t size() const { return specOf(info).fileBytes(); }
+
+  /// Scans with slabs of so many bytes, the last first.
+  std::pair<uint64_t, std::vector<std::string>> scan(size_t slab) const {
+    gguf::Tensor tensor;
+    tensor.name = "w";
+    tensor.type = info.ggufType;
+    tensor.format = numerics::findFormat(info.ggufType);
+    tensor.dimensions = {kColumns, kRows, kExperts};
+    tensor.bytes = bytes;
+    const gguf::Tensor *list[] = {&tensor};
+    NonFiniteScan found(list);
+    std::vector<uint64_t> offsets;
+    for (uint64_t offset = 0; offset < bytes.size(); offset += slab)
+      offsets.push_back(offset);
+    for (const uint64_t offset : reverse(offsets))
+      found.addSlab(0, offset, slab);
+    std::vector<std::string> places;
+    for (const NonFinite &value : found.first(0))
+      places.push_back(placeOfBlock(tensor, value.block).describe() + ": " + value.what);
+    return {found.count(0), places};
+  }
+
+  uint8_t *block(size_t index) { return bytes.data() + index * info.bytes; }
+
+  numerics::FormatInfo info;
+  std::vector<uint8_t> bytes;
+};
+
+/// "columns 32 to 63" of the block that has number `block` in its row.
+std::string columnsOf(const numerics::FormatInfo &info, int64_t block) {
+  const int64_t first = block * info.elements;
+  return info.elements == 1 ? "column " + std::to_string(first)
+                            : "columns " + std::to_string(first) + " to " +
+                                  std::to_string(first + info.elements - 1);
+}
+
+} // namespace
+
+TEST(NonFinite, randomBlocksAreFinite) {
+  for (const numerics::FormatInfo &info : numerics::kFormats)
+    EXPECT_EQ(TestTensor(info).scan(1000).first, 0u) << info.name;
+}
+
+TEST(NonFinite, scalesOfEveryBlockFormatAreFound) {
+  for (const numerics::FormatInfo &info : numerics::kFormats) {
+    if (!numerics::isQuantized(info))
+      continue;
+    const int64_t blocksOfRow = kColumns / info.elements;
+    // The second block of the third row of the second expert, and the last of all.
+    const size_t inside = (kRows + 2) * blocksOfRow + 1;
+    const size_t last = kExperts * kRows * blocksOfRow - 1;
+    const std::string placeInside = "expert 1, row 2, " + columnsOf(info, 1) + ": ";
+    const std::string placeLast = "expert 2, row 3, " + columnsOf(info, blocksOfRow - 1) + ": ";
+    TestTensor tensor(info);
+    if (info.format == Format::MXFP4) {
+      tensor.block(inside)[info.scaleOffset] = 255;
+      tensor.block(last)[info.scaleOffset] = 254;
+      const std::vector<std::string> expected = {placeInside + "the scale is 255, a NaN"};
+      EXPECT_EQ(tensor.scan(1000), std::pair(uint64_t{1}, expected));
+      continue;
+    }
+    support::endian::write16le(tensor.block(inside) + info.scaleOffset, 0x7e00);
+    support::endian::write16le(tensor.block(last) + info.scaleOffset, 0xfc00);
+    std::vector<std::string> expected = {placeInside + "the scale is NaN",
+                                         placeLast + "the scale is infinite"};
+    if (info.minimum != numerics::Minimum::None) {
+      support::endian::write16le(tensor.block(inside) + info.scaleOffset + 2, 0x7c01);
+      expected.insert(expected.begin() + 1, placeInside + "the minimum is NaN");
+    }
+    // Slabs that end inside of blocks, and one that holds everything.
+    for (const size_t slab : {size_t{97}, size_t{1000}, tensor.size()})
+      EXPECT_EQ(tensor.scan(slab), std::pair(uint64_t{expected.size()}, expected))
+          << info.name << ", slabs of " << slab;
+  }
+}
+
+TEST(NonFinite, weightsOfFloatFormatsAreFound) {
+  const auto expected = [](const char *what) {
+    return std::pair(uint64_t{1}, std::vector<std::string>{
+                                      std::string("expert 0, row 1, column 3: the weight is ") +
+                                      what});
+  };
+  const size_t at = kColumns + 3;
+  for (const auto &[bits, what] : {std::pair(0x7f800000u, "infinite"), {0xffc00000u, "NaN"}}) {
+    TestTensor f32(numerics::formatInfo(Format::F32));
+    support::endian::write32le(f32.block(at), bits);
+    EXPECT_EQ(f32.scan(999), expected(what));
+    TestTensor bf16(numerics::formatInfo(Format::BF16));
+    support::endian::write16le(bf16.block(at), bits >> 16);
+    EXPECT_EQ(bf16.scan(999), expected(what));
+  }
+  TestTensor f16(numerics::formatInfo(Format::F16));
+  support::endian::write16le(f16.block(at), 0x7bff); // the largest half
+  EXPECT_EQ(f16.scan(999).first, 0u);
+  support::endian::write16le(f16.block(at), 0xfc00);
+  EXPECT_EQ(f16.scan(999), expected("infinite"));
+}
+
+TEST(NonFinite, theFirstAreKeptInOrderAndAllAreCounted) {
+  TestTensor tensor(numerics::formatInfo(Format::F32));
+  for (size_t i = 0; i < kExperts * kRows * kColumns; i += 100)
+    support::endian::write32le(tensor.block(i), 0x7f800000);
+  for (const size_t slab : {size_t{4}, size_t{1024}, tensor.size()}) {
+    const auto [count, places] = tensor.scan(slab);
+    EXPECT_EQ(count, 62u);
+    ASSERT_EQ(places.size(), NonFiniteScan::kKept);
+    for (size_t i = 0; i < places.size(); ++i)
+      EXPECT_EQ(places[i], "expert 0, row 0, column " + std::to_string(100 * i) +
+                               ": the weight is infinite");
+  }
+}
+
+TEST(NonFinite, vectorsAndMatricesHaveNoExperts) {
+  gguf::Tensor tensor;
+  tensor.format = numerics::findFormat(0);
+  tensor.dimensions = {8};
+  EXPECT_EQ(placeOfBlock(tensor, 5).describe(), "row 0, column 5");
+  tensor.dimensions = {8, 3};
+  EXPECT_EQ(placeOfBlock(tensor, 17).describe(), "row 2, column 1");
+}
