@@ -144,9 +144,9 @@ void NestingScanner::scanString() {
 void NestingScanner::scanName() {
   startValue();
   ++at;
-  at = std::min(text.find_if_not([](char c) { return isAlnum(c) || StringRef("_$.-").contains(c); },
-                                 at),
-                text.size());
+  at = std::min(
+      text.find_if_not([](char c) { return isAlnum(c) || StringRef("_$.-").contains(c); }, at),
+      text.size());
   const StringRef name = text.slice(begin, at);
   const StringRef rest = text.substr(at).ltrim();
   if (levels.empty() && (name[0] == '#' || name[0] == '!') && rest.starts_with("=")) {

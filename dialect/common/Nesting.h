@@ -12,8 +12,9 @@
 
 namespace sortie {
 
-/// The most levels. Programs of the compiler have at most 6. A level costs the parser up to 2 KiB of
-/// stack (a region in a region), so that a thread with 512 KiB has room for more than twice as many.
+/// The most levels. Programs of the compiler have at most 6. A level costs the parser up to 2 KiB
+/// of stack (a region in a region), so that a thread with 512 KiB has room for more than twice as
+/// many.
 inline constexpr unsigned kMaxNesting = 64;
 
 /// An error with line and column if `text`, of any contents, is nested more deeply than

@@ -9,6 +9,7 @@
 #include "runtime/program/Loader.h"
 #include "runtime/session/MemoryPlan.h"
 #include "runtime/session/Session.h"
+#include "runtime/session/Verification.h"
 #include "runtime/support/Error.h"
 
 #include "llvm/ADT/SmallVectorExtras.h"
@@ -227,21 +228,6 @@ Expected<std::unique_ptr<WeightSource>> makeSource(const sortie_weights_options 
                    ", which is none of sortie_weights_source");
 }
 
-Error checkFingerprint(const Program &program, const WeightSource &source) {
-  const std::optional<uint64_t> actual =
-      program.fingerprint ? source.fingerprint(*program.fingerprint) : std::nullopt;
-  if (!actual || *actual == program.fingerprint->value)
-    return Error::success();
-  auto hex = [](uint64_t value) { return utohexstr(value, /*LowerCase=*/true, /*Width=*/16); };
-  const char *hint = program.fingerprint->keys
-                         ? ""
-                         : " (a program as old as this one refuses a changed chat template, too; "
-                           "compiled again, it does not)";
-  return makeError(source.name() + ": has fingerprint " + hex(*actual) + ", " + program.name +
-                   " was compiled for a model with fingerprint " + hex(program.fingerprint->value) +
-                   "; give that model, or compile the program for this one" + hint);
-}
-
 Expected<std::shared_ptr<const LoadedWeights>>
 createWeights(const std::shared_ptr<const Program> &program,
               const sortie_weights_options &options) {
@@ -263,6 +249,56 @@ createWeights(const std::shared_ptr<const Program> &program,
       [&](uint64_t done, uint64_t total) {
         return !caller.report("packing weights", done, total);
       });
+}
+
+/// Tells a caller what was found.
+void tellFindings(const sortie_verify_options &options, ArrayRef<Finding> findings) {
+  static constexpr sortie_finding_kind kKinds[] = {SORTIE_FINDING_FINGERPRINT,
+                                                   SORTIE_FINDING_TENSOR, SORTIE_FINDING_NO_HASH,
+                                                   SORTIE_FINDING_HASH, SORTIE_FINDING_VALUE};
+  if (!options.finding)
+    return;
+  for (const Finding &finding : findings) {
+    sortie_finding told = SORTIE_INIT(sortie_finding);
+    told.kind = kKinds[static_cast<size_t>(finding.kind)];
+    told.tensor = finding.tensor.c_str();
+    told.expert = finding.expert.value_or(-1);
+    told.row = finding.row.value_or(-1);
+    told.count = finding.count;
+    told.message = finding.message.c_str();
+    options.finding(options.user, &told);
+  }
+}
+
+Error verify(const Program &program, const sortie_weights_options &options,
+             const sortie_verify_options &verifyOptions, sortie_verify_info *info) {
+  Expected<std::vector<size_t>> functions =
+      selectedFunctions(program, options.functions, options.function_count);
+  if (!functions)
+    return functions.takeError();
+  Expected<int> threads = threadCount(options.threads);
+  if (!threads)
+    return threads.takeError();
+  Expected<std::unique_ptr<WeightSource>> source = makeSource(options);
+  if (!source)
+    return source.takeError();
+  const CallerObserver caller(nullptr, options.callbacks);
+  Expected<Verification> result = verifyWeights(
+      program, **source, {weightsOf(program, *functions), verifyOptions.values != 0, *threads},
+      [&](uint64_t done, uint64_t total) {
+        return !caller.report("verifying weights", done, total);
+      });
+  if (!result)
+    return result.takeError();
+  sortie_verify_info value = SORTIE_INIT(sortie_verify_info);
+  value.tensor_count = result->tensors;
+  value.hash_count = result->hashed;
+  value.byte_count = result->bytes;
+  value.finding_count = result->findings.size();
+  if (info)
+    writeStruct(value, info);
+  tellFindings(verifyOptions, result->findings);
+  return result->findings.empty() ? Error::success() : findingsError(program, **source, *result);
 }
 
 Expected<SessionOptions> sessionOptions(const sortie_session_options &given) {
@@ -421,6 +457,8 @@ void sortie_program_get_info(const sortie_program *handle, sortie_program_info *
   value.has_fingerprint = program.fingerprint.has_value();
   value.fingerprint = program.fingerprint ? program.fingerprint->value : 0;
   value.kernel_count = program.kernels.size();
+  value.fingerprint_rule = !program.fingerprint ? 0 : program.fingerprint->keys ? 2 : 1;
+  value.hash_count = program.hashes.size();
   writeStruct(value, info);
 }
 
@@ -585,6 +623,14 @@ sortie_error *sortie_weights_create(const sortie_program *program,
 }
 
 void sortie_weights_destroy(sortie_weights *weights) { delete weights; }
+
+sortie_error *sortie_weights_verify(const sortie_program *program,
+                                    const sortie_weights_options *options,
+                                    const sortie_verify_options *verify, sortie_verify_info *info) {
+  if (!program || !options)
+    return toC(nullError("an argument of sortie_weights_verify"));
+  return toC(::verify(*program->program, readStruct(options), readStruct(verify), info));
+}
 
 //===- Session -----------------------------------------------------===//
 

@@ -50,8 +50,8 @@ SmallVector<Field, 2> fieldsOf(const FormatInfo &info) {
   SmallVector<Field, 2> fields = {
       Field{NumberType::F16, info.scaleOffset, "the scale is NaN", "the scale is infinite"}};
   if (info.minimum != Minimum::None)
-    fields.push_back({NumberType::F16, info.scaleOffset + 2, "the minimum is NaN",
-                      "the minimum is infinite"});
+    fields.push_back(
+        {NumberType::F16, info.scaleOffset + 2, "the minimum is NaN", "the minimum is infinite"});
   return fields;
 }
 

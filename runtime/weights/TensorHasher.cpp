@@ -70,9 +70,9 @@ TensorHash TensorHasher::result(size_t tensor) const {
 Expected<std::vector<TensorHash>> hashTensors(ArrayRef<ArrayRef<uint8_t>> tensors,
                                               cpu::ThreadPool &pool, ReportProgress report) {
   TensorHasher hasher(tensors);
-  if (Error error =
-          forEachSlab(tensors, pool, report,
-                      [&](size_t tensor, uint64_t offset) { hasher.addSlab(tensor, offset); }))
+  if (Error error = forEachSlab(tensors, pool, report, [&](size_t tensor, uint64_t offset) {
+        hasher.addSlab(tensor, offset);
+      }))
     return error;
   std::vector<TensorHash> hashes;
   for (size_t i = 0; i < tensors.size(); ++i)

@@ -22,8 +22,8 @@ namespace sortie {
 /// Bytes of a tensor that are hashed at once; the last slab of a tensor may be shorter.
 inline constexpr uint64_t kSlabBytes = uint64_t{1} << 20;
 
-/// Calls `visit` for each slab of each tensor, from all threads of `pool`, in about ascending order.
-/// `report` gets bytes; an error if it wants to stop.
+/// Calls `visit` for each slab of each tensor, from all threads of `pool`, in about ascending
+/// order. `report` gets bytes; an error if it wants to stop.
 using VisitSlab = llvm::function_ref<void(size_t tensor, uint64_t offset)>;
 llvm::Error forEachSlab(llvm::ArrayRef<llvm::ArrayRef<uint8_t>> tensors, cpu::ThreadPool &pool,
                         ReportProgress report, VisitSlab visit);

@@ -71,8 +71,10 @@ Error Describer::describeHeader() {
       << "contract     " << info.contract << ", numerics version " << info.numerics << '\n'
       << "program ABI  " << info.abi << ", made by " << info.producer << '\n';
   if (info.has_fingerprint)
-    out << "weights      of the model with fingerprint "
+    out << "weights      of the model with fingerprint " << (info.fingerprint_rule == 2 ? "2:" : "")
         << format_hex_no_prefix(info.fingerprint, 16) << '\n';
+  if (info.hash_count != 0)
+    out << "             and hashes of " << info.hash_count << " tensors\n";
   for (size_t i = 0; i < info.symbol_count; ++i) {
     sortie_symbol_info symbol = SORTIE_INIT(sortie_symbol_info);
     if (Error error = toError(sortie_program_get_symbol(program, i, &symbol)))

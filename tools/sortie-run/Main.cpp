@@ -9,6 +9,7 @@
 #include "tools/sortie-run/Describe.h"
 #include "tools/sortie-run/Inputs.h"
 #include "tools/sortie-run/Trace.h"
+#include "tools/sortie-run/Verify.h"
 
 #include "runtime/gguf/Model.h"
 #include "tools/common/FileClaims.h"
@@ -93,6 +94,24 @@ cl::opt<bool>
                     cl::desc("Warm up, run repeatedly, print median, p10, p90, tokens/s, and "
                              "GB/s and GOP/s of each operation"));
 
+enum class VerifyMode { Off, Hashes, Full };
+cl::opt<VerifyMode> verifyOption(
+    "verify-weights", cl::init(VerifyMode::Off), cl::ValueOptional, cl::cat(category),
+    cl::desc("Read the tensors of --weights that the program (or --function) names whole, and "
+             "compare them with the hashes that sortie-translate --hash-weights recorded; do not "
+             "run"),
+    cl::values(clEnumValN(VerifyMode::Hashes, "", "hashes alone (default)"),
+               clEnumValN(VerifyMode::Full, "full",
+                          "hashes, if there are any, and scales, minimums and weights that are "
+                          "infinite or NaN")));
+
+enum class VerifyFormat { Text, Json };
+cl::opt<VerifyFormat>
+    verifyFormat("verify-format", cl::init(VerifyFormat::Text), cl::cat(category),
+                 cl::desc("How --verify-weights prints"),
+                 cl::values(clEnumValN(VerifyFormat::Text, "text", "for people (default)"),
+                            clEnumValN(VerifyFormat::Json, "json", "for programs")));
+
 enum class BenchmarkFormat { Table, Json };
 cl::opt<BenchmarkFormat>
     benchmarkFormat("benchmark-format", cl::init(BenchmarkFormat::Table), cl::cat(category),
@@ -126,7 +145,8 @@ constexpr const char *kOverview =
     "\\\n"
     "                               --benchmark\n"
     "  Same bits elsewhere?       sortie-run ... --checksums > a; sortie-run ... --checksums > b;\n"
-    "                             sortie-run --compare-checksums a b\n\n"
+    "                             sortie-run --compare-checksums a b\n"
+    "  Is the model undamaged?    sortie-run model.mlirbc --weights model.gguf --verify-weights\n\n"
     "'-' is the standard input or output. No output may be one of the files that are read.\n"
     "Exit code 0: done (and nothing differs); 1: an error, said in one message.\n";
 
@@ -154,7 +174,9 @@ private:
   Error claimFiles() const;
   Error prepareInputs();
   Error prepareOutputs();
+  Error readWeightsOption(sortie_weights_options &options) const;
   Error loadWeights();
+  Error verify() const;
   Error openSession();
   Error runOnce(const sortie_observer *observer);
   Error runBenchmark();
@@ -364,23 +386,65 @@ Error Runner::prepareOutputs() {
   return Error::success();
 }
 
-Error Runner::loadWeights() {
-  const Trace::Clock::time_point begin = trace.now();
-  ProgressBar bar;
-  const sortie_callbacks callbacks = callbacksOf(bar);
-  sortie_weights_options options = SORTIE_INIT(sortie_weights_options);
+/// Where --weights says that the weights are.
+Error Runner::readWeightsOption(sortie_weights_options &options) const {
   if (weightsOption == "-")
     return makeError(
         "--weights: a model is mapped into memory and cannot be read from the standard "
         "input; give the name of its file");
   options.source = SORTIE_WEIGHTS_FILE;
   options.path = weightsOption.c_str();
+  options.threads = threadsOption;
   StringRef random = weightsOption;
-  if (random.consume_front("random:")) {
-    if (!random.consume_front("seed=") || random.getAsInteger(10, options.seed))
-      return makeError("--weights " + weightsOption + ": give random:seed=<number>");
-    options.source = SORTIE_WEIGHTS_RANDOM;
-  } else if (weightsOption.empty()) {
+  if (!random.consume_front("random:"))
+    return Error::success();
+  if (!random.consume_front("seed=") || random.getAsInteger(10, options.seed))
+    return makeError("--weights " + weightsOption + ": give random:seed=<number>");
+  options.source = SORTIE_WEIGHTS_RANDOM;
+  return Error::success();
+}
+
+Error Runner::verify() const {
+  if (!inputOptions.empty() || !outputOptions.empty() || checksumsOption || benchmarkOption ||
+      batchesOption || !traceOption.empty())
+    return makeError("--verify-weights runs nothing; leave --input, --output, --checksums, "
+                     "--benchmark, --batches and --trace out");
+  if (weightsOption.empty())
+    return makeError("--verify-weights: give the model with --weights model.gguf");
+  sortie_weights_options options = SORTIE_INIT(sortie_weights_options);
+  if (Error error = readWeightsOption(options))
+    return error;
+  size_t chosen = 0;
+  if (!functionOption.empty()) {
+    Expected<size_t> index = chooseFunction();
+    if (!index)
+      return index.takeError();
+    chosen = *index;
+    options.functions = &chosen;
+    options.function_count = 1;
+  }
+  VerifyReport report;
+  report.program = programPath;
+  report.weights = weightsOption;
+  report.checksValues = verifyOption == VerifyMode::Full;
+  Error error = verifyWeights(program.get(), options, report);
+  if (error && report.findings.empty())
+    return error;
+  if (verifyFormat == VerifyFormat::Json)
+    printVerifyJson(report, outs());
+  else
+    printVerifyText(report, outs());
+  return error;
+}
+
+Error Runner::loadWeights() {
+  const Trace::Clock::time_point begin = trace.now();
+  ProgressBar bar;
+  const sortie_callbacks callbacks = callbacksOf(bar);
+  sortie_weights_options options = SORTIE_INIT(sortie_weights_options);
+  if (Error error = readWeightsOption(options))
+    return error;
+  if (weightsOption.empty()) {
     sortie_memory_info memory = SORTIE_INIT(sortie_memory_info);
     if (Error error =
             toError(sortie_program_get_memory(program.get(), &functionIndex, 1, 0, 0, &memory)))
@@ -391,7 +455,6 @@ Error Runner::loadWeights() {
   }
   options.functions = &functionIndex;
   options.function_count = 1;
-  options.threads = threadsOption;
   options.callbacks = &callbacks;
   options.device = deviceName();
   sortie_weights *created = nullptr;
@@ -591,6 +654,8 @@ Error Runner::run() {
     return error;
   if (describeOption)
     return describe();
+  if (verifyOption != VerifyMode::Off)
+    return verify();
   Expected<size_t> chosen = chooseFunction();
   if (!chosen)
     return chosen.takeError();

@@ -27,8 +27,8 @@ llvm::Error sortie::recordWeightHashes(ModuleOp module, const gguf::Model &model
   for (const std::string &name : names)
     tensors.push_back(model.findTensor(name)->bytes);
 
-  Expected<std::unique_ptr<cpu::ThreadPool>> pool =
-      cpu::ThreadPool::create(static_cast<int>(llvm::hardware_concurrency().compute_thread_count()));
+  Expected<std::unique_ptr<cpu::ThreadPool>> pool = cpu::ThreadPool::create(
+      static_cast<int>(llvm::hardware_concurrency().compute_thread_count()));
   if (!pool)
     return pool.takeError();
   ProgressBar bar;

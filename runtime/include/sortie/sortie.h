@@ -124,7 +124,9 @@ typedef struct sortie_program_info {
   size_t symbol_count;
   int has_fingerprint; /* non-zero: weights must have this fingerprint */
   uint64_t fingerprint;
-  size_t kernel_count; /* of a program for a GPU */
+  size_t kernel_count;  /* of a program for a GPU */
+  int fingerprint_rule; /* by which the fingerprint is computed, 1 or 2: docs/runtime.md. Since 4 */
+  size_t hash_count;    /* tensors that the program records hashes of. Since 4 */
 } sortie_program_info;
 
 SORTIE_API void sortie_program_get_info(const sortie_program *program, sortie_program_info *info);
@@ -287,6 +289,53 @@ SORTIE_RESULT sortie_error *sortie_weights_create(const sortie_program *program,
                                                   const sortie_weights_options *options,
                                                   sortie_weights **weights);
 SORTIE_API void sortie_weights_destroy(sortie_weights *weights);
+
+/* What can be wrong with weights. */
+typedef enum sortie_finding_kind {
+  SORTIE_FINDING_FINGERPRINT = 1, /* the model is another one than the program was compiled for */
+  SORTIE_FINDING_TENSOR = 2,      /* a tensor is missing, or has another format or shape */
+  SORTIE_FINDING_NO_HASH = 3,     /* the program records hashes of tensors, but none of this one */
+  SORTIE_FINDING_HASH = 4,        /* the bytes of a tensor hash to something else */
+  SORTIE_FINDING_VALUE = 5        /* a scale, minimum or weight is infinite or NaN */
+} sortie_finding_kind;
+
+typedef struct sortie_finding {
+  size_t struct_size;
+  sortie_finding_kind kind;
+  const char *tensor;  /* name in the model; "" for FINGERPRINT */
+  int64_t expert;      /* VALUE in a tensor of experts; -1 elsewhere */
+  int64_t row;         /* VALUE: of the expert; -1 elsewhere */
+  uint64_t count;      /* VALUE: all such values of the tensor, of which the first five are told */
+  const char *message; /* what is wrong, for people; the tensor is not named again */
+} sortie_finding;
+
+typedef struct sortie_verify_options {
+  size_t struct_size;
+  int values; /* non-zero: look for scales, minimums and weights that are infinite or NaN, too */
+  void *user;
+  /* Called for each finding, from the thread that called the library; may be NULL. The strings live
+   * during the call. */
+  void (*finding)(void *user, const sortie_finding *finding);
+} sortie_verify_options;
+
+typedef struct sortie_verify_info {
+  size_t struct_size;
+  uint64_t tensor_count; /* that were read */
+  uint64_t hash_count;   /* of these, those that were compared with a recorded hash */
+  uint64_t byte_count;
+  uint64_t finding_count;
+} sortie_verify_info;
+
+/* Reads the tensors that the functions of `options` read whole, from FILE or MEMORY, and compares
+ * them with the hashes that the program records (sortie-translate --hash-weights), and the model
+ * with its fingerprint. Packs nothing and needs no device. `verify` and `info` may be NULL.
+ * Findings are told in the order of the tensors' names, and end in an error, SORTIE_ERROR_INVALID:
+ * then `info` is filled all the same. A program without hashes is an error, unless values are asked
+ * for: SORTIE_ERROR_UNSUPPORTED. Since 4. */
+SORTIE_RESULT sortie_error *sortie_weights_verify(const sortie_program *program,
+                                                  const sortie_weights_options *options,
+                                                  const sortie_verify_options *verify,
+                                                  sortie_verify_info *info);
 
 /* ---- Session
  * -----------------------------------------------------------------------------------*/

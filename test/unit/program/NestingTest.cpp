@@ -67,7 +67,8 @@ std::string errorOf(const std::string &text, StringRef splitMarker = "") {
   return toString(checkNesting(text, splitMarker));
 }
 
-const std::string kTooDeep = "is nested more than 64 levels deep, which no program needs; flatten it";
+const std::string kTooDeep =
+    "is nested more than 64 levels deep, which no program needs; flatten it";
 
 /// A chain of aliases, each in the next.
 std::string aliasChain(size_t count, const std::string &begin, const std::string &end) {

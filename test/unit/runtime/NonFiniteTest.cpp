@@ -115,9 +115,9 @@ TEST(NonFinite, scalesOfEveryBlockFormatAreFound) {
 
 TEST(NonFinite, weightsOfFloatFormatsAreFound) {
   const auto expected = [](const char *what) {
-    return std::pair(uint64_t{1}, std::vector<std::string>{
-                                      std::string("expert 0, row 1, column 3: the weight is ") +
-                                      what});
+    return std::pair(
+        uint64_t{1},
+        std::vector<std::string>{std::string("expert 0, row 1, column 3: the weight is ") + what});
   };
   const size_t at = kColumns + 3;
   for (const auto &[bits, what] : {std::pair(0x7f800000u, "infinite"), {0xffc00000u, "NaN"}}) {
@@ -144,8 +144,8 @@ TEST(NonFinite, theFirstAreKeptInOrderAndAllAreCounted) {
     EXPECT_EQ(count, 62u);
     ASSERT_EQ(places.size(), NonFiniteScan::kKept);
     for (size_t i = 0; i < places.size(); ++i)
-      EXPECT_EQ(places[i], "expert 0, row 0, column " + std::to_string(100 * i) +
-                               ": the weight is infinite");
+      EXPECT_EQ(places[i],
+                "expert 0, row 0, column " + std::to_string(100 * i) + ": the weight is infinite");
   }
 }
 

@@ -36,9 +36,8 @@ std::vector<std::string> hash(ArrayRef<std::vector<uint8_t>> tensors, int thread
 
 TEST(TensorHasher, isWhatTheReferenceGives) {
   std::vector<std::vector<uint8_t>> tensors;
-  for (const size_t size :
-       {size_t{0}, size_t{1}, size_t{1024}, kSlabBytes - 1, kSlabBytes, kSlabBytes + 1,
-        3 * kSlabBytes - 7})
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{1024}, kSlabBytes - 1, kSlabBytes,
+                            kSlabBytes + 1, 3 * kSlabBytes - 7})
     tensors.push_back(pattern(size));
   const std::vector<std::string> expected = {
       "71e0a99173564931c0b8acc52d2685a8", "a9acaef31dd9374f2d37170551b2c41e",
@@ -54,7 +53,8 @@ TEST(TensorHasher, isWhatTheReferenceGives) {
 TEST(TensorHasher, everyByteCounts) {
   std::vector<std::vector<uint8_t>> tensors = {pattern(2 * kSlabBytes + 10)};
   const std::vector<std::string> original = hash(tensors, 2);
-  for (const size_t at : {size_t{0}, size_t{5000}, kSlabBytes - 1, kSlabBytes, 2 * kSlabBytes + 9}) {
+  for (const size_t at :
+       {size_t{0}, size_t{5000}, kSlabBytes - 1, kSlabBytes, 2 * kSlabBytes + 9}) {
     tensors[0][at] ^= 4;
     EXPECT_NE(hash(tensors, 2), original) << at;
     tensors[0][at] ^= 4;

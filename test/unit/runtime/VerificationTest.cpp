@@ -68,8 +68,8 @@ struct Verification {
     const auto pool = llvm::cantFail(sortie::cpu::ThreadPool::create(1));
     const llvm::ArrayRef<uint8_t> bytes(reinterpret_cast<const uint8_t *>(values.data()),
                                         values.size() * sizeof(float));
-    return sortie::printHash(llvm::cantFail(sortie::hashTensors(
-        bytes, *pool, [](uint64_t, uint64_t) { return true; }))[0]);
+    return sortie::printHash(llvm::cantFail(
+        sortie::hashTensors(bytes, *pool, [](uint64_t, uint64_t) { return true; }))[0]);
   }
 
   /// The attribute that records the hashes of the tensors as they are now.
@@ -138,7 +138,8 @@ TEST(Verification, everyTensorThatDiffersIsTold) {
   verification.matrix[17] = 0.25f;
   verification.norm[7] = -1.0f;
   const std::string message = verification.run(loaded);
-  EXPECT_TRUE(contains(message, "tensors at fault: matrix.weight, norm.weight. Download")) << message;
+  EXPECT_TRUE(contains(message, "tensors at fault: matrix.weight, norm.weight. Download"))
+      << message;
   EXPECT_EQ(verification.code, SORTIE_ERROR_INVALID);
   ASSERT_EQ(verification.findings.size(), 2u);
   const Told &told = verification.findings[0];
@@ -162,7 +163,7 @@ TEST(Verification, everyTensorThatDiffersIsTold) {
 TEST(Verification, missingTensorsAndFingerprintsAreFindings) {
   Verification verification;
   const LoadedProgram loaded(verification.hashes() +
-                                         ", moert.weights_fingerprint = \"0123456789abcdef\"");
+                             ", moert.weights_fingerprint = \"0123456789abcdef\"");
   verification.hasOther = false;
   EXPECT_TRUE(contains(verification.run(loaded), "tensors at fault: other.weight."));
   ASSERT_EQ(verification.findings.size(), 2u);
@@ -176,7 +177,7 @@ TEST(Verification, missingTensorsAndFingerprintsAreFindings) {
 TEST(Verification, tensorsWithoutHashAreFindingsWhereOthersHaveOne) {
   Verification verification;
   const LoadedProgram loaded(", moert.weight_hashes = {\"norm.weight\" = \"" +
-                                         Verification::hashOf(verification.norm) + "\"}");
+                             Verification::hashOf(verification.norm) + "\"}");
   EXPECT_NE(verification.run(loaded), "");
   ASSERT_EQ(verification.findings.size(), 2u);
   EXPECT_EQ(verification.findings[0].kind, SORTIE_FINDING_NO_HASH);

@@ -1,0 +1,175 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Verification of weights.
+
+#include "runtime/session/Verification.h"
+
+#include "runtime/support/Error.h"
+#include "runtime/weights/NonFinite.h"
+#include "runtime/weights/TensorHasher.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+using namespace llvm;
+
+namespace sortie {
+
+namespace {
+
+/// One pass over the tensors of a model that weights of a program are made of.
+class Verifier {
+public:
+  Verifier(const Program &program, const WeightSource &source, const VerificationOptions &options)
+      : program(program), source(source), options(options) {}
+
+  Error run(ReportProgress report);
+
+  Verification result;
+
+private:
+  void checkFingerprint();
+  void chooseTensors();
+  Error readTensors(ReportProgress report);
+  void compareHash(const gguf::Tensor &tensor, const TensorHash &actual);
+  void addValues(const gguf::Tensor &tensor, size_t index, const NonFiniteScan &scan);
+
+  const Program &program;
+  const WeightSource &source;
+  const VerificationOptions &options;
+  /// Those that are there and as the program wants them, by name; some weights share one.
+  std::map<StringRef, const gguf::Tensor *> tensors;
+};
+
+Error Verifier::run(ReportProgress report) {
+  if (!source.ggufModel())
+    return makeError(source.name() + ": weights that come from no file cannot be verified; give a "
+                                     "GGUF file",
+                     std::errc::not_supported);
+  if (program.hashes.empty() && !options.checksValues)
+    return makeError(program.name +
+                         ": records no hashes of its weights. Import the model with "
+                         "sortie-translate --hash-weights and compile it again; the values alone "
+                         "can be checked without (--verify-weights=full)",
+                     std::errc::not_supported);
+  checkFingerprint();
+  chooseTensors();
+  return readTensors(report);
+}
+
+void Verifier::checkFingerprint() {
+  if (Error error = sortie::checkFingerprint(program, source))
+    result.findings.push_back({Finding::Kind::Fingerprint, "", toString(std::move(error))});
+}
+
+void Verifier::chooseTensors() {
+  for (const unsigned id : options.weights.set_bits()) {
+    const WeightSpec &spec = program.weights[id];
+    if (Error error = source.check(spec)) {
+      result.findings.push_back(
+          {Finding::Kind::Tensor, spec.tensors.front(), toString(std::move(error))});
+      continue;
+    }
+    for (const std::string &name : spec.tensors)
+      tensors[name] = source.ggufModel()->findTensor(name);
+  }
+}
+
+Error Verifier::readTensors(ReportProgress report) {
+  std::vector<const gguf::Tensor *> list;
+  std::vector<ArrayRef<uint8_t>> bytes;
+  for (const auto &[name, tensor] : tensors) {
+    list.push_back(tensor);
+    bytes.push_back(tensor->bytes);
+    result.bytes += tensor->bytes.size();
+  }
+  result.tensors = list.size();
+  Expected<std::unique_ptr<cpu::ThreadPool>> pool = cpu::ThreadPool::create(options.threads);
+  if (!pool)
+    return pool.takeError();
+
+  TensorHasher hasher(bytes);
+  NonFiniteScan scan(list);
+  const bool hasHashes = !program.hashes.empty();
+  auto visit = [&](size_t tensor, uint64_t offset) {
+    if (hasHashes)
+      hasher.addSlab(tensor, offset);
+    if (options.checksValues)
+      scan.addSlab(tensor, offset, kSlabBytes);
+  };
+  if (Error error = forEachSlab(bytes, **pool, report, visit))
+    return error;
+  for (const auto &[index, tensor] : enumerate(list)) {
+    if (hasHashes)
+      compareHash(*tensor, hasher.result(index));
+    if (options.checksValues)
+      addValues(*tensor, index, scan);
+  }
+  return Error::success();
+}
+
+void Verifier::compareHash(const gguf::Tensor &tensor, const TensorHash &actual) {
+  const auto recorded = program.hashes.find(tensor.name);
+  if (recorded == program.hashes.end()) {
+    result.findings.push_back(
+        {Finding::Kind::NoHash, tensor.name, program.name + " records no hash of it"});
+    return;
+  }
+  ++result.hashed;
+  if (recorded->second != actual)
+    result.findings.push_back({Finding::Kind::Hash, tensor.name,
+                               "its bytes hash to " + printHash(actual) + ", " + program.name +
+                                   " was compiled for " + printHash(recorded->second)});
+}
+
+void Verifier::addValues(const gguf::Tensor &tensor, size_t index, const NonFiniteScan &scan) {
+  for (const NonFinite &value : scan.first(index)) {
+    const BlockPlace place = placeOfBlock(tensor, value.block);
+    result.findings.push_back({Finding::Kind::Value, tensor.name,
+                               place.describe() + ": " + value.what, place.expert, place.row,
+                               scan.count(index)});
+  }
+}
+
+} // namespace
+
+Expected<Verification> verifyWeights(const Program &program, const WeightSource &source,
+                                     const VerificationOptions &options, ReportProgress report) {
+  Verifier verifier(program, source, options);
+  if (Error error = verifier.run(report))
+    return error;
+  return std::move(verifier.result);
+}
+
+Error findingsError(const Program &program, const WeightSource &source,
+                    const Verification &result) {
+  constexpr size_t kNamed = 5;
+  std::vector<StringRef> names;
+  for (const Finding &finding : result.findings)
+    if (!finding.tensor.empty() && !is_contained(names, StringRef(finding.tensor)))
+      names.emplace_back(finding.tensor);
+  std::string message =
+      source.name() + ": is not what " + program.name + " was compiled for, or is damaged";
+  if (!names.empty())
+    message += "; tensors at fault: " + join(ArrayRef(names).take_front(kNamed), ", ");
+  if (names.size() > kNamed)
+    message += " and " + std::to_string(names.size() - kNamed) + " more";
+  return makeError(message + ". Download or convert the model again");
+}
+
+Error checkFingerprint(const Program &program, const WeightSource &source) {
+  const std::optional<uint64_t> actual =
+      program.fingerprint ? source.fingerprint(*program.fingerprint) : std::nullopt;
+  if (!actual || *actual == program.fingerprint->value)
+    return Error::success();
+  auto hex = [](uint64_t value) { return utohexstr(value, /*LowerCase=*/true, /*Width=*/16); };
+  const char *hint = program.fingerprint->keys
+                         ? ""
+                         : " (a program as old as this one refuses a changed chat template, too; "
+                           "compiled again, it does not)";
+  return makeError(source.name() + ": has fingerprint " + hex(*actual) + ", " + program.name +
+                   " was compiled for a model with fingerprint " + hex(program.fingerprint->value) +
+                   "; give that model, or compile the program for this one" + hint);
+}
+
+} // namespace sortie
