@@ -69,10 +69,12 @@ TEST(WeightPlan, panelsEndWithTheirExpert) {
     EXPECT_EQ(panels.firstRow(panel), rows[panel]);
 }
 
-TEST(DeviceWeights, formsDoNotDependOnSlabs) {
+namespace {
+
+/// The forms of both weights on the device are those of their rows, whatever is uploaded together.
+void expectForms(Upload &upload) {
+  upload.program->weights[1].usesRaw = true;
   for (const uint64_t slabBytes : {1, 100, 200, 330, 1 << 20}) {
-    Upload upload;
-    upload.program->weights[1].usesRaw = true;
     const DeviceWeights weights = cantFail(upload.load(slabBytes));
 
     const std::vector<uint8_t> norm = upload.fileBytes(0), matrix = upload.fileBytes(1);
@@ -98,6 +100,22 @@ TEST(DeviceWeights, formsDoNotDependOnSlabs) {
           << "panel " << panel << ", slabs of " << slabBytes;
     }
   }
+}
+
+} // namespace
+
+TEST(DeviceWeights, formsDoNotDependOnSlabs) {
+  Upload upload;
+  expectForms(upload);
+}
+
+TEST(DeviceWeights, slabsReachOverPartsAndTensors) {
+  Upload upload;
+  WeightSpec &norm = upload.program->weights[0], &matrix = upload.program->weights[1];
+  norm.columnPart = {4, 4 + kColumns};
+  matrix.tensors = {"first", "second"};
+  matrix.rowPart = {3, 4 + kColumns};
+  expectForms(upload);
 }
 
 TEST(DeviceWeights, progressCountsTheFile) {
