@@ -22,6 +22,7 @@ struct DimensionPart {
   explicit operator bool() const { return total != 0; }
   bool operator==(const DimensionPart &) const = default;
 };
+// NOLINTNEXTLINE(readability-identifier-naming): LLVM finds it by this name
 inline llvm::hash_code hash_value(DimensionPart part) {
   return llvm::hash_combine(part.first, part.total);
 }
