@@ -23,6 +23,14 @@ def MaterializeOption
 // Checks of a module
 //===----------------------------------------------------------------------===//
 
+def MoeVerifyInput : Pass<"moe-verify-input", "::mlir::ModuleOp"> {
+  let summary = "Refuse what is no graph to compile";
+  let description = [{
+    The first pass of `--sortie-compile`. A module that is a compiled program is an error: the passes
+    would leave it alone, and whatever the options ask for.
+  }];
+}
+
 def MoeNameValues : Pass<"moe-name-values", "::mlir::ModuleOp"> {
   let summary = "Give every semantic value a name that the audit can print";
   let description = [{
@@ -44,7 +52,8 @@ def MoeVerifyContract : Pass<"moe-verify-contract", "::mlir::ModuleOp"> {
     another device. A module that says nothing promises all three, and the pass writes that down.
     An op whose arithmetic cannot keep the promise is an error that names the op, its arithmetic and
     the broken member; so a rewrite that would break the contract is refused, not taken silently.
-    The pipeline runs it on the way in and before lowering.
+    The pipeline runs it on the way in and before lowering. A compiled program states its contract
+    elsewhere, and its own verifiers have checked it: it is left alone.
   }];
   let dependentDialects = ["::sortie::moe::MoeDialect"];
   let statistics = [Statistic<"verified", "ops-verified", "Ops whose arithmetic was checked">];

@@ -48,6 +48,7 @@ static MoertCompileKernelsOptions compileOptions(const CompileOptions &options) 
 }
 
 void buildCompilePipeline(OpPassManager &manager, const CompileOptions &options) {
+  manager.addPass(createMoeVerifyInput());
   manager.addPass(createMoeNameValues());
   manager.addPass(createMoeVerifyContract());
   buildDispatchLevel(manager, options);

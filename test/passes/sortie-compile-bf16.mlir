@@ -3,8 +3,6 @@
 // RUN: sortie-opt %s --sortie-compile 2>&1 | FileCheck %s --check-prefix=FLOAT
 // RUN: sed 's/<run, batch, device>/<run, batch>/' %s > %t.mlir
 // RUN: sortie-opt %t.mlir --sortie-compile="unquantized=bf16" 2>&1 | FileCheck %s --check-prefix=BF16
-// RUN: sortie-opt %t.mlir --sortie-compile="unquantized=bf16" | \
-// RUN:   sortie-opt --sortie-compile="unquantized=bf16" | FileCheck %s --check-prefix=BF16
 // RUN: not sortie-opt %s --sortie-compile="unquantized=bf16" 2>&1 | FileCheck %s --check-prefix=REFUSED
 
 // FLOAT: remark: {{.*}} unquantized=bf16 uses tensor cores where moe.contract does not promise `device`
