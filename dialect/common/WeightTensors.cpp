@@ -6,6 +6,8 @@
 
 #include "dialect/common/WeightTensors.h"
 
+#include "dialect/common/Names.h"
+
 #include "llvm/ADT/StringSet.h"
 
 #include <limits>
@@ -113,6 +115,9 @@ static LogicalResult verifyPartHolds(EmitError emitError, StringRef name, Dimens
 
 LogicalResult verifyWeightTensors(EmitError emitError, const WeightTensors &tensors,
                                   ArrayRef<int64_t> shape, int64_t blockSize) {
+  for (const StringAttr name : tensors.names)
+    if (!isPrintableName(name))
+      return emitError() << "the name " << name << " of a tensor " << kPrintableNameRule;
   const bool isStacked = tensors.names.size() > 1;
   if (isStacked &&
       (shape.size() < 2 || shape.front() != static_cast<int64_t>(tensors.names.size())))

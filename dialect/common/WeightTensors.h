@@ -54,7 +54,8 @@ llvm::LogicalResult verifyTensorsAttr(EmitError emitError, llvm::ArrayRef<mlir::
                                       DimensionPart rows, DimensionPart columns);
 
 /// Whether a weight of this shape, whose format has blocks of so many elements, can be made of
-/// `tensors`: the number of names, the rank, and that parts lie in their dimensions.
+/// `tensors`: printable names, the number of them, the rank, and that parts lie in their
+/// dimensions.
 llvm::LogicalResult verifyWeightTensors(EmitError emitError, const WeightTensors &tensors,
                                         llvm::ArrayRef<int64_t> shape, int64_t blockSize);
 

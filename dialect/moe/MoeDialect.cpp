@@ -6,6 +6,7 @@
 #include "dialect/moe/MoeDialect.h"
 #include "dialect/common/Fingerprint.h"
 #include "dialect/common/ImportRecord.h"
+#include "dialect/common/Names.h"
 #include "dialect/moe/MoeAttributes.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
@@ -65,7 +66,7 @@ static LogicalResult verifyImportOptions(Operation *op, Attribute value) {
                                value);
 }
 
-/// An array of strings, none of them empty, no two the same.
+/// An array of printable strings, none of them empty, no two the same.
 static LogicalResult verifyDistinctNames(Operation *op, StringRef attribute, ArrayAttr names) {
   llvm::StringSet<> seen;
   for (Attribute element : names) {
@@ -73,6 +74,8 @@ static LogicalResult verifyDistinctNames(Operation *op, StringRef attribute, Arr
     if (!name || name.empty() || !seen.insert(name.getValue()).second)
       return op->emitError() << "'" << attribute
                              << "' must hold strings that are not empty and all different";
+    if (!isPrintableName(name))
+      return op->emitError() << "'" << attribute << "': a name " << kPrintableNameRule;
   }
   return success();
 }
@@ -100,6 +103,8 @@ static LogicalResult verifyName(Operation *op, NamedAttribute attribute) {
   if (!name || name.empty())
     return op->emitError() << "'" << MoeDialect::kNameName
                            << "' must be a string that is not empty"; // (C5)
+  if (!isPrintableName(name))
+    return op->emitError() << "'" << MoeDialect::kNameName << "' " << kPrintableNameRule; // (C5)
   return success();
 }
 

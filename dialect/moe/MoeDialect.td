@@ -46,7 +46,8 @@ def Moe_Dialect : Dialect {
     front if and only if there are `moe.fingerprint_keys`, which is an array of non-empty strings,
     all different. Both stand on a module.
     (C4) `moe.names` is an array of non-empty strings, one for each result of its op, all different.
-    (C5) `moe.name` is a non-empty string.
+    (C5) `moe.name` is a non-empty string. It and the strings of `moe.names` and `moe.values` are
+    UTF-8 without control characters.
     (C6) No other discardable attribute begins with `moe.`.
     (C7) `moe.values` is an array of non-empty strings, all different. It may hold names that no op
     has any more: of values that passes fused away.

@@ -41,7 +41,7 @@ def Moe_WeightOp : Moe_Op<"weight"> {
     its bytes stay in the model's own file. The shapes of files are compared without their
     dimensions of one, which writers leave out.
 
-    (C1) `source` is not empty.
+    (C1) `source` is not empty, and UTF-8 without control characters.
     (C2) The shape is static, of rank 1 to 3, and no dimension is zero.
     (C3) The innermost dimension is a multiple of the block size of the element type.
     (C4) A weight that stacks tensors has rank 2 or 3, and as many tensors as its first dimension

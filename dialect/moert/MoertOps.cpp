@@ -5,6 +5,7 @@
 // by the numbers that MoertOps.td gives them.
 
 #include "dialect/moert/MoertOps.h"
+#include "dialect/common/Names.h"
 
 #include "mlir/IR/OpImplementation.h"
 #include "llvm/ADT/StringExtras.h"
@@ -607,6 +608,8 @@ LogicalResult CopyOp::verify() {
 LogicalResult CheckpointOp::verify() {
   if (getName().empty())
     return emitOpError("name must not be empty"); // (C1)
+  if (!isPrintableName(getName()))
+    return emitOpError("name ") << kPrintableNameRule; // (C1)
   if (!getValue())
     return getOrder() ? emitOpError("order needs a value") : success(); // (C2)
   if (getBuffer(getValue()).isQuantized())
