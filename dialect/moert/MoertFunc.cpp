@@ -5,6 +5,8 @@
 // and before it is read, every slice lies in the arena, and buffers that are live together do not
 // overlap. Constraints are cited by the numbers that MoertOps.td gives them.
 
+#include "dialect/common/Names.h"
+#include "dialect/moert/Indices.h"
 #include "dialect/moert/MoertOps.h"
 
 #include "mlir/IR/OpImplementation.h"
@@ -125,6 +127,13 @@ LogicalResult moert::FuncOp::verify() {
     for (StringAttr name : names.getAsRange<StringAttr>())
       if (name.empty() || !seen.insert(name.getValue()).second)
         return emitOpError("names of arguments must not be empty and all different"); // (C1)
+  for (ArrayAttr names : {getArgNames(), getOutNames()})
+    for (StringAttr name : names.getAsRange<StringAttr>())
+      if (!isPrintableName(name))
+        return emitOpError() << "the name " << name << " of an argument "
+                             << kPrintableNameRule; // (C1)
+  if (!isPrintableName(getSymName()))
+    return emitOpError("its name ") << kPrintableNameRule; // (C1)
   for (BlockArgument argument : arguments)
     if (!isa<BufferType>(argument.getType()))
       return emitOpError() << "arguments must be buffers, got " << argument.getType(); // (C2)
@@ -178,7 +187,8 @@ public:
   LogicalResult verify() {
     return success(succeeded(collectBounds()) && succeeded(verifySizes()) &&
                    succeeded(collectLifetimes()) && succeeded(verifyOutputs()) &&
-                   succeeded(verifySlices()) && succeeded(verifyOverlaps()));
+                   succeeded(verifySlices()) && succeeded(verifyOverlaps()) &&
+                   succeeded(verifyOrigins()));
   }
 
 private:
@@ -193,6 +203,7 @@ private:
   LogicalResult verifyOutputs();
   LogicalResult verifySlices();
   LogicalResult verifyOverlaps();
+  LogicalResult verifyOrigins();
   bool endsBefore(BufferOp first, BufferOp second) const;
 
   moert::FuncOp func;
@@ -367,6 +378,13 @@ LogicalResult FuncVerifier::verifyOverlaps() {
     live.push_back(slice);
   }
   return success();
+}
+
+/// (C9). Outside of a program an operation may stand alone.
+LogicalResult FuncVerifier::verifyOrigins() {
+  if (!func->getParentOp()->hasAttr(MoertDialect::kProgramName))
+    return success();
+  return verifyIndices(func);
 }
 
 LogicalResult moert::FuncOp::verifySymbolUses(SymbolTableCollection &symbols) {

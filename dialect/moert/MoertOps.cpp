@@ -5,6 +5,7 @@
 // by the numbers that MoertOps.td gives them.
 
 #include "dialect/moert/MoertOps.h"
+
 #include "dialect/common/Names.h"
 
 #include "mlir/IR/OpImplementation.h"

@@ -106,7 +106,7 @@ def Moert_WeightOp : Moert_Op<"weight", [
 
     `pack` says how the device packs it, once, for the kernels that read it `packed`.
 
-    (C1) `tensor` is not empty.
+    (C1) `tensor` is not empty, and UTF-8 without control characters.
     (C2) `format` is a name of the format table in `runtime/numerics/format.h`.
     (C3) The shape has 1 to 3 dimensions, each 1 to 2^31 - 1, and keeps the limit of 2^48 bytes.
     (C4) The last dimension is a multiple of the format's block.
@@ -155,7 +155,8 @@ def Moert_FuncOp : Moert_Op<"func", [
     needs; without it, memory has not been planned yet.
 
     (C1) Each block argument has one name in `arg_names` (inputs) or `out_names` (outputs); names
-    are not empty and all different. There is at least one output.
+    are not empty and all different. There is at least one output. Names of arguments and of the
+    function are UTF-8 without control characters.
     (C2) Arguments are buffers.
     (C3) Every symbol of a type, an offset, the arena, or the grid and extents of a launch is a
     `moert.symbol` of the module.
@@ -167,6 +168,10 @@ def Moert_FuncOp : Moert_Op<"func", [
     symbols. A buffer is live from the operation that writes it to the last that reads it.
     (C7) The arena and every argument take less than 2^63 bytes at the bounds of the symbols.
     (C8) The body holds nothing but operations of this dialect.
+    (C9) In a program, what an operation reads as `permutation`, `inverse`, `offsets` or `order` was
+    written in that role by a `moert.dispatch` of the function, one and the same for all indices of
+    the operation, or by a kernel; copies count as their originals. A product with `offsets` has as
+    many rows as the dispatch.
 
     Example:
     ```mlir
@@ -644,7 +649,7 @@ def Moert_CheckpointOp : Moert_DeviceOp<"checkpoint", [
     row `(t, j)` of the canonical value is `rows[order[t, j]]`. Without an operand the value was
     fused away. Nothing but the audit sees a checkpoint.
 
-    (C1) `name` is not empty.
+    (C1) `name` is not empty, and UTF-8 without control characters.
     (C2) `order` comes with `value`; then `value` is `[k*T, N]`.
     (C3) `value` holds f32 or i32.
 

@@ -1,9 +1,9 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The verifiers of the dialect have checked shapes, element types, names, bounds of the arena and
-// lifetimes. Checked here is what they leave to the loader: what this device can do, and where
-// indices come from.
+// The verifiers of the dialect have checked shapes, element types, names, bounds of the arena,
+// lifetimes and where indices come from. Checked here is what they leave to the loader: what this
+// runtime and its device can do.
 
 #include "runtime/program/FunctionLowering.h"
 
@@ -149,36 +149,6 @@ WeightId FunctionLowering::vector(mlir::FlatSymbolRefAttr name) {
   return weight;
 }
 
-//===- Indices
-//-----------------------------------------------------------------------------------===//
-
-Error FunctionLowering::checkIndices(mlir::Operation *op, mlir::Value permutation,
-                                     mlir::Value inverse, mlir::Value offsets) {
-  moert::DispatchOp dispatch;
-  const std::tuple<mlir::Value, Indices::Role, StringRef> operands[] = {
-      {permutation, Indices::Role::Permutation, "permutation"},
-      {inverse, Indices::Role::Inverse, "inverse"},
-      {offsets, Indices::Role::Offsets, "offsets"}};
-  for (const auto &[value, role, what] : operands) {
-    if (!value)
-      continue;
-    const auto it = indices.find(value);
-    if (it == indices.end() || it->second.role != role)
-      return error(op, "its " + what + " are not the " + what +
-                           " of a moert.dispatch, so their values cannot be trusted");
-    if (dispatch && dispatch != it->second.dispatch)
-      return error(op, "its indices come from two different moert.dispatch");
-    dispatch = it->second.dispatch;
-  }
-  return Error::success();
-}
-
-/// Offsets count the rows of their dispatch, so a product over groups must have as many.
-static bool hasRowsOf(moert::DispatchOp dispatch, mlir::Value output) {
-  const auto rows = cast<moert::BufferType>(output.getType()).getDim(0);
-  return cast<moert::BufferType>(dispatch.getPermutation().getType()).getDim(0) == rows;
-}
-
 //===- Operations
 //--------------------------------------------------------------------------------===//
 
@@ -207,9 +177,6 @@ Error FunctionLowering::lowerOp(moert::RouteOp op) {
 }
 
 Error FunctionLowering::lowerOp(moert::DispatchOp op) {
-  indices[op.getPermutation()] = {op, Indices::Role::Permutation};
-  indices[op.getInverse()] = {op, Indices::Role::Inverse};
-  indices[op.getOffsets()] = {op, Indices::Role::Offsets};
   return addStep(op, DispatchStep{id(op.getIds()), static_cast<int64_t>(op.getExperts()),
                                   op.getFirstExpert(), op.getExpertCount(), id(op.getPermutation()),
                                   id(op.getInverse()), id(op.getOffsets())});
@@ -220,8 +187,6 @@ Error FunctionLowering::lowerOp(moert::QuantizeOp op) {
 }
 
 Error FunctionLowering::lowerOp(moert::GatherOp op) {
-  if (Error failure = checkIndices(op, op.getPermutation(), {}, {}))
-    return failure;
   return addStep(op, GatherStep{id(op.getInput()), id(op.getPermutation()),
                                 static_cast<int64_t>(op.getSlots()), id(op.getOutput())});
 }
@@ -234,10 +199,6 @@ static int64_t slotsOf(std::optional<uint64_t> slots, mlir::Value scale) {
 }
 
 Error FunctionLowering::lowerOp(moert::MatmulOp op) {
-  if (Error failure = checkIndices(op, op.getPermutation(), {}, op.getOffsets()))
-    return failure;
-  if (op.getOffsets() && !hasRowsOf(indices.lookup(op.getOffsets()).dispatch, op.getOutput()))
-    return error(op, "has another number of rows than the moert.dispatch of its offsets");
   const WeightId weights = matrix(op.getWeightsAttr());
   const WeightId expertScale = vector(op.getExpertScaleAttr());
   const WeightId bias = vector(op.getBiasAttr());
@@ -249,10 +210,6 @@ Error FunctionLowering::lowerOp(moert::MatmulOp op) {
 }
 
 Error FunctionLowering::lowerOp(moert::GluMatmulOp op) {
-  if (Error failure = checkIndices(op, op.getPermutation(), {}, op.getOffsets()))
-    return failure;
-  if (op.getOffsets() && !hasRowsOf(indices.lookup(op.getOffsets()).dispatch, op.getOutput()))
-    return error(op, "has another number of rows than the moert.dispatch of its offsets");
   const WeightId gate = matrix(op.getGateAttr());
   const WeightId up = matrix(op.getUpAttr());
   const WeightId gateScale = vector(op.getGateScaleAttr());
@@ -272,14 +229,10 @@ Error FunctionLowering::lowerOp(moert::GluOp op) {
 }
 
 Error FunctionLowering::lowerOp(moert::UnsortOp op) {
-  if (Error failure = checkIndices(op, {}, op.getInverse(), {}))
-    return failure;
   return addStep(op, UnsortStep{id(op.getRows()), id(op.getInverse()), id(op.getOutput())});
 }
 
 Error FunctionLowering::lowerOp(moert::CombineOp op) {
-  if (Error failure = checkIndices(op, {}, op.getInverse(), {}))
-    return failure;
   return addStep(op, CombineStep{id(op.getRows()), id(op.getInverse()), id(op.getWeights()),
                                  id(op.getOutput())});
 }
@@ -289,16 +242,10 @@ Error FunctionLowering::lowerOp(moert::AddOp op) {
 }
 
 Error FunctionLowering::lowerOp(moert::CopyOp op) {
-  // A copy of indices can be trusted as the original.
-  if (const auto it = indices.find(op.getInput()); it != indices.end())
-    indices[op.getOutput()] = Indices(it->second);
   return addStep(op, CopyStep{id(op.getInput()), id(op.getOutput())});
 }
 
 Error FunctionLowering::lowerOp(moert::CheckpointOp op) {
-  // Who reads the order that a kernel wrote checks it.
-  if (Error failure = checkIndices(op, {}, isForCuda() ? nullptr : op.getOrder(), {}))
-    return failure;
   return addStep(op, CheckpointStep{op.getName().str(), id(op.getValue()), id(op.getOrder())});
 }
 

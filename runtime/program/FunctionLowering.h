@@ -33,13 +33,6 @@ public:
   llvm::Expected<Function> lower();
 
 private:
-  /// Which indices a buffer of i32 holds. They are trusted by gather, products and combine, so they
-  /// must come from a dispatch, all from the same one.
-  struct Indices {
-    moert::DispatchOp dispatch;
-    enum class Role { Permutation, Inverse, Offsets } role;
-  };
-
   llvm::Error error(mlir::Operation *op, const llvm::Twine &message) const;
   llvm::Error addSymbol(moert::ExtentAttr extent, mlir::Operation *op);
   llvm::Expected<BufferId> addBuffer(mlir::Value value, Buffer::Place place, uint32_t argument,
@@ -50,9 +43,6 @@ private:
   bool isForCuda() const { return program.target == kCudaTarget; }
   /// Checks that the device of the program has this operation.
   llvm::Error checkTarget(mlir::Operation *op) const;
-  /// Checks that `op` reads its indices in the roles in which one dispatch wrote them.
-  llvm::Error checkIndices(mlir::Operation *op, mlir::Value permutation, mlir::Value inverse,
-                           mlir::Value offsets);
   llvm::Error addStep(mlir::Operation *op, Step::Operation body);
   /// The function's symbol at its bound.
   int64_t symbolBound() const { return program.symbolBound(function, 0); }
@@ -88,7 +78,6 @@ private:
   moert::FuncOp func;
   Function function;
   llvm::DenseMap<mlir::Value, BufferId> buffers;
-  llvm::DenseMap<mlir::Value, Indices> indices;
   std::string label;
 };
 

@@ -27,8 +27,15 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
     contract = [run, batch, device], features = [], producer = "test">} {
   moert.symbol @tokens max(512)
   moert.weight @w "w" : 16x128x256xq4_K
-  moert.func @offsets("x" %x: !moert.buffer<tokens x 256 x act16>, "o" %o: !moert.buffer<17 x i32>)
+  moert.func @offsets("x" %x: !moert.buffer<tokens x 256 x act16>, "ids" %ids: !moert.buffer<tokens x 1 x i32>)
       outs("y" %y: !moert.buffer<tokens x 128 x f32>) {
+    %p = moert.buffer : !moert.buffer<tokens x i32>
+    %i = moert.buffer : !moert.buffer<tokens x 1 x i32>
+    %offsets = moert.buffer : !moert.buffer<17 x i32>
+    moert.dispatch %ids experts(16) outs(%p, %i, %offsets) : !moert.buffer<tokens x 1 x i32>,
+      !moert.buffer<tokens x i32>, !moert.buffer<tokens x 1 x i32>, !moert.buffer<17 x i32>
+    %o = moert.buffer : !moert.buffer<17 x i32>
+    moert.copy %offsets outs(%o) : !moert.buffer<17 x i32>, !moert.buffer<17 x i32>
     // expected-error @+1 {{has offsets that no moert.dispatch of this function made; kernels for CUDA need its tile map}}
     moert.matmul %x, @w offsets(%o) arithmetic(exact) outs(%y) : !moert.buffer<tokens x 256 x act16>,
       !moert.buffer<17 x i32>, !moert.buffer<tokens x 128 x f32>
