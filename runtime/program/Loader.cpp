@@ -11,6 +11,7 @@
 #include "dialect/moert/MoertOps.h"
 #include "dialect/moert/Seal.h"
 #include "runtime/numerics/contract.h"
+#include "runtime/program/ForeignFile.h"
 #include "runtime/program/FunctionLowering.h"
 #include "runtime/program/KernelLowering.h"
 #include "runtime/support/Error.h"
@@ -187,14 +188,25 @@ void ModuleLowering::lowerSymbolsAndWeights() {
 
 } // namespace
 
+/// Checks all that can be said of a file before it is parsed.
+static Error checkFile(StringRef bytes) {
+  // Of a damaged file nothing else is worth saying. Graphs may have no seal.
+  if (moert::hasSeal(bytes))
+    if (Error failure = moert::checkSeal(bytes))
+      return failure;
+  if (const StringRef kind = describeForeignFile(bytes); !kind.empty())
+    return makeError("is not a compiled program: it " + kind);
+  if (moert::isBytecode(bytes))
+    return moert::checkSeal(bytes);
+  if (Error failure = checkNesting(bytes))
+    return makeError("not a valid program: " + toString(std::move(failure)));
+  return Error::success();
+}
+
 Expected<std::shared_ptr<const Program>> loadProgram(MemoryBufferRef buffer) {
   const StringRef name = buffer.getBufferIdentifier();
-  if (moert::isBytecode(buffer.getBuffer())) {
-    if (Error failure = moert::checkSeal(buffer.getBuffer()))
-      return makeError(name + ": " + toString(std::move(failure)));
-  } else if (Error failure = checkNesting(buffer.getBuffer())) {
-    return makeError(name + ": not a valid program: " + toString(std::move(failure)));
-  }
+  if (Error failure = checkFile(buffer.getBuffer()))
+    return makeError(name + ": " + toString(std::move(failure)));
 
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   context.printOpOnDiagnostic(false);

@@ -120,7 +120,12 @@ TEST(Loader, refusesWhatIsNoProgram) {
   expectError("", "is not a compiled program");
   expectError("module {}", "the module has no attribute 'moert.program'");
   expectError("this is no MLIR", "test.mlirbc: not a valid program: line 1, column 1: ");
-  expectError("func.func @f() { return }", "not a valid program");
+  expectError(" \n", "is not a compiled program: it is empty");
+  expectError("func.func @f() { return }",
+              "is not a compiled program: it is a graph, as models are "
+              "imported; compile it with sortie-opt");
+  expectError("GGUF\3", "is not a compiled program: it is a model in GGUF");
+  expectError("\x93NUMPY\1", "is not a compiled program: it is an array in the format .npy");
   expectError(
       programText(replaced(kDenseProgram, "4x8xf32\n  moert.weight @other",
                            "4x8xq9_9\n"
@@ -226,12 +231,12 @@ TEST(Loader, refusesIndicesThatNoDispatchWrote) {
   expectError(replaced(replaced(text, "%x, %permutation slots(2)", "%x, %raw slots(2)"),
                        "\"weights\" %weights:",
                        "\"raw\" %raw: !moert.buffer<2*tokens x i32>, \"weights\" %weights:"),
-              "function 'mix': moert.gather: its permutation are not the permutation of a "
-              "moert.dispatch");
+              "'moert.gather' op reads as permutation what is not the permutation of a "
+              "moert.dispatch, so its values cannot be trusted");
   expectError(replaced(text, "%rows inverse(%inverse) weights", "%rows inverse(%ids) weights"),
-              "moert.combine: its inverse are not the inverse of a moert.dispatch");
+              "'moert.combine' op reads as inverse what is not the inverse of a moert.dispatch");
   expectError(replaced(text, "order(%inverse)", "order(%ids)"),
-              "moert.checkpoint: its inverse are not the inverse");
+              "'moert.checkpoint' op reads as inverse what is not the inverse");
 }
 
 TEST(Loader, trustsCopiesOfIndices) {
