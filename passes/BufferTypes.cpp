@@ -25,10 +25,10 @@ static std::optional<moert::ElementKind> elementKindOf(Type element) {
   return std::nullopt;
 }
 
-FailureOr<BufferTypes> BufferTypes::compute(func::FuncOp function) {
+FailureOr<BufferTypes> BufferTypes::compute(func::FuncOp function, StringRef tokens) {
   BufferTypes result;
   for (BlockArgument argument : function.getArguments())
-    if (failed(result.addArgument(argument)))
+    if (failed(result.addArgument(argument, tokens)))
       return failure();
   for (Operation &op : function.front().without_terminator())
     if (!isa<moe::WeightOp>(op))
@@ -51,18 +51,22 @@ LogicalResult BufferTypes::add(Value tensor, ArrayRef<ExtentAttr> shape) {
   return success(type != nullptr);
 }
 
-LogicalResult BufferTypes::addArgument(BlockArgument argument) {
+LogicalResult BufferTypes::addArgument(BlockArgument argument, StringRef tokens) {
   MLIRContext *context = argument.getContext();
   auto type = dyn_cast<RankedTensorType>(argument.getType());
   if (!type)
     return emitError(argument.getLoc(), "argument ")
            << argument.getArgNumber() << " is no ranked tensor";
+  if (isa<moe::ActivationType>(type.getElementType()))
+    return emitError(argument.getLoc(), "argument ")
+           << argument.getArgNumber() << " holds " << type.getElementType()
+           << "; callers can pass f32 and i32 only, moe.quantize makes quantized rows of them";
   Shape shape;
   for (auto [index, size] : llvm::enumerate(type.getShape())) {
     if (ShapedType::isStatic(size))
       shape.push_back(constantExtent(context, size));
     else if (index == 0)
-      shape.push_back(ExtentAttr::get(context, /*scale=*/1, kTokensSymbol, /*constant=*/0));
+      shape.push_back(ExtentAttr::get(context, /*scale=*/1, tokens, /*constant=*/0));
     else
       return emitError(argument.getLoc(), "argument ")
              << argument.getArgNumber() << " has a dynamic dimension " << index

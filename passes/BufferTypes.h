@@ -11,15 +11,14 @@
 
 namespace sortie {
 
-/// The symbol that all dynamic extents are multiples of: the number of tokens.
-inline constexpr llvm::StringLiteral kTokensSymbol = "tokens";
-
 class BufferTypes {
 public:
   /// Finds the buffer type of every argument and every tensor that is computed in the function, a
-  /// single block of dispatch-level ops. Arguments have `tokens` rows where their type says `?`.
-  /// Fails, with an error, where an extent would not be affine in the number of tokens.
-  static mlir::FailureOr<BufferTypes> compute(mlir::func::FuncOp function);
+  /// single block of dispatch-level ops. Arguments have as many rows as the symbol `tokens`, of
+  /// which all dynamic extents are multiples, where their type says `?`. Fails, with an error,
+  /// where an extent would not be affine in the number of tokens, or callers could not pass a
+  /// value.
+  static mlir::FailureOr<BufferTypes> compute(mlir::func::FuncOp function, llvm::StringRef tokens);
 
   /// The buffer type of an argument or a computed tensor; weights have none.
   moert::BufferType of(mlir::Value tensor) const { return types.lookup(tensor); }
@@ -27,7 +26,7 @@ public:
 private:
   using Shape = llvm::SmallVector<moert::ExtentAttr, 4>;
 
-  mlir::LogicalResult addArgument(mlir::BlockArgument argument);
+  mlir::LogicalResult addArgument(mlir::BlockArgument argument, llvm::StringRef tokens);
   mlir::LogicalResult addResult(mlir::OpResult result);
   mlir::LogicalResult add(mlir::Value tensor, llvm::ArrayRef<moert::ExtentAttr> shape);
 

@@ -3,11 +3,13 @@
 //
 // moe-lower-to-moert: tensors become buffers, the module becomes a program.
 
+#include "dialect/common/Names.h"
 #include "passes/BufferTypes.h"
 #include "passes/Names.h"
 #include "passes/RowOrder.h"
 #include "passes/WeightTable.h"
 
+#include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -82,12 +84,28 @@ template <typename MatmulOp> LogicalResult checkArithmetic(MatmulOp op) {
   return success();
 }
 
+/// What to do about an op that has no counterpart in moert.
+StringRef adviceFor(Operation *op) {
+  if (isa<func::CallOp, func::CallIndirectOp>(op))
+    return "call functions of this module only, and give --inline before --sortie-compile";
+  if (op->getNumRegions() != 0 || op->getNumSuccessors() != 0)
+    return "a program is a straight line of moe ops: unroll what is repeated, and compile a "
+           "function "
+           "for each case that is decided at run time";
+  if (op->getName().getDialectNamespace() == "tensor")
+    return "its shape has to be that of the moe op that reads it: pass slices as inputs of their "
+           "own, "
+           "and name a weight with the shape that is needed";
+  return "express it in ops of the dialect moe, or compute it outside and pass the result as an "
+         "input";
+}
+
 LogicalResult checkOp(Operation *op) {
   if (isa<moe::MatmulOp, moe::RoutedMatmulOp>(op))
     return op->emitOpError("is of the semantic level; run moe-dispatch-by-sort first");
   std::optional<SmallVector<Value>> operands = tokenOperandsOf(op);
   if (!operands)
-    return op->emitOpError("has no counterpart in a program");
+    return op->emitOpError("has no counterpart in a program; ") << adviceFor(op);
   if (failed(checkNotWeights(op, *operands)))
     return failure();
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
@@ -100,7 +118,18 @@ LogicalResult checkOp(Operation *op) {
       .Default(success());
 }
 
+/// Callers can read f32 and i32.
+LogicalResult checkReturn(Operation *terminator) {
+  for (auto [index, type] : llvm::enumerate(terminator->getOperandTypes()))
+    if (isa<moe::ActivationType>(getElementTypeOrSelf(type)))
+      return terminator->emitOpError("result ") << index << " holds " << getElementTypeOrSelf(type)
+                                                << "; callers can read f32 and i32 only";
+  return checkNotWeights(terminator, terminator->getOperands());
+}
+
 LogicalResult checkFunction(func::FuncOp function) {
+  if (!isPrintableName(function.getSymName()))
+    return function.emitOpError("its name ") << kPrintableNameRule;
   if (!function.getBody().hasOneBlock())
     return function.emitOpError("must have a body of one block to become a program");
   if (function.getNumResults() == 0)
@@ -108,8 +137,7 @@ LogicalResult checkFunction(func::FuncOp function) {
   for (Operation &op : function.front().without_terminator())
     if (!isa<moe::WeightOp>(op) && failed(checkOp(&op)))
       return failure();
-  Operation *terminator = function.front().getTerminator();
-  return checkNotWeights(terminator, terminator->getOperands());
+  return checkReturn(function.front().getTerminator());
 }
 
 //===----------------------------------------------------------------------===//
@@ -403,6 +431,8 @@ public:
 
 private:
   LogicalResult checkModule();
+  /// The name of the number of tokens: `tokens`, and a number if a function is called so.
+  StringAttr makeTokensSymbol();
   LogicalResult lowerFunctions();
   /// Replaces the module's attributes by those of a program.
   void stateProgram();
@@ -430,13 +460,22 @@ LogicalResult MoeLowerToMoert::checkModule() {
   return success();
 }
 
+StringAttr MoeLowerToMoert::makeTokensSymbol() {
+  std::string name = "tokens";
+  for (unsigned number = 1; getOperation().lookupSymbol(name); ++number)
+    name = "tokens_" + std::to_string(number);
+  return StringAttr::get(&getContext(), name);
+}
+
 LogicalResult MoeLowerToMoert::lowerFunctions() {
   ModuleOp module = getOperation();
   auto sources = llvm::to_vector(module.getOps<func::FuncOp>());
   auto builder = OpBuilder::atBlockBegin(module.getBody());
-  WeightTable weights(moert::SymbolOp::create(builder, module.getLoc(), kTokensSymbol, maxTokens));
+  const StringAttr tokens = makeTokensSymbol();
+  WeightTable weights(
+      moert::SymbolOp::create(builder, module.getLoc(), tokens.getValue(), maxTokens));
   for (func::FuncOp source : sources) {
-    FailureOr<BufferTypes> types = BufferTypes::compute(source);
+    FailureOr<BufferTypes> types = BufferTypes::compute(source, tokens);
     if (failed(types))
       return failure();
     FunctionLowering lowering(source, *types, weights);

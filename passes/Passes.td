@@ -210,7 +210,12 @@ def MoeLowerToMoert : Pass<"moe-lower-to-moert", "::mlir::ModuleOp"> {
 
     What other passes must have done first is asked for by name: `moe.routed_matmul` and `moe.matmul`
     replaced, arithmetic chosen, operands of exact matmuls quantized. A dynamic extent other than the
-    number of tokens, a weight that is computed and an op of another dialect are errors, too.
+    number of tokens, a weight that is computed, quantized rows as an input or output, and an op of
+    another dialect are errors, too; so are indices that no `moe.dispatch` made, as verifiers of the
+    program say.
+
+    A weight is called as its tensor, the number of tokens `tokens`; where a function has that name,
+    a number follows.
   }];
   let dependentDialects = ["::sortie::moe::MoeDialect", "::sortie::moert::MoertDialect"];
   let options = [

@@ -18,6 +18,24 @@ static std::string symbolName(const WeightTensors &tensors) {
   return name;
 }
 
+WeightTable::WeightTable(Operation *previous) : builder(previous->getContext()), last(previous) {
+  auto module = previous->getParentOfType<ModuleOp>();
+  for (Operation &op : *module.getBody())
+    if (auto name = op.getAttrOfType<StringAttr>(SymbolTable::getSymbolAttrName()))
+      symbols.insert(name.getValue());
+  module.walk([&](moe::WeightOp weight) { wanted.insert(symbolName(weight.getTensors())); });
+}
+
+std::string WeightTable::makeSymbol(const std::string &name) {
+  if (symbols.insert(name).second)
+    return name;
+  for (unsigned number = 1;; ++number) {
+    std::string other = name + "_" + std::to_string(number);
+    if (!wanted.contains(other) && symbols.insert(other).second)
+      return other;
+  }
+}
+
 FlatSymbolRefAttr WeightTable::lookup(Operation *user, Value value) {
   auto weight = value.getDefiningOp<moe::WeightOp>();
   if (!weight) {
@@ -37,9 +55,7 @@ FlatSymbolRefAttr WeightTable::lookup(Operation *user, Value value) {
   }
   const numerics::Format format = *moe::getWeightFormat(type.getElementType());
   builder.setInsertionPointAfter(last);
-  std::string name = symbolName(tensors);
-  while (!symbols.insert(name).second)
-    name += '_';
+  const std::string name = makeSymbol(symbolName(tensors));
   last = moert::WeightOp::create(builder, weight.getLoc(), name,
                                  tensors.to<moert::TensorsAttr>(builder.getContext()),
                                  type.getShape(), numerics::formatInfo(format).name,

@@ -14,9 +14,10 @@ namespace sortie {
 
 class WeightTable {
 public:
-  /// Weights go behind `previous`, an op of the module, in the order of their first use.
-  explicit WeightTable(mlir::Operation *previous)
-      : builder(previous->getContext()), last(previous) {}
+  /// Weights go behind `previous`, an op of the module, in the order of their first use. A weight
+  /// is called as its tensor, unless something else in the module is called so: then a number
+  /// follows.
+  explicit WeightTable(mlir::Operation *previous);
 
   /// The symbol of the weight that `value` is. Null, with an error on `user`, if it is computed, or
   /// if the same tensor has been used with another type.
@@ -36,12 +37,18 @@ private:
     mlir::FlatSymbolRefAttr symbol;
   };
 
+  /// A symbol that nothing in the module has yet, for a weight that would be called `name`.
+  std::string makeSymbol(const std::string &name);
+
   mlir::OpBuilder builder;
   /// The next weight goes behind this op. (No insertion point is kept: it would be the op behind,
   /// which may be erased in between.)
   mlir::Operation *last;
   llvm::DenseMap<mlir::Attribute, Entry> entries;
+  /// Symbols of the module.
   llvm::StringSet<> symbols;
+  /// What weights of the module are called or would be; no other weight makes way to such a name.
+  llvm::StringSet<> wanted;
 };
 
 } // namespace sortie

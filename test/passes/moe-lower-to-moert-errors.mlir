@@ -152,3 +152,90 @@ func.func @dynamic_width(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
 func.func @f16(%x: tensor<?x64xf16>) -> tensor<?x64xf16> {
   return %x : tensor<?x64xf16>
 }
+
+// -----
+
+func.func private @g(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  return %x : tensor<?x4xf32>
+}
+func.func @call(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  // expected-error @below {{'func.call' op has no counterpart in a program; call functions of this module only, and give --inline before --sortie-compile}}
+  %0 = func.call @g(%x) : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @arith(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  // expected-error @below {{'arith.mulf' op has no counterpart in a program; express it in ops of the dialect moe, or compute it outside and pass the result as an input}}
+  %0 = arith.mulf %x, %x : tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @slice(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  // expected-error @below {{'tensor.extract_slice' op has no counterpart in a program; its shape has to be that of the moe op that reads it}}
+  %0 = tensor.extract_slice %x[0, 0] [4, 8] [1, 1] : tensor<?x8xf32> to tensor<4x8xf32>
+  %1 = tensor.cast %0 : tensor<4x8xf32> to tensor<?x8xf32>
+  return %1 : tensor<?x8xf32>
+}
+
+// -----
+
+// expected-error @below {{argument 0 holds '!moe.activation<int16>'; callers can pass f32 and i32 only}}
+func.func @quantized_input(%x: tensor<?x128x!moe.activation<int16>>) -> tensor<?x4xf32> {
+  %w = moe.weight "w" : tensor<4x128x!moe.block<q8_0>>
+  %0 = moe.grouped_matmul %x, %w arithmetic(exact)
+    : (tensor<?x128x!moe.activation<int16>>, tensor<4x128x!moe.block<q8_0>>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @quantized_output(%x: tensor<?x128xf32>) -> tensor<?x128x!moe.activation<int16>> {
+  %0 = moe.quantize %x : tensor<?x128xf32> -> tensor<?x128x!moe.activation<int16>>
+  // expected-error @below {{result 0 holds '!moe.activation<int16>'; callers can read f32 and i32 only}}
+  return %0 : tensor<?x128x!moe.activation<int16>>
+}
+
+// -----
+
+// expected-error @below {{its name must be UTF-8 without control characters}}
+func.func @"a\0Ab"(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  return %x : tensor<?x4xf32>
+}
+
+// -----
+
+// What the loader would refuse: indices that no dispatch made, and a product of other rows.
+func.func @inverse(%x: tensor<?x4xf32>, %inverse: tensor<?x1xi32>) -> tensor<?x4xf32> {
+  %0 = moe.add %x, %x : tensor<?x4xf32>
+  // expected-error @below {{'moert.combine' op reads as inverse what is not the inverse of a moert.dispatch}}
+  %1 = moe.combine %0 inverse(%inverse) : (tensor<?x4xf32>, tensor<?x1xi32>) -> tensor<?x4xf32>
+  return %1 : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @slots(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>) -> tensor<?x4xf32> {
+  %w = moe.weight "w" : tensor<8x4x64xf32>
+  %p, %i, %o = moe.dispatch %ids experts(8)
+    : (tensor<?x2xi32>) -> (tensor<?xi32>, tensor<?x2xi32>, tensor<9xi32>)
+  // expected-error @below {{'moert.matmul' op output must be [3*tokens, 4], got}}
+  %0 = moe.grouped_matmul %x, %w offsets(%o) permutation(%p) slots(3) arithmetic(float)
+    : (tensor<?x64xf32>, tensor<8x4x64xf32>, tensor<9xi32>, tensor<?xi32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @rows(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>) -> tensor<?x4xf32> {
+  %w = moe.weight "w" : tensor<8x4x64xf32>
+  %p, %i, %o = moe.dispatch %ids experts(8)
+    : (tensor<?x2xi32>) -> (tensor<?xi32>, tensor<?x2xi32>, tensor<9xi32>)
+  // expected-error @below {{'moert.matmul' op has another number of rows than the moert.dispatch of its offsets}}
+  %0 = moe.grouped_matmul %x, %w offsets(%o) arithmetic(float)
+    : (tensor<?x64xf32>, tensor<8x4x64xf32>, tensor<9xi32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}

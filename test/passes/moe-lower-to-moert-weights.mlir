@@ -5,12 +5,12 @@
 // CHECK-NEXT: moert.weight @"gate_up[4:]" "gate_up" rows(4 of 8) : 2x4x64xf32
 // CHECK-NEXT: moert.weight @"bias[:,4:]" "bias" columns(4 of 8) : 2x4xf32
 // CHECK-NEXT: moert.weight @d.0... ["d.0", "d.1"] : 2x64x4xf32
-// CHECK-NEXT: moert.weight @d.0..._ ["d.0", "d.2"] : 2x64x4xf32
+// CHECK-NEXT: moert.weight @d.0..._1 ["d.0", "d.2"] : 2x64x4xf32
 // CHECK-NOT:  moert.weight
 // CHECK:      moert.matmul {{.*}}, @"gate_up[0:]"
 // CHECK:      moert.matmul {{.*}}, @"gate_up[4:]" {{.*}} bias(@"bias[:,4:]")
 // CHECK:      moert.matmul {{.*}}, @d.0... offsets
-// CHECK:      moert.matmul {{.*}}, @d.0..._ offsets
+// CHECK:      moert.matmul {{.*}}, @d.0..._1 offsets
 func.func @layer(%x: tensor<?x64xf32> {moe.name = "x"}, %ids: tensor<?x1xi32> {moe.name = "ids"})
     -> (tensor<?x64xf32> {moe.name = "y"}) {
   %gate = moe.weight "gate_up" rows(0 of 8) : tensor<2x4x64xf32>
