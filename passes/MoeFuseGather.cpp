@@ -18,7 +18,7 @@ namespace {
 
 /// grouped_matmul(gather(x, permutation)) -> grouped_matmul(x) permutation slots; grouped_glu, too.
 template <typename MatmulOp> struct FuseGather : OpRewritePattern<MatmulOp> {
-  FuseGather(MLIRContext *context, Pass::Statistic &fused)
+  FuseGather(MLIRContext *context, Statistic &fused)
       : OpRewritePattern<MatmulOp>(context), fused(fused) {}
 
   LogicalResult matchAndRewrite(MatmulOp op, PatternRewriter &rewriter) const override {
@@ -39,7 +39,7 @@ template <typename MatmulOp> struct FuseGather : OpRewritePattern<MatmulOp> {
     return success();
   }
 
-  Pass::Statistic &fused;
+  Statistic &fused;
 };
 
 class MoeFuseGather : public impl::MoeFuseGatherBase<MoeFuseGather> {

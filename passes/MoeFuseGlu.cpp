@@ -33,7 +33,7 @@ StringRef findMismatch(moe::GroupedMatmulOp gate, moe::GroupedMatmulOp up) {
 }
 
 struct FuseGlu : OpRewritePattern<moe::GluOp> {
-  FuseGlu(MLIRContext *context, Materialize materialize, Pass::Statistic &fused)
+  FuseGlu(MLIRContext *context, Materialize materialize, Statistic &fused)
       : OpRewritePattern(context), materialize(materialize), fused(fused) {}
 
   LogicalResult matchAndRewrite(moe::GluOp op, PatternRewriter &rewriter) const override {
@@ -57,7 +57,7 @@ struct FuseGlu : OpRewritePattern<moe::GluOp> {
   }
 
   Materialize materialize;
-  Pass::Statistic &fused;
+  Statistic &fused;
 };
 
 class MoeFuseGlu : public impl::MoeFuseGluBase<MoeFuseGlu> {

@@ -18,7 +18,7 @@ namespace {
 
 /// quantize(grouped_glu(...)) -> grouped_glu(...) with quantized rows.
 struct FuseRequantize : OpRewritePattern<moe::QuantizeOp> {
-  FuseRequantize(MLIRContext *context, Materialize materialize, Pass::Statistic &fused)
+  FuseRequantize(MLIRContext *context, Materialize materialize, Statistic &fused)
       : OpRewritePattern(context), materialize(materialize), fused(fused) {}
 
   LogicalResult matchAndRewrite(moe::QuantizeOp op, PatternRewriter &rewriter) const override {
@@ -39,7 +39,7 @@ struct FuseRequantize : OpRewritePattern<moe::QuantizeOp> {
   }
 
   Materialize materialize;
-  Pass::Statistic &fused;
+  Statistic &fused;
 };
 
 class MoeFuseRequantize : public impl::MoeFuseRequantizeBase<MoeFuseRequantize> {

@@ -19,7 +19,7 @@ namespace {
 
 /// combine(grouped_matmul(...), weights) -> combine(grouped_matmul(...) scaled by the weights).
 struct FuseRoutingWeight : OpRewritePattern<moe::CombineOp> {
-  FuseRoutingWeight(MLIRContext *context, Materialize materialize, Pass::Statistic &fused)
+  FuseRoutingWeight(MLIRContext *context, Materialize materialize, Statistic &fused)
       : OpRewritePattern(context), materialize(materialize), fused(fused) {}
 
   LogicalResult matchAndRewrite(moe::CombineOp op, PatternRewriter &rewriter) const override {
@@ -49,7 +49,7 @@ struct FuseRoutingWeight : OpRewritePattern<moe::CombineOp> {
   }
 
   Materialize materialize;
-  Pass::Statistic &fused;
+  Statistic &fused;
 };
 
 class MoeFuseRoutingWeight : public impl::MoeFuseRoutingWeightBase<MoeFuseRoutingWeight> {

@@ -17,8 +17,6 @@ namespace sortie {
 
 namespace {
 
-using Statistic = Pass::Statistic;
-
 /// glu(unsort(gate), unsort(up)) -> unsort(glu(gate, up)), and the same for add.
 template <typename ElementwiseOp> struct SinkPastElementwise : OpRewritePattern<ElementwiseOp> {
   SinkPastElementwise(MLIRContext *context, Statistic &sunk)

@@ -8,6 +8,7 @@
 
 #include "dialect/moe/MoeOps.h"
 #include "dialect/moert/MoertOps.h"
+#include "passes/Statistic.h"
 #include "runtime/numerics/contract.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"

@@ -10,6 +10,7 @@
 #include "dialect/moert/MoertDialect.h"
 #include "dialect/moert/Seal.h"
 #include "passes/Passes.h"
+#include "passes/StatisticsReport.h"
 #include "tools/common/OutputFile.h"
 #include "tools/sortie-opt/OptionFiles.h"
 #include "tools/sortie-opt/SealedBytecode.h"
@@ -114,6 +115,17 @@ static void hideOptionsOfLlvm() {
       option->setHiddenFlag(llvm::cl::Hidden);
 }
 
+/// Takes over the driver's option of this name, whose own report is empty in LLVM as distributions
+/// build it. To be called when the command line has been parsed.
+static bool takePassStatistics() {
+  auto *option = static_cast<llvm::cl::opt<bool> *>(
+      llvm::cl::getRegisteredOptions().lookup("mlir-pass-statistics"));
+  const bool isGiven = option && *option;
+  if (isGiven)
+    option->setValue(false);
+  return isGiven;
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   hideOptionsOfLlvm();
@@ -135,8 +147,18 @@ int main(int argc, char **argv) {
       "  sortie-opt model.mlirbc      (prints a compiled program as text)\n\n"
       "'-' is the standard input or output. The output may not be the input.\n",
       registry);
-  const MlirOptMainConfig config = MlirOptMainConfig::createFromCLOptions();
+  MlirOptMainConfig config = MlirOptMainConfig::createFromCLOptions();
   if (config.shouldShowDialects() || config.shouldListPasses())
     return asMainReturnCode(MlirOptMain(argc, argv, input, output, registry));
-  return asMainReturnCode(run(input, output, registry, config, tool));
+  StatisticsReport statistics;
+  const bool wantsStatistics = takePassStatistics();
+  if (wantsStatistics)
+    config.setPassPipelineSetupFn([parsed = config, &statistics](PassManager &manager) {
+      statistics.attach(manager);
+      return parsed.setupPassPipeline(manager);
+    });
+  const LogicalResult result = run(input, output, registry, config, tool);
+  if (wantsStatistics)
+    statistics.print(llvm::errs());
+  return asMainReturnCode(result);
 }
