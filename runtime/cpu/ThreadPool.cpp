@@ -7,10 +7,10 @@
 #include "runtime/cpu/ThreadPool.h"
 
 #include "runtime/cpu/FloatEnvironment.h"
+#include "runtime/support/Error.h"
 
 #include <atomic>
 #include <cstdlib>
-#include <cstring>
 #include <pthread.h>
 #include <vector>
 
@@ -118,8 +118,9 @@ llvm::Expected<std::unique_ptr<ThreadPool>> ThreadPool::create(int threads) {
   const size_t bytes = kScratchBytes * static_cast<size_t>(threads);
   state->scratch.reset(static_cast<std::byte *>(std::aligned_alloc(64, bytes)));
   if (!state->scratch)
-    return llvm::createStringError("CPU device: no memory for the scratch of " +
-                                   llvm::Twine(threads) + " threads; ask for fewer threads");
+    return makeError("CPU device: no memory for the scratch of " + llvm::Twine(threads) +
+                         " threads; ask for fewer threads",
+                     std::errc::not_enough_memory);
   std::unique_ptr<ThreadPool> pool(new ThreadPool(std::move(state)));
   State &shared = *pool->state;
   for (int worker = 1; worker < threads; ++worker) {
@@ -129,9 +130,10 @@ llvm::Expected<std::unique_ptr<ThreadPool>> ThreadPool::create(int threads) {
     pthread_t thread;
     const int error = pthread_create(&thread, nullptr, helperMain, start.get());
     if (error != 0)
-      return llvm::createStringError("CPU device: cannot start thread " + llvm::Twine(worker + 1) +
-                                     " of " + llvm::Twine(threads) + " (" + strerror(error) +
-                                     "); ask for fewer threads");
+      return makeError("CPU device: cannot start thread " + llvm::Twine(worker + 1) + " of " +
+                           llvm::Twine(threads) + " (" + std::generic_category().message(error) +
+                           "); ask for fewer threads",
+                       std::errc::resource_unavailable_try_again);
     (void)start.release(); // helperMain owns it now
     shared.helpers.push_back(thread);
   }
