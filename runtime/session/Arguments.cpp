@@ -5,6 +5,7 @@
 
 #include "runtime/session/Arguments.h"
 
+#include "runtime/session/Overlap.h"
 #include "runtime/support/Error.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -24,10 +25,10 @@ constexpr int64_t kElementBytes = 4;
 /// Kernels load whole cache lines: slices of an arena begin at such multiples, too.
 constexpr int64_t kDeviceAlignment = 64;
 
-std::string describe(ArrayRef<int64_t> shape) {
+std::string describe(ArrayRef<int64_t> numbers, StringRef separator = " x ") {
   std::string text;
   raw_string_ostream stream(text);
-  interleave(shape, stream, " x ");
+  interleave(numbers, stream, separator);
   return text;
 }
 
@@ -57,6 +58,11 @@ bool accepts(ElementType wanted, HostType given, bool isInput) {
   return given == HostType::F32 || (isInput && given != HostType::I32);
 }
 
+struct SolvedSymbol {
+  int64_t value = 0;
+  StringRef input; ///< whose shape gives it; empty: the function has no symbol
+};
+
 /// Checks the arguments of one call.
 class Binder {
 public:
@@ -67,8 +73,8 @@ public:
   Expected<SmallVector<const TensorView *>> match(ArrayRef<Argument> arguments,
                                                   ArrayRef<TensorView> given, bool isInput) const;
   /// The value of the function's symbol, which all inputs agree on.
-  Expected<int64_t> solve(ArrayRef<const TensorView *> inputs) const;
-  Error checkOutputs(ArrayRef<const TensorView *> outputs, int64_t symbol) const;
+  Expected<SolvedSymbol> solve(ArrayRef<const TensorView *> inputs) const;
+  Error checkOutputs(ArrayRef<const TensorView *> outputs, const SolvedSymbol &symbol) const;
   Error checkOverlaps(ArrayRef<const TensorView *> inputs,
                       ArrayRef<const TensorView *> outputs) const;
 
@@ -78,7 +84,9 @@ private:
   }
   Error checkTensor(const Argument &argument, const TensorView &tensor, bool isInput) const;
   Error checkSpace(const Argument &argument, const TensorView &tensor, const Twine &kind) const;
-  Error shapeError(const Argument &argument, const TensorView &tensor, const Twine &kind) const;
+  Error checkExtents(const Argument &argument, const TensorView &tensor, const Twine &kind) const;
+  Error shapeError(const Argument &argument, const TensorView &tensor, const Twine &kind,
+                   const SolvedSymbol &symbol = {}) const;
   StringRef symbolName() const {
     return function.symbol ? StringRef(program.symbols[*function.symbol].name) : "";
   }
@@ -91,10 +99,38 @@ private:
   const ArgumentLimits &limits;
 };
 
-Error Binder::shapeError(const Argument &argument, const TensorView &tensor,
-                         const Twine &kind) const {
+Error Binder::shapeError(const Argument &argument, const TensorView &tensor, const Twine &kind,
+                         const SolvedSymbol &symbol) const {
+  std::string where;
+  if (!symbol.input.empty())
+    where = (" with " + symbolName() + " = " + Twine(symbol.value) + ", from input '" +
+             symbol.input + "'")
+                .str();
   return error(kind + " '" + argument.name + "' has shape " + describe(tensor.shape) + ", " +
-               describe(shapeOf(argument), symbolName()) + " is needed");
+               describe(shapeOf(argument), symbolName()) + " is needed" + where);
+}
+
+/// No array is as large as this, nor are its elements as far from its data: addresses and their
+/// differences fit into 63 bits.
+constexpr int64_t kMaxReach = int64_t{1} << 60;
+
+Error Binder::checkExtents(const Argument &argument, const TensorView &tensor,
+                           const Twine &kind) const {
+  int64_t bytes = hostTypeBytes(tensor.type);
+  for (const int64_t extent : tensor.shape)
+    if (extent < 0 || MulOverflow(bytes, std::max<int64_t>(extent, 1), bytes) || bytes > kMaxReach)
+      return error(kind + " '" + argument.name + "' has an impossible shape " +
+                   describe(tensor.shape));
+  int64_t reach = 0;
+  for (auto [extent, stride] : zip_equal(tensor.shape, tensor.strides)) {
+    int64_t steps = 0;
+    if (extent > 1 && (stride == INT64_MIN || MulOverflow(extent - 1, std::abs(stride), steps) ||
+                       AddOverflow(reach, steps, reach) || reach > kMaxReach))
+      return error(kind + " '" + argument.name + "' has impossible strides " +
+                   describe(tensor.strides, ", ") + " (bytes) for its shape " +
+                   describe(tensor.shape) + ": elements would be outside of all memory");
+  }
+  return Error::success();
 }
 
 Error Binder::checkTensor(const Argument &argument, const TensorView &tensor, bool isInput) const {
@@ -105,14 +141,8 @@ Error Binder::checkTensor(const Argument &argument, const TensorView &tensor, bo
                  ", " + elementTypeName(wanted) + " is needed; convert it");
   if (tensor.shape.size() != shapeOf(argument).size())
     return shapeError(argument, tensor, kind);
-  int64_t bytes = hostTypeBytes(tensor.type);
-  for (size_t i = 0; i < tensor.shape.size(); ++i) {
-    int64_t reach = 0;
-    if (tensor.shape[i] < 0 || MulOverflow(bytes, std::max<int64_t>(tensor.shape[i], 1), bytes) ||
-        MulOverflow(tensor.shape[i], tensor.strides[i], reach))
-      return error(Twine(kind) + " '" + argument.name + "' has an impossible shape " +
-                   describe(tensor.shape));
-  }
+  if (Error failure = checkExtents(argument, tensor, kind))
+    return failure;
   if (!tensor.data && tensor.elements() != 0)
     return error(Twine(kind) + " '" + argument.name + "' has no data (a null pointer)");
   return checkSpace(argument, tensor, kind);
@@ -164,8 +194,8 @@ Binder::match(ArrayRef<Argument> arguments, ArrayRef<TensorView> given, bool isI
   return matched;
 }
 
-Expected<int64_t> Binder::solve(ArrayRef<const TensorView *> inputs) const {
-  std::optional<int64_t> symbol;
+Expected<SolvedSymbol> Binder::solve(ArrayRef<const TensorView *> inputs) const {
+  SolvedSymbol symbol;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Argument &argument = function.inputs[i];
     for (auto [extent, given] : zip_equal(shapeOf(argument), inputs[i]->shape)) {
@@ -178,51 +208,60 @@ Expected<int64_t> Binder::solve(ArrayRef<const TensorView *> inputs) const {
       if (multiple < 0 || multiple % extent.scale != 0)
         return shapeError(argument, *inputs[i], "input");
       const int64_t value = multiple / extent.scale;
-      if (symbol && *symbol != value)
+      if (!symbol.input.empty() && symbol.value != value)
         return error("input '" + argument.name + "' gives " + Twine(value) + " for '" +
-                     symbolName() + "', another input gives " + Twine(*symbol));
-      symbol = value;
+                     symbolName() + "', input '" + symbol.input + "' gives " + Twine(symbol.value));
+      if (symbol.input.empty())
+        symbol = {value, argument.name};
     }
   }
-  if (!symbol)
-    return 0;
+  if (symbol.input.empty())
+    return symbol;
   const int64_t bound = program.symbolBound(function, limits.maxTokens);
   const int64_t programBound = program.symbolBound(function, 0);
-  if (*symbol <= bound)
-    return *symbol;
-  return error("'" + symbolName() + "' is " + Twine(*symbol) + ", at most " + Twine(bound) +
+  if (symbol.value <= bound)
+    return symbol;
+  return error("'" + symbolName() + "' is " + Twine(symbol.value) + ", at most " + Twine(bound) +
                (bound < programBound
                     ? " were reserved by this session; make one with more"
                     : " were compiled in; split the input, or compile with a larger max-tokens"));
 }
 
-Error Binder::checkOutputs(ArrayRef<const TensorView *> outputs, int64_t symbol) const {
+Error Binder::checkOutputs(ArrayRef<const TensorView *> outputs, const SolvedSymbol &symbol) const {
   for (size_t i = 0; i < outputs.size(); ++i)
     for (auto [extent, given] : zip_equal(shapeOf(function.outputs[i]), outputs[i]->shape))
-      if (given != extent.at(symbol))
-        return shapeError(function.outputs[i], *outputs[i], "output");
+      if (given != extent.at(symbol.value))
+        return shapeError(function.outputs[i], *outputs[i], "output", symbol);
   return Error::success();
-}
-
-bool overlap(const TensorView &a, const TensorView &b) {
-  if (a.space != b.space || a.elements() == 0 || b.elements() == 0)
-    return false;
-  const auto [aFirst, aLast] = a.byteRange();
-  const auto [bFirst, bLast] = b.byteRange();
-  const auto aBase = reinterpret_cast<uintptr_t>(a.data);
-  const auto bBase = reinterpret_cast<uintptr_t>(b.data);
-  return aBase + aFirst < bBase + bLast && bBase + bFirst < aBase + aLast;
 }
 
 Error Binder::checkOverlaps(ArrayRef<const TensorView *> inputs,
                             ArrayRef<const TensorView *> outputs) const {
+  auto check = [&](Overlap found, const TensorView &output, const Twine &what) -> Error {
+    switch (found) {
+    case Overlap::None:
+      return Error::success();
+    case Overlap::Some:
+      return error("output '" + output.name + "' overlaps " + what + "; give it memory of its own");
+    case Overlap::Unknown:
+      return error("the strides of output '" + output.name +
+                   "' are too irregular to tell whether it overlaps " + what +
+                   "; give it memory of its own");
+    }
+    return Error::success();
+  };
   for (size_t i = 0; i < outputs.size(); ++i) {
+    const TensorView &output = *outputs[i];
+    if (Error failure = check(findSelfOverlap(output), output,
+                              "itself: elements of it share memory (strides " +
+                                  describe(output.strides, ", ") + " bytes)"))
+      return failure;
     SmallVector<const TensorView *> others(inputs);
     append_range(others, outputs.drop_front(i + 1));
     for (const TensorView *other : others)
-      if (overlap(*outputs[i], *other))
-        return error("output '" + outputs[i]->name + "' overlaps the memory of '" + other->name +
-                     "'; give it memory of its own");
+      if (Error failure =
+              check(findOverlap(output, *other), output, "the memory of '" + other->name + "'"))
+        return failure;
   }
   return Error::success();
 }
@@ -239,7 +278,7 @@ Expected<Arguments> Arguments::bind(const Program &program, const Function &func
   Expected<SmallVector<const TensorView *>> out = binder.match(function.outputs, outputs, false);
   if (!out)
     return out.takeError();
-  Expected<int64_t> symbol = binder.solve(*in);
+  Expected<SolvedSymbol> symbol = binder.solve(*in);
   if (!symbol)
     return symbol.takeError();
   if (Error failure = binder.checkOutputs(*out, *symbol))
@@ -248,7 +287,7 @@ Expected<Arguments> Arguments::bind(const Program &program, const Function &func
     return failure;
 
   Arguments arguments;
-  arguments.symbolValue = *symbol;
+  arguments.symbolValue = symbol->value;
   auto stage = [](const TensorView &tensor, std::vector<Staged> &list) -> Expected<std::byte *> {
     Expected<AlignedBytes> bytes = AlignedBytes::allocate(tensor.elements() * kElementBytes,
                                                           "a copy of '" + tensor.name + "'");

@@ -89,10 +89,11 @@ static void forEachElement(const TensorView &tensor, function_ref<void(std::byte
   for (int64_t i = 0; i < count; ++i) {
     visit(element);
     for (size_t d = index.size(); d-- > 0;) {
-      element += tensor.strides[d];
-      if (++index[d] < tensor.shape[d])
+      if (++index[d] < tensor.shape[d]) {
+        element += tensor.strides[d];
         break;
-      element -= tensor.strides[d] * tensor.shape[d];
+      }
+      element -= tensor.strides[d] * (tensor.shape[d] - 1);
       index[d] = 0;
     }
   }
