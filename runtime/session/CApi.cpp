@@ -6,19 +6,21 @@
 #include "runtime/include/sortie/sortie.h"
 
 #include "runtime/cpu/Isa.h"
+#include "runtime/cpu/Processors.h"
 #include "runtime/program/Loader.h"
+#include "runtime/session/CStructs.h"
 #include "runtime/session/MemoryPlan.h"
-#include "runtime/session/Session.h"
+#include "runtime/session/SharedSession.h"
 #include "runtime/session/Verification.h"
 #include "runtime/support/Error.h"
 
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVectorExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 #include <algorithm>
 #include <cstring>
-#include <thread>
 
 using namespace llvm;
 using namespace sortie;
@@ -54,37 +56,16 @@ struct sortie_weights {
 
 struct sortie_session {
   std::shared_ptr<const Program> program;
-  std::unique_ptr<Session> session;
+  std::shared_ptr<const LoadedWeights> loaded;
+  std::shared_ptr<SharedSession> shared;
 };
 
 struct sortie_run {
+  std::shared_ptr<SharedSession> shared;
   std::shared_ptr<SubmittedRun> run;
 };
 
 namespace {
-
-//===- Structs of any version --------------------------------------===//
-
-/// The caller's struct with the members that its version lacks as zero. Null gives all zeros.
-template <typename T> T readStruct(const T *given) {
-  T result{};
-  if (given)
-    std::memcpy(&result, given, std::min(given->struct_size, sizeof(T)));
-  return result;
-}
-
-/// Writes the members that the caller's version has.
-template <typename T> void writeStruct(T value, T *destination) {
-  const size_t size = destination->struct_size;
-  value.struct_size = size;
-  std::memcpy(destination, &value, std::min(size, sizeof(T)));
-}
-
-/// Elements of an array of structs are as far apart as the caller's version of them is large.
-template <typename T> T readElement(const T *array, size_t index) {
-  const auto *bytes = reinterpret_cast<const char *>(array);
-  return readStruct(reinterpret_cast<const T *>(bytes + index * array->struct_size));
-}
 
 //===- Errors ------------------------------------------------------===//
 
@@ -121,15 +102,22 @@ Error indexError(const Twine &what, size_t index, size_t count) {
                    std::errc::no_such_file_or_directory);
 }
 
-Error nullError(const Twine &what) { return makeError(what + " is a null pointer"); }
-
 //===- Callbacks ---------------------------------------------------===//
 
 /// sortie_callbacks and sortie_observer as the runtime's observer.
 class CallerObserver : public RunObserver {
 public:
-  CallerObserver(const sortie_observer *observer, const sortie_callbacks *callbacks)
-      : observer(readStruct(observer)), callbacks(readStruct(callbacks)) {}
+  /// Null pointers are valid.
+  static Expected<CallerObserver> read(const sortie_observer *observer,
+                                       const sortie_callbacks *callbacks) {
+    Expected<sortie_observer> ownObserver = readStruct(observer);
+    if (!ownObserver)
+      return ownObserver.takeError();
+    Expected<sortie_callbacks> ownCallbacks = readStruct(callbacks);
+    if (!ownCallbacks)
+      return ownCallbacks.takeError();
+    return CallerObserver(*ownObserver, *ownCallbacks);
+  }
 
   bool wantsSteps() const override { return observer.step; }
   void step(const StepReport &report) override {
@@ -159,6 +147,9 @@ public:
   }
 
 private:
+  CallerObserver(const sortie_observer &observer, const sortie_callbacks &callbacks)
+      : observer(observer), callbacks(callbacks) {}
+
   sortie_observer observer;
   sortie_callbacks callbacks;
 };
@@ -171,12 +162,17 @@ Expected<int> threadCount(int wanted) {
   constexpr int kMaxThreads = 4096;
   if (wanted < 0 || wanted > kMaxThreads)
     return makeError("the number of threads is " + Twine(wanted) + ", it must be 1 to " +
-                     Twine(kMaxThreads) + ", or 0 for all processors");
-  return wanted ? wanted : std::max<int>(1, static_cast<int>(std::thread::hardware_concurrency()));
+                     Twine(kMaxThreads) + ", or 0 for all processors that the process may use");
+  return wanted ? wanted : std::min(cpu::availableProcessors(), kMaxThreads);
 }
 
 Expected<std::vector<size_t>> selectedFunctions(const Program &program, const size_t *functions,
                                                 size_t count) {
+  if (count != 0 && !functions)
+    return nullError("the list of functions");
+  if (count > program.functions.size())
+    return makeError("a list of " + Twine(count) + " functions is given, " + program.name +
+                     " has " + Twine(program.functions.size()) + "; name each one once");
   std::vector<size_t> selected;
   if (count == 0)
     for (size_t i = 0; i < program.functions.size(); ++i)
@@ -189,8 +185,36 @@ Expected<std::vector<size_t>> selectedFunctions(const Program &program, const si
   return selected;
 }
 
+/// An enumerator of C, which may have any value, as a number.
+template <typename Enum> int numberOf(const Enum &value) {
+  static_assert(sizeof(Enum) == sizeof(int));
+  int number;
+  std::memcpy(&number, &value, sizeof(number));
+  return number;
+}
+
+/// The caller's buffers as the parts of a model.
+Expected<std::vector<std::unique_ptr<MemoryBuffer>>>
+readBuffers(const sortie_weights_options &options) {
+  if (!options.buffers || !options.buffer_sizes)
+    return nullError("the list of weight buffers");
+  if (options.buffer_count == 0 || options.buffer_count > gguf::kMaxParts)
+    return makeError("weights come from " + Twine(options.buffer_count) +
+                     " buffers, they must be 1 to " + Twine(gguf::kMaxParts) + ": one a part");
+  std::vector<std::unique_ptr<MemoryBuffer>> parts;
+  for (size_t i = 0; i < options.buffer_count; ++i) {
+    const std::string name = "weights in memory, part " + std::to_string(i + 1);
+    if (!options.buffers[i])
+      return nullError(name);
+    parts.push_back(MemoryBuffer::getMemBuffer(
+        StringRef(static_cast<const char *>(options.buffers[i]), options.buffer_sizes[i]), name,
+        /*RequiresNullTerminator=*/false));
+  }
+  return parts;
+}
+
 Expected<std::unique_ptr<WeightSource>> makeSource(const sortie_weights_options &options) {
-  switch (options.source) {
+  switch (numberOf(options.source)) {
   case SORTIE_WEIGHTS_FILE: {
     if (!options.path)
       return nullError("the path of the weights");
@@ -200,14 +224,10 @@ Expected<std::unique_ptr<WeightSource>> makeSource(const sortie_weights_options 
     return makeGgufSource(std::move(*model));
   }
   case SORTIE_WEIGHTS_MEMORY: {
-    if (!options.buffers || !options.buffer_sizes)
-      return nullError("the list of weight buffers");
-    std::vector<std::unique_ptr<MemoryBuffer>> parts;
-    for (size_t i = 0; i < options.buffer_count; ++i)
-      parts.push_back(MemoryBuffer::getMemBuffer(
-          StringRef(static_cast<const char *>(options.buffers[i]), options.buffer_sizes[i]),
-          "weights in memory, part " + std::to_string(i + 1), /*RequiresNullTerminator=*/false));
-    Expected<std::unique_ptr<gguf::Model>> model = gguf::Model::fromBuffers(std::move(parts));
+    Expected<std::vector<std::unique_ptr<MemoryBuffer>>> parts = readBuffers(options);
+    if (!parts)
+      return parts.takeError();
+    Expected<std::unique_ptr<gguf::Model>> model = gguf::Model::fromBuffers(std::move(*parts));
     if (!model)
       return model.takeError();
     return makeGgufSource(std::move(*model));
@@ -224,13 +244,16 @@ Expected<std::unique_ptr<WeightSource>> makeSource(const sortie_weights_options 
   case SORTIE_WEIGHTS_RANDOM:
     return makeRandomSource(options.seed);
   }
-  return makeError("the source of the weights is " + Twine(static_cast<int>(options.source)) +
+  return makeError("the source of the weights is " + Twine(numberOf(options.source)) +
                    ", which is none of sortie_weights_source");
 }
 
 Expected<std::shared_ptr<const LoadedWeights>>
 createWeights(const std::shared_ptr<const Program> &program,
               const sortie_weights_options &options) {
+  Expected<CallerObserver> caller = CallerObserver::read(nullptr, options.callbacks);
+  if (!caller)
+    return caller.takeError();
   Expected<std::vector<size_t>> functions =
       selectedFunctions(*program, options.functions, options.function_count);
   if (!functions)
@@ -243,11 +266,10 @@ createWeights(const std::shared_ptr<const Program> &program,
   Expected<int> threads = threadCount(options.threads);
   if (!threads)
     return threads.takeError();
-  const CallerObserver caller(nullptr, options.callbacks);
   return LoadedWeights::create(
       program, {stringOf(options.device), weightsOf(*program, *functions), *threads}, **source,
       [&](uint64_t done, uint64_t total) {
-        return !caller.report("packing weights", done, total);
+        return !caller->report("packing weights", done, total);
       });
 }
 
@@ -282,11 +304,13 @@ Error verify(const Program &program, const sortie_weights_options &options,
   Expected<std::unique_ptr<WeightSource>> source = makeSource(options);
   if (!source)
     return source.takeError();
-  const CallerObserver caller(nullptr, options.callbacks);
+  Expected<CallerObserver> caller = CallerObserver::read(nullptr, options.callbacks);
+  if (!caller)
+    return caller.takeError();
   Expected<Verification> result = verifyWeights(
       program, **source, {weightsOf(program, *functions), verifyOptions.values != 0, *threads},
       [&](uint64_t done, uint64_t total) {
-        return !caller.report("verifying weights", done, total);
+        return !caller->report("verifying weights", done, total);
       });
   if (!result)
     return result.takeError();
@@ -296,7 +320,8 @@ Error verify(const Program &program, const sortie_weights_options &options,
   value.byte_count = result->bytes;
   value.finding_count = result->findings.size();
   if (info)
-    writeStruct(value, info);
+    if (Error error = writeStruct(value, info))
+      return error;
   tellFindings(verifyOptions, result->findings);
   return result->findings.empty() ? Error::success() : findingsError(program, **source, *result);
 }
@@ -325,18 +350,16 @@ Expected<SessionOptions> sessionOptions(const sortie_session_options &given) {
 
 //===- Tensors -----------------------------------------------------===//
 
-/// An enumerator of C, which may have any value, as a number.
-template <typename Enum> int numberOf(const Enum &value) {
-  static_assert(sizeof(Enum) == sizeof(int));
-  int number;
-  std::memcpy(&number, &value, sizeof(number));
-  return number;
-}
+/// More than any argument of a program has; more cannot be told from a rank that was never set.
+constexpr size_t kMaxRank = 8;
 
 Expected<TensorView> toTensorView(const sortie_tensor &given) {
   if (!given.name)
     return nullError("the name of a tensor");
   const std::string name = given.name;
+  if (given.rank > kMaxRank)
+    return makeError("'" + name + "' has " + Twine(given.rank) + " dimensions, at most " +
+                     Twine(kMaxRank) + " are possible");
   if (given.rank != 0 && !given.shape)
     return nullError("the shape of '" + name + "'");
   if (const int dtype = numberOf(given.dtype); dtype < SORTIE_F32 || dtype > SORTIE_BF16)
@@ -357,12 +380,21 @@ Expected<TensorView> toTensorView(const sortie_tensor &given) {
   return tensor;
 }
 
-Expected<std::vector<TensorView>> toTensorViews(const sortie_tensor *given, size_t count) {
-  std::vector<TensorView> tensors;
+/// The inputs or outputs of a call, of which the function has `arguments`.
+Expected<std::vector<TensorView>> toTensorViews(const sortie_tensor *given, size_t count,
+                                                const Function &function,
+                                                ArrayRef<Argument> arguments, StringRef kind) {
   if (count != 0 && !given)
-    return nullError("the list of tensors");
+    return nullError("the list of " + kind + "s");
+  if (count > arguments.size())
+    return makeError("function '" + function.name + "': " + Twine(count) + " " + kind +
+                     "s are given, it has " + Twine(arguments.size()));
+  std::vector<TensorView> tensors;
   for (size_t i = 0; i < count; ++i) {
-    Expected<TensorView> tensor = toTensorView(readElement(given, i));
+    Expected<sortie_tensor> element = readElement(given, i);
+    if (!element)
+      return element.takeError();
+    Expected<TensorView> tensor = toTensorView(*element);
     if (!tensor)
       return tensor.takeError();
     tensors.push_back(std::move(*tensor));
@@ -370,23 +402,46 @@ Expected<std::vector<TensorView>> toTensorViews(const sortie_tensor *given, size
   return tensors;
 }
 
-/// What runs of all kinds have in common: checks `options`, and calls `body(inputs, outputs)`.
-template <typename Body>
-Error withArguments(const sortie_session &session, const sortie_run_options &options, Body body) {
-  if (options.function >= session.program->functions.size())
-    return indexError("function", options.function, session.program->functions.size());
-  Expected<std::vector<TensorView>> inputs = toTensorViews(options.inputs, options.input_count);
+/// A call that has the session for itself alone, with arguments that are what they say.
+struct Call {
+  const std::shared_ptr<SharedSession> &shared;
+  Session &session;
+  const sortie_run_options &options;
+  ArrayRef<TensorView> inputs;
+  ArrayRef<TensorView> outputs;
+};
+
+/// What runs of all kinds have in common: checks the options, and calls `body(call)`.
+Error withArguments(const char *caller, const sortie_session *handle,
+                    const sortie_run_options *given, function_ref<Error(const Call &)> body) {
+  if (Error error = requireArguments(caller, handle, given))
+    return error;
+  Expected<sortie_run_options> options = readStruct(given);
+  if (!options)
+    return options.takeError();
+  const Program &program = *handle->program;
+  if (options->function >= program.functions.size())
+    return indexError("function", options->function, program.functions.size());
+  const Function &function = program.functions[options->function];
+  Expected<std::vector<TensorView>> inputs =
+      toTensorViews(options->inputs, options->input_count, function, function.inputs, "input");
   if (!inputs)
     return inputs.takeError();
-  Expected<std::vector<TensorView>> outputs = toTensorViews(options.outputs, options.output_count);
+  Expected<std::vector<TensorView>> outputs =
+      toTensorViews(options->outputs, options->output_count, function, function.outputs, "output");
   if (!outputs)
     return outputs.takeError();
-  return body(*inputs, *outputs);
+  const std::shared_ptr<SharedSession> shared = handle->shared; // a callback may destroy the handle
+  return shared->use(caller, [&](Session *session) {
+    return body({shared, *session, *options, *inputs, *outputs});
+  });
 }
 
 /// Fills `info` for input or output `index` of a function.
-sortie_error *getValue(const sortie_program *program, size_t function, size_t index, bool isInput,
-                       sortie_value_info *info) {
+sortie_error *getValue(const char *caller, const sortie_program *program, size_t function,
+                       size_t index, bool isInput, sortie_value_info *info) {
+  if (Error error = requireArguments(caller, program, info))
+    return toC(std::move(error));
   static_assert(sizeof(Affine) == sizeof(sortie_extent));
   const std::vector<Function> &functions = program->program->functions;
   if (function >= functions.size())
@@ -401,8 +456,7 @@ sortie_error *getValue(const sortie_program *program, size_t function, size_t in
   value.dtype = buffer.type == ElementType::I32 ? SORTIE_I32 : SORTIE_F32;
   value.rank = buffer.shape.size();
   value.shape = reinterpret_cast<const sortie_extent *>(buffer.shape.data());
-  writeStruct(value, info);
-  return nullptr;
+  return toC(writeStruct(value, info));
 }
 
 sortie_error *adopt(Expected<std::shared_ptr<const Program>> loaded, sortie_program **program) {
@@ -420,30 +474,38 @@ uint32_t sortie_abi_version(void) { return SORTIE_ABI_VERSION; }
 
 const char *sortie_version(void) { return SORTIE_VERSION; }
 
-sortie_error_code sortie_error_get_code(const sortie_error *error) { return error->code; }
+int sortie_available_processors(void) { return cpu::availableProcessors(); }
 
-const char *sortie_error_message(const sortie_error *error) { return error->message.c_str(); }
+sortie_error_code sortie_error_get_code(const sortie_error *error) {
+  return error ? error->code : SORTIE_SUCCESS;
+}
+
+const char *sortie_error_message(const sortie_error *error) {
+  return error ? error->message.c_str() : "";
+}
 
 void sortie_error_destroy(sortie_error *error) { delete error; }
 
 //===- Program -----------------------------------------------------===//
 
 sortie_error *sortie_program_open(const char *path, sortie_program **program) {
-  if (!path || !program)
-    return toC(nullError("an argument of sortie_program_open"));
+  if (Error error = requireArguments("sortie_program_open", path, program))
+    return toC(std::move(error));
   return adopt(loadProgramFile(path), program);
 }
 
 sortie_error *sortie_program_parse(const void *bytes, size_t size, const char *name,
                                    sortie_program **program) {
-  if (!bytes || !name || !program)
-    return toC(nullError("an argument of sortie_program_parse"));
+  if (Error error = requireArguments("sortie_program_parse", bytes, name, program))
+    return toC(std::move(error));
   return adopt(loadProgram({StringRef(static_cast<const char *>(bytes), size), name}), program);
 }
 
 void sortie_program_destroy(sortie_program *program) { delete program; }
 
 void sortie_program_get_info(const sortie_program *handle, sortie_program_info *info) {
+  if (!handle || !info)
+    return;
   const Program &program = *handle->program;
   sortie_program_info value = SORTIE_INIT(sortie_program_info);
   value.abi = static_cast<uint32_t>(program.abi);
@@ -459,23 +521,26 @@ void sortie_program_get_info(const sortie_program *handle, sortie_program_info *
   value.kernel_count = program.kernels.size();
   value.fingerprint_rule = !program.fingerprint ? 0 : program.fingerprint->keys ? 2 : 1;
   value.hash_count = program.hashes.size();
-  writeStruct(value, info);
+  consumeError(writeStruct(value, info)); // there is nobody to tell
 }
 
 sortie_error *sortie_program_get_symbol(const sortie_program *program, size_t index,
                                         sortie_symbol_info *info) {
+  if (Error error = requireArguments("sortie_program_get_symbol", program, info))
+    return toC(std::move(error));
   const std::vector<Symbol> &symbols = program->program->symbols;
   if (index >= symbols.size())
     return toC(indexError("symbol", index, symbols.size()));
   sortie_symbol_info value = SORTIE_INIT(sortie_symbol_info);
   value.name = symbols[index].name.c_str();
   value.max = symbols[index].max;
-  writeStruct(value, info);
-  return nullptr;
+  return toC(writeStruct(value, info));
 }
 
 sortie_error *sortie_program_get_function(const sortie_program *program, size_t index,
                                           sortie_function_info *info) {
+  if (Error error = requireArguments("sortie_program_get_function", program, info))
+    return toC(std::move(error));
   const std::vector<Function> &functions = program->program->functions;
   if (index >= functions.size())
     return toC(indexError("function", index, functions.size()));
@@ -488,14 +553,13 @@ sortie_error *sortie_program_get_function(const sortie_program *program, size_t 
   value.step_count = function.steps.size();
   for (const Step &step : function.steps)
     value.checkpoint_count += std::holds_alternative<CheckpointStep>(step.body);
-  writeStruct(value, info);
-  return nullptr;
+  return toC(writeStruct(value, info));
 }
 
 sortie_error *sortie_program_find_function(const sortie_program *program, const char *name,
                                            size_t *index) {
-  if (!name)
-    return toC(nullError("the name of a function"));
+  if (Error error = requireArguments("sortie_program_find_function", program, name, index))
+    return toC(std::move(error));
   const std::vector<Function> &functions = program->program->functions;
   std::string names;
   for (size_t i = 0; i < functions.size(); ++i) {
@@ -512,16 +576,18 @@ sortie_error *sortie_program_find_function(const sortie_program *program, const 
 
 sortie_error *sortie_program_get_input(const sortie_program *program, size_t function, size_t index,
                                        sortie_value_info *info) {
-  return getValue(program, function, index, /*isInput=*/true, info);
+  return getValue("sortie_program_get_input", program, function, index, /*isInput=*/true, info);
 }
 
 sortie_error *sortie_program_get_output(const sortie_program *program, size_t function,
                                         size_t index, sortie_value_info *info) {
-  return getValue(program, function, index, /*isInput=*/false, info);
+  return getValue("sortie_program_get_output", program, function, index, /*isInput=*/false, info);
 }
 
 sortie_error *sortie_program_get_weight(const sortie_program *program, size_t index,
                                         sortie_weight_info *info) {
+  if (Error error = requireArguments("sortie_program_get_weight", program, info))
+    return toC(std::move(error));
   const std::vector<WeightSpec> &weights = program->program->weights;
   if (index >= weights.size())
     return toC(indexError("weight", index, weights.size()));
@@ -540,12 +606,13 @@ sortie_error *sortie_program_get_weight(const sortie_program *program, size_t in
   value.tensor_shape = tensorShape.data();
   value.first_row = spec.rowPart.first;
   value.first_column = spec.columnPart.first;
-  writeStruct(value, info);
-  return nullptr;
+  return toC(writeStruct(value, info));
 }
 
 sortie_error *sortie_program_uses_weight(const sortie_program *program, size_t function,
                                          size_t weight, int *uses) {
+  if (Error error = requireArguments("sortie_program_uses_weight", program, uses))
+    return toC(std::move(error));
   const Program &loaded = *program->program;
   if (function >= loaded.functions.size())
     return toC(indexError("function", function, loaded.functions.size()));
@@ -557,6 +624,8 @@ sortie_error *sortie_program_uses_weight(const sortie_program *program, size_t f
 
 sortie_error *sortie_program_get_kernel(const sortie_program *program, size_t index,
                                         sortie_kernel_info *info) {
+  if (Error error = requireArguments("sortie_program_get_kernel", program, info))
+    return toC(std::move(error));
   const std::vector<Kernel> &kernels = program->program->kernels;
   if (index >= kernels.size())
     return toC(indexError("kernel", index, kernels.size()));
@@ -564,12 +633,13 @@ sortie_error *sortie_program_get_kernel(const sortie_program *program, size_t in
   value.name = kernels[index].name.c_str();
   value.threads = kernels[index].threads;
   value.image_count = kernels[index].images.size();
-  writeStruct(value, info);
-  return nullptr;
+  return toC(writeStruct(value, info));
 }
 
 sortie_error *sortie_program_get_image(const sortie_program *program, size_t kernel, size_t index,
                                        sortie_image_info *info) {
+  if (Error error = requireArguments("sortie_program_get_image", program, info))
+    return toC(std::move(error));
   const std::vector<Kernel> &kernels = program->program->kernels;
   if (kernel >= kernels.size())
     return toC(indexError("kernel", kernel, kernels.size()));
@@ -580,13 +650,14 @@ sortie_error *sortie_program_get_image(const sortie_program *program, size_t ker
   value.architecture = images[index].arch.c_str();
   value.bytes = images[index].data.size();
   value.shared_bytes = images[index].shared;
-  writeStruct(value, info);
-  return nullptr;
+  return toC(writeStruct(value, info));
 }
 
 sortie_error *sortie_program_get_memory(const sortie_program *program, const size_t *functions,
                                         size_t function_count, int64_t max_tokens, int threads,
                                         sortie_memory_info *info) {
+  if (Error error = requireArguments("sortie_program_get_memory", program, info))
+    return toC(std::move(error));
   const Program &loaded = *program->program;
   Expected<std::vector<size_t>> selected = selectedFunctions(loaded, functions, function_count);
   if (!selected)
@@ -594,17 +665,15 @@ sortie_error *sortie_program_get_memory(const sortie_program *program, const siz
   Expected<int> count = threadCount(threads);
   if (!count)
     return toC(count.takeError());
-  if (max_tokens < 0)
-    return toC(makeError("the limit of tokens is " + Twine(max_tokens) +
-                         ", it must be positive, or 0 for the program's own"));
+  if (Error error = checkTokenLimit(loaded, max_tokens))
+    return toC(std::move(error));
   const MemoryPlan plan = planMemory(loaded, *selected, max_tokens);
   sortie_memory_info value = SORTIE_INIT(sortie_memory_info);
   value.weight_bytes = plan.weights;
   value.arena_bytes = plan.arena + plan.library;
   value.argument_bytes = plan.arguments;
   value.scratch_bytes = *count * cpu::ThreadPool::kScratchBytes;
-  writeStruct(value, info);
-  return nullptr;
+  return toC(writeStruct(value, info));
 }
 
 //===- Weights -----------------------------------------------------===//
@@ -612,10 +681,12 @@ sortie_error *sortie_program_get_memory(const sortie_program *program, const siz
 sortie_error *sortie_weights_create(const sortie_program *program,
                                     const sortie_weights_options *options,
                                     sortie_weights **weights) {
-  if (!program || !options || !weights)
-    return toC(nullError("an argument of sortie_weights_create"));
-  Expected<std::shared_ptr<const LoadedWeights>> loaded =
-      createWeights(program->program, readStruct(options));
+  if (Error error = requireArguments("sortie_weights_create", program, options, weights))
+    return toC(std::move(error));
+  Expected<sortie_weights_options> checked = readStruct(options);
+  if (!checked)
+    return toC(checked.takeError());
+  Expected<std::shared_ptr<const LoadedWeights>> loaded = createWeights(program->program, *checked);
   if (!loaded)
     return toC(loaded.takeError());
   *weights = new sortie_weights{std::move(*loaded)};
@@ -627,14 +698,25 @@ void sortie_weights_destroy(sortie_weights *weights) { delete weights; }
 sortie_error *sortie_weights_verify(const sortie_program *program,
                                     const sortie_weights_options *options,
                                     const sortie_verify_options *verify, sortie_verify_info *info) {
-  if (!program || !options)
-    return toC(nullError("an argument of sortie_weights_verify"));
-  return toC(::verify(*program->program, readStruct(options), readStruct(verify), info));
+  if (Error error = requireArguments("sortie_weights_verify", program, options))
+    return toC(std::move(error));
+  Expected<sortie_weights_options> source = readStruct(options);
+  if (!source)
+    return toC(source.takeError());
+  Expected<sortie_verify_options> checked = readStruct(verify);
+  if (!checked)
+    return toC(checked.takeError());
+  if (info)
+    if (Error error = checkSize(*info))
+      return toC(std::move(error));
+  return toC(::verify(*program->program, *source, *checked, info));
 }
 
 //===- Session -----------------------------------------------------===//
 
 sortie_error *sortie_get_cpu_isa(size_t index, const char **name, int *is_available) {
+  if (Error error = requireArguments("sortie_get_cpu_isa", name, is_available))
+    return toC(std::move(error));
   if (index >= cpu::kAllIsas.size())
     return toC(indexError("instruction set", index, cpu::kAllIsas.size()));
   *name = cpu::isaName(cpu::kAllIsas[index]).data();
@@ -645,44 +727,57 @@ sortie_error *sortie_get_cpu_isa(size_t index, const char **name, int *is_availa
 sortie_error *sortie_session_create(const sortie_program *program, const sortie_weights *weights,
                                     const sortie_session_options *options,
                                     sortie_session **session) {
-  if (!program || !weights || !session)
-    return toC(nullError("an argument of sortie_session_create"));
+  if (Error error = requireArguments("sortie_session_create", program, weights, session))
+    return toC(std::move(error));
+  Expected<sortie_session_options> given = readStruct(options);
+  if (!given)
+    return toC(given.takeError());
   if (weights->loaded->program() != program->program)
     return toC(makeError("these weights have been created for another program (" +
                          weights->loaded->program()->name + ")"));
-  Expected<SessionOptions> checked = sessionOptions(readStruct(options));
+  Expected<SessionOptions> checked = sessionOptions(*given);
   if (!checked)
     return toC(checked.takeError());
   Expected<std::unique_ptr<Session>> created = weights->loaded->createSession(*checked);
   if (!created)
     return toC(created.takeError());
-  *session = new sortie_session{program->program, std::move(*created)};
+  *session = new sortie_session{program->program, weights->loaded,
+                                std::make_shared<SharedSession>(std::move(*created))};
   return nullptr;
 }
 
-void sortie_session_destroy(sortie_session *session) { delete session; }
+void sortie_session_destroy(sortie_session *session) {
+  if (!session)
+    return;
+  session->shared->destroy();
+  delete session;
+}
 
 const char *sortie_session_device(const sortie_session *session) {
-  return session->session->describeDevice().c_str();
+  return session ? session->loaded->describeDevice().c_str() : "";
 }
 
 sortie_error *sortie_session_run(sortie_session *session, const sortie_run_options *options) {
-  if (!session || !options)
-    return toC(nullError("an argument of sortie_session_run"));
-  const sortie_run_options checked = readStruct(options);
-  return toC(withArguments(*session, checked, [&](auto &inputs, auto &outputs) {
-    CallerObserver observer(checked.observer, checked.callbacks);
-    return session->session->run(checked.function, inputs, outputs, observer);
+  return toC(withArguments("sortie_session_run", session, options, [](const Call &call) -> Error {
+    Expected<CallerObserver> observer =
+        CallerObserver::read(call.options.observer, call.options.callbacks);
+    if (!observer)
+      return observer.takeError();
+    return call.session.run(call.options.function, call.inputs, call.outputs, *observer);
   }));
 }
 
 sortie_error *sortie_session_time(sortie_session *session, const sortie_run_options *options,
                                   size_t count, uint64_t *nanoseconds) {
-  if (!session || !options || (count != 0 && !nanoseconds))
-    return toC(nullError("an argument of sortie_session_time"));
-  const sortie_run_options checked = readStruct(options);
-  return toC(withArguments(*session, checked, [&](auto &inputs, auto &outputs) {
-    return session->session->time(checked.function, inputs, outputs, {nanoseconds, count});
+  constexpr size_t kMaxRepetitions = size_t{1} << 24;
+  if (count != 0 && !nanoseconds)
+    return toC(nullError("the list of times"));
+  if (count > kMaxRepetitions)
+    return toC(makeError(Twine(count) + " repetitions are asked for, at most " +
+                         Twine(kMaxRepetitions) + " are possible"));
+  return toC(withArguments("sortie_session_time", session, options, [&](const Call &call) {
+    return call.session.time(call.options.function, call.inputs, call.outputs,
+                             {nanoseconds, count});
   }));
 }
 
@@ -690,43 +785,54 @@ sortie_error *sortie_session_time(sortie_session *session, const sortie_run_opti
 
 sortie_error *sortie_session_submit(sortie_session *session, const sortie_run_options *options,
                                     sortie_run **run) {
-  if (!session || !options)
-    return toC(nullError("an argument of sortie_session_submit"));
-  const sortie_run_options checked = readStruct(options);
-  if (checked.observer || checked.callbacks)
-    return toC(makeError("a submitted run calls nobody; leave observer and callbacks NULL, or call "
-                         "sortie_session_run"));
-  return toC(withArguments(*session, checked, [&](auto &inputs, auto &outputs) -> Error {
-    Expected<std::shared_ptr<SubmittedRun>> submitted =
-        session->session->submit(checked.function, inputs, outputs);
-    if (!submitted)
-      return submitted.takeError();
-    if (run)
-      *run = new sortie_run{std::move(*submitted)};
+  return toC(
+      withArguments("sortie_session_submit", session, options, [&](const Call &call) -> Error {
+        if (call.options.observer || call.options.callbacks)
+          return makeError(
+              "a submitted run calls nobody; leave observer and callbacks NULL, or call "
+              "sortie_session_run");
+        Expected<std::shared_ptr<SubmittedRun>> submitted =
+            call.session.submit(call.options.function, call.inputs, call.outputs);
+        if (!submitted)
+          return submitted.takeError();
+        if (run)
+          *run = new sortie_run{call.shared, std::move(*submitted)};
+        return Error::success();
+      }));
+}
+
+sortie_error *sortie_run_query(sortie_run *run, int *is_complete) {
+  if (Error error = requireArguments("sortie_run_query", run, is_complete))
+    return toC(std::move(error));
+  const sortie_run own = *run;
+  return toC(own.shared->use("sortie_run_query", [&](Session *) {
+    *is_complete = own.run->isComplete();
     return Error::success();
   }));
 }
 
-sortie_error *sortie_run_query(sortie_run *run, int *is_complete) {
-  if (!run || !is_complete)
-    return toC(nullError("an argument of sortie_run_query"));
-  *is_complete = run->run->isComplete();
-  return nullptr;
-}
-
 sortie_error *sortie_run_wait(sortie_run *run) {
-  return toC(run ? run->run->wait() : nullError("the run"));
+  if (Error error = requireArguments("sortie_run_wait", run))
+    return toC(std::move(error));
+  const sortie_run own = *run;
+  return toC(own.shared->use("sortie_run_wait", [&](Session *) { return own.run->wait(); }));
 }
 
 void sortie_run_destroy(sortie_run *run) { delete run; }
 
 sortie_error *sortie_session_query(const sortie_session *session, int *is_complete) {
-  if (!session || !is_complete)
-    return toC(nullError("an argument of sortie_session_query"));
-  *is_complete = session->session->isIdle();
-  return nullptr;
+  if (Error error = requireArguments("sortie_session_query", session, is_complete))
+    return toC(std::move(error));
+  const std::shared_ptr<SharedSession> shared = session->shared;
+  return toC(shared->use("sortie_session_query", [&](Session *own) {
+    *is_complete = own->isIdle();
+    return Error::success();
+  }));
 }
 
 sortie_error *sortie_session_wait(sortie_session *session) {
-  return toC(session ? session->session->wait() : nullError("the session"));
+  if (Error error = requireArguments("sortie_session_wait", session))
+    return toC(std::move(error));
+  const std::shared_ptr<SharedSession> shared = session->shared;
+  return toC(shared->use("sortie_session_wait", [](Session *own) { return own->wait(); }));
 }

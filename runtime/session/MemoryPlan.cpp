@@ -7,6 +7,7 @@
 
 #include "runtime/cuda/Cublas.h"
 #include "runtime/cuda/WeightPlan.h"
+#include "runtime/support/Error.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -20,6 +21,19 @@ std::string MemoryPlan::describe() const {
   return "weights " + cuda::formatBytes(weights) + ", intermediate values " +
          cuda::formatBytes(arena) + ", inputs and outputs " + cuda::formatBytes(arguments) +
          (library ? ", cuBLAS " + cuda::formatBytes(library) : "");
+}
+
+Error checkTokenLimit(const Program &program, int64_t maxTokens) {
+  if (maxTokens < 0)
+    return makeError("the limit of tokens is " + Twine(maxTokens) +
+                     ", it must be positive, or 0 for the program's own");
+  for (const Symbol &symbol : program.symbols)
+    if (maxTokens > symbol.max)
+      return makeError(program.name + ": memory for " + Twine(maxTokens) +
+                       " tokens is asked for, the program was compiled for at most " +
+                       Twine(symbol.max) +
+                       "; ask for fewer, or compile it with a larger max-tokens");
+  return Error::success();
 }
 
 BitVector weightsOf(const Program &program, ArrayRef<size_t> functions) {

@@ -8,6 +8,8 @@
 
 #include "runtime/program/Program.h"
 
+#include "llvm/Support/Error.h"
+
 namespace sortie {
 
 struct MemoryPlan {
@@ -19,6 +21,9 @@ struct MemoryPlan {
   /// "weights 1.50 GiB, intermediate values 20.00 MiB, inputs and outputs 4096 bytes".
   std::string describe() const;
 };
+
+/// Whether a session of the program can be planned for `maxTokens` tokens (0: the program's bound).
+llvm::Error checkTokenLimit(const Program &program, int64_t maxTokens);
 
 /// Of running these functions with at most `maxTokens` tokens (0: the program's bound).
 MemoryPlan planMemory(const Program &program, llvm::ArrayRef<size_t> functions, int64_t maxTokens);

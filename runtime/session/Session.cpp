@@ -8,6 +8,7 @@
 #include "runtime/cpu/FloatEnvironment.h"
 #include "runtime/session/CpuSession.h"
 #include "runtime/session/CudaSession.h"
+#include "runtime/session/MemoryPlan.h"
 #include "runtime/support/Error.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -75,14 +76,8 @@ LoadedWeights::createSession(const SessionOptions &options) const {
   if (!options.device.empty() && *wanted != device)
     return makeError("a session on '" + *wanted + "' is asked for, its weights are on '" + device +
                      "'; load them there, too");
-  if (options.maxTokens < 0)
-    return makeError("the session's limit of tokens is " + Twine(options.maxTokens) +
-                     ", it must be positive, or 0 for the program's own");
-  for (const Symbol &symbol : program.symbols)
-    if (options.maxTokens > symbol.max)
-      return makeError(program.name + ": the session is to hold " + Twine(options.maxTokens) +
-                       " tokens, the program was compiled for at most " + Twine(symbol.max) +
-                       "; compile it with a larger max-tokens");
+  if (Error error = checkTokenLimit(program, options.maxTokens))
+    return error;
   return makeSession(options);
 }
 

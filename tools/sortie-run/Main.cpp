@@ -21,7 +21,6 @@
 #include <algorithm>
 #include <csignal>
 #include <list>
-#include <thread>
 
 using namespace llvm;
 using namespace sortie;
@@ -64,9 +63,10 @@ cl::opt<bool> eagerOption(
     cl::desc("GPU: launch kernels one by one instead of as a CUDA graph. Errors of both name their "
              "operation; only here is that certain. Changes no bit of a result"));
 
-cl::opt<int>
-    threadsOption("threads", cl::value_desc("number"), cl::init(0), cl::cat(category),
-                  cl::desc("Threads; default: all processors. Changes no bit of a result"));
+cl::opt<int> threadsOption(
+    "threads", cl::value_desc("number"), cl::init(0), cl::cat(category),
+    cl::desc(
+        "Threads; default: all processors that the process may use. Changes no bit of a result"));
 
 cl::opt<std::string> isaOption(
     "cpu-isa", cl::value_desc("name"), cl::cat(category),
@@ -607,7 +607,7 @@ Error Runner::runBenchmark() {
   };
   if (result.device == "cpu") {
     result.isa = isaInUse();
-    result.threads = threadsOption ? threadsOption : std::thread::hardware_concurrency();
+    result.threads = threadsOption ? threadsOption : sortie_available_processors();
     if (Error error = measure(run, benchmarkRuns, result))
       return error;
   } else if (Error error = measureOnDevice(time, run, benchmarkRuns, result)) {

@@ -19,9 +19,20 @@
  * wrong, where, and what to do, and belongs to the caller (sortie_error_destroy). After an error,
  * outputs of the function are unchanged, except that the values of a failed run are unspecified.
  * - Every struct begins with struct_size, which the caller sets to sizeof the struct it was
- * compiled with; SORTIE_INIT does. Members that a caller's version of a struct does not have are
- * taken as zero, and zero always means the default, so programs built against an older header keep
- * working.
+ * compiled with; SORTIE_INIT does, and makes all other members zero. Members that a caller's
+ * version of a struct does not have are taken as zero, and zero always means the default, so
+ * programs built against an older header keep working. With an older library, members that it does
+ * not know must be zero, or the call is an error; in structs that the library fills they become
+ * zero. A struct_size that no version has is an error: 0, less than the struct had at first, or
+ * more than 4096. Structs in an array have one struct_size.
+ * - Null pointers, counts and enumerators that cannot be are errors wherever a function can return
+ * one. What may be NULL is said where it stands.
+ * - A session and its runs take one call at a time. A call while another one is under way, in
+ * another thread or from a callback, is an error and changes nothing. Program and weights take any
+ * number of calls.
+ * - After fork(), the child may use the programs, and the weights on a CPU, that it inherited, and
+ * makes sessions of its own. A call with a session or run of the parent is an error there; nothing
+ * of a GPU works in the child. Destroying what was inherited is valid.
  * - Objects keep what they were made from alive: they may be destroyed in any order. Destroying
  * NULL does nothing. Strings and arrays in info structs live as long as the program they describe.
  * - Indices count from 0. Names are zero-terminated UTF-8.
@@ -42,10 +53,13 @@
 #endif
 
 #ifdef __cplusplus
+/* Templates have the linkage of C++ also where this header is included inside extern "C". */
+extern "C++" {
 template <typename T> inline T sortie_init() {
   T value{};
   value.struct_size = sizeof(T);
   return value;
+}
 }
 
 extern "C" {
@@ -58,14 +72,19 @@ extern "C" {
 /* sortie_run_options options = SORTIE_INIT(sortie_run_options); */
 #ifdef __cplusplus
 #define SORTIE_INIT(type) sortie_init<type>()
-#else
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 199901L
 #define SORTIE_INIT(type) {.struct_size = sizeof(type)}
+#else
+#define SORTIE_INIT(type) {sizeof(type)}
 #endif
 
 /* The SORTIE_ABI_VERSION that the library was built with. */
 SORTIE_API uint32_t sortie_abi_version(void);
 /* Version of the library, such as "0.1.0". */
 SORTIE_API const char *sortie_version(void);
+/* What `threads` of 0 means: the processors that the calling thread may run on (its affinity mask),
+ * or as many as the quota of the process's control groups is worth, if that is less. Since 4. */
+SORTIE_API int sortie_available_processors(void);
 
 /* ---- Errors
  * ------------------------------------------------------------------------------------*/
@@ -73,6 +92,7 @@ SORTIE_API const char *sortie_version(void);
 typedef struct sortie_error sortie_error;
 
 typedef enum sortie_error_code {
+  SORTIE_SUCCESS = 0,             /* of NULL, which is no error */
   SORTIE_ERROR_INVALID = 1,       /* an argument, a file or a value is not what it must be */
   SORTIE_ERROR_NOT_FOUND = 2,     /* no such file, function, input or tensor */
   SORTIE_ERROR_UNSUPPORTED = 3,   /* well formed, but this version or this machine cannot do it */
@@ -83,7 +103,7 @@ typedef enum sortie_error_code {
 } sortie_error_code;
 
 SORTIE_API sortie_error_code sortie_error_get_code(const sortie_error *error);
-/* One message, usually one line. Lives as long as the error. */
+/* One message, usually one line; "" of NULL. Lives as long as the error. */
 SORTIE_API const char *sortie_error_message(const sortie_error *error);
 SORTIE_API void sortie_error_destroy(sortie_error *error);
 
@@ -129,6 +149,7 @@ typedef struct sortie_program_info {
   size_t hash_count;    /* tensors that the program records hashes of. Since 4 */
 } sortie_program_info;
 
+/* Writes nothing when an argument is NULL or info->struct_size is not valid. */
 SORTIE_API void sortie_program_get_info(const sortie_program *program, sortie_program_info *info);
 
 /* A named, bounded number that is known when a function runs, such as "tokens". */
@@ -221,8 +242,9 @@ typedef struct sortie_memory_info {
 
 /* Memory that running these functions takes, before anything is allocated: on the program's device,
  * but for scratch_bytes. function_count 0 means all functions, max_tokens 0 the program's own
- * limit (negative ones are refused), threads 0 all processors. Inputs and outputs on the host are
- * the caller's; those that are not contiguous are copied, which is not counted. */
+ * limit, threads 0 sortie_available_processors(). What sortie_session_create refuses is refused
+ * here, too: max_tokens that are negative or beyond the program's limit. Inputs and outputs on the
+ * host are the caller's; those that are not contiguous are copied, which is not counted. */
 SORTIE_RESULT sortie_error *sortie_program_get_memory(const sortie_program *program,
                                                       const size_t *functions,
                                                       size_t function_count, int64_t max_tokens,
@@ -276,9 +298,10 @@ typedef struct sortie_weights_options {
   sortie_read_tensor read;    /* CALLBACK */
   void *read_user;            /* CALLBACK */
   uint64_t seed;              /* RANDOM */
-  const size_t *functions;    /* load what these functions read; all when function_count is 0 */
+  const size_t *functions;    /* load what these functions read, each named once; all when
+                               * function_count is 0 */
   size_t function_count;
-  int threads;                       /* 0: all processors */
+  int threads;                       /* 0: sortie_available_processors() */
   const sortie_callbacks *callbacks; /* may be NULL */
   const char *device; /* NULL: the program's target; "cpu", "cuda" or "cuda:N" for GPU number N */
 } sortie_weights_options;
@@ -349,7 +372,7 @@ SORTIE_RESULT sortie_error *sortie_get_cpu_isa(size_t index, const char **name, 
 typedef struct sortie_session_options {
   size_t struct_size;
   const char *device;  /* NULL: where the weights are; another one is an error */
-  int threads;         /* 0: all processors. Does not change a bit of any result */
+  int threads;         /* 0: sortie_available_processors(). Does not change a bit of any result */
   const char *cpu_isa; /* NULL: the best available. Does not change a bit of any result */
   int64_t max_tokens;  /* 0: the program's own limit */
   int eager; /* GPU: non-zero launches kernels one by one, instead of CUDA graphs that are captured
@@ -365,9 +388,12 @@ SORTIE_RESULT sortie_error *sortie_session_create(const sortie_program *program,
                                                   const sortie_weights *weights,
                                                   const sortie_session_options *options,
                                                   sortie_session **session);
+/* While a call with the session is under way, that is when it returns: a callback may destroy the
+ * session of its run. A call that begins after this one is not valid. In a process that has
+ * inherited the session by fork(), its memory stays allocated: it is the parent's. */
 SORTIE_API void sortie_session_destroy(sortie_session *session);
-/* The device of a session for people: "cpu", "cuda:0 (NVIDIA H100)". Lives as long as the session.
- */
+/* The device of a session for people: "cpu", "cuda:0 (NVIDIA H100)"; "" of NULL. Lives as long as
+ * the session. */
 SORTIE_API const char *sortie_session_device(const sortie_session *session);
 
 typedef enum sortie_memory {
@@ -375,9 +401,10 @@ typedef enum sortie_memory {
   SORTIE_DEVICE = 1 /* of the session's GPU */
 } sortie_memory;
 
-/* An array. Inputs are only read. Outputs may not overlap inputs or each other. Arrays in device
- * memory must be f32 or i32, without gaps, and begin at a multiple of 64 bytes; they are used in
- * place, and graphs are captured anew when they move. */
+/* An array. Inputs are only read. Outputs may not share a byte with inputs, with each other, or
+ * with themselves (stride 0); columns of one buffer do not, and are valid. Arrays in device memory
+ * must be f32 or i32, without gaps, and begin at a multiple of 64 bytes; they are used in place,
+ * and graphs are captured anew when they move. */
 typedef struct sortie_tensor {
   size_t struct_size;
   const char *name; /* of the function's input or output */
