@@ -67,8 +67,17 @@ Expected<DevicePtr> Device::open(const Driver &driver, int ordinal) {
 }
 
 Device::~Device() {
-  if (context)
+  if (context && !isInherited())
     api->cuDevicePrimaryCtxRelease(device);
+}
+
+Error Device::checkProcess() const {
+  if (!isInherited())
+    return Error::success();
+  return makeError(deviceName + ": was opened by process " + Twine(process) +
+                       ", from which this one was forked; CUDA does not work in it. Load weights "
+                       "in the process that runs them",
+                   std::errc::state_not_recoverable);
 }
 
 Expected<MemoryInfo> Device::memoryInfo() const {

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <unistd.h>
 #include <utility>
 
 namespace sortie::cuda {
@@ -48,6 +49,11 @@ public:
   /// The size of the cache that all multiprocessors share, in bytes.
   int cacheBytes() const { return cache; }
   llvm::Expected<MemoryInfo> memoryInfo() const;
+  /// Whether this process was forked from the one that opened the device. CUDA does not work in it,
+  /// and nothing may be released: it is the parent's.
+  bool isInherited() const { return getpid() != process; }
+  /// An error if it is.
+  llvm::Error checkProcess() const;
 
   /// Error of a driver call, with the device's name in front.
   llvm::Error check(CUresult result, const llvm::Twine &doing) const {
@@ -81,6 +87,7 @@ private:
   const Driver &api;
   std::string deviceName;
   std::string model;
+  pid_t process = getpid();
   CUdevice device = 0;
   CUcontext context = nullptr;
   ComputeCapability computeCapability{};
@@ -103,7 +110,7 @@ public:
     return *this;
   }
   ~Owner() {
-    if (!handle)
+    if (!handle || device->isInherited())
       return;
     const Device::Scope scope(*device);
     ((*device->driver()).*Release)(handle); // nothing can be done about a failure

@@ -8,6 +8,7 @@
 #include "runtime/support/Error.h"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <optional>
 
@@ -80,11 +81,17 @@ Expected<const Driver *> Driver::get() {
   struct Loaded {
     std::optional<Driver> driver;
     std::string failure;
+    pid_t process = getpid();
   };
   static const Loaded loaded = [] {
     Expected<Driver> driver = load(kLibrary);
     return driver ? Loaded{*driver, ""} : Loaded{std::nullopt, toString(driver.takeError())};
   }();
+  if (loaded.driver && loaded.process != getpid())
+    return makeError("CUDA was started by process " + Twine(loaded.process) +
+                         ", from which this one was forked; it does not work here. Fork before the "
+                         "first weights are loaded onto a GPU",
+                     std::errc::state_not_recoverable);
   if (!loaded.driver)
     return makeError(loaded.failure, std::errc::not_supported);
   return &*loaded.driver;

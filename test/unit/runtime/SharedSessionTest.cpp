@@ -3,11 +3,11 @@
 //
 // Sessions that several threads, callbacks and forked processes use.
 
+#include "test/unit/runtime/ChildProcess.h"
 #include "test/unit/runtime/Engine.h"
 
 #include <atomic>
 #include <functional>
-#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
@@ -64,30 +64,6 @@ void expectInUse(Mix &mix, sortie_run *submitted) {
   EXPECT_EQ(isComplete, -1);
   EXPECT_EQ(another, nullptr);
   EXPECT_EQ(y, std::vector<float>(16, -1.0f));
-}
-
-/// What `body` returns in a forked process, which has ten seconds.
-std::string inChild(const std::function<std::string()> &body) {
-  int ends[2];
-  EXPECT_EQ(pipe(ends), 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    alarm(10);
-    const std::string result = body();
-    _exit(write(ends[1], result.data(), result.size()) != static_cast<ssize_t>(result.size()));
-  }
-  close(ends[1]);
-  std::string result;
-  char buffer[512];
-  for (ssize_t got; (got = read(ends[0], buffer, sizeof(buffer))) > 0;)
-    result.append(buffer, got);
-  close(ends[0]);
-  int status = -1;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  if (WIFSIGNALED(status))
-    return "signal " + std::to_string(WTERMSIG(status));
-  EXPECT_EQ(status, 0);
-  return result;
 }
 
 } // namespace
