@@ -8,6 +8,8 @@
 #include "runtime/cuda/StagedUpload.h"
 #include "runtime/support/AlignedBytes.h"
 
+#include "llvm/Support/MathExtras.h"
+
 #include <algorithm>
 
 using namespace llvm;
@@ -16,16 +18,22 @@ namespace sortie::cuda {
 
 namespace {
 
-/// What is uploaded together: at least one row or panel, as many as `slabBytes` hold.
+/// What is uploaded together: at least one row or panel, at most as many as `slabBytes` hold. The
+/// slabs of a weight are of about the same size, so that none is tiny.
 class Slabs {
 public:
   explicit Slabs(uint64_t slabBytes) : slabBytes(slabBytes) {}
 
   int64_t panels(const WeightSpec &spec) const {
-    return count(panelsOf(spec).rows * spec.rowBytes());
+    const Panels panels = panelsOf(spec);
+    return count(panels.count, panels.panelsOfExpert, panels.rows * spec.rowBytes());
   }
-  int64_t rows(const WeightSpec &spec) const { return count(spec.rowBytes()); }
-  int64_t floatRows(const WeightSpec &spec) const { return count(floatRowBytes(spec)); }
+  int64_t rows(const WeightSpec &spec) const {
+    return count(spec.rows(), spec.matrixShape().rows, spec.rowBytes());
+  }
+  int64_t floatRows(const WeightSpec &spec) const {
+    return count(spec.rows(), spec.matrixShape().rows, floatRowBytes(spec));
+  }
 
   /// Bytes that the slabs of a weight need at most in a staging buffer.
   uint64_t stagingBytes(const WeightSpec &spec, WeightForm form) const {
@@ -44,8 +52,13 @@ public:
   static uint64_t floatRowBytes(const WeightSpec &spec) { return spec.columns() * sizeof(float); }
 
 private:
-  int64_t count(uint64_t bytes) const {
-    return std::max<int64_t>(1, static_cast<int64_t>(slabBytes / bytes));
+  /// Of `all` pieces of so many bytes, those of a slab; whole experts of `ofExpert` pieces, which
+  /// may be tensors, if a slab holds one.
+  int64_t count(int64_t all, int64_t ofExpert, uint64_t bytes) const {
+    const int64_t most = std::max<int64_t>(1, static_cast<int64_t>(slabBytes / bytes));
+    const int64_t unit = most >= ofExpert ? ofExpert : 1;
+    const int64_t slabs = divideCeil(all / unit, most / unit);
+    return divideCeil(all / unit, slabs) * unit;
   }
 
   uint64_t slabBytes;
@@ -133,7 +146,7 @@ Error Uploader::loadRaw(const WeightSpec &spec, CUdeviceptr to) {
 }
 
 Error Uploader::loadFloats(const WeightSpec &spec, CUdeviceptr to) {
-  const int64_t step = std::min(slabs.floatRows(spec), spec.rows());
+  const int64_t step = slabs.floatRows(spec);
   Expected<AlignedBytes> scratch =
       AlignedBytes::allocate(step * spec.rowBytes(), "reading " + spec.describe());
   if (!scratch)
@@ -156,12 +169,52 @@ Error Uploader::loadFloats(const WeightSpec &spec, CUdeviceptr to) {
   return Error::success();
 }
 
+/// Equal for weights of two programs that have the same bytes on a device if the models are the
+/// same. A pack kernel is a template of the compiler for a format, panels of so many rows, and the
+/// weight's columns: so compilers of one version pack alike.
+std::string identityOf(const Program &program, WeightId weight, WeightForm form) {
+  const WeightSpec &spec = program.weights[weight];
+  switch (form) {
+  case WeightForm::Packed:
+    return ("packed by " + program.producer + ", numerics " + Twine(program.numerics) +
+            ", panels of " + Twine(spec.pack->rows) + " rows, " + Twine(spec.pack->bytes) +
+            " bytes: " + spec.identity())
+        .str();
+  case WeightForm::Raw:
+    return "raw: " + spec.identity();
+  case WeightForm::Floats:
+    return "floats: " + spec.identity();
+  }
+  return "";
+}
+
 } // namespace
 
+void DeviceWeights::add(const Program &program, WeightId weight, WeightForm form,
+                        DeviceWeight where) {
+  byIdentity[identityOf(program, weight, form)] = where;
+  weights[{weight, form}] = std::move(where);
+}
+
+DeviceWeights DeviceWeights::share(const Program &program, const BitVector &wanted,
+                                   const DeviceWeights &others) {
+  DeviceWeights shared;
+  const WeightPlan plan(program, wanted);
+  for (const PlannedWeight &entry : plan.weights()) {
+    const auto it = others.byIdentity.find(identityOf(program, entry.weight, entry.form));
+    if (it == others.byIdentity.end())
+      continue;
+    shared.counted.shared += it->second.bytes;
+    shared.add(program, entry.weight, entry.form, it->second);
+  }
+  return shared;
+}
+
 Expected<DeviceWeights> DeviceWeights::load(const DevicePtr &device, const Program &program,
-                                            WeightPlan plan, const LoadedKernels &kernels,
+                                            const WeightPlan &plan, const LoadedKernels &kernels,
                                             WeightSource &source, cpu::ThreadPool &pool,
-                                            ReportProgress report, uint64_t slabBytes) {
+                                            ReportProgress report, uint64_t slabBytes,
+                                            DeviceWeights shared) {
   const Slabs slabs(slabBytes);
   uint64_t fileBytes = 0, bufferBytes = 0, rawBytes = 0;
   for (const PlannedWeight &entry : plan.weights()) {
@@ -198,7 +251,13 @@ Expected<DeviceWeights> DeviceWeights::load(const DevicePtr &device, const Progr
   }
   if (Error error = upload->finish())
     return error;
-  return DeviceWeights(std::move(plan), std::move(*memory));
+  DeviceWeights weights = std::move(shared);
+  const auto owner = std::make_shared<const DeviceMemory>(std::move(*memory));
+  for (const PlannedWeight &entry : plan.weights())
+    weights.add(program, entry.weight, entry.form,
+                {owner->get() + entry.offset, entry.bytes, owner});
+  weights.counted.own = plan.bytes();
+  return weights;
 }
 
 } // namespace sortie::cuda

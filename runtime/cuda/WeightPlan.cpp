@@ -21,9 +21,12 @@ Panels panelsOf(const WeightSpec &spec) {
           static_cast<int64_t>(divideCeil(rowsOfExpert, rows)), spec.panels()};
 }
 
-WeightPlan::WeightPlan(const Program &program, const BitVector &wanted) {
+WeightPlan::WeightPlan(const Program &program, const BitVector &wanted,
+                       function_ref<bool(WeightId, WeightForm)> isElsewhere) {
   constexpr uint64_t kAlignment = 256;
   auto add = [&](WeightId weight, WeightForm form, uint64_t bytes) {
+    if (isElsewhere(weight, form))
+      return;
     planned.push_back({weight, form, totalBytes, bytes});
     totalBytes = alignTo(totalBytes + bytes, kAlignment);
   };

@@ -9,6 +9,8 @@
 
 #include "runtime/program/Program.h"
 
+#include "llvm/ADT/STLFunctionalExtras.h"
+
 namespace sortie::cuda {
 
 /// One form of a weight.
@@ -37,8 +39,13 @@ Panels panelsOf(const WeightSpec &spec);
 
 class WeightPlan {
 public:
-  /// Of the weights in `wanted`, in the forms in which launches read them.
-  WeightPlan(const Program &program, const llvm::BitVector &wanted);
+  /// Of the weights in `wanted`, in the forms in which launches read them, but for those that
+  /// `isElsewhere`.
+  WeightPlan(
+      const Program &program, const llvm::BitVector &wanted,
+      llvm::function_ref<bool(WeightId, WeightForm)> isElsewhere = [](WeightId, WeightForm) {
+        return false;
+      });
 
   llvm::ArrayRef<PlannedWeight> weights() const { return planned; }
   uint64_t bytes() const { return totalBytes; }

@@ -266,11 +266,12 @@ createWeights(const std::shared_ptr<const Program> &program,
   Expected<int> threads = threadCount(options.threads);
   if (!threads)
     return threads.takeError();
-  return LoadedWeights::create(
-      program, {stringOf(options.device), weightsOf(*program, *functions), *threads}, **source,
-      [&](uint64_t done, uint64_t total) {
-        return !caller->report("packing weights", done, total);
-      });
+  return LoadedWeights::create(program,
+                               {stringOf(options.device), weightsOf(*program, *functions), *threads,
+                                options.share ? options.share->loaded : nullptr},
+                               **source, [&](uint64_t done, uint64_t total) {
+                                 return !caller->report("packing weights", done, total);
+                               });
 }
 
 /// Tells a caller what was found.
@@ -710,6 +711,17 @@ sortie_error *sortie_weights_verify(const sortie_program *program,
     if (Error error = checkSize(*info))
       return toC(std::move(error));
   return toC(::verify(*program->program, *source, *checked, info));
+}
+
+sortie_error *sortie_weights_get_info(const sortie_weights *weights, sortie_weights_info *info) {
+  if (Error error = requireArguments("sortie_weights_get_info", weights, info))
+    return toC(std::move(error));
+  const WeightBytes bytes = weights->loaded->bytes();
+  sortie_weights_info value = SORTIE_INIT(sortie_weights_info);
+  value.device = weights->loaded->describeDevice().c_str();
+  value.bytes = bytes.own;
+  value.shared_bytes = bytes.shared;
+  return toC(writeStruct(value, info));
 }
 
 //===- Session -----------------------------------------------------===//

@@ -39,6 +39,7 @@ SORTIE_C_STRUCT(sortie_image_info, sizeof(sortie_image_info))
 SORTIE_C_STRUCT(sortie_weights_options, offsetof(sortie_weights_options, device))
 SORTIE_C_STRUCT(sortie_verify_options, sizeof(sortie_verify_options))
 SORTIE_C_STRUCT(sortie_verify_info, sizeof(sortie_verify_info))
+SORTIE_C_STRUCT(sortie_weights_info, sizeof(sortie_weights_info))
 SORTIE_C_STRUCT(sortie_session_options, offsetof(sortie_session_options, eager))
 SORTIE_C_STRUCT(sortie_tensor, offsetof(sortie_tensor, memory))
 SORTIE_C_STRUCT(sortie_observer, sizeof(sortie_observer))
@@ -66,8 +67,9 @@ template <typename T> llvm::Error checkSize(const T &given) {
   if (size >= CStruct<T>::firstSize && size <= kLargestStruct)
     return llvm::Error::success();
   return makeError(llvm::Twine(CStruct<T>::name) + ".struct_size is " + llvm::Twine(size) +
-                   ", it must be " + llvm::Twine(CStruct<T>::firstSize) + " (its first version) to " +
-                   llvm::Twine(kLargestStruct) + "; make the struct with SORTIE_INIT");
+                   ", it must be " + llvm::Twine(CStruct<T>::firstSize) +
+                   " (its first version) to " + llvm::Twine(kLargestStruct) +
+                   "; make the struct with SORTIE_INIT");
 }
 
 /// The caller's struct; members that its version lacks are zero. So is all of it if it is null.

@@ -74,8 +74,13 @@ private:
 class CpuWeights final : public LoadedWeights {
 public:
   CpuWeights(std::shared_ptr<const Program> program, const BitVector &loaded,
-             const std::string &device, std::unique_ptr<PackedWeights> packed)
-      : LoadedWeights(std::move(program), loaded, device, device), packed(std::move(packed)) {}
+             const WeightSource &source, const std::string &device,
+             std::unique_ptr<PackedWeights> packed)
+      : LoadedWeights(std::move(program), loaded, source, device, device),
+        packed(std::move(packed)) {}
+
+  const PackedWeights &packedWeights() const { return *packed; }
+  WeightBytes bytes() const override { return packed->bytes(); }
 
 private:
   Expected<std::unique_ptr<Session>> makeSession(const SessionOptions &options) const override {
@@ -98,12 +103,14 @@ private:
 Expected<std::shared_ptr<const LoadedWeights>>
 loadCpuWeights(std::shared_ptr<const Program> program, const BitVector &wanted,
                const std::string &device, WeightSource &source, cpu::ThreadPool &pool,
-               ReportProgress report) {
-  Expected<std::unique_ptr<PackedWeights>> packed =
-      PackedWeights::create(program->weights, wanted, source, pool, report);
+               ReportProgress report, const LoadedWeights *share) {
+  const auto *others = static_cast<const CpuWeights *>(share);
+  Expected<std::unique_ptr<PackedWeights>> packed = PackedWeights::create(
+      program->weights, wanted, source, pool, report, others ? &others->packedWeights() : nullptr);
   if (!packed)
     return packed.takeError();
-  return std::make_shared<const CpuWeights>(std::move(program), wanted, device, std::move(*packed));
+  return std::make_shared<const CpuWeights>(std::move(program), wanted, source, device,
+                                            std::move(*packed));
 }
 
 } // namespace sortie

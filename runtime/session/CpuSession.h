@@ -10,11 +10,12 @@
 
 namespace sortie {
 
-/// Packs weights of a program for target=cpu with the threads of `pool`.
+/// Packs weights of a program for target=cpu with the threads of `pool`. What `share`, weights of
+/// the same model on the CPU, has already is used in place.
 llvm::Expected<std::shared_ptr<const LoadedWeights>>
 loadCpuWeights(std::shared_ptr<const Program> program, const llvm::BitVector &wanted,
                const std::string &device, WeightSource &source, cpu::ThreadPool &pool,
-               ReportProgress report);
+               ReportProgress report, const LoadedWeights *share = nullptr);
 
 } // namespace sortie
 

@@ -389,7 +389,7 @@ StepCost CudaExecutor::costOf(const Step &step, const int32_t *offsets) const {
     cost.bytes = bytes(check->status);
   } else if (const auto *product = std::get_if<CublasMatmulStep>(&step.body)) {
     cost.bytes = bytes(product->input) + bytes(product->output) +
-                 loaded.weights.plan().find(product->weight, product->form)->bytes;
+                 loaded.weights.find(product->weight, product->form)->bytes;
     cost.operations =
         uint64_t{2} * rows(product->output) * columns(product->output) * columns(product->input);
   } else if (const auto *launch = std::get_if<LaunchStep>(&step.body)) {
@@ -401,7 +401,7 @@ StepCost CudaExecutor::costOf(const Step &step, const int32_t *offsets) const {
     for (auto [weight, form] :
          zip_equal(launch->weights, program.kernels[launch->kernel].weights)) {
       const WeightSpec &spec = program.weights[weight];
-      const uint64_t all = loaded.weights.plan().find(weight, form)->bytes;
+      const uint64_t all = loaded.weights.find(weight, form)->bytes;
       const bool isPerExpert = offsets && spec.shape.size() > 1 && spec.shape.front() == experts;
       cost.bytes += isPerExpert ? all / experts * used.experts : all;
     }

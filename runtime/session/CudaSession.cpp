@@ -462,9 +462,14 @@ Error CudaSession::repeat(const Function &function, const Arguments &arguments,
 
 class CudaWeights final : public LoadedWeights {
 public:
-  CudaWeights(std::shared_ptr<const Program> program, const BitVector &wanted, CudaProgram loaded)
-      : LoadedWeights(std::move(program), wanted, loaded.device->name(), loaded.device->describe()),
+  CudaWeights(std::shared_ptr<const Program> program, const BitVector &wanted,
+              const WeightSource &source, CudaProgram loaded)
+      : LoadedWeights(std::move(program), wanted, source, loaded.device->name(),
+                      loaded.device->describe()),
         loaded(std::move(loaded)) {}
+
+  const DeviceWeights &deviceWeights() const { return loaded.weights; }
+  WeightBytes bytes() const override { return loaded.weights.bytes(); }
 
 private:
   Expected<std::unique_ptr<Session>> makeSession(const SessionOptions &options) const override;
@@ -481,7 +486,10 @@ Expected<std::unique_ptr<Session>> CudaWeights::makeSession(const SessionOptions
     functions.push_back(i);
     checks = std::max(checks, CudaExecutor::checksOf(program()->functions[i]));
   }
-  const MemoryPlan plan = planMemory(*program(), functions, options.maxTokens);
+  if (Error error = loaded.device->checkProcess())
+    return error;
+  MemoryPlan plan = planMemory(*program(), functions, options.maxTokens);
+  plan.weights = loaded.weights.bytes().own;
   Expected<Resources> resources = Resources::create(loaded, plan, checks);
   if (!resources)
     return explainMemory(resources.takeError(), *loaded.device, plan, options.maxTokens);
@@ -515,7 +523,7 @@ BitVector kernelsOf(const Program &program, ArrayRef<size_t> functions, const We
 Expected<std::shared_ptr<const LoadedWeights>>
 loadCudaWeightsOn(const DevicePtr &device, std::shared_ptr<const Program> program,
                   const BitVector &wanted, WeightSource &source, cpu::ThreadPool &pool,
-                  ReportProgress report, GetCublas getCublas) {
+                  ReportProgress report, GetCublas getCublas, const LoadedWeights *share) {
   const std::vector<size_t> functions = servedFunctions(*program, wanted);
   const Cublas *cublas = nullptr;
   if (any_of(functions, [&](size_t index) { return program->functions[index].usesCublas; })) {
@@ -524,28 +532,34 @@ loadCudaWeightsOn(const DevicePtr &device, std::shared_ptr<const Program> progra
       return library.takeError();
     cublas = *library;
   }
+  const auto *others = static_cast<const CudaWeights *>(share);
+  DeviceWeights shared =
+      others ? DeviceWeights::share(*program, wanted, others->deviceWeights()) : DeviceWeights();
+  const WeightPlan plan(*program, wanted,
+                        [&](WeightId id, WeightForm form) { return shared.find(id, form); });
   const auto explain = [&](Error error) {
-    return explainMemory(std::move(error), *device,
-                         planMemory(*program, functions, /*maxTokens=*/0), /*maxTokens=*/0);
+    MemoryPlan all = planMemory(*program, functions, /*maxTokens=*/0);
+    all.weights = plan.bytes();
+    return explainMemory(std::move(error), *device, all, /*maxTokens=*/0);
   };
-  WeightPlan plan(*program, wanted);
   Expected<LoadedKernels> kernels =
       LoadedKernels::load(device, *program, kernelsOf(*program, functions, plan));
   if (!kernels)
     return explain(kernels.takeError());
   Expected<DeviceWeights> weights =
-      DeviceWeights::load(device, *program, std::move(plan), *kernels, source, pool, report);
+      DeviceWeights::load(device, *program, plan, *kernels, source, pool, report,
+                          DeviceWeights::kSlabBytes, std::move(shared));
   if (!weights)
     return explain(weights.takeError());
   return std::make_shared<const CudaWeights>(
-      std::move(program), wanted,
+      std::move(program), wanted, source,
       CudaProgram{device, std::move(*kernels), std::move(*weights), cublas});
 }
 
 Expected<std::shared_ptr<const LoadedWeights>>
 loadCudaWeights(std::shared_ptr<const Program> program, const BitVector &wanted,
                 const std::string &device, WeightSource &source, cpu::ThreadPool &pool,
-                ReportProgress report) {
+                ReportProgress report, const LoadedWeights *share) {
   Expected<const Driver *> driver = Driver::get();
   if (!driver)
     return driver.takeError();
@@ -555,7 +569,8 @@ loadCudaWeights(std::shared_ptr<const Program> program, const BitVector &wanted,
   Expected<DevicePtr> opened = Device::open(**driver, *ordinal);
   if (!opened)
     return opened.takeError();
-  return loadCudaWeightsOn(*opened, std::move(program), wanted, source, pool, report);
+  return loadCudaWeightsOn(*opened, std::move(program), wanted, source, pool, report, Cublas::get,
+                           share);
 }
 
 } // namespace sortie

@@ -12,11 +12,12 @@
 namespace sortie {
 
 /// Loads kernels of a program for target=cuda onto the GPU of that name ("cuda:0"), uploads its
-/// weights, read by the threads of `pool`, and packs them there.
+/// weights, read by the threads of `pool`, and packs them there. What `share`, weights of the same
+/// model on that GPU, has already is used in place.
 llvm::Expected<std::shared_ptr<const LoadedWeights>>
 loadCudaWeights(std::shared_ptr<const Program> program, const llvm::BitVector &wanted,
                 const std::string &device, WeightSource &source, cpu::ThreadPool &pool,
-                ReportProgress report);
+                ReportProgress report, const LoadedWeights *share = nullptr);
 
 using GetCublas = llvm::function_ref<llvm::Expected<const cuda::Cublas *>()>;
 
@@ -24,7 +25,8 @@ using GetCublas = llvm::function_ref<llvm::Expected<const cuda::Cublas *>()>;
 llvm::Expected<std::shared_ptr<const LoadedWeights>>
 loadCudaWeightsOn(const cuda::DevicePtr &device, std::shared_ptr<const Program> program,
                   const llvm::BitVector &wanted, WeightSource &source, cpu::ThreadPool &pool,
-                  ReportProgress report, GetCublas getCublas = cuda::Cublas::get);
+                  ReportProgress report, GetCublas getCublas = cuda::Cublas::get,
+                  const LoadedWeights *share = nullptr);
 
 } // namespace sortie
 

@@ -119,8 +119,7 @@ Overlap Sums::search(size_t count, int64_t target) {
   for (; x <= most; x += stride) {
     if (--stepsLeft < 0)
       return Overlap::Unknown;
-    if (const Overlap found = search(count - 1, target - largest.step * x);
-        found != Overlap::None)
+    if (const Overlap found = search(count - 1, target - largest.step * x); found != Overlap::None)
       return found;
   }
   return Overlap::None;
@@ -182,7 +181,8 @@ Overlap findSelfOverlap(const TensorView &array, int64_t maxSteps) {
   sort(terms, [](const Term &a, const Term &b) { return a.step < b.step; });
   const int64_t bytes = hostTypeBytes(array.type);
   // The difference of two elements, of which `largest` is the last index that differs, and is less
-  // in the first one: largest * (1 + x) + sum of step * (index - other index) = difference in bytes.
+  // in the first one: largest * (1 + x) + sum of step * (index - other index) = difference in
+  // bytes.
   SmallVector<Term> smaller = {{1, 2 * bytes - 1}};
   int64_t reach = bytes - 1;
   for (const Term &largest : terms) {

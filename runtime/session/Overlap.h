@@ -17,9 +17,9 @@ enum class Overlap : uint8_t {
   Unknown,
 };
 
-/// The work that a question may take: about half a second. Layouts that people use take a few steps:
-/// rows of two arrays in one buffer, columns, transposed or backwards, whatever the extents. The
-/// search takes a step for each value that an index can have, and only for those indices whose
+/// The work that a question may take: about half a second. Layouts that people use take a few
+/// steps: rows of two arrays in one buffer, columns, transposed or backwards, whatever the extents.
+/// The search takes a step for each value that an index can have, and only for those indices whose
 /// strides are neither multiples of each other nor among the two smallest.
 inline constexpr int64_t kOverlapSearchSteps = int64_t{1} << 24;
 

@@ -44,12 +44,28 @@ LoadedWeights::create(std::shared_ptr<const Program> program, const WeightsOptio
   Expected<std::string> device = resolveDevice(*program, options.device);
   if (!device)
     return device.takeError();
+  if (options.share)
+    if (Error error = options.share->checkShared(source, *device))
+      return error;
   const cpu::FloatEnvironment environment;
   Expected<std::unique_ptr<cpu::ThreadPool>> pool = cpu::ThreadPool::create(options.threads);
   if (!pool)
     return pool.takeError();
   auto load = program->target == kCudaTarget ? loadCudaWeights : loadCpuWeights;
-  return load(std::move(program), options.wanted, *device, source, **pool, report);
+  return load(std::move(program), options.wanted, *device, source, **pool, report,
+              options.share.get());
+}
+
+Error LoadedWeights::checkShared(const WeightSource &source, StringRef wantedDevice) const {
+  if (device != wantedDevice)
+    return makeError("the weights to share are on '" + device + "', those to be loaded on '" +
+                     wantedDevice + "'; share weights of the same device");
+  const std::string wanted = source.identity();
+  if (wanted.empty() || sourceIdentity.empty() || wanted == sourceIdentity)
+    return Error::success();
+  return makeError(source.name() + ": holds other tensors (" + wanted +
+                   ") than what the weights to share were loaded from (" + sourceIdentity +
+                   "); share weights of the same model");
 }
 
 std::optional<WeightId> LoadedWeights::missing(const Function &function) const {

@@ -16,12 +16,16 @@
 
 namespace sortie {
 
+class LoadedWeights;
 class Session;
 
 struct WeightsOptions {
   std::string device; ///< "cpu", "cuda" or "cuda:N"; empty: the program's target
   llvm::BitVector wanted;
   int threads = 1; ///< that read and pack
+  /// Weights of the same model: what they have in the form that is needed is used in place. Null:
+  /// none.
+  std::shared_ptr<const LoadedWeights> share = nullptr;
 };
 
 struct SessionOptions {
@@ -52,14 +56,17 @@ public:
 
   /// "cpu", "cuda:0 (NVIDIA H100)".
   const std::string &describeDevice() const { return description; }
+  /// In the device's memory.
+  virtual WeightBytes bytes() const = 0;
 
   /// A session on the same device, with the memory of intermediate values.
   llvm::Expected<std::unique_ptr<Session>> createSession(const SessionOptions &options) const;
 
 protected:
-  LoadedWeights(std::shared_ptr<const Program> program, llvm::BitVector loaded, std::string device,
-                std::string description)
-      : ownedProgram(std::move(program)), loaded(std::move(loaded)), device(std::move(device)),
+  LoadedWeights(std::shared_ptr<const Program> program, llvm::BitVector loaded,
+                const WeightSource &source, std::string device, std::string description)
+      : ownedProgram(std::move(program)), loaded(std::move(loaded)),
+        sourceIdentity(source.identity()), device(std::move(device)),
         description(std::move(description)) {}
 
 private:
@@ -67,7 +74,11 @@ private:
   makeSession(const SessionOptions &options) const = 0;
 
   std::shared_ptr<const Program> ownedProgram;
+  /// Whether weights from `source` on a device can have some of these.
+  llvm::Error checkShared(const WeightSource &source, llvm::StringRef wantedDevice) const;
+
   llvm::BitVector loaded;
+  std::string sourceIdentity; ///< see WeightSource::identity()
   std::string device;
   std::string description;
 };

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The weights of a program in the form that the CPU device multiplies with: packed once, then
-// shared by any number of sessions and threads.
+// shared by any number of sessions, threads and programs.
 
 #ifndef SORTIE_RUNTIME_WEIGHTS_PACKEDWEIGHTS_H
 #define SORTIE_RUNTIME_WEIGHTS_PACKEDWEIGHTS_H
@@ -11,32 +11,40 @@
 #include "runtime/weights/WeightReader.h"
 
 #include "llvm/ADT/BitVector.h"
+#include "llvm/ADT/StringMap.h"
 
+#include <memory>
 #include <vector>
 
 namespace sortie {
 
 class PackedWeights {
 public:
-  /// Checks that `source` has every wanted tensor, then packs them with the threads of `pool`.
+  /// Checks that `source` has every wanted tensor, then packs them with the threads of `pool`. What
+  /// `share`, packed from the same model, has in the same form is not read, but used in place.
   static llvm::Expected<std::unique_ptr<PackedWeights>>
   create(llvm::ArrayRef<WeightSpec> specs, const llvm::BitVector &wanted, WeightSource &source,
-         cpu::ThreadPool &pool, ReportProgress report);
+         cpu::ThreadPool &pool, ReportProgress report, const PackedWeights *share = nullptr);
 
   /// Whether weight `id` was wanted.
   bool has(uint32_t id) const { return packed.test(id); }
   /// A weight that is read as a matrix.
-  cpu::Matrix matrix(uint32_t id) const { return {shapes[id], matrices[id].data()}; }
+  cpu::Matrix matrix(uint32_t id) const { return {shapes[id], matrices[id]->data()}; }
   /// A weight that is read as plain floats.
   const float *vector(uint32_t id) const {
-    return reinterpret_cast<const float *>(vectors[id].data());
+    return reinterpret_cast<const float *>(vectors[id]->data());
   }
+  WeightBytes bytes() const { return counted; }
 
 private:
+  using Bytes = std::shared_ptr<const AlignedBytes>;
+
   llvm::BitVector packed;
   std::vector<cpu::MatrixShape> shapes;
-  std::vector<AlignedBytes> matrices;
-  std::vector<AlignedBytes> vectors;
+  std::vector<Bytes> matrices;
+  std::vector<Bytes> vectors;
+  llvm::StringMap<Bytes> byIdentity; ///< of weight and form
+  WeightBytes counted;
 };
 
 } // namespace sortie

@@ -29,9 +29,10 @@ Error readRows(WeightSource &source, cpu::ThreadPool &pool, const WeightSpec &sp
                int64_t firstRow, int64_t rowCount, uint8_t *destination) {
   constexpr uint64_t kBytesPerUnit = uint64_t{1} << 20;
   const uint64_t rowBytes = spec.rowBytes();
-  const int64_t unitRows = std::max<int64_t>(1, kBytesPerUnit / rowBytes);
+  const int64_t unitRows =
+      source.readsInSlabs() ? rowCount : std::max<int64_t>(1, kBytesPerUnit / rowBytes);
   FirstError failure;
-  pool.parallelFor(divideCeil(rowCount, unitRows), [&](int64_t unit, int) {
+  pool.parallelFor(divideCeil(rowCount, std::max<int64_t>(1, unitRows)), [&](int64_t unit, int) {
     const int64_t first = unit * unitRows;
     const int64_t count = std::min(unitRows, rowCount - first);
     uint8_t *to = destination + first * rowBytes;

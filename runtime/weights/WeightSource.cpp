@@ -9,6 +9,8 @@
 #include "runtime/support/Error.h"
 #include "runtime/weights/RandomBlocks.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 #include <cstring>
 #include <mutex>
 
@@ -48,6 +50,11 @@ public:
   std::optional<uint64_t> fingerprint(const gguf::Fingerprint &rule) const override {
     return rule.of(*model);
   }
+  /// By the tensor table and the sampled bytes: no key changes what a tensor holds.
+  std::string identity() const override {
+    const std::optional<uint64_t> tensors = gguf::fingerprintOfNamedKeys(*model, {});
+    return tensors ? "model " + utohexstr(*tensors, /*LowerCase=*/true, /*Width=*/16) : "";
+  }
 
   Error check(const WeightSpec &spec) const override {
     for (const std::string &tensor : spec.tensors)
@@ -84,6 +91,7 @@ public:
   explicit CallbackSource(ReadTensor read) : read(std::move(read)) {}
 
   std::string name() const override { return "weights by callback"; }
+  bool readsInSlabs() const override { return true; }
   /// The callback knows tensors by name only; what it does not have fails when it is read.
   Error check(const WeightSpec &) const override { return Error::success(); }
 
@@ -107,6 +115,7 @@ public:
   explicit RandomSource(uint64_t seed) : seed(seed) {}
 
   std::string name() const override { return ("random:seed=" + Twine(seed)).str(); }
+  std::string identity() const override { return name(); }
   Error check(const WeightSpec &) const override { return Error::success(); }
 
 private:

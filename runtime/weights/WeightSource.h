@@ -15,6 +15,9 @@
 
 namespace sortie {
 
+/// Of a source whose calls cost: what is asked for at once, or all of a tensor that is smaller.
+inline constexpr uint64_t kSlabBytes = uint64_t{1} << 20;
+
 class WeightSource {
 public:
   virtual ~WeightSource();
@@ -30,6 +33,11 @@ public:
   virtual std::string name() const = 0;
   /// The model whose files the bytes come from; null if they come from elsewhere.
   virtual const gguf::Model *ggufModel() const { return nullptr; }
+  /// What two sources with the same tensors have in common, and others have not; empty: unknown.
+  virtual std::string identity() const { return ""; }
+  /// Whether each call of rows() costs something: then they come one at a time, for kSlabBytes or
+  /// more.
+  virtual bool readsInSlabs() const { return false; }
 
   /// The bytes of `rowCount` rows from `firstRow` on (rows of all experts count through), in the
   /// model's format: either in place, or written to `scratch`, which has room for them. May be

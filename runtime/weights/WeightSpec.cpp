@@ -6,6 +6,7 @@
 #include "runtime/weights/WeightSpec.h"
 
 #include "llvm/ADT/Twine.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
 
@@ -45,6 +46,19 @@ TensorPiece WeightSpec::piece(int64_t firstRow, int64_t rowCount) const {
   return {tensors[isStacked() ? matrix : 0],
           (firstOfMatrix + rowPart.first + rowOfMatrix) * wholeRowBytes + firstColumnBytes,
           together * rowBytes(), together};
+}
+
+std::string WeightSpec::identity() const {
+  std::string text;
+  raw_string_ostream out(text);
+  out << numerics::formatInfo(format).name;
+  for (const int64_t extent : shape)
+    out << ' ' << extent;
+  for (const TensorPart &part : {rowPart, columnPart})
+    out << " (" << part.first << " of " << part.total << ')';
+  for (const std::string &tensor : tensors)
+    out << ' ' << tensor.size() << ':' << tensor; // no name can look like two
+  return text;
 }
 
 //===- Messages

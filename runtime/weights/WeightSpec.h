@@ -100,6 +100,9 @@ struct WeightSpec {
   std::string describeTensor(llvm::StringRef name) const;
   /// The short form for reports: "blk.0.ffn_norm.weight", "w rows 0 to 3", "a to h".
   std::string label() const;
+  /// Equal for weights of two programs that have the same values if the models are the same. Must
+  /// name all that says which bytes of a model the weight is.
+  std::string identity() const;
 };
 
 } // namespace sortie

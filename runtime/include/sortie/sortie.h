@@ -283,7 +283,8 @@ typedef enum sortie_weights_source {
 } sortie_weights_source;
 
 /* Delivers `size` bytes of a tensor, by its name in the model, as the GGUF file would hold them,
- * from byte `offset` of the tensor on (whole rows, or of a weight that is a part of the columns,
+ * from byte `offset` of the tensor on: all that a weight needs of it and that lies together, or at
+ * least 1 MiB of that, in whole rows (of a weight that is a part of the columns: a part of one row,
  * whole blocks). Non-zero means failure. Calls come one at a time, from any thread. */
 typedef int (*sortie_read_tensor)(void *user, const char *tensor, uint64_t offset, uint64_t size,
                                   void *destination);
@@ -304,6 +305,14 @@ typedef struct sortie_weights_options {
   int threads;                       /* 0: sortie_available_processors() */
   const sortie_callbacks *callbacks; /* may be NULL */
   const char *device; /* NULL: the program's target; "cpu", "cuda" or "cuda:N" for GPU number N */
+  /* Since 4. NULL, or weights that were created from the same model on the same device, for this
+   * program or another one. A tensor that they hold in the form that this program needs is used in
+   * place: it is not read again, and takes memory once. Its memory is freed when all that use it
+   * are gone (on a GPU, all that was allocated with it). The source delivers the rest. That the
+   * models are the same is checked for FILE and MEMORY (by all tensors' names, types and shapes,
+   * and samples of their bytes), and for RANDOM (by the seed); a CALLBACK's is for the caller to
+   * know. */
+  const sortie_weights *share;
 } sortie_weights_options;
 
 /* Finds every weight, compares name, format and shape (and the fingerprint, for FILE and MEMORY),
@@ -359,6 +368,17 @@ SORTIE_RESULT sortie_error *sortie_weights_verify(const sortie_program *program,
                                                   const sortie_weights_options *options,
                                                   const sortie_verify_options *verify,
                                                   sortie_verify_info *info);
+
+/* Since 4. */
+typedef struct sortie_weights_info {
+  size_t struct_size;
+  const char *device; /* for people: "cpu", "cuda:0 (NVIDIA H100)"; lives as long as the weights */
+  uint64_t bytes;     /* of the device's memory that were allocated for these weights */
+  uint64_t shared_bytes; /* of sortie_weights_options.share that these weights use in place */
+} sortie_weights_info;
+
+SORTIE_RESULT sortie_error *sortie_weights_get_info(const sortie_weights *weights,
+                                                    sortie_weights_info *info);
 
 /* ---- Session
  * -----------------------------------------------------------------------------------*/

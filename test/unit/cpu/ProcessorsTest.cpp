@@ -92,7 +92,8 @@ TEST(Processors, affinityCounts) {
     CPU_SET(first, &mask);
     ASSERT_EQ(sched_setaffinity(0, sizeof(mask), &mask), 0);
     EXPECT_EQ(availableProcessors(), 1);
-  }).join();
+  })
+      .join();
 }
 
 } // namespace sortie::cpu

@@ -144,3 +144,38 @@ TEST(DeviceWeights, failuresOfPackingAreErrors) {
   EXPECT_TRUE(
       StringRef(toString(upload.load(1 << 20).takeError())).contains("CUDA_ERROR_ILLEGAL_ADDRESS"));
 }
+
+TEST(DeviceWeights, whatOthersHaveIsNotReadAgain) {
+  Upload upload;
+  const DeviceWeights first = cantFail(upload.load(1 << 20));
+  const uint64_t whole = WeightPlan(*upload.program, BitVector(2, true)).bytes();
+  EXPECT_EQ(first.bytes().own, whole);
+  EXPECT_EQ(first.bytes().shared, 0u);
+
+  Program another = *upload.program;
+  another.weights[1].usesRaw = true; // a form that the first program has not
+  const BitVector wanted(2, true);
+  const DeviceWeights shared = DeviceWeights::share(another, wanted, first);
+  EXPECT_EQ(shared.address(0, WeightForm::Floats), first.address(0, WeightForm::Floats));
+  EXPECT_EQ(shared.address(1, WeightForm::Packed), first.address(1, WeightForm::Packed));
+  EXPECT_EQ(shared.find(1, WeightForm::Raw), nullptr);
+  EXPECT_EQ(shared.bytes().shared, 32u + 6 * (16 + 3 * 32));
+
+  // Packed by another compiler, or another tensor: not the same bytes.
+  another.producer = "another";
+  EXPECT_EQ(DeviceWeights::share(another, wanted, first).find(1, WeightForm::Packed), nullptr);
+  another.weights[0].tensors = {"another"};
+  EXPECT_EQ(DeviceWeights::share(another, wanted, first).find(0, WeightForm::Floats), nullptr);
+  EXPECT_EQ(DeviceWeights::share(*upload.program, BitVector(2), first).bytes().shared, 0u);
+}
+
+TEST(DeviceWeights, slabsOfAWeightAreOfOneSize) {
+  Upload upload;
+  std::vector<uint64_t> done;
+  // Six panels, of which four fit into a slab: three and three, not four and two.
+  cantFail(upload.load(4 * 96, [&](uint64_t bytes, uint64_t) {
+    done.push_back(bytes);
+    return true;
+  }));
+  EXPECT_EQ(done, std::vector<uint64_t>({16, 16 + 256, 16 + 512}));
+}

@@ -5,6 +5,7 @@
 
 #include "test/unit/cuda/FakeDriver.h"
 #include "test/unit/cuda/TestProgram.h"
+#include "test/unit/runtime/ChildProcess.h"
 
 #include "runtime/audit/ValueHash.h"
 #include "runtime/session/CudaSession.h"
@@ -768,4 +769,76 @@ TEST_P(CudaSessions, mayGoBeforeTheirRuns) {
   EXPECT_EQ(kept.wait(), "");
   EXPECT_EQ(kept.y, expectedOutput(*engine.program, kept.x));
   EXPECT_TRUE(StringRef(bad.wait()).contains("has expert id 9"));
+}
+
+//===- Sharing and forks -------------------------------------------===//
+
+namespace {
+
+/// Weights of another program of the same kind that share those of `engine`, from `source`.
+std::shared_ptr<const LoadedWeights> shareWeights(Engine &engine, WeightSource &source) {
+  const auto pool = cantFail(cpu::ThreadPool::create(1));
+  return cantFail(loadCudaWeightsOn(
+      engine.fake.open(), makeProgram(), BitVector(2, true), source, *pool,
+      [](uint64_t, uint64_t) { return true; }, Cublas::get, engine.weights.get()));
+}
+
+} // namespace
+
+TEST(CudaSession, weightsOfAnotherProgramAreUsedInPlace) {
+  Engine engine;
+  const auto source = makeCallbackSource([](StringRef tensor, uint64_t, uint64_t, uint8_t *) {
+    ADD_FAILURE() << tensor.str() << " is read again";
+    return false;
+  });
+  const uint64_t free = engine.fake.freeBytes;
+  std::shared_ptr<const LoadedWeights> shared = shareWeights(engine, *source);
+  EXPECT_LE(free - engine.fake.freeBytes, 16u); // what cannot be empty
+  EXPECT_EQ(shared->bytes().own, 0u);
+  EXPECT_GT(shared->bytes().shared, 512u);
+  // The first ones go, their memory stays.
+  engine.session.reset();
+  engine.weights = shared;
+  engine.program = std::make_shared<Program>(*shared->program());
+  shared.reset();
+  cantFail(engine.open(/*isEager=*/false));
+  EXPECT_EQ(engine.run(9), "");
+}
+
+TEST(CudaSession, sharedWeightsMustBeOfTheSameModelAndDevice) {
+  Engine engine;
+  auto load = [&](std::shared_ptr<Program> program, WeightSource &source) {
+    WeightsOptions options{"", BitVector(2, true), 1, engine.weights};
+    return toString(
+        LoadedWeights::create(std::move(program), options, source, [](uint64_t, uint64_t) {
+          return true;
+        }).takeError());
+  };
+  std::shared_ptr<Program> forCpu = makeProgram();
+  forCpu->target = kCpuTarget.str();
+  EXPECT_EQ(load(forCpu, *makeRandomSource(1)),
+            "the weights to share are on 'cuda:0', those to be loaded on 'cpu'; share weights of "
+            "the same device");
+  EXPECT_EQ(
+      load(makeProgram(), *makeRandomSource(2)),
+      "random:seed=2: holds other tensors (random:seed=2) than what the weights to share were "
+      "loaded from (random:seed=1); share weights of the same model");
+}
+
+TEST(CudaSession, nothingOfAGpuIsTouchedInAForkedProcess) {
+  Engine engine;
+  EXPECT_EQ(engine.run(5), "");
+  EXPECT_EQ(inChild([&] {
+              (void)engine.session.release(); // as SharedSession does
+              std::string message = toString(engine.open(/*isEager=*/false));
+              const uint64_t free = engine.fake.freeBytes;
+              engine.weights.reset();
+              if (engine.fake.freeBytes != free)
+                message += " and memory of the parent was freed";
+              return message;
+            }),
+            "cuda:0: was opened by process " + std::to_string(getpid()) +
+                ", from which this one was forked; CUDA does not work in it. Load weights in the "
+                "process that runs them");
+  EXPECT_EQ(engine.run(5), "");
 }

@@ -13,6 +13,7 @@
 
 #include <cstring>
 #include <map>
+#include <memory>
 #include <sched.h>
 #include <thread>
 
@@ -252,6 +253,100 @@ TEST(CApi, callbacksAreAskedForTensorsOfTheModel) {
   const std::map<std::string, uint64_t> expected = {
       {"norm.weight", 0}, {"matrix.weight", 0}, {"other.weight", 2 * 8 * sizeof(float)}};
   EXPECT_EQ(firstOffset, expected);
+}
+
+namespace {
+
+/// Gives each value of a tensor its number, and counts its calls.
+int countingRead(void *user, const char *, uint64_t offset, uint64_t size, void *destination) {
+  ++*static_cast<int *>(user);
+  for (uint64_t i = 0; i < size; i += 4) {
+    const auto value = static_cast<float>(offset + i) / 64;
+    std::memcpy(static_cast<char *>(destination) + i, &value, 4);
+  }
+  return 0;
+}
+
+std::vector<float> runDense(const Engine &engine, size_t function) {
+  std::vector<float> x(16), y(8);
+  for (size_t i = 0; i < 16; ++i)
+    x[i] = static_cast<float>(i) - 7;
+  EXPECT_EQ(run(engine.session, {{"x", SORTIE_F32, {2, 8}, x.data()}},
+                {{"y", SORTIE_F32, {2, 4}, y.data()}}, nullptr, nullptr, function),
+            "");
+  return y;
+}
+
+sortie_weights_info infoOf(const Engine &engine) {
+  sortie_weights_info info = SORTIE_INIT(sortie_weights_info);
+  EXPECT_EQ(take(sortie_weights_get_info(engine.weights, &info)), "");
+  return info;
+}
+
+} // namespace
+
+TEST(CApi, aSecondProgramSharesWeights) {
+  int calls = 0;
+  sortie_weights_options options = SORTIE_INIT(sortie_weights_options);
+  options.source = SORTIE_WEIGHTS_CALLBACK;
+  options.read = countingRead;
+  options.read_user = &calls;
+  Engine alone(kDenseProgram);
+  EXPECT_EQ(alone.load(options), "");
+  EXPECT_EQ(alone.open(), "");
+  const uint64_t whole = infoOf(alone).bytes;
+  EXPECT_STREQ(infoOf(alone).device, "cpu");
+  EXPECT_EQ(infoOf(alone).shared_bytes, 0u);
+
+  const size_t first = 0;
+  options.functions = &first;
+  options.function_count = 1;
+  auto part = std::make_unique<Engine>(kDenseProgram);
+  EXPECT_EQ(part->load(options), "");
+  const uint64_t some = infoOf(*part).bytes;
+  calls = 0;
+  options.function_count = 0;
+  options.share = part->weights;
+  Engine engine(replaced(kDenseProgram, "max(16)", "max(4)")); // another program
+  EXPECT_EQ(engine.load(options), "");
+  EXPECT_EQ(calls, 1); // other.weight
+  EXPECT_EQ(infoOf(engine).shared_bytes, some);
+  EXPECT_EQ(infoOf(engine).bytes, whole - some);
+  part.reset();
+  EXPECT_EQ(engine.open(), "");
+  for (const size_t function : {0, 1})
+    EXPECT_EQ(runDense(engine, function), runDense(alone, function));
+}
+
+TEST(CApi, weightsOfAnotherModelAreNotShared) {
+  Engine a(kDenseProgram), b(kDenseProgram);
+  EXPECT_EQ(a.loadRandom(1), "");
+  sortie_weights_options options = SORTIE_INIT(sortie_weights_options);
+  options.source = SORTIE_WEIGHTS_RANDOM;
+  options.seed = 2;
+  options.share = a.weights;
+  EXPECT_EQ(
+      b.load(options),
+      "random:seed=2: holds other tensors (random:seed=2) than what the weights to share were "
+      "loaded from (random:seed=1); share weights of the same model");
+  const std::string model = denseModel();
+  std::string changed = model; // in the last tensor
+  changed[changed.size() - 8] ^= 1;
+  const void *buffer = model.data();
+  const size_t size = model.size(), first = 0;
+  options = fromMemory(&buffer, &size);
+  options.functions = &first;
+  options.function_count = 1;
+  Engine c(kDenseProgram), d(kDenseProgram), e(kDenseProgram);
+  EXPECT_EQ(c.load(options), "");
+  options.share = c.weights;
+  EXPECT_EQ(d.load(options), "");
+  EXPECT_EQ(infoOf(d).bytes, 0u);
+  EXPECT_EQ(infoOf(d).shared_bytes, infoOf(c).bytes);
+  buffer = changed.data();
+  const std::string message = e.load(options);
+  EXPECT_TRUE(contains(message, "weights in memory, part 1: holds other tensors (model "))
+      << message;
 }
 
 TEST(CApi, weightsBelongToTheirProgram) {

@@ -146,8 +146,8 @@ void expectUnknownRefused(Newer<T> &newer, const std::string &name, Call call) {
   newer.rest[23] = 1;
   sortie_error_code code = SORTIE_SUCCESS;
   const std::string message = take(call(), &code);
-  EXPECT_EQ(message.rfind(name + " has " + std::to_string(sizeof(newer)) + " bytes, and what is", 0),
-            0u)
+  EXPECT_EQ(
+      message.rfind(name + " has " + std::to_string(sizeof(newer)) + " bytes, and what is", 0), 0u)
       << message;
   EXPECT_EQ(code, SORTIE_ERROR_UNSUPPORTED);
   newer.rest[23] = 0;
@@ -251,9 +251,8 @@ TEST(CStructs, sizesThatNoVersionHasAreRefused) {
   expectSizesChecked(value, "sortie_value_info", sizeof(value),
                      [&] { return sortie_program_get_output(program, 0, 0, &value); });
   sortie_memory_info memory = SORTIE_INIT(sortie_memory_info);
-  expectSizesChecked(memory, "sortie_memory_info", offsetof(sortie_memory_info, argument_bytes), [&] {
-    return sortie_program_get_memory(program, nullptr, 0, 0, 1, &memory);
-  });
+  expectSizesChecked(memory, "sortie_memory_info", offsetof(sortie_memory_info, argument_bytes),
+                     [&] { return sortie_program_get_memory(program, nullptr, 0, 0, 1, &memory); });
   EXPECT_EQ(memory.arena_bytes, 0u);
 
   sortie_callbacks callbacks = SORTIE_INIT(sortie_callbacks);
@@ -273,11 +272,14 @@ TEST(CStructs, sizesThatNoVersionHasAreRefused) {
                      verifyAll);
   expectSizesChecked(verify, "sortie_verify_options", sizeof(verify), verifyAll);
   expectSizesChecked(verified, "sortie_verify_info", sizeof(verified), verifyAll);
+  sortie_weights_info loaded = SORTIE_INIT(sortie_weights_info);
+  expectSizesChecked(loaded, "sortie_weights_info", sizeof(loaded),
+                     [&] { return sortie_weights_get_info(mix.engine.weights, &loaded); });
   sortie_session_options session = SORTIE_INIT(sortie_session_options);
   sortie_session *noSession = nullptr;
-  expectSizesChecked(session, "sortie_session_options", offsetof(sortie_session_options, eager), [&] {
-    return sortie_session_create(program, mix.engine.weights, &session, &noSession);
-  });
+  expectSizesChecked(
+      session, "sortie_session_options", offsetof(sortie_session_options, eager),
+      [&] { return sortie_session_create(program, mix.engine.weights, &session, &noSession); });
   EXPECT_EQ(noSession, nullptr);
 
   RunOptions arguments(mix.inputs(), mix.outputs());
@@ -373,6 +375,7 @@ TEST(CStructs, nullPointersAreErrorsEverywhere) {
   sortie_symbol_info symbol = SORTIE_INIT(sortie_symbol_info);
   sortie_kernel_info kernel = SORTIE_INIT(sortie_kernel_info);
   sortie_image_info image = SORTIE_INIT(sortie_image_info);
+  sortie_weights_info loaded = SORTIE_INIT(sortie_weights_info);
   sortie_memory_info memory = SORTIE_INIT(sortie_memory_info);
   const RunOptions arguments(mix.inputs(), mix.outputs());
   size_t index = 0;
@@ -409,6 +412,8 @@ TEST(CStructs, nullPointersAreErrorsEverywhere) {
       sortie_weights_create(nullptr, &loading, &weights),
       sortie_weights_create(program, nullptr, &weights),
       sortie_weights_create(program, &loading, nullptr),
+      sortie_weights_get_info(nullptr, &loaded),
+      sortie_weights_get_info(mix.engine.weights, nullptr),
       sortie_weights_verify(nullptr, &loading, nullptr, nullptr),
       sortie_weights_verify(program, nullptr, nullptr, nullptr),
       sortie_get_cpu_isa(0, nullptr, &flag),

@@ -102,9 +102,9 @@ struct RunOptions {
 };
 
 inline std::string run(sortie_session *session, const std::vector<Array> &inputs,
-                const std::vector<Array> &outputs, const sortie_observer *observer = nullptr,
-                const sortie_callbacks *callbacks = nullptr, size_t function = 0,
-                sortie_error_code *code = nullptr) {
+                       const std::vector<Array> &outputs, const sortie_observer *observer = nullptr,
+                       const sortie_callbacks *callbacks = nullptr, size_t function = 0,
+                       sortie_error_code *code = nullptr) {
   RunOptions run(inputs, outputs);
   run.options.function = function;
   run.options.observer = observer;

@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 
 #include <cmath>
+#include <set>
 
 using namespace llvm;
 using namespace sortie;
@@ -398,13 +399,136 @@ TEST(PackedWeights, callbackAndFileGiveTheSameBytes) {
 TEST(PackedWeights, failingCallbacksAreReported) {
   Packing packing;
   packing.specs = {spec("matrix", Format::Q8_0, {40, 32})};
-  const auto callback = makeCallbackSource(
-      [](StringRef, uint64_t offset, uint64_t, uint8_t *) { return offset != 16 * 34; });
+  const auto callback =
+      makeCallbackSource([](StringRef, uint64_t, uint64_t, uint8_t *) { return false; });
   Expected<std::unique_ptr<PackedWeights>> weights = packing.run(*callback);
   ASSERT_FALSE(bool(weights));
   EXPECT_EQ(toString(weights.takeError()),
-            "the weights callback failed for tensor 'matrix' (q8_0, 40x32), 544 bytes at offset "
-            "544");
+            "the weights callback failed for tensor 'matrix' (q8_0, 40x32), 1360 bytes at offset "
+            "0");
+}
+
+TEST(PackedWeights, callbacksAreAskedForSlabs) {
+  struct Slab {
+    std::string tensor;
+    uint64_t offset, size;
+  };
+  std::vector<Slab> slabs;
+  const auto random = makeRandomSource(3);
+  Packing packing;
+  // Experts whose last panel is not full; a tensor a little larger than a slab; a small one.
+  packing.specs = {
+      spec("experts", Format::Q8_0, {37, 101, 1024}), spec("remainder", Format::Q8_0, {1000, 1024}),
+      spec("small", Format::Q4_0, {64, 64}), asVector(spec("norm", Format::F32, {64}))};
+  const auto callback = makeCallbackSource(
+      [&](StringRef tensor, uint64_t offset, uint64_t size, uint8_t *destination) {
+        slabs.push_back({tensor.str(), offset, size});
+        for (const WeightSpec &weight : packing.specs)
+          if (weight.tensors.front() == tensor)
+            cantFail(random->rows(weight, offset / weight.rowBytes(), size / weight.rowBytes(),
+                                  destination));
+        return true;
+      });
+  Expected<std::unique_ptr<PackedWeights>> slabbed = packing.run(*callback);
+  ASSERT_TRUE(bool(slabbed)) << toString(slabbed.takeError());
+  size_t next = 0;
+  for (const WeightSpec &weight : packing.specs)
+    for (uint64_t offset = 0; offset < weight.fileBytes(); offset += slabs[next++].size) {
+      ASSERT_LT(next, slabs.size());
+      EXPECT_EQ(slabs[next].tensor, weight.tensors.front());
+      EXPECT_EQ(slabs[next].offset, offset);
+      EXPECT_GE(slabs[next].size, std::min<uint64_t>(kSlabBytes, weight.fileBytes()));
+      EXPECT_LT(slabs[next].size, 3 * kSlabBytes);
+    }
+  EXPECT_EQ(next, slabs.size());
+
+  const auto direct = cantFail(packing.run(*random));
+  for (const unsigned id : {0, 1, 2})
+    EXPECT_EQ(std::memcmp(direct->matrix(id).packed, (*slabbed)->matrix(id).packed,
+                          cpu::packedBytes(packing.specs[id].matrixShape())),
+              0)
+        << id;
+  EXPECT_EQ(std::memcmp(direct->vector(3), (*slabbed)->vector(3), 64 * sizeof(float)), 0);
+}
+
+TEST(PackedWeights, slabsDoNotCutTensorsIntoSmallPieces) {
+  auto stacked = [](const std::string &name, int64_t rows) {
+    WeightSpec weight = spec("", Format::Q8_0, {3, rows, 1024});
+    weight.tensors = {name + "0", name + "1", name + "2"};
+    return weight;
+  };
+  Packing packing;
+  packing.specs = {stacked("large", 1400), stacked("small", 100),
+                   spec("part", Format::Q8_0, {2, 700, 1024})};
+  packing.specs[2].rowPart = {700, 1400};
+  std::vector<std::string> calls;
+  const auto callback =
+      makeCallbackSource([&](StringRef tensor, uint64_t offset, uint64_t size, uint8_t *to) {
+        calls.push_back((tensor + " " + Twine(offset / 1088) + " " + Twine(size / 1088)).str());
+        std::fill_n(to, size, 0);
+        return true;
+      });
+  cantFail(packing.run(*callback));
+  EXPECT_EQ(calls, std::vector<std::string>({"large0 0 1400", "large1 0 1400", "large2 0 1400",
+                                             "small0 0 100", "small1 0 100", "small2 0 100",
+                                             "part 700 700", "part 2100 700"}));
+}
+
+TEST(PackedWeights, weightsThatDifferInAnythingAreNotShared) {
+  const WeightSpec whole = spec("a", Format::Q4_0, {2, 64, 64});
+  std::vector<WeightSpec> specs(8, whole);
+  specs[1].tensors = {"b"};
+  specs[2].tensors = {"a", "b"};
+  specs[3].tensors = {"a 1:b"};
+  specs[4].format = Format::Q8_0;
+  specs[5].shape = {64, 2, 64};
+  specs[6].rowPart = {0, 128};
+  specs[7].columnPart = {0, 128};
+  std::set<std::string> identities;
+  for (const WeightSpec &weight : specs)
+    identities.insert(weight.identity());
+  EXPECT_EQ(identities.size(), specs.size());
+  EXPECT_EQ(whole.identity(), specs[0].identity());
+}
+
+TEST(PackedWeights, whatOthersHaveIsNotReadAgain) {
+  Packing packing;
+  packing.specs = {spec("a", Format::Q4_0, {64, 64}), spec("b", Format::Q4_0, {64, 64})};
+  const auto random = makeRandomSource(1);
+  const auto first = cantFail(packing.run(*random));
+  EXPECT_EQ(first->bytes().own, packing.specs[0].packedBytes() * 2);
+
+  // The other order, one in another form as well, one in another shape, and one that is new.
+  Packing other;
+  other.specs = {spec("b", Format::Q4_0, {64, 64}), spec("a", Format::Q4_0, {32, 128}),
+                 spec("new", Format::Q4_0, {64, 64})};
+  std::vector<std::string> read;
+  uint64_t all = 0;
+  const auto callback =
+      makeCallbackSource([&](StringRef tensor, uint64_t, uint64_t size, uint8_t *destination) {
+        read.push_back(tensor.str());
+        std::fill_n(destination, size, 0);
+        return true;
+      });
+  BitVector wanted(3, true);
+  const auto second = cantFail(PackedWeights::create(
+      other.specs, wanted, *callback, *other.pool,
+      [&](uint64_t, uint64_t total) {
+        all = total;
+        return true;
+      },
+      first.get()));
+  EXPECT_EQ(read, std::vector<std::string>({"a", "new"}));
+  EXPECT_EQ(all, other.specs[1].fileBytes() + other.specs[2].fileBytes());
+  EXPECT_EQ(second->matrix(0).packed, first->matrix(1).packed);
+  EXPECT_EQ(second->bytes().shared, other.specs[0].packedBytes());
+  EXPECT_EQ(second->bytes().own, other.specs[1].packedBytes() + other.specs[2].packedBytes());
+  // What is shared can be shared again.
+  const auto third = cantFail(PackedWeights::create(
+      other.specs, wanted, *callback, *other.pool, [](uint64_t, uint64_t) { return true; },
+      second.get()));
+  EXPECT_EQ(third->bytes().own, 0u);
+  EXPECT_EQ(read.size(), 2u);
 }
 
 TEST(PackedWeights, canBeCancelledAndReportsProgress) {
