@@ -12,6 +12,7 @@ from typing import Callable
 import gguf
 import numpy as np
 import pytest
+from layouts import LAYOUTS, write_in_layout
 from make_gguf import write_model
 from model_hashes import tensor_hash
 from presets import PRESETS, parse_types, scaled
@@ -187,6 +188,32 @@ def test_split_models_and_functions(tools: Tools, tmp_path: Path) -> None:
     for function, code in (("blk_0_ffn", 0), ("blk_1_ffn", 1)):
         assert verify(tools, program, parts[0], "--verify-weights",
                       f"--function={function}")[0] == code
+
+
+@pytest.mark.parametrize("layout, damaged", [
+    ("merged_gate_and_up", "blk.0.ffn_gate_up_exps.weight"),
+    ("one_tensor_an_expert", "blk.0.ffn_up.5.weight"),
+])
+def test_weights_that_are_no_whole_tensors(layout: str, damaged: str, tools: Tools,
+                                           tmp_path: Path) -> None:
+    """Two weights of one tensor, and one weight of several: each tensor is hashed once, whole."""
+    shape = scaled(PRESETS["mixtral-8x7b"], layers=1, divisor=16, experts=8)
+    plain = write_model(tmp_path / "plain.gguf", shape, parse_types("q4_0"), seed=7)[0]
+    model = tmp_path / "model.gguf"
+    write_in_layout(plain, model, LAYOUTS[layout])
+    program = compiled(tools, model, tmp_path)
+    code, out, _ = verify(tools, program, model, "--verify-weights=full")
+    tensors = {t.name: t for t in gguf.GGUFReader(model).tensors}
+    assert code == 0 and out.startswith(f"{len(tensors)} tensors, ")
+    assert f": {len(tensors)} compared with recorded hashes" in out
+    # The scale of the first block of the second row of blocks of 18 bytes.
+    row = int(tensors[damaged].shape[0]) // 32 * 18
+    other = changed(model, tmp_path / "other.gguf", damaged, {row: HALF_INFINITY})
+    found = findings(tools, program, other, "full")
+    assert [(f["kind"], f["tensor"]) for f in found if f["kind"] != "fingerprint"] == [
+        ("hash", damaged), ("value", damaged)]
+    assert found[-1]["row"] == 1 and found[-1].get("expert") == (
+        0 if layout == "merged_gate_and_up" else None)
 
 
 def test_sources_without_files_and_options_without_meaning(tools: Tools, model: Path,
