@@ -133,13 +133,16 @@ Error ModuleLowering::lowerAttributes() {
   return Error::success();
 }
 
-/// What identifies the model; the verifier has checked the form.
+/// What identifies the model, and how the program departs from it; the verifier has checked the
+/// form.
 void ModuleLowering::lowerModelAttributes() {
   if (const auto hashes =
           module->getAttrOfType<mlir::DictionaryAttr>(moert::MoertDialect::kWeightHashesName))
     for (const mlir::NamedAttribute hash : hashes)
       program.hashes[hash.getName().str()] =
           parseHash(cast<mlir::StringAttr>(hash.getValue()).getValue());
+  if (const mlir::Attribute options = module->getAttr(moert::MoertDialect::kImportOptionsName))
+    llvm::raw_string_ostream(program.importOptions) << options;
   const auto text =
       module->getAttrOfType<mlir::StringAttr>(moert::MoertDialect::kWeightsFingerprintName);
   if (!text)

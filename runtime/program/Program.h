@@ -314,6 +314,8 @@ struct Program {
   std::optional<gguf::Fingerprint> fingerprint;
   /// What tensors of the model hash to, by name; empty: the compiler was not told to record it.
   std::map<std::string, TensorHash, std::less<>> hashes;
+  /// Where the program is not what the model file says, as text; empty if it is.
+  std::string importOptions;
   std::vector<Symbol> symbols;
   std::vector<Kernel> kernels;
   std::vector<WeightSpec> weights;

@@ -522,6 +522,7 @@ void sortie_program_get_info(const sortie_program *handle, sortie_program_info *
   value.kernel_count = program.kernels.size();
   value.fingerprint_rule = !program.fingerprint ? 0 : program.fingerprint->keys ? 2 : 1;
   value.hash_count = program.hashes.size();
+  value.import_options = program.importOptions.empty() ? nullptr : program.importOptions.c_str();
   consumeError(writeStruct(value, info)); // there is nobody to tell
 }
 

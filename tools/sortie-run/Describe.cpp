@@ -75,6 +75,8 @@ Error Describer::describeHeader() {
         << format_hex_no_prefix(info.fingerprint, 16) << '\n';
   if (info.hash_count != 0)
     out << "             and hashes of " << info.hash_count << " tensors\n";
+  if (info.import_options)
+    out << "imported     with " << info.import_options << ", other than the model file says\n";
   for (size_t i = 0; i < info.symbol_count; ++i) {
     sortie_symbol_info symbol = SORTIE_INIT(sortie_symbol_info);
     if (Error error = toError(sortie_program_get_symbol(program, i, &symbol)))

@@ -147,6 +147,9 @@ typedef struct sortie_program_info {
   size_t kernel_count;  /* of a program for a GPU */
   int fingerprint_rule; /* by which the fingerprint is computed, 1 or 2: docs/runtime.md. Since 4 */
   size_t hash_count;    /* tensors that the program records hashes of. Since 4 */
+  /* Where the program is not what its model file says, because the import was told so: such as
+   * {experts_used = 4 : i64}; NULL if it is. Since 4 */
+  const char *import_options;
 } sortie_program_info;
 
 /* Writes nothing when an argument is NULL or info->struct_size is not valid. */

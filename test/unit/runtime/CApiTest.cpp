@@ -32,6 +32,13 @@ std::vector<int64_t> extents(const int64_t *shape, size_t rank) { return {shape,
 //===- Program
 //-----------------------------------------------------------------------------------===//
 
+TEST(CApi, saysWhereAProgramIsNotItsModel) {
+  const Engine engine(kDenseProgram, ", moert.import_options = {experts_used = 4 : i64}");
+  sortie_program_info info = SORTIE_INIT(sortie_program_info);
+  sortie_program_get_info(engine.program, &info);
+  EXPECT_STREQ(info.import_options, "{experts_used = 4 : i64}");
+}
+
 TEST(CApi, describesAProgram) {
   const Engine engine(kDenseProgram, ", moert.weights_fingerprint = \"0123456789abcdef\"");
   sortie_program_info info = SORTIE_INIT(sortie_program_info);
@@ -41,6 +48,7 @@ TEST(CApi, describesAProgram) {
   EXPECT_STREQ(info.contract, "run, batch, device");
   EXPECT_TRUE(info.has_fingerprint);
   EXPECT_EQ(info.fingerprint, 0x0123456789abcdefu);
+  EXPECT_EQ(info.import_options, nullptr);
 
   size_t second = 0;
   EXPECT_EQ(take(sortie_program_find_function(engine.program, "second", &second)), "");
