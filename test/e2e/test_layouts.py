@@ -1,0 +1,90 @@
+"""Files that hold the same matrices in another layout give the same bits, on the CPU and on the
+emulated GPU; and the float64 reference, which reads the usual layout, agrees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Callable
+
+import numpy as np
+import pytest
+from compare import contribution_error, routing_differences
+from ffn import Layer
+from gguf_model import Model
+from layouts import LAYOUTS, write_in_layout
+from make_gguf import activations, write_model
+from presets import PRESETS, parse_types, scaled
+from tools import DIVISORS, Tools
+
+TOKENS = 24
+
+#: preset, type, layout, and whether the emulated device runs it, too.
+CASES = [
+    ("mixtral-8x7b", "q4_0", "one_tensor_an_expert", True),
+    ("mixtral-8x7b", "bf16", "one_tensor_an_expert", False),
+    ("qwen3-30b-a3b", "q4_k", "merged_gate_and_up", False),
+    ("gpt-oss-20b", "mxfp4", "merged_gate_and_up", True),  # with biases
+    ("deepseek-v3", "q8_0", "with_ones", False),
+    ("qwen1.5-moe-a2.7b", "q8_0", "with_ones", False),
+    ("qwen1.5-moe-a2.7b", "q8_0", "without_ones", False),
+]
+
+
+@pytest.mark.parametrize("preset, types, layout, on_gpu", CASES)
+def test_same_bits(preset: str, types: str, layout: str, on_gpu: bool, tools: Tools,
+                   emulated: Tools, make_model: Callable) -> None:
+    model = make_model(preset, types, DIVISORS[preset])
+    other = tools.folder / f"{model.path.stem}-{layout}.gguf"
+    write_in_layout(model.path, other, LAYOUTS[layout])
+    function = model.function(model.routed)
+    hidden = model.input(TOKENS)
+
+    def run(path: Path, device: str) -> tuple[np.ndarray, ...]:
+        used, options, arguments = tools, {}, ()
+        if device == "cuda":
+            used, options = emulated, {"target": "cuda", "chip": "sm_80", "max_tokens": "64"}
+            arguments = ("--device=cuda:0",)
+        program = used.compile(path, with_ids=function, **options)
+        return used.run(program, path, function, hidden, *arguments, ids=True)
+
+    output, ids = run(model.path, "cpu")
+    for device in ("cpu", "cuda") if on_gpu else ("cpu",):
+        other_output, other_ids = run(other, device)
+        np.testing.assert_array_equal(other_output.view(np.uint32), output.view(np.uint32))
+        np.testing.assert_array_equal(other_ids, ids)
+
+    reference = Layer(Model(model.path), model.routed).run(hidden, follow=ids)
+    assert not len(routing_differences(reference.routing.ids, ids, reference.routing.margin))
+    assert contribution_error(hidden, reference.output, output).nmse <= 1e-6
+
+
+def test_scales_of_a_file(tools: Tools) -> None:
+    """`ffn_*_exps.scale`, a factor for the matrix of each expert."""
+    preset = replace(scaled(PRESETS["qwen3-30b-a3b"], layers=1, divisor=8, experts=16),
+                     expert_scales=True)
+    path = tools.folder / "scales.gguf"
+    write_model(path, preset, parse_types("q4_k_m"), seed=7)
+    hidden = activations(seed=7, tokens=TOKENS, hidden=preset.hidden, outliers=False)
+    program = tools.compile(path, with_ids="blk_0_ffn")
+    output, ids = tools.run(program, path, "blk_0_ffn", hidden, ids=True)
+    reference = Layer(Model(path), 0).run(hidden, follow=ids)
+    assert contribution_error(hidden, reference.output, output).nmse <= 1e-6
+
+
+def test_another_number_of_experts(tools: Tools, make_model: Callable) -> None:
+    """--experts-used: the reference takes as many as the ids it follows."""
+    model = make_model("deepseek-v3", "q8_0", DIVISORS["deepseek-v3"])
+    used = tools.folder / "experts-used.mlir"
+    tools.call("sortie-translate", "--import-gguf", model.path, "--experts-used=3", "-o", used)
+    program = tools.folder / "experts-used.mlirbc"
+    tools.call("sortie-opt", used, "--sortie-compile", "--emit-bytecode", "-o", program)
+    hidden = model.input(TOKENS)
+    output, = tools.run(program, model.path, model.function(model.routed), hidden)
+    three = Model(model.path)
+    read = three.value
+    three.value = lambda key, default=None: (  # type: ignore[method-assign]
+        3 if key == "expert_used_count" else read(key, default))
+    reference = Layer(three, model.routed).run(hidden)
+    assert reference.routing.ids.shape == (TOKENS, 3)
+    assert contribution_error(hidden, reference.output, output).nmse <= 1e-6
