@@ -95,7 +95,7 @@ Error Verifier::readTensors(ReportProgress report) {
     if (hasHashes)
       hasher.addSlab(tensor, offset);
     if (options.checksValues)
-      scan.addSlab(tensor, offset, kSlabBytes);
+      scan.addSlab(tensor, offset, kHashSlabBytes);
   };
   if (Error error = forEachSlab(bytes, **pool, report, visit))
     return error;

@@ -30,8 +30,8 @@ Error forEachSlab(ArrayRef<ArrayRef<uint8_t>> tensors, cpu::ThreadPool &pool, Re
   uint64_t done = 0, total = 0;
   for (const auto &[tensor, bytes] : enumerate(tensors)) {
     total += bytes.size();
-    for (uint64_t offset = 0; offset < bytes.size(); offset += kSlabBytes)
-      slabs.push_back({tensor, offset, std::min(kSlabBytes, bytes.size() - offset)});
+    for (uint64_t offset = 0; offset < bytes.size(); offset += kHashSlabBytes)
+      slabs.push_back({tensor, offset, std::min(kHashSlabBytes, bytes.size() - offset)});
   }
   for (ArrayRef<Slab> rest = slabs; !rest.empty();) {
     const ArrayRef<Slab> now = rest.take_front(std::min(kSlabsBetweenReports, rest.size()));
@@ -48,13 +48,13 @@ Error forEachSlab(ArrayRef<ArrayRef<uint8_t>> tensors, cpu::ThreadPool &pool, Re
 
 TensorHasher::TensorHasher(ArrayRef<ArrayRef<uint8_t>> tensors) : tensors(tensors) {
   for (const ArrayRef<uint8_t> bytes : tensors)
-    slabs.emplace_back(divideCeil(bytes.size(), kSlabBytes));
+    slabs.emplace_back(divideCeil(bytes.size(), kHashSlabBytes));
 }
 
 void TensorHasher::addSlab(size_t tensor, uint64_t offset) {
   const ArrayRef<uint8_t> rest = tensors[tensor].drop_front(offset);
-  slabs[tensor][offset / kSlabBytes] =
-      BLAKE3::hash(rest.take_front(std::min<uint64_t>(kSlabBytes, rest.size())));
+  slabs[tensor][offset / kHashSlabBytes] =
+      BLAKE3::hash(rest.take_front(std::min<uint64_t>(kHashSlabBytes, rest.size())));
 }
 
 TensorHash TensorHasher::result(size_t tensor) const {

@@ -19,8 +19,9 @@
 
 namespace sortie {
 
-/// Bytes of a tensor that are hashed at once; the last slab of a tensor may be shorter.
-inline constexpr uint64_t kSlabBytes = uint64_t{1} << 20;
+/// Bytes of a tensor that are hashed at once, a part of the format of hashes; the last slab of a
+/// tensor may be shorter.
+inline constexpr uint64_t kHashSlabBytes = uint64_t{1} << 20;
 
 /// Calls `visit` for each slab of each tensor, from all threads of `pool`, in about ascending
 /// order. `report` gets bytes; an error if it wants to stop.

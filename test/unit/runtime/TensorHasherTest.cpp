@@ -36,8 +36,8 @@ std::vector<std::string> hash(ArrayRef<std::vector<uint8_t>> tensors, int thread
 
 TEST(TensorHasher, isWhatTheReferenceGives) {
   std::vector<std::vector<uint8_t>> tensors;
-  for (const size_t size : {size_t{0}, size_t{1}, size_t{1024}, kSlabBytes - 1, kSlabBytes,
-                            kSlabBytes + 1, 3 * kSlabBytes - 7})
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{1024}, kHashSlabBytes - 1, kHashSlabBytes,
+                            kHashSlabBytes + 1, 3 * kHashSlabBytes - 7})
     tensors.push_back(pattern(size));
   const std::vector<std::string> expected = {
       "71e0a99173564931c0b8acc52d2685a8", "a9acaef31dd9374f2d37170551b2c41e",
@@ -51,10 +51,10 @@ TEST(TensorHasher, isWhatTheReferenceGives) {
 }
 
 TEST(TensorHasher, everyByteCounts) {
-  std::vector<std::vector<uint8_t>> tensors = {pattern(2 * kSlabBytes + 10)};
+  std::vector<std::vector<uint8_t>> tensors = {pattern(2 * kHashSlabBytes + 10)};
   const std::vector<std::string> original = hash(tensors, 2);
   for (const size_t at :
-       {size_t{0}, size_t{5000}, kSlabBytes - 1, kSlabBytes, 2 * kSlabBytes + 9}) {
+       {size_t{0}, size_t{5000}, kHashSlabBytes - 1, kHashSlabBytes, 2 * kHashSlabBytes + 9}) {
     tensors[0][at] ^= 4;
     EXPECT_NE(hash(tensors, 2), original) << at;
     tensors[0][at] ^= 4;
@@ -65,7 +65,7 @@ TEST(TensorHasher, everyByteCounts) {
 
 TEST(TensorHasher, reportsProgressAndCanBeCancelled) {
   const auto pool = cantFail(cpu::ThreadPool::create(2));
-  const std::vector<uint8_t> first = pattern(70 * kSlabBytes), second = pattern(3);
+  const std::vector<uint8_t> first = pattern(70 * kHashSlabBytes), second = pattern(3);
   const ArrayRef<uint8_t> tensors[] = {first, second};
   std::vector<uint64_t> reports;
   cantFail(hashTensors(tensors, *pool, [&](uint64_t done, uint64_t total) {
@@ -73,7 +73,7 @@ TEST(TensorHasher, reportsProgressAndCanBeCancelled) {
     reports.push_back(done);
     return true;
   }));
-  EXPECT_EQ(reports, (std::vector<uint64_t>{64 * kSlabBytes, 70 * kSlabBytes + 3}));
+  EXPECT_EQ(reports, (std::vector<uint64_t>{64 * kHashSlabBytes, 70 * kHashSlabBytes + 3}));
   Expected<std::vector<TensorHash>> cancelled =
       hashTensors(tensors, *pool, [](uint64_t, uint64_t) { return false; });
   ASSERT_FALSE(bool(cancelled));
