@@ -92,7 +92,7 @@ Error Packer::packMatrix(const WeightSpec &spec, std::byte *packed) {
   const PanelRows panels(spec);
   const int64_t panelBytes = cpu::kPanelRows * spec.rowBytes();
   const bool inSlabs = source.readsInSlabs();
-  const uint64_t least = inSlabs ? kSlabBytes : kBytesBetweenReports;
+  const uint64_t least = inSlabs ? kLeastReadBytes : kBytesBetweenReports;
   const std::string what = "reading " + spec.describe();
   // A slab for all threads, or a panel for each.
   Expected<AlignedBytes> scratch = AlignedBytes::allocate(

@@ -16,7 +16,7 @@
 namespace sortie {
 
 /// Of a source whose calls cost: what is asked for at once, or all of a tensor that is smaller.
-inline constexpr uint64_t kSlabBytes = uint64_t{1} << 20;
+inline constexpr uint64_t kLeastReadBytes = uint64_t{1} << 20;
 
 class WeightSource {
 public:
@@ -35,8 +35,8 @@ public:
   virtual const gguf::Model *ggufModel() const { return nullptr; }
   /// What two sources with the same tensors have in common, and others have not; empty: unknown.
   virtual std::string identity() const { return ""; }
-  /// Whether each call of rows() costs something: then they come one at a time, for kSlabBytes or
-  /// more.
+  /// Whether each call of rows() costs something: then they come one at a time, for kLeastReadBytes
+  /// or more.
   virtual bool readsInSlabs() const { return false; }
 
   /// The bytes of `rowCount` rows from `firstRow` on (rows of all experts count through), in the

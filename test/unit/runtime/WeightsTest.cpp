@@ -437,8 +437,8 @@ TEST(PackedWeights, callbacksAreAskedForSlabs) {
       ASSERT_LT(next, slabs.size());
       EXPECT_EQ(slabs[next].tensor, weight.tensors.front());
       EXPECT_EQ(slabs[next].offset, offset);
-      EXPECT_GE(slabs[next].size, std::min<uint64_t>(kSlabBytes, weight.fileBytes()));
-      EXPECT_LT(slabs[next].size, 3 * kSlabBytes);
+      EXPECT_GE(slabs[next].size, std::min<uint64_t>(kLeastReadBytes, weight.fileBytes()));
+      EXPECT_LT(slabs[next].size, 3 * kLeastReadBytes);
     }
   EXPECT_EQ(next, slabs.size());
 
