@@ -4,11 +4,11 @@
 #include "HashWeights.h"
 
 #include "dialect/moe/MoeOps.h"
+#include "runtime/cpu/Processors.h"
 #include "runtime/weights/TensorHasher.h"
 #include "tools/common/ProgressBar.h"
 
 #include "mlir/IR/Builders.h"
-#include "llvm/Support/Threading.h"
 
 #include <set>
 
@@ -27,8 +27,8 @@ llvm::Error sortie::recordWeightHashes(ModuleOp module, const gguf::Model &model
   for (const std::string &name : names)
     tensors.push_back(model.findTensor(name)->bytes);
 
-  Expected<std::unique_ptr<cpu::ThreadPool>> pool = cpu::ThreadPool::create(
-      static_cast<int>(llvm::hardware_concurrency().compute_thread_count()));
+  Expected<std::unique_ptr<cpu::ThreadPool>> pool =
+      cpu::ThreadPool::create(cpu::availableProcessors());
   if (!pool)
     return pool.takeError();
   ProgressBar bar;

@@ -4,7 +4,7 @@
 // Verification of weights through the C API.
 
 #include "test/unit/gguf/GgufWriter.h"
-#include "test/unit/program/ProgramText.h"
+#include "test/unit/runtime/Engine.h"
 
 #include "runtime/include/sortie/sortie.h"
 #include "runtime/weights/TensorHasher.h"
@@ -16,31 +16,6 @@
 using namespace sortie::test;
 
 namespace {
-
-/// The message of an error, which is destroyed; "" for none.
-std::string take(sortie_error *error, sortie_error_code *code = nullptr) {
-  if (!error)
-    return "";
-  const std::string message = sortie_error_message(error);
-  if (code)
-    *code = sortie_error_get_code(error);
-  sortie_error_destroy(error);
-  return message;
-}
-
-bool contains(const std::string &text, const std::string &part) {
-  return text.find(part) != std::string::npos;
-}
-
-struct LoadedProgram {
-  explicit LoadedProgram(const std::string &attributes = "") {
-    const std::string text = programText(kDenseProgram, attributes);
-    EXPECT_EQ(take(sortie_program_parse(text.data(), text.size(), "test.mlir", &program)), "");
-  }
-  ~LoadedProgram() { sortie_program_destroy(program); }
-
-  sortie_program *program = nullptr;
-};
 
 struct Told {
   sortie_finding_kind kind;
@@ -80,7 +55,7 @@ struct Verification {
   }
 
   /// The message of the error; "" for none.
-  std::string run(const LoadedProgram &loaded, bool values = false) {
+  std::string run(const Engine &loaded, bool values = false) {
     GgufWriter writer;
     auto add = [&](const char *name, const std::vector<uint64_t> &dimensions,
                    const std::vector<float> &floats) {
@@ -117,7 +92,7 @@ struct Verification {
 
 TEST(Verification, whatIsAsItWasHashedPasses) {
   Verification verification;
-  const LoadedProgram loaded(verification.hashes());
+  const Engine loaded(kDenseProgram, verification.hashes());
   EXPECT_EQ(verification.run(loaded), "");
   EXPECT_EQ(verification.run(loaded, /*values=*/true), "");
   EXPECT_TRUE(verification.findings.empty());
@@ -134,7 +109,7 @@ TEST(Verification, whatIsAsItWasHashedPasses) {
 
 TEST(Verification, everyTensorThatDiffersIsTold) {
   Verification verification;
-  const LoadedProgram loaded(verification.hashes());
+  const Engine loaded(kDenseProgram, verification.hashes());
   verification.matrix[17] = 0.25f;
   verification.norm[7] = -1.0f;
   const std::string message = verification.run(loaded);
@@ -162,8 +137,8 @@ TEST(Verification, everyTensorThatDiffersIsTold) {
 
 TEST(Verification, missingTensorsAndFingerprintsAreFindings) {
   Verification verification;
-  const LoadedProgram loaded(verification.hashes() +
-                             ", moert.weights_fingerprint = \"0123456789abcdef\"");
+  const Engine loaded(kDenseProgram,
+                      verification.hashes() + ", moert.weights_fingerprint = \"0123456789abcdef\"");
   verification.hasOther = false;
   EXPECT_TRUE(contains(verification.run(loaded), "tensors at fault: other.weight."));
   ASSERT_EQ(verification.findings.size(), 2u);
@@ -176,8 +151,8 @@ TEST(Verification, missingTensorsAndFingerprintsAreFindings) {
 
 TEST(Verification, tensorsWithoutHashAreFindingsWhereOthersHaveOne) {
   Verification verification;
-  const LoadedProgram loaded(", moert.weight_hashes = {\"norm.weight\" = \"" +
-                             Verification::hashOf(verification.norm) + "\"}");
+  const Engine loaded(kDenseProgram, ", moert.weight_hashes = {\"norm.weight\" = \"" +
+                                         Verification::hashOf(verification.norm) + "\"}");
   EXPECT_NE(verification.run(loaded), "");
   ASSERT_EQ(verification.findings.size(), 2u);
   EXPECT_EQ(verification.findings[0].kind, SORTIE_FINDING_NO_HASH);
@@ -187,7 +162,7 @@ TEST(Verification, tensorsWithoutHashAreFindingsWhereOthersHaveOne) {
 
 TEST(Verification, valuesAreCheckedWithoutHashes) {
   Verification verification;
-  const LoadedProgram loaded;
+  const Engine loaded(kDenseProgram);
   EXPECT_TRUE(contains(verification.run(loaded), "test.mlir: records no hashes of its weights"));
   EXPECT_EQ(verification.code, SORTIE_ERROR_UNSUPPORTED);
   EXPECT_EQ(verification.run(loaded, /*values=*/true), "");
@@ -206,11 +181,15 @@ TEST(Verification, valuesAreCheckedWithoutHashes) {
 
 TEST(Verification, argumentsAreChecked) {
   Verification verification;
-  const LoadedProgram loaded(verification.hashes());
+  const Engine loaded(kDenseProgram, verification.hashes());
   EXPECT_EQ(take(sortie_weights_verify(nullptr, &verification.weights, nullptr, nullptr)),
             "an argument of sortie_weights_verify is a null pointer");
   EXPECT_EQ(take(sortie_weights_verify(loaded.program, nullptr, nullptr, nullptr)),
             "an argument of sortie_weights_verify is a null pointer");
+  sortie_verify_info unset = {};
+  EXPECT_TRUE(
+      contains(take(sortie_weights_verify(loaded.program, &verification.weights, nullptr, &unset)),
+               "sortie_verify_info.struct_size is 0"));
   for (const auto source : {SORTIE_WEIGHTS_RANDOM, SORTIE_WEIGHTS_CALLBACK}) {
     verification.weights.source = source;
     verification.weights.read = [](void *, const char *, uint64_t, uint64_t, void *) { return 1; };
