@@ -81,7 +81,8 @@ private:
   Error useHalf(const Spec &spec, const gguf::Tensor &tensor);
   Error useExperts(const Spec &spec);
   Error checkTensor(const gguf::Tensor &tensor, bool isMatrix, ArrayRef<int64_t> shape) const;
-  Error makeMissingError(StringRef name) const;
+  /// The error for a tensor that is needed under one of these names, the first of which is the usual.
+  Error makeMissingError(ArrayRef<std::string> names) const;
   Error checkSelectionBias() const;
   void collectUnread();
 
@@ -224,14 +225,14 @@ Error LayerFinder::checkTensor(const gguf::Tensor &tensor, bool isMatrix,
   return Error::success();
 }
 
-Error LayerFinder::makeMissingError(StringRef name) const {
-  const std::string full = fullName(name);
+Error LayerFinder::makeMissingError(ArrayRef<std::string> names) const {
   const std::string need =
       ("layer " + Twine(layer) + " of architecture " + config.architecture->name + " needs it")
           .str();
-  if (ignored.matches(full) && model.findTensor(full))
-    return makeTensorError(full, "is matched by " + ignored.optionName() + ", but " + need);
-  return makeTensorError(full, "is missing; " + need);
+  for (const std::string &name : names)
+    if (const std::string full = fullName(name); ignored.matches(full) && model.findTensor(full))
+      return makeTensorError(full, "is matched by " + ignored.optionName() + ", but " + need);
+  return makeTensorError(fullName(names.front()), "is missing; " + need);
 }
 
 Error LayerFinder::useWhole(const Spec &spec, const gguf::Tensor &tensor) {
@@ -262,7 +263,7 @@ Error LayerFinder::useExperts(const Spec &spec) {
     const std::string name = (spec.expertStem + "." + Twine(expert) + ".weight").str();
     const gguf::Tensor *tensor = lookUp(name);
     if (!tensor)
-      return makeMissingError(name);
+      return makeMissingError({name});
     if (Error error = checkTensor(*tensor, spec.isMatrix, ArrayRef(spec.shape).drop_front()))
       return error;
     const gguf::Tensor &first = expert == 0 ? *tensor : *weight.tensors.front();
@@ -280,15 +281,18 @@ Error LayerFinder::useExperts(const Spec &spec) {
 }
 
 Error LayerFinder::findWeight(const Spec &spec) {
+  const std::string firstExpert = spec.expertStem + ".0.weight";
   if (const gguf::Tensor *tensor = lookUp(spec.name))
     return useWhole(spec, *tensor);
   if (const gguf::Tensor *tensor = spec.otherName.empty() ? nullptr : lookUp(spec.otherName))
     return useWhole(spec, *tensor);
   if (const gguf::Tensor *tensor = spec.mergedName.empty() ? nullptr : lookUp(spec.mergedName))
     return useHalf(spec, *tensor);
-  if (!spec.expertStem.empty() && lookUp(spec.expertStem + ".0.weight"))
+  if (!spec.expertStem.empty() && lookUp(firstExpert))
     return useExperts(spec);
-  return spec.isOptional ? Error::success() : makeMissingError(spec.name);
+  if (spec.isOptional)
+    return Error::success();
+  return makeMissingError({spec.name, spec.otherName, spec.mergedName, firstExpert});
 }
 
 Error LayerFinder::checkSelectionBias() const {

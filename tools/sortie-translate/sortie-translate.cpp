@@ -73,8 +73,9 @@ static constexpr char kOverview[] =
 Reads the metadata and the tensor table of a GGUF model and writes one function for each layer: its
 feed-forward half (norm, router, experts, combine, residual) as the model defines it. No weights are
 copied; the module names them, and the program that is compiled from it reads them from the model's
-own file. For a split model, name its first part (-00001-of-0000N.gguf). The output may be '-', the
-standard output, and none of the model's files.
+own file. What it does not understand of a layer is an error, never left out in silence;
+docs/import.md says what is read. For a split model, name its first part (-00001-of-0000N.gguf). The
+output may be '-', the standard output, and none of the model's files.
 
 Example:
   sortie-translate --import-gguf model.gguf --layers 0-3 -o model.mlir
