@@ -81,7 +81,8 @@ private:
   Error useHalf(const Spec &spec, const gguf::Tensor &tensor);
   Error useExperts(const Spec &spec);
   Error checkTensor(const gguf::Tensor &tensor, bool isMatrix, ArrayRef<int64_t> shape) const;
-  /// The error for a tensor that is needed under one of these names, the first of which is the usual.
+  /// The error for a tensor that is needed under one of these names, the first of which is the
+  /// usual.
   Error makeMissingError(ArrayRef<std::string> names) const;
   Error checkSelectionBias() const;
   void collectUnread();
