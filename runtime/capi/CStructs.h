@@ -4,8 +4,8 @@
 // Structs of sortie.h that a caller of any version has filled or wants filled. Every pointer and
 // struct that crosses the C API goes through here, so that all are checked alike.
 
-#ifndef SORTIE_RUNTIME_SESSION_CSTRUCTS_H
-#define SORTIE_RUNTIME_SESSION_CSTRUCTS_H
+#ifndef SORTIE_RUNTIME_CAPI_CSTRUCTS_H
+#define SORTIE_RUNTIME_CAPI_CSTRUCTS_H
 
 #include "runtime/include/sortie/sortie.h"
 #include "runtime/support/Error.h"
@@ -122,4 +122,4 @@ template <typename T> llvm::Error writeStruct(T value, T *destination) {
 
 } // namespace sortie
 
-#endif // SORTIE_RUNTIME_SESSION_CSTRUCTS_H
+#endif // SORTIE_RUNTIME_CAPI_CSTRUCTS_H

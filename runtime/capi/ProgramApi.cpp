@@ -1,0 +1,242 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Programs: loading, and what they say of themselves.
+
+#include "runtime/capi/CStructs.h"
+#include "runtime/capi/Handles.h"
+#include "runtime/capi/Options.h"
+#include "runtime/cpu/ThreadPool.h"
+#include "runtime/program/Loader.h"
+#include "runtime/session/MemoryPlan.h"
+
+#include "llvm/ADT/SmallVectorExtras.h"
+
+using namespace llvm;
+using namespace sortie;
+
+sortie_program::sortie_program(std::shared_ptr<const Program> loaded) : program(std::move(loaded)) {
+  for (const WeightSpec &spec : program->weights)
+    weights.push_back(
+        {map_to_vector(spec.tensors, [](const std::string &name) { return name.c_str(); }),
+         spec.tensorShape()});
+}
+
+/// Fills `info` for input or output `index` of a function.
+static sortie_error *getValue(const char *caller, const sortie_program *program, size_t function,
+                              size_t index, bool isInput, sortie_value_info *info) {
+  if (Error error = requireArguments(caller, program, info))
+    return toC(std::move(error));
+  static_assert(sizeof(Affine) == sizeof(sortie_extent));
+  const std::vector<Function> &functions = program->program->functions;
+  if (function >= functions.size())
+    return toC(indexError("function", function, functions.size()));
+  const std::vector<Argument> &list =
+      isInput ? functions[function].inputs : functions[function].outputs;
+  if (index >= list.size())
+    return toC(indexError(isInput ? "input" : "output", index, list.size()));
+  const Buffer &buffer = functions[function].buffers[list[index].buffer];
+  sortie_value_info value = SORTIE_INIT(sortie_value_info);
+  value.name = list[index].name.c_str();
+  value.dtype = buffer.type == ElementType::I32 ? SORTIE_I32 : SORTIE_F32;
+  value.rank = buffer.shape.size();
+  value.shape = reinterpret_cast<const sortie_extent *>(buffer.shape.data());
+  return toC(writeStruct(value, info));
+}
+
+static sortie_error *adopt(Expected<std::shared_ptr<const Program>> loaded,
+                           sortie_program **program) {
+  if (!loaded)
+    return toC(loaded.takeError());
+  *program = new sortie_program(std::move(*loaded));
+  return nullptr;
+}
+
+sortie_error *sortie_program_open(const char *path, sortie_program **program) {
+  if (Error error = requireArguments("sortie_program_open", path, program))
+    return toC(std::move(error));
+  return adopt(loadProgramFile(path), program);
+}
+
+sortie_error *sortie_program_parse(const void *bytes, size_t size, const char *name,
+                                   sortie_program **program) {
+  if (Error error = requireArguments("sortie_program_parse", bytes, name, program))
+    return toC(std::move(error));
+  return adopt(loadProgram({StringRef(static_cast<const char *>(bytes), size), name}), program);
+}
+
+void sortie_program_destroy(sortie_program *program) { delete program; }
+
+void sortie_program_get_info(const sortie_program *handle, sortie_program_info *info) {
+  if (!handle || !info)
+    return;
+  const Program &program = *handle->program;
+  sortie_program_info value = SORTIE_INIT(sortie_program_info);
+  value.abi = static_cast<uint32_t>(program.abi);
+  value.numerics = static_cast<uint32_t>(program.numerics);
+  value.target = program.target.c_str();
+  value.contract = program.contract.c_str();
+  value.producer = program.producer.c_str();
+  value.function_count = program.functions.size();
+  value.weight_count = program.weights.size();
+  value.symbol_count = program.symbols.size();
+  value.has_fingerprint = program.fingerprint.has_value();
+  value.fingerprint = program.fingerprint ? program.fingerprint->value : 0;
+  value.kernel_count = program.kernels.size();
+  value.fingerprint_rule = !program.fingerprint ? 0 : program.fingerprint->keys ? 2 : 1;
+  value.hash_count = program.hashes.size();
+  value.import_options = program.importOptions.empty() ? nullptr : program.importOptions.c_str();
+  consumeError(writeStruct(value, info)); // there is nobody to tell
+}
+
+sortie_error *sortie_program_get_symbol(const sortie_program *program, size_t index,
+                                        sortie_symbol_info *info) {
+  if (Error error = requireArguments("sortie_program_get_symbol", program, info))
+    return toC(std::move(error));
+  const std::vector<Symbol> &symbols = program->program->symbols;
+  if (index >= symbols.size())
+    return toC(indexError("symbol", index, symbols.size()));
+  sortie_symbol_info value = SORTIE_INIT(sortie_symbol_info);
+  value.name = symbols[index].name.c_str();
+  value.max = symbols[index].max;
+  return toC(writeStruct(value, info));
+}
+
+sortie_error *sortie_program_get_function(const sortie_program *program, size_t index,
+                                          sortie_function_info *info) {
+  if (Error error = requireArguments("sortie_program_get_function", program, info))
+    return toC(std::move(error));
+  const std::vector<Function> &functions = program->program->functions;
+  if (index >= functions.size())
+    return toC(indexError("function", index, functions.size()));
+  const Function &function = functions[index];
+  sortie_function_info value = SORTIE_INIT(sortie_function_info);
+  value.name = function.name.c_str();
+  value.symbol = function.symbol ? *function.symbol : SIZE_MAX;
+  value.input_count = function.inputs.size();
+  value.output_count = function.outputs.size();
+  value.step_count = function.steps.size();
+  for (const Step &step : function.steps)
+    value.checkpoint_count += std::holds_alternative<CheckpointStep>(step.body);
+  return toC(writeStruct(value, info));
+}
+
+sortie_error *sortie_program_find_function(const sortie_program *program, const char *name,
+                                           size_t *index) {
+  if (Error error = requireArguments("sortie_program_find_function", program, name, index))
+    return toC(std::move(error));
+  const std::vector<Function> &functions = program->program->functions;
+  std::string names;
+  for (size_t i = 0; i < functions.size(); ++i) {
+    if (functions[i].name == name) {
+      *index = i;
+      return nullptr;
+    }
+    names += (names.empty() ? "" : ", ") + functions[i].name;
+  }
+  return toC(
+      makeError(program->program->name + ": has no function '" + name + "'; it has: " + names,
+                std::errc::no_such_file_or_directory));
+}
+
+sortie_error *sortie_program_get_input(const sortie_program *program, size_t function, size_t index,
+                                       sortie_value_info *info) {
+  return getValue("sortie_program_get_input", program, function, index, /*isInput=*/true, info);
+}
+
+sortie_error *sortie_program_get_output(const sortie_program *program, size_t function,
+                                        size_t index, sortie_value_info *info) {
+  return getValue("sortie_program_get_output", program, function, index, /*isInput=*/false, info);
+}
+
+sortie_error *sortie_program_get_weight(const sortie_program *program, size_t index,
+                                        sortie_weight_info *info) {
+  if (Error error = requireArguments("sortie_program_get_weight", program, info))
+    return toC(std::move(error));
+  const std::vector<WeightSpec> &weights = program->program->weights;
+  if (index >= weights.size())
+    return toC(indexError("weight", index, weights.size()));
+  const WeightSpec &spec = weights[index];
+  sortie_weight_info value = SORTIE_INIT(sortie_weight_info);
+  const auto &[tensors, tensorShape] = program->weights[index];
+  value.tensor = tensors.front();
+  value.format = numerics::kFormats[static_cast<size_t>(spec.format)].name;
+  value.rank = spec.shape.size();
+  value.shape = spec.shape.data();
+  value.file_bytes = spec.fileBytes();
+  value.packed_bytes = weightBytes(*program->program, index);
+  value.tensor_count = tensors.size();
+  value.tensors = tensors.data();
+  value.tensor_rank = tensorShape.size();
+  value.tensor_shape = tensorShape.data();
+  value.first_row = spec.rowPart.first;
+  value.first_column = spec.columnPart.first;
+  return toC(writeStruct(value, info));
+}
+
+sortie_error *sortie_program_uses_weight(const sortie_program *program, size_t function,
+                                         size_t weight, int *uses) {
+  if (Error error = requireArguments("sortie_program_uses_weight", program, uses))
+    return toC(std::move(error));
+  const Program &loaded = *program->program;
+  if (function >= loaded.functions.size())
+    return toC(indexError("function", function, loaded.functions.size()));
+  if (weight >= loaded.weights.size())
+    return toC(indexError("weight", weight, loaded.weights.size()));
+  *uses = loaded.functions[function].weights.test(weight);
+  return nullptr;
+}
+
+sortie_error *sortie_program_get_kernel(const sortie_program *program, size_t index,
+                                        sortie_kernel_info *info) {
+  if (Error error = requireArguments("sortie_program_get_kernel", program, info))
+    return toC(std::move(error));
+  const std::vector<Kernel> &kernels = program->program->kernels;
+  if (index >= kernels.size())
+    return toC(indexError("kernel", index, kernels.size()));
+  sortie_kernel_info value = SORTIE_INIT(sortie_kernel_info);
+  value.name = kernels[index].name.c_str();
+  value.threads = kernels[index].threads;
+  value.image_count = kernels[index].images.size();
+  return toC(writeStruct(value, info));
+}
+
+sortie_error *sortie_program_get_image(const sortie_program *program, size_t kernel, size_t index,
+                                       sortie_image_info *info) {
+  if (Error error = requireArguments("sortie_program_get_image", program, info))
+    return toC(std::move(error));
+  const std::vector<Kernel> &kernels = program->program->kernels;
+  if (kernel >= kernels.size())
+    return toC(indexError("kernel", kernel, kernels.size()));
+  const std::vector<KernelImage> &images = kernels[kernel].images;
+  if (index >= images.size())
+    return toC(indexError("image", index, images.size()));
+  sortie_image_info value = SORTIE_INIT(sortie_image_info);
+  value.architecture = images[index].arch.c_str();
+  value.bytes = images[index].data.size();
+  value.shared_bytes = images[index].shared;
+  return toC(writeStruct(value, info));
+}
+
+sortie_error *sortie_program_get_memory(const sortie_program *program, const size_t *functions,
+                                        size_t function_count, int64_t max_tokens, int threads,
+                                        sortie_memory_info *info) {
+  if (Error error = requireArguments("sortie_program_get_memory", program, info))
+    return toC(std::move(error));
+  const Program &loaded = *program->program;
+  Expected<std::vector<size_t>> selected = selectedFunctions(loaded, functions, function_count);
+  if (!selected)
+    return toC(selected.takeError());
+  Expected<int> count = threadCount(threads);
+  if (!count)
+    return toC(count.takeError());
+  if (Error error = checkTokenLimit(loaded, max_tokens))
+    return toC(std::move(error));
+  const MemoryPlan plan = planMemory(loaded, *selected, max_tokens);
+  sortie_memory_info value = SORTIE_INIT(sortie_memory_info);
+  value.weight_bytes = plan.weights;
+  value.arena_bytes = plan.arena + plan.library;
+  value.argument_bytes = plan.arguments;
+  value.scratch_bytes = *count * cpu::ThreadPool::kScratchBytes;
+  return toC(writeStruct(value, info));
+}
