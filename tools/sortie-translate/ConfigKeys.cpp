@@ -23,14 +23,13 @@ static constexpr StringLiteral kRoutingWords[] = {
 /// Keys below these describe the other half of a layer.
 static constexpr StringLiteral kForeignKeys[] = {"attention.", "rope.", "ssm."};
 
-bool ConfigKeys::has(StringRef key) {
+const gguf::Value *ConfigKeys::lookUp(StringRef key) {
   const std::string full = fullKey(key);
-  if (!metadata.find(full))
-    return false;
-  if (!ignored.matches(full))
-    return true;
+  const gguf::Value *value = metadata.find(full);
+  if (!value || !ignored.matches(full))
+    return value;
   ignored.drop(full);
-  return false;
+  return nullptr;
 }
 
 Error ConfigKeys::makeError(StringRef key, const Twine &problem) const {
@@ -44,14 +43,15 @@ Error ConfigKeys::checkBounds(StringRef key, uint64_t number, Bounds bounds) con
                             Twine(bounds.most));
 }
 
-Error ConfigKeys::checkNotIgnored(StringRef key) const {
-  if (!ignored.matches(fullKey(key)))
+Error ConfigKeys::checkNotLeftOut(StringRef key) const {
+  const std::string full = fullKey(key);
+  if (!ignored.matches(full) || !model.metadata().find(full))
     return Error::success();
   return makeError(key, "is needed, and " + ignored.optionName() + " matches it");
 }
 
 Expected<uint64_t> ConfigKeys::getUnsigned(StringRef key) {
-  if (Error error = checkNotIgnored(key))
+  if (Error error = checkNotLeftOut(key))
     return error;
   return metadata.getUnsigned(fullKey(key));
 }
@@ -67,11 +67,11 @@ Error ConfigKeys::readCount(StringRef key, Bounds bounds, int64_t &value) {
 }
 
 Error ConfigKeys::readOptionalCount(StringRef key, Bounds bounds, int64_t &value) {
-  return has(key) ? readCount(key, bounds, value) : Error::success();
+  return lookUp(key) ? readCount(key, bounds, value) : Error::success();
 }
 
 Error ConfigKeys::readOptionalBool(StringRef key, bool &value) {
-  if (!has(key))
+  if (!lookUp(key))
     return Error::success();
   Expected<bool> read = metadata.getBool(fullKey(key));
   if (!read)
@@ -81,7 +81,7 @@ Error ConfigKeys::readOptionalBool(StringRef key, bool &value) {
 }
 
 Error ConfigKeys::readFloat(StringRef key, float &value) {
-  if (Error error = checkNotIgnored(key))
+  if (Error error = checkNotLeftOut(key))
     return error;
   Expected<double> number = metadata.getFloat(fullKey(key));
   if (!number)
@@ -91,19 +91,20 @@ Error ConfigKeys::readFloat(StringRef key, float &value) {
 }
 
 Error ConfigKeys::readOptionalFloat(StringRef key, float &value) {
-  return has(key) ? readFloat(key, value) : Error::success();
+  return lookUp(key) ? readFloat(key, value) : Error::success();
 }
 
 Expected<std::optional<std::vector<int64_t>>>
 ConfigKeys::readPerLayer(StringRef key, Bounds bounds, int64_t layers, int64_t prediction) {
-  if (!has(key))
+  const gguf::Value *value = lookUp(key);
+  if (!value)
     return std::nullopt;
-  const std::optional<std::vector<gguf::Value>> array = metadata.find(fullKey(key))->asArray();
+  const std::optional<std::vector<gguf::Value>> array = value->asArray();
   if (!array) {
-    int64_t value = 0;
-    if (Error error = readCount(key, bounds, value))
+    int64_t count = 0;
+    if (Error error = readCount(key, bounds, count))
       return error;
-    return std::vector<int64_t>(layers, value);
+    return std::vector<int64_t>(layers, count);
   }
   const int64_t count = array->size();
   if (count != layers && count != layers + prediction)

@@ -19,8 +19,8 @@ namespace sortie {
 
 class ConfigKeys {
 public:
-  /// Keys are read below `prefix`, the architecture's name. Those that `ignored` matches are not
-  /// seen by `has` and the functions for optional keys.
+  /// Keys are read below `prefix`, the architecture's name. Those that `ignored` matches are left
+  /// out: the functions for optional keys take them for absent, the others make errors of them.
   ConfigKeys(const gguf::Model &model, MetadataReader &metadata, llvm::StringRef prefix,
              NameFilter &ignored)
       : model(model), metadata(metadata), prefix(prefix), ignored(ignored) {}
@@ -32,8 +32,14 @@ public:
   };
 
   std::string fullKey(llvm::StringRef key) const { return (prefix + "." + key).str(); }
-  bool has(llvm::StringRef key);
   llvm::Error makeError(llvm::StringRef key, const llvm::Twine &problem) const;
+  /// An error if the file has a key that is needed, and the key is one to leave out.
+  llvm::Error checkNotLeftOut(llvm::StringRef key) const;
+
+  /// The value of a key; null if the file does not have it or it is left out.
+  const gguf::Value *lookUp(llvm::StringRef key);
+  /// States that the key is understood, and that its value, if there is one, means nothing here.
+  void acknowledge(llvm::StringRef key) { lookUp(key); }
 
   /// An integer that must be there, of any size.
   llvm::Expected<uint64_t> getUnsigned(llvm::StringRef key);
@@ -56,8 +62,6 @@ public:
   llvm::Error checkUnderstood();
 
 private:
-  /// An error if a key that must be there is one to leave out.
-  llvm::Error checkNotIgnored(llvm::StringRef key) const;
   llvm::Error checkBounds(llvm::StringRef key, uint64_t number, Bounds bounds) const;
 
   const gguf::Model &model;

@@ -53,7 +53,7 @@ private:
   Error importLayers(const ModelConfig &config, LayerRange range);
   Error checkUnread(ArrayRef<const gguf::Tensor *> unread) const;
   void setModuleAttributes();
-  void recordDepartures();
+  void recordDepartures(ArrayRef<LayerConfig> imported);
   void recordDropped(StringRef what, const NameFilter &filter, StringRef entry,
                      NamedAttrList &record);
 
@@ -100,15 +100,15 @@ void Importer::recordDropped(StringRef what, const NameFilter &filter, StringRef
                                .str());
 }
 
-/// Records in the module where it is not what the file says.
-void Importer::recordDepartures() {
+/// Records in the module where it, which has the layers `imported`, is not what the file says.
+void Importer::recordDepartures(ArrayRef<LayerConfig> imported) {
   Builder builder(&context);
   NamedAttrList record;
   recordDropped("tensor", ignoredTensors, import_record::kIgnoredTensors, record);
   recordDropped("metadata key", ignoredKeys, import_record::kIgnoredKeys, record);
   if (options.gating)
     record.set(import_record::kGating, builder.getStringAttr(stringifyEnum(*options.gating)));
-  if (options.expertsUsed)
+  if (llvm::any_of(imported, [](const LayerConfig &layer) { return !layer.selectedIsStated; }))
     record.set(import_record::kExpertsUsed, builder.getI64IntegerAttr(*options.expertsUsed));
   if (!record.empty())
     (*result.module)->setAttr(moe::MoeDialect::kImportOptionsName, record.getDictionary(&context));
@@ -211,7 +211,7 @@ Expected<ImportResult> Importer::run() {
     if (Error error = filter->checkUsed())
       return error;
   setModuleAttributes();
-  recordDepartures();
+  recordDepartures(ArrayRef(config->layers).slice(range->first, range->last - range->first + 1));
   if (failed(verify(*result.module)))
     return sortie::makeError(model.name() + ": the imported module is not valid (see above)");
   return std::move(result);

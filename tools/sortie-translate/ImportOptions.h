@@ -25,14 +25,14 @@ struct ImportOptions {
   /// What the module promises.
   Determinism contract = kFullDeterminism;
 
-  // Departures from what the file says. Each is recorded in the module.
+  // Departures from what the file says. Each is recorded in the module where it is one.
 
   /// Tensors and metadata keys to leave out, as regular expressions for whole names.
-  std::string ignoredTensors;
-  std::string ignoredKeys;
+  std::optional<std::string> ignoredTensors;
+  std::optional<std::string> ignoredKeys;
   /// The scoring where the file does not say which.
   std::optional<Scoring> gating;
-  /// Another number of experts a token.
+  /// The number of experts a token, whatever the file says.
   std::optional<int64_t> expertsUsed;
 };
 

@@ -18,6 +18,7 @@ using llvm::Twine;
 static constexpr uint64_t kMaxWidth = uint64_t{1} << 24;
 static constexpr uint64_t kMaxLayers = uint64_t{1} << 16;
 
+static constexpr StringLiteral kUsedKey = "expert_used_count";
 static constexpr StringLiteral kGatingKey = "expert_gating_func";
 
 /// The numbers of `expert_gating_func`.
@@ -42,6 +43,8 @@ private:
   Error readShape();
   Error readExpertCounts();
   Error readSelectedCounts();
+  /// Sets the number of experts a token of a layer, of which the file states `stated`, if any.
+  Error chooseSelectedCount(int64_t number, std::optional<int64_t> stated);
   Error readWidths();
   Error readSharedWidths();
   Error readScoring();
@@ -88,6 +91,8 @@ Error ConfigReader::readExpertCounts() {
   auto experts = readPerLayer(key, {0, numerics::kMaxExperts});
   if (!experts)
     return experts.takeError();
+  if (Error error = keys.checkNotLeftOut(key))
+    return error;
   if (!*experts || llvm::all_of(**experts, [](int64_t count) { return count == 0; }))
     return keys.makeError(key, Twine(*experts ? "is 0" : "is missing") +
                                    ": this is a dense model, without experts. Sortie imports the "
@@ -105,30 +110,42 @@ Error ConfigReader::readExpertCounts() {
 }
 
 Error ConfigReader::readSelectedCounts() {
-  const StringRef key = "expert_used_count";
-  auto used = readPerLayer(key, {0, numerics::kMaxSelected});
+  auto used = readPerLayer(kUsedKey, {0, numerics::kMaxSelected});
   if (!used)
     return used.takeError();
-  if (!*used)
-    return keys.makeError(key, "is missing; a number of experts is needed");
-  const bool hasRouted = llvm::any_of(**used, [](int64_t count) { return count > 0; });
+  if (!*used && !options.expertsUsed) {
+    if (Error error = keys.checkNotLeftOut(kUsedKey))
+      return error;
+    return keys.makeError(kUsedKey, "is missing; --experts-used=N says how many experts a token "
+                                    "uses");
+  }
+  const bool hasRouted = *used && llvm::any_of(**used, [](int64_t count) { return count > 0; });
   for (auto [number, layer] : llvm::enumerate(config.layers)) {
-    layer.selected = (**used)[number];
+    std::optional<int64_t> stated;
+    if (*used)
+      stated = (**used)[number];
     // An array says by 0 that a layer has no experts.
-    if (layer.selected == 0 && hasRouted)
+    if (stated == 0 && hasRouted)
       layer.dense = true;
     if (layer.dense)
       continue;
-    const int64_t most = std::min<int64_t>(layer.experts, numerics::kMaxSelected);
-    if (layer.selected < 1 || layer.selected > most)
-      return keys.makeError(key, "is " + Twine(layer.selected) + ", expected 1 to " + Twine(most));
-    if (!options.expertsUsed)
-      continue;
-    if (*options.expertsUsed < 1 || *options.expertsUsed > most)
-      return sortie::makeError("--experts-used is " + Twine(*options.expertsUsed) +
-                               ", expected 1 to " + Twine(most) + " for layer " + Twine(number));
-    layer.selected = *options.expertsUsed;
+    if (Error error = chooseSelectedCount(number, stated))
+      return error;
   }
+  return Error::success();
+}
+
+Error ConfigReader::chooseSelectedCount(int64_t number, std::optional<int64_t> stated) {
+  LayerConfig &layer = config.layers[number];
+  const int64_t most = std::min<int64_t>(layer.experts, numerics::kMaxSelected);
+  if (stated && (*stated < 1 || *stated > most))
+    return keys.makeError(kUsedKey, "is " + Twine(*stated) + ", expected 1 to " + Twine(most));
+  if (const std::optional<int64_t> asked = options.expertsUsed;
+      asked && (*asked < 1 || *asked > most))
+    return sortie::makeError("--experts-used is " + Twine(*asked) + ", expected 1 to " +
+                             Twine(most) + " for layer " + Twine(number));
+  layer.selected = options.expertsUsed ? *options.expertsUsed : *stated;
+  layer.selectedIsStated = layer.selected == stated;
   return Error::success();
 }
 
@@ -208,7 +225,7 @@ Error ConfigReader::readStatedScoring() {
 }
 
 Error ConfigReader::readScoring() {
-  if (!architecture.fixedRouting && keys.has(kGatingKey))
+  if (!architecture.fixedRouting && keys.lookUp(kGatingKey))
     if (Error error = readStatedScoring())
       return error;
   if (!options.gating)
@@ -246,7 +263,7 @@ Error ConfigReader::readGroups() {
     return error;
   if (config.groups <= 1) {
     // One group is no groups, whatever number of them the file says is used.
-    keys.has("expert_group_used_count");
+    keys.acknowledge("expert_group_used_count");
     config.groups = 1;
     return Error::success();
   }

@@ -23,6 +23,8 @@ struct LayerConfig {
 
   int64_t experts = 0;
   int64_t selected = 0;
+  /// The file says `selected`, too, not an option alone.
+  bool selectedIsStated = true;
   std::optional<int64_t> expertWidth;
   /// Where the file does not say whether the layer has shared experts, it has them if it has their
   /// tensors.

@@ -11,14 +11,19 @@ using llvm::Expected;
 using llvm::StringRef;
 using llvm::Twine;
 
-Expected<NameFilter> NameFilter::parse(StringRef option, StringRef pattern) {
-  NameFilter filter(option, pattern);
-  if (pattern.empty())
+Expected<NameFilter> NameFilter::parse(StringRef option,
+                                       const std::optional<std::string> &pattern) {
+  NameFilter filter(option);
+  if (!pattern)
     return filter;
-  filter.regex = std::make_unique<llvm::Regex>(("^(" + pattern + ")$").str());
+  if (pattern->empty())
+    return sortie::makeError(option + ": the regular expression is empty and matches no name; "
+                                      "leave the option out to leave nothing out");
+  filter.pattern = *pattern;
+  filter.regex = std::make_unique<llvm::Regex>("^(" + *pattern + ")$");
   std::string problem;
   if (!filter.regex->isValid(problem))
-    return sortie::makeError(option + ": '" + pattern + "' is no regular expression: " + problem);
+    return sortie::makeError(option + ": '" + *pattern + "' is no regular expression: " + problem);
   return filter;
 }
 

@@ -11,6 +11,7 @@
 #include "llvm/Support/Regex.h"
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -19,9 +20,10 @@ namespace sortie {
 /// A regular expression that whole names match, and the names that were dropped because of it.
 class NameFilter {
 public:
-  /// `option` names the filter in messages; an empty `pattern` matches nothing. The expression is a
-  /// POSIX extended one; the error for another says where it is wrong.
-  static llvm::Expected<NameFilter> parse(llvm::StringRef option, llvm::StringRef pattern);
+  /// `option` names the filter in messages; without a `pattern` it matches nothing. The expression
+  /// is a POSIX extended one; the error for another, or an empty one, says what is wrong.
+  static llvm::Expected<NameFilter> parse(llvm::StringRef option,
+                                          const std::optional<std::string> &pattern);
 
   bool matches(llvm::StringRef name) const { return regex && regex->match(name); }
   /// Notes that `name`, which matches, was left out.
@@ -34,7 +36,7 @@ public:
   llvm::Error checkUsed() const;
 
 private:
-  NameFilter(llvm::StringRef option, llvm::StringRef pattern) : option(option), pattern(pattern) {}
+  explicit NameFilter(llvm::StringRef option) : option(option) {}
 
   std::string option;
   std::string pattern;

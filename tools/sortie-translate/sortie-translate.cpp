@@ -63,9 +63,10 @@ static cl::opt<Scoring>
                     "(expert_gating_func); recorded in the module:"),
            cl::values(clEnumValN(Scoring::Softmax, "softmax", "softmax over all experts"),
                       clEnumValN(Scoring::Sigmoid, "sigmoid", "sigmoid of each")));
-static cl::opt<int64_t>
-    expertsUsed("experts-used", cl::cat(category), cl::value_desc("n"),
-                cl::desc("Experts a token, instead of what the file says; recorded in the module"));
+static cl::opt<int64_t> expertsUsed(
+    "experts-used", cl::cat(category), cl::value_desc("n"),
+    cl::desc("Experts a token, whatever the file says; recorded in the module, unless the "
+             "file says the same"));
 
 static constexpr char kOverview[] =
     R"(sortie-translate: imports models into Sortie's moe dialect
@@ -99,8 +100,10 @@ static Error claimFiles() {
 static Expected<ImportOptions> readOptions() {
   ImportOptions options;
   options.contract = contract;
-  options.ignoredTensors = ignoredTensors;
-  options.ignoredKeys = ignoredKeys;
+  if (ignoredTensors.getNumOccurrences())
+    options.ignoredTensors = ignoredTensors;
+  if (ignoredKeys.getNumOccurrences())
+    options.ignoredKeys = ignoredKeys;
   if (gating.getNumOccurrences())
     options.gating = gating;
   if (expertsUsed.getNumOccurrences())
