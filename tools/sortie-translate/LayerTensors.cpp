@@ -300,18 +300,20 @@ Error LayerFinder::checkSelectionBias() const {
   if (!found.has(kSelectionBias))
     return Error::success();
   const StringRef name = found.get(kSelectionBias).tensors.front()->name;
+  if (!config.scoringIsStated)
+    return makeTensorError(
+        name,
+        "is a bias for the selection of experts, and no metadata key '" +
+            gatingKey(*config.architecture) +
+            "' says what the scores are. Models with such a bias score by "
+            "sigmoid (DeepSeek-V3, GLM-4.7-Flash, Kimi-K2) or by softmax: say --gating=sigmoid" +
+            (config.groups > 1 ? "; with groups of experts no others are known"
+                               : " or --gating=softmax"));
   if (config.groups > 1 && config.scoring != Scoring::Sigmoid)
     return makeTensorError(name, "is a bias for the selection of experts in groups with " +
                                      stringifyEnum(config.scoring) +
                                      " scores; how such a model scores its groups is not known");
-  if (config.scoringIsStated)
-    return Error::success();
-  return makeTensorError(name,
-                         "is a bias for the selection of experts, and no metadata key '" +
-                             gatingKey(*config.architecture) +
-                             "' says what the scores are. Models with such a bias score by "
-                             "sigmoid (DeepSeek-V3, GLM-4.7-Flash, Kimi-K2) or by softmax: say "
-                             "--gating=sigmoid or --gating=softmax");
+  return Error::success();
 }
 
 void LayerFinder::collectUnread() {
