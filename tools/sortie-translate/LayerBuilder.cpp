@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "LayerBuilder.h"
+#include "TensorNames.h"
 
 using namespace mlir;
 using namespace sortie;
@@ -29,21 +30,23 @@ void LayerBuilder::setNames(Operation *op, ArrayRef<StringRef> names) {
 
 Value LayerBuilder::buildMatmul(ImplicitLocOpBuilder &builder, StringRef tensor, Value rows,
                                 Value ids) {
-  Value matrix = weight(builder, (tensor + ".weight").str());
-  Value bias = optionalWeight(builder, (tensor + ".bias").str());
+  Value matrix = weight(builder, (tensor + tensor_names::kWeight).str());
+  Value bias = optionalWeight(builder, (tensor + tensor_names::kBias).str());
   if (ids)
-    return moe::RoutedMatmulOp::create(builder, rows, matrix, ids,
-                                       optionalWeight(builder, (tensor + ".scale").str()), bias,
-                                       moe::ArithmeticAttr());
+    return moe::RoutedMatmulOp::create(
+        builder, rows, matrix, ids, optionalWeight(builder, (tensor + tensor_names::kScale).str()),
+        bias, moe::ArithmeticAttr());
   return moe::MatmulOp::create(builder, rows, matrix, bias, moe::ArithmeticAttr());
 }
 
 Value LayerBuilder::buildNetwork(ImplicitLocOpBuilder &builder, const NetworkNames &names,
                                  Value rows, Value ids) {
-  auto tensor = [&](StringRef part) { return ("ffn_" + part + names.tensorSuffix).str(); };
-  Value gate = buildMatmul(builder, tensor("gate"), rows, ids);
+  auto matrix = [&](StringRef projection) {
+    return tensor_names::matrix(projection, names.network);
+  };
+  Value gate = buildMatmul(builder, matrix(tensor_names::kGate), rows, ids);
   setNames(gate.getDefiningOp(), names.gate);
-  Value up = buildMatmul(builder, tensor("up"), rows, ids);
+  Value up = buildMatmul(builder, matrix(tensor_names::kUp), rows, ids);
   setNames(up.getDefiningOp(), names.up);
 
   const GatedActivation &activation = config.architecture->activation;
@@ -55,13 +58,13 @@ Value LayerBuilder::buildNetwork(ImplicitLocOpBuilder &builder, const NetworkNam
   auto kind = moe::GluKindAttr::get(builder.getContext(), activation.kind);
   Value act = moe::GluOp::create(builder, gate.getType(), gate, up, kind, alpha, limit);
   setNames(act.getDefiningOp(), names.activation);
-  Value down = buildMatmul(builder, tensor("down"), act, ids);
+  Value down = buildMatmul(builder, matrix(tensor_names::kDown), act, ids);
   setNames(down.getDefiningOp(), names.down);
   return down;
 }
 
 moe::RouteOp LayerBuilder::buildRouter(ImplicitLocOpBuilder &builder, Value normed) {
-  Value scores = buildMatmul(builder, "ffn_gate_inp", normed, /*ids=*/Value());
+  Value scores = buildMatmul(builder, tensor_names::kRouter, normed, /*ids=*/Value());
   setNames(scores.getDefiningOp(), {"scores"});
   IntegerAttr groups, groupsUsed;
   if (config.groups > 1) {
@@ -69,19 +72,19 @@ moe::RouteOp LayerBuilder::buildRouter(ImplicitLocOpBuilder &builder, Value norm
     groupsUsed = builder.getI64IntegerAttr(config.groupsUsed);
   }
   MLIRContext *context = builder.getContext();
-  auto route = moe::RouteOp::create(builder, scores, optionalWeight(builder, kSelectionBias),
-                                    builder.getI64IntegerAttr(config.layers[layer].selected),
-                                    moe::ScoringAttr::get(context, config.scoring), groupsUsed,
-                                    groups, moe::GroupScoreAttr::get(context, config.groupScore),
-                                    config.normalize ? builder.getUnitAttr() : UnitAttr(),
-                                    builder.getF32FloatAttr(config.scale),
-                                    moe::TieRuleAttr::get(context, TieRule::LowerId));
+  auto route = moe::RouteOp::create(
+      builder, scores, optionalWeight(builder, tensor_names::kSelectionBias),
+      builder.getI64IntegerAttr(config.layers[layer].selected),
+      moe::ScoringAttr::get(context, config.scoring), groupsUsed, groups,
+      moe::GroupScoreAttr::get(context, config.groupScore),
+      config.normalize ? builder.getUnitAttr() : UnitAttr(), builder.getF32FloatAttr(config.scale),
+      moe::TieRuleAttr::get(context, TieRule::LowerId));
   setNames(route, {"ids", "weights"});
   return route;
 }
 
 moe::RouteOp LayerBuilder::buildSharedRouter(ImplicitLocOpBuilder &builder, Value normed) {
-  Value scores = moe::MatmulOp::create(builder, normed, weight(builder, kSharedGate),
+  Value scores = moe::MatmulOp::create(builder, normed, weight(builder, tensor_names::kSharedGate),
                                        /*bias=*/Value(), moe::ArithmeticAttr());
   setNames(scores.getDefiningOp(), {"shared_scores"});
   MLIRContext *context = builder.getContext();
@@ -97,8 +100,8 @@ moe::RouteOp LayerBuilder::buildSharedRouter(ImplicitLocOpBuilder &builder, Valu
 
 Value LayerBuilder::buildRouted(ImplicitLocOpBuilder &builder, Value normed) {
   moe::RouteOp route = buildRouter(builder, normed);
-  Value rows =
-      buildNetwork(builder, {"_exps", "gate", "up", "act", "down"}, normed, route.getIds());
+  Value rows = buildNetwork(builder, {tensor_names::kExperts, "gate", "up", "act", "down"}, normed,
+                            route.getIds());
   Value routed = moe::CombineOp::create(builder, rows, /*inverse=*/Value(), route.getWeights());
   setNames(routed.getDefiningOp(), {"routed"});
   return routed;
@@ -106,12 +109,14 @@ Value LayerBuilder::buildRouted(ImplicitLocOpBuilder &builder, Value normed) {
 
 Value LayerBuilder::buildShared(ImplicitLocOpBuilder &builder, Value normed) {
   if (config.architecture->shared == SharedExperts::Added)
-    return buildNetwork(builder, {"_shexp", "shared_gate", "shared_up", "shared_act", "shared"},
-                        normed, /*ids=*/Value());
+    return buildNetwork(
+        builder, {tensor_names::kSharedExperts, "shared_gate", "shared_up", "shared_act", "shared"},
+        normed, /*ids=*/Value());
   moe::RouteOp route = buildSharedRouter(builder, normed);
-  Value rows =
-      buildNetwork(builder, {"_shexp", "shared_gate", "shared_up", "shared_act", "shared_down"},
-                   normed, route.getIds());
+  Value rows = buildNetwork(
+      builder,
+      {tensor_names::kSharedExperts, "shared_gate", "shared_up", "shared_act", "shared_down"},
+      normed, route.getIds());
   Value shared = moe::CombineOp::create(builder, rows, /*inverse=*/Value(), route.getWeights());
   setNames(shared.getDefiningOp(), {"shared"});
   return shared;
@@ -119,7 +124,8 @@ Value LayerBuilder::buildShared(ImplicitLocOpBuilder &builder, Value normed) {
 
 Value LayerBuilder::buildFeedForward(ImplicitLocOpBuilder &builder, Value normed) {
   if (config.layers[layer].dense)
-    return buildNetwork(builder, {"", "gate", "up", "act", "down"}, normed, /*ids=*/Value());
+    return buildNetwork(builder, {tensor_names::kDense, "gate", "up", "act", "down"}, normed,
+                        /*ids=*/Value());
   Value routed = buildRouted(builder, normed);
   if (!tensors.hasShared())
     return routed;

@@ -26,9 +26,9 @@ public:
   void build(mlir::ModuleOp module);
 
 private:
-  /// Names of the values of a gated network and of its tensors: `ffn_gate<suffix>.weight`.
+  /// A gated network, as tensor_names has it, and the names of its values.
   struct NetworkNames {
-    llvm::StringRef tensorSuffix;
+    llvm::StringRef network;
     llvm::StringRef gate, up, activation, down;
   };
 

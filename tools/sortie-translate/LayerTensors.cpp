@@ -2,14 +2,18 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "LayerTensors.h"
+#include "ExpertLayout.h"
+#include "TensorNames.h"
 
 #include "runtime/gguf/TensorType.h"
 #include "runtime/support/Error.h"
 
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace sortie;
+using namespace sortie::tensor_names;
 using llvm::ArrayRef;
 using llvm::Error;
 using llvm::Expected;
@@ -31,10 +35,6 @@ ArrayRef<const gguf::Tensor *> TensorsByLayer::of(int64_t layer) const {
   return found == tensors.end() ? ArrayRef<const gguf::Tensor *>() : ArrayRef(found->second);
 }
 
-/// What the names of the experts' tensors end with, and the name of gate and up in one tensor.
-static constexpr llvm::StringLiteral kExperts = "_exps";
-static constexpr llvm::StringLiteral kMergedStem = "ffn_gate_up_exps";
-
 namespace sortie {
 
 /// Looks for the weights of one layer.
@@ -48,46 +48,62 @@ public:
   Expected<LayerTensors> find();
 
 private:
+  /// Which rows (of a matrix) or columns of a tensor a weight is.
+  enum class Extent { Whole, FirstHalf, SecondHalf };
+  /// A weight that the layer is made of.
   struct Spec {
+    /// The usual name.
     std::string name;
     /// Row-major: the last is the contraction dimension of a matrix.
     SmallVector<int64_t, 3> shape;
     /// Norms and biases are added and multiplied in fp32 and stored so; matrices have any format.
     bool isMatrix = false;
     bool isOptional = false;
-    /// Another name that files have for it.
-    std::string otherName = {};
-    /// Of gate and up of the experts: the tensor that holds both, the gate first.
-    std::string mergedName = {};
-    bool isSecondHalf = false;
-    /// Of matrices of the experts: files may have a tensor for each, `<stem>.<expert>.weight`.
-    std::string expertStem = {};
+    /// The names of its tensors in this file, if not the usual: one, or one an expert.
+    SmallVector<std::string, 1> tensors = {};
+    Extent extent = Extent::Whole;
+  };
+  /// A matrix of a network, or one of each expert. `experts` is empty for dense networks.
+  struct Matrix {
+    StringRef projection;
+    StringRef network;
+    SmallVector<int64_t, 3> experts;
+    int64_t rows;
+    int64_t columns;
+    bool hasBias;
   };
 
-  void describe();
-  void describeExperts();
-  /// Gate, up and down with the names `ffn_gate<suffix>` and so on. `experts` is empty for dense
-  /// ones. Without `width`, the tensors have it.
-  void describeNetwork(StringRef suffix, std::optional<int64_t> width, ArrayRef<int64_t> experts,
-                       bool biases);
-  /// Other layouts of a part of the experts.
-  static void addLayouts(StringRef part, Spec &weight, Spec &bias, Spec &scale);
-  /// Rows of the matrix `ffn_gate<suffix>`; 0 if the layer does not have it.
-  int64_t widthInFile(StringRef suffix) const;
+  Error describe();
+  Error describeExperts();
+  /// Gate, up and down. Without `width`, the tensors have it.
+  Error describeNetwork(StringRef network, std::optional<int64_t> width, ArrayRef<int64_t> experts,
+                        bool biases);
+  void describeMatrix(const Matrix &described, ExpertLayout layout);
+  /// The layout in which the file has a projection of `network`, with its biases and scales: one,
+  /// and stacked for all networks but the experts'. The error for two names tensors of both.
+  Expected<ExpertLayout> chooseLayout(StringRef projection, StringRef network) const;
+  /// For each layout, the layer's first tensor that is a part of it. Either the tensors to leave
+  /// out or the others are looked at.
+  llvm::MapVector<ExpertLayout, const gguf::Tensor *> findLayouts(StringRef projection,
+                                                                  bool leftOut) const;
+  /// Rows of the gate of `network`; 0 if the layer does not have it.
+  int64_t widthInFile(StringRef network, ExpertLayout layout) const;
   bool decideShared() const;
 
   Error findWeight(const Spec &spec);
-  Error useWhole(const Spec &spec, const gguf::Tensor &tensor);
-  Error useHalf(const Spec &spec, const gguf::Tensor &tensor);
+  Error useTensor(const Spec &spec, const gguf::Tensor &tensor);
   Error useExperts(const Spec &spec);
   Error checkTensor(const gguf::Tensor &tensor, bool isMatrix, ArrayRef<int64_t> shape) const;
-  /// The error for a tensor that is needed under one of these names, the first of which is the
-  /// usual.
-  Error makeMissingError(ArrayRef<std::string> names) const;
+  /// The error for a tensor that is needed and missing or to be left out.
+  Error makeMissingError(StringRef name) const;
   Error checkSelectionBias() const;
   void collectUnread();
 
   std::string fullName(StringRef name) const { return ("blk." + Twine(layer) + "." + name).str(); }
+  /// The name of a tensor of this layer after `blk.<i>.`.
+  StringRef shortName(const gguf::Tensor &tensor) const {
+    return StringRef(tensor.name).drop_front(fullName("").size());
+  }
   /// The tensor with this name after `blk.<i>.`, or null if it is not there or to be left out.
   const gguf::Tensor *lookUp(StringRef name) const;
   Error makeTensorError(StringRef tensor, const Twine &problem) const {
@@ -117,96 +133,127 @@ const gguf::Tensor *LayerFinder::lookUp(StringRef name) const {
   return ignored.matches(full) ? nullptr : model.findTensor(full);
 }
 
-int64_t LayerFinder::widthInFile(StringRef suffix) const {
-  auto rowsOf = [&](StringRef name) -> int64_t {
-    const gguf::Tensor *tensor = lookUp(name);
-    if (!tensor)
-      return 0;
-    return tensor->dimensions.size() > 1 ? tensor->dimensions[1] : 1;
-  };
-  if (const int64_t rows = rowsOf(("ffn_gate" + suffix + ".weight").str()))
-    return rows;
-  if (suffix != kExperts)
+llvm::MapVector<ExpertLayout, const gguf::Tensor *> LayerFinder::findLayouts(StringRef projection,
+                                                                             bool leftOut) const {
+  llvm::MapVector<ExpertLayout, const gguf::Tensor *> layouts;
+  for (const gguf::Tensor *tensor : tensors)
+    if (ignored.matches(tensor->name) == leftOut)
+      if (const auto layout = findExpertLayout(shortName(*tensor), projection))
+        layouts.insert({*layout, tensor});
+  return layouts;
+}
+
+Expected<ExpertLayout> LayerFinder::chooseLayout(StringRef projection, StringRef network) const {
+  if (network != kExperts)
+    return ExpertLayout::Stacked;
+  auto layouts = findLayouts(projection, /*leftOut=*/false);
+  if (layouts.size() > 1)
+    return sortie::makeError(model.name() + ": tensors '" + layouts.begin()[0].second->name +
+                             "' and '" + layouts.begin()[1].second->name +
+                             "' belong to two layouts of the experts' " + projection +
+                             ", and which of them the model means is not known; "
+                             "--ignore-tensors=REGEX leaves out the tensors of one");
+  // Tensors that are needed and to be left out are told by the names that they have.
+  if (layouts.empty())
+    layouts = findLayouts(projection, /*leftOut=*/true);
+  return layouts.empty() ? ExpertLayout::Stacked : layouts.front().first;
+}
+
+int64_t LayerFinder::widthInFile(StringRef network, ExpertLayout layout) const {
+  std::string name = matrix(kGate, network);
+  if (layout == ExpertLayout::MergedGateAndUp)
+    name = kMergedGateAndUp.str();
+  else if (layout == ExpertLayout::OneTensorAnExpert)
+    name = matrixOfExpert(kGate, "0");
+  const gguf::Tensor *tensor = lookUp(name + kWeight.str());
+  if (!tensor)
     return 0;
-  if (const int64_t rows = rowsOf(kMergedStem.str() + ".weight"))
-    return rows / 2;
-  return rowsOf("ffn_gate.0.weight");
+  const int64_t rows = tensor->dimensions.size() > 1 ? tensor->dimensions[1] : 1;
+  return layout == ExpertLayout::MergedGateAndUp ? rows / 2 : rows;
 }
 
-void LayerFinder::describeNetwork(StringRef suffix, std::optional<int64_t> width,
-                                  ArrayRef<int64_t> experts, bool biases) {
-  const int64_t inner = width ? *width : widthInFile(suffix);
-  struct Part {
-    StringRef name;
-    int64_t rows;
-    int64_t columns;
-  };
-  for (const Part &part : {Part{"gate", inner, config.hidden}, Part{"up", inner, config.hidden},
-                           Part{"down", config.hidden, inner}}) {
-    Spec weight = {("ffn_" + part.name + suffix + ".weight").str(),
-                   SmallVector<int64_t, 3>(experts)};
-    weight.shape.append({part.rows, part.columns});
-    weight.isMatrix = true;
-    Spec bias = {("ffn_" + part.name + suffix + ".bias").str(), SmallVector<int64_t, 3>(experts)};
-    bias.shape.push_back(part.rows);
-    Spec scale = {("ffn_" + part.name + suffix + ".scale").str(), SmallVector<int64_t, 3>(experts)};
-    scale.isOptional = true;
-    if (suffix == kExperts)
-      addLayouts(part.name, weight, bias, scale);
-    specs.push_back(weight);
-    if (biases)
-      specs.push_back(bias);
-    if (suffix == kExperts)
-      specs.push_back(scale);
+void LayerFinder::describeMatrix(const Matrix &described, ExpertLayout layout) {
+  const std::string name = matrix(described.projection, described.network);
+  Spec weight = {name + kWeight.str(), described.experts, /*isMatrix=*/true};
+  weight.shape.append({described.rows, described.columns});
+  Spec bias = {name + kBias.str(), described.experts};
+  bias.shape.push_back(described.rows);
+  Spec scale = {name + kScale.str(), described.experts, /*isMatrix=*/false, /*isOptional=*/true};
+
+  if (layout == ExpertLayout::MergedGateAndUp) {
+    weight.extent = bias.extent =
+        described.projection == kGate ? Extent::FirstHalf : Extent::SecondHalf;
+    weight.tensors = {kMergedGateAndUp.str() + kWeight.str()};
+    bias.tensors = {kMergedGateAndUp.str() + kBias.str()};
+    // One factor for an expert's matrix is one for both of its halves.
+    scale.tensors = {kMergedGateAndUp.str() + kScale.str()};
+  } else if (layout == ExpertLayout::OneTensorAnExpert) {
+    for (int64_t expert = 0; expert < described.experts.front(); ++expert)
+      weight.tensors.push_back(matrixOfExpert(described.projection, Twine(expert)) + kWeight.str());
   }
+
+  specs.push_back(weight);
+  if (described.hasBias)
+    specs.push_back(bias);
+  if (described.network == kExperts)
+    specs.push_back(scale);
 }
 
-void LayerFinder::addLayouts(StringRef part, Spec &weight, Spec &bias, Spec &scale) {
-  weight.expertStem = ("ffn_" + part).str();
-  if (part == "down")
-    return;
-  weight.mergedName = kMergedStem.str() + ".weight";
-  bias.mergedName = kMergedStem.str() + ".bias";
-  weight.isSecondHalf = bias.isSecondHalf = part == "up";
-  // One factor for an expert's matrix is one for both of its halves.
-  scale.otherName = kMergedStem.str() + ".scale";
+Error LayerFinder::describeNetwork(StringRef network, std::optional<int64_t> width,
+                                   ArrayRef<int64_t> experts, bool biases) {
+  int64_t inner = width.value_or(0);
+  for (const StringRef projection : {kGate, kUp, kDown}) {
+    Expected<ExpertLayout> layout = chooseLayout(projection, network);
+    if (!layout)
+      return layout.takeError();
+    if (projection == kGate && !width)
+      inner = widthInFile(network, *layout);
+    const bool isDown = projection == kDown;
+    describeMatrix({projection, network, SmallVector<int64_t, 3>(experts),
+                    isDown ? config.hidden : inner, isDown ? inner : config.hidden, biases},
+                   *layout);
+  }
+  return Error::success();
 }
 
 bool LayerFinder::decideShared() const {
-  return layerConfig.hasShared.value_or(lookUp("ffn_gate_shexp.weight") != nullptr);
+  return layerConfig.hasShared.value_or(lookUp(matrix(kGate, kSharedExperts) + kWeight.str()) !=
+                                        nullptr);
 }
 
-void LayerFinder::describeExperts() {
+Error LayerFinder::describeExperts() {
   const Architecture &architecture = *config.architecture;
   const int64_t experts = layerConfig.experts;
-  specs.push_back({"ffn_gate_inp.weight", {experts, config.hidden}, /*isMatrix=*/true});
+  specs.push_back({kRouter.str() + kWeight.str(), {experts, config.hidden}, /*isMatrix=*/true});
   if (architecture.biases)
-    specs.push_back({"ffn_gate_inp.bias", {experts}});
-  if (architecture.selectionBias)
+    specs.push_back({kRouter.str() + kBias.str(), {experts}});
+  if (architecture.selectionBias) {
+    const bool isShort = !lookUp(kSelectionBias) && lookUp(kShortSelectionBias);
     specs.push_back({kSelectionBias.str(),
                      {experts},
                      /*isMatrix=*/false,
                      /*isOptional=*/true,
-                     /*otherName=*/"exp_probs_b"});
-  describeNetwork("_exps", layerConfig.expertWidth, {experts}, architecture.biases);
+                     {(isShort ? kShortSelectionBias : kSelectionBias).str()}});
+  }
+  if (Error error =
+          describeNetwork(kExperts, layerConfig.expertWidth, {experts}, architecture.biases))
+    return error;
   found.shared = decideShared();
   if (!found.shared)
-    return;
+    return Error::success();
   const bool isGated = architecture.shared == SharedExperts::Gated;
   if (isGated)
     specs.push_back({kSharedGate.str(), {1, config.hidden}, /*isMatrix=*/true});
   // What a token's own score is the weight of is a routed expert, if the only one.
-  describeNetwork("_shexp", layerConfig.sharedWidth,
-                  isGated ? ArrayRef<int64_t>(1) : ArrayRef<int64_t>(),
-                  /*biases=*/false);
+  return describeNetwork(kSharedExperts, layerConfig.sharedWidth,
+                         isGated ? ArrayRef<int64_t>(1) : ArrayRef<int64_t>(), /*biases=*/false);
 }
 
-void LayerFinder::describe() {
+Error LayerFinder::describe() {
   specs.push_back({config.architecture->normTensor.str(), {config.hidden}});
   if (layerConfig.dense)
-    describeNetwork("", layerConfig.denseWidth, {}, /*biases=*/false);
-  else
-    describeExperts();
+    return describeNetwork(kDense, layerConfig.denseWidth, {}, /*biases=*/false);
+  return describeExperts();
 }
 
 Error LayerFinder::checkTensor(const gguf::Tensor &tensor, bool isMatrix,
@@ -226,29 +273,24 @@ Error LayerFinder::checkTensor(const gguf::Tensor &tensor, bool isMatrix,
   return Error::success();
 }
 
-Error LayerFinder::makeMissingError(ArrayRef<std::string> names) const {
+Error LayerFinder::makeMissingError(StringRef name) const {
+  const std::string full = fullName(name);
   const std::string need =
       ("layer " + Twine(layer) + " of architecture " + config.architecture->name + " needs it")
           .str();
-  for (const std::string &name : names)
-    if (const std::string full = fullName(name); ignored.matches(full) && model.findTensor(full))
-      return makeTensorError(full, "is matched by " + ignored.optionName() + ", but " + need);
-  return makeTensorError(fullName(names.front()), "is missing; " + need);
+  if (ignored.matches(full) && model.findTensor(full))
+    return makeTensorError(full, "is matched by " + ignored.optionName() + ", but " + need);
+  return makeTensorError(full, "is missing; " + need);
 }
 
-Error LayerFinder::useWhole(const Spec &spec, const gguf::Tensor &tensor) {
-  if (Error error = checkTensor(tensor, spec.isMatrix, spec.shape))
-    return error;
-  used.insert(&tensor);
-  found.weights[spec.name] = {{&tensor}, tensor.format->format, spec.shape};
-  return Error::success();
-}
-
-Error LayerFinder::useHalf(const Spec &spec, const gguf::Tensor &tensor) {
+Error LayerFinder::useTensor(const Spec &spec, const gguf::Tensor &tensor) {
   SmallVector<int64_t, 3> shape = spec.shape;
-  int64_t &size = shape[shape.size() - (spec.isMatrix ? 2 : 1)];
-  const DimensionPart half = {spec.isSecondHalf ? size : 0, 2 * size};
-  size = half.total;
+  DimensionPart half = {};
+  if (spec.extent != Extent::Whole) {
+    int64_t &size = shape[shape.size() - (spec.isMatrix ? 2 : 1)];
+    half = {spec.extent == Extent::SecondHalf ? size : 0, 2 * size};
+    size = half.total;
+  }
   if (Error error = checkTensor(tensor, spec.isMatrix, shape))
     return error;
   used.insert(&tensor);
@@ -260,14 +302,13 @@ Error LayerFinder::useHalf(const Spec &spec, const gguf::Tensor &tensor) {
 
 Error LayerFinder::useExperts(const Spec &spec) {
   LayerWeight weight = {{}, {}, spec.shape};
-  for (int64_t expert = 0; expert < spec.shape.front(); ++expert) {
-    const std::string name = (spec.expertStem + "." + Twine(expert) + ".weight").str();
+  for (const std::string &name : spec.tensors) {
     const gguf::Tensor *tensor = lookUp(name);
     if (!tensor)
-      return makeMissingError({name});
+      return makeMissingError(name);
     if (Error error = checkTensor(*tensor, spec.isMatrix, ArrayRef(spec.shape).drop_front()))
       return error;
-    const gguf::Tensor &first = expert == 0 ? *tensor : *weight.tensors.front();
+    const gguf::Tensor &first = weight.tensors.empty() ? *tensor : *weight.tensors.front();
     if (tensor->type != first.type)
       return makeTensorError(tensor->name, Twine("is stored as ") + tensor->format->name +
                                                " and '" + first.name + "' as " +
@@ -282,18 +323,12 @@ Error LayerFinder::useExperts(const Spec &spec) {
 }
 
 Error LayerFinder::findWeight(const Spec &spec) {
-  const std::string firstExpert = spec.expertStem + ".0.weight";
-  if (const gguf::Tensor *tensor = lookUp(spec.name))
-    return useWhole(spec, *tensor);
-  if (const gguf::Tensor *tensor = spec.otherName.empty() ? nullptr : lookUp(spec.otherName))
-    return useWhole(spec, *tensor);
-  if (const gguf::Tensor *tensor = spec.mergedName.empty() ? nullptr : lookUp(spec.mergedName))
-    return useHalf(spec, *tensor);
-  if (!spec.expertStem.empty() && lookUp(firstExpert))
+  if (spec.tensors.size() > 1)
     return useExperts(spec);
-  if (spec.isOptional)
-    return Error::success();
-  return makeMissingError({spec.name, spec.otherName, spec.mergedName, firstExpert});
+  const std::string &name = spec.tensors.empty() ? spec.name : spec.tensors.front();
+  if (const gguf::Tensor *tensor = lookUp(name))
+    return useTensor(spec, *tensor);
+  return spec.isOptional ? Error::success() : makeMissingError(name);
 }
 
 Error LayerFinder::checkSelectionBias() const {
@@ -318,8 +353,7 @@ Error LayerFinder::checkSelectionBias() const {
 
 void LayerFinder::collectUnread() {
   for (const gguf::Tensor *tensor : tensors) {
-    const StringRef name = StringRef(tensor->name).drop_front(fullName("").size());
-    if (used.contains(tensor) || isAttentionTensor(*config.architecture, name))
+    if (used.contains(tensor) || isAttentionTensor(*config.architecture, shortName(*tensor)))
       continue;
     if (ignored.matches(tensor->name))
       ignored.drop(tensor->name);
@@ -329,7 +363,8 @@ void LayerFinder::collectUnread() {
 }
 
 Expected<LayerTensors> LayerFinder::find() {
-  describe();
+  if (Error error = describe())
+    return error;
   for (const Spec &spec : specs)
     if (Error error = findWeight(spec))
       return error;

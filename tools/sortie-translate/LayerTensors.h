@@ -40,24 +40,19 @@ struct LayerWeight {
   DimensionPart columns = {};
 };
 
-/// The selection bias, whose name has no `.bias` in some files.
-inline constexpr llvm::StringLiteral kSelectionBias = "exp_probs_b.bias";
-
-/// What the score of the shared experts is the product of a token with.
-inline constexpr llvm::StringLiteral kSharedGate = "ffn_gate_inp_shexp.weight";
-
 /// Finds the weights of one layer by their names after `blk.<i>.`.
 class LayerTensors {
 public:
   /// Checks that `model` has every tensor that layer `layer` needs, leaving out those that
-  /// `ignored` matches. Errors name the tensor and what is wrong with it: missing, another shape, a
-  /// type that is not supported, a selection bias with a scoring that nobody states.
+  /// `ignored` matches. Errors name the tensors and what is wrong with them: missing, another
+  /// shape, a type that is not supported, experts in two layouts, a selection bias with a scoring
+  /// that nobody states.
   static llvm::Expected<LayerTensors> find(const gguf::Model &model,
                                            const TensorsByLayer &tensorsByLayer,
                                            const ModelConfig &config, int64_t layer,
                                            NameFilter &ignored);
 
-  /// A weight that is known to be there.
+  /// A weight that is known to be there, by the name that it usually has (TensorNames.h).
   const LayerWeight &get(llvm::StringRef name) const { return weights.find(name)->second; }
   /// A weight that the layer may have.
   bool has(llvm::StringRef name) const { return weights.contains(name); }
