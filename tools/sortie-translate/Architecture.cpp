@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "Architecture.h"
+#include "TensorNames.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -25,7 +26,8 @@ static constexpr StringLiteral kLatentAttention[] = {
 static constexpr StringLiteral kSinks[] = {"attn_sinks"};
 
 /// What follows the name of a tensor: `scale` and `input_scale` come with NVFP4.
-static constexpr StringLiteral kSuffixes[] = {".weight", ".bias", ".scale", ".input_scale"};
+static constexpr StringLiteral kSuffixes[] = {tensor_names::kWeight, tensor_names::kBias,
+                                              tensor_names::kScale, ".input_scale"};
 
 static const Architecture kArchitectures[] = {
     {.name = "qwen3moe", .normalize = true},
