@@ -55,7 +55,8 @@ struct Architecture {
   SharedExperts shared = SharedExperts::None;
   /// Tensors of the attention half beside those that all architectures may have, by their names
   /// after `blk.<i>.` without `.weight` and the like.
-  llvm::ArrayRef<llvm::StringLiteral> attention = {};
+  // Without an initializer, g++ warns of every row that leaves it out.
+  llvm::ArrayRef<llvm::StringLiteral> attention = {}; // NOLINT(readability-redundant-member-init)
 };
 
 /// The row of the table with this name, or null.

@@ -60,7 +60,8 @@ private:
     bool isMatrix = false;
     bool isOptional = false;
     /// The names of its tensors in this file, if not the usual: one, or one an expert.
-    SmallVector<std::string, 1> tensors = {};
+    // Without an initializer, g++ warns of every weight that leaves it out.
+    SmallVector<std::string, 1> tensors = {}; // NOLINT(readability-redundant-member-init)
     Extent extent = Extent::Whole;
   };
   /// A matrix of a network, or one of each expert. `experts` is empty for dense networks.

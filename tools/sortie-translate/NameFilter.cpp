@@ -9,7 +9,6 @@ using namespace sortie;
 using llvm::Error;
 using llvm::Expected;
 using llvm::StringRef;
-using llvm::Twine;
 
 Expected<NameFilter> NameFilter::parse(StringRef option,
                                        const std::optional<std::string> &pattern) {
