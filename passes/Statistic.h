@@ -14,14 +14,16 @@
 
 namespace sortie {
 
-class StatisticsReport;
-
 /// A number that a pass counts. Its pass lists it among its statistics. The base is private because
 /// counting by it would count nothing.
 class Statistic : private mlir::Pass::Statistic {
 public:
-  Statistic(mlir::Pass *owner, const char *name, const char *description)
-      : mlir::Pass::Statistic(owner, name, description), name(name), description(description) {}
+  Statistic(mlir::Pass *owner, const char *name, const char *description);
+  ~Statistic();
+
+  /// `statistic` as one of this class; null if it is none, such as one of MLIR's own passes or of a
+  /// plugin's. For any thread.
+  static Statistic *of(mlir::Pass::Statistic *statistic);
 
   llvm::StringRef getName() const { return name; }
   llvm::StringRef getDescription() const { return description; }
@@ -36,8 +38,6 @@ public:
   uint64_t take() { return count.exchange(0, std::memory_order_relaxed); }
 
 private:
-  friend class StatisticsReport;
-
   const char *name;
   const char *description;
   std::atomic<uint64_t> count = 0;

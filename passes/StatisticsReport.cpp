@@ -23,26 +23,24 @@ private:
   StatisticsReport &report;
 };
 
-/// Whether a pass is one of Passes.td, whose statistics are of our class.
-static bool isOurs(const Pass &pass) {
-  return pass.getArgument().starts_with("moe-") || pass.getArgument().starts_with("moert-");
-}
-
 void StatisticsReport::attach(PassManager &manager) {
   manager.addInstrumentation(std::make_unique<Instrumentation>(*this));
 }
 
 void StatisticsReport::collect(Pass &pass) {
-  if (!isOurs(pass) || pass.getStatistics().empty())
+  llvm::SmallVector<Statistic *> ours;
+  for (Pass::Statistic *base : pass.getStatistics())
+    if (Statistic *statistic = Statistic::of(base))
+      ours.push_back(statistic);
+  if (ours.empty())
     return;
   const std::lock_guard<std::mutex> lock(mutex);
   auto [entry, isNew] = linesOf.try_emplace(pass.getArgument());
   llvm::SmallVector<Line, 0> &lines = entry->second;
-  for (auto [index, base] : llvm::enumerate(pass.getStatistics())) {
-    auto &statistic = *static_cast<Statistic *>(base);
+  for (auto [index, statistic] : llvm::enumerate(ours)) {
     if (isNew)
-      lines.push_back({statistic.getName(), statistic.getDescription()});
-    lines[index].count += statistic.take();
+      lines.push_back({statistic->getName(), statistic->getDescription()});
+    lines[index].count += statistic->take();
   }
 }
 

@@ -16,7 +16,7 @@ namespace sortie {
 
 class StatisticsReport {
 public:
-  /// Collects from all passes of the project that `manager` runs, on whatever threads. The report
+  /// Collects what passes count by the Statistic of this project, on whatever threads. The report
   /// must outlive the manager; several managers may share it.
   void attach(mlir::PassManager &manager);
 
