@@ -447,9 +447,6 @@ LogicalResult MoeLowerToMoert::checkModule() {
     return module.emitError("asks for version ")
            << version.getInt() << " of the numerics contract, this compiler has "
            << numerics::kContractVersion;
-  if (module.getBody()->empty())
-    return module.emitError("has no functions, so there is nothing to compile; if the input is "
-                            "empty, look at the command that was to write it");
   for (Operation &op : *module.getBody()) {
     auto function = dyn_cast<func::FuncOp>(op);
     if (!function)

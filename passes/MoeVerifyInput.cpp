@@ -24,9 +24,13 @@ private:
   /// Errors do not show the module, which may have kernels inside.
   static LogicalResult verify(ModuleOp module) {
     if (auto program = module->getAttrOfType<moert::ProgramAttr>(moert::MoertDialect::kProgramName))
-      return mlir::emitError(module.getLoc(), "is a program already, compiled by '")
+      return mlir::emitError(module.getLoc(), "the module is a program already, compiled by '")
              << program.getProducer() << "' for target '" << program.getTarget()
              << "'; compile the graph that it was made from";
+    if (module.getBody()->empty())
+      return mlir::emitError(module.getLoc(), "the module has no functions, so there is nothing to "
+                                              "compile; if the input is empty, look at the command "
+                                              "that was to write it");
     return success();
   }
 };

@@ -27,7 +27,8 @@ def MoeVerifyInput : Pass<"moe-verify-input", "::mlir::ModuleOp"> {
   let summary = "Refuse what is no graph to compile";
   let description = [{
     The first pass of `--sortie-compile`. A module that is a compiled program is an error: the passes
-    would leave it alone, and whatever the options ask for.
+    would leave it alone, and whatever the options ask for. So is one without functions, which is what
+    the output of a command that failed looks like.
   }];
 }
 

@@ -5,11 +5,16 @@
 // RUN: not sortie-opt %t.mlirbc --sortie-compile -o %t.never 2>&1 \
 // RUN:   | FileCheck %s --check-prefix=BYTECODE
 // RUN: not ls %t.never
-// BYTECODE: error: is a program already, compiled by 'sortie {{.*}}' for target 'cpu'
+// BYTECODE: error: the module is a program already, compiled by 'sortie {{.*}}' for target 'cpu'
 
-// CHECK: error: is a program already, compiled by 'by hand' for target 'cuda'
-// expected-error @below {{is a program already, compiled by 'by hand' for target 'cuda'; compile the graph that it was made from}}
+// CHECK: error: the module is a program already, compiled by 'by hand' for target 'cuda'
+// expected-error @below {{the module is a program already, compiled by 'by hand' for target 'cuda'; compile the graph that it was made from}}
 module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cuda",
     contract = [run, batch, device], features = [], producer = "by hand">} {
   moert.symbol @tokens max(8)
 }
+
+// -----
+
+// expected-error @below {{the module has no functions, so there is nothing to compile; if the input is empty, look at the command that was to write it}}
+module attributes {moe.numerics = 1} {}
