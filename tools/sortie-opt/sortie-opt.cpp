@@ -1,9 +1,10 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// sortie-opt: MLIR's optimizer driver with Sortie's dialects and passes. Two things differ from
-// mlir-opt: output files appear whole or not at all, and bytecode has a seal, which is checked when
-// it is read.
+// sortie-opt: MLIR's optimizer driver with Sortie's dialects and passes. It differs from mlir-opt
+// where a file is read (data files, text that is nested too deeply and damaged bytecode are
+// errors), where one is written (whole or not at all, never over an input, bytecode under a seal
+// and without locations), and in the report of statistics, which works in every build of LLVM.
 
 #include "dialect/common/Nesting.h"
 #include "dialect/moe/MoeDialect.h"
@@ -11,7 +12,9 @@
 #include "dialect/moert/Seal.h"
 #include "passes/Passes.h"
 #include "passes/StatisticsReport.h"
+#include "runtime/program/ForeignFile.h"
 #include "tools/common/OutputFile.h"
+#include "tools/common/Version.h"
 #include "tools/sortie-opt/OptionFiles.h"
 #include "tools/sortie-opt/SealedBytecode.h"
 
@@ -19,6 +22,7 @@
 #include "mlir/Dialect/Func/Extensions/InlinerExtension.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
@@ -57,26 +61,22 @@ static LogicalResult fail(const Twine &message) {
   return failure();
 }
 
-/// Checks the seal of the input, which MLIR's driver would read without.
-static LogicalResult checkInput(const llvm::MemoryBuffer &input, const MlirOptMainConfig &config,
-                                const BytecodeOptions &options) {
-  if (!config.inputSplitMarker().empty() && moert::isBytecode(input.getBuffer()))
-    return fail(input.getBufferIdentifier() + ": is bytecode, which cannot be split");
-  if (llvm::Error error = checkInputSeal(input.getBuffer(), options))
-    return fail(input.getBufferIdentifier() + ": " + toString(std::move(error)));
-  return success();
-}
-
-/// Checks what MLIR's driver takes for granted: text that the stack can hold, and one output for
-/// bytecode.
+/// Checks what MLIR's driver takes for granted: MLIR, text that the stack can hold, and one module
+/// in bytecode, which is read or written.
 static LogicalResult checkForm(const llvm::MemoryBuffer &input, const MlirOptMainConfig &config) {
-  if (config.shouldEmitBytecode() && !config.inputSplitMarker().empty())
+  const bool isSplit = !config.inputSplitMarker().empty();
+  const StringRef name = input.getBufferIdentifier();
+  if (config.shouldEmitBytecode() && isSplit)
     return fail("--emit-bytecode writes one module and --split-input-file makes several; give the "
                 "parts as files of their own, or leave --emit-bytecode out");
+  if (const StringRef kind = describeDataFile(input.getBuffer()); !kind.empty())
+    return fail(name + ": is no graph or program: it " + kind);
   if (moert::isBytecode(input.getBuffer()))
-    return success();
+    return isSplit ? fail(name + ": is bytecode, which cannot be split; leave --split-input-file "
+                                 "out")
+                   : success();
   if (llvm::Error error = checkNesting(input.getBuffer(), config.inputSplitMarker()))
-    return fail(input.getBufferIdentifier() + ": " + toString(std::move(error)));
+    return fail(name + ": " + toString(std::move(error)));
   return success();
 }
 
@@ -93,8 +93,10 @@ static LogicalResult run(StringRef inputPath, StringRef outputPath, DialectRegis
     return failure();
   const BytecodeOptions options{registry, config.shouldAllowUnregisteredDialects(),
                                 config.bytecodeVersionToEmit(), tool.keepLocations};
-  if (!tool.allowUnsealed && failed(checkInput(*input, config, options)))
-    return failure();
+  // MLIR's driver would read it without.
+  if (!tool.allowUnsealed)
+    if (llvm::Error error = checkInputSeal(input->getBuffer(), options))
+      return fail(input->getBufferIdentifier() + ": " + toString(std::move(error)));
   std::string output;
   llvm::raw_string_ostream os(output);
   if (failed(MlirOptMain(os, std::move(input), registry, config)))
@@ -115,6 +117,15 @@ static void hideOptionsOfLlvm() {
       option->setHiddenFlag(llvm::cl::Hidden);
 }
 
+/// Withdraws the choice between the two forms of MLIR's report of statistics, for ours has one.
+/// To be called before the command line is parsed.
+static void withdrawStatisticsDisplay() {
+  registerPassManagerCLOptions();
+  if (llvm::cl::Option *option =
+          llvm::cl::getRegisteredOptions().lookup("mlir-pass-statistics-display"))
+    option->removeArgument();
+}
+
 /// Takes over the driver's option of this name, whose own report is empty in LLVM as distributions
 /// build it. To be called when the command line has been parsed.
 static bool takePassStatistics() {
@@ -129,6 +140,8 @@ static bool takePassStatistics() {
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   hideOptionsOfLlvm();
+  setVersionOf("sortie-opt");
+  withdrawStatisticsDisplay();
   const ToolOptions tool;
   DialectRegistry registry = makeRegistry();
   // Of MLIR's own passes, those that a model can pass through on its way.

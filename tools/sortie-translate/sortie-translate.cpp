@@ -10,6 +10,7 @@
 #include "runtime/support/Error.h"
 #include "tools/common/FileClaims.h"
 #include "tools/common/OutputFile.h"
+#include "tools/common/Version.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -151,6 +152,7 @@ static Error translate() {
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   cl::HideUnrelatedOptions(category);
+  setVersionOf("sortie-translate");
   cl::ParseCommandLineOptions(argc, argv, kOverview);
   if (Error error = translate()) {
     llvm::WithColor::error(llvm::errs(), "sortie-translate") << toString(std::move(error)) << '\n';

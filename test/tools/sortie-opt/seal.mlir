@@ -17,7 +17,8 @@
 // HEADLESS: headless.mlirbc: the program has no seal: it is damaged, or another tool wrote it; compile it again, copy it again, or give --allow-unsealed
 // RUN: sortie-opt %t.headless.mlirbc --allow-unsealed --emit-bytecode | cmp - %t.mlirbc
 // RUN: not sortie-opt %t.mlirbc --split-input-file 2>&1 | FileCheck %s --check-prefix=SPLIT
-// SPLIT: seal.mlir.tmp.mlirbc: is bytecode, which cannot be split
+// RUN: not sortie-opt %t.mlirbc --split-input-file --allow-unsealed 2>&1 | FileCheck %s --check-prefix=SPLIT
+// SPLIT: seal.mlir.tmp.mlirbc: is bytecode, which cannot be split; leave --split-input-file out
 
 // CHECK: sortie:{{[0-9a-f]+}}
 // TEXT: moert.program

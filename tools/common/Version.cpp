@@ -1,0 +1,18 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "tools/common/Version.h"
+
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace sortie {
+
+void setVersionOf(llvm::StringRef tool) {
+  llvm::cl::SetVersionPrinter([tool](llvm::raw_ostream &out) {
+    out << tool << " " SORTIE_VERSION ", with LLVM " LLVM_VERSION_STRING "\n";
+  });
+}
+
+} // namespace sortie
