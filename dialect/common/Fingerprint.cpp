@@ -1,7 +1,7 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The textual form of fingerprints, and the rules of the attributes that identify a model.
+// The rules of the attributes that identify a model.
 
 #include "dialect/common/Fingerprint.h"
 
@@ -14,23 +14,7 @@ using namespace mlir;
 
 namespace sortie {
 
-static constexpr size_t kFingerprintDigits = 16;
 static constexpr size_t kHashDigits = 32;
-static constexpr llvm::StringLiteral kNamedKeysPrefix = "2:";
-
-std::optional<FingerprintText> parseFingerprint(StringRef text) {
-  FingerprintText result{kFingerprintOfAllKeys, 0};
-  if (text.consume_front(kNamedKeysPrefix))
-    result.rule = kFingerprintOfNamedKeys;
-  if (!isHexDigits(text, kFingerprintDigits) || text.getAsInteger(16, result.value))
-    return std::nullopt;
-  return result;
-}
-
-std::string printFingerprint(const FingerprintText &fingerprint) {
-  return (fingerprint.rule == kFingerprintOfNamedKeys ? kNamedKeysPrefix.str() : "") +
-         llvm::utohexstr(fingerprint.value, /*LowerCase=*/true, kFingerprintDigits);
-}
 
 static LogicalResult verifyKeys(Operation *op, StringRef name, Attribute value) {
   auto keys = dyn_cast<ArrayAttr>(value);

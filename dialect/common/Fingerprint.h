@@ -7,25 +7,11 @@
 #ifndef SORTIE_DIALECT_COMMON_FINGERPRINT_H
 #define SORTIE_DIALECT_COMMON_FINGERPRINT_H
 
+#include "dialect/common/FingerprintText.h"
+
 #include "mlir/IR/Operation.h"
 
-#include <optional>
-#include <string>
-
 namespace sortie {
-
-/// The rules that fingerprints are computed by; docs/runtime.md states them.
-inline constexpr int kFingerprintOfAllKeys = 1;
-inline constexpr int kFingerprintOfNamedKeys = 2;
-
-/// A fingerprint as it is written: 16 lower-case hexadecimal digits by rule 1, "2:" and as many by
-/// rule 2.
-struct FingerprintText {
-  int rule;
-  uint64_t value;
-};
-std::optional<FingerprintText> parseFingerprint(llvm::StringRef text);
-std::string printFingerprint(const FingerprintText &fingerprint);
 
 /// Names of the module attributes of a dialect that this file is about.
 struct ModelAttributeNames {

@@ -9,6 +9,7 @@
 #include "runtime/cpu/ThreadPool.h"
 #include "runtime/program/Loader.h"
 #include "runtime/session/MemoryPlan.h"
+#include "runtime/session/Verification.h"
 
 #include "llvm/ADT/SmallVectorExtras.h"
 
@@ -83,7 +84,7 @@ void sortie_program_get_info(const sortie_program *handle, sortie_program_info *
   value.has_fingerprint = program.fingerprint.has_value();
   value.fingerprint = program.fingerprint ? program.fingerprint->value : 0;
   value.kernel_count = program.kernels.size();
-  value.fingerprint_rule = !program.fingerprint ? 0 : program.fingerprint->keys ? 2 : 1;
+  value.fingerprint_rule = program.fingerprint ? ruleOf(*program.fingerprint) : 0;
   value.hash_count = program.hashes.size();
   value.import_options = program.importOptions.empty() ? nullptr : program.importOptions.c_str();
   consumeError(writeStruct(value, info)); // there is nobody to tell

@@ -5,6 +5,7 @@
 
 #include "runtime/session/Verification.h"
 
+#include "dialect/common/FingerprintText.h"
 #include "runtime/support/Error.h"
 #include "runtime/weights/NonFinite.h"
 #include "runtime/weights/TensorHasher.h"
@@ -91,11 +92,11 @@ Error Verifier::readTensors(ReportProgress report) {
   TensorHasher hasher(bytes);
   NonFiniteScan scan(list);
   const bool hasHashes = !program.hashes.empty();
-  auto visit = [&](size_t tensor, uint64_t offset) {
+  auto visit = [&](const Slab &slab) {
     if (hasHashes)
-      hasher.addSlab(tensor, offset);
+      hasher.addSlab(slab);
     if (options.checksValues)
-      scan.addSlab(tensor, offset, kHashSlabBytes);
+      scan.addSlab(slab.tensor, slab.offset, slab.bytes);
   };
   if (Error error = forEachSlab(bytes, **pool, report, visit))
     return error;
@@ -141,20 +142,42 @@ Expected<Verification> verifyWeights(const Program &program, const WeightSource 
   return std::move(verifier.result);
 }
 
-Error findingsError(const Program &program, const WeightSource &source,
-                    const Verification &result) {
+/// "; tensors at fault: a, b", or nothing where no finding is about a tensor.
+static std::string nameTensors(ArrayRef<Finding> findings) {
   constexpr size_t kNamed = 5;
   std::vector<StringRef> names;
-  for (const Finding &finding : result.findings)
+  for (const Finding &finding : findings)
     if (!finding.tensor.empty() && !is_contained(names, StringRef(finding.tensor)))
       names.emplace_back(finding.tensor);
-  std::string message =
-      source.name() + ": is not what " + program.name + " was compiled for, or is damaged";
-  if (!names.empty())
-    message += "; tensors at fault: " + join(ArrayRef(names).take_front(kNamed), ", ");
+  if (names.empty())
+    return "";
+  std::string text = "; tensors at fault: " + join(ArrayRef(names).take_front(kNamed), ", ");
   if (names.size() > kNamed)
-    message += " and " + std::to_string(names.size() - kNamed) + " more";
-  return makeError(message + ". Download or convert the model again");
+    text += " and " + std::to_string(names.size() - kNamed) + " more";
+  return text;
+}
+
+Error findingsError(const Program &program, const WeightSource &source,
+                    const Verification &result) {
+  const std::string tensors = nameTensors(result.findings);
+  if (any_of(result.findings,
+             [](const Finding &finding) { return finding.kind != Finding::Kind::Value; }))
+    return makeError(source.name() + ": is not what " + program.name +
+                     " was compiled for, or is damaged" + tensors +
+                     ". Download or convert the model again");
+  const std::string what =
+      source.name() + ": has scales, minimums or weights that are not finite" + tensors;
+  if (result.hashed == 0)
+    return makeError(what + ". " + program.name +
+                     " records no hashes that could tell whether the model is damaged: compare it "
+                     "with another copy, or convert it again");
+  return makeError(what + ". Its bytes are those that " + program.name +
+                   " was compiled for, so that another copy has them, too: convert or quantize the "
+                   "model again, or expect results that are infinite or NaN");
+}
+
+int ruleOf(const gguf::Fingerprint &fingerprint) {
+  return fingerprint.keys ? kFingerprintOfNamedKeys : kFingerprintOfAllKeys;
 }
 
 Error checkFingerprint(const Program &program, const WeightSource &source) {
@@ -162,13 +185,16 @@ Error checkFingerprint(const Program &program, const WeightSource &source) {
       program.fingerprint ? source.fingerprint(*program.fingerprint) : std::nullopt;
   if (!actual || *actual == program.fingerprint->value)
     return Error::success();
-  auto hex = [](uint64_t value) { return utohexstr(value, /*LowerCase=*/true, /*Width=*/16); };
+  auto print = [rule = ruleOf(*program.fingerprint)](uint64_t value) {
+    return printFingerprint({rule, value});
+  };
   const char *hint = program.fingerprint->keys
                          ? ""
                          : " (a program as old as this one refuses a changed chat template, too; "
                            "compiled again, it does not)";
-  return makeError(source.name() + ": has fingerprint " + hex(*actual) + ", " + program.name +
-                   " was compiled for a model with fingerprint " + hex(program.fingerprint->value) +
+  return makeError(source.name() + ": has fingerprint " + print(*actual) + ", " + program.name +
+                   " was compiled for a model with fingerprint " +
+                   print(program.fingerprint->value) +
                    "; give that model, or compile the program for this one" + hint);
 }
 

@@ -53,6 +53,9 @@ llvm::Expected<Verification> verifyWeights(const Program &program, const WeightS
 llvm::Error findingsError(const Program &program, const WeightSource &source,
                           const Verification &result);
 
+/// The number of the rule that a fingerprint is computed by.
+int ruleOf(const gguf::Fingerprint &fingerprint);
+
 /// That the model has the program's fingerprint, if both have one.
 llvm::Error checkFingerprint(const Program &program, const WeightSource &source);
 

@@ -20,11 +20,6 @@ namespace sortie {
 
 Error forEachSlab(ArrayRef<ArrayRef<uint8_t>> tensors, cpu::ThreadPool &pool, ReportProgress report,
                   VisitSlab visit) {
-  struct Slab {
-    size_t tensor;
-    uint64_t offset;
-    uint64_t bytes;
-  };
   constexpr size_t kSlabsBetweenReports = 64;
   std::vector<Slab> slabs;
   uint64_t done = 0, total = 0;
@@ -36,12 +31,11 @@ Error forEachSlab(ArrayRef<ArrayRef<uint8_t>> tensors, cpu::ThreadPool &pool, Re
   for (ArrayRef<Slab> rest = slabs; !rest.empty();) {
     const ArrayRef<Slab> now = rest.take_front(std::min(kSlabsBetweenReports, rest.size()));
     rest = rest.drop_front(now.size());
-    pool.parallelFor(static_cast<int64_t>(now.size()),
-                     [&](int64_t i, int) { visit(now[i].tensor, now[i].offset); });
+    pool.parallelFor(static_cast<int64_t>(now.size()), [&](int64_t i, int) { visit(now[i]); });
     for (const Slab &slab : now)
       done += slab.bytes;
     if (!report(done, total))
-      return makeError("cancelled while tensors were being hashed", std::errc::operation_canceled);
+      return makeError("cancelled while tensors were being read", std::errc::operation_canceled);
   }
   return Error::success();
 }
@@ -51,10 +45,9 @@ TensorHasher::TensorHasher(ArrayRef<ArrayRef<uint8_t>> tensors) : tensors(tensor
     slabs.emplace_back(divideCeil(bytes.size(), kHashSlabBytes));
 }
 
-void TensorHasher::addSlab(size_t tensor, uint64_t offset) {
-  const ArrayRef<uint8_t> rest = tensors[tensor].drop_front(offset);
-  slabs[tensor][offset / kHashSlabBytes] =
-      BLAKE3::hash(rest.take_front(std::min<uint64_t>(kHashSlabBytes, rest.size())));
+void TensorHasher::addSlab(const Slab &slab) {
+  slabs[slab.tensor][slab.offset / kHashSlabBytes] =
+      BLAKE3::hash(tensors[slab.tensor].slice(slab.offset, slab.bytes));
 }
 
 TensorHash TensorHasher::result(size_t tensor) const {
@@ -70,9 +63,8 @@ TensorHash TensorHasher::result(size_t tensor) const {
 Expected<std::vector<TensorHash>> hashTensors(ArrayRef<ArrayRef<uint8_t>> tensors,
                                               cpu::ThreadPool &pool, ReportProgress report) {
   TensorHasher hasher(tensors);
-  if (Error error = forEachSlab(tensors, pool, report, [&](size_t tensor, uint64_t offset) {
-        hasher.addSlab(tensor, offset);
-      }))
+  if (Error error =
+          forEachSlab(tensors, pool, report, [&](const Slab &slab) { hasher.addSlab(slab); }))
     return error;
   std::vector<TensorHash> hashes;
   for (size_t i = 0; i < tensors.size(); ++i)

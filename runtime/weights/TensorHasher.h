@@ -23,9 +23,16 @@ namespace sortie {
 /// tensor may be shorter.
 inline constexpr uint64_t kHashSlabBytes = uint64_t{1} << 20;
 
+/// Bytes of one tensor that are read at once.
+struct Slab {
+  size_t tensor;   ///< its index in the list
+  uint64_t offset; ///< in the tensor, a multiple of kHashSlabBytes
+  uint64_t bytes;
+};
+
 /// Calls `visit` for each slab of each tensor, from all threads of `pool`, in about ascending
 /// order. `report` gets bytes; an error if it wants to stop.
-using VisitSlab = llvm::function_ref<void(size_t tensor, uint64_t offset)>;
+using VisitSlab = llvm::function_ref<void(const Slab &slab)>;
 llvm::Error forEachSlab(llvm::ArrayRef<llvm::ArrayRef<uint8_t>> tensors, cpu::ThreadPool &pool,
                         ReportProgress report, VisitSlab visit);
 
@@ -34,8 +41,8 @@ class TensorHasher {
 public:
   explicit TensorHasher(llvm::ArrayRef<llvm::ArrayRef<uint8_t>> tensors);
 
-  /// Hashes the slab of a tensor that begins at `offset`. Each is hashed once.
-  void addSlab(size_t tensor, uint64_t offset);
+  /// Hashes a slab, as forEachSlab() cuts them. Each is hashed once.
+  void addSlab(const Slab &slab);
   /// The hash of a tensor, all of whose slabs have been hashed.
   TensorHash result(size_t tensor) const;
 

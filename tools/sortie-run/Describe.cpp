@@ -8,6 +8,8 @@
 #include "tools/sortie-run/Api.h"
 #include "tools/sortie-run/Shapes.h"
 
+#include "dialect/common/FingerprintText.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
 
@@ -71,8 +73,8 @@ Error Describer::describeHeader() {
       << "contract     " << info.contract << ", numerics version " << info.numerics << '\n'
       << "program ABI  " << info.abi << ", made by " << info.producer << '\n';
   if (info.has_fingerprint)
-    out << "weights      of the model with fingerprint " << (info.fingerprint_rule == 2 ? "2:" : "")
-        << format_hex_no_prefix(info.fingerprint, 16) << '\n';
+    out << "weights      of the model with fingerprint "
+        << printFingerprint({info.fingerprint_rule, info.fingerprint}) << '\n';
   if (info.hash_count != 0)
     out << "             and hashes of " << info.hash_count << " tensors\n";
   if (info.import_options)

@@ -169,7 +169,10 @@ TEST(Verification, valuesAreCheckedWithoutHashes) {
   EXPECT_EQ(verification.info.hash_count, 0u);
   verification.other[8 * 3 + 2] = std::numeric_limits<float>::infinity();
   verification.other[8 * 3 + 4] = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_NE(verification.run(loaded, /*values=*/true), "");
+  const std::string message = verification.run(loaded, /*values=*/true);
+  EXPECT_TRUE(contains(message, "has scales, minimums or weights that are not finite; tensors at "
+                                "fault: other.weight. test.mlir records no hashes"))
+      << message;
   ASSERT_EQ(verification.findings.size(), 2u);
   const Told &told = verification.findings[1];
   EXPECT_EQ(told.kind, SORTIE_FINDING_VALUE);
@@ -177,6 +180,26 @@ TEST(Verification, valuesAreCheckedWithoutHashes) {
   EXPECT_EQ(told.row, 3);
   EXPECT_EQ(told.count, 2u);
   EXPECT_EQ(told.message, "row 3, column 4: the weight is NaN");
+}
+
+TEST(Verification, aModelThatIsWhatItWasIsNotCalledDamagedForItsValues) {
+  Verification verification;
+  verification.norm[5] = std::numeric_limits<float>::quiet_NaN();
+  const Engine loaded(kDenseProgram, verification.hashes());
+  EXPECT_EQ(verification.run(loaded), "") << "the hashes agree";
+  const std::string message = verification.run(loaded, /*values=*/true);
+  EXPECT_TRUE(contains(message, "that are not finite; tensors at fault: norm.weight. Its bytes are "
+                                "those that test.mlir was compiled for"))
+      << message;
+  EXPECT_FALSE(contains(message, "damaged"));
+  EXPECT_EQ(verification.code, SORTIE_ERROR_INVALID);
+
+  // With another finding it is not what it was.
+  verification.matrix[0] = 7.0f;
+  const std::string damaged = verification.run(loaded, /*values=*/true);
+  EXPECT_TRUE(contains(damaged, "or is damaged; tensors at fault: matrix.weight, norm.weight. "
+                                "Download or convert"))
+      << damaged;
 }
 
 TEST(Verification, argumentsAreChecked) {
@@ -199,6 +222,6 @@ TEST(Verification, argumentsAreChecked) {
   }
   verification.weights.source = SORTIE_WEIGHTS_MEMORY;
   verification.callbacks.cancelled = [](void *) { return 1; };
-  EXPECT_EQ(verification.run(loaded), "cancelled while tensors were being hashed");
+  EXPECT_EQ(verification.run(loaded), "cancelled while tensors were being read");
   EXPECT_EQ(verification.code, SORTIE_ERROR_CANCELLED);
 }
