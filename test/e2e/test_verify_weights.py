@@ -222,11 +222,26 @@ def test_sources_without_files_and_options_without_meaning(tools: Tools, model: 
     for weights, options, message in (
             ("random:seed=1", [], "weights that come from no file cannot be verified; give a GGUF"),
             ("", [], "--verify-weights: give the model with --weights model.gguf"),
-            (model, ["--output=y.npy"], "--verify-weights runs nothing; leave --input, --output"),
+            (model, ["--output=y.npy", "--eager", "--benchmark-format=json", "--input=x=x.npy"],
+             "--verify-weights runs nothing; leave --benchmark-format, --eager, --input, --output out"),
+            (model, ["--describe"], "--verify-weights runs nothing; leave --describe out"),
             (model, ["--function=none"], "has no function 'none'"),
             (tmp_path / "none.gguf", [], "cannot read the model")):
         code, out, err = verify(tools, program, weights, "--verify-weights", *options)
         assert (code, out) == (1, "") and message in err
+
+
+def test_values_alone_do_not_make_a_model_another_one(tools: Tools, model: Path,
+                                                      tmp_path: Path) -> None:
+    """A model that was imported with a NaN is what the program was compiled for."""
+    with_nan = changed(model, tmp_path / "nan.gguf", GATE, {144 * 17: HALF_NAN})
+    program = compiled(tools, with_nan, tmp_path)
+    assert findings(tools, program, with_nan) == []
+    assert [f["kind"] for f in findings(tools, program, with_nan, "full")] == ["value"]
+    code, out, err = verify(tools, program, with_nan, "--verify-weights=full")
+    assert code == 1 and "the scale is NaN" in out
+    assert f"are not finite; tensors at fault: {GATE}. Its bytes are those that" in err
+    assert "damaged" not in err and "Download" not in err
 
 
 def test_hashing_needs_the_data(tools: Tools, tmp_path: Path) -> None:
