@@ -7,8 +7,6 @@
 
 #include "llvm/ADT/StringExtras.h"
 
-#include <algorithm>
-
 using namespace llvm;
 
 namespace sortie {
@@ -55,12 +53,17 @@ private:
     found.hasFunc |= word.starts_with("func.");
   }
 
-  /// A string names an op if operands follow.
-  void scanString() {
+  /// What stands between quotation marks, the second of which may be missing.
+  StringRef takeString() {
     size_t end = 1;
     while (end < text.size() && text[end] != '"' && text[end] != '\n')
       end += text[end] == '\\' ? 2 : 1;
-    const StringRef string = take(std::min(end + 1, text.size())).drop_front();
+    return take(end + 1).drop_front();
+  }
+
+  /// A string names an op if operands follow.
+  void scanString() {
+    const StringRef string = takeString();
     if (text.starts_with("("))
       addWord(string);
   }
@@ -68,7 +71,11 @@ private:
   /// The sigils of attributes and types stand in front of a dialect, others in front of any name.
   void scanMark() {
     const char mark = take(1).front();
-    if (mark == '@' || mark == '%' || mark == '^')
+    if (mark != '@' && mark != '%' && mark != '^')
+      return;
+    if (text.starts_with("\""))
+      takeString();
+    else
       take(text.find_if_not(isWordCharacter));
   }
 
