@@ -30,10 +30,14 @@ static bool isOutputQuantized(const Product &product) {
   return product.output != numerics::RowKind::F32;
 }
 
+/// Whether a product takes its rows, or factors of them, by the permutation, or has a tile map. The
+/// kernels of other products are simpler, or made for few rows.
+static bool isMapped(const Product &product) { return product.isGrouped || product.hasPermutation; }
+
 ProductGrid floatProductGrid(const Product &product) {
   if (product.isGated)
     return {kernels::floatGluBlocks(product.rows, isOutputQuantized(product)), kernels::kTileRows};
-  if (product.isGrouped)
+  if (isMapped(product))
     return {kernels::ceilDiv(product.rows, kernels::kFloatColumns), kernels::kTileRows};
   const kernels::FloatDense dense = kernels::floatDense(product.columns, product.rows);
   const int64_t columnBlocks = kernels::ceilDiv(product.rows, dense.columns);
@@ -53,7 +57,7 @@ static std::string shapeArguments(const Product &product) {
   return formatv("{0}, {1}, {2}", weightType(product.first), product.columns, product.rows);
 }
 
-/// Slots and Gather of a grouped product, with a comma in front.
+/// Slots and Gather of a mapped product, with a comma in front.
 static std::string gatherArguments(const Product &product) {
   return formatv(", {0}, {1}", std::max<int64_t>(product.slots, 1),
                  product.slots != 0 ? "true" : "false");
@@ -68,6 +72,8 @@ static KernelCode productKernel(const Product &product, StringRef prefix) {
   if (product.isGrouped) {
     parameters.read("const int32_t *"); // offsets
     arguments.push_back(parameters.read("const int32_t *"));
+  }
+  if (isMapped(product)) {
     arguments.push_back(parameters.readIf(product.hasPermutation, "const int32_t *"));
     if (!product.isGated)
       arguments.push_back(parameters.readIf(product.hasScale, "const float *"));
@@ -80,11 +86,13 @@ static KernelCode productKernel(const Product &product, StringRef prefix) {
   if (product.isGated)
     arguments.push_back(parameters.weightIf(product.hasSecondBias, "const float *"));
   const std::string expertScales = expertScaleArguments(product, parameters);
-  if (!product.isGrouped)
+  if (!isMapped(product))
     arguments.push_back(parameters.extent());
+  else if (!product.isGrouped) // in the place of the tile map
+    arguments.insert(arguments.begin() + 1, "DenseRows{" + parameters.extent() + "}");
 
   std::string templateArguments = shapeArguments(product);
-  if (product.isGrouped)
+  if (isMapped(product))
     templateArguments += gatherArguments(product);
   if (product.isGated)
     templateArguments +=
@@ -93,7 +101,7 @@ static KernelCode productKernel(const Product &product, StringRef prefix) {
   KernelCode code;
   code.kind = formatv("{0}matmul_{1}", product.isGated ? "glu_" : "", prefix);
   code.parameters = parameters.list;
-  code.call = formatv("{0}{1}{2}<{3}>({4}{5})", prefix, product.isGrouped ? "Grouped" : "",
+  code.call = formatv("{0}{1}{2}<{3}>({4}{5})", prefix, isMapped(product) ? "Grouped" : "",
                       product.isGated ? "Glu" : "Matmul", templateArguments, join(arguments, ", "),
                       expertScales);
   return code;

@@ -76,12 +76,11 @@ SORTIE_DEVICE void multiplyBf16Tile(const TileRows<K, Slots> &rows, const Weight
   storeBf16Outputs<Block, N>(sums, tile, column, epilogue, y);
 }
 
-/// floatGroupedMatmul in `bf16` arithmetic. Grid (bf16Blocks(N), entries of `tiles`).
-template <typename Weight, int K, int N, int Slots, bool Gather>
-SORTIE_DEVICE void bf16GroupedMatmul(const float *x, const int32_t *tiles,
-                                     const int32_t *permutation, const float *scale, float *y,
-                                     const Weight *w, const float *bias,
-                                     const float *expertScale = nullptr) {
+/// floatGroupedMatmul in `bf16` arithmetic. Grid (bf16Blocks(N), as there).
+template <typename Weight, int K, int N, int Slots, bool Gather, typename Tiles>
+SORTIE_DEVICE void bf16GroupedMatmul(const float *x, Tiles tiles, const int32_t *permutation,
+                                     const float *scale, float *y, const Weight *w,
+                                     const float *bias, const float *expertScale = nullptr) {
   const RowTile tile = mappedTile(tiles, hw::blockIndexY());
   if (tile.rows == 0)
     return;
@@ -161,13 +160,13 @@ SORTIE_DEVICE void multiplyBf16Glu(const TileRows<K, Slots> &rows, const GluWeig
         });
 }
 
-/// floatGroupedGlu in `bf16` arithmetic. Grid (bf16GluBlocks(N, quantized), entries of `tiles`).
+/// floatGroupedGlu in `bf16` arithmetic. Grid (bf16GluBlocks(N, quantized), as there).
 template <typename Weight, int K, int N, int Slots, bool Gather, numerics::GluKind Kind,
-          uint32_t AlphaBits, uint32_t LimitBits, numerics::RowKind Output>
-SORTIE_DEVICE void
-bf16GroupedGlu(const float *x, const int32_t *tiles, const int32_t *permutation, void *y,
-               const Weight *gate, const Weight *up, const float *gateBias, const float *upBias,
-               const float *gateScale = nullptr, const float *upScale = nullptr) {
+          uint32_t AlphaBits, uint32_t LimitBits, numerics::RowKind Output, typename Tiles>
+SORTIE_DEVICE void bf16GroupedGlu(const float *x, Tiles tiles, const int32_t *permutation, void *y,
+                                  const Weight *gate, const Weight *up, const float *gateBias,
+                                  const float *upBias, const float *gateScale = nullptr,
+                                  const float *upScale = nullptr) {
   const RowTile tile = mappedTile(tiles, hw::blockIndexY());
   if (tile.rows == 0)
     return;

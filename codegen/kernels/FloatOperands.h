@@ -31,6 +31,12 @@ SORTIE_DEVICE RowTile denseTile(int32_t rows, int index) {
   return {0, first, static_cast<int>(lesser(rows - first, kTileRows))};
 }
 
+/// In place of a tile map where all rows have one matrix.
+struct DenseRows {
+  int32_t count;
+};
+SORTIE_DEVICE RowTile mappedTile(DenseRows rows, int index) { return denseTile(rows.count, index); }
+
 /// The weights of column `column` of an expert, or null past the last one.
 template <typename Weight, int K, int N>
 SORTIE_DEVICE const Weight *weightRow(const Weight *w, int expert, int column) {

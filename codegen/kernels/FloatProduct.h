@@ -53,13 +53,13 @@ SORTIE_DEVICE void withFloatTiles(const RowTile &tile, Function function) {
 /// y[r] = x[row(r)] . w[expert(r)], with the expert's scale, bias and routing weight. Row r is
 /// permutation[r] / Slots where `Gather`, else r. x [T or slots, K], tiles, permutation (or null,
 /// when there is neither gather nor scale), scale [slots] or null, y [slots, N], w [experts, N, K],
-/// bias [experts, N] or null, expertScale [experts] or null. Grid (N ceildiv kFloatColumns, entries
-/// of `tiles`), floatSharedBytes(false) bytes.
-template <typename Weight, int K, int N, int Slots, bool Gather>
-SORTIE_DEVICE void floatGroupedMatmul(const float *x, const int32_t *tiles,
-                                      const int32_t *permutation, const float *scale, float *y,
-                                      const Weight *w, const float *bias,
-                                      const float *expertScale = nullptr) {
+/// bias [experts, N] or null, expertScale [experts] or null. `tiles` is a tile map, or DenseRows
+/// where there is one matrix. Grid (N ceildiv kFloatColumns, entries of `tiles` or rows ceildiv
+/// kTileRows), floatSharedBytes(false) bytes.
+template <typename Weight, int K, int N, int Slots, bool Gather, typename Tiles>
+SORTIE_DEVICE void floatGroupedMatmul(const float *x, Tiles tiles, const int32_t *permutation,
+                                      const float *scale, float *y, const Weight *w,
+                                      const float *bias, const float *expertScale = nullptr) {
   const RowTile tile = mappedTile(tiles, hw::blockIndexY());
   if (tile.rows == 0)
     return;
@@ -208,14 +208,14 @@ SORTIE_DEVICE void multiplyGlu(const TileRows<K, Slots> &rows, const GluWeights<
 
 /// y[r] = glu(x[row(r)] . gate[expert(r)], x[row(r)] . up[expert(r)]), rows of N floats or
 /// quantized as `Output` says. Operands as in floatGroupedMatmul; permutation may be null unless
-/// `Gather`. Grid (floatGluBlocks(N, quantized), entries of `tiles`), floatSharedBytes(quantized)
-/// bytes.
+/// `Gather`. Grid (floatGluBlocks(N, quantized), as in floatGroupedMatmul),
+/// floatSharedBytes(quantized) bytes.
 template <typename Weight, int K, int N, int Slots, bool Gather, numerics::GluKind Kind,
-          uint32_t AlphaBits, uint32_t LimitBits, numerics::RowKind Output>
-SORTIE_DEVICE void
-floatGroupedGlu(const float *x, const int32_t *tiles, const int32_t *permutation, void *y,
-                const Weight *gate, const Weight *up, const float *gateBias, const float *upBias,
-                const float *gateScale = nullptr, const float *upScale = nullptr) {
+          uint32_t AlphaBits, uint32_t LimitBits, numerics::RowKind Output, typename Tiles>
+SORTIE_DEVICE void floatGroupedGlu(const float *x, Tiles tiles, const int32_t *permutation, void *y,
+                                   const Weight *gate, const Weight *up, const float *gateBias,
+                                   const float *upBias, const float *gateScale = nullptr,
+                                   const float *upScale = nullptr) {
   const RowTile tile = mappedTile(tiles, hw::blockIndexY());
   if (tile.rows == 0)
     return;
