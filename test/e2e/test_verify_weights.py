@@ -244,6 +244,17 @@ def test_values_alone_do_not_make_a_model_another_one(tools: Tools, model: Path,
     assert "damaged" not in err and "Download" not in err
 
 
+def test_findings_that_cannot_be_written(tools: Tools, model: Path, tmp_path: Path) -> None:
+    program = compiled(tools, model, tmp_path)
+    damaged = changed(model, tmp_path / "damaged.gguf", DOWN, {0: b"\1\2\3\4"})
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([tools.bin / "sortie-run", program, f"--weights={damaged}",
+                               "--verify-weights"], stdout=full, stderr=subprocess.PIPE, text=True,
+                              check=False)
+    assert done.returncode == 1 and "or is damaged; tensors at fault" in done.stderr
+    assert "cannot write to standard output: No space left on device" in done.stderr
+
+
 def test_hashing_needs_the_data(tools: Tools, tmp_path: Path) -> None:
     shape = scaled(PRESETS["qwen3-30b-a3b"], layers=1, divisor=8, experts=8)
     model = write_model(tmp_path / "model.gguf", shape, parse_types("q4_0"))[0]

@@ -93,20 +93,36 @@ Error flushOutput() {
 }
 
 /// Does what the command line asks for; the exit code.
-Expected<int> runTool(const Options &options) {
-  int exitCode = 0;
-  if (options.mode == Mode::CompareChecksums) {
-    Expected<bool> same = compare(options);
-    if (!same)
-      return same.takeError();
-    exitCode = *same ? 0 : 1;
-  } else if (Error error = options.mode == Mode::Describe ? describe(options)
-                           : options.mode == Mode::Verify ? verify(options)
-                                                          : runFunction(options)) {
-    return error;
+Expected<int> runMode(const Options &options) {
+  auto codeOf = [](Error error) -> Expected<int> {
+    if (error)
+      return error;
+    return 0;
+  };
+  switch (options.mode) {
+  case Mode::Run:
+    return codeOf(runFunction(options));
+  case Mode::Describe:
+    return codeOf(describe(options));
+  case Mode::Verify:
+    return codeOf(verify(options));
+  case Mode::CompareChecksums:
+    break;
   }
-  if (Error error = flushOutput())
-    return error;
+  Expected<bool> same = compare(options);
+  if (!same)
+    return same.takeError();
+  return *same ? 0 : 1;
+}
+
+/// runMode(), and whether what it printed, also before an error, has arrived.
+Expected<int> runTool(const Options &options) {
+  Expected<int> exitCode = runMode(options);
+  Error written = flushOutput();
+  if (!exitCode)
+    return joinErrors(exitCode.takeError(), std::move(written));
+  if (written)
+    return written;
   return exitCode;
 }
 
