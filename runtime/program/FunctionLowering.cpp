@@ -57,8 +57,7 @@ Error FunctionLowering::error(mlir::Operation *op, const Twine &message) const {
                    "': " + op->getName().getStringRef() + ": " + message);
 }
 
-//===- Buffers
-//-----------------------------------------------------------------------------------===//
+//===- Buffers --------------------------------------------------------===//
 
 /// Notes the symbol of an extent: a function has one.
 Error FunctionLowering::addSymbol(moert::ExtentAttr extent, mlir::Operation *op) {
@@ -124,8 +123,7 @@ BufferId FunctionLowering::id(mlir::Value value) const {
   return value ? buffers.lookup(value) : kNoBuffer;
 }
 
-//===- Weights
-//-----------------------------------------------------------------------------------===//
+//===- Weights --------------------------------------------------------===//
 
 WeightId FunctionLowering::use(mlir::FlatSymbolRefAttr name) {
   if (!name)
@@ -149,8 +147,7 @@ WeightId FunctionLowering::vector(mlir::FlatSymbolRefAttr name) {
   return weight;
 }
 
-//===- Operations
-//--------------------------------------------------------------------------------===//
+//===- Operations -----------------------------------------------------===//
 
 Error FunctionLowering::addStep(mlir::Operation *op, Step::Operation body) {
   function.steps.push_back({op->getName().getStringRef().str(), std::move(label), std::move(body)});

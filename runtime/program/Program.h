@@ -81,8 +81,7 @@ struct Buffer {
   Affine bytes;
 };
 
-//===- Kernels of a program for CUDA
-//---------------------------------------------------------------===//
+//===- Kernels of a program for CUDA ----------------------------------===//
 
 /// The form in which a kernel reads a weight.
 enum class WeightForm : uint8_t {
@@ -127,8 +126,7 @@ struct GridDim {
   }
 };
 
-//===- Steps: the operations of runtime/cpu/ops.h over buffers and weights
-//---------------------===//
+//===- Steps: the operations of runtime/cpu/ops.h over buffers and weights ===//
 
 struct RmsNormStep {
   BufferId input;

@@ -61,8 +61,7 @@ Error CpuExecutor::run(RunObserver &observer) {
   return observer.wantsCheckpoints() ? reportOutputs(read, observer) : Error::success();
 }
 
-//===- Steps
-//-------------------------------------------------------------------------------------===//
+//===- Steps ----------------------------------------------------------===//
 
 Error CpuExecutor::operator()(const RmsNormStep &step) {
   cpu::rmsNorm(floats(step.input), vector(step.weight), step.epsilon, rows(step.input),
@@ -169,8 +168,7 @@ Error CpuExecutor::operator()(const CopyStep &step) {
   return Error::success();
 }
 
-//===- Costs
-//-------------------------------------------------------------------------------------===//
+//===- Costs ----------------------------------------------------------===//
 
 StepCost CpuExecutor::matmulCost(std::initializer_list<WeightId> matrices, const GroupedRows &map,
                                  BufferId input, BufferId output) const {

@@ -86,8 +86,7 @@ SORTIE_API const char *sortie_version(void);
  * or as many as the quota of the process's control groups is worth, if that is less. Since 4. */
 SORTIE_API int sortie_available_processors(void);
 
-/* ---- Errors
- * ------------------------------------------------------------------------------------*/
+/* ---- Errors ---------------------------------------------------------- */
 
 typedef struct sortie_error sortie_error;
 
@@ -107,8 +106,7 @@ SORTIE_API sortie_error_code sortie_error_get_code(const sortie_error *error);
 SORTIE_API const char *sortie_error_message(const sortie_error *error);
 SORTIE_API void sortie_error_destroy(sortie_error *error);
 
-/* ---- Callbacks
- * ---------------------------------------------------------------------------------*/
+/* ---- Callbacks ------------------------------------------------------- */
 
 /* Both are called from the thread that called the library. */
 typedef struct sortie_callbacks {
@@ -120,8 +118,7 @@ typedef struct sortie_callbacks {
   int (*cancelled)(void *user);
 } sortie_callbacks;
 
-/* ---- Program
- * -----------------------------------------------------------------------------------*/
+/* ---- Program --------------------------------------------------------- */
 
 typedef struct sortie_program sortie_program;
 
@@ -273,8 +270,7 @@ SORTIE_RESULT sortie_error *sortie_program_get_kernel(const sortie_program *prog
 SORTIE_RESULT sortie_error *sortie_program_get_image(const sortie_program *program, size_t kernel,
                                                      size_t index, sortie_image_info *info);
 
-/* ---- Weights
- * -----------------------------------------------------------------------------------*/
+/* ---- Weights --------------------------------------------------------- */
 
 typedef struct sortie_weights sortie_weights;
 
@@ -383,8 +379,7 @@ typedef struct sortie_weights_info {
 SORTIE_RESULT sortie_error *sortie_weights_get_info(const sortie_weights *weights,
                                                     sortie_weights_info *info);
 
-/* ---- Session
- * -----------------------------------------------------------------------------------*/
+/* ---- Session --------------------------------------------------------- */
 
 typedef struct sortie_session sortie_session;
 
@@ -488,8 +483,7 @@ SORTIE_RESULT sortie_error *sortie_session_time(sortie_session *session,
                                                 const sortie_run_options *options, size_t count,
                                                 uint64_t *nanoseconds);
 
-/* ---- Submitted runs
- * ----------------------------------------------------------------------------*/
+/* ---- Submitted runs -------------------------------------------------- */
 
 /* A run that was submitted: used by the thread that uses its session. */
 typedef struct sortie_run sortie_run;

@@ -29,8 +29,7 @@ std::vector<int64_t> extents(const int64_t *shape, size_t rank) { return {shape,
 
 } // namespace
 
-//===- Program
-//-----------------------------------------------------------------------------------===//
+//===- Program --------------------------------------------------------===//
 
 TEST(CApi, saysWhereAProgramIsNotItsModel) {
   const Engine engine(kDenseProgram, ", moert.import_options = {experts_used = 4 : i64}");
@@ -159,8 +158,7 @@ TEST(CApi, missingFilesAreNotFound) {
   EXPECT_EQ(program, nullptr);
 }
 
-//===- Weights
-//-----------------------------------------------------------------------------------===//
+//===- Weights --------------------------------------------------------===//
 
 namespace {
 
@@ -376,8 +374,7 @@ TEST(CApi, packingCanBeCancelled) {
   EXPECT_EQ(code, SORTIE_ERROR_CANCELLED);
 }
 
-//===- Sessions
-//----------------------------------------------------------------------------------===//
+//===- Sessions -------------------------------------------------------===//
 
 TEST(CApi, sessionOptionsAreChecked) {
   Engine engine(kDenseProgram);

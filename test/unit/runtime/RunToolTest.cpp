@@ -18,8 +18,7 @@ using namespace llvm;
 using namespace sortie;
 using namespace sortie::tool;
 
-//===- .npy
-//--------------------------------------------------------------------------------------===//
+//===- .npy -----------------------------------------------------------===//
 
 namespace {
 
@@ -144,8 +143,7 @@ TEST(Npy, refusesDamagedFiles) {
     EXPECT_NE(errorOf(whole.substr(0, size)), "no error") << size;
 }
 
-//===- Random inputs
-//-----------------------------------------------------------------------------===//
+//===- Random inputs --------------------------------------------------===//
 
 TEST(RandomInputs, areNearlyNormalAndExtend) {
   std::vector<float> values(1 << 16), longer(1 << 17);
@@ -228,8 +226,7 @@ TEST(RandomInputs, tokensAreBounded) {
             "'hidden' would be too large; use fewer tokens");
 }
 
-//===- Shapes
-//------------------------------------------------------------------------------------===//
+//===- Shapes ---------------------------------------------------------===//
 
 namespace {
 
@@ -276,8 +273,7 @@ TEST(Outputs, moreThanThereIsMemoryForIsAnError) {
                   .starts_with("cannot allocate 6917529027641081856 bytes for 'hidden'"));
 }
 
-//===- Checksums
-//---------------------------------------------------------------------------------===//
+//===- Checksums ------------------------------------------------------===//
 
 TEST(Checksums, printAndParse) {
   const std::vector<Checksum> checksums = {{"blk.0.ids", 0x1234u}, {"a b", std::nullopt}};

@@ -134,8 +134,7 @@ TEST(RandomBlocks, vectorsAreBetweenAHalfAndOne) {
   }
 }
 
-//===- Where rows lie
-//----------------------------------------------------------------------------===//
+//===- Where rows lie -------------------------------------------------===//
 
 namespace {
 
@@ -235,8 +234,7 @@ TEST(WeightSpec, tensorsOfOneExpertEach) {
   EXPECT_TRUE(std::equal(first.begin(), first.end(), both.begin()));
 }
 
-//===- Sources
-//-----------------------------------------------------------------------------------===//
+//===- Sources --------------------------------------------------------===//
 
 namespace {
 
