@@ -3,10 +3,11 @@
 //
 // moe-lower-to-moert: tensors become buffers, the module becomes a program.
 
-#include "dialect/common/Names.h"
+#include "dialect/common/PrintableName.h"
 #include "passes/BufferTypes.h"
 #include "passes/Names.h"
 #include "passes/RowOrder.h"
+#include "passes/UniqueName.h"
 #include "passes/WeightTable.h"
 
 #include "mlir/IR/TypeUtilities.h"
@@ -90,12 +91,10 @@ StringRef adviceFor(Operation *op) {
     return "call functions of this module only, and give --inline before --sortie-compile";
   if (op->getNumRegions() != 0 || op->getNumSuccessors() != 0)
     return "a program is a straight line of moe ops: unroll what is repeated, and compile a "
-           "function "
-           "for each case that is decided at run time";
+           "function for each case that is decided at run time";
   if (op->getName().getDialectNamespace() == "tensor")
     return "its shape has to be that of the moe op that reads it: pass slices as inputs of their "
-           "own, "
-           "and name a weight with the shape that is needed";
+           "own, and name a weight with the shape that is needed";
   return "express it in ops of the dialect moe, or compute it outside and pass the result as an "
          "input";
 }
@@ -458,10 +457,8 @@ LogicalResult MoeLowerToMoert::checkModule() {
 }
 
 StringAttr MoeLowerToMoert::makeTokensSymbol() {
-  std::string name = "tokens";
-  for (unsigned number = 1; getOperation().lookupSymbol(name); ++number)
-    name = "tokens_" + std::to_string(number);
-  return StringAttr::get(&getContext(), name);
+  auto isTaken = [&](StringRef name) { return getOperation().lookupSymbol(name) != nullptr; };
+  return StringAttr::get(&getContext(), uniqueName("tokens", isTaken));
 }
 
 LogicalResult MoeLowerToMoert::lowerFunctions() {

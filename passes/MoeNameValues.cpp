@@ -4,6 +4,7 @@
 // moe-name-values: every semantic value has a name, and every function a list of its names.
 
 #include "passes/Names.h"
+#include "passes/UniqueName.h"
 
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringMap.h"
@@ -72,10 +73,8 @@ LogicalResult MoeNameValues::collectNames() {
 }
 
 StringAttr MoeNameValues::makeUnique(const Twine &base) {
-  std::string name = base.str();
-  for (unsigned count = 2; taken.count(name); ++count)
-    name = (base + "_" + Twine(count)).str();
-  return StringAttr::get(&getContext(), name);
+  auto isTaken = [&](StringRef name) { return taken.contains(name); };
+  return StringAttr::get(&getContext(), uniqueName(base.str(), isTaken, /*number=*/2));
 }
 
 void MoeNameValues::nameUnnamed(func::FuncOp function) {

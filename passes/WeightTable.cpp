@@ -3,6 +3,8 @@
 
 #include "passes/WeightTable.h"
 
+#include "passes/UniqueName.h"
+
 using namespace mlir;
 using namespace sortie;
 
@@ -27,13 +29,11 @@ WeightTable::WeightTable(Operation *previous) : builder(previous->getContext()),
 }
 
 std::string WeightTable::makeSymbol(const std::string &name) {
-  if (symbols.insert(name).second)
-    return name;
-  for (unsigned number = 1;; ++number) {
-    std::string other = name + "_" + std::to_string(number);
-    if (!wanted.contains(other) && symbols.insert(other).second)
-      return other;
-  }
+  std::string symbol = uniqueName(name, [&](StringRef candidate) {
+    return symbols.contains(candidate) || (candidate != name && wanted.contains(candidate));
+  });
+  symbols.insert(symbol);
+  return symbol;
 }
 
 FlatSymbolRefAttr WeightTable::lookup(Operation *user, Value value) {

@@ -8,6 +8,7 @@
 #include "runtime/numerics/contract.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 
@@ -51,6 +52,18 @@ void printDeterminismSet(AsmPrinter &printer, Determinism members) {
 bool isHexDigits(StringRef text, size_t count) {
   auto isHex = [](char c) { return llvm::isDigit(c) || (c >= 'a' && c <= 'f'); };
   return text.size() == count && llvm::all_of(text, isHex);
+}
+
+bool areDistinctNames(ArrayRef<StringAttr> names) {
+  llvm::StringSet<> seen;
+  return llvm::all_of(
+      names, [&](StringAttr name) { return !name.empty() && seen.insert(name.getValue()).second; });
+}
+
+bool isArrayOfDistinctNames(Attribute attribute) {
+  const auto array = dyn_cast<ArrayAttr>(attribute);
+  return array && llvm::all_of(array, llvm::IsaPred<StringAttr>) &&
+         areDistinctNames(llvm::to_vector(array.getAsRange<StringAttr>()));
 }
 
 bool isIdentifier(StringRef text) {

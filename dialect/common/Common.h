@@ -55,6 +55,11 @@ void printWord(mlir::OpAsmPrinter &printer, mlir::Operation *, EnumAttr attr) {
 /// True for `count` lower-case hexadecimal digits.
 bool isHexDigits(llvm::StringRef text, size_t count);
 
+/// True if no name is empty and all are different.
+bool areDistinctNames(llvm::ArrayRef<mlir::StringAttr> names);
+/// True for an array of such names, empty or not.
+bool isArrayOfDistinctNames(mlir::Attribute attribute);
+
 /// True for letters, digits and underscores that do not begin with a digit.
 bool isIdentifier(llvm::StringRef text);
 

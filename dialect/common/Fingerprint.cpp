@@ -6,24 +6,16 @@
 #include "dialect/common/Fingerprint.h"
 
 #include "dialect/common/Common.h"
+#include "runtime/weights/TensorHash.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
-#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 
 namespace sortie {
 
-static constexpr size_t kHashDigits = 32;
-
 static LogicalResult verifyKeys(Operation *op, StringRef name, Attribute value) {
-  auto keys = dyn_cast<ArrayAttr>(value);
-  llvm::StringSet<> seen;
-  const bool isValid = keys && llvm::all_of(keys, [&](Attribute element) {
-                         auto key = dyn_cast<StringAttr>(element);
-                         return key && !key.empty() && seen.insert(key.getValue()).second;
-                       });
-  if (isValid)
+  if (isArrayOfDistinctNames(value))
     return success();
   return op->emitError() << "'" << name
                          << "' must be an array of strings that are not empty and all different";

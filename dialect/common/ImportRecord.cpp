@@ -4,18 +4,13 @@
 #include "dialect/common/ImportRecord.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
-#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace sortie;
 
+/// Names, and at least one.
 static bool areNames(Attribute value) {
-  const auto names = dyn_cast<ArrayAttr>(value);
-  llvm::StringSet<> seen;
-  return names && !names.empty() && llvm::all_of(names, [&](Attribute element) {
-           const auto name = dyn_cast<StringAttr>(element);
-           return name && !name.empty() && seen.insert(name.getValue()).second;
-         });
+  return isArrayOfDistinctNames(value) && !cast<ArrayAttr>(value).empty();
 }
 
 static bool isWord(Attribute value) {

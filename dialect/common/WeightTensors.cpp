@@ -6,9 +6,7 @@
 
 #include "dialect/common/WeightTensors.h"
 
-#include "dialect/common/Names.h"
-
-#include "llvm/ADT/StringSet.h"
+#include "dialect/common/PrintableName.h"
 
 #include <limits>
 
@@ -86,10 +84,8 @@ static LogicalResult verifyPart(EmitError emitError, StringRef name, DimensionPa
 
 LogicalResult verifyTensorsAttr(EmitError emitError, ArrayRef<StringAttr> names, DimensionPart rows,
                                 DimensionPart columns) {
-  llvm::StringSet<> seen;
-  for (const StringAttr name : names)
-    if (name.empty() || !seen.insert(name.getValue()).second)
-      return emitError() << "names of tensors must not be empty and all different"; // (C1)
+  if (!areDistinctNames(names))
+    return emitError() << "names of tensors must not be empty and all different"; // (C1)
   if (failed(verifyPart(emitError, "rows", rows)) ||
       failed(verifyPart(emitError, "columns", columns)))
     return failure();

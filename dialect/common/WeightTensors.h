@@ -8,24 +8,11 @@
 #define SORTIE_DIALECT_COMMON_WEIGHTTENSORS_H
 
 #include "dialect/common/Common.h"
+#include "runtime/weights/DimensionPart.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
 
 namespace sortie {
-
-/// The part of a dimension from `first` on, of `total`; all of the dimension when `total` is 0. How
-/// long the part is, the weight's shape says.
-struct DimensionPart {
-  int64_t first = 0;
-  int64_t total = 0;
-
-  explicit operator bool() const { return total != 0; }
-  bool operator==(const DimensionPart &) const = default;
-};
-// NOLINTNEXTLINE(readability-identifier-naming): LLVM finds it by this name
-inline llvm::hash_code hash_value(DimensionPart part) {
-  return llvm::hash_combine(part.first, part.total);
-}
 
 struct WeightTensors {
   /// One, or several of one shape: one an expert.

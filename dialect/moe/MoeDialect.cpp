@@ -6,7 +6,7 @@
 #include "dialect/moe/MoeDialect.h"
 #include "dialect/common/Fingerprint.h"
 #include "dialect/common/ImportRecord.h"
-#include "dialect/common/Names.h"
+#include "dialect/common/PrintableName.h"
 #include "dialect/moe/MoeAttributes.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
@@ -14,7 +14,6 @@
 #include "mlir/IR/Operation.h"
 #include "mlir/Transforms/InliningUtils.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
@@ -68,15 +67,12 @@ static LogicalResult verifyImportOptions(Operation *op, Attribute value) {
 
 /// An array of printable strings, none of them empty, no two the same.
 static LogicalResult verifyDistinctNames(Operation *op, StringRef attribute, ArrayAttr names) {
-  llvm::StringSet<> seen;
-  for (Attribute element : names) {
-    auto name = dyn_cast<StringAttr>(element);
-    if (!name || name.empty() || !seen.insert(name.getValue()).second)
-      return op->emitError() << "'" << attribute
-                             << "' must hold strings that are not empty and all different";
+  if (!isArrayOfDistinctNames(names))
+    return op->emitError() << "'" << attribute
+                           << "' must hold strings that are not empty and all different";
+  for (StringAttr name : names.getAsRange<StringAttr>())
     if (!isPrintableName(name))
       return op->emitError() << "'" << attribute << "': a name " << kPrintableNameRule;
-  }
   return success();
 }
 

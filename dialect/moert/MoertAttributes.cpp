@@ -10,7 +10,6 @@
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/BLAKE3.h"
 #include "llvm/Support/MathExtras.h"
@@ -301,10 +300,8 @@ LogicalResult ProgramAttr::verify(function_ref<InFlightDiagnostic()> emitError, 
     return emitError() << "target and producer must not be empty"; // (C2)
   if (failed(verifyDeterminism(emitError, contract)))
     return failure(); // (C3)
-  llvm::StringSet<> seen;
-  for (StringAttr feature : features)
-    if (feature.empty() || !seen.insert(feature.getValue()).second)
-      return emitError() << "names of features must not be empty and all different"; // (C4)
+  if (!areDistinctNames(features))
+    return emitError() << "names of features must not be empty and all different"; // (C4)
   return success();
 }
 

@@ -5,7 +5,7 @@
 // and before it is read, every slice lies in the arena, and buffers that are live together do not
 // overlap. Constraints are cited by the numbers that MoertOps.td gives them.
 
-#include "dialect/common/Names.h"
+#include "dialect/common/PrintableName.h"
 #include "dialect/moert/Indices.h"
 #include "dialect/moert/MoertOps.h"
 
@@ -122,16 +122,14 @@ LogicalResult moert::FuncOp::verify() {
   if (arguments.size() != getNumInputs() + getNumOutputs() || getNumOutputs() == 0)
     return emitOpError() << "must have a name for each of its " << arguments.size()
                          << " arguments and at least one output"; // (C1)
-  llvm::StringSet<> seen;
-  for (ArrayAttr names : {getArgNames(), getOutNames()})
-    for (StringAttr name : names.getAsRange<StringAttr>())
-      if (name.empty() || !seen.insert(name.getValue()).second)
-        return emitOpError("names of arguments must not be empty and all different"); // (C1)
-  for (ArrayAttr names : {getArgNames(), getOutNames()})
-    for (StringAttr name : names.getAsRange<StringAttr>())
-      if (!isPrintableName(name))
-        return emitOpError() << "the name " << name << " of an argument "
-                             << kPrintableNameRule; // (C1)
+  auto names = llvm::to_vector(getArgNames().getAsRange<StringAttr>());
+  llvm::append_range(names, getOutNames().getAsRange<StringAttr>());
+  if (!areDistinctNames(names))
+    return emitOpError("names of arguments must not be empty and all different"); // (C1)
+  for (StringAttr name : names)
+    if (!isPrintableName(name))
+      return emitOpError() << "the name " << name << " of an argument "
+                           << kPrintableNameRule; // (C1)
   if (!isPrintableName(getSymName()))
     return emitOpError("its name ") << kPrintableNameRule; // (C1)
   for (BlockArgument argument : arguments)

@@ -6,7 +6,7 @@
 
 #include "dialect/moert/MoertOps.h"
 
-#include "dialect/common/Names.h"
+#include "dialect/common/PrintableName.h"
 
 #include "mlir/IR/OpImplementation.h"
 #include "llvm/ADT/StringExtras.h"

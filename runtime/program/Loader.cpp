@@ -178,8 +178,8 @@ void ModuleLowering::lowerSymbolsAndWeights() {
     const WeightTensors tensors = op.getTensors();
     for (const mlir::StringAttr name : tensors.names)
       spec.tensors.push_back(name.str());
-    spec.rowPart = {tensors.rows.first, tensors.rows.total};
-    spec.columnPart = {tensors.columns.first, tensors.columns.total};
+    spec.rowPart = tensors.rows;
+    spec.columnPart = tensors.columns;
     spec.format = op.getFormatInfo().format;
     spec.shape.assign(op.getShape().begin(), op.getShape().end());
     if (const moert::PackAttr pack = op.getPackAttr())

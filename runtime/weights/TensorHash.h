@@ -17,12 +17,15 @@ namespace sortie {
 
 using TensorHash = std::array<uint8_t, 16>;
 
-/// The 32 lower-case hexadecimal digits of a hash.
+/// Of a hash as it is written: 32.
+inline constexpr size_t kHashDigits = 2 * std::tuple_size_v<TensorHash>;
+
+/// The kHashDigits lower-case hexadecimal digits of a hash.
 inline std::string printHash(const TensorHash &hash) {
   return llvm::toHex(hash, /*LowerCase=*/true);
 }
 
-/// The hash with these 32 digits.
+/// The hash with these digits.
 inline TensorHash parseHash(llvm::StringRef digits) {
   const std::string bytes = llvm::fromHex(digits);
   TensorHash hash{};

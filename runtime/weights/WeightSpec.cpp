@@ -18,9 +18,9 @@ namespace sortie {
 
 SmallVector<int64_t, 3> WeightSpec::tensorShape() const {
   SmallVector<int64_t, 3> whole(shape.begin() + (isStacked() ? 1 : 0), shape.end());
-  if (rowPart.total != 0)
+  if (rowPart)
     whole[whole.size() - 2] = rowPart.total;
-  if (columnPart.total != 0)
+  if (columnPart)
     whole.back() = columnPart.total;
   return whole;
 }
@@ -33,14 +33,14 @@ TensorPiece WeightSpec::piece(int64_t firstRow, int64_t rowCount) const {
   // Rows lie together within a matrix of a tensor; all of them where the weight is the tensor.
   const bool hasMatrices = shape.size() == 3 || isStacked();
   const int64_t matrixRows = hasMatrices ? rows() / shape.front() : rows();
-  const int64_t wholeMatrixRows = rowPart.total != 0 ? rowPart.total : matrixRows;
+  const int64_t wholeMatrixRows = rowPart ? rowPart.total : matrixRows;
   const int64_t matrix = firstRow / matrixRows;
   const int64_t rowOfMatrix = firstRow % matrixRows;
   const int64_t firstOfMatrix = isStacked() ? 0 : matrix * wholeMatrixRows;
   int64_t together = rowCount;
-  if (columnPart.total != 0)
+  if (columnPart)
     together = std::min<int64_t>(rowCount, 1);
-  else if (rowPart.total != 0 || isStacked())
+  else if (rowPart || isStacked())
     together = std::min(rowCount, matrixRows - rowOfMatrix);
   return {tensors[isStacked() ? matrix : 0],
           (firstOfMatrix + rowPart.first + rowOfMatrix) * wholeRowBytes + firstColumnBytes,
@@ -53,7 +53,7 @@ std::string WeightSpec::identity() const {
   out << numerics::formatInfo(format).name;
   for (const int64_t extent : shape)
     out << ' ' << extent;
-  for (const TensorPart &part : {rowPart, columnPart})
+  for (const DimensionPart &part : {rowPart, columnPart})
     out << " (" << part.first << " of " << part.total << ')';
   for (const std::string &tensor : tensors)
     out << ' ' << tensor.size() << ':' << tensor; // no name can look like two
@@ -63,8 +63,8 @@ std::string WeightSpec::identity() const {
 //===- Messages -------------------------------------------------------===//
 
 /// "rows 512 to 1023", or nothing for a whole dimension.
-static std::string describePart(StringRef name, TensorPart part, int64_t extent) {
-  if (part.total == 0)
+static std::string describePart(StringRef name, DimensionPart part, int64_t extent) {
+  if (!part)
     return "";
   return (name + " " + Twine(part.first) + " to " + Twine(part.first + extent - 1)).str();
 }

@@ -8,6 +8,7 @@
 #define SORTIE_RUNTIME_WEIGHTS_WEIGHTSPEC_H
 
 #include "runtime/cpu/ops.h"
+#include "runtime/weights/DimensionPart.h"
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
@@ -24,12 +25,6 @@ struct WeightPack {
   uint32_t kernel; ///< index into Program::kernels
   int64_t rows;
   uint64_t bytes;
-};
-
-/// The part of a tensor's dimension from `first` on, of `total`; all of it when `total` is 0.
-struct TensorPart {
-  int64_t first = 0;
-  int64_t total = 0;
 };
 
 /// Rows of a weight that lie one behind the other in a tensor of the model file.
@@ -55,8 +50,8 @@ struct WeightSpec {
   bool usesRaw = false;
   bool usesFloats = false;
   /// The rows of each of a tensor's matrices, and the columns of each row, that the weight is.
-  TensorPart rowPart = {};
-  TensorPart columnPart = {};
+  DimensionPart rowPart = {};
+  DimensionPart columnPart = {};
 
   bool isStacked() const { return tensors.size() > 1; }
   /// Row-major shape of each tensor in the model, which may have more or fewer dimensions of one.

@@ -3,8 +3,8 @@
 //
 // What a name may be made of: of a tensor, a function, an argument, a value of the audit.
 
-#ifndef SORTIE_DIALECT_COMMON_NAMES_H
-#define SORTIE_DIALECT_COMMON_NAMES_H
+#ifndef SORTIE_DIALECT_COMMON_PRINTABLENAME_H
+#define SORTIE_DIALECT_COMMON_PRINTABLENAME_H
 
 #include "llvm/ADT/StringRef.h"
 
@@ -20,4 +20,4 @@ inline constexpr llvm::StringLiteral kPrintableNameRule =
 
 } // namespace sortie
 
-#endif // SORTIE_DIALECT_COMMON_NAMES_H
+#endif // SORTIE_DIALECT_COMMON_PRINTABLENAME_H

@@ -1,7 +1,7 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "dialect/common/Names.h"
+#include "dialect/common/PrintableName.h"
 
 #include "llvm/Support/ConvertUTF.h"
 
