@@ -56,18 +56,19 @@ static std::string writeSpec(const Product &product, const Chip &chip) {
 
 KernelCode exactProductKernel(const Product &product, const Chip &chip) {
   Parameters parameters;
-  const std::string input = parameters.read("const void *");
+  std::vector<std::string> arguments;
+  arguments.push_back(parameters.read("const void *"));
   parameters.readIf(product.isGrouped, "const int32_t *"); // offsets
-  const std::string tiles = parameters.readIf(product.isGrouped, "const Tile *");
-  const std::string permutation = parameters.readIf(product.hasPermutation, "const int32_t *");
-  const std::string scale = parameters.readIf(product.hasScale, "const float *");
-  const std::string output = parameters.write("void *");
-  const std::string first = parameters.weight("const void *");
-  const std::string second = parameters.weightIf(product.isGated, "const void *");
-  const std::string firstBias = parameters.weightIf(product.hasFirstBias, "const float *");
-  const std::string secondBias = parameters.weightIf(product.hasSecondBias, "const float *");
+  arguments.push_back(parameters.readIf(product.isGrouped, "const Tile *"));
+  arguments.push_back(parameters.readIf(product.hasPermutation, "const int32_t *"));
+  arguments.push_back(parameters.readIf(product.hasScale, "const float *"));
+  arguments.push_back(parameters.write("void *"));
+  arguments.push_back(parameters.weight("const void *"));
+  arguments.push_back(parameters.weightIf(product.isGated, "const void *"));
+  arguments.push_back(parameters.weightIf(product.hasFirstBias, "const float *"));
+  arguments.push_back(parameters.weightIf(product.hasSecondBias, "const float *"));
   const std::string expertScales = expertScaleArguments(product, parameters);
-  const std::string rows = product.isGrouped ? "0" : parameters.extent();
+  arguments.push_back(product.isGrouped ? "0" : parameters.extent());
 
   const kernels::ExactGeometry geometry =
       kernels::exactGeometry(product.first, product.second, product.input, product.columns,
@@ -79,10 +80,8 @@ KernelCode exactProductKernel(const Product &product, const Chip &chip) {
   code.declarations = writeSpec(product, chip);
   code.parameters = parameters.list;
   code.beginsItself = !product.isGrouped || product.hasSettledTiles;
-  code.call =
-      formatv("exactProduct<Spec>({{{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}{11}}, {10})",
-              input, tiles, permutation, scale, output, first, second, firstBias, secondBias, rows,
-              code.beginsItself ? "begin" : "[] {}", expertScales);
+  code.call = "exactProduct<Spec>({" + join(arguments, ", ") + expertScales + "}, " +
+              (code.beginsItself ? "begin" : "[] {}") + ")";
   code.threads = kernels::kExactThreads;
   code.shared = geometry.sharedBytes;
   code.schedule = formatv("tile {0} x {1}, {2} stages", blockColumns(product), geometry.tokens,

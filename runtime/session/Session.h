@@ -73,10 +73,10 @@ private:
   virtual llvm::Expected<std::unique_ptr<Session>>
   makeSession(const SessionOptions &options) const = 0;
 
-  std::shared_ptr<const Program> ownedProgram;
   /// Whether weights from `source` on a device can have some of these.
   llvm::Error checkShared(const WeightSource &source, llvm::StringRef wantedDevice) const;
 
+  std::shared_ptr<const Program> ownedProgram;
   llvm::BitVector loaded;
   std::string sourceIdentity; ///< see WeightSource::identity()
   std::string device;
