@@ -169,15 +169,22 @@ Error Uploader::loadFloats(const WeightSpec &spec, CUdeviceptr to) {
   return Error::success();
 }
 
+/// Equal for kernels that have the same code for every chip: they write the same bytes.
+std::string codeOf(const Kernel &kernel) {
+  std::string text;
+  for (const KernelImage &image : kernel.images)
+    text += image.arch + " " + image.hash + ", ";
+  return text;
+}
+
 /// Equal for weights of two programs that have the same bytes on a device if the models are the
-/// same. A pack kernel is a template of the compiler for a format, panels of so many rows, and the
-/// weight's columns: so compilers of one version pack alike.
+/// same.
 std::string identityOf(const Program &program, WeightId weight, WeightForm form) {
   const WeightSpec &spec = program.weights[weight];
   switch (form) {
   case WeightForm::Packed:
-    return ("packed by " + program.producer + ", numerics " + Twine(program.numerics) +
-            ", panels of " + Twine(spec.pack->rows) + " rows, " + Twine(spec.pack->bytes) +
+    return ("packed by " + codeOf(program.kernels[spec.pack->kernel]) + "panels of " +
+            Twine(spec.pack->rows) + " rows, " + Twine(spec.pack->bytes) +
             " bytes: " + spec.identity())
         .str();
   case WeightForm::Raw:

@@ -66,6 +66,7 @@ Expected<Kernel> lowerKernel(StringRef program, moert::KernelOp op) {
                        " is damaged: " + toString(bytes.takeError()) +
                        "; compile the program again, or copy it again");
     kernel.images.push_back({image.getArch().str(), static_cast<uint32_t>(image.getShared()),
+                             image.getHash().str(),
                              std::vector<uint8_t>(bytes->begin(), bytes->end())});
   }
   return kernel;

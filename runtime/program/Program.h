@@ -90,10 +90,11 @@ enum class WeightForm : uint8_t {
   Floats, ///< fp32
 };
 
-/// A kernel compiled for one chip. The data has the hash that the program says.
+/// A kernel compiled for one chip.
 struct KernelImage {
   std::string arch;          ///< "sm_90", "sm_90a" (cubins) or "compute_90" (PTX)
   uint32_t shared;           ///< bytes of dynamic shared memory of a thread block, at most 232448
+  std::string hash;          ///< of the data: equal for the same code
   std::vector<uint8_t> data; ///< PTX ends with a zero
 };
 

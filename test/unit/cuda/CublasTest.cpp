@@ -77,7 +77,7 @@ std::shared_ptr<Program> makeProgram() {
   program->name = "test";
   program->target = kCudaTarget.str();
   program->symbols = {{"tokens", kMaxTokens}};
-  program->kernels = {{"round", "round", 1, 1, 0, 256, {}, {{"sm_90", 0, {'x', 0}}}}};
+  program->kernels = {{"round", "round", 1, 1, 0, 256, {}, {{"sm_90", 0, "hash", {'x', 0}}}}};
   WeightSpec weight;
   weight.tensors = {"w"};
   weight.format = numerics::Format::BF16;

@@ -161,9 +161,20 @@ TEST(DeviceWeights, whatOthersHaveIsNotReadAgain) {
   EXPECT_EQ(shared.find(1, WeightForm::Raw), nullptr);
   EXPECT_EQ(shared.bytes().shared, 32u + 6 * (16 + 3 * 32));
 
-  // Packed by another compiler, or another tensor: not the same bytes.
+  // What compiled the program does not matter. A pack kernel with other code for a chip, for
+  // another chip, or with other panels, and another tensor do.
   another.producer = "another";
-  EXPECT_EQ(DeviceWeights::share(another, wanted, first).find(1, WeightForm::Packed), nullptr);
+  EXPECT_NE(DeviceWeights::share(another, wanted, first).find(1, WeightForm::Packed), nullptr);
+  auto packs = [&](Program program, function_ref<void(Program &)> change) {
+    change(program);
+    return DeviceWeights::share(program, wanted, first).find(1, WeightForm::Packed) != nullptr;
+  };
+  const uint32_t pack = another.weights[1].pack->kernel;
+  EXPECT_FALSE(packs(another, [&](Program &p) { p.kernels[pack].images[1].hash = "another"; }));
+  EXPECT_FALSE(packs(another, [&](Program &p) { p.kernels[pack].images[1].arch = "sm_90"; }));
+  EXPECT_FALSE(packs(another, [&](Program &p) { p.kernels[pack].images.pop_back(); }));
+  EXPECT_FALSE(packs(another, [](Program &p) { p.weights[1].pack->rows = 4; }));
+  EXPECT_TRUE(packs(another, [&](Program &p) { p.kernels[pack + 1].images[0].hash = "another"; }));
   another.weights[0].tensors = {"another"};
   EXPECT_EQ(DeviceWeights::share(another, wanted, first).find(0, WeightForm::Floats), nullptr);
   EXPECT_EQ(DeviceWeights::share(*upload.program, BitVector(2), first).bytes().shared, 0u);

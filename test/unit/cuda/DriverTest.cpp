@@ -106,7 +106,7 @@ TEST(LoadedKernels, leaveOutImagesThatNeedTooMuchSharedMemory) {
   fake.sharedBytes = 101376;
   const std::shared_ptr<Program> program = makeProgram();
   std::vector<KernelImage> &images = program->kernels[3].images;
-  images.push_back({"compute_80", 101376, {'p', 't', 'x', 0}});
+  images.push_back({"compute_80", 101376, "hash", {'p', 't', 'x', 0}});
   auto load = [&] {
     fake.loaded.clear();
     return messageOf(LoadedKernels::load(fake.open(), *program, allKernels(*program)));
@@ -188,7 +188,7 @@ static bool overlaps(FakeDriver &fake, std::pair<int, int> capability,
   const std::shared_ptr<Program> program = makeProgram();
   // "dispatch" has no code but for older chips.
   program->kernels[1].images.pop_back();
-  program->kernels[1].images.push_back({"compute_80", 0, {'p', 't', 'x', 0}});
+  program->kernels[1].images.push_back({"compute_80", 0, "hash", {'p', 't', 'x', 0}});
   addKernels(fake);
   fake.kernels["scale"].run = [](const FakeLaunch &) { return CUresult{CUDA_SUCCESS}; };
   fake.capability = capability;

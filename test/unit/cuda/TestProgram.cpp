@@ -101,8 +101,8 @@ Kernel kernel(const std::string &name, uint32_t reads, uint32_t writes,
           extents,
           256,
           SmallVector<WeightForm>(weights),
-          {{"sm_80", 0, std::vector<uint8_t>(image.begin(), image.end() + 1)},
-           {"sm_90a", shared, {'s', 'm', '_', '9', '0', 'a', 0}}}};
+          {{"sm_80", 0, "hash of " + image, std::vector<uint8_t>(image.begin(), image.end() + 1)},
+           {"sm_90a", shared, "hash of sm_90a", {'s', 'm', '_', '9', '0', 'a', 0}}}};
 }
 
 Buffer buffer(Buffer::Place place, uint32_t argument, Affine offset, ElementType type,

@@ -291,6 +291,7 @@ TEST(Loader, flattensKernels) {
   ASSERT_EQ(kernel.images.size(), 2u);
   EXPECT_EQ(kernel.images[0].arch, "sm_90a");
   EXPECT_EQ(kernel.images[0].shared, 98304u);
+  EXPECT_EQ(kernel.images[0].hash, "63781d171425a36312fa058d8712d5d0");
   EXPECT_EQ(kernel.images[0].data, (std::vector<uint8_t>{1, 2, 3, 4}));
   EXPECT_EQ(kernel.images[1].arch, "compute_80");
   EXPECT_EQ(kernel.images[1].data, (std::vector<uint8_t>{5, 6, 0}));
