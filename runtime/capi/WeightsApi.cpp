@@ -72,30 +72,57 @@ Expected<std::unique_ptr<WeightSource>> makeSource(const sortie_weights_options 
                    ", which is none of sortie_weights_source");
 }
 
-Expected<std::shared_ptr<const LoadedWeights>>
-createWeights(const std::shared_ptr<const Program> &program,
-              const sortie_weights_options &options) {
-  Expected<CallerObserver> caller = CallerObserver::read(nullptr, options.callbacks);
+/// What a caller asks for, checked. The model is opened last, when nothing else is wrong.
+struct CheckedOptions {
+  CallerObserver caller;
+  BitVector weights; ///< of the program: those of the functions that are wanted
+  int threads;
+  std::string device;
+  std::shared_ptr<const LoadedWeights> share;
+  std::unique_ptr<WeightSource> source;
+
+  static Expected<CheckedOptions> read(const Program &program, const sortie_weights_options *given);
+};
+
+Expected<CheckedOptions> CheckedOptions::read(const Program &program,
+                                              const sortie_weights_options *given) {
+  Expected<sortie_weights_options> options = readStruct(given);
+  if (!options)
+    return options.takeError();
+  Expected<CallerObserver> caller = CallerObserver::read(nullptr, options->callbacks);
   if (!caller)
     return caller.takeError();
   Expected<std::vector<size_t>> functions =
-      selectedFunctions(*program, options.functions, options.function_count);
+      selectedFunctions(program, options->functions, options->function_count);
   if (!functions)
     return functions.takeError();
-  Expected<std::unique_ptr<WeightSource>> source = makeSource(options);
-  if (!source)
-    return source.takeError();
-  if (Error error = checkFingerprint(*program, **source))
-    return error;
-  Expected<int> threads = threadCount(options.threads);
+  Expected<int> threads = threadCount(options->threads);
   if (!threads)
     return threads.takeError();
-  return LoadedWeights::create(program,
-                               {stringOf(options.device), weightsOf(*program, *functions), *threads,
-                                options.share ? options.share->loaded : nullptr},
-                               **source, [&](uint64_t done, uint64_t total) {
-                                 return !caller->report("packing weights", done, total);
-                               });
+  Expected<std::unique_ptr<WeightSource>> source = makeSource(*options);
+  if (!source)
+    return source.takeError();
+  return CheckedOptions{*caller,
+                        weightsOf(program, *functions),
+                        *threads,
+                        stringOf(options->device),
+                        options->share ? options->share->loaded : nullptr,
+                        std::move(*source)};
+}
+
+Expected<std::shared_ptr<const LoadedWeights>>
+createWeights(const std::shared_ptr<const Program> &program,
+              const sortie_weights_options *options) {
+  Expected<CheckedOptions> checked = CheckedOptions::read(*program, options);
+  if (!checked)
+    return checked.takeError();
+  if (Error error = checkFingerprint(*program, *checked->source))
+    return error;
+  return LoadedWeights::create(
+      program, {checked->device, checked->weights, checked->threads, checked->share},
+      *checked->source, [&](uint64_t done, uint64_t total) {
+        return !checked->caller.report("packing weights", done, total);
+      });
 }
 
 /// Tells a caller what was found.
@@ -117,25 +144,21 @@ void tellFindings(const sortie_verify_options &options, ArrayRef<Finding> findin
   }
 }
 
-Error verify(const Program &program, const sortie_weights_options &options,
-             const sortie_verify_options &verifyOptions, sortie_verify_info *info) {
-  Expected<std::vector<size_t>> functions =
-      selectedFunctions(program, options.functions, options.function_count);
-  if (!functions)
-    return functions.takeError();
-  Expected<int> threads = threadCount(options.threads);
-  if (!threads)
-    return threads.takeError();
-  Expected<std::unique_ptr<WeightSource>> source = makeSource(options);
-  if (!source)
-    return source.takeError();
-  Expected<CallerObserver> caller = CallerObserver::read(nullptr, options.callbacks);
-  if (!caller)
-    return caller.takeError();
+Error verify(const Program &program, const sortie_weights_options *options,
+             const sortie_verify_options *givenVerify, sortie_verify_info *info) {
+  Expected<sortie_verify_options> verifyOptions = readStruct(givenVerify);
+  if (!verifyOptions)
+    return verifyOptions.takeError();
+  if (info)
+    if (Error error = checkSize(*info))
+      return error;
+  Expected<CheckedOptions> checked = CheckedOptions::read(program, options);
+  if (!checked)
+    return checked.takeError();
   Expected<Verification> result = verifyWeights(
-      program, **source, {weightsOf(program, *functions), verifyOptions.values != 0, *threads},
+      program, *checked->source, {checked->weights, verifyOptions->values != 0, checked->threads},
       [&](uint64_t done, uint64_t total) {
-        return !caller->report("verifying weights", done, total);
+        return !checked->caller.report("verifying weights", done, total);
       });
   if (!result)
     return result.takeError();
@@ -147,8 +170,9 @@ Error verify(const Program &program, const sortie_weights_options &options,
   if (info)
     if (Error error = writeStruct(value, info))
       return error;
-  tellFindings(verifyOptions, result->findings);
-  return result->findings.empty() ? Error::success() : findingsError(program, **source, *result);
+  tellFindings(*verifyOptions, result->findings);
+  return result->findings.empty() ? Error::success()
+                                  : findingsError(program, *checked->source, *result);
 }
 
 } // namespace
@@ -158,10 +182,7 @@ sortie_error *sortie_weights_create(const sortie_program *program,
                                     sortie_weights **weights) {
   if (Error error = requireArguments("sortie_weights_create", program, options, weights))
     return toC(std::move(error));
-  Expected<sortie_weights_options> checked = readStruct(options);
-  if (!checked)
-    return toC(checked.takeError());
-  Expected<std::shared_ptr<const LoadedWeights>> loaded = createWeights(program->program, *checked);
+  Expected<std::shared_ptr<const LoadedWeights>> loaded = createWeights(program->program, options);
   if (!loaded)
     return toC(loaded.takeError());
   *weights = new sortie_weights{std::move(*loaded)};
@@ -175,16 +196,7 @@ sortie_error *sortie_weights_verify(const sortie_program *program,
                                     const sortie_verify_options *verify, sortie_verify_info *info) {
   if (Error error = requireArguments("sortie_weights_verify", program, options))
     return toC(std::move(error));
-  Expected<sortie_weights_options> source = readStruct(options);
-  if (!source)
-    return toC(source.takeError());
-  Expected<sortie_verify_options> checked = readStruct(verify);
-  if (!checked)
-    return toC(checked.takeError());
-  if (info)
-    if (Error error = checkSize(*info))
-      return toC(std::move(error));
-  return toC(::verify(*program->program, *source, *checked, info));
+  return toC(::verify(*program->program, options, verify, info));
 }
 
 sortie_error *sortie_weights_get_info(const sortie_weights *weights, sortie_weights_info *info) {

@@ -471,6 +471,34 @@ TEST(CStructs, arraysOfPointersAreChecked) {
             "the source of the weights is 0, which is none of sortie_weights_source");
 }
 
+TEST(CStructs, optionsOfWeightsAreCheckedBeforeTheModelIsOpened) {
+  Mix mix;
+  auto load = [&](const sortie_weights_options &options) {
+    sortie_weights *weights = nullptr;
+    return take(sortie_weights_create(mix.engine.program, &options, &weights));
+  };
+  auto verify = [&](const sortie_weights_options &options) {
+    return take(sortie_weights_verify(mix.engine.program, &options, nullptr, nullptr));
+  };
+  sortie_weights_options options = SORTIE_INIT(sortie_weights_options);
+  options.source = SORTIE_WEIGHTS_FILE;
+  options.path = "/absent.gguf";
+  auto expectBoth = [&](const std::string &part) {
+    for (const std::string &message : {load(options), verify(options)})
+      EXPECT_TRUE(contains(message, part)) << message;
+  };
+  expectBoth("/absent.gguf");
+  const sortie_callbacks callbacks = {};
+  options.callbacks = &callbacks;
+  expectBoth("sortie_callbacks.struct_size is 0");
+  options.callbacks = nullptr;
+  options.threads = -1;
+  expectBoth("the number of threads is -1");
+  options.threads = 0;
+  options.function_count = 1;
+  expectBoth("the list of functions is a null pointer");
+}
+
 TEST(CStructs, countsThatCannotBeAreRefused) {
   Mix mix;
   RunOptions arguments(mix.inputs(), mix.outputs());
