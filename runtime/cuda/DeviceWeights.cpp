@@ -18,21 +18,33 @@ namespace sortie::cuda {
 
 namespace {
 
-/// What is uploaded together: at least one row or panel, at most as many as `slabBytes` hold. The
-/// slabs of a weight are of about the same size, so that none is tiny.
+/// The slabs of a weight, in rows or panels: each has whole experts, or a part of one. They are of
+/// about the same size, so that none is tiny, and neither is what lies together in a tensor.
+struct Cut {
+  int64_t all;
+  int64_t ofExpert;
+  int64_t step;
+
+  int64_t end(int64_t first) const {
+    const int64_t limit = step < ofExpert ? (first / ofExpert + 1) * ofExpert : all;
+    return std::min(first + step, limit);
+  }
+};
+
+/// What is uploaded together: at least one row or panel, at most as many as `slabBytes` hold.
 class Slabs {
 public:
   explicit Slabs(uint64_t slabBytes) : slabBytes(slabBytes) {}
 
-  int64_t panels(const WeightSpec &spec) const {
+  Cut panels(const WeightSpec &spec) const {
     const Panels panels = panelsOf(spec);
-    return count(panels.count, panels.panelsOfExpert, panels.rows * spec.rowBytes());
+    return cut(panels.count, panels.panelsOfExpert, panels.rows * spec.rowBytes());
   }
-  int64_t rows(const WeightSpec &spec) const {
-    return count(spec.rows(), spec.matrixShape().rows, spec.rowBytes());
+  Cut rows(const WeightSpec &spec) const {
+    return cut(spec.rows(), spec.matrixShape().rows, spec.rowBytes());
   }
-  int64_t floatRows(const WeightSpec &spec) const {
-    return count(spec.rows(), spec.matrixShape().rows, floatRowBytes(spec));
+  Cut floatRows(const WeightSpec &spec) const {
+    return cut(spec.rows(), spec.matrixShape().rows, floatRowBytes(spec));
   }
 
   /// Bytes that the slabs of a weight need at most in a staging buffer.
@@ -40,11 +52,11 @@ public:
     const auto all = static_cast<uint64_t>(spec.rows());
     switch (form) {
     case WeightForm::Packed:
-      return std::min<uint64_t>(all, panels(spec) * panelsOf(spec).rows) * spec.rowBytes();
+      return std::min<uint64_t>(all, panels(spec).step * panelsOf(spec).rows) * spec.rowBytes();
     case WeightForm::Raw:
-      return std::min<uint64_t>(all, rows(spec)) * spec.rowBytes();
+      return std::min<uint64_t>(all, rows(spec).step) * spec.rowBytes();
     case WeightForm::Floats:
-      return std::min<uint64_t>(all, floatRows(spec)) * floatRowBytes(spec);
+      return std::min<uint64_t>(all, floatRows(spec).step) * floatRowBytes(spec);
     }
     return 0;
   }
@@ -52,13 +64,14 @@ public:
   static uint64_t floatRowBytes(const WeightSpec &spec) { return spec.columns() * sizeof(float); }
 
 private:
-  /// Of `all` pieces of so many bytes, those of a slab; whole experts of `ofExpert` pieces, which
-  /// may be tensors, if a slab holds one.
-  int64_t count(int64_t all, int64_t ofExpert, uint64_t bytes) const {
+  /// Of `all` pieces of so many bytes, of which `ofExpert` are an expert's, which may be a tensor.
+  Cut cut(int64_t all, int64_t ofExpert, uint64_t bytes) const {
     const int64_t most = std::max<int64_t>(1, static_cast<int64_t>(slabBytes / bytes));
-    const int64_t unit = most >= ofExpert ? ofExpert : 1;
-    const int64_t slabs = divideCeil(all / unit, most / unit);
-    return divideCeil(all / unit, slabs) * unit;
+    const bool isOfExpert = most < ofExpert;
+    const int64_t unit = isOfExpert ? 1 : ofExpert;
+    const int64_t units = isOfExpert ? ofExpert : all / ofExpert;
+    const int64_t slabs = divideCeil(units, most / unit);
+    return {all, ofExpert, static_cast<int64_t>(divideCeil(units, slabs)) * unit};
   }
 
   uint64_t slabBytes;
@@ -116,13 +129,13 @@ Error Uploader::uploadRows(const WeightSpec &spec, int64_t firstRow, int64_t cou
 
 Error Uploader::loadPacked(const WeightSpec &spec, CUdeviceptr to) {
   const Panels panels = panelsOf(spec);
-  const int64_t step = slabs.panels(spec);
-  for (int64_t first = 0; first < panels.count; first += step) {
-    const int64_t count = std::min(step, panels.count - first);
+  const Cut cut = slabs.panels(spec);
+  for (int64_t first = 0, end; first < panels.count; first = end) {
+    end = cut.end(first);
+    const int64_t count = end - first;
     const int64_t firstRow = panels.firstRow(first);
     // The stream keeps the order: the slab before is packed when this one arrives.
-    if (Error error =
-            uploadRows(spec, firstRow, panels.firstRow(first + count) - firstRow, rawStaging))
+    if (Error error = uploadRows(spec, firstRow, panels.firstRow(end) - firstRow, rawStaging))
       return error;
     Launch launch;
     launch.grid[0] = static_cast<uint32_t>(count);
@@ -137,23 +150,25 @@ Error Uploader::loadPacked(const WeightSpec &spec, CUdeviceptr to) {
 }
 
 Error Uploader::loadRaw(const WeightSpec &spec, CUdeviceptr to) {
-  const int64_t step = slabs.rows(spec);
-  for (int64_t first = 0; first < spec.rows(); first += step)
-    if (Error error = uploadRows(spec, first, std::min(step, spec.rows() - first),
-                                 to + first * spec.rowBytes()))
+  const Cut cut = slabs.rows(spec);
+  for (int64_t first = 0, end; first < spec.rows(); first = end) {
+    end = cut.end(first);
+    if (Error error = uploadRows(spec, first, end - first, to + first * spec.rowBytes()))
       return error;
+  }
   return Error::success();
 }
 
 Error Uploader::loadFloats(const WeightSpec &spec, CUdeviceptr to) {
-  const int64_t step = slabs.floatRows(spec);
+  const Cut cut = slabs.floatRows(spec);
   Expected<AlignedBytes> scratch =
-      AlignedBytes::allocate(step * spec.rowBytes(), "reading " + spec.describe());
+      AlignedBytes::allocate(cut.step * spec.rowBytes(), "reading " + spec.describe());
   if (!scratch)
     return scratch.takeError();
   auto *raw = reinterpret_cast<uint8_t *>(scratch->data());
-  for (int64_t first = 0; first < spec.rows(); first += step) {
-    const int64_t count = std::min(step, spec.rows() - first);
+  for (int64_t first = 0, end; first < spec.rows(); first = end) {
+    end = cut.end(first);
+    const int64_t count = end - first;
     Expected<uint8_t *> buffer = upload.next();
     if (!buffer)
       return buffer.takeError();

@@ -38,6 +38,12 @@ public:
 
 private:
   using Bytes = std::shared_ptr<const AlignedBytes>;
+  struct Form;
+  class Packer;
+
+  /// Those of the wanted weights, in order.
+  static std::vector<Form> formsOf(llvm::ArrayRef<WeightSpec> specs, const llvm::BitVector &wanted);
+  void keep(const Form &form, Bytes bytes);
 
   llvm::BitVector packed;
   std::vector<cpu::MatrixShape> shapes;

@@ -38,9 +38,9 @@ TensorPiece WeightSpec::piece(int64_t firstRow, int64_t rowCount) const {
   const int64_t rowOfMatrix = firstRow % matrixRows;
   const int64_t firstOfMatrix = isStacked() ? 0 : matrix * wholeMatrixRows;
   int64_t together = rowCount;
-  if (columnPart)
+  if (whole.back() != columns())
     together = std::min<int64_t>(rowCount, 1);
-  else if (rowPart || isStacked())
+  else if (wholeMatrixRows != matrixRows || isStacked())
     together = std::min(rowCount, matrixRows - rowOfMatrix);
   return {tensors[isStacked() ? matrix : 0],
           (firstOfMatrix + rowPart.first + rowOfMatrix) * wholeRowBytes + firstColumnBytes,

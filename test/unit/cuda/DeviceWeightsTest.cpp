@@ -180,6 +180,19 @@ TEST(DeviceWeights, whatOthersHaveIsNotReadAgain) {
   EXPECT_EQ(DeviceWeights::share(*upload.program, BitVector(2), first).bytes().shared, 0u);
 }
 
+TEST(DeviceWeights, slabsOfLargeExpertsEndWithThem) {
+  Upload upload;
+  std::vector<uint64_t> sizes;
+  uint64_t last = 0;
+  // Two panels of three rows fit into a slab, an expert has three panels of three, three and two.
+  cantFail(upload.load(2 * 3 * 32, [&](uint64_t done, uint64_t) {
+    sizes.push_back(done - last);
+    last = done;
+    return true;
+  }));
+  EXPECT_EQ(sizes, std::vector<uint64_t>({16, 6 * 32, 2 * 32, 6 * 32, 2 * 32}));
+}
+
 TEST(DeviceWeights, slabsOfAWeightAreOfOneSize) {
   Upload upload;
   std::vector<uint64_t> done;

@@ -183,6 +183,15 @@ TEST(WeightSpec, rowsOfEachMatrix) {
   expectPart(dense, whole, [](int64_t row) { return 16 + row; });
 }
 
+TEST(WeightSpec, partsThatAreAllOfADimensionLieTogether) {
+  const WeightSpec whole = spec("w", Format::Q8_0, {3, 4, 96});
+  WeightSpec part = whole;
+  part.rowPart = {0, 4};
+  part.columnPart = {0, 96};
+  expectPart(part, whole, [](int64_t row) { return row; });
+  EXPECT_EQ(part.piece(1, 11).rows, 11);
+}
+
 TEST(WeightSpec, columnsOfEachRow) {
   const WeightSpec whole = spec("b", Format::Q8_0, {3, 4, 96});
   WeightSpec part = spec("b", Format::Q8_0, {3, 4, 64});
@@ -459,6 +468,8 @@ TEST(PackedWeights, slabsDoNotCutTensorsIntoSmallPieces) {
   packing.specs = {stacked("large", 1400), stacked("small", 100),
                    spec("part", Format::Q8_0, {2, 700, 1024})};
   packing.specs[2].rowPart = {700, 1400};
+  packing.specs.push_back(spec("columns", Format::Q8_0, {2, 700, 1024}));
+  packing.specs[3].columnPart = {0, 1024};
   std::vector<std::string> calls;
   const auto callback =
       makeCallbackSource([&](StringRef tensor, uint64_t offset, uint64_t size, uint8_t *to) {
@@ -469,7 +480,7 @@ TEST(PackedWeights, slabsDoNotCutTensorsIntoSmallPieces) {
   cantFail(packing.run(*callback));
   EXPECT_EQ(calls, std::vector<std::string>({"large0 0 1400", "large1 0 1400", "large2 0 1400",
                                              "small0 0 100", "small1 0 100", "small2 0 100",
-                                             "part 700 700", "part 2100 700"}));
+                                             "part 700 700", "part 2100 700", "columns 0 1400"}));
 }
 
 TEST(PackedWeights, weightsThatDifferInAnythingAreNotShared) {
