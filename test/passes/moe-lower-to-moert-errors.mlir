@@ -174,8 +174,20 @@ func.func @arith(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
 
 // -----
 
+func.func @loop(%x: tensor<?x4xf32>, %tokens: index) -> tensor<?x4xf32> {
+  // expected-error @below {{'tensor.generate' op has no counterpart in a program; a program is a straight line of moe ops: unroll what is repeated, and compile a function for each case that is decided at run time}}
+  %0 = tensor.generate %tokens {
+  ^bb0(%token: index, %column: index):
+    %value = tensor.extract %x[%token, %column] : tensor<?x4xf32>
+    tensor.yield %value : f32
+  } : tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// -----
+
 func.func @slice(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
-  // expected-error @below {{'tensor.extract_slice' op has no counterpart in a program; its shape has to be that of the moe op that reads it}}
+  // expected-error @below {{'tensor.extract_slice' op has no counterpart in a program; its shape has to be that of the moe op that reads it: pass slices as inputs of their own, and name a weight with the shape that is needed}}
   %0 = tensor.extract_slice %x[0, 0] [4, 8] [1, 1] : tensor<?x8xf32> to tensor<4x8xf32>
   %1 = tensor.cast %0 : tensor<4x8xf32> to tensor<?x8xf32>
   return %1 : tensor<?x8xf32>

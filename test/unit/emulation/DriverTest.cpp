@@ -6,6 +6,8 @@
 
 #include "runtime/cuda/Driver.h"
 
+#include "test/unit/runtime/ChildProcess.h"
+
 #include <cstring>
 #include <dlfcn.h>
 #include <fstream>
@@ -196,6 +198,17 @@ protected:
   void *pinned = nullptr;
   int32_t *host = nullptr;
 };
+
+TEST_F(EmulatedDriver, BelongsToTheProcessThatStartedIt) {
+  // driver() has loaded the library, which is now found by its name.
+  const auto get = [] { return toString(Driver::get().takeError()); };
+  ASSERT_EQ(get(), "");
+  EXPECT_EQ(sortie::test::inChild(get),
+            "CUDA was started by process " + std::to_string(getpid()) +
+                ", from which this one was forked; it does not work here. Fork before the first "
+                "weights are loaded onto a GPU");
+  EXPECT_EQ(get(), "");
+}
 
 TEST_F(EmulatedDriver, RunsAKernel) {
   fill(7);

@@ -595,6 +595,16 @@ TEST(CApi, deviceMemoryIsForGpus) {
             "the memory of 'ids' is 7, which is none of sortie_memory");
 }
 
+TEST(CApi, dtypesAreTheEnumerators) {
+  Mix mix;
+  RunOptions arguments(mix.inputs(), mix.outputs());
+  for (const int other : {-1, 4, INT32_MAX}) {
+    std::memcpy(&arguments.in[1].dtype, &other, sizeof(other));
+    EXPECT_EQ(take(sortie_session_run(mix.engine.session, &arguments.options)),
+              "the dtype of 'ids' is " + std::to_string(other) + ", which is none of sortie_dtype");
+  }
+}
+
 TEST(CApi, badArgumentsAreNamed) {
   Mix mix;
   auto withInput = [&](size_t index, Array array) {
