@@ -23,6 +23,8 @@ using namespace sortie::tool;
 namespace {
 
 Error describe(const Options &options) {
+  if (Error error = claimPrinted(options, "--describe"))
+    return error;
   Expected<ProgramPtr> program = openProgram(options.program);
   if (!program)
     return program.takeError();
@@ -42,6 +44,8 @@ Error describe(const Options &options) {
 }
 
 Error verify(const Options &options) {
+  if (Error error = claimPrinted(options, "--verify-weights"))
+    return error;
   Expected<ProgramPtr> program = openProgram(options.program);
   if (!program)
     return program.takeError();

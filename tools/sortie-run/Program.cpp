@@ -3,6 +3,8 @@
 
 #include "tools/sortie-run/Program.h"
 
+#include "runtime/gguf/Model.h"
+
 #include "llvm/Support/MemoryBuffer.h"
 
 using namespace llvm;
@@ -41,6 +43,24 @@ Expected<size_t> chooseFunction(const sortie_program *program, const Options &op
     return 0;
   return makeError(options.program + ": has " + Twine(info.function_count) +
                    " functions; choose one with --function (--describe lists them)");
+}
+
+Error claimSources(const Options &options, FileClaims &claims) {
+  if (Error error = claims.claimInput(options.program, "the program"))
+    return error;
+  if (options.weights.empty() || isRandom(options.weights))
+    return Error::success();
+  for (const std::string &file : gguf::modelFiles(options.weights))
+    if (Error error = claims.claimInput(file, "--weights"))
+      return error;
+  return Error::success();
+}
+
+Error claimPrinted(const Options &options, const Twine &what) {
+  FileClaims claims;
+  if (Error error = claimSources(options, claims))
+    return error;
+  return claims.claimOutput("-", what);
 }
 
 Error readWeightsOption(const Options &options, sortie_weights_options &weights) {

@@ -9,6 +9,8 @@
 #include "tools/sortie-run/Api.h"
 #include "tools/sortie-run/Options.h"
 
+#include "tools/common/FileClaims.h"
+
 namespace sortie::tool {
 
 /// Loads the program of a file, or of the standard input for `-`.
@@ -16,6 +18,12 @@ llvm::Expected<ProgramPtr> openProgram(const std::string &path);
 
 /// The function that `--function` names, or the only one.
 llvm::Expected<size_t> chooseFunction(const sortie_program *program, const Options &options);
+
+/// Claims the files of both as inputs, all parts of the weights among them.
+llvm::Error claimSources(const Options &options, FileClaims &claims);
+
+/// An error if what is printed would go into one of these files.
+llvm::Error claimPrinted(const Options &options, const llvm::Twine &what);
 
 /// Where `--weights` says that the weights are. `weights` points into `options`.
 llvm::Error readWeightsOption(const Options &options, sortie_weights_options &weights);

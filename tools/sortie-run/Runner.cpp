@@ -11,7 +11,6 @@
 #include "tools/sortie-run/Program.h"
 #include "tools/sortie-run/Trace.h"
 
-#include "runtime/gguf/Model.h"
 #include "tools/common/FileClaims.h"
 
 #include "llvm/Support/raw_ostream.h"
@@ -55,6 +54,7 @@ private:
     return makeError("function '" + Twine(function.name) + "': " + message);
   }
   Expected<sortie_value_info> findInput(StringRef name) const;
+  Expected<size_t> findOutput(StringRef option, bool isNamed, StringRef name) const;
 
   const Options &options;
   Trace trace;
@@ -120,36 +120,50 @@ Error Runner::chooseOutputs() {
             toError(sortie_program_get_output(program.get(), functionIndex, i, &outputInfos[i])))
       return error;
   for (const std::string &option : options.outputs) {
-    const auto [name, path] = StringRef(option).split('=');
-    auto it = find_if(outputInfos,
-                      [name = name](const sortie_value_info &info) { return info.name == name; });
-    const bool isNamed = it != outputInfos.end() && !path.empty();
-    if (!isNamed && outputInfos.size() != 1)
-      return functionError("has " + Twine(outputInfos.size()) +
-                           " outputs; give --output name=" + option);
-    const size_t index = isNamed ? it - outputInfos.begin() : 0;
-    std::string &wanted = outputPaths[index];
+    const bool isNamed = StringRef(option).contains('=');
+    const auto [name, path] =
+        isNamed ? StringRef(option).split('=') : std::pair(StringRef(), StringRef(option));
+    Expected<size_t> index = findOutput(option, isNamed, name);
+    if (!index)
+      return index.takeError();
+    if (path.empty())
+      return makeError("--output '" + option + "' names no file");
+    std::string &wanted = outputPaths[*index];
     if (!wanted.empty())
-      return functionError("output '" + Twine(outputInfos[index].name) +
+      return functionError("output '" + Twine(outputInfos[*index].name) +
                            "' is written twice; give one --output for it");
-    wanted = isNamed ? path.str() : option;
+    wanted = path.str();
   }
   return Error::success();
+}
+
+/// The number of the output that an --output is for. What stands before the first '=' is a name.
+Expected<size_t> Runner::findOutput(StringRef option, bool isNamed, StringRef name) const {
+  if (!isNamed && outputInfos.size() == 1)
+    return 0;
+  if (!isNamed)
+    return functionError("has " + Twine(outputInfos.size()) +
+                         " outputs; give --output name=" + option);
+  std::string names;
+  for (const auto &[index, info] : enumerate(outputInfos)) {
+    if (info.name == name)
+      return index;
+    names += (names.empty() ? "" : ", ") + std::string(info.name);
+  }
+  return functionError("has no output '" + name + "', which --output '" + option +
+                       "' names; it has: " + names +
+                       ". For a file with '=' in its name, give --output name=file");
 }
 
 /// Finds out, before anything but the program is read, whether an output is another file of this
 /// run.
 Error Runner::claimFiles() const {
   FileClaims claims;
-  if (Error error = claims.claimInput(options.program, "the program"))
+  if (Error error = claimSources(options, claims))
     return error;
   for (const auto &[name, source] : options.inputs)
     if (!isRandom(source))
       if (Error error = claims.claimInput(source, "--input " + name))
-        return error;
-  if (!isRandom(options.weights))
-    for (const std::string &file : gguf::modelFiles(options.weights))
-      if (Error error = claims.claimInput(file, "--weights"))
         return error;
   for (size_t i = 0; i < outputPaths.size(); ++i)
     if (!outputPaths[i].empty())
