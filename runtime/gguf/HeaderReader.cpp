@@ -136,7 +136,7 @@ Error HeaderReader::locate(Tensor &tensor, uint64_t dataBegin) const {
     tensor.bytes = arrayRefFromStringRef(bytes.substr(tensor.offset, size));
     return Error::success();
   }
-  if (presence == DataPresence::Optional)
+  if (presence == DataPresence::Optional && bytes.size() <= dataBegin)
     return Error::success();
   return tensorError(tensor, "its data is " + Twine(size) + " bytes at offset " +
                                  Twine(tensor.offset) + ", the file has only " +

@@ -55,7 +55,8 @@ struct Tensor {
 /// of one format, for a row of a block format is at least a block long, in both.
 bool isSameShape(llvm::ArrayRef<int64_t> a, llvm::ArrayRef<int64_t> b);
 
-/// Whether the files must hold the data of their tensors. The importer needs the table alone.
+/// Whether the files must hold the data of their tensors. The importer needs the table alone, so a
+/// file may be its header and nothing else; one that ends inside of its data is damaged either way.
 enum class DataPresence { Required, Optional };
 
 /// The files of the model that `path` names: all parts of a split one if it is called as the first

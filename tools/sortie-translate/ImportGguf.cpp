@@ -75,7 +75,6 @@ void Importer::setModuleAttributes() {
                   moe::ContractAttr::get(&context, options.contract));
   module->setAttr(moe::MoeDialect::kNumericsName,
                   builder.getI64IntegerAttr(numerics::kContractVersion));
-  // A file without data (a header for tests) has no fingerprint.
   const std::vector<std::string> keys = metadata.keys();
   if (std::optional<uint64_t> fingerprint = gguf::fingerprintOfNamedKeys(model, keys)) {
     module->setAttr(
@@ -83,6 +82,11 @@ void Importer::setModuleAttributes() {
         builder.getStringAttr(printFingerprint({kFingerprintOfNamedKeys, *fingerprint})));
     module->setAttr(moe::MoeDialect::kFingerprintKeysName,
                     builder.getStrArrayAttr(llvm::to_vector_of<StringRef>(keys)));
+  } else {
+    result.remarks.push_back((model.name() +
+                              ": has no data, only a header, so the program will take any model "
+                              "of these names and shapes for this one")
+                                 .str());
   }
 }
 

@@ -171,6 +171,15 @@ TEST(Gguf, dataMayBeMissingWhenTheCallerSaysSo) {
   EXPECT_EQ(fingerprintOfNamedKeys(**model, {}), std::nullopt);
 }
 
+TEST(Gguf, aFileThatEndsInsideOfItsDataIsDamaged) {
+  const std::string whole = sample().finish();
+  for (const size_t missing : {1, 50})
+    for (const DataPresence presence : {DataPresence::Required, DataPresence::Optional})
+      EXPECT_NE(
+          errorOf(parse(whole.substr(0, whole.size() - missing), presence)).find("it is truncated"),
+          std::string::npos);
+}
+
 TEST(Gguf, refusesForeignFiles) {
   EXPECT_EQ(errorOf(parse("")), "test.gguf: not a GGUF file (it does not start with 'GGUF')");
   EXPECT_EQ(errorOf(parse("\x7f"
