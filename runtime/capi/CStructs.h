@@ -19,29 +19,34 @@
 
 namespace sortie {
 
-/// The name of a struct, and its size in the version of the API that had it first: a caller's
-/// cannot be smaller. Where members were added, that is the offset of the first of them.
+/// The name of a struct, and the sizes that versions of the API gave it, the first one first. Where
+/// a version added members, the size before it is the offset of the first of them.
 template <typename T> struct CStruct;
-#define SORTIE_C_STRUCT(type, size)                                                                \
+#define SORTIE_C_STRUCT(type, ...)                                                                 \
   template <> struct CStruct<type> {                                                               \
     static constexpr const char *name = #type;                                                     \
-    static constexpr size_t firstSize = size;                                                      \
+    static constexpr size_t sizes[] = {__VA_ARGS__};                                               \
   };
 SORTIE_C_STRUCT(sortie_callbacks, sizeof(sortie_callbacks))
-SORTIE_C_STRUCT(sortie_program_info, offsetof(sortie_program_info, kernel_count))
+SORTIE_C_STRUCT(sortie_program_info, offsetof(sortie_program_info, kernel_count),
+                offsetof(sortie_program_info, fingerprint_rule), sizeof(sortie_program_info))
 SORTIE_C_STRUCT(sortie_symbol_info, sizeof(sortie_symbol_info))
 SORTIE_C_STRUCT(sortie_function_info, sizeof(sortie_function_info))
 SORTIE_C_STRUCT(sortie_value_info, sizeof(sortie_value_info))
-SORTIE_C_STRUCT(sortie_weight_info, offsetof(sortie_weight_info, tensor_count))
-SORTIE_C_STRUCT(sortie_memory_info, offsetof(sortie_memory_info, argument_bytes))
+SORTIE_C_STRUCT(sortie_weight_info, offsetof(sortie_weight_info, tensor_count),
+                sizeof(sortie_weight_info))
+SORTIE_C_STRUCT(sortie_memory_info, offsetof(sortie_memory_info, argument_bytes),
+                sizeof(sortie_memory_info))
 SORTIE_C_STRUCT(sortie_kernel_info, sizeof(sortie_kernel_info))
 SORTIE_C_STRUCT(sortie_image_info, sizeof(sortie_image_info))
-SORTIE_C_STRUCT(sortie_weights_options, offsetof(sortie_weights_options, device))
+SORTIE_C_STRUCT(sortie_weights_options, offsetof(sortie_weights_options, device),
+                offsetof(sortie_weights_options, share), sizeof(sortie_weights_options))
 SORTIE_C_STRUCT(sortie_verify_options, sizeof(sortie_verify_options))
 SORTIE_C_STRUCT(sortie_verify_info, sizeof(sortie_verify_info))
 SORTIE_C_STRUCT(sortie_weights_info, sizeof(sortie_weights_info))
-SORTIE_C_STRUCT(sortie_session_options, offsetof(sortie_session_options, eager))
-SORTIE_C_STRUCT(sortie_tensor, offsetof(sortie_tensor, memory))
+SORTIE_C_STRUCT(sortie_session_options, offsetof(sortie_session_options, eager),
+                sizeof(sortie_session_options))
+SORTIE_C_STRUCT(sortie_tensor, offsetof(sortie_tensor, memory), sizeof(sortie_tensor))
 SORTIE_C_STRUCT(sortie_observer, sizeof(sortie_observer))
 SORTIE_C_STRUCT(sortie_run_options, sizeof(sortie_run_options))
 #undef SORTIE_C_STRUCT
@@ -61,15 +66,19 @@ llvm::Error requireArguments(const char *function, const Pointers *...arguments)
   return nullError(llvm::Twine("an argument of ") + function);
 }
 
-/// Whether struct_size is one that a caller can have set.
+/// Whether struct_size is one that a caller can have set: the size of a version that this library
+/// knows, or a larger one of a version that it does not.
 template <typename T> llvm::Error checkSize(const T &given) {
   const size_t size = given.struct_size;
-  if (size >= CStruct<T>::firstSize && size <= kLargestStruct)
+  const bool isLater = size > sizeof(T) && size <= kLargestStruct && size % alignof(T) == 0;
+  if (isLater || llvm::is_contained(CStruct<T>::sizes, size))
     return llvm::Error::success();
+  std::string sizes;
+  for (const size_t known : CStruct<T>::sizes)
+    sizes += std::to_string(known) + ", ";
   return makeError(llvm::Twine(CStruct<T>::name) + ".struct_size is " + llvm::Twine(size) +
-                   ", it must be " + llvm::Twine(CStruct<T>::firstSize) +
-                   " (its first version) to " + llvm::Twine(kLargestStruct) +
-                   "; make the struct with SORTIE_INIT");
+                   ", which no version of the struct has (" + sizes +
+                   "or more in a later one); make the struct with SORTIE_INIT");
 }
 
 /// The caller's struct; members that its version lacks are zero. So is all of it if it is null.
