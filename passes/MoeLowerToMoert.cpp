@@ -127,6 +127,8 @@ LogicalResult checkReturn(Operation *terminator) {
 }
 
 LogicalResult checkFunction(func::FuncOp function) {
+  if (function.getSymName().empty())
+    return function.emitOpError("must have a name that is not empty, to be called by");
   if (!isPrintableName(function.getSymName()))
     return function.emitOpError("its name ") << kPrintableNameRule;
   if (!function.getBody().hasOneBlock())

@@ -130,6 +130,8 @@ LogicalResult moert::FuncOp::verify() {
     if (!isPrintableName(name))
       return emitOpError() << "the name " << name << " of an argument "
                            << kPrintableNameRule; // (C1)
+  if (getSymName().empty())
+    return emitOpError("must have a name that is not empty"); // (C1)
   if (!isPrintableName(getSymName()))
     return emitOpError("its name ") << kPrintableNameRule; // (C1)
   for (BlockArgument argument : arguments)

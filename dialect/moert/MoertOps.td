@@ -156,7 +156,7 @@ def Moert_FuncOp : Moert_Op<"func", [
 
     (C1) Each block argument has one name in `arg_names` (inputs) or `out_names` (outputs); names
     are not empty and all different. There is at least one output. Names of arguments and of the
-    function are UTF-8 without control characters.
+    function, which is not empty either, are UTF-8 without control characters.
     (C2) Arguments are buffers.
     (C3) Every symbol of a type, an offset, the arena, or the grid and extents of a launch is a
     `moert.symbol` of the module.

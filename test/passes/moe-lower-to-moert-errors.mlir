@@ -220,6 +220,13 @@ func.func @"a\0Ab"(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
 
 // -----
 
+// expected-error @below {{must have a name that is not empty, to be called by}}
+func.func @""(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  return %x : tensor<?x4xf32>
+}
+
+// -----
+
 // What the loader would refuse: indices that no dispatch made, and a product of other rows.
 func.func @inverse(%x: tensor<?x4xf32>, %inverse: tensor<?x1xi32>) -> tensor<?x4xf32> {
   %0 = moe.add %x, %x : tensor<?x4xf32>

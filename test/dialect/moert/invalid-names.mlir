@@ -29,6 +29,14 @@ moert.func @"f\09" ("x" %x: !moert.buffer<4 x f32>) outs("y" %y: !moert.buffer<4
 
 // -----
 
+// expected-error @+1 {{must have a name that is not empty}}
+moert.func @""("x" %x: !moert.buffer<4 x f32>) outs("y" %y: !moert.buffer<4 x f32>) {
+  moert.copy %x outs(%y) : !moert.buffer<4 x f32>, !moert.buffer<4 x f32>
+  moert.return
+}
+
+// -----
+
 // expected-error @+1 {{the name "x\1B" of an argument must be UTF-8 without control characters}}
 moert.func @f("x\1B" %x: !moert.buffer<4 x f32>) outs("y" %y: !moert.buffer<4 x f32>) {
   moert.copy %x outs(%y) : !moert.buffer<4 x f32>, !moert.buffer<4 x f32>
