@@ -27,7 +27,8 @@ class WeightsOptions(Struct):
     _fields_ = [("struct_size", c_size_t), ("source", c_int), ("path", c_char_p),
                 ("buffers", c_void_p), ("buffer_sizes", c_void_p), ("buffer_count", c_size_t),
                 ("read", c_void_p), ("read_user", c_void_p), ("seed", c_uint64),
-                ("functions", POINTER(c_size_t)), ("function_count", c_size_t)]
+                ("functions", POINTER(c_size_t)), ("function_count", c_size_t),
+                ("threads", c_int), ("callbacks", c_void_p), ("device", c_char_p)]
 
 
 class SessionOptions(Struct):

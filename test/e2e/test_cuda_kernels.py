@@ -24,6 +24,7 @@ MODELS = [("qwen3-30b-a3b", "q4_k_m", "int16"), ("qwen3-30b-a3b", "iq4_xs", "int
           ("olmoe-1b-7b", "bf16", "int16"), ("olmoe-1b-7b", "q3_k_m", "int16"),
           ("mixtral-8x7b", "q8_0", "int16"), ("mixtral-8x7b", "q4_0", "int8"),
           ("deepseek-v2-lite", "q5_k_m", "int16"), ("deepseek-v2-lite", "iq4_nl", "int16"),
+          ("deepseek-v2", "q4_k_m", "int16"), ("qwen1.5-moe-a2.7b", "q8_0", "int16"),
           ("deepseek-v3", "q2_k", "int16"), ("deepseek-v3", "q6_k", "int8"),
           ("gpt-oss-20b", "mxfp4", "int16")]
 if os.environ.get("SORTIE_EXHAUSTIVE"):
