@@ -22,8 +22,9 @@ from tools import Tools, with_variables
 
 TOKENS = 40
 INT16_LIMIT, INT8_LIMIT, BF16_LIMIT = 1e-6, 5e-4, 5e-5
-#: Between devices in bf16 arithmetic, which round the same operands.
-ORDER_LIMIT = 1e-9
+#: Between devices in bf16 arithmetic. They add in another order, which rounds a few activations of the
+#: second product to the other bf16, 2**-8 away; test/gpu/parts.py has the same limit.
+ORDER_LIMIT = 1e-7
 
 
 @dataclass(frozen=True)
