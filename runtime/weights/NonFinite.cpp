@@ -79,7 +79,7 @@ struct FieldScan {
   uint64_t begin;
   uint64_t end;
   uint64_t count = 0;
-  SmallVector<NonFinite, NonFiniteScan::kKept> first = {};
+  SmallVector<NonFinite, NonFiniteScan::kKept> first;
 
   template <NumberType T>
   void run(const uint8_t *bytes, uint64_t stride, uint32_t index, const Field &field) {
