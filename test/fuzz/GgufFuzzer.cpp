@@ -3,6 +3,7 @@
 //
 // Feeds arbitrary bytes to the GGUF reader, then reads all that it offers.
 
+#include "runtime/gguf/Fingerprint.h"
 #include "runtime/gguf/Model.h"
 
 using namespace llvm;

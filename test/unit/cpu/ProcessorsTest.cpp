@@ -24,7 +24,7 @@ namespace {
 class Groups {
 public:
   Groups() { EXPECT_FALSE(sys::fs::createUniqueDirectory("sortie-groups", root)); }
-  ~Groups() { sys::fs::remove_directories(root); }
+  ~Groups() { (void)sys::fs::remove_directories(root); }
 
   void write(StringRef file, StringRef text) {
     SmallString<128> path = root;

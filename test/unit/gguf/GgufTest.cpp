@@ -363,9 +363,10 @@ TEST(GgufFingerprint, followsTheNamedKeysAlone) {
 }
 
 TEST(GgufFingerprint, followsTheTensorTable) {
-  auto of = [](StringRef name, uint32_t type, std::vector<uint64_t> dimensions, size_t bytes) {
+  auto of = [](StringRef name, uint32_t type, const std::vector<uint64_t> &dimensions,
+               size_t bytes) {
     GgufWriter writer;
-    writer.addTensor(name.str(), type, std::move(dimensions), std::string(bytes, 'x'));
+    writer.addTensor(name.str(), type, dimensions, std::string(bytes, 'x'));
     return fingerprintOf(writer);
   };
   const uint64_t original = of("a", kF32, {4, 2}, 32);

@@ -12,6 +12,8 @@ using namespace sortie::test;
 
 namespace {
 
+// NOLINTBEGIN(readability-identifier-naming): the names of sortie.h, so that the two can be
+// compared
 /// The structs of version 3, as programs that were compiled against it have them.
 namespace v3 {
 struct weights_options {
@@ -111,6 +113,7 @@ template <typename T> T make() {
   return value;
 }
 } // namespace v3
+// NOLINTEND(readability-identifier-naming)
 
 /// A caller's struct as the library declares it now.
 template <typename New, typename Old> New *now(Old &old) { return reinterpret_cast<New *>(&old); }

@@ -455,7 +455,7 @@ TEST(PackedWeights, callbacksAreAskedForSlabs) {
                           cpu::packedBytes(packing.specs[id].matrixShape())),
               0)
         << id;
-  EXPECT_EQ(std::memcmp(direct->vector(3), (*slabbed)->vector(3), 64 * sizeof(float)), 0);
+  EXPECT_EQ(ArrayRef(direct->vector(3), 64), ArrayRef((*slabbed)->vector(3), 64));
 }
 
 TEST(PackedWeights, slabsDoNotCutTensorsIntoSmallPieces) {
