@@ -167,7 +167,7 @@ TEST(CStructs, callersOfVersion3KeepWorking) {
   Engine engine(kDispatchProgram);
   auto weights = v3::make<v3::weights_options>();
   weights.source = SORTIE_WEIGHTS_RANDOM;
-  EXPECT_EQ(engine.load(*now<sortie_weights_options>(weights)), "");
+  EXPECT_EQ(engine.load(now<sortie_weights_options>(weights)), "");
   auto session = v3::make<v3::session_options>();
   session.threads = 1;
   EXPECT_EQ(engine.open(now<sortie_session_options>(session)), "");

@@ -54,8 +54,10 @@ struct Engine {
     options.seed = seed;
     return load(options);
   }
-  std::string load(const sortie_weights_options &options) {
-    return take(sortie_weights_create(program, &options, &weights));
+  std::string load(const sortie_weights_options &options) { return load(&options); }
+  /// The same for a struct that may be smaller, an older version's.
+  std::string load(const sortie_weights_options *options) {
+    return take(sortie_weights_create(program, options, &weights));
   }
   std::string open(const sortie_session_options *options = nullptr) {
     return take(sortie_session_create(program, weights, options, &session));
