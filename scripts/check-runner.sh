@@ -21,6 +21,6 @@ for binary in "$build/bin/sortie-run" "$build/lib/libsortie.so"; do
     objdump -T "$binary" | grep -F "GLIBC_$highest" >&2
     failed=1
   fi
-  echo "$binary: $(stat -c %s "$binary") bytes, needs GLIBC $highest"
+  echo "$binary: $(stat -Lc %s "$binary") bytes, needs GLIBC $highest"
 done
 exit $failed
