@@ -80,11 +80,42 @@ bool addTensors(FingerprintHash &hash, const Model &model, AddShape addShape) {
   return true;
 }
 
+/// True if a key is `pattern` with each asterisk replaced by some characters, or by none; letters
+/// count as the same in either case.
+bool matches(StringRef key, StringRef pattern) {
+  SmallVector<StringRef> parts;
+  pattern.split(parts, '*');
+  if (!key.consume_front_insensitive(parts.front()))
+    return false;
+  for (const StringRef part : ArrayRef(parts).drop_front().drop_back()) {
+    const size_t at = key.find_insensitive(part);
+    if (at == StringRef::npos)
+      return false;
+    key = key.drop_front(at + part.size());
+  }
+  return key.ends_with_insensitive(parts.back());
+}
+
+/// The entries that are keys, and the keys of the model that the others match.
+std::set<std::string> coveredKeys(const Model &model, ArrayRef<std::string> entries) {
+  std::set<std::string> keys;
+  for (const std::string &entry : entries) {
+    if (!StringRef(entry).contains('*')) {
+      keys.insert(entry);
+      continue;
+    }
+    for (const Metadata::Entry &candidate : model.metadata().entries())
+      if (matches(candidate.key, entry))
+        keys.insert(candidate.key.str());
+  }
+  return keys;
+}
+
 } // namespace
 
 std::optional<uint64_t> fingerprintOfNamedKeys(const Model &model, ArrayRef<std::string> keys) {
   FingerprintHash hash;
-  for (const std::string &key : std::set<std::string>(keys.begin(), keys.end())) {
+  for (const std::string &key : coveredKeys(model, keys)) {
     if (const Value *value = model.metadata().find(key)) {
       addValue(hash, key, *value);
       continue;

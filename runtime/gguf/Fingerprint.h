@@ -19,8 +19,9 @@ namespace sortie::gguf {
 class Model;
 
 /// What the importer read of a model: the metadata keys that it looked up, found or not, the tensor
-/// table, and up to 3 x 256 bytes of each tensor. Other keys, the order of keys and tensors, and
-/// how the model is split into files do not matter. Nothing when data is missing.
+/// table, and up to 3 x 256 bytes of each tensor. An entry of `keys` with asterisks stands for all
+/// keys of the model that it matches. Other keys, the order of keys and tensors, and how the model
+/// is split into files do not matter. Nothing when data is missing.
 std::optional<uint64_t> fingerprintOfNamedKeys(const Model &model,
                                                llvm::ArrayRef<std::string> keys);
 

@@ -5,11 +5,14 @@
 
 #include "runtime/weights/NonFinite.h"
 
+#include "runtime/numerics/decode.h"
+
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
+#include <cmath>
 
 using namespace llvm;
 
@@ -42,8 +45,9 @@ SmallVector<Field, 2> fieldsOf(const FormatInfo &info) {
     return {weight(NumberType::F16)};
   case Format::BF16:
     return {weight(NumberType::BF16)};
-  case Format::MXFP4: // The runtime takes it for 2^127, the format's specification for NaN.
-    return {Field{NumberType::E8M0, info.scaleOffset, "the scale is 255, a NaN", ""}};
+  case Format::MXFP4: // The runtime takes 255 for 2^127, the format's specification for NaN.
+    return {Field{NumberType::E8M0, info.scaleOffset, "the scale is 255, a NaN",
+                  "the scale is so large that a weight is infinite"}};
   default:
     break;
   }
@@ -55,6 +59,8 @@ SmallVector<Field, 2> fieldsOf(const FormatInfo &info) {
   return fields;
 }
 
+enum class Finding : uint8_t { Finite, Nan, Infinite };
+
 /// The bits of an IEEE number: all ones in the exponent mean that it is not finite.
 struct Bits {
   uint32_t exponent;
@@ -63,15 +69,34 @@ struct Bits {
 template <NumberType T> inline constexpr Bits kBits = {0x7c00u, 0x3ffu};
 template <> inline constexpr Bits kBits<NumberType::F32> = {0x7f800000u, 0x7fffffu};
 template <> inline constexpr Bits kBits<NumberType::BF16> = {0x7f80u, 0x7fu};
-template <> inline constexpr Bits kBits<NumberType::E8M0> = {0xffu, 0xffu}; // NaN is the only one
 
-template <NumberType T> uint32_t load(const uint8_t *bytes) {
-  if constexpr (T == NumberType::F32)
-    return support::endian::read32le(bytes);
-  else if constexpr (T == NumberType::E8M0)
-    return *bytes;
-  else
-    return support::endian::read16le(bytes);
+/// A block of MXFP4. Its largest level is 12 halves, so a smaller scale makes no weight infinite.
+Finding findInMxfp4(const uint8_t *block, const Field &field) {
+  constexpr uint8_t kNan = 255, kLeastThatOverflows = 253;
+  const uint8_t scale = block[field.offset];
+  if (scale < kLeastThatOverflows)
+    return Finding::Finite;
+  if (scale == kNan)
+    return Finding::Nan;
+  numerics::DecodedBlock decoded;
+  numerics::decodeBlock<Format::MXFP4>(block, decoded);
+  const bool overflows = any_of(ArrayRef(decoded.levels, numerics::kGroup), [&](int8_t level) {
+    return std::isinf(decoded.d * static_cast<float>(level));
+  });
+  return overflows ? Finding::Infinite : Finding::Finite;
+}
+
+template <NumberType T> Finding find(const uint8_t *block, const Field &field) {
+  if constexpr (T == NumberType::E8M0) {
+    return findInMxfp4(block, field);
+  } else {
+    const uint8_t *bytes = block + field.offset;
+    const uint32_t bits =
+        T == NumberType::F32 ? support::endian::read32le(bytes) : support::endian::read16le(bytes);
+    if ((bits & kBits<T>.exponent) != kBits<T>.exponent)
+      return Finding::Finite;
+    return bits & kBits<T>.mantissa ? Finding::Nan : Finding::Infinite;
+  }
 }
 
 /// What the blocks [begin, end) have of one field.
@@ -83,14 +108,13 @@ struct FieldScan {
 
   template <NumberType T>
   void run(const uint8_t *bytes, uint64_t stride, uint32_t index, const Field &field) {
-    constexpr Bits kMask = kBits<T>;
     for (uint64_t block = begin; block < end; ++block) {
-      const uint32_t bits = load<T>(bytes + block * stride + field.offset);
-      if ((bits & kMask.exponent) != kMask.exponent)
+      const Finding finding = find<T>(bytes + block * stride, field);
+      if (finding == Finding::Finite)
         continue;
       ++count;
       if (first.size() < NonFiniteScan::kKept)
-        first.push_back({block, index, bits & kMask.mantissa ? field.isNan : field.isInfinite});
+        first.push_back({block, index, finding == Finding::Nan ? field.isNan : field.isInfinite});
     }
   }
 };

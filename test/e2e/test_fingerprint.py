@@ -89,6 +89,7 @@ def test_a_split_model_is_the_same(tools: Tools, tmp_path: Path) -> None:
 @pytest.mark.parametrize("changes", [
     {"qwen3moe.expert_used_count": 2},
     {"qwen3moe.attention.layer_norm_rms_epsilon": 1e-5},
+    {"qwen3moe.Expert_temperature": 2.0},  # a key that was not there: the import would refuse it
 ])
 def test_keys_that_were_read_may_not_change(changes: dict, tools: Tools, tmp_path: Path) -> None:
     model = rewrite_model(TRAINED, tmp_path / "model.gguf", changes)[0]

@@ -167,10 +167,13 @@ def test_the_scale_of_mxfp4_that_is_no_number(tools: Tools, make_model: Callable
     model = make_model("gpt-oss-20b", "mxfp4", divide=7).path
     program = compiled(tools, model, tmp_path)
     assert findings(tools, program, model, "full") == []
-    damaged = changed(model, tmp_path / "damaged.gguf", GATE, {17 * 14: b"\xff"})
+    # Level code 6 stands for 8 halves, and 4 x 2^127 is past the largest float.
+    damaged = changed(model, tmp_path / "damaged.gguf", GATE,
+                      {17 * 14: b"\xff", 17 * 16: b"\xfd" + b"\x66" * 16})
     found = findings(tools, program, damaged, "full")
     assert [f["message"] for f in found if f["kind"] == "value"] == [
-        "expert 0, row 1, columns 32 to 63: the scale is 255, a NaN"]
+        "expert 0, row 1, columns 32 to 63: the scale is 255, a NaN",
+        "expert 0, row 1, columns 96 to 127: the scale is so large that a weight is infinite"]
 
 
 def test_split_models_and_functions(tools: Tools, tmp_path: Path) -> None:
@@ -258,7 +261,8 @@ def test_findings_that_cannot_be_written(tools: Tools, model: Path, tmp_path: Pa
 def test_hashing_needs_the_data(tools: Tools, tmp_path: Path) -> None:
     shape = scaled(PRESETS["qwen3-30b-a3b"], layers=1, divisor=8, experts=8)
     model = write_model(tmp_path / "model.gguf", shape, parse_types("q4_0"))[0]
-    model.write_bytes(model.read_bytes()[:-4096])
+    header = gguf.GGUFReader(model).data_offset
+    model.write_bytes(model.read_bytes()[:header])
     tools.call("sortie-translate", "--import-gguf", model)
     with pytest.raises(ToolError, match="it is truncated"):
         tools.call("sortie-translate", "--import-gguf", model, "--hash-weights")

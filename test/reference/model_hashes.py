@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import struct
 from pathlib import Path
 from typing import Any, Sequence
@@ -54,7 +55,10 @@ def fingerprint(files: Sequence[Path], keys: Sequence[str]) -> str:
     """The fingerprint by rule 2 of the model in these files, the first part first."""
     readers = [gguf.GGUFReader(file) for file in files]
     text = b""
-    for key in sorted(keys, key=str.encode):
+    covered = {key for key in keys if "*" not in key} | {
+        field for field in readers[0].fields for pattern in keys
+        if "*" in pattern and fnmatch.fnmatchcase(field.lower(), pattern.lower())}
+    for key in sorted(covered, key=str.encode):
         field = readers[0].fields.get(key)
         kind, value = encoded_value(field) if field else ("absent", None)
         text += string(key.encode()) + string(kind.encode())

@@ -134,6 +134,8 @@ static bool mayChangeMeaning(StringRef key) {
 }
 
 Error ConfigKeys::checkUnderstood() {
+  for (const StringRef word : kRoutingWords)
+    metadata.lookUpAll((prefix + ".*" + word + "*").str());
   std::vector<std::string> unknown;
   for (const gguf::Metadata::Entry &entry : model.metadata().entries()) {
     StringRef rest = entry.key;

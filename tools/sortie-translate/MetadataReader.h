@@ -28,8 +28,12 @@ public:
     return metadata.getString(remember(key));
   }
 
+  /// Remembers that the import depends on all keys that match, where an asterisk stands for any
+  /// characters.
+  void lookUpAll(llvm::StringRef pattern) { remember(pattern); }
+
   bool hasLookedUp(llvm::StringRef key) const { return lookedUp.count(key.str()) != 0; }
-  /// All keys that have been looked up, sorted.
+  /// All keys and patterns that have been looked up, sorted.
   std::vector<std::string> keys() const { return {lookedUp.begin(), lookedUp.end()}; }
 
 private:

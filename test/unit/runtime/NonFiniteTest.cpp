@@ -93,7 +93,6 @@ TEST(NonFinite, scalesOfEveryBlockFormatAreFound) {
     TestTensor tensor(info);
     if (info.format == Format::MXFP4) {
       tensor.block(inside)[info.scaleOffset] = 255;
-      tensor.block(last)[info.scaleOffset] = 254;
       const std::vector<std::string> expected = {placeInside + "the scale is 255, a NaN"};
       EXPECT_EQ(tensor.scan(1000), std::pair(uint64_t{1}, expected));
       continue;
@@ -110,6 +109,28 @@ TEST(NonFinite, scalesOfEveryBlockFormatAreFound) {
     for (const size_t slab : {size_t{97}, size_t{1000}, tensor.size()})
       EXPECT_EQ(tensor.scan(slab), std::pair(uint64_t{expected.size()}, expected))
           << info.name << ", slabs of " << slab;
+  }
+}
+
+/// Codes 2, 4 and 6 of MXFP4 are 1, 2 and 4, and the scale 254 is 2^127: 2^128 is past the largest
+/// float, 1.5 * 2^127 is not.
+TEST(NonFinite, scalesOfMxfp4ThatMakeWeightsInfiniteAreFound) {
+  const struct {
+    uint8_t scale, code;
+    bool isInfinite;
+  } cases[] = {{252, 15, false}, {253, 5, false}, {253, 6, true},  {253, 14, true},
+               {254, 3, false},  {254, 4, true},  {254, 12, true}, {254, 0, false}};
+  for (const auto &[scale, code, isInfinite] : cases) {
+    TestTensor tensor(numerics::formatInfo(Format::MXFP4));
+    std::fill_n(tensor.block(3), tensor.info.bytes, 0);
+    tensor.block(3)[0] = scale;
+    tensor.block(3)[9] = static_cast<uint8_t>(code << 4);
+    std::vector<std::string> expected;
+    if (isInfinite)
+      expected = {"expert 0, row 0, columns 96 to 127: the scale is so large that a weight is "
+                  "infinite"};
+    EXPECT_EQ(tensor.scan(1000), std::pair(uint64_t{expected.size()}, expected))
+        << int{scale} << ", code " << int{code};
   }
 }
 
