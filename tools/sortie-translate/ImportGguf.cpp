@@ -2,12 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "ImportGguf.h"
+#include "DialectEnums.h"
 #include "LayerBuilder.h"
-#include "TensorList.h"
 
 #include "dialect/common/Fingerprint.h"
 #include "dialect/common/ImportRecord.h"
 #include "runtime/gguf/Fingerprint.h"
+#include "runtime/model/TensorList.h"
 #include "runtime/numerics/contract.h"
 #include "runtime/support/Error.h"
 
@@ -38,7 +39,7 @@ namespace {
 class Importer {
 public:
   Importer(MLIRContext &context, const gguf::Model &model, const ImportOptions &options,
-           NameFilter ignoredTensors, NameFilter ignoredKeys)
+           model::NameFilter ignoredTensors, model::NameFilter ignoredKeys)
       : context(context), model(model), options(options), metadata(model.metadata()),
         tensorsByLayer(model), ignoredTensors(std::move(ignoredTensors)),
         ignoredKeys(std::move(ignoredKeys)) {}
@@ -47,23 +48,23 @@ public:
 
 private:
   /// The layers to import.
-  Expected<LayerRange> chooseLayers(const ModelConfig &config);
-  Error checkAllLayersCounted(const ModelConfig &config) const;
-  Error checkPredictionLayers(const ModelConfig &config);
-  Error importLayers(const ModelConfig &config, LayerRange range);
+  Expected<LayerRange> chooseLayers(const model::Config &config);
+  Error checkAllLayersCounted(const model::Config &config) const;
+  Error checkPredictionLayers(const model::Config &config);
+  Error importLayers(const model::Config &config, LayerRange range);
   Error checkUnread(ArrayRef<const gguf::Tensor *> unread) const;
   void setModuleAttributes();
-  void recordDepartures(ArrayRef<LayerConfig> imported);
-  void recordDropped(StringRef what, const NameFilter &filter, StringRef entry,
+  void recordDepartures(ArrayRef<model::LayerConfig> imported);
+  void recordDropped(StringRef what, const model::NameFilter &filter, StringRef entry,
                      NamedAttrList &record);
 
   MLIRContext &context;
   const gguf::Model &model;
   const ImportOptions &options;
-  MetadataReader metadata;
-  TensorsByLayer tensorsByLayer;
-  NameFilter ignoredTensors;
-  NameFilter ignoredKeys;
+  model::MetadataReader metadata;
+  model::TensorsByLayer tensorsByLayer;
+  model::NameFilter ignoredTensors;
+  model::NameFilter ignoredKeys;
   ImportResult result;
 };
 
@@ -90,7 +91,7 @@ void Importer::setModuleAttributes() {
   }
 }
 
-void Importer::recordDropped(StringRef what, const NameFilter &filter, StringRef entry,
+void Importer::recordDropped(StringRef what, const model::NameFilter &filter, StringRef entry,
                              NamedAttrList &record) {
   if (filter.dropped().empty())
     return;
@@ -105,21 +106,23 @@ void Importer::recordDropped(StringRef what, const NameFilter &filter, StringRef
 }
 
 /// Records in the module where it, which has the layers `imported`, is not what the file says.
-void Importer::recordDepartures(ArrayRef<LayerConfig> imported) {
+void Importer::recordDepartures(ArrayRef<model::LayerConfig> imported) {
   Builder builder(&context);
   NamedAttrList record;
   recordDropped("tensor", ignoredTensors, import_record::kIgnoredTensors, record);
   recordDropped("metadata key", ignoredKeys, import_record::kIgnoredKeys, record);
-  if (options.gating)
-    record.set(import_record::kGating, builder.getStringAttr(stringifyEnum(*options.gating)));
-  if (llvm::any_of(imported, [](const LayerConfig &layer) { return !layer.selectedIsStated; }))
-    record.set(import_record::kExpertsUsed, builder.getI64IntegerAttr(*options.expertsUsed));
+  if (options.config.gating)
+    record.set(import_record::kGating,
+               builder.getStringAttr(stringifyEnum(toDialect(*options.config.gating))));
+  if (llvm::any_of(imported,
+                   [](const model::LayerConfig &layer) { return !layer.selectedIsStated; }))
+    record.set(import_record::kExpertsUsed, builder.getI64IntegerAttr(*options.config.expertsUsed));
   if (!record.empty())
     (*result.module)->setAttr(moe::MoeDialect::kImportOptionsName, record.getDictionary(&context));
 }
 
 /// Without a range all layers are imported, so there must be none that the file does not count.
-Error Importer::checkAllLayersCounted(const ModelConfig &config) const {
+Error Importer::checkAllLayersCounted(const model::Config &config) const {
   const int64_t counted = config.layers.size() + config.predictionLayers;
   const int64_t last = tensorsByLayer.last();
   if (last < counted)
@@ -132,7 +135,7 @@ Error Importer::checkAllLayersCounted(const ModelConfig &config) const {
 
 /// Layers that predict further tokens come last and are left out. Their tensors, if the file has
 /// them, must be such a layer's: were they not, the model would lose layers of its own.
-Error Importer::checkPredictionLayers(const ModelConfig &config) {
+Error Importer::checkPredictionLayers(const model::Config &config) {
   const int64_t first = config.layers.size();
   for (int64_t layer = first; layer < first + config.predictionLayers; ++layer) {
     ArrayRef<const gguf::Tensor *> tensors = tensorsByLayer.of(layer);
@@ -156,7 +159,7 @@ Error Importer::checkPredictionLayers(const ModelConfig &config) {
   return Error::success();
 }
 
-Expected<LayerRange> Importer::chooseLayers(const ModelConfig &config) {
+Expected<LayerRange> Importer::chooseLayers(const model::Config &config) {
   const int64_t count = config.layers.size();
   if (!options.layers) {
     if (Error error = checkAllLayersCounted(config))
@@ -185,14 +188,14 @@ Error Importer::checkUnread(ArrayRef<const gguf::Tensor *> unread) const {
       model.name() +
       ": the model has tensors that this version does not know the meaning of, so "
       "its layers would come out wrong: " +
-      listTensors(unread) + "; --ignore-tensors=REGEX leaves tensors out on purpose");
+      model::listTensors(unread) + "; --ignore-tensors=REGEX leaves tensors out on purpose");
 }
 
-Error Importer::importLayers(const ModelConfig &config, LayerRange range) {
+Error Importer::importLayers(const model::Config &config, LayerRange range) {
   std::vector<const gguf::Tensor *> unread;
   for (int64_t layer = range.first; layer <= range.last; ++layer) {
-    Expected<LayerTensors> tensors =
-        LayerTensors::find(model, tensorsByLayer, config, layer, ignoredTensors);
+    Expected<model::LayerTensors> tensors =
+        model::LayerTensors::find(model, tensorsByLayer, config, layer, ignoredTensors);
     if (!tensors)
       return tensors.takeError();
     llvm::append_range(unread, tensors->unread());
@@ -202,7 +205,7 @@ Error Importer::importLayers(const ModelConfig &config, LayerRange range) {
 }
 
 Expected<ImportResult> Importer::run() {
-  Expected<ModelConfig> config = readModelConfig(model, metadata, options, ignoredKeys);
+  Expected<model::Config> config = model::readConfig(model, metadata, options.config, ignoredKeys);
   if (!config)
     return config.takeError();
   Expected<LayerRange> range = chooseLayers(*config);
@@ -211,7 +214,7 @@ Expected<ImportResult> Importer::run() {
   result.module = ModuleOp::create(UnknownLoc::get(&context));
   if (Error error = importLayers(*config, *range))
     return error;
-  for (const NameFilter *filter : {&ignoredTensors, &ignoredKeys})
+  for (const model::NameFilter *filter : {&ignoredTensors, &ignoredKeys})
     if (Error error = filter->checkUsed())
       return error;
   setModuleAttributes();
@@ -225,10 +228,11 @@ Expected<ImportResult> Importer::run() {
 
 Expected<ImportResult> sortie::importGguf(MLIRContext &context, const gguf::Model &model,
                                           const ImportOptions &options) {
-  Expected<NameFilter> tensors = NameFilter::parse("--ignore-tensors", options.ignoredTensors);
+  Expected<model::NameFilter> tensors =
+      model::NameFilter::parse("--ignore-tensors", options.ignoredTensors);
   if (!tensors)
     return tensors.takeError();
-  Expected<NameFilter> keys = NameFilter::parse("--ignore-keys", options.ignoredKeys);
+  Expected<model::NameFilter> keys = model::NameFilter::parse("--ignore-keys", options.ignoredKeys);
   if (!keys)
     return keys.takeError();
   return Importer(context, model, options, std::move(*tensors), std::move(*keys)).run();

@@ -7,6 +7,7 @@
 #define SORTIE_TOOLS_SORTIE_TRANSLATE_IMPORTOPTIONS_H
 
 #include "dialect/common/Common.h"
+#include "runtime/model/Config.h"
 
 #include <optional>
 #include <string>
@@ -30,10 +31,7 @@ struct ImportOptions {
   /// Tensors and metadata keys to leave out, as regular expressions for whole names.
   std::optional<std::string> ignoredTensors;
   std::optional<std::string> ignoredKeys;
-  /// The scoring where the file does not say which.
-  std::optional<Scoring> gating;
-  /// The number of experts a token, whatever the file says.
-  std::optional<int64_t> expertsUsed;
+  model::ConfigOverrides config;
 };
 
 } // namespace sortie

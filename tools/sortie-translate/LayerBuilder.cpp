@@ -2,13 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "LayerBuilder.h"
-#include "TensorNames.h"
+#include "DialectEnums.h"
+
+#include "runtime/model/TensorNames.h"
 
 using namespace mlir;
 using namespace sortie;
+namespace tensor_names = sortie::model::tensor_names;
 
 Value LayerBuilder::weight(ImplicitLocOpBuilder &builder, StringRef name) {
-  const LayerWeight &weight = tensors.get(name);
+  const model::LayerWeight &weight = tensors.get(name);
   Type element = moe::getWeightElementType(builder.getContext(), weight.format);
   const auto names = llvm::map_to_vector(
       weight.tensors, [](const gguf::Tensor *tensor) -> StringRef { return tensor->name; });
@@ -49,13 +52,13 @@ Value LayerBuilder::buildNetwork(ImplicitLocOpBuilder &builder, const NetworkNam
   Value up = buildMatmul(builder, matrix(tensor_names::kUp), rows, ids);
   setNames(up.getDefiningOp(), names.up);
 
-  const GatedActivation &activation = config.architecture->activation;
+  const numerics::Glu &activation = config.architecture->activation;
   FloatAttr alpha, limit;
-  if (activation.kind == GluKind::SwigluClamped) {
+  if (activation.kind == numerics::GluKind::SwigluClamped) {
     alpha = builder.getF32FloatAttr(activation.alpha);
     limit = builder.getF32FloatAttr(activation.limit);
   }
-  auto kind = moe::GluKindAttr::get(builder.getContext(), activation.kind);
+  auto kind = moe::GluKindAttr::get(builder.getContext(), toDialect(activation.kind));
   Value act = moe::GluOp::create(builder, gate.getType(), gate, up, kind, alpha, limit);
   setNames(act.getDefiningOp(), names.activation);
   Value down = buildMatmul(builder, matrix(tensor_names::kDown), act, ids);
@@ -75,8 +78,8 @@ moe::RouteOp LayerBuilder::buildRouter(ImplicitLocOpBuilder &builder, Value norm
   auto route = moe::RouteOp::create(
       builder, scores, optionalWeight(builder, tensor_names::kSelectionBias),
       builder.getI64IntegerAttr(config.layers[layer].selected),
-      moe::ScoringAttr::get(context, config.scoring), groupsUsed, groups,
-      moe::GroupScoreAttr::get(context, config.groupScore),
+      moe::ScoringAttr::get(context, toDialect(config.scoring)), groupsUsed, groups,
+      moe::GroupScoreAttr::get(context, toDialect(config.groupScore)),
       config.normalize ? builder.getUnitAttr() : UnitAttr(), builder.getF32FloatAttr(config.scale),
       moe::TieRuleAttr::get(context, TieRule::LowerId));
   setNames(route, {"ids", "weights"});
@@ -108,7 +111,7 @@ Value LayerBuilder::buildRouted(ImplicitLocOpBuilder &builder, Value normed) {
 }
 
 Value LayerBuilder::buildShared(ImplicitLocOpBuilder &builder, Value normed) {
-  if (config.architecture->shared == SharedExperts::Added)
+  if (config.architecture->shared == model::SharedExperts::Added)
     return buildNetwork(
         builder, {tensor_names::kSharedExperts, "shared_gate", "shared_up", "shared_act", "shared"},
         normed, /*ids=*/Value());

@@ -6,9 +6,8 @@
 #ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_LAYERBUILDER_H
 #define SORTIE_TOOLS_SORTIE_TRANSLATE_LAYERBUILDER_H
 
-#include "LayerTensors.h"
-
 #include "dialect/moe/MoeOps.h"
+#include "runtime/model/LayerTensors.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -17,7 +16,7 @@ namespace sortie {
 
 class LayerBuilder {
 public:
-  LayerBuilder(const ModelConfig &config, const LayerTensors &tensors, int64_t layer)
+  LayerBuilder(const model::Config &config, const model::LayerTensors &tensors, int64_t layer)
       : config(config), tensors(tensors), layer(layer) {}
 
   /// Adds `func.func @blk_<layer>_ffn` to the end of `module`: norm, feed-forward network,
@@ -52,8 +51,8 @@ private:
   /// Names the results of `op` for the audit: `blk.<layer>.<name>`.
   void setNames(mlir::Operation *op, llvm::ArrayRef<llvm::StringRef> names);
 
-  const ModelConfig &config;
-  const LayerTensors &tensors;
+  const model::Config &config;
+  const model::LayerTensors &tensors;
   int64_t layer;
 };
 

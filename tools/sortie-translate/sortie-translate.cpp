@@ -58,12 +58,12 @@ static cl::opt<std::string>
     ignoredKeys("ignore-keys", cl::cat(category), cl::value_desc("regex"),
                 cl::desc("Leave out the metadata keys whose whole names match; recorded in the "
                          "module"));
-static cl::opt<Scoring>
+static cl::opt<numerics::Scoring>
     gating("gating", cl::cat(category),
            cl::desc("What the router's scores are, for files that do not say "
                     "(expert_gating_func); recorded in the module:"),
-           cl::values(clEnumValN(Scoring::Softmax, "softmax", "softmax over all experts"),
-                      clEnumValN(Scoring::Sigmoid, "sigmoid", "sigmoid of each")));
+           cl::values(clEnumValN(numerics::Scoring::Softmax, "softmax", "softmax over all experts"),
+                      clEnumValN(numerics::Scoring::Sigmoid, "sigmoid", "sigmoid of each")));
 static cl::opt<int64_t> expertsUsed(
     "experts-used", cl::cat(category), cl::value_desc("n"),
     cl::desc("Experts a token, whatever the file says; recorded in the module, unless the "
@@ -106,9 +106,9 @@ static Expected<ImportOptions> readOptions() {
   if (ignoredKeys.getNumOccurrences())
     options.ignoredKeys = ignoredKeys;
   if (gating.getNumOccurrences())
-    options.gating = gating;
+    options.config.gating = gating;
   if (expertsUsed.getNumOccurrences())
-    options.expertsUsed = expertsUsed;
+    options.config.expertsUsed = expertsUsed;
   if (layersText.getNumOccurrences()) {
     Expected<LayerRange> range = parseLayerRange(layersText);
     if (!range)

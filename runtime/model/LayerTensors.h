@@ -4,16 +4,16 @@
 // The tensors that the feed-forward half of a layer is made of: which must be in the file, in which
 // shape, and of which types; and those which nobody has asked for.
 
-#ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_LAYERTENSORS_H
-#define SORTIE_TOOLS_SORTIE_TRANSLATE_LAYERTENSORS_H
+#ifndef SORTIE_RUNTIME_MODEL_LAYERTENSORS_H
+#define SORTIE_RUNTIME_MODEL_LAYERTENSORS_H
 
-#include "ModelConfig.h"
+#include "runtime/model/Config.h"
 
-#include "dialect/common/WeightTensors.h"
+#include "runtime/weights/DimensionPart.h"
 
 #include <map>
 
-namespace sortie {
+namespace sortie::model {
 
 /// The tensors of each layer, `blk.<layer>.…`, in the order of the file.
 class TensorsByLayer {
@@ -49,7 +49,7 @@ public:
   /// that nobody states.
   static llvm::Expected<LayerTensors> find(const gguf::Model &model,
                                            const TensorsByLayer &tensorsByLayer,
-                                           const ModelConfig &config, int64_t layer,
+                                           const Config &config, int64_t layer,
                                            NameFilter &ignored);
 
   /// A weight that is known to be there, by the name that it usually has (TensorNames.h).
@@ -71,6 +71,6 @@ private:
   std::vector<const gguf::Tensor *> unreadTensors;
 };
 
-} // namespace sortie
+} // namespace sortie::model
 
-#endif // SORTIE_TOOLS_SORTIE_TRANSLATE_LAYERTENSORS_H
+#endif // SORTIE_RUNTIME_MODEL_LAYERTENSORS_H

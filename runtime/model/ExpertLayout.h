@@ -3,14 +3,14 @@
 //
 // The layouts in which model files hold the matrices of a layer's experts.
 
-#ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_EXPERTLAYOUT_H
-#define SORTIE_TOOLS_SORTIE_TRANSLATE_EXPERTLAYOUT_H
+#ifndef SORTIE_RUNTIME_MODEL_EXPERTLAYOUT_H
+#define SORTIE_RUNTIME_MODEL_EXPERTLAYOUT_H
 
 #include "llvm/ADT/StringRef.h"
 
 #include <optional>
 
-namespace sortie {
+namespace sortie::model {
 
 /// Where the matrices of one projection (gate, up or down) of all experts are.
 enum class ExpertLayout {
@@ -26,6 +26,6 @@ enum class ExpertLayout {
 /// weight, a bias or a scale. Nothing for the tensors of other projections and networks.
 std::optional<ExpertLayout> findExpertLayout(llvm::StringRef name, llvm::StringRef projection);
 
-} // namespace sortie
+} // namespace sortie::model
 
-#endif // SORTIE_TOOLS_SORTIE_TRANSLATE_EXPERTLAYOUT_H
+#endif // SORTIE_RUNTIME_MODEL_EXPERTLAYOUT_H

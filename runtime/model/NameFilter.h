@@ -1,10 +1,10 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Names that are left out on purpose: `--ignore-tensors` and `--ignore-keys`.
+// Names of tensors or metadata keys that are left out on purpose, by the option of a tool.
 
-#ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_NAMEFILTER_H
-#define SORTIE_TOOLS_SORTIE_TRANSLATE_NAMEFILTER_H
+#ifndef SORTIE_RUNTIME_MODEL_NAMEFILTER_H
+#define SORTIE_RUNTIME_MODEL_NAMEFILTER_H
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -15,7 +15,7 @@
 #include <set>
 #include <string>
 
-namespace sortie {
+namespace sortie::model {
 
 /// A regular expression that whole names match, and the names that were dropped because of it.
 class NameFilter {
@@ -44,6 +44,6 @@ private:
   std::set<std::string> names;
 };
 
-} // namespace sortie
+} // namespace sortie::model
 
-#endif // SORTIE_TOOLS_SORTIE_TRANSLATE_NAMEFILTER_H
+#endif // SORTIE_RUNTIME_MODEL_NAMEFILTER_H

@@ -1,17 +1,21 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Recognition of layouts by the names of tensors.
 
-#include "ExpertLayout.h"
-#include "TensorNames.h"
+#include "runtime/model/ExpertLayout.h"
+
+#include "runtime/model/TensorNames.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace sortie;
-using namespace sortie::tensor_names;
+using namespace sortie::model;
+using namespace sortie::model::tensor_names;
 using llvm::StringRef;
 
-std::optional<ExpertLayout> sortie::findExpertLayout(StringRef name, StringRef projection) {
+std::optional<ExpertLayout> model::findExpertLayout(StringRef name, StringRef projection) {
   if (!llvm::any_of(kMatrixTensors, [&](StringRef kind) { return name.consume_back(kind); }))
     return std::nullopt;
   if (name == matrix(projection, kExperts))

@@ -1,11 +1,14 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Regular expressions for names.
 
-#include "NameFilter.h"
+#include "runtime/model/NameFilter.h"
 
 #include "runtime/support/Error.h"
 
 using namespace sortie;
+using namespace sortie::model;
 using llvm::Error;
 using llvm::Expected;
 using llvm::StringRef;

@@ -1,7 +1,9 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Reading of single keys.
 
-#include "ConfigKeys.h"
+#include "runtime/model/ConfigKeys.h"
 
 #include "runtime/support/Error.h"
 
@@ -9,6 +11,7 @@
 #include "llvm/ADT/StringExtras.h"
 
 using namespace sortie;
+using namespace sortie::model;
 using llvm::Error;
 using llvm::Expected;
 using llvm::StringLiteral;

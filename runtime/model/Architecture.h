@@ -1,27 +1,20 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What the importer must know of each model architecture beyond what the model file says: one row
-// of a table. A new architecture whose feed-forward half is made of the same parts is a new row.
+// What must be known of each model architecture beyond what the model file says: one row of a
+// table. A new architecture whose feed-forward half is made of the same parts is a new row.
 
-#ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_ARCHITECTURE_H
-#define SORTIE_TOOLS_SORTIE_TRANSLATE_ARCHITECTURE_H
+#ifndef SORTIE_RUNTIME_MODEL_ARCHITECTURE_H
+#define SORTIE_RUNTIME_MODEL_ARCHITECTURE_H
 
-#include "dialect/common/Common.h"
+#include "runtime/numerics/route.h"
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 
 #include <string>
 
-namespace sortie {
-
-/// A gated activation with its constants.
-struct GatedActivation {
-  GluKind kind = GluKind::Swiglu;
-  /// Of swiglu_clamped alone.
-  float alpha = 0;
-  float limit = 0;
-};
+namespace sortie::model {
 
 /// Whether layers have experts that every token uses, stored as one network.
 enum class SharedExperts {
@@ -43,11 +36,11 @@ struct Architecture {
   bool expertWidthIsCommon = false;
   /// Scoring and normalisation where the file says nothing (`expert_gating_func`,
   /// `expert_weights_norm`).
-  Scoring scoring = Scoring::Softmax;
+  numerics::Scoring scoring = numerics::Scoring::Softmax;
   bool normalize = false;
   /// The routing is what this row says; files have no keys for it.
   bool fixedRouting = false;
-  GatedActivation activation = {};
+  numerics::Glu activation = {};
   /// The router and the experts have biases, and the file must hold them.
   bool biases = false;
   /// Layers may have a bias for the selection of experts.
@@ -70,6 +63,6 @@ std::string listArchitectures();
 /// listed one by one: a tensor that nobody knows must be told, not taken for one of these.
 bool isAttentionTensor(const Architecture &architecture, llvm::StringRef name);
 
-} // namespace sortie
+} // namespace sortie::model
 
-#endif // SORTIE_TOOLS_SORTIE_TRANSLATE_ARCHITECTURE_H
+#endif // SORTIE_RUNTIME_MODEL_ARCHITECTURE_H

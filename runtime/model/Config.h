@@ -3,19 +3,27 @@
 //
 // What the metadata of a model file says about its feed-forward halves.
 
-#ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_MODELCONFIG_H
-#define SORTIE_TOOLS_SORTIE_TRANSLATE_MODELCONFIG_H
+#ifndef SORTIE_RUNTIME_MODEL_CONFIG_H
+#define SORTIE_RUNTIME_MODEL_CONFIG_H
 
-#include "Architecture.h"
-#include "ImportOptions.h"
-#include "MetadataReader.h"
-#include "NameFilter.h"
+#include "runtime/model/Architecture.h"
+#include "runtime/model/MetadataReader.h"
+#include "runtime/model/NameFilter.h"
 
 #include "runtime/gguf/Model.h"
 
-namespace sortie {
+namespace sortie::model {
 
-/// One layer. Widths that the file does not state are absent: the tensors have them.
+/// Where a user departs from what the file says. Messages call them by the importer's options,
+/// `--gating` and `--experts-used`.
+struct ConfigOverrides {
+  /// The scoring where the file does not say which.
+  std::optional<numerics::Scoring> gating;
+  /// The number of experts a token, whatever the file says.
+  std::optional<int64_t> expertsUsed;
+};
+
+/// A layer. Widths that the file does not state are absent: the tensors have them.
 struct LayerConfig {
   /// A dense layer has one feed-forward network and no router; nothing but `denseWidth` counts.
   bool dense = false;
@@ -33,7 +41,8 @@ struct LayerConfig {
   std::optional<int64_t> sharedWidth;
 };
 
-struct ModelConfig {
+/// What the file says of the feed-forward halves of all layers.
+struct Config {
   const Architecture *architecture;
   /// Of the model itself. Layers that predict further tokens come after them in the file.
   std::vector<LayerConfig> layers;
@@ -42,7 +51,7 @@ struct ModelConfig {
   int64_t hidden;
   float epsilon;
 
-  Scoring scoring;
+  numerics::Scoring scoring;
   /// The file or an option says which scoring, not the architecture alone.
   bool scoringIsStated = false;
   bool normalize;
@@ -50,20 +59,19 @@ struct ModelConfig {
   /// 1 where the selection has no groups.
   int64_t groups = 1;
   int64_t groupsUsed = 1;
-  GroupScore groupScore = GroupScore::BestTwo;
+  numerics::GroupScore groupScore = numerics::GroupScore::BestTwo;
 };
 
 /// Reads the configuration of `model`, leaving out the keys that `ignoredKeys` matches. `metadata`
-/// is the model's, and remembers what has been looked up. Errors name
-/// the file and the key: an unknown architecture, a model without experts, a key that is missing,
-/// of the wrong type or out of bounds, routing that Sortie does not have, or a key about routing
-/// that is not understood.
-llvm::Expected<ModelConfig> readModelConfig(const gguf::Model &model, MetadataReader &metadata,
-                                            const ImportOptions &options, NameFilter &ignoredKeys);
+/// is the model's, and remembers what has been looked up. Errors name the file and the key: an
+/// unknown architecture, a model without experts, a key that is missing, of the wrong type or out
+/// of bounds, routing that Sortie does not have, or a key about routing that is not understood.
+llvm::Expected<Config> readConfig(const gguf::Model &model, MetadataReader &metadata,
+                                  const ConfigOverrides &overrides, NameFilter &ignoredKeys);
 
 /// The key of the scoring, with its prefix, for messages.
 std::string gatingKey(const Architecture &architecture);
 
-} // namespace sortie
+} // namespace sortie::model
 
-#endif // SORTIE_TOOLS_SORTIE_TRANSLATE_MODELCONFIG_H
+#endif // SORTIE_RUNTIME_MODEL_CONFIG_H

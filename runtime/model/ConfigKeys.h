@@ -4,18 +4,18 @@
 // Reads the metadata keys of one architecture with their bounds. A key which says something about
 // routing and was not looked up is an error.
 
-#ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_CONFIGKEYS_H
-#define SORTIE_TOOLS_SORTIE_TRANSLATE_CONFIGKEYS_H
+#ifndef SORTIE_RUNTIME_MODEL_CONFIGKEYS_H
+#define SORTIE_RUNTIME_MODEL_CONFIGKEYS_H
 
-#include "MetadataReader.h"
-#include "NameFilter.h"
+#include "runtime/model/MetadataReader.h"
+#include "runtime/model/NameFilter.h"
 
 #include "runtime/gguf/Model.h"
 
 #include <optional>
 #include <vector>
 
-namespace sortie {
+namespace sortie::model {
 
 class ConfigKeys {
 public:
@@ -70,6 +70,6 @@ private:
   NameFilter &ignored;
 };
 
-} // namespace sortie
+} // namespace sortie::model
 
-#endif // SORTIE_TOOLS_SORTIE_TRANSLATE_CONFIGKEYS_H
+#endif // SORTIE_RUNTIME_MODEL_CONFIGKEYS_H

@@ -1,17 +1,17 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The metadata of a model, as the importer reads it: whatever the import depends on is looked up
-// here, so that the fingerprint of the model covers it and nothing else.
+// The metadata of a model, with a record of what was asked of it: whatever a program depends on is
+// looked up here, so that the fingerprint of the model covers it and nothing else.
 
-#ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_METADATAREADER_H
-#define SORTIE_TOOLS_SORTIE_TRANSLATE_METADATAREADER_H
+#ifndef SORTIE_RUNTIME_MODEL_METADATAREADER_H
+#define SORTIE_RUNTIME_MODEL_METADATAREADER_H
 
 #include "runtime/gguf/Metadata.h"
 
 #include <set>
 
-namespace sortie {
+namespace sortie::model {
 
 /// Looks keys up like gguf::Metadata, and remembers them, the absent ones, too.
 class MetadataReader {
@@ -28,7 +28,7 @@ public:
     return metadata.getString(remember(key));
   }
 
-  /// Remembers that the import depends on all keys that match, where an asterisk stands for any
+  /// Remembers that all keys that match are depended on, where an asterisk stands for any
   /// characters.
   void lookUpAll(llvm::StringRef pattern) { remember(pattern); }
 
@@ -43,6 +43,6 @@ private:
   std::set<std::string> lookedUp;
 };
 
-} // namespace sortie
+} // namespace sortie::model
 
-#endif // SORTIE_TOOLS_SORTIE_TRANSLATE_METADATAREADER_H
+#endif // SORTIE_RUNTIME_MODEL_METADATAREADER_H

@@ -1,13 +1,17 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The table of architectures.
 
-#include "Architecture.h"
-#include "TensorNames.h"
+#include "runtime/model/Architecture.h"
+
+#include "runtime/model/TensorNames.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace sortie;
+using namespace sortie::model;
 using llvm::StringLiteral;
 using llvm::StringRef;
 
@@ -44,25 +48,25 @@ static const Architecture kArchitectures[] = {
      .attention = kLatentAttention},
     {.name = "gpt-oss",
      .normTensor = "post_attention_norm.weight",
-     .scoring = Scoring::SoftmaxAfterTopK,
+     .scoring = numerics::Scoring::SoftmaxAfterTopK,
      .fixedRouting = true,
-     .activation = {GluKind::SwigluClamped, /*alpha=*/1.702f, /*limit=*/7.0f},
+     .activation = {numerics::GluKind::SwigluClamped, /*alpha=*/1.702f, /*limit=*/7.0f},
      .biases = true,
      .attention = kSinks},
 };
 
-const Architecture *sortie::findArchitecture(StringRef name) {
+const Architecture *model::findArchitecture(StringRef name) {
   const auto *found =
       llvm::find_if(kArchitectures, [&](const Architecture &row) { return row.name == name; });
   return found == std::end(kArchitectures) ? nullptr : found;
 }
 
-std::string sortie::listArchitectures() {
+std::string model::listArchitectures() {
   return llvm::join(
       llvm::map_range(kArchitectures, [](const Architecture &row) { return row.name; }), ", ");
 }
 
-bool sortie::isAttentionTensor(const Architecture &architecture, StringRef name) {
+bool model::isAttentionTensor(const Architecture &architecture, StringRef name) {
   for (const StringRef suffix : kSuffixes)
     if (name.consume_back(suffix))
       break;

@@ -1,13 +1,19 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Reading of the configuration, part by part.
 
-#include "ModelConfig.h"
-#include "ConfigKeys.h"
+#include "runtime/model/Config.h"
+
+#include "runtime/model/ConfigKeys.h"
 
 #include "runtime/numerics/contract.h"
 #include "runtime/support/Error.h"
 
+#include <cmath>
+
 using namespace sortie;
+using namespace sortie::model;
 using llvm::Error;
 using llvm::Expected;
 using llvm::StringLiteral;
@@ -29,15 +35,15 @@ static constexpr uint64_t kGatingSoftmaxAfterTopK = 3;
 
 namespace {
 
-/// Fills a ModelConfig, part by part.
+/// Fills a Config, part by part.
 class ConfigReader {
 public:
   ConfigReader(const gguf::Model &model, MetadataReader &metadata, const Architecture &architecture,
-               const ImportOptions &options, NameFilter &ignoredKeys)
+               const ConfigOverrides &overrides, NameFilter &ignoredKeys)
       : keys(model, metadata, architecture.name, ignoredKeys), architecture(architecture),
-        options(options) {}
+        overrides(overrides) {}
 
-  Expected<ModelConfig> read();
+  Expected<Config> read();
 
 private:
   Error readShape();
@@ -63,8 +69,8 @@ private:
 
   ConfigKeys keys;
   const Architecture &architecture;
-  const ImportOptions &options;
-  ModelConfig config = {};
+  const ConfigOverrides &overrides;
+  Config config = {};
 };
 
 Error ConfigReader::readShape() {
@@ -113,7 +119,7 @@ Error ConfigReader::readSelectedCounts() {
   auto used = readPerLayer(kUsedKey, {0, numerics::kMaxSelected});
   if (!used)
     return used.takeError();
-  if (!*used && !options.expertsUsed) {
+  if (!*used && !overrides.expertsUsed) {
     if (Error error = keys.checkNotLeftOut(kUsedKey))
       return error;
     return keys.makeError(kUsedKey, "is missing; --experts-used=N says how many experts a token "
@@ -140,11 +146,11 @@ Error ConfigReader::chooseSelectedCount(int64_t number, std::optional<int64_t> s
   const int64_t most = std::min<int64_t>(layer.experts, numerics::kMaxSelected);
   if (stated && (*stated < 1 || *stated > most))
     return keys.makeError(kUsedKey, "is " + Twine(*stated) + ", expected 1 to " + Twine(most));
-  if (const std::optional<int64_t> asked = options.expertsUsed;
+  if (const std::optional<int64_t> asked = overrides.expertsUsed;
       asked && (*asked < 1 || *asked > most))
     return sortie::makeError("--experts-used is " + Twine(*asked) + ", expected 1 to " +
                              Twine(most) + " for layer " + Twine(number));
-  layer.selected = options.expertsUsed ? *options.expertsUsed : *stated;
+  layer.selected = overrides.expertsUsed ? *overrides.expertsUsed : *stated;
   layer.selectedIsStated = layer.selected == stated;
   return Error::success();
 }
@@ -210,13 +216,13 @@ Error ConfigReader::readStatedScoring() {
   case kGatingNone:
     return Error::success();
   case kGatingSoftmax:
-    config.scoring = Scoring::Softmax;
+    config.scoring = numerics::Scoring::Softmax;
     return Error::success();
   case kGatingSigmoid:
-    config.scoring = Scoring::Sigmoid;
+    config.scoring = numerics::Scoring::Sigmoid;
     return Error::success();
   case kGatingSoftmaxAfterTopK:
-    config.scoring = Scoring::SoftmaxAfterTopK;
+    config.scoring = numerics::Scoring::SoftmaxAfterTopK;
     return Error::success();
   }
   return keys.makeError(kGatingKey,
@@ -228,7 +234,7 @@ Error ConfigReader::readScoring() {
   if (!architecture.fixedRouting && keys.lookUp(kGatingKey))
     if (Error error = readStatedScoring())
       return error;
-  if (!options.gating)
+  if (!overrides.gating)
     return Error::success();
   if (architecture.fixedRouting)
     return sortie::makeError("--gating: models of architecture " + architecture.name +
@@ -236,7 +242,7 @@ Error ConfigReader::readScoring() {
   if (config.scoringIsStated)
     return keys.makeError(kGatingKey, "says which gating function the model has; leave --gating "
                                       "out, or leave the key out with --ignore-keys");
-  config.scoring = *options.gating;
+  config.scoring = *overrides.gating;
   config.scoringIsStated = true;
   return Error::success();
 }
@@ -278,9 +284,9 @@ Error ConfigReader::readGroups() {
   }
   // DeepSeek-V2 scores a group by its best expert, V3 by the sum of its two best. The scoring tells
   // which of them it is.
-  if (config.scoring == Scoring::Softmax)
-    config.groupScore = GroupScore::Best;
-  else if (config.scoring != Scoring::Sigmoid)
+  if (config.scoring == numerics::Scoring::Softmax)
+    config.groupScore = numerics::GroupScore::Best;
+  else if (config.scoring != numerics::Scoring::Sigmoid)
     return keys.makeError("expert_group_count",
                           "is " + Twine(config.groups) +
                               ": groups are known with softmax or sigmoid scores only");
@@ -304,7 +310,7 @@ Error ConfigReader::readRouting() {
   return readGroups();
 }
 
-Expected<ModelConfig> ConfigReader::read() {
+Expected<Config> ConfigReader::read() {
   config.architecture = &architecture;
   config.scoring = architecture.scoring;
   config.normalize = architecture.normalize;
@@ -321,9 +327,8 @@ Expected<ModelConfig> ConfigReader::read() {
 
 } // namespace
 
-Expected<ModelConfig> sortie::readModelConfig(const gguf::Model &model, MetadataReader &metadata,
-                                              const ImportOptions &options,
-                                              NameFilter &ignoredKeys) {
+Expected<Config> model::readConfig(const gguf::Model &model, MetadataReader &metadata,
+                                   const ConfigOverrides &overrides, NameFilter &ignoredKeys) {
   Expected<StringRef> name = metadata.getString("general.architecture");
   if (!name)
     return name.takeError();
@@ -331,9 +336,9 @@ Expected<ModelConfig> sortie::readModelConfig(const gguf::Model &model, Metadata
   if (!architecture)
     return sortie::makeError(model.name() + ": unknown architecture '" + *name +
                              "'; this version imports " + listArchitectures());
-  return ConfigReader(model, metadata, *architecture, options, ignoredKeys).read();
+  return ConfigReader(model, metadata, *architecture, overrides, ignoredKeys).read();
 }
 
-std::string sortie::gatingKey(const Architecture &architecture) {
+std::string model::gatingKey(const Architecture &architecture) {
   return (architecture.name + "." + kGatingKey).str();
 }

@@ -1,9 +1,12 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The search for the tensors of a layer.
 
-#include "LayerTensors.h"
-#include "ExpertLayout.h"
-#include "TensorNames.h"
+#include "runtime/model/LayerTensors.h"
+
+#include "runtime/model/ExpertLayout.h"
+#include "runtime/model/TensorNames.h"
 
 #include "runtime/gguf/TensorType.h"
 #include "runtime/support/Error.h"
@@ -13,7 +16,8 @@
 #include "llvm/ADT/StringExtras.h"
 
 using namespace sortie;
-using namespace sortie::tensor_names;
+using namespace sortie::model;
+using namespace sortie::model::tensor_names;
 using llvm::ArrayRef;
 using llvm::Error;
 using llvm::Expected;
@@ -35,13 +39,13 @@ ArrayRef<const gguf::Tensor *> TensorsByLayer::of(int64_t layer) const {
   return found == tensors.end() ? ArrayRef<const gguf::Tensor *>() : ArrayRef(found->second);
 }
 
-namespace sortie {
+namespace sortie::model {
 
 /// Looks for the weights of one layer.
 class LayerFinder {
 public:
-  LayerFinder(const gguf::Model &model, const TensorsByLayer &tensorsByLayer,
-              const ModelConfig &config, int64_t layer, NameFilter &ignored)
+  LayerFinder(const gguf::Model &model, const TensorsByLayer &tensorsByLayer, const Config &config,
+              int64_t layer, NameFilter &ignored)
       : model(model), tensors(tensorsByLayer.of(layer)), config(config),
         layerConfig(config.layers[layer]), layer(layer), ignored(ignored) {}
 
@@ -113,7 +117,7 @@ private:
 
   const gguf::Model &model;
   ArrayRef<const gguf::Tensor *> tensors;
-  const ModelConfig &config;
+  const Config &config;
   const LayerConfig &layerConfig;
   int64_t layer;
   NameFilter &ignored;
@@ -123,7 +127,7 @@ private:
   llvm::SmallPtrSet<const gguf::Tensor *, 16> used;
 };
 
-} // namespace sortie
+} // namespace sortie::model
 
 static std::string describeShape(ArrayRef<int64_t> shape) {
   return llvm::join(llvm::map_range(shape, [](int64_t size) { return std::to_string(size); }), "x");
@@ -345,10 +349,10 @@ Error LayerFinder::checkSelectionBias() const {
             "sigmoid (DeepSeek-V3, GLM-4.7-Flash, Kimi-K2) or by softmax: say --gating=sigmoid" +
             (config.groups > 1 ? "; with groups of experts no others are known"
                                : " or --gating=softmax"));
-  if (config.groups > 1 && config.scoring != Scoring::Sigmoid)
-    return makeTensorError(name, "is a bias for the selection of experts in groups with " +
-                                     stringifyEnum(config.scoring) +
-                                     " scores; how such a model scores its groups is not known");
+  // A configuration with groups has softmax or sigmoid scores.
+  if (config.groups > 1 && config.scoring != numerics::Scoring::Sigmoid)
+    return makeTensorError(name, "is a bias for the selection of experts in groups with softmax "
+                                 "scores; how such a model scores its groups is not known");
   return Error::success();
 }
 
@@ -377,7 +381,7 @@ Expected<LayerTensors> LayerFinder::find() {
 
 Expected<LayerTensors> LayerTensors::find(const gguf::Model &model,
                                           const TensorsByLayer &tensorsByLayer,
-                                          const ModelConfig &config, int64_t layer,
+                                          const Config &config, int64_t layer,
                                           NameFilter &ignored) {
   return LayerFinder(model, tensorsByLayer, config, layer, ignored).find();
 }

@@ -4,14 +4,14 @@
 // What GGUF files call the tensors of a layer's feed-forward half, after `blk.<layer>.`. The names
 // are those of the tables of llama.cpp's gguf package (gguf/constants.py).
 
-#ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_TENSORNAMES_H
-#define SORTIE_TOOLS_SORTIE_TRANSLATE_TENSORNAMES_H
+#ifndef SORTIE_RUNTIME_MODEL_TENSORNAMES_H
+#define SORTIE_RUNTIME_MODEL_TENSORNAMES_H
 
 #include "llvm/ADT/Twine.h"
 
 #include <string>
 
-namespace sortie::tensor_names {
+namespace sortie::model::tensor_names {
 
 /// The tensors of a matrix: what follows its name.
 inline constexpr llvm::StringLiteral kWeight = ".weight";
@@ -52,6 +52,6 @@ inline std::string matrixOfExpert(llvm::StringRef projection, const llvm::Twine 
   return ("ffn_" + projection + "." + expert).str();
 }
 
-} // namespace sortie::tensor_names
+} // namespace sortie::model::tensor_names
 
-#endif // SORTIE_TOOLS_SORTIE_TRANSLATE_TENSORNAMES_H
+#endif // SORTIE_RUNTIME_MODEL_TENSORNAMES_H

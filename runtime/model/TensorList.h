@@ -3,17 +3,17 @@
 //
 // Names of many tensors for a message.
 
-#ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_TENSORLIST_H
-#define SORTIE_TOOLS_SORTIE_TRANSLATE_TENSORLIST_H
+#ifndef SORTIE_RUNTIME_MODEL_TENSORLIST_H
+#define SORTIE_RUNTIME_MODEL_TENSORLIST_H
 
 #include "runtime/gguf/Model.h"
 
-namespace sortie {
+namespace sortie::model {
 
 /// "'blk.0.ffn_gate.bias', 'blk.N.ffn_up_exps.bias' (N = 0-46)": all tensors, which must be of
 /// layers, each name once for all layers that have it.
 std::string listTensors(llvm::ArrayRef<const gguf::Tensor *> tensors);
 
-} // namespace sortie
+} // namespace sortie::model
 
-#endif // SORTIE_TOOLS_SORTIE_TRANSLATE_TENSORLIST_H
+#endif // SORTIE_RUNTIME_MODEL_TENSORLIST_H

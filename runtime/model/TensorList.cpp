@@ -1,12 +1,15 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Names of many tensors for a message.
 
-#include "TensorList.h"
+#include "runtime/model/TensorList.h"
 
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace sortie;
+using namespace sortie::model;
 using llvm::ArrayRef;
 using llvm::StringRef;
 using llvm::Twine;
@@ -25,7 +28,7 @@ static std::string listRanges(ArrayRef<int64_t> numbers) {
   return llvm::join(ranges, ", ");
 }
 
-std::string sortie::listTensors(ArrayRef<const gguf::Tensor *> tensors) {
+std::string model::listTensors(ArrayRef<const gguf::Tensor *> tensors) {
   llvm::MapVector<StringRef, std::vector<int64_t>> layersOfName;
   for (const gguf::Tensor *tensor : tensors) {
     StringRef rest = StringRef(tensor->name).drop_front(StringRef("blk.").size());
