@@ -5,33 +5,29 @@
 
 #include "runtime/model/Architecture.h"
 
-#include "runtime/model/TensorNames.h"
-
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace sortie;
 using namespace sortie::model;
-using llvm::StringLiteral;
 using llvm::StringRef;
 
 /// What the attention half of any architecture may consist of.
-static constexpr StringLiteral kCommonAttention[] = {
-    "attn_norm",   "attn_q",      "attn_k",      "attn_v",        "attn_qkv",
-    "attn_output", "attn_q_norm", "attn_k_norm", "attn_rot_embd", "rope_freqs",
+static constexpr TensorRole kCommonAttention[] = {
+    TensorRole::AttentionNorm,   TensorRole::Query,         TensorRole::Key,
+    TensorRole::Value,           TensorRole::QueryKeyValue, TensorRole::AttentionOutput,
+    TensorRole::QueryNorm,       TensorRole::KeyNorm,       TensorRole::RotatedEmbedding,
+    TensorRole::RotationFactors,
 };
 
 /// Multi-head latent attention.
-static constexpr StringLiteral kLatentAttention[] = {
-    "attn_q_a",       "attn_q_b",  "attn_q_a_norm", "attn_kv_a_mqa",
-    "attn_kv_a_norm", "attn_kv_b", "attn_k_b",      "attn_v_b",
+static constexpr TensorRole kLatentAttention[] = {
+    TensorRole::QueryDown,    TensorRole::QueryUp,          TensorRole::QueryDownNorm,
+    TensorRole::KeyValueDown, TensorRole::KeyValueDownNorm, TensorRole::KeyValueUp,
+    TensorRole::LatentKeyUp,  TensorRole::LatentValueUp,
 };
 
-static constexpr StringLiteral kSinks[] = {"attn_sinks"};
-
-/// What follows the name of a tensor: `scale` and `input_scale` come with NVFP4.
-static constexpr StringLiteral kSuffixes[] = {tensor_names::kWeight, tensor_names::kBias,
-                                              tensor_names::kScale, ".input_scale"};
+static constexpr TensorRole kSinks[] = {TensorRole::Sinks};
 
 static const Architecture kArchitectures[] = {
     {.name = "qwen3moe", .normalize = true},
@@ -47,7 +43,7 @@ static const Architecture kArchitectures[] = {
      .shared = SharedExperts::Added,
      .attention = kLatentAttention},
     {.name = "gpt-oss",
-     .normTensor = "post_attention_norm.weight",
+     .norm = TensorRole::PostAttentionNorm,
      .scoring = numerics::Scoring::SoftmaxAfterTopK,
      .fixedRouting = true,
      .activation = {numerics::GluKind::SwigluClamped, /*alpha=*/1.702f, /*limit=*/7.0f},
@@ -67,9 +63,7 @@ std::string model::listArchitectures() {
 }
 
 bool model::isAttentionTensor(const Architecture &architecture, StringRef name) {
-  for (const StringRef suffix : kSuffixes)
-    if (name.consume_back(suffix))
-      break;
-  return llvm::is_contained(kCommonAttention, name) ||
-         llvm::is_contained(architecture.attention, name);
+  const std::optional<TensorName> known = parseTensorName(name);
+  return known && (llvm::is_contained(kCommonAttention, known->role) ||
+                   llvm::is_contained(architecture.attention, known->role));
 }

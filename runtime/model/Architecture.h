@@ -7,6 +7,7 @@
 #ifndef SORTIE_RUNTIME_MODEL_ARCHITECTURE_H
 #define SORTIE_RUNTIME_MODEL_ARCHITECTURE_H
 
+#include "runtime/model/TensorNames.h"
 #include "runtime/numerics/route.h"
 
 #include "llvm/ADT/ArrayRef.h"
@@ -30,8 +31,8 @@ enum class SharedExperts {
 struct Architecture {
   /// The value of `general.architecture`, which is the prefix of the other keys, too.
   llvm::StringLiteral name;
-  /// The weight of the norm before the router, after `blk.<i>.`.
-  llvm::StringLiteral normTensor = "ffn_norm.weight";
+  /// The norm before the router.
+  TensorRole norm = TensorRole::FeedForwardNorm;
   /// `feed_forward_length` is the width of an expert where `expert_feed_forward_length` is absent.
   bool expertWidthIsCommon = false;
   /// Scoring and normalisation where the file says nothing (`expert_gating_func`,
@@ -46,10 +47,9 @@ struct Architecture {
   /// Layers may have a bias for the selection of experts.
   bool selectionBias = false;
   SharedExperts shared = SharedExperts::None;
-  /// Tensors of the attention half beside those that all architectures may have, by their names
-  /// after `blk.<i>.` without `.weight` and the like.
+  /// What tensors of the attention half are for, beside those that all architectures may have.
   // Without an initializer, g++ warns of every row that leaves it out.
-  llvm::ArrayRef<llvm::StringLiteral> attention = {}; // NOLINT(readability-redundant-member-init)
+  llvm::ArrayRef<TensorRole> attention = {}; // NOLINT(readability-redundant-member-init)
 };
 
 /// The row of the table with this name, or null.

@@ -5,24 +5,23 @@
 
 #include "runtime/model/ExpertLayout.h"
 
-#include "runtime/model/TensorNames.h"
-
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace sortie;
 using namespace sortie::model;
-using namespace sortie::model::tensor_names;
 using llvm::StringRef;
 
-std::optional<ExpertLayout> model::findExpertLayout(StringRef name, StringRef projection) {
-  if (!llvm::any_of(kMatrixTensors, [&](StringRef kind) { return name.consume_back(kind); }))
+std::optional<ExpertLayout> model::findExpertLayout(StringRef name, Projection projection) {
+  const std::optional<TensorName> known = parseTensorName(name);
+  const TensorKind kind = consumeKind(name);
+  if (kind == TensorKind::InputScale || kind == TensorKind::Bare)
     return std::nullopt;
-  if (name == matrix(projection, kExperts))
+  if (known && known->role == roleOf(Network::Experts, projection))
     return ExpertLayout::Stacked;
-  if (name == kMergedGateAndUp && projection != kDown)
+  if (known && known->role == TensorRole::ExpertsGateUp && projection != Projection::Down)
     return ExpertLayout::MergedGateAndUp;
-  if (name.consume_front(matrixOfExpert(projection, "")) && !name.empty() &&
+  if (name.consume_front(expertTensorPrefix(projection)) && !name.empty() &&
       llvm::all_of(name, llvm::isDigit))
     return ExpertLayout::OneTensorAnExpert;
   return std::nullopt;

@@ -6,9 +6,7 @@
 #ifndef SORTIE_RUNTIME_MODEL_EXPERTLAYOUT_H
 #define SORTIE_RUNTIME_MODEL_EXPERTLAYOUT_H
 
-#include "llvm/ADT/StringRef.h"
-
-#include <optional>
+#include "runtime/model/TensorNames.h"
 
 namespace sortie::model {
 
@@ -24,7 +22,7 @@ enum class ExpertLayout {
 
 /// The layout of `projection` that the tensor `name`, without `blk.<layer>.`, is a part of: a
 /// weight, a bias or a scale. Nothing for the tensors of other projections and networks.
-std::optional<ExpertLayout> findExpertLayout(llvm::StringRef name, llvm::StringRef projection);
+std::optional<ExpertLayout> findExpertLayout(llvm::StringRef name, Projection projection);
 
 } // namespace sortie::model
 

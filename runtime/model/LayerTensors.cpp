@@ -6,7 +6,6 @@
 #include "runtime/model/LayerTensors.h"
 
 #include "runtime/model/ExpertLayout.h"
-#include "runtime/model/TensorNames.h"
 
 #include "runtime/gguf/TensorType.h"
 #include "runtime/support/Error.h"
@@ -17,7 +16,6 @@
 
 using namespace sortie;
 using namespace sortie::model;
-using namespace sortie::model::tensor_names;
 using llvm::ArrayRef;
 using llvm::Error;
 using llvm::Expected;
@@ -26,12 +24,9 @@ using llvm::StringRef;
 using llvm::Twine;
 
 TensorsByLayer::TensorsByLayer(const gguf::Model &model) {
-  for (const gguf::Tensor &tensor : model.tensors()) {
-    StringRef rest = tensor.name;
-    int64_t layer = 0;
-    if (rest.consume_front("blk.") && !rest.consumeInteger(10, layer) && rest.starts_with("."))
-      tensors[layer].push_back(&tensor);
-  }
+  for (const gguf::Tensor &tensor : model.tensors())
+    if (const auto parts = parseLayerTensorName(tensor.name))
+      tensors[parts->layer].push_back(&tensor);
 }
 
 ArrayRef<const gguf::Tensor *> TensorsByLayer::of(int64_t layer) const {
@@ -57,7 +52,7 @@ private:
   /// A weight that the layer is made of.
   struct Spec {
     /// The usual name.
-    std::string name;
+    TensorName name;
     /// Row-major: the last is the contraction dimension of a matrix.
     SmallVector<int64_t, 3> shape;
     /// Norms and biases are added and multiplied in fp32 and stored so; matrices have any format.
@@ -70,8 +65,8 @@ private:
   };
   /// A matrix of a network, or one of each expert. `experts` is empty for dense networks.
   struct Matrix {
-    StringRef projection;
-    StringRef network;
+    Projection projection;
+    Network network;
     SmallVector<int64_t, 3> experts;
     int64_t rows;
     int64_t columns;
@@ -81,18 +76,18 @@ private:
   Error describe();
   Error describeExperts();
   /// Gate, up and down. Without `width`, the tensors have it.
-  Error describeNetwork(StringRef network, std::optional<int64_t> width, ArrayRef<int64_t> experts,
+  Error describeNetwork(Network network, std::optional<int64_t> width, ArrayRef<int64_t> experts,
                         bool biases);
   void describeMatrix(const Matrix &described, ExpertLayout layout);
   /// The layout in which the file has a projection of `network`, with its biases and scales: one,
   /// and stacked for all networks but the experts'. The error for two names tensors of both.
-  Expected<ExpertLayout> chooseLayout(StringRef projection, StringRef network) const;
+  Expected<ExpertLayout> chooseLayout(Projection projection, Network network) const;
   /// For each layout, the layer's first tensor that is a part of it. Either the tensors to leave
   /// out or the others are looked at.
-  llvm::MapVector<ExpertLayout, const gguf::Tensor *> findLayouts(StringRef projection,
+  llvm::MapVector<ExpertLayout, const gguf::Tensor *> findLayouts(Projection projection,
                                                                   bool leftOut) const;
   /// Rows of the gate of `network`; 0 if the layer does not have it.
-  int64_t widthInFile(StringRef network, ExpertLayout layout) const;
+  int64_t widthInFile(Network network, ExpertLayout layout) const;
   bool decideShared() const;
 
   Error findWeight(const Spec &spec);
@@ -104,7 +99,7 @@ private:
   Error checkSelectionBias() const;
   void collectUnread();
 
-  std::string fullName(StringRef name) const { return ("blk." + Twine(layer) + "." + name).str(); }
+  std::string fullName(StringRef name) const { return layerTensorName(layer, name); }
   /// The name of a tensor of this layer after `blk.<i>.`.
   StringRef shortName(const gguf::Tensor &tensor) const {
     return StringRef(tensor.name).drop_front(fullName("").size());
@@ -129,6 +124,9 @@ private:
 
 } // namespace sortie::model
 
+/// Some files call it "exp_probs_b".
+static constexpr TensorName kSelectionBias = {TensorRole::SelectionBias, TensorKind::Bias};
+
 static std::string describeShape(ArrayRef<int64_t> shape) {
   return llvm::join(llvm::map_range(shape, [](int64_t size) { return std::to_string(size); }), "x");
 }
@@ -138,7 +136,7 @@ const gguf::Tensor *LayerFinder::lookUp(StringRef name) const {
   return ignored.matches(full) ? nullptr : model.findTensor(full);
 }
 
-llvm::MapVector<ExpertLayout, const gguf::Tensor *> LayerFinder::findLayouts(StringRef projection,
+llvm::MapVector<ExpertLayout, const gguf::Tensor *> LayerFinder::findLayouts(Projection projection,
                                                                              bool leftOut) const {
   llvm::MapVector<ExpertLayout, const gguf::Tensor *> layouts;
   for (const gguf::Tensor *tensor : tensors)
@@ -148,14 +146,15 @@ llvm::MapVector<ExpertLayout, const gguf::Tensor *> LayerFinder::findLayouts(Str
   return layouts;
 }
 
-Expected<ExpertLayout> LayerFinder::chooseLayout(StringRef projection, StringRef network) const {
-  if (network != kExperts)
+Expected<ExpertLayout> LayerFinder::chooseLayout(Projection projection, Network network) const {
+  if (network != Network::Experts)
     return ExpertLayout::Stacked;
   auto layouts = findLayouts(projection, /*leftOut=*/false);
   if (layouts.size() > 1)
     return sortie::makeError(model.name() + ": tensors '" + layouts.begin()[0].second->name +
                              "' and '" + layouts.begin()[1].second->name +
-                             "' belong to two layouts of the experts' " + projection +
+                             "' belong to two layouts of the experts' " +
+                             projectionName(projection) +
                              ", and which of them the model means is not known; "
                              "--ignore-tensors=REGEX leaves out the tensors of one");
   // Tensors that are needed and to be left out are told by the names that they have.
@@ -164,13 +163,13 @@ Expected<ExpertLayout> LayerFinder::chooseLayout(StringRef projection, StringRef
   return layouts.empty() ? ExpertLayout::Stacked : layouts.front().first;
 }
 
-int64_t LayerFinder::widthInFile(StringRef network, ExpertLayout layout) const {
-  std::string name = matrix(kGate, network);
+int64_t LayerFinder::widthInFile(Network network, ExpertLayout layout) const {
+  std::string name = TensorName{roleOf(network, Projection::Gate)}.str();
   if (layout == ExpertLayout::MergedGateAndUp)
-    name = kMergedGateAndUp.str();
+    name = TensorName{TensorRole::ExpertsGateUp}.str();
   else if (layout == ExpertLayout::OneTensorAnExpert)
-    name = matrixOfExpert(kGate, "0");
-  const gguf::Tensor *tensor = lookUp(name + kWeight.str());
+    name = expertTensorName(Projection::Gate, 0);
+  const gguf::Tensor *tensor = lookUp(name);
   if (!tensor)
     return 0;
   const int64_t rows = tensor->dimensions.size() > 1 ? tensor->dimensions[1] : 1;
@@ -178,42 +177,42 @@ int64_t LayerFinder::widthInFile(StringRef network, ExpertLayout layout) const {
 }
 
 void LayerFinder::describeMatrix(const Matrix &described, ExpertLayout layout) {
-  const std::string name = matrix(described.projection, described.network);
-  Spec weight = {name + kWeight.str(), described.experts, /*isMatrix=*/true};
+  const TensorRole role = roleOf(described.network, described.projection);
+  Spec weight = {{role}, described.experts, /*isMatrix=*/true};
   weight.shape.append({described.rows, described.columns});
-  Spec bias = {name + kBias.str(), described.experts};
+  Spec bias = {{role, TensorKind::Bias}, described.experts};
   bias.shape.push_back(described.rows);
-  Spec scale = {name + kScale.str(), described.experts, /*isMatrix=*/false, /*isOptional=*/true};
+  Spec scale = {
+      {role, TensorKind::Scale}, described.experts, /*isMatrix=*/false, /*isOptional=*/true};
 
   if (layout == ExpertLayout::MergedGateAndUp) {
     weight.extent = bias.extent =
-        described.projection == kGate ? Extent::FirstHalf : Extent::SecondHalf;
-    weight.tensors = {kMergedGateAndUp.str() + kWeight.str()};
-    bias.tensors = {kMergedGateAndUp.str() + kBias.str()};
+        described.projection == Projection::Gate ? Extent::FirstHalf : Extent::SecondHalf;
     // One factor for an expert's matrix is one for both of its halves.
-    scale.tensors = {kMergedGateAndUp.str() + kScale.str()};
+    for (Spec *spec : {&weight, &bias, &scale})
+      spec->tensors = {TensorName{TensorRole::ExpertsGateUp, spec->name.kind}.str()};
   } else if (layout == ExpertLayout::OneTensorAnExpert) {
     for (int64_t expert = 0; expert < described.experts.front(); ++expert)
-      weight.tensors.push_back(matrixOfExpert(described.projection, Twine(expert)) + kWeight.str());
+      weight.tensors.push_back(expertTensorName(described.projection, expert));
   }
 
   specs.push_back(weight);
   if (described.hasBias)
     specs.push_back(bias);
-  if (described.network == kExperts)
+  if (described.network == Network::Experts)
     specs.push_back(scale);
 }
 
-Error LayerFinder::describeNetwork(StringRef network, std::optional<int64_t> width,
+Error LayerFinder::describeNetwork(Network network, std::optional<int64_t> width,
                                    ArrayRef<int64_t> experts, bool biases) {
   int64_t inner = width.value_or(0);
-  for (const StringRef projection : {kGate, kUp, kDown}) {
+  for (const Projection projection : kProjections) {
     Expected<ExpertLayout> layout = chooseLayout(projection, network);
     if (!layout)
       return layout.takeError();
-    if (projection == kGate && !width)
+    if (projection == Projection::Gate && !width)
       inner = widthInFile(network, *layout);
-    const bool isDown = projection == kDown;
+    const bool isDown = projection == Projection::Down;
     describeMatrix({projection, network, SmallVector<int64_t, 3>(experts),
                     isDown ? config.hidden : inner, isDown ? inner : config.hidden, biases},
                    *layout);
@@ -222,42 +221,44 @@ Error LayerFinder::describeNetwork(StringRef network, std::optional<int64_t> wid
 }
 
 bool LayerFinder::decideShared() const {
-  return layerConfig.hasShared.value_or(lookUp(matrix(kGate, kSharedExperts) + kWeight.str()) !=
+  return layerConfig.hasShared.value_or(lookUp(TensorName{TensorRole::SharedGate}.str()) !=
                                         nullptr);
 }
 
 Error LayerFinder::describeExperts() {
   const Architecture &architecture = *config.architecture;
   const int64_t experts = layerConfig.experts;
-  specs.push_back({kRouter.str() + kWeight.str(), {experts, config.hidden}, /*isMatrix=*/true});
+  specs.push_back({{TensorRole::Router}, {experts, config.hidden}, /*isMatrix=*/true});
   if (architecture.biases)
-    specs.push_back({kRouter.str() + kBias.str(), {experts}});
+    specs.push_back({{TensorRole::Router, TensorKind::Bias}, {experts}});
   if (architecture.selectionBias) {
-    const bool isShort = !lookUp(kSelectionBias) && lookUp(kShortSelectionBias);
-    specs.push_back({kSelectionBias.str(),
+    const std::string full = kSelectionBias.str();
+    const std::string bare = TensorName{kSelectionBias.role, TensorKind::Bare}.str();
+    const bool isBare = !lookUp(full) && lookUp(bare);
+    specs.push_back({kSelectionBias,
                      {experts},
                      /*isMatrix=*/false,
                      /*isOptional=*/true,
-                     {(isShort ? kShortSelectionBias : kSelectionBias).str()}});
+                     {isBare ? bare : full}});
   }
-  if (Error error =
-          describeNetwork(kExperts, layerConfig.expertWidth, {experts}, architecture.biases))
+  if (Error error = describeNetwork(Network::Experts, layerConfig.expertWidth, {experts},
+                                    architecture.biases))
     return error;
   found.shared = decideShared();
   if (!found.shared)
     return Error::success();
   const bool isGated = architecture.shared == SharedExperts::Gated;
   if (isGated)
-    specs.push_back({kSharedGate.str(), {1, config.hidden}, /*isMatrix=*/true});
+    specs.push_back({{TensorRole::SharedScore}, {1, config.hidden}, /*isMatrix=*/true});
   // What a token's own score is the weight of is a routed expert, if the only one.
-  return describeNetwork(kSharedExperts, layerConfig.sharedWidth,
+  return describeNetwork(Network::SharedExperts, layerConfig.sharedWidth,
                          isGated ? ArrayRef<int64_t>(1) : ArrayRef<int64_t>(), /*biases=*/false);
 }
 
 Error LayerFinder::describe() {
-  specs.push_back({config.architecture->normTensor.str(), {config.hidden}});
+  specs.push_back({{config.architecture->norm}, {config.hidden}});
   if (layerConfig.dense)
-    return describeNetwork(kDense, layerConfig.denseWidth, {}, /*biases=*/false);
+    return describeNetwork(Network::Dense, layerConfig.denseWidth, {}, /*biases=*/false);
   return describeExperts();
 }
 
@@ -330,7 +331,7 @@ Error LayerFinder::useExperts(const Spec &spec) {
 Error LayerFinder::findWeight(const Spec &spec) {
   if (spec.tensors.size() > 1)
     return useExperts(spec);
-  const std::string &name = spec.tensors.empty() ? spec.name : spec.tensors.front();
+  const std::string name = spec.tensors.empty() ? spec.name.str() : spec.tensors.front();
   if (const gguf::Tensor *tensor = lookUp(name))
     return useTensor(spec, *tensor);
   return spec.isOptional ? Error::success() : makeMissingError(name);

@@ -15,7 +15,7 @@
 
 namespace sortie::model {
 
-/// The tensors of each layer, `blk.<layer>.…`, in the order of the file.
+/// The tensors of each layer, in the order of the file.
 class TensorsByLayer {
 public:
   explicit TensorsByLayer(const gguf::Model &model);
@@ -52,10 +52,10 @@ public:
                                            const Config &config, int64_t layer,
                                            NameFilter &ignored);
 
-  /// A weight that is known to be there, by the name that it usually has (TensorNames.h).
-  const LayerWeight &get(llvm::StringRef name) const { return weights.find(name)->second; }
+  /// A weight that is known to be there, by the name that it usually has.
+  const LayerWeight &get(TensorName name) const { return weights.find(name)->second; }
   /// A weight that the layer may have.
-  bool has(llvm::StringRef name) const { return weights.contains(name); }
+  bool has(TensorName name) const { return weights.contains(name); }
   /// Whether the layer has experts that every token uses.
   bool hasShared() const { return shared; }
   /// Tensors of the layer that nothing here has a use for, and that do not belong to attention.
@@ -66,7 +66,7 @@ private:
 
   LayerTensors() = default;
 
-  llvm::StringMap<LayerWeight> weights;
+  std::map<TensorName, LayerWeight> weights;
   bool shared = false;
   std::vector<const gguf::Tensor *> unreadTensors;
 };

@@ -5,6 +5,8 @@
 
 #include "runtime/model/TensorList.h"
 
+#include "runtime/model/TensorNames.h"
+
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -31,15 +33,14 @@ static std::string listRanges(ArrayRef<int64_t> numbers) {
 std::string model::listTensors(ArrayRef<const gguf::Tensor *> tensors) {
   llvm::MapVector<StringRef, std::vector<int64_t>> layersOfName;
   for (const gguf::Tensor *tensor : tensors) {
-    StringRef rest = StringRef(tensor->name).drop_front(StringRef("blk.").size());
-    int64_t layer = 0;
-    rest.consumeInteger(10, layer);
-    layersOfName[rest].push_back(layer);
+    const NameInLayer parts = *parseLayerTensorName(tensor->name);
+    layersOfName[parts.name].push_back(parts.layer);
   }
   std::vector<std::string> names;
   for (const auto &[rest, layers] : layersOfName) {
     const bool isOne = layers.size() == 1;
-    std::string name = ("'blk." + (isOne ? Twine(layers.front()) : Twine("N")) + rest + "'").str();
+    const std::string layer = model::layerName(isOne ? Twine(layers.front()) : Twine("N"));
+    const std::string name = ("'" + layer + "." + rest + "'").str();
     names.push_back(isOne ? name : name + " (N = " + listRanges(layers) + ")");
   }
   return llvm::join(names, ", ");

@@ -139,7 +139,7 @@ Error Importer::checkPredictionLayers(const model::Config &config) {
   const int64_t first = config.layers.size();
   for (int64_t layer = first; layer < first + config.predictionLayers; ++layer) {
     ArrayRef<const gguf::Tensor *> tensors = tensorsByLayer.of(layer);
-    const std::string start = ("blk." + Twine(layer) + ".nextn.").str();
+    const std::string start = model::layerTensorName(layer, model::kPredictionPrefix);
     const bool isPrediction = llvm::any_of(tensors, [&](const gguf::Tensor *tensor) {
       return StringRef(tensor->name).starts_with(start);
     });

@@ -4,13 +4,15 @@
 #include "LayerBuilder.h"
 #include "DialectEnums.h"
 
-#include "runtime/model/TensorNames.h"
-
 using namespace mlir;
 using namespace sortie;
-namespace tensor_names = sortie::model::tensor_names;
+using model::Network;
+using model::Projection;
+using model::TensorKind;
+using model::TensorName;
+using model::TensorRole;
 
-Value LayerBuilder::weight(ImplicitLocOpBuilder &builder, StringRef name) {
+Value LayerBuilder::weight(ImplicitLocOpBuilder &builder, TensorName name) {
   const model::LayerWeight &weight = tensors.get(name);
   Type element = moe::getWeightElementType(builder.getContext(), weight.format);
   const auto names = llvm::map_to_vector(
@@ -19,7 +21,7 @@ Value LayerBuilder::weight(ImplicitLocOpBuilder &builder, StringRef name) {
                                weight.rows, weight.columns);
 }
 
-Value LayerBuilder::optionalWeight(ImplicitLocOpBuilder &builder, StringRef name) {
+Value LayerBuilder::optionalWeight(ImplicitLocOpBuilder &builder, TensorName name) {
   return tensors.has(name) ? weight(builder, name) : Value();
 }
 
@@ -27,30 +29,28 @@ void LayerBuilder::setNames(Operation *op, ArrayRef<StringRef> names) {
   Builder builder(op->getContext());
   SmallVector<Attribute> full;
   for (StringRef name : names)
-    full.push_back(builder.getStringAttr("blk." + Twine(layer) + "." + name));
+    full.push_back(builder.getStringAttr(model::layerTensorName(layer, name)));
   op->setAttr(moe::MoeDialect::kNamesName, builder.getArrayAttr(full));
 }
 
-Value LayerBuilder::buildMatmul(ImplicitLocOpBuilder &builder, StringRef tensor, Value rows,
+Value LayerBuilder::buildMatmul(ImplicitLocOpBuilder &builder, TensorRole matrix, Value rows,
                                 Value ids) {
-  Value matrix = weight(builder, (tensor + tensor_names::kWeight).str());
-  Value bias = optionalWeight(builder, (tensor + tensor_names::kBias).str());
+  Value weights = weight(builder, {matrix});
+  Value bias = optionalWeight(builder, {matrix, TensorKind::Bias});
   if (ids)
-    return moe::RoutedMatmulOp::create(
-        builder, rows, matrix, ids, optionalWeight(builder, (tensor + tensor_names::kScale).str()),
-        bias, moe::ArithmeticAttr());
-  return moe::MatmulOp::create(builder, rows, matrix, bias, moe::ArithmeticAttr());
+    return moe::RoutedMatmulOp::create(builder, rows, weights, ids,
+                                       optionalWeight(builder, {matrix, TensorKind::Scale}), bias,
+                                       moe::ArithmeticAttr());
+  return moe::MatmulOp::create(builder, rows, weights, bias, moe::ArithmeticAttr());
 }
 
-Value LayerBuilder::buildNetwork(ImplicitLocOpBuilder &builder, const NetworkNames &names,
+Value LayerBuilder::buildNetwork(ImplicitLocOpBuilder &builder, const NamedNetwork &named,
                                  Value rows, Value ids) {
-  auto matrix = [&](StringRef projection) {
-    return tensor_names::matrix(projection, names.network);
-  };
-  Value gate = buildMatmul(builder, matrix(tensor_names::kGate), rows, ids);
-  setNames(gate.getDefiningOp(), names.gate);
-  Value up = buildMatmul(builder, matrix(tensor_names::kUp), rows, ids);
-  setNames(up.getDefiningOp(), names.up);
+  auto matrix = [&](Projection projection) { return roleOf(named.network, projection); };
+  Value gate = buildMatmul(builder, matrix(Projection::Gate), rows, ids);
+  setNames(gate.getDefiningOp(), named.gate);
+  Value up = buildMatmul(builder, matrix(Projection::Up), rows, ids);
+  setNames(up.getDefiningOp(), named.up);
 
   const numerics::Glu &activation = config.architecture->activation;
   FloatAttr alpha, limit;
@@ -60,14 +60,14 @@ Value LayerBuilder::buildNetwork(ImplicitLocOpBuilder &builder, const NetworkNam
   }
   auto kind = moe::GluKindAttr::get(builder.getContext(), toDialect(activation.kind));
   Value act = moe::GluOp::create(builder, gate.getType(), gate, up, kind, alpha, limit);
-  setNames(act.getDefiningOp(), names.activation);
-  Value down = buildMatmul(builder, matrix(tensor_names::kDown), act, ids);
-  setNames(down.getDefiningOp(), names.down);
+  setNames(act.getDefiningOp(), named.activation);
+  Value down = buildMatmul(builder, matrix(Projection::Down), act, ids);
+  setNames(down.getDefiningOp(), named.down);
   return down;
 }
 
 moe::RouteOp LayerBuilder::buildRouter(ImplicitLocOpBuilder &builder, Value normed) {
-  Value scores = buildMatmul(builder, tensor_names::kRouter, normed, /*ids=*/Value());
+  Value scores = buildMatmul(builder, TensorRole::Router, normed, /*ids=*/Value());
   setNames(scores.getDefiningOp(), {"scores"});
   IntegerAttr groups, groupsUsed;
   if (config.groups > 1) {
@@ -76,7 +76,7 @@ moe::RouteOp LayerBuilder::buildRouter(ImplicitLocOpBuilder &builder, Value norm
   }
   MLIRContext *context = builder.getContext();
   auto route = moe::RouteOp::create(
-      builder, scores, optionalWeight(builder, tensor_names::kSelectionBias),
+      builder, scores, optionalWeight(builder, {TensorRole::SelectionBias, TensorKind::Bias}),
       builder.getI64IntegerAttr(config.layers[layer].selected),
       moe::ScoringAttr::get(context, toDialect(config.scoring)), groupsUsed, groups,
       moe::GroupScoreAttr::get(context, toDialect(config.groupScore)),
@@ -87,7 +87,7 @@ moe::RouteOp LayerBuilder::buildRouter(ImplicitLocOpBuilder &builder, Value norm
 }
 
 moe::RouteOp LayerBuilder::buildSharedRouter(ImplicitLocOpBuilder &builder, Value normed) {
-  Value scores = moe::MatmulOp::create(builder, normed, weight(builder, tensor_names::kSharedGate),
+  Value scores = moe::MatmulOp::create(builder, normed, weight(builder, {TensorRole::SharedScore}),
                                        /*bias=*/Value(), moe::ArithmeticAttr());
   setNames(scores.getDefiningOp(), {"shared_scores"});
   MLIRContext *context = builder.getContext();
@@ -103,7 +103,7 @@ moe::RouteOp LayerBuilder::buildSharedRouter(ImplicitLocOpBuilder &builder, Valu
 
 Value LayerBuilder::buildRouted(ImplicitLocOpBuilder &builder, Value normed) {
   moe::RouteOp route = buildRouter(builder, normed);
-  Value rows = buildNetwork(builder, {tensor_names::kExperts, "gate", "up", "act", "down"}, normed,
+  Value rows = buildNetwork(builder, {Network::Experts, "gate", "up", "act", "down"}, normed,
                             route.getIds());
   Value routed = moe::CombineOp::create(builder, rows, /*inverse=*/Value(), route.getWeights());
   setNames(routed.getDefiningOp(), {"routed"});
@@ -113,12 +113,11 @@ Value LayerBuilder::buildRouted(ImplicitLocOpBuilder &builder, Value normed) {
 Value LayerBuilder::buildShared(ImplicitLocOpBuilder &builder, Value normed) {
   if (config.architecture->shared == model::SharedExperts::Added)
     return buildNetwork(
-        builder, {tensor_names::kSharedExperts, "shared_gate", "shared_up", "shared_act", "shared"},
+        builder, {Network::SharedExperts, "shared_gate", "shared_up", "shared_act", "shared"},
         normed, /*ids=*/Value());
   moe::RouteOp route = buildSharedRouter(builder, normed);
   Value rows = buildNetwork(
-      builder,
-      {tensor_names::kSharedExperts, "shared_gate", "shared_up", "shared_act", "shared_down"},
+      builder, {Network::SharedExperts, "shared_gate", "shared_up", "shared_act", "shared_down"},
       normed, route.getIds());
   Value shared = moe::CombineOp::create(builder, rows, /*inverse=*/Value(), route.getWeights());
   setNames(shared.getDefiningOp(), {"shared"});
@@ -127,7 +126,7 @@ Value LayerBuilder::buildShared(ImplicitLocOpBuilder &builder, Value normed) {
 
 Value LayerBuilder::buildFeedForward(ImplicitLocOpBuilder &builder, Value normed) {
   if (config.layers[layer].dense)
-    return buildNetwork(builder, {tensor_names::kDense, "gate", "up", "act", "down"}, normed,
+    return buildNetwork(builder, {Network::Dense, "gate", "up", "act", "down"}, normed,
                         /*ids=*/Value());
   Value routed = buildRouted(builder, normed);
   if (!tensors.hasShared())
@@ -138,7 +137,8 @@ Value LayerBuilder::buildFeedForward(ImplicitLocOpBuilder &builder, Value normed
 }
 
 void LayerBuilder::build(ModuleOp module) {
-  auto location = NameLoc::get(StringAttr::get(module.getContext(), "blk." + Twine(layer)));
+  auto location =
+      NameLoc::get(StringAttr::get(module.getContext(), model::layerName(Twine(layer))));
   ImplicitLocOpBuilder builder(location, module.getBodyRegion());
   builder.setInsertionPointToEnd(module.getBody());
 
@@ -152,7 +152,7 @@ void LayerBuilder::build(ModuleOp module) {
 
   Value hidden = function.getArgument(0);
   Value normed =
-      moe::RmsNormOp::create(builder, hidden, weight(builder, config.architecture->normTensor),
+      moe::RmsNormOp::create(builder, hidden, weight(builder, {config.architecture->norm}),
                              builder.getF32FloatAttr(config.epsilon));
   setNames(normed.getDefiningOp(), {"ffn_norm"});
   Value contribution = buildFeedForward(builder, normed);

@@ -25,9 +25,9 @@ public:
   void build(mlir::ModuleOp module);
 
 private:
-  /// A gated network, as tensor_names has it, and the names of its values.
-  struct NetworkNames {
-    llvm::StringRef network;
+  /// A gated network and the names of its values.
+  struct NamedNetwork {
+    model::Network network;
     llvm::StringRef gate, up, activation, down;
   };
 
@@ -39,15 +39,15 @@ private:
   /// weight.
   moe::RouteOp buildSharedRouter(mlir::ImplicitLocOpBuilder &builder, mlir::Value normed);
   /// down(glu(gate(x), up(x))). With `ids`, of the selected experts; without, dense.
-  mlir::Value buildNetwork(mlir::ImplicitLocOpBuilder &builder, const NetworkNames &names,
+  mlir::Value buildNetwork(mlir::ImplicitLocOpBuilder &builder, const NamedNetwork &named,
                            mlir::Value rows, mlir::Value ids);
-  mlir::Value buildMatmul(mlir::ImplicitLocOpBuilder &builder, llvm::StringRef tensor,
+  mlir::Value buildMatmul(mlir::ImplicitLocOpBuilder &builder, model::TensorRole matrix,
                           mlir::Value rows, mlir::Value ids);
 
-  /// The tensor `blk.<layer>.<name>`.
-  mlir::Value weight(mlir::ImplicitLocOpBuilder &builder, llvm::StringRef name);
-  /// The same, or null if the layer has no such tensor.
-  mlir::Value optionalWeight(mlir::ImplicitLocOpBuilder &builder, llvm::StringRef name);
+  /// A weight of the layer.
+  mlir::Value weight(mlir::ImplicitLocOpBuilder &builder, model::TensorName name);
+  /// The same, or null if the layer has no such weight.
+  mlir::Value optionalWeight(mlir::ImplicitLocOpBuilder &builder, model::TensorName name);
   /// Names the results of `op` for the audit: `blk.<layer>.<name>`.
   void setNames(mlir::Operation *op, llvm::ArrayRef<llvm::StringRef> names);
 
