@@ -18,20 +18,24 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Callable, Iterator, Sequence
 
 sys.dont_write_bytecode = True
 from moe_benchmark import picture, report  # noqa: E402
 from moe_benchmark.layers import load_layers, parse_types  # noqa: E402
-from moe_benchmark.points import (  # noqa: E402
-    Ceilings, Point, known_ceilings, read_points, write_points)
+from moe_benchmark.points import Ceilings, Point, known_ceilings, read_points, write_points  # noqa: E402
 from moe_benchmark.routing import ROUTINGS, make_routing  # noqa: E402
 from moe_benchmark.runner import (  # noqa: E402
-    BenchmarkError, Case, Request, Runner, compile_case, measure_external)
-from moe_benchmark.torch_baselines import (  # noqa: E402
-    TorchBaselines, cuda_torch, measure_ceilings)
+    BenchmarkError,
+    Case,
+    Request,
+    Runner,
+    compile_case,
+    measure_external,
+)
+from moe_benchmark.torch_baselines import TorchBaselines, cuda_torch, measure_ceilings  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 TOKENS = [1 << exponent for exponent in range(14)]
@@ -83,7 +87,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     where.add_argument("--run-only", type=Path, metavar="DIR",
                        help="run the programs of DIR; needs no sortie-opt")
     where.add_argument("--chips", type=_list, default=["sm_90a"], metavar="LIST",
-                       help="chips to compile for; default: sm_90a (PTX for others is always there)")
+                       help="chips to compile for; default: sm_90a (and always PTX for others)")
     where.add_argument("--run-argument", action="append", default=[], metavar="ARGUMENT",
                        help="a further argument of sortie-run, such as --run-argument=--threads=1")
     against = parser.add_argument_group("compared with")
@@ -114,7 +118,8 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _check(options: argparse.Namespace, parser: argparse.ArgumentParser, layers: list[str]) -> None:
     """Ends with a message for lists with unknown members and options that do not go together."""
-    for name, known in (("layer", layers), ("routing", ROUTINGS), ("activations", ("int16", "int8"))):
+    for name, known in (("layer", layers), ("routing", ROUTINGS),
+                        ("activations", ("int16", "int8"))):
         unknown = [value for value in getattr(options, name) if value not in known]
         if unknown:
             parser.error(f"--{name}: unknown {', '.join(unknown)}; known are {', '.join(known)}")

@@ -11,15 +11,16 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "test" / "reference"))
-from compare import contribution_error, load_reference  # noqa: E402
+from compare import contribution_error, load_reference
 
 COLUMNS = "{:<24} {:>6} {:>10} {:>10}  {:<16}  {:>12}"
 
 
 def sortie_run(options: argparse.Namespace, hidden: Path, *arguments: str) -> str:
     """Standard output of sortie-run on the layer's function."""
-    command = [str(options.bin.absolute() / "sortie-run"), str(options.program), "--weights", str(options.weights),
-               "--function", f"blk_{options.layer}_ffn", "--input", f"hidden={hidden}", *arguments]
+    command = [str(options.bin.absolute() / "sortie-run"), str(options.program),
+               "--weights", str(options.weights), "--function", f"blk_{options.layer}_ffn",
+               "--input", f"hidden={hidden}", *arguments]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
@@ -51,8 +52,9 @@ def main() -> int:
     median_ms = report["median_ns"] * 1e-6
     error = contribution_error(hidden, expected, np.load(output_file))
     name = f"{options.weights.stem.removesuffix('-q4_0')} layer {options.layer}"
-    print(COLUMNS.format(name, len(hidden), f"{median_ms:.2f}", f"{len(hidden) / median_ms * 1e3:.0f}",
-                         checksum, f"{error.nmse:.1e}"), flush=True)
+    print(COLUMNS.format(name, len(hidden), f"{median_ms:.2f}",
+                         f"{len(hidden) / median_ms * 1e3:.0f}", checksum,
+                         f"{error.nmse:.1e}"), flush=True)
     return 0
 
 

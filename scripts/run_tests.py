@@ -1,8 +1,8 @@
 """Runs the parts of the test suite, prints what each took, and sums their counts.
 
 Called by scripts/test.sh once the set-up is done. A part is a list of commands. Commands that write
-JUnit reports (GoogleTest, lit, pytest, ctest) are counted by test case, the others as one test each.
-A failed part does not stop the next; the exit status is 1 if anything failed.
+JUnit reports (GoogleTest, lit, pytest, ctest) are counted by test case, the others as one test
+each. A failed part does not stop the next; the exit status is 1 if anything failed.
 """
 
 from __future__ import annotations
@@ -142,10 +142,11 @@ def all_parts(exhaustive: bool) -> list[Part]:
     tidy_seconds = 7200 if exhaustive else 600
     subset = [] if exhaustive else ["-m", "sanitizer"]
     return [
-        Part("format", "clang-format, shellcheck", [Step(["scripts/check-format.sh"])]),
+        Part("format", "clang-format, shellcheck, ruff", [Step(["scripts/check-format.sh"])]),
         Part("build", "preset release",
              build_steps("release", configure=("-DSORTIE_BUILD_TESTS=ON",))),
-        Part("docs", "generated reference is current", [Step(["scripts/generate-docs.sh", "--check"])]),
+        Part("docs", "generated reference is current",
+             [Step(["scripts/generate-docs.sh", "--check"])]),
         Part("runner", "one file for any machine", [Step(["scripts/check-runner.sh"])]),
         Part("unit", "GoogleTest",
              [unit_step("unit", "release"),
@@ -153,7 +154,8 @@ def all_parts(exhaustive: bool) -> list[Part]:
         Part("lit", "FileCheck tests", [lit_step("lit", "release")]),
         Part("pytest", "references, models, end to end",
              [pytest_step("pytest", "release", exhaustive=exhaustive)]),
-        Part("install", "find_package, pkg-config, a lit suite outside", [Step(["test/install/run.sh", "build/release"])]),
+        Part("install", "find_package, pkg-config, a lit suite outside",
+             [Step(["test/install/run.sh", "build/release"])]),
         Part("asan", "address and undefined-behaviour sanitizers",
              build_steps("asan") + [unit_step("asan", "asan"), lit_step("asan", "asan"),
                                     pytest_step("asan", "asan", *subset, exhaustive=exhaustive)]),
@@ -171,7 +173,8 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/test.sh", description=__doc__.splitlines()[0])
     parser.add_argument("--exhaustive", action="store_true",
                         help="full matrices, longer fuzzing, clang-tidy on every file")
-    parser.add_argument("--only", action="append", metavar="PART", help="run this part (repeatable)")
+    parser.add_argument("--only", action="append", metavar="PART",
+                        help="run this part (repeatable)")
     parser.add_argument("--list", action="store_true", help="name the parts and exit")
     parser.add_argument("--setup-seconds", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args()

@@ -1,8 +1,8 @@
 """lit configuration: the tests are .mlir (and .test) files below dialect/, passes/, tools/, e2e/.
 
 Substitutions: the tools by their bare name, %S/%s/%t as usual, %python (the environment of
-scripts/setup.sh, with numpy and gguf), %models (test/models), %emulated (before a tool, after env: it
-compiles for and runs on the emulated GPU). Feature `cuda`: this machine has a GPU.
+scripts/setup.sh, with numpy and gguf), %models (test/models), %emulated (before a tool, after env:
+it compiles for and runs on the emulated GPU). Feature `cuda`: this machine has a GPU.
 """
 
 import atexit
@@ -18,8 +18,8 @@ from lit.llvm.subst import ToolSubst
 
 
 def plain_names(**folders: str) -> dict[str, str]:
-    """The folders by names that RUN lines need not quote: by links in a scratch folder, if a name has
-    a space or another character that means something to a shell or to pass options."""
+    """The folders by names that RUN lines need not quote: by links in a scratch folder, if a name
+    has a space or another character that means something to a shell or to pass options."""
     if all(re.fullmatch(r"[\w/.+@:-]*", path) for path in folders.values()):
         return folders
     scratch = tempfile.mkdtemp(prefix="sortie-lit-")
@@ -59,7 +59,8 @@ llvm_config.add_tool_substitutions(
     [config.llvm_tools_dir],
 )
 llvm_config.add_tool_substitutions(
-    [ToolSubst(tool, unresolved="ignore") for tool in ("sortie-opt", "sortie-translate", "sortie-run")],
+    [ToolSubst(tool, unresolved="ignore")
+     for tool in ("sortie-opt", "sortie-translate", "sortie-run")],
     [plain["tools"]],
 )
 if config.sortie_sanitize:

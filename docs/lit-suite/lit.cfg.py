@@ -2,8 +2,8 @@
 
     SORTIE_PREFIX=/opt/sortie LLVM_TOOLS=/usr/lib/llvm-22/bin lit -v <this folder>
 
-Both variables are folders; what is not given is looked for in PATH. Each test starts with RUN lines:
-%s is its file, %t a scratch file of its own.
+Both variables are folders; what is not given is looked for in PATH. Each test starts with RUN
+lines: %s is its file, %t a scratch file of its own.
 """
 
 import os
@@ -27,5 +27,5 @@ config.environment["PATH"] = path
 
 for tool in TOOLS:
     if not shutil.which(tool, path=path):
-        lit_config.fatal(f"{tool} was not found: set SORTIE_PREFIX to where Sortie is installed and "
-                         "LLVM_TOOLS to the folder of FileCheck and not")
+        lit_config.fatal(f"{tool} was not found: set SORTIE_PREFIX to where Sortie is installed "
+                         "and LLVM_TOOLS to the folder of FileCheck and not")

@@ -4,9 +4,10 @@ time over the tokens with the baselines beside ours."""
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Iterable, Sequence
+from typing import Any
 
 from .points import Ceilings, Point
 from .report import Baselines, others

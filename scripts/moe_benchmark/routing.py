@@ -22,7 +22,8 @@ class Routing:
     experts: float
 
 
-def _draw(rng: np.random.Generator, layer: Layer, tokens: int, popularity: np.ndarray) -> np.ndarray:
+def _draw(rng: np.random.Generator, layer: Layer, tokens: int,
+          popularity: np.ndarray) -> np.ndarray:
     """`used` distinct experts a token [tokens, used], without replacement by popularity (Gumbel's
     trick: the largest of log-popularities with noise)."""
     noise = rng.gumbel(size=(tokens, layer.experts))

@@ -7,9 +7,10 @@ import shlex
 import subprocess
 import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -162,6 +163,7 @@ def measure_external(name: str, command: str, request: Request) -> Point:
                              hidden=layer.hidden, width=layer.width, experts=layer.experts,
                              used=layer.used) for word in shlex.split(command)]
     except (KeyError, IndexError, ValueError) as error:
-        raise BenchmarkError(f"--external {name}: {command}: cannot be filled in: {error}") from error
+        raise BenchmarkError(
+            f"--external {name}: {command}: cannot be filled in: {error}") from error
     routing = make_routing(layer, request.tokens, request.routing, 1)
     return request.point(name, _parse(call(words), name), routing)

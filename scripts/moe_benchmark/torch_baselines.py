@@ -7,7 +7,8 @@ and no whole layers. Times come from events around replays of a CUDA graph.
 from __future__ import annotations
 
 import statistics
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 

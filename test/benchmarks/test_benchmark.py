@@ -12,6 +12,8 @@ from typing import Any
 import gguf
 import numpy as np
 import pytest
+
+import benchmark
 from moe_benchmark import layers, picture, report
 from moe_benchmark.graph import module_text, needs_rotation, steps_of
 from moe_benchmark.layers import BLOCKS, Layer, load_layers, parse_types
@@ -20,8 +22,6 @@ from moe_benchmark.routing import make_routing
 from moe_benchmark.runner import call, write_inputs
 from presets import FALLBACK, PRESETS
 from quantizers import type_name
-
-import benchmark
 
 BIN = Path(os.environ.get("SORTIE_BIN",
                           layers.DATA.parents[1] / "build" / "release" / "bin")).absolute()
@@ -150,7 +150,8 @@ def test_a_step_of_rotated_is_once(tiny: Layer, tmp_path: Path) -> None:
     assert steps == 8
     text, program = tmp_path / "a.mlir", tmp_path / "a.mlirbc"
     text.write_text(module_text(tiny, types))
-    call([BIN / "sortie-opt", text, "--sortie-compile=target=cpu", "--emit-bytecode", "-o", program])
+    call([BIN / "sortie-opt", text, "--sortie-compile=target=cpu", "--emit-bytecode", "-o",
+          program])
     routing = make_routing(tiny, 5, "uniform", steps)
     random_x = [f"--input=x{step}=" for step in range(steps)]
     inputs = [argument for argument in write_inputs(tmp_path, 5, routing, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from gguf import GGMLQuantizationType as Type
+
 from gguf_model import Model
 from presets import PRESETS, Preset, scaled
 from routing import Rule, Scoring
@@ -146,5 +147,6 @@ def write_layer(model: Model, rule: Rule, epsilon: float, contract: str,
                        + ", ".join(value.type for value in outputs.values()))
     body = "\n".join(graph.lines)
     return (f"module attributes {{moe.contract = #moe.contract<{contract}>}} {{\n"
-            f'  func.func @{FUNCTION}({x.name}: {x.type} {{moe.name = "{INPUT}"}}) -> ({results}) {{\n'
+            f'  func.func @{FUNCTION}({x.name}: {x.type} {{moe.name = "{INPUT}"}}) '
+            f'-> ({results}) {{\n'
             f"{body}\n  }}\n}}\n")

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Callable, Iterator
 
 import numpy as np
 import pytest
+
 from compare import contribution_error, routing_differences
 from ffn import Layer
 from gguf_model import Model

@@ -5,12 +5,13 @@ Each device keeps {run, batch} to the bit. The two are not equal: their sums hav
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 import pytest
+
 from compare import contribution_error, routing_differences
 from ffn import Layer
 from gguf_model import Model

@@ -8,11 +8,12 @@ By default on four models that differ in everything that could show; SORTIE_EXHA
 from __future__ import annotations
 
 import os
-from typing import Callable
+from collections.abc import Callable
 
 import gguf
 import numpy as np
 import pytest
+
 from presets import USUAL_TYPES
 from tools import DIVISORS, Tools
 

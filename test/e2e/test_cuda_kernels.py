@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import pytest
+
 from presets import USUAL_TYPES
 from tools import DIVISORS, Tools
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 import pytest
+
 from presets import USUAL_TYPES
 from tools import DIVISORS, ToolError, Tools, with_variables
 

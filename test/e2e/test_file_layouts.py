@@ -3,12 +3,13 @@ emulated GPU; and the float64 reference, which reads the usual layout, agrees.""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 import pytest
+
 from compare import contribution_error, routing_differences
 from ffn import Layer
 from gguf_model import Model

@@ -6,11 +6,12 @@ from __future__ import annotations
 import ast
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 import pytest
+
 from model_hashes import fingerprint
 from rewrite_gguf import rewrite_model
 from tools import ToolError, Tools

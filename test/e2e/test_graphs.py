@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from compare import contribution_error, routing_differences
 from ffn import Layer, routing_rule
 from gguf_model import Model
@@ -22,8 +23,8 @@ from tools import Tools, with_variables
 
 TOKENS = 40
 INT16_LIMIT, INT8_LIMIT, BF16_LIMIT = 1e-6, 5e-4, 5e-5
-#: Between devices in bf16 arithmetic. They add in another order, which rounds a few activations of the
-#: second product to the other bf16, 2**-8 away; test/gpu/parts.py has the same limit.
+#: Between devices in bf16 arithmetic. They add in another order, which rounds a few activations of
+#: the second product to the other bf16, 2**-8 away; test/gpu/parts.py has the same limit.
 ORDER_LIMIT = 1e-7
 
 
@@ -151,7 +152,8 @@ def test_bits_do_not_depend_on_the_machine(case: Case, emulated: Tools) -> None:
 
 
 def test_scales_by_expert_are_seen(emulated: Tools) -> None:
-    """Without them the error is of the size of the result: the test above could see them missing."""
+    """Without them the error is of the size of the result: the test above could see them
+    missing."""
     case = CASES[0]
     compiled = Compiled(case, emulated)
     hidden = input_of(case)
@@ -163,7 +165,8 @@ def test_scales_by_expert_are_seen(emulated: Tools) -> None:
 
 
 def test_the_program_of_a_gated_shared_expert(emulated: Tools) -> None:
-    """Two dispatches; each expert network is two fused products, its routing weight in the second."""
+    """Two dispatches; each expert network is two fused products, its routing weight in the
+    second."""
     compiled = Compiled(CASES[5], emulated)
     text = emulated.call("sortie-opt", compiled.programs["cpu"])
     counts = {op: text.count(f" moert.{op} ") for op in

@@ -1,6 +1,7 @@
-"""Whatever the compiler accepts, the runtime loads: random small graphs, with fixed seeds, go through
-`sortie-opt --sortie-compile` and `sortie-run --describe`. Each graph that compiles runs as well, in both
-modes of `materialize`, with the same bits; one that does not must have been refused with a location."""
+"""Whatever the compiler accepts, the runtime loads: random small graphs, with fixed seeds, go
+through `sortie-opt --sortie-compile` and `sortie-run --describe`. Each graph that compiles runs as
+well, in both modes of `materialize`, with the same bits; one that does not must have been refused
+with a location."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ EXPERTS = 8
 
 
 class Graph:
-    """A function of random ops of the semantic and the dispatch level on rows of WIDTH columns. Values
-    are chosen without regard to what fits together, so some graphs are wrong."""
+    """A function of random ops of the semantic and the dispatch level on rows of WIDTH columns.
+    Values are chosen without regard to what fits together, so some graphs are wrong."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -58,12 +59,13 @@ class Graph:
 
     def add_route(self) -> None:
         """A router, with its product."""
-        scores, ids, weights, k = self.value(), self.value(), self.value(), self.random.randint(1, 4)
+        scores, ids, weights = self.value(), self.value(), self.value()
+        k = self.random.randint(1, 4)
         router = self.value()
         self.lines += [
             f'{router} = moe.weight "router{router[1:]}" : tensor<{EXPERTS}x{WIDTH}xf32>',
-            f"{scores} = moe.matmul {self.random.choice(self.rows)}, {router} : (tensor<?x{WIDTH}xf32>, "
-            f"tensor<{EXPERTS}x{WIDTH}xf32>) -> tensor<?x{EXPERTS}xf32>",
+            f"{scores} = moe.matmul {self.random.choice(self.rows)}, {router} : "
+            f"(tensor<?x{WIDTH}xf32>, tensor<{EXPERTS}x{WIDTH}xf32>) -> tensor<?x{EXPERTS}xf32>",
             f"{ids}, {weights} = moe.route {scores} top({k}) scoring(softmax) tie(lower_id) : "
             f"(tensor<?x{EXPERTS}xf32>) -> (tensor<?x{k}xi32>, tensor<?x{k}xf32>)"]
         self.ids.append((ids, weights, k))
@@ -79,8 +81,8 @@ class Graph:
             source, kind = self.random.choice(slots), f"tensor<?x{k}x{WIDTH}xf32>"
         weight, matrix = self.weight(f"{EXPERTS}x{WIDTH}x{WIDTH}")
         result = self.value()
-        self.lines.append(f"{result} = moe.routed_matmul {source}, {weight}, {ids} : ({kind}, {matrix}, "
-                          f"tensor<?x{k}xi32>) -> tensor<?x{k}x{WIDTH}xf32>")
+        self.lines.append(f"{result} = moe.routed_matmul {source}, {weight}, {ids} : "
+                          f"({kind}, {matrix}, tensor<?x{k}xi32>) -> tensor<?x{k}x{WIDTH}xf32>")
         self.slots.append((result, k))
 
     def add_combine(self) -> None:
@@ -91,7 +93,8 @@ class Graph:
         weights = [name for _, name, count in self.ids if count == k]
         result, kind = self.value(), f"tensor<?x{k}x{WIDTH}xf32>"
         if self.random.random() < 0.7:
-            self.lines.append(f"{result} = moe.combine {slots} weights({self.random.choice(weights)}) : "
+            weight = self.random.choice(weights)
+            self.lines.append(f"{result} = moe.combine {slots} weights({weight}) : "
                               f"({kind}, tensor<?x{k}xf32>) -> tensor<?x{WIDTH}xf32>")
         else:
             self.lines.append(f"{result} = moe.combine {slots} : ({kind}) -> tensor<?x{WIDTH}xf32>")
@@ -117,8 +120,8 @@ class Graph:
         """A norm of rows."""
         weight, result = self.value(), self.value()
         self.lines += [f'{weight} = moe.weight "norm{weight[1:]}" : tensor<{WIDTH}xf32>',
-                       f"{result} = moe.rms_norm {self.random.choice(self.rows)}, {weight} eps(1.0e-06) : "
-                       f"tensor<?x{WIDTH}xf32>, tensor<{WIDTH}xf32>"]
+                       f"{result} = moe.rms_norm {self.random.choice(self.rows)}, {weight} "
+                       f"eps(1.0e-06) : tensor<?x{WIDTH}xf32>, tensor<{WIDTH}xf32>"]
         self.rows.append(result)
 
     def add_dispatch(self) -> None:
@@ -135,11 +138,12 @@ class Graph:
         self.lines += [
             f"{permutation}, {inverse}, {offsets} = moe.dispatch {ids} experts({EXPERTS}) : "
             f"(tensor<?x{k}xi32>) -> (tensor<?xi32>, tensor<?x{k}xi32>, tensor<{EXPERTS + 1}xi32>)",
-            f"{rows} = moe.grouped_matmul {self.random.choice(self.rows)}, {weight} offsets({offsets}) "
-            f"permutation({permutation}) slots({slots}) : (tensor<?x{WIDTH}xf32>, {kind}, "
-            f"tensor<{EXPERTS + 1}xi32>, tensor<?xi32>) -> tensor<?x{WIDTH}xf32>",
-            f"{result} = moe.combine {rows} inverse({order}) : (tensor<?x{WIDTH}xf32>, tensor<?x{k}xi32>) "
-            f"-> tensor<?x{WIDTH}xf32>"]
+            f"{rows} = moe.grouped_matmul {self.random.choice(self.rows)}, {weight} "
+            f"offsets({offsets}) permutation({permutation}) slots({slots}) : "
+            f"(tensor<?x{WIDTH}xf32>, {kind}, tensor<{EXPERTS + 1}xi32>, "
+            f"tensor<?xi32>) -> tensor<?x{WIDTH}xf32>",
+            f"{result} = moe.combine {rows} inverse({order}) : "
+            f"(tensor<?x{WIDTH}xf32>, tensor<?x{k}xi32>) -> tensor<?x{WIDTH}xf32>"]
         self.rows.append(result)
 
     def text(self) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from compare import contribution_error
 from tools import Tools
 

@@ -6,12 +6,13 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import gguf
 import numpy as np
 import pytest
+
 from layouts import LAYOUTS, write_in_layout
 from make_gguf import write_model
 from model_hashes import tensor_hash
@@ -226,7 +227,8 @@ def test_sources_without_files_and_options_without_meaning(tools: Tools, model: 
             ("random:seed=1", [], "weights that come from no file cannot be verified; give a GGUF"),
             ("", [], "--verify-weights: give the model with --weights model.gguf"),
             (model, ["--output=y.npy", "--eager", "--benchmark-format=json", "--input=x=x.npy"],
-             "--verify-weights runs nothing; leave --benchmark-format, --eager, --input, --output out"),
+             "--verify-weights runs nothing; "
+             "leave --benchmark-format, --eager, --input, --output out"),
             (model, ["--describe"], "--verify-weights runs nothing; leave --describe out"),
             (model, ["--function=none"], "has no function 'none'"),
             (tmp_path / "none.gguf", [], "cannot read the model")):

@@ -21,8 +21,8 @@ class Model:
     """A model with its programs: `programs[kind]` is a file in `programs/`.
 
     Kinds: `cpu` and `cuda`; with `-all` every named value is stored; `cuda-sm_80` and `cuda-sm_90`
-    have a cubin for that chip alone, so another one runs their PTX; `cuda-cublas` is for the contract
-    {run}, whatever the model's is. `weights` is random:seed=N or a
+    have a cubin for that chip alone, so another one runs their PTX; `cuda-cublas` is for the
+    contract {run}, whatever the model's is. `weights` is random:seed=N or a
     file of the repository. Without `device` in its contract the GPU has bits of its own.
     """
 

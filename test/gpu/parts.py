@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Iterator, Sequence
 
 import numpy as np
 
@@ -19,8 +19,8 @@ REPETITIONS = 100
 SUBMITTED = (2, 33)
 OTHER_IMAGES = ("cuda-sm_80", "cuda-sm_90")
 #: A normalised mean squared error for another order of fp32 sums. They differ by some 1e-6, which
-#: rounds a few in 10,000 activations to the other bf16, 2**-8 away: 2e-8 was seen. The error of bf16
-#: itself is 1e-5.
+#: rounds a few in 10,000 activations to the other bf16, 2**-8 away: 2e-8 was seen. The error of
+#: bf16 itself is 1e-5.
 ORDER_LIMIT = 1e-7
 SANITIZERS = ("memcheck", "racecheck", "synccheck")
 #: Tokens of a run under a sanitizer: narrow tiles, and wide ones in every type (mixtral and dense
@@ -33,8 +33,8 @@ SANITIZED = (9, 129)
 
 def checksum_checks(sortie: Sortie, models: list[Model]) -> Iterator[Check]:
     """Each function of each model, fused and with every value stored: the GPU's checksums equal the
-    CPU's, operation by operation. Where the contract is without `device`, the result is close to the
-    CPU's, and the checksums of both programs for the GPU are equal."""
+    CPU's, operation by operation. Where the contract is without `device`, the result is close to
+    the CPU's, and the checksums of both programs for the GPU are equal."""
     for model in models:
         for function in model.functions:
             if model.contract == CONTRACT:

@@ -1,5 +1,5 @@
-"""Compiles every preset in every type for both devices, and a few layers that no preset has, and packs
-what a GPU machine needs.
+"""Compiles every preset in every type for both devices, and a few layers that no preset has, and
+packs what a GPU machine needs.
 
 Weights are random blocks that both devices make from the same seed, so no model file travels; only
 those of the trained model come from a file, which the repository has.
@@ -14,8 +14,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import numpy as np
 
@@ -39,8 +39,8 @@ STUDIED = (("qwen3-30b-a3b", "q4_k_m"), ("gpt-oss-20b", "mxfp4"), ("deepseek-v3"
 BF16 = (("olmoe-1b-7b", "bf16"), ("gpt-oss-20b", "f16"), ("deepseek-v2-lite", "bf16"))
 #: The one of them that has dense layers and shared experts, which cuBLAS can multiply.
 WITH_CUBLAS = BF16[2]
-#: Layers that no preset has, from graphs written by hand, with types and activations (`bf16`: experts
-#: are multiplied as bfloat16): every family of kernels, and pairs of formats of floats.
+#: Layers that no preset has, from graphs written by hand, with types and activations (`bf16`:
+#: experts are multiplied as bfloat16): every family of kernels, and pairs of formats of floats.
 WRITTEN = (("expert-scales", "q8_0", "int8"), ("expert-scales", "q4_1", "int16"),
            ("expert-scales", "q4_k_m", "int16"), ("expert-scales", "q2_k", "int8"),
            ("expert-scales", "mxfp4", "int16"), ("expert-scales", "bf16", "int16"),
@@ -200,7 +200,8 @@ class Preparation:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="test/gpu/prepare.sh", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="test/gpu/prepare.sh",
+                                     description=__doc__.split("\n\n")[0])
     parser.add_argument("output", type=Path, help=f"folder; gets {ARCHIVE}")
     parser.add_argument("--bin", type=Path, default=TEST.parent / "build" / "release" / "bin")
     parser.add_argument("--models", default="", metavar="REGEX",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Sequence
 
 import numpy as np
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from package import ARCHIVE, CONTRACT, CUBLAS, read_manifest, unpack
-from parts import (checksum_checks, expect_close, expect_same, sanitizer_checks,
-                   stability_checks)
+
+from package import ARCHIVE, CONTRACT, read_manifest, unpack
+from parts import checksum_checks, expect_close, expect_same, sanitizer_checks, stability_checks
 from sortie import Sortie
 from suite import Check, Failure, Results, run_checks
 
@@ -129,7 +129,8 @@ def test_another_program_is_told_apart(archive: Path, sortie: Sortie) -> None:
     model = read_manifest(sortie.folder)[0]
     graph = archive.parent / "scratch" / f"qwen3-30b-a3b-q4_k_m-{CONTRACT}.mlir"
     subprocess.run([BIN / "sortie-opt", graph, "--sortie-compile=target=cpu activations=int16",
-                    "--emit-bytecode", "-o", sortie.folder / "programs" / "wide.mlirbc"], check=True)
+                    "--emit-bytecode", "-o", sortie.folder / "programs" / "wide.mlirbc"],
+                   check=True)
     wrong = replace(model, programs=model.programs | {"cpu": "wide.mlirbc"})
     checks = {check.key: check for check in [
         *checksum_checks(sortie, [wrong]), *stability_checks(sortie, [wrong], (9,), 1)]}

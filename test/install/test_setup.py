@@ -14,7 +14,8 @@ SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "setup.sh"
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A tree with the script alone, and commands that say: nothing is installed, you are not root."""
+    """A tree with the script alone, and commands that say: nothing is installed, you are not
+    root."""
     folder = tmp_path / "a checkout"
     (folder / "scripts").mkdir(parents=True)
     shutil.copy(SCRIPT, folder / "scripts")

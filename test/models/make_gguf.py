@@ -11,14 +11,24 @@ import argparse
 import sys
 import tempfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 import gguf
 import numpy as np
 
-from presets import (PRESETS, USUAL_TYPES, VALID_TYPES, Preset, TensorSpec, TypeChoice,
-                     layer_tensors, parse_types, scaled)
+from presets import (
+    PRESETS,
+    USUAL_TYPES,
+    VALID_TYPES,
+    Preset,
+    TensorSpec,
+    TypeChoice,
+    layer_tensors,
+    parse_types,
+    scaled,
+)
 from quantizers import quantize, raw_blocks, row_bytes, type_name
 
 #: Activations have this mean, times the signs of `mean_direction`, in every channel.

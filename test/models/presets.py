@@ -7,10 +7,12 @@ the metadata, never as tensors.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Iterator
+from typing import Any
 
-from gguf import ExpertGatingFuncType, GGMLQuantizationType as Type, RopeScalingType
+from gguf import ExpertGatingFuncType, RopeScalingType
+from gguf import GGMLQuantizationType as Type
 
 from quantizers import TYPES, block_size
 

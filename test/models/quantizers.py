@@ -11,12 +11,12 @@ shapes of hundreds of megabytes this is the fast way.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
-from typing import Callable
 
 import numpy as np
-from gguf import GGML_QUANT_SIZES, GGMLQuantizationType as Type
-from gguf import quants
+from gguf import GGML_QUANT_SIZES, quants
+from gguf import GGMLQuantizationType as Type
 
 IQ4_LEVELS = np.array(quants.IQ4_NL.kvalues, dtype=np.float32)
 

@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 from gguf import GGMLQuantizationType as Type
 
-from quantizers import (TYPES, block_size, dequantize, quantize, raw_blocks, row_bytes,
-                        scale_offsets, type_name)
+from quantizers import (
+    TYPES,
+    block_size,
+    dequantize,
+    quantize,
+    raw_blocks,
+    row_bytes,
+    scale_offsets,
+    type_name,
+)
 
 #: Largest root mean square error, relative to that of normally distributed values.
 ERROR_BOUNDS = {

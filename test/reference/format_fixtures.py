@@ -19,15 +19,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 import numpy as np
-from gguf import GGML_QUANT_SIZES, GGMLQuantizationType as Type
+from gguf import GGML_QUANT_SIZES
+from gguf import GGMLQuantizationType as Type
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "models"))
 
-from quantizers import TYPES, dequantize, scale_offsets, type_name  # noqa: E402
+from quantizers import TYPES, dequantize, scale_offsets, type_name
 
 FIXTURES = Path(__file__).resolve().parents[1] / "unit" / "fixtures"
 

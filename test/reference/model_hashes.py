@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import struct
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 import gguf
+
 from blake3 import blake3
 
 #: Numbers of the tensor types whose bytes are sampled.

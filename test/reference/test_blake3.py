@@ -1,8 +1,9 @@
-"""BLAKE3 against test vectors of its authors (test_vectors.json): inputs are 0, 1, ..., 250, 0, ..."""
+"""BLAKE3 against test vectors of its authors (test_vectors.json): inputs are 0, ..., 250, 0, ..."""
 
 from __future__ import annotations
 
 import pytest
+
 from blake3 import blake3
 
 VECTORS = {

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gguf import GGML_QUANT_SIZES, GGMLQuantizationType as Type
+from gguf import GGML_QUANT_SIZES
+from gguf import GGMLQuantizationType as Type
 
 import format_fixtures
 from format_fixtures import FIXTURES, files

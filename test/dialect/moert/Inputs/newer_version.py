@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Copies bytecode of the dialect moert as version 99 of it would begin: newer_version.py FROM TO.
 
-MLIR's bytecode has the version in a section of its own: identifier 7, the length, and the version, each
-number n below 128 as the byte 2 * n + 1."""
+MLIR's bytecode has the version in a section of its own: identifier 7, the length, and the version,
+each number n below 128 as the byte 2 * n + 1."""
 
 import sys
 from pathlib import Path

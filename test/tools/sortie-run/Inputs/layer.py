@@ -39,7 +39,7 @@ def encoded() -> dict[str, tuple[np.ndarray, gguf.GGMLQuantizationType]]:
 
 def write_model(path: Path, *, without: str = "", names: dict[str, str] | None = None,
                 part: tuple[int, int] | None = None) -> None:
-    """Writes the model; `names` renames tensors, `part` (number, count) writes a part of a split."""
+    """Writes the model; `names` renames tensors, `part` (number, count) one of a split."""
     writer = gguf.GGUFWriter(path, "qwen3moe")
     chosen = [item for item in encoded().items() if item[0] != without]
     if part:

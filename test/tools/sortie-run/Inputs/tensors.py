@@ -1,6 +1,7 @@
 """The same weights in two layouts, for the programs of whole-tensors.mlir and part-tensors.mlir.
 
-tensors.py FOLDER  writes whole.gguf (a tensor a weight), parts.gguf (gate and up merged, one tensor an
+tensors.py FOLDER  writes whole.gguf (a tensor a weight), parts.gguf (gate and up merged, one tensor
+an
                    expert, shapes with and without ones) and damaged variants of parts.gguf
 """
 

@@ -7,26 +7,28 @@
         --add blk.0.ffn_gate_exps.bias=128x96 --layout merged_gate_and_up
 
 Keys are written without the architecture's prefix; a value is a bool, an int, a float, a list of
-these or a string, whatever it looks like. A layout of ../../../models/layouts.py comes first. Shapes are row-major; an added tensor is of type F32, and
-`--type` changes it. The file has its full length, without data.
-"""
+these or a string, whatever it looks like. A layout of ../../../models/layouts.py comes first.
+Shapes are row-major; an added tensor is of type F32, and `--type` changes it. The file has its full
+length, without data. """
 
 from __future__ import annotations
 
 import argparse
 import ast
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "models"))
 
-import gguf  # noqa: E402
-import numpy as np  # noqa: E402
-from layouts import LAYOUTS, Tensor  # noqa: E402
-from make_gguf import metadata  # noqa: E402
-from presets import PRESETS, TensorSpec, layer_tensors, parse_types, scaled  # noqa: E402
+import gguf
+import numpy as np
+
+from layouts import LAYOUTS, Tensor
+from make_gguf import metadata
+from presets import PRESETS, TensorSpec, layer_tensors, parse_types, scaled
 
 
 def pairs(arguments: Iterable[str]) -> dict[str, str]:
@@ -109,7 +111,8 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--layout", choices=LAYOUTS)
     parser.add_argument("--divide", type=int, default=8)
-    for option in ("--drop-key", "--set", "--drop-tensor", "--shape", "--type", "--rename", "--add"):
+    for option in ("--drop-key", "--set", "--drop-tensor", "--shape", "--type", "--rename",
+                   "--add"):
         parser.add_argument(option, action="append", default=[])
     write(parser.parse_args())
 
