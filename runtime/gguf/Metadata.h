@@ -52,6 +52,9 @@ public:
       : valueType(ValueType::Array), arrayElementType(elementType), count(count), bytes(bytes) {}
 
   ValueType type() const { return valueType; }
+  /// The type and the number of an array's elements.
+  ValueType elementType() const { return arrayElementType; }
+  uint64_t elementCount() const { return count; }
 
   /// Any integer type, when the value is not negative.
   std::optional<uint64_t> asUnsigned() const;

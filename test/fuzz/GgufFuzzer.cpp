@@ -1,12 +1,18 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Feeds arbitrary bytes to the GGUF reader, then reads all that it offers.
+// Feeds arbitrary bytes to the GGUF reader, then reads all that it offers, and what a model is made
+// of.
 
 #include "runtime/gguf/Fingerprint.h"
 #include "runtime/gguf/Model.h"
+#include "runtime/model/LayerTensors.h"
+#include "runtime/model/TokenizerData.h"
+
+#include <algorithm>
 
 using namespace llvm;
+using namespace sortie;
 using namespace sortie::gguf;
 
 /// Visits a value and all values in it.
@@ -32,6 +38,21 @@ static void visit(const Tensor &tensor) {
   }
 }
 
+/// Reads the configuration and looks for the tensors of the first layers.
+static void describeLayers(const Model &model) {
+  model::MetadataReader metadata(model.metadata());
+  auto keys = cantFail(model::NameFilter::parse("--ignore-keys", std::nullopt));
+  Expected<model::Config> config = model::readConfig(model, metadata, {}, keys);
+  if (!config) {
+    consumeError(config.takeError());
+    return;
+  }
+  const model::TensorsByLayer tensors(model);
+  auto ignored = cantFail(model::NameFilter::parse("--ignore-tensors", std::nullopt));
+  for (int64_t layer = 0; layer < std::min<int64_t>(config->layers.size(), 4); ++layer)
+    consumeError(model::LayerTensors::find(model, tensors, *config, layer, ignored).takeError());
+}
+
 static void open(StringRef bytes, DataPresence presence) {
   std::vector<std::unique_ptr<MemoryBuffer>> parts;
   parts.push_back(MemoryBuffer::getMemBuffer(bytes, "fuzz.gguf", /*RequiresNullTerminator=*/false));
@@ -46,6 +67,8 @@ static void open(StringRef bytes, DataPresence presence) {
     visit(tensor);
   fingerprintOfAllKeys(**model);
   fingerprintOfNamedKeys(**model, {"general.architecture", "split.no"});
+  describeLayers(**model);
+  consumeError(model::readTokenizerData(**model).takeError());
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

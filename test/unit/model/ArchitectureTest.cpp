@@ -39,8 +39,8 @@ TEST(Architecture, knowsItsAttentionTensorsOneByOne) {
   for (const char *name : {"attn_norm.weight", "attn_q.weight", "attn_q.bias", "attn_k_norm.weight",
                            "attn_v.scale", "attn_v.input_scale", "rope_freqs"})
     EXPECT_TRUE(isAttentionTensor(qwen, name)) << name;
-  for (const char *name : {"attn_gate.weight", "attn_q.lora", "ffn_norm.weight", "attn_sinks.weight",
-                           "attn_kv_b.weight", "attn_q.weight.bias", ""})
+  for (const char *name : {"attn_gate.weight", "attn_q.lora", "ffn_norm.weight",
+                           "attn_sinks.weight", "attn_kv_b.weight", "attn_q.weight.bias", ""})
     EXPECT_FALSE(isAttentionTensor(qwen, name)) << name;
   EXPECT_TRUE(isAttentionTensor(*findArchitecture("gpt-oss"), "attn_sinks.weight"));
   EXPECT_TRUE(isAttentionTensor(*findArchitecture("deepseek2"), "attn_kv_b.weight"));

@@ -92,8 +92,9 @@ TEST(Config, refusesWhatIsNoSuchModel) {
   EXPECT_EQ(errorOf(qwen().set("general.architecture", std::string("mamba"))),
             "test.gguf: unknown architecture 'mamba'; this version imports qwen3moe, qwen2moe, "
             "olmoe, llama, deepseek2, gpt-oss");
-  EXPECT_NE(errorOf(qwen().remove("general.architecture")).find("'general.architecture' is missing"),
-            std::string::npos);
+  EXPECT_NE(
+      errorOf(qwen().remove("general.architecture")).find("'general.architecture' is missing"),
+      std::string::npos);
   EXPECT_NE(errorOfKey(qwen().set("qwen3moe.expert_count", uint32_t{0}), "qwen3moe.expert_count")
                 .find("is 0: this is a dense model"),
             std::string::npos);
@@ -109,9 +110,9 @@ TEST(Config, refusesMissingKeysAndBadNumbers) {
             "is string, an integer of at least 0 is needed");
   EXPECT_EQ(errorOfKey(qwen().set(blocks, uint64_t{1} << 40), blocks),
             "is 1099511627776, expected 1 to 65536");
-  EXPECT_EQ(errorOfKey(qwen().set("qwen3moe.embedding_length", uint32_t{0}),
-                       "qwen3moe.embedding_length"),
-            "is 0, expected 1 to 16777216");
+  EXPECT_EQ(
+      errorOfKey(qwen().set("qwen3moe.embedding_length", uint32_t{0}), "qwen3moe.embedding_length"),
+      "is 0, expected 1 to 16777216");
   const std::string epsilon = "qwen3moe.attention.layer_norm_rms_epsilon";
   for (const float value : {-1.0f, 1.0f, NAN})
     EXPECT_EQ(errorOfKey(qwen().set(epsilon, value), epsilon),
@@ -225,11 +226,10 @@ TEST(Config, refusesImpossibleGroups) {
   EXPECT_EQ(errorOfKey(deepseek().set(count, uint32_t{3}), count),
             "is 3, which does not divide 8 experts");
   EXPECT_EQ(errorOfKey(deepseek().set(used, uint32_t{5}), used), "is 5, expected 1 to 4");
-  EXPECT_EQ(errorOfKey(deepseek()
-                           .set(used, uint32_t{1})
-                           .set("deepseek2.expert_used_count", uint32_t{3}),
-                       used),
-            "is 1: these groups hold fewer than 3 experts");
+  EXPECT_EQ(
+      errorOfKey(deepseek().set(used, uint32_t{1}).set("deepseek2.expert_used_count", uint32_t{3}),
+                 used),
+      "is 1: these groups hold fewer than 3 experts");
   EXPECT_EQ(errorOfKey(deepseek().set("deepseek2.expert_gating_func", uint32_t{3}), count),
             "is 4: groups are known with softmax or sigmoid scores only");
 }

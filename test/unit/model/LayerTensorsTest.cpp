@@ -211,7 +211,8 @@ TEST(LayerTensors, aSelectionBiasNeedsAStatedScoring) {
 }
 
 TEST(LayerTensors, findsSharedExperts) {
-  TestModel file = layer("qwen2moe").set("qwen2moe.expert_shared_feed_forward_length", uint32_t{96});
+  TestModel file =
+      layer("qwen2moe").set("qwen2moe.expert_shared_feed_forward_length", uint32_t{96});
   for (const char *name : {"gate", "up"})
     file.addTensor("blk.0.ffn_" + std::string(name) + "_shexp.weight", {96, kHidden});
   file.addTensor("blk.0.ffn_down_shexp.weight", {kHidden, 96});

@@ -36,8 +36,9 @@ TEST(TensorNames, areDistinctAndRecognised) {
 }
 
 TEST(TensorNames, othersAreNotRecognised) {
-  for (const char *name : {"", ".weight", "ffn_gate.3.weight", "ffn_norm.weights", "FFN_NORM.weight",
-                           "ffn_norm.weight.weight", "blk.0.ffn_norm.weight", "ffn_norm.lora"})
+  for (const char *name :
+       {"", ".weight", "ffn_gate.3.weight", "ffn_norm.weights", "FFN_NORM.weight",
+        "ffn_norm.weight.weight", "blk.0.ffn_norm.weight", "ffn_norm.lora"})
     EXPECT_EQ(parseTensorName(name), std::nullopt) << name;
 }
 
@@ -69,9 +70,9 @@ TEST(ExpertLayout, isRecognisedByNames) {
     EXPECT_EQ(layoutOf("ffn_gate_up_exps" + end), ExpertLayout::MergedGateAndUp);
     EXPECT_EQ(layoutOf("ffn_gate.17" + end), ExpertLayout::OneTensorAnExpert);
   }
-  for (const char *name : {"ffn_gate.weight", "ffn_gate..weight", "ffn_gate.x.weight",
-                           "ffn_gate_exps", "ffn_gate_exps.input_scale", "ffn_up_exps.weight",
-                           "ffn_gate.3", "ffn_gate_shexp.weight"})
+  for (const char *name :
+       {"ffn_gate.weight", "ffn_gate..weight", "ffn_gate.x.weight", "ffn_gate_exps",
+        "ffn_gate_exps.input_scale", "ffn_up_exps.weight", "ffn_gate.3", "ffn_gate_shexp.weight"})
     EXPECT_EQ(layoutOf(name), std::nullopt) << name;
   EXPECT_EQ(findExpertLayout("ffn_gate_up_exps.weight", Projection::Up),
             ExpertLayout::MergedGateAndUp);

@@ -64,8 +64,7 @@ public:
   std::unique_ptr<gguf::Model> open() const {
     std::vector<std::unique_ptr<llvm::MemoryBuffer>> parts;
     parts.push_back(asBuffer(finish()));
-    return llvm::cantFail(
-        gguf::Model::fromBuffers(std::move(parts), gguf::DataPresence::Optional));
+    return llvm::cantFail(gguf::Model::fromBuffers(std::move(parts), gguf::DataPresence::Optional));
   }
 
 private:
