@@ -32,7 +32,7 @@
 
 #include "codegen/CostModel.h"
 
-#include "codegen/kernels/ExactGeometry.h"
+#include "codegen/kernels/exact/ExactGeometry.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"

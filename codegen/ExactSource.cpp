@@ -6,8 +6,8 @@
 #include "codegen/CostModel.h"
 #include "codegen/KernelSource.h"
 #include "codegen/SourceText.h"
-#include "codegen/kernels/ExactGeometry.h"
-#include "codegen/kernels/Geometry.h"
+#include "codegen/kernels/common/Geometry.h"
+#include "codegen/kernels/exact/ExactGeometry.h"
 #include "runtime/numerics/decode.h"
 
 using namespace llvm;
@@ -75,7 +75,7 @@ KernelCode exactProductKernel(const Product &product, const Chip &chip) {
                              product.slices, chip.sharedLimit);
   KernelCode code;
   code.kind = product.isGated ? "glu_matmul" : "matmul";
-  code.header = "ExactProduct.h";
+  code.header = "exact/ExactProduct.h";
   code.definitions = formatv("#define SORTIE_SHARED_LIMIT {0}\n", chip.sharedLimit);
   code.declarations = writeSpec(product, chip);
   code.parameters = parameters.list;
@@ -104,7 +104,7 @@ KernelCode packKernel(Format format, int64_t rows, int64_t columns) {
       kernels::packedSizes(format).blockElements / numerics::formatInfo(format).elements;
   KernelCode code;
   code.kind = formatv("pack_{0}", numerics::formatInfo(format).name);
-  code.header = "Pack.h";
+  code.header = "packing/Pack.h";
   code.parameters = {"const void *r0", "void *w0", "int32_t e0", "int32_t e1"};
   code.call = formatv("packPanels<{0}, {1}, {2}>(r0, w0, e0, e1)", nameOf(format), rows, columns);
   code.threads = 256;

@@ -6,7 +6,9 @@
 
 #include "codegen/KernelSource.h"
 #include "codegen/SourceText.h"
-#include "codegen/kernels/Bf16Geometry.h"
+#include "codegen/kernels/floats/Bf16Geometry.h"
+#include "codegen/kernels/floats/FloatGeometry.h"
+#include "codegen/kernels/rows/RowGeometry.h"
 
 using namespace llvm;
 using sortie::numerics::Format;
@@ -109,7 +111,7 @@ static KernelCode productKernel(const Product &product, StringRef prefix) {
 
 KernelCode floatProductKernel(const Product &product) {
   KernelCode code = productKernel(product, "float");
-  code.header = "FloatProduct.h";
+  code.header = "floats/FloatProduct.h";
   code.threads = kernels::kFloatThreads;
   code.shared = kernels::floatSharedBytes(isOutputQuantized(product));
   return code;
@@ -119,7 +121,7 @@ KernelCode bf16ProductKernel(const Product &product) {
   const int elementBytes = numerics::formatInfo(product.first).bytes;
   const bool isQuantized = isOutputQuantized(product);
   KernelCode code = productKernel(product, "bf16");
-  code.header = "Bf16Product.h";
+  code.header = "floats/Bf16Product.h";
   code.threads = kernels::kBf16Threads;
   code.shared = kernels::bf16SharedBytes(elementBytes, isQuantized);
   code.schedule =
@@ -135,7 +137,7 @@ KernelCode bf16ProductKernel(const Product &product) {
 static KernelCode roundKernel(StringRef kind, StringRef type, int64_t columns) {
   KernelCode code;
   code.kind = kind;
-  code.header = "RoundBf16.h";
+  code.header = "rows/RoundBf16.h";
   code.parameters = {("const " + type + " *r0").str(), "sortie::numerics::BFloat16 *w0"};
   code.call = formatv("roundRows<{0}, {1}>(r0, w0)", type, columns);
   code.threads = kernels::kRoundThreads;

@@ -6,7 +6,8 @@
 #include "codegen/KernelSource.h"
 
 #include "codegen/SourceText.h"
-#include "codegen/kernels/Geometry.h"
+#include "codegen/kernels/routing/RoutingGeometry.h"
+#include "codegen/kernels/rows/RowGeometry.h"
 
 using namespace llvm;
 
@@ -31,7 +32,7 @@ std::string writeSource(const KernelCode &code, StringRef entry) {
 KernelCode rmsNormKernel(int64_t columns, float epsilon) {
   KernelCode code;
   code.kind = "rms_norm";
-  code.header = "Norm.h";
+  code.header = "rows/Norm.h";
   code.parameters = {"const float *r0", "float *w0", "const float *g0"};
   code.call = formatv("rmsNormRows<{0}, {1}>(r0, w0, g0)", columns, bitsOf(epsilon));
   code.threads = kernels::normThreads(columns);
@@ -42,7 +43,7 @@ KernelCode rmsNormKernel(int64_t columns, float epsilon) {
 KernelCode quantizeKernel(numerics::RowKind kind, int64_t columns) {
   KernelCode code;
   code.kind = "quantize";
-  code.header = "Quantize.h";
+  code.header = "rows/Quantize.h";
   code.parameters = {"const float *r0", "void *w0"};
   code.call = formatv("quantizeRows<{0}, {1}>(r0, w0)", nameOf(kind), columns);
   code.threads = kernels::quantizeThreads(columns);
@@ -53,7 +54,7 @@ KernelCode quantizeKernel(numerics::RowKind kind, int64_t columns) {
 static KernelCode elementwiseKernel(StringRef kind, int64_t columns) {
   KernelCode code;
   code.kind = kind;
-  code.header = "Elementwise.h";
+  code.header = "rows/Elementwise.h";
   code.threads = kernels::rowThreads(columns);
   return code;
 }
@@ -95,7 +96,7 @@ KernelCode combineKernel(int64_t columns, int64_t slots, bool hasInverse, bool h
   const std::string output = parameters.write("float *");
   KernelCode code;
   code.kind = "combine";
-  code.header = "Combine.h";
+  code.header = "rows/Combine.h";
   code.parameters = parameters.list;
   code.call = formatv("combineRows<{0}, {1}>({2}, {3}, {4}, {5})", columns, slots, rows, inverse,
                       weights, output);
@@ -135,7 +136,7 @@ static StringRef groupScoreArgument(numerics::GroupScore score) {
 KernelCode routeKernel(const numerics::RouteParams &params, bool hasBias) {
   KernelCode code;
   code.kind = "route";
-  code.header = "Route.h";
+  code.header = "routing/Route.h";
   code.parameters = {"const float *r0", "int32_t *w0", "float *w1"};
   if (hasBias)
     code.parameters.push_back("const float *g0");
@@ -154,7 +155,7 @@ KernelCode routeKernel(const numerics::RouteParams &params, bool hasBias) {
 static KernelCode dispatchKernel(StringRef kind) {
   KernelCode code;
   code.kind = kind;
-  code.header = "Dispatch.h";
+  code.header = "routing/Dispatch.h";
   code.threads = kernels::kDispatchThreads;
   return code;
 }

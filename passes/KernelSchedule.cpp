@@ -3,7 +3,7 @@
 
 #include "passes/KernelSchedule.h"
 
-#include "codegen/kernels/ExactGeometry.h"
+#include "codegen/kernels/exact/ExactGeometry.h"
 
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/Support/FormatVariadic.h"

@@ -3,7 +3,8 @@
 //
 // moert-select-kernels: operations of a device become launches of kernels for CUDA.
 
-#include "codegen/kernels/Geometry.h"
+#include "codegen/kernels/routing/RoutingGeometry.h"
+#include "codegen/kernels/rows/RowGeometry.h"
 #include "dialect/moert/NumericParameters.h"
 #include "passes/KernelTable.h"
 

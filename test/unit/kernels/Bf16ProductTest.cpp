@@ -6,7 +6,7 @@
 
 #include "test/unit/kernels/FloatWeights.h"
 
-#include "codegen/kernels/Bf16Product.h"
+#include "codegen/kernels/floats/Bf16Product.h"
 
 #include <cmath>
 #include <cstring>

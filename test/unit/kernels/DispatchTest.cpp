@@ -5,7 +5,7 @@
 
 #include "test/unit/kernels/KernelTest.h"
 
-#include "codegen/kernels/Dispatch.h"
+#include "codegen/kernels/routing/Dispatch.h"
 
 #include <numeric>
 

@@ -5,10 +5,10 @@
 
 #include "test/unit/kernels/KernelTest.h"
 
-#include "codegen/kernels/Combine.h"
-#include "codegen/kernels/Elementwise.h"
-#include "codegen/kernels/Norm.h"
-#include "codegen/kernels/RoundBf16.h"
+#include "codegen/kernels/rows/Combine.h"
+#include "codegen/kernels/rows/Elementwise.h"
+#include "codegen/kernels/rows/Norm.h"
+#include "codegen/kernels/rows/RoundBf16.h"
 
 namespace sortie::kernels {
 namespace {

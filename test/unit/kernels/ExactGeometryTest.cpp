@@ -3,7 +3,7 @@
 //
 // Sizes and places in shared memory of exact products: all formats, lengths of rows and chips.
 
-#include "codegen/kernels/ExactGeometry.h"
+#include "codegen/kernels/exact/ExactGeometry.h"
 
 #include "gtest/gtest.h"
 

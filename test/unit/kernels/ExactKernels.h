@@ -11,8 +11,8 @@
 // The compiler defines it once for a chip. Here, each Spec has its own.
 #define SORTIE_SHARED_LIMIT Spec::kSharedLimit
 
-#include "codegen/kernels/ExactProduct.h"
-#include "codegen/kernels/Pack.h"
+#include "codegen/kernels/exact/ExactProduct.h"
+#include "codegen/kernels/packing/Pack.h"
 
 namespace sortie::kernels {
 

@@ -8,7 +8,7 @@
 
 #include "test/unit/kernels/KernelTest.h"
 
-#include "codegen/kernels/ExactGeometry.h"
+#include "codegen/kernels/exact/ExactGeometry.h"
 #include "runtime/numerics/float.h"
 
 namespace sortie::kernels {

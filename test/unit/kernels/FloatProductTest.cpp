@@ -5,7 +5,7 @@
 
 #include "test/unit/kernels/FloatWeights.h"
 
-#include "codegen/kernels/FloatProduct.h"
+#include "codegen/kernels/floats/FloatProduct.h"
 
 namespace sortie::kernels {
 namespace {

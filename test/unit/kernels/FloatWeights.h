@@ -8,7 +8,7 @@
 
 #include "test/unit/kernels/KernelTest.h"
 
-#include "codegen/kernels/Geometry.h"
+#include "codegen/kernels/common/Geometry.h"
 #include "runtime/numerics/float.h"
 
 namespace sortie::kernels {

@@ -5,7 +5,7 @@
 
 #include "test/unit/kernels/KernelTest.h"
 
-#include "codegen/kernels/Quantize.h"
+#include "codegen/kernels/rows/Quantize.h"
 
 namespace sortie::kernels {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "test/unit/kernels/KernelTest.h"
 
-#include "codegen/kernels/Route.h"
+#include "codegen/kernels/routing/Route.h"
 
 namespace sortie::kernels {
 namespace {

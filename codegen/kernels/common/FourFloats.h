@@ -1,0 +1,56 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Rows of floats, four neighbouring columns a thread: one access of 16 bytes where every row starts
+// at a multiple of that.
+
+#ifndef SORTIE_CODEGEN_KERNELS_COMMON_FOURFLOATS_H
+#define SORTIE_CODEGEN_KERNELS_COMMON_FOURFLOATS_H
+
+#include "codegen/kernels/common/Geometry.h"
+
+#include <sortie_hardware.h>
+
+namespace sortie::kernels {
+
+struct alignas(16) FourFloats {
+  float value[4];
+};
+
+/// The columns from `column` (a multiple of 4) on of a row of `Columns`; +0.0 past its end.
+template <int Columns> SORTIE_DEVICE FourFloats loadFour(const float *row, int column) {
+  FourFloats four{};
+  if constexpr (Columns % 4 == 0) {
+    if (column < Columns)
+      four = *reinterpret_cast<const FourFloats *>(row + column);
+  } else {
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      if (column + i < Columns)
+        four.value[i] = row[column + i];
+  }
+  return four;
+}
+
+/// Writes what lies inside the row.
+template <int Columns> SORTIE_DEVICE void storeFour(float *row, int column, FourFloats four) {
+  if constexpr (Columns % 4 == 0) {
+    if (column < Columns)
+      *reinterpret_cast<FourFloats *>(row + column) = four;
+  } else {
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      if (column + i < Columns)
+        row[column + i] = four.value[i];
+  }
+}
+
+/// Of a grid (rows, rowBlocks(Columns)): the thread's row and first column.
+SORTIE_DEVICE int64_t gridRow() { return hw::blockIndexX(); }
+SORTIE_DEVICE int gridColumn() {
+  return (hw::blockIndexY() * hw::threadCount() + hw::threadIndex()) * 4;
+}
+
+} // namespace sortie::kernels
+
+#endif // SORTIE_CODEGEN_KERNELS_COMMON_FOURFLOATS_H
