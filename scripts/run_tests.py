@@ -169,6 +169,13 @@ def all_parts(exhaustive: bool) -> list[Part]:
     ]
 
 
+def stale_proofs() -> list[str]:
+    """Warnings: kernels whose headers have changed since they were proved on a GPU."""
+    done = subprocess.run([PYTHON, "test/gpu/proved.py", "check"], cwd=ROOT, capture_output=True,
+                          text=True, check=True)
+    return [f"warning: not proved on a GPU: {line}" for line in done.stdout.splitlines()]
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/test.sh", description=__doc__.splitlines()[0])
     parser.add_argument("--exhaustive", action="store_true",
@@ -201,7 +208,7 @@ def main() -> int:
         counts = run_part(part)
         total.add(counts)
         table.append(f"{part.name:8} {time.monotonic() - start:6.0f} s  {counts}")
-    print("\n" + "\n".join(table) + f"\n\n{total}")
+    print("\n" + "\n".join([*table, *stale_proofs()]) + f"\n\n{total}")
     return 1 if total.failed else 0
 
 

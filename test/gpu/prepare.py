@@ -29,6 +29,7 @@ from graphs import FUNCTION, FURTHER, write_layer  # noqa: E402
 from make_gguf import activations, write_model  # noqa: E402
 from package import ARCHIVE, CONTRACT, CUBLAS, SEED, Model, pack, write_manifest  # noqa: E402
 from presets import PRESETS, VALID_TYPES, Preset, parse_types, scaled  # noqa: E402
+from proved import write_headers  # noqa: E402
 from tools import DIVISORS, Tools  # noqa: E402
 
 #: The models of part 2, which differ in everything that could show (those of
@@ -232,6 +233,7 @@ def main() -> int:
     if re.search(options.models, TRAINED.stem):
         models.append(preparation.trained_model())
     write_manifest(preparation.folder, models)
+    write_headers(TEST.parent, preparation.folder, options.models)
     if not options.no_benchmark:
         preparation.benchmark(options.benchmark)
     archive = options.output / ARCHIVE

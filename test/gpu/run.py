@@ -14,6 +14,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 from package import read_manifest, unpack  # noqa: E402
 from parts import checksum_checks, sanitizer_checks, stability_checks  # noqa: E402
+from proved import remember  # noqa: E402
 from sortie import Sortie  # noqa: E402
 from suite import Results, run_checks  # noqa: E402
 
@@ -58,8 +59,10 @@ def main() -> int:
     models = [model for model in read_manifest(folder) if re.search(options.models, model.name)]
     with tempfile.TemporaryDirectory() as scratch:
         checks = list(PARTS[options.part](Sortie(folder, options.device, Path(scratch)), models))
-        return run_checks(checks, Results(results / f"part{options.part}.jsonl"), options.seconds,
-                          options.workers)
+        outcomes = Results(results / f"part{options.part}.jsonl")
+        status = run_checks(checks, outcomes, options.seconds, options.workers)
+    remember(folder, results, options.models, options.part, outcomes.counts(checks))
+    return status
 
 
 if __name__ == "__main__":
