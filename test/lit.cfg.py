@@ -46,6 +46,7 @@ config.test_exec_root = os.path.join(plain["build"], "test")
 venv_python = os.path.join(plain["source"], "build", "venv", "bin", "python3")
 python = venv_python if os.path.exists(venv_python) else config.sortie_python
 config.substitutions.append(("%python", python))
+config.substitutions.append(("%bin", plain["tools"]))
 config.substitutions.append(("%models", os.path.join(config.test_source_root, "models")))
 
 llvm_config.with_system_environment(
