@@ -32,7 +32,17 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
   // A source for each chip, with the shared memory that it needs there; the parameters in the order
   // of the operands.
   // CHECK: moert.symbol @tokens
-  // CHECK-NEXT: moert.kernel @rms_norm_0 "sortie_rms_norm_0" reads(1) writes(1) weights(floats) threads(64) sources [#moert.source<arch = "sm_80", shared = 4, schedule = "", text = "#include \22codegen/kernels/rows/Norm.h\22{{.*}}SORTIE_KERNEL(64, 1) sortie_rms_norm_0(const float *r0, float *w0, const float *g0, uint32_t *progress, uint32_t step) {\0A  const auto begin = [=] {\0A    sortie::hw::waitForLaunchBefore();\0A    sortie::hw::beginStep(progress, step);\0A    sortie::hw::allowNextLaunch();\0A  };\0A  begin();\0A  rmsNormRows<256, 0x358637bdu>(r0, w0, g0);\0A}\0ASORTIE_EXPORT(sortie_rms_norm_0)\0A">, #moert.source<arch = "sm_90a", {{.*}}arch = "compute_80",
+  // CHECK-NEXT: moert.kernel @rms_norm_0 "sortie_rms_norm_0" reads(1) writes(1) weights(floats) threads(64)
+  // CHECK-SAME: arch = "sm_80", shared = 4,
+  // CHECK-SAME: #include \22codegen/kernels/{{[a-z/]*}}Norm.h\22
+  // CHECK-SAME: SORTIE_KERNEL(64, 1) sortie_rms_norm_0(const float *r0, float *w0, const float *g0,
+  // CHECK-SAME: waitForLaunchBefore()
+  // CHECK-SAME: beginStep(progress, step)
+  // CHECK-SAME: allowNextLaunch()
+  // CHECK-SAME: begin();\0A  rmsNormRows<256, 0x358637bdu>(r0, w0, g0);
+  // CHECK-SAME: SORTIE_EXPORT(sortie_rms_norm_0)
+  // CHECK-SAME: arch = "sm_90a"
+  // CHECK-SAME: arch = "compute_80"
   // CHECK-NEXT: moert.kernel @add_0 "sortie_add_0" reads(2) writes(1) threads(64)
   // CHECK-SAME: addRows<256>(r0, r1, w0)
   // CHECK-NEXT: moert.kernel @quantize_0
