@@ -9,10 +9,7 @@ class of format; SORTIE_EXHAUSTIVE=1 takes every preset in its usual types and b
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +25,6 @@ MODELS = [("qwen3-30b-a3b", "q4_k_m", "int16"), ("gpt-oss-20b", "mxfp4", "int8")
 if os.environ.get("SORTIE_EXHAUSTIVE"):
     MODELS = [(preset, types, width) for preset, usual in USUAL_TYPES.items() for types in usual
               for width in ("int16", "int8")]
-SUBMIT_RUNS = Path(__file__).parent / "submit_runs.py"
 #: Tokens, seed of the schedule, further arguments of sortie-run.
 RUNS = [(1, 0, ()), (37, 1, ("--eager",)), (37, 2, ())]
 
@@ -85,19 +81,10 @@ def test_submitted_runs(arguments: tuple[str, ...], emulated: Tools, make_model:
                                max_tokens="64")
     hidden = [model.input(tokens) for tokens in (5, 17, 5, 1)]
     expected = [emulated.run(program, model.path, function, x)[0] for x in hidden]
-    paths = [emulated.folder / f"submitted-{i}.npy" for i in range(len(hidden))]
-    for path, x in zip(paths, hidden):
-        np.save(path, x)
-    outputs = emulated.folder / "submitted.npz"
-    library = emulated.bin.parent / "lib" / "libsortie.so"
-    done = subprocess.run([sys.executable, SUBMIT_RUNS, library, program, model.path, function,
-                           *paths, "-o", outputs, *arguments],
-                          capture_output=True, text=True, check=False, env=emulated.environment)
-    assert done.returncode == 0, done.stderr
-    assert "0 of 4 runs were complete" in done.stdout
-    with np.load(outputs) as actual:
-        for i, array in enumerate(expected):
-            np.testing.assert_array_equal(actual[str(i)], array)
+    actual, complete = emulated.submit(program, model.path, function, hidden, *arguments)
+    assert complete == 0
+    for array, other in zip(actual, expected):
+        np.testing.assert_array_equal(array, other)
 
 
 def test_no_tokens(emulated: Tools, make_model: Callable) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+SUBMIT_RUNS = Path(__file__).parent / "submit_runs.py"
 #: All values of --cpu-isa; a machine has some of them.
 ISAS = ("portable", "avx2", "avx-vnni", "avx512-vnni", "amx-int8")
 
@@ -78,6 +80,23 @@ class Tools:
         self.call("sortie-run", program, f"--weights={weights}", f"--function={function}",
                   f"--input=hidden={x}", *outputs, *arguments)
         return (np.load(y), np.load(chosen)) if ids else (np.load(y),)
+
+    def submit(self, program: Path, weights: Path, function: str, inputs: list[np.ndarray],
+               *arguments: object) -> tuple[list[np.ndarray], int]:
+        """The results for several inputs, all submitted to one session of the C API before the
+        first is waited for, and how many were complete by then. `arguments`: submit_runs.py's."""
+        paths = [self.folder / f"submitted-{i}.npy" for i in range(len(inputs))]
+        for path, hidden in zip(paths, inputs):
+            np.save(path, hidden)
+        outputs, library = self.folder / "submitted.npz", self.bin.parent / "lib" / "libsortie.so"
+        command = [sys.executable, SUBMIT_RUNS, library, program, weights, function, *paths,
+                   "-o", outputs, *arguments]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False,
+                              env=self.environment)
+        if done.returncode != 0:
+            raise ToolError(f"{' '.join(map(str, command))}\n{done.stderr}")
+        with np.load(outputs) as results:
+            return [results[str(i)] for i in range(len(inputs))], int(done.stdout.split()[0])
 
     def checksums(self, program: Path, weights: Path, function: str, hidden: np.ndarray,
                   *arguments: object) -> str:
