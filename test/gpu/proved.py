@@ -4,9 +4,10 @@ usage: proved.py check                                prints a line for each sta
        proved.py record RESULTS [--families A.h,...]  adds what test/gpu/run.sh wrote to proved.json
 
 A family is a header of codegen/kernels that no other one includes, with all that it includes. What
-is compared is code: comments, includes, include guards and white space do not count, nor does the
-folder or the name of a header, so a header that has only moved is still proved. The C++ that writes
-a kernel's source (codegen/*.cpp) is not compared.
+is compared is code, by pieces: what stands between blank lines outside of functions and classes.
+Comments, includes, include guards, namespaces and white space do not count, nor does the header in
+which a piece stands, so what has only moved is still proved. The C++ that writes a kernel's source
+(codegen/*.cpp) is not compared.
 """
 
 from __future__ import annotations
@@ -26,37 +27,54 @@ RECORD = Path(__file__).resolve().parent / "proved.json"
 #: What prepare.sh writes to the archive, and run.sh to its folder of results.
 HEADERS, RESULT = "headers.json", "proof.json"
 KERNELS, HARDWARE = "codegen/kernels", "codegen/hardware"
+#: Path of a header -> the hashes of its code.
+Headers = dict[str, set[str]]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]', re.MULTILINE)
 #: A string stays, a comment goes.
 STRING_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 GUARD = re.compile(r"#ifndef (\w+_H)\n#define \1\n(.*)#endif\s*\Z", re.DOTALL)
+#: A line that opens or closes a namespace, not what is in it.
+NAMESPACE = re.compile(r"^(inline )?namespace[\w: ]*\{$|^\}$")
 
 
-def code_hash(text: str) -> str:
-    """A hash of a header's code."""
-    code = STRING_OR_COMMENT.sub(lambda it: it[0] if it[0][0] == '"' else " ", text)
+def _pieces(text: str) -> Iterator[str]:
+    """The code of a header, piece by piece."""
+    code = STRING_OR_COMMENT.sub(lambda it: it[0] if it[0][0] == '"' else "", text)
     code = re.sub(r"[ \t]+\n", "\n", INCLUDE.sub("", code)).strip()
     if guarded := GUARD.match(code):
         code = guarded[2]
-    return hashlib.sha256(" ".join(code.split()).encode()).hexdigest()[:16]
+    piece, depth = [], 0
+    for line in [*code.split("\n"), ""]:
+        if depth == 0 and (not line or NAMESPACE.match(line)):
+            if piece:
+                yield " ".join(piece)
+            piece = []
+            continue
+        piece += line.split()
+        depth += line.count("{") - line.count("}")
 
 
-def _closure(root: Path, header: Path, seen: dict[str, str]) -> None:
-    """Adds `header` and what it includes of the project to `seen`: path -> hash."""
+def code_hashes(text: str) -> set[str]:
+    """A hash of each piece of a header's code."""
+    return {hashlib.sha256(piece.encode()).hexdigest()[:12] for piece in _pieces(text)}
+
+
+def _closure(root: Path, header: Path, seen: Headers) -> None:
+    """Adds `header` and what it includes of the project to `seen`."""
     name = str(header.relative_to(root))
     if name in seen:
         return
     text = header.read_text()
-    seen[name] = code_hash(text)
+    seen[name] = code_hashes(text)
     for included in INCLUDE.findall(text):
         for path in (root / included, root / HARDWARE / included):
             if path.exists():
                 _closure(root, path, seen)
 
 
-def families(root: Path) -> dict[str, dict[str, str]]:
-    """Name of the family's header -> its headers, path -> hash."""
+def families(root: Path) -> dict[str, Headers]:
+    """Name of the family's header -> its headers."""
     headers = sorted((root / KERNELS).rglob("*.h"))
     included = {name for header in headers for name in INCLUDE.findall(header.read_text())}
     found = {}
@@ -69,15 +87,18 @@ def families(root: Path) -> dict[str, dict[str, str]]:
     return found
 
 
+def hashes_of(root: Path) -> str:
+    """Those of all families, in a line."""
+    return " ".join(sorted({value for headers in families(root).values()
+                            for values in headers.values() for value in values}))
+
+
 def write_headers(root: Path, folder: Path, models: str) -> None:
     """What an archive is made from, `models` being the expression that chose its models."""
     commit = subprocess.run(["git", "-C", root, "rev-parse", "--short", "HEAD"],
                             capture_output=True, text=True, check=False).stdout.strip()
-    headers = {}
-    for family in families(root).values():
-        headers |= family
     (folder / HEADERS).write_text(
-        json.dumps({"commit": commit, "models": models, "headers": dict(sorted(headers.items()))}))
+        json.dumps({"commit": commit, "models": models, "code": hashes_of(root)}))
 
 
 def _gpu() -> tuple[str, str]:
@@ -97,7 +118,7 @@ def remember(folder: Path, results: Path, models: str, part: int, counts: dict[s
     made_from = json.loads((folder / HEADERS).read_text())
     path = results / RESULT
     known = json.loads(path.read_text()) if path.exists() else {}
-    parts = known.get("parts", {}) if known.get("headers") == made_from["headers"] else {}
+    parts = known.get("parts", {}) if known.get("code") == made_from["code"] else {}
     parts[str(part)] = ", ".join(f"{number} {what}" for what, number in counts.items()
                                  if number or what in ("passed", "failed"))
     device, driver = _gpu()
@@ -131,9 +152,9 @@ def stale(root: Path, proofs: list[dict]) -> Iterator[str]:
         differences = []
         for proof in reversed(proofs):  # of two that differ as little, the later
             if name in proof["families"]:
-                hashes = set(proof["headers"].values())
-                differences.append(([header for header, value in headers.items()
-                                     if value not in hashes], proof))
+                proved = set(proof["code"].split())
+                differences.append(([header for header, values in headers.items()
+                                     if not values <= proved], proof))
         if not differences:
             yield f"{name}: never proved on a GPU"
             continue

@@ -35,11 +35,9 @@ def root(tmp_path: Path) -> Path:
 
 
 def proof_of(root: Path, **members: object) -> dict:
-    found = proved.families(root)
-    headers = {path: value for family in found.values() for path, value in family.items()}
-    return {"families": sorted(found), "commit": "abc", "device": "GPU", "driver": "1",
-            "date": "2026-01-02", "parts": {"1": "9 passed, 0 failed"},
-            "headers": headers} | members
+    return {"families": sorted(proved.families(root)), "commit": "abc", "device": "GPU",
+            "driver": "1", "date": "2026-01-02", "parts": {"1": "9 passed, 0 failed"},
+            "code": proved.hashes_of(root)} | members
 
 
 def test_families(root: Path) -> None:
@@ -56,6 +54,19 @@ def test_comments_and_places_do_not_count(root: Path) -> None:
     text = HEADER.replace("SORTIE_ROWS_H", "SORTIE_ROWS_ROWS_H").replace("Adds them", "Sums")
     (root / "codegen/kernels/Rows.h").write_text(text.replace("/Lanes.h", "/rows/Lanes.h"))
     assert list(proved.stale(root, [proof])) == []
+
+
+def test_pieces_may_move_to_another_header(root: Path) -> None:
+    rows, lanes = root / "codegen/kernels/Rows.h", root / "codegen/kernels/Lanes.h"
+    text = "namespace sortie {\n\nint one();\n\nint two() {\n  one();\n\n  return 2;\n}\n\n}\n"
+    rows.write_text(rows.read_text() + text)
+    proof = proof_of(root)
+    rows.write_text(rows.read_text().replace("int one();\n", "}\n\nnamespace sortie::more {\n"))
+    lanes.write_text(lanes.read_text() + "\n\nint one();\n")
+    assert list(proved.stale(root, [proof])) == []
+    rows.write_text(rows.read_text().replace("one();\n\n  return 2;", "return 2;\n\n  one();"))
+    line, = proved.stale(root, [proof])
+    assert line.endswith("changed since: codegen/kernels/Rows.h")
 
 
 def test_code_counts(root: Path) -> None:
@@ -103,5 +114,5 @@ def test_results_become_a_record(root: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_record_can_be_read() -> None:
-    assert all(set(proof["families"]) and proof["parts"] and proof["headers"]
+    assert all(set(proof["families"]) and proof["parts"] and proof["code"]
                for proof in json.loads(proved.RECORD.read_text()))
