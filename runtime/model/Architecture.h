@@ -47,7 +47,7 @@ struct Architecture {
   /// Layers may have a bias for the selection of experts.
   bool selectionBias = false;
   SharedExperts shared = SharedExperts::None;
-  /// What tensors of the attention half are for, beside those that all architectures may have.
+  /// The roles of the tensors of the attention half, beside those that all architectures may have.
   // Without an initializer, g++ warns of every row that leaves it out.
   llvm::ArrayRef<TensorRole> attention = {}; // NOLINT(readability-redundant-member-init)
 };
@@ -59,7 +59,7 @@ const Architecture *findArchitecture(llvm::StringRef name);
 std::string listArchitectures();
 
 /// True if `name`, a tensor's name after `blk.<i>.`, belongs to the attention half of a layer of
-/// this architecture, which the import of the feed-forward half rightly leaves alone. The names are
+/// this architecture, so that whoever reads the feed-forward half alone may leave it out. Roles are
 /// listed one by one: a tensor that nobody knows must be told, not taken for one of these.
 bool isAttentionTensor(const Architecture &architecture, llvm::StringRef name);
 

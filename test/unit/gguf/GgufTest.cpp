@@ -80,6 +80,8 @@ TEST(Gguf, readsMetadata) {
   const auto names = metadata.find("names")->asArray();
   ASSERT_TRUE(names && names->size() == 2);
   EXPECT_EQ((*names)[1].asString(), "bc");
+  EXPECT_EQ(metadata.find("names")->elementType(), ValueType::String);
+  EXPECT_EQ(metadata.find("names")->elementCount(), 2u);
   const auto nested = metadata.find("nested")->asArray();
   ASSERT_TRUE(nested && nested->size() == 1);
   EXPECT_EQ((*nested)[0].asArray()->at(1).asUnsigned(), 9u);
