@@ -4,6 +4,7 @@
 // moe-sink-unsort: rows stay sorted from the first expert matmul to the combine.
 
 #include "passes/Names.h"
+#include "passes/RowOrder.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
@@ -17,6 +18,12 @@ namespace sortie {
 
 namespace {
 
+/// Whether it can be seen that the rows lie in the order that the unsort undoes.
+bool isSortedFor(moe::UnsortOp unsort) {
+  moe::DispatchOp dispatch = rowOrderOf(unsort.getRows());
+  return dispatch && dispatch.getInverse() == unsort.getInverse();
+}
+
 /// glu(unsort(gate), unsort(up)) -> unsort(glu(gate, up)), and the same for add.
 template <typename ElementwiseOp> struct SinkPastElementwise : OpRewritePattern<ElementwiseOp> {
   SinkPastElementwise(MLIRContext *context, Statistic &sunk)
@@ -29,6 +36,9 @@ template <typename ElementwiseOp> struct SinkPastElementwise : OpRewritePattern<
       return rewriter.notifyMatchFailure(op, "operands are not unsorted by one inverse");
     if (first.getRows().getType() != second.getRows().getType())
       return rewriter.notifyMatchFailure(op, "sorted rows have different types");
+    // A name comes along to the sorted rows, if the audit can bring them back in order.
+    if (!nameOf(op.getResult()).empty() && !isSortedFor(first))
+      return rewriter.notifyMatchFailure(op, "has a name, and rows in an order that is not seen");
     // The same op on sorted rows; attributes, names among them, come along.
     Operation *sorted = rewriter.clone(*op.getOperation());
     sorted->setOperands({first.getRows(), second.getRows()});

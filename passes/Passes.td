@@ -87,7 +87,9 @@ def MoeSinkUnsort : Pass<"moe-sink-unsort", "::mlir::func::FuncOp"> {
   let summary = "Keep rows in sorted order from the first expert matmul to the combine";
   let description = [{
     Moves `moe.unsort` down past elementwise ops, cancels it against a gather by the permutation of
-    the same dispatch, and lets `moe.combine` read sorted rows through the inverse permutation.
+    the same dispatch, and lets `moe.combine` read sorted rows through the inverse permutation. An
+    elementwise op with a name stays where it cannot be seen that its sorted rows lie in the order
+    that the unsort undoes: the audit could not undo it.
   }];
   let dependentDialects = ["::sortie::moe::MoeDialect"];
   let statistics = [
