@@ -65,6 +65,10 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
       llvm::cl::init(false)};
 };
 
+/// Appends the passes of the compile pipeline that stay in the dialect `moe`: all before the
+/// lowering.
+void buildMoePipeline(mlir::OpPassManager &manager, const CompileOptions &options);
+
 /// Appends the passes that turn a semantic module into a planned `moert` program.
 void buildCompilePipeline(mlir::OpPassManager &manager, const CompileOptions &options);
 

@@ -47,7 +47,7 @@ static MoertCompileKernelsOptions compileOptions(const CompileOptions &options) 
   return compile;
 }
 
-void buildCompilePipeline(OpPassManager &manager, const CompileOptions &options) {
+void buildMoePipeline(OpPassManager &manager, const CompileOptions &options) {
   manager.addPass(createMoeVerifyInput());
   manager.addPass(createMoeNameValues());
   manager.addPass(createMoeVerifyContract());
@@ -57,6 +57,10 @@ void buildCompilePipeline(OpPassManager &manager, const CompileOptions &options)
   manager.addPass(createCSEPass());
   // Whatever the passes above did, they did not break the promise.
   manager.addPass(createMoeVerifyContract());
+}
+
+void buildCompilePipeline(OpPassManager &manager, const CompileOptions &options) {
+  buildMoePipeline(manager, options);
   manager.addPass(createMoeLowerToMoert({options.maxTokens}));
   const bool isCuda = options.target == kCudaTarget;
   if (isCuda)
