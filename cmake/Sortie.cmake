@@ -2,6 +2,7 @@
 #
 #   sortie_add_library(NAME source... [LINK lib...] [DEPENDS target...])
 #   sortie_add_tool(NAME source... [LINK lib...])            installed executable
+#   sortie_add_test_tool(NAME source... [LINK lib...])       executable that lit tests run
 #   sortie_add_unit_test(NAME source... [LINK lib...])       GoogleTest program, a ctest test
 #   sortie_add_emulated_test(NAME source... [LINK lib...])   unit test that runs kernels as fibers
 #   sortie_add_fuzzer(NAME source... [LINK lib...] [CORPUS dir])  libFuzzer program (clang only)
@@ -78,6 +79,15 @@ function(sortie_add_tool name)
   _sortie_add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} SortieLLVM)
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
+
+# Tools of tests are compilers' tools that are not installed, apart from those that are.
+function(sortie_add_test_tool name)
+  _sortie_parse()
+  _sortie_add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} SortieLLVM)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin/test)
+  sortie_link_dylib(${name})
 endfunction()
 
 # Unit tests link the archives unless sortie_link_dylib says otherwise: tests of runtime/ are then

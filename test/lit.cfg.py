@@ -1,4 +1,5 @@
-"""lit configuration: the tests are .mlir (and .test) files below dialect/, passes/, tools/, e2e/.
+"""lit configuration: the tests are .mlir (and .test) files below dialect/, interpreter/,
+passes/, tools/, e2e/.
 
 Substitutions: the tools by their bare name, %S/%s/%t as usual, %python (the environment of
 scripts/setup.sh, with numpy and gguf), %models (test/models), %emulated (before a tool, after env:
@@ -61,8 +62,8 @@ llvm_config.add_tool_substitutions(
 )
 llvm_config.add_tool_substitutions(
     [ToolSubst(tool, unresolved="ignore")
-     for tool in ("sortie-opt", "sortie-translate", "sortie-run")],
-    [plain["tools"]],
+     for tool in ("sortie-opt", "sortie-translate", "sortie-run", "sortie-test-semantics")],
+    [plain["tools"], os.path.join(plain["tools"], "test")],
 )
 if config.sortie_sanitize:
     config.available_features.add("sanitizer")

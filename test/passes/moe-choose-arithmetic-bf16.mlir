@@ -1,10 +1,13 @@
 // RUN: sortie-opt %s --moe-choose-arithmetic=unquantized=bf16 --verify-diagnostics | FileCheck %s
 // RUN: sortie-opt %s --moe-choose-arithmetic=unquantized=bf16 --moe-verify-contract | FileCheck %s
+// RUN: sortie-test-semantics %s --moe-choose-arithmetic=unquantized=bf16 \
+// RUN:   | FileCheck %s --check-prefix=MEANING
 
 module attributes {moe.contract = #moe.contract<run, batch>} {
 
 // Whatever has no blocks; no remark, for nothing is slow.
 // CHECK-LABEL: func.func @by_weights
+// MEANING: moe-choose-arithmetic @by_weights: changed, 3 values agree
 func.func @by_weights(%x: tensor<?x256xf32>, %off: tensor<5xi32>, %f: tensor<32x256xf32>,
                       %h: tensor<4x32x256xf16>, %q: tensor<4x32x256x!moe.block<q4_K>>) {
   // CHECK: moe.matmul {{.*}} arithmetic(bf16)
@@ -21,6 +24,7 @@ func.func @by_weights(%x: tensor<?x256xf32>, %off: tensor<5xi32>, %f: tensor<32x
 
 // A router chooses experts: it stays in fp32.
 // CHECK-LABEL: func.func @router
+// MEANING: moe-choose-arithmetic @router: changed, 2 values agree
 func.func @router(%x: tensor<?x256xf32>, %w: tensor<8x256xbf16>) -> tensor<?x2xi32> {
   // CHECK: moe.grouped_matmul {{.*}} arithmetic(float)
   %scores = moe.grouped_matmul %x, %w
@@ -32,6 +36,7 @@ func.func @router(%x: tensor<?x256xf32>, %w: tensor<8x256xbf16>) -> tensor<?x2xi
 
 // A choice that stands in the IR stays.
 // CHECK-LABEL: func.func @stated
+// MEANING: moe-choose-arithmetic @stated: unchanged
 func.func @stated(%x: tensor<?x256xf32>, %h: tensor<32x256xbf16>) {
   // CHECK: arithmetic(float)
   %0 = moe.matmul %x, %h arithmetic(float)

@@ -1,9 +1,12 @@
 // RUN: sortie-opt %s --moe-dispatch-by-sort | FileCheck %s
 // RUN: sortie-opt %s --moe-dispatch-by-sort --moe-dispatch-by-sort | FileCheck %s
+// RUN: sortie-test-semantics %s --moe-dispatch-by-sort \
+// RUN:   | FileCheck %s --check-prefix=MEANING
 
 // One dispatch serves all matmuls by the same ids. The name stays with the rows, in sorted order.
 // CHECK-LABEL: func.func @one_sort
 // CHECK-SAME: %[[X:.*]]: tensor<?x64xf32>, %[[IDS:.*]]: tensor<?x2xi32>, %[[W:.*]]: tensor<4x32x64x!moe.block<q4_0>>
+// MEANING: moe-dispatch-by-sort @one_sort: changed, 4 values agree
 func.func @one_sort(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>,
                     %w: tensor<4x32x64x!moe.block<q4_0>>)
     -> (tensor<?x2x32xf32>, tensor<?x2x32xf32>) {
@@ -25,6 +28,7 @@ func.func @one_sort(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>,
 // Rows of their own for each slot are gathered slot by slot; the bias goes along.
 // CHECK-LABEL: func.func @slots
 // CHECK-SAME: %[[X:.*]]: tensor<?x2x64xf32>
+// MEANING: moe-dispatch-by-sort @slots: changed, 1 value agrees
 func.func @slots(%x: tensor<?x2x64xf32>, %ids: tensor<?x2xi32>,
                  %w: tensor<4x32x64x!moe.block<q4_0>>, %b: tensor<4x32xf32>)
     -> tensor<?x2x32xf32> {
@@ -39,6 +43,7 @@ func.func @slots(%x: tensor<?x2x64xf32>, %ids: tensor<?x2xi32>,
 
 // A dense product is a grouped one with one group.
 // CHECK-LABEL: func.func @dense
+// MEANING: moe-dispatch-by-sort @dense: changed, 2 values agree
 func.func @dense(%x: tensor<?x64xf32>, %w: tensor<8x64xf32>, %b: tensor<8xf32>) -> tensor<?x8xf32> {
   // CHECK-NOT: moe.dispatch
   // CHECK: moe.grouped_matmul %{{.*}}, %{{.*}} bias(%{{.*}}) arithmetic(float) {moe.names = ["scores"]}
@@ -50,6 +55,7 @@ func.func @dense(%x: tensor<?x64xf32>, %w: tensor<8x64xf32>, %b: tensor<8xf32>) 
 
 // A dispatch for some of the experts only is not taken for the one that is needed.
 // CHECK-LABEL: func.func @range
+// MEANING: moe-dispatch-by-sort @range: changed, 4 values agree
 func.func @range(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>, %w: tensor<4x32x64xf32>)
     -> (tensor<?x2x32xf32>, tensor<?xi32>) {
   // CHECK-DAG: moe.dispatch %{{.*}} experts(4) :

@@ -1,9 +1,12 @@
 // A rewrite that does not apply is left alone, so this pass has no errors of its own.
 // RUN: sortie-opt %s --moe-fuse-gather | FileCheck %s
 // RUN: sortie-opt %s --moe-fuse-gather --moe-fuse-gather | FileCheck %s
+// RUN: sortie-test-semantics %s --moe-fuse-gather \
+// RUN:   | FileCheck %s --check-prefix=MEANING
 
 // CHECK-LABEL: func.func @fused
 // CHECK-SAME: %[[X:.*]]: tensor<?x64xf32>, %[[PERM:.*]]: tensor<?xi32>, %[[OFF:.*]]: tensor<5xi32>
+// MEANING: moe-fuse-gather @fused: changed, 2 values agree
 func.func @fused(%x: tensor<?x64xf32>, %perm: tensor<?xi32>, %off: tensor<5xi32>,
                  %w: tensor<4x32x64xf32>) -> (tensor<?x32xf32>, tensor<?x32xf32>) {
   // CHECK-NOT: moe.gather
@@ -20,6 +23,7 @@ func.func @fused(%x: tensor<?x64xf32>, %perm: tensor<?xi32>, %off: tensor<5xi32>
 
 // What is scaled through the same permutation needs no second one; through another it stays.
 // CHECK-LABEL: func.func @scaled
+// MEANING: moe-fuse-gather @scaled: changed, 2 values agree
 func.func @scaled(%x: tensor<?x64xf32>, %p: tensor<?xi32>, %q: tensor<?xi32>, %off: tensor<5xi32>,
                   %w: tensor<4x32x64xf32>, %s: tensor<?x2xf32>)
     -> (tensor<?x32xf32>, tensor<?x32xf32>) {

@@ -2,11 +2,14 @@
 // RUN: sortie-opt %s --moe-fuse-glu | FileCheck %s
 // RUN: sortie-opt %s --moe-fuse-glu --moe-fuse-glu | FileCheck %s
 // RUN: sortie-opt %s --moe-fuse-glu="materialize=all" | FileCheck %s --check-prefix=ALL
+// RUN: sortie-test-semantics %s --moe-fuse-glu \
+// RUN:   | FileCheck %s --check-prefix=MEANING
 
 // Biases, rows and the name of the activation go along; formats may differ.
 // CHECK-LABEL: func.func @routed
 // CHECK-SAME: %[[X:.*]]: tensor<?x256xf32>, %[[OFF:.*]]: tensor<5xi32>, %[[PERM:.*]]: tensor<?xi32>
 // ALL-LABEL: func.func @routed
+// MEANING: moe-fuse-glu @routed: changed, 2 values agree
 func.func @routed(%x: tensor<?x256xf32>, %off: tensor<5xi32>, %perm: tensor<?xi32>,
                   %gate: tensor<4x32x256x!moe.block<q4_K>>,
                   %up: tensor<4x32x256x!moe.block<q5_K>>, %gb: tensor<4x32xf32>,
@@ -31,6 +34,7 @@ func.func @routed(%x: tensor<?x256xf32>, %off: tensor<5xi32>, %perm: tensor<?xi3
 // Dense (shared) experts fuse just so; without names materialize=all has nothing to keep.
 // CHECK-LABEL: func.func @dense
 // ALL-LABEL: func.func @dense
+// MEANING: moe-fuse-glu @dense: changed, 1 value agrees
 func.func @dense(%x: tensor<?x64xf32>, %w: tensor<32x64xf32>) -> tensor<?x32xf32> {
   // CHECK: moe.grouped_glu %{{.*}}, %{{.*}}, %{{.*}} kind(swiglu) :
   // ALL: moe.grouped_glu
@@ -42,6 +46,7 @@ func.func @dense(%x: tensor<?x64xf32>, %w: tensor<32x64xf32>) -> tensor<?x32xf32
 
 // The gate's rows are read a second time: they have to be stored.
 // CHECK-LABEL: func.func @second_reader
+// MEANING: moe-fuse-glu @second_reader: unchanged
 func.func @second_reader(%x: tensor<?x64xf32>, %w: tensor<32x64xf32>)
     -> (tensor<?x32xf32>, tensor<?x32xf32>) {
   // CHECK: moe.glu
@@ -53,6 +58,7 @@ func.func @second_reader(%x: tensor<?x64xf32>, %w: tensor<32x64xf32>)
 
 // No arithmetic would suit quantized and unquantized weights alike.
 // CHECK-LABEL: func.func @mixed_arithmetic
+// MEANING: moe-fuse-glu @mixed_arithmetic: unchanged
 func.func @mixed_arithmetic(%x: tensor<?x64xf32>, %w: tensor<32x64xf32>,
                             %q: tensor<32x64x!moe.block<q8_0>>) -> tensor<?x32xf32> {
   // CHECK: moe.glu
@@ -64,6 +70,7 @@ func.func @mixed_arithmetic(%x: tensor<?x64xf32>, %w: tensor<32x64xf32>,
 }
 
 // CHECK-LABEL: func.func @different_rows
+// MEANING: moe-fuse-glu @different_rows: unchanged
 func.func @different_rows(%x: tensor<?x64xf32>, %y: tensor<?x64xf32>, %w: tensor<32x64xf32>)
     -> tensor<?x32xf32> {
   // CHECK: moe.glu

@@ -2,11 +2,14 @@
 // RUN: sortie-opt %s --moe-fuse-routing-weight | FileCheck %s
 // RUN: sortie-opt %s --moe-fuse-routing-weight --moe-fuse-routing-weight | FileCheck %s
 // RUN: sortie-opt %s --moe-fuse-routing-weight="materialize=all" | FileCheck %s --check-prefix=ALL
+// RUN: sortie-test-semantics %s --moe-fuse-routing-weight \
+// RUN:   | FileCheck %s --check-prefix=MEANING
 
 // The name meant rows without their weights, which are no more.
 // CHECK-LABEL: func.func @fused
 // CHECK-SAME: %[[ACT:.*]]: tensor<?x64xf32>, %[[IDS:.*]]: tensor<?x2xi32>, %[[W:.*]]: tensor<?x2xf32>
 // ALL-LABEL: func.func @fused
+// MEANING: moe-fuse-routing-weight @fused: changed, 3 values agree
 func.func @fused(%act: tensor<?x64xf32>, %ids: tensor<?x2xi32>, %weights: tensor<?x2xf32>,
                  %down: tensor<4x32x64xf32>) -> tensor<?x32xf32> {
   // CHECK: %[[PERM:.*]], %[[INV:.*]], %[[OFF:.*]] = moe.dispatch
@@ -25,6 +28,7 @@ func.func @fused(%act: tensor<?x64xf32>, %ids: tensor<?x2xi32>, %weights: tensor
 
 // Rows that are sorted by one dispatch cannot be weighted through the permutation of another.
 // CHECK-LABEL: func.func @two_dispatches
+// MEANING: moe-fuse-routing-weight @two_dispatches: unchanged
 func.func @two_dispatches(%act: tensor<?x64xf32>, %i: tensor<?x2xi32>, %j: tensor<?x2xi32>,
                           %weights: tensor<?x2xf32>, %down: tensor<4x32x64xf32>)
     -> tensor<?x32xf32> {
@@ -42,6 +46,7 @@ func.func @two_dispatches(%act: tensor<?x64xf32>, %i: tensor<?x2xi32>, %j: tenso
 
 // Weights that are known only after the rows cannot go into them.
 // CHECK-LABEL: func.func @late_weights
+// MEANING: moe-fuse-routing-weight @late_weights: unchanged
 func.func @late_weights(%act: tensor<?x64xf32>, %ids: tensor<?x2xi32>, %scores: tensor<?x4xf32>,
                         %down: tensor<4x32x64xf32>) -> tensor<?x32xf32> {
   // CHECK: moe.combine {{.*}} weights

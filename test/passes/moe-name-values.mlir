@@ -1,10 +1,13 @@
 // RUN: sortie-opt %s --moe-name-values | FileCheck %s
 // Idempotent: names that are there stay, the list does not grow.
 // RUN: sortie-opt %s --moe-name-values --moe-name-values | FileCheck %s
+// RUN: sortie-test-semantics %s --moe-name-values \
+// RUN:   | FileCheck %s --check-prefix=MEANING
 
 // The list holds every name in program order; weights and dispatch-level values have none.
 // CHECK-LABEL: func.func @layer
 // CHECK-SAME: moe.values = ["my.norm", "layer.matmul", "layer.ids", "layer.weights", "layer.add", "layer.add_2"]
+// MEANING: moe-name-values @layer: changed, 6 values agree
 func.func @layer(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
   // CHECK-NOT: moe.names
   // CHECK: moe.rms_norm {{.*}} {moe.names = ["my.norm"]}
@@ -32,6 +35,7 @@ func.func @layer(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
 // A name that a pass fused away stays in the list, before what is new.
 // CHECK-LABEL: func.func @fused
 // CHECK-SAME: moe.values = ["gone", "fused.add"]
+// MEANING: moe-name-values @fused: changed, 1 value agrees
 func.func @fused(%x: tensor<?x64xf32>) -> tensor<?x64xf32> attributes {moe.values = ["gone"]} {
   %a = moe.add %x, %x : tensor<?x64xf32>
   return %a : tensor<?x64xf32>

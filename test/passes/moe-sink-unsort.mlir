@@ -1,9 +1,12 @@
 // A rewrite that does not apply is left alone, so this pass has no errors of its own.
 // RUN: sortie-opt %s --moe-sink-unsort | FileCheck %s
 // RUN: sortie-opt %s --moe-sink-unsort --moe-sink-unsort | FileCheck %s
+// RUN: sortie-test-semantics %s --moe-sink-unsort \
+// RUN:   | FileCheck %s --check-prefix=MEANING
 
 // From gate and up to the combine no row leaves its sorted place.
 // CHECK-LABEL: func.func @sunk
+// MEANING: moe-sink-unsort @sunk: changed, 2 values agree
 func.func @sunk(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>, %weights: tensor<?x2xf32>,
                 %w: tensor<4x64x64xf32>, %down: tensor<4x32x64xf32>) -> tensor<?x32xf32> {
   // CHECK: %[[PERM:.*]], %[[INV:.*]], %[[OFF:.*]] = moe.dispatch
@@ -36,6 +39,7 @@ func.func @sunk(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>, %weights: tensor<?x
 // Where it cannot be seen that the rows lie in the order of the inverse, the audit could not bring
 // them back into it: what has a name stays.
 // CHECK-LABEL: func.func @unseen_order
+// MEANING: moe-sink-unsort @unseen_order: changed, 8 values agree
 func.func @unseen_order(%rows: tensor<?x64xf32>, %ids: tensor<?x2xi32>, %jds: tensor<?x2xi32>)
     -> (tensor<?x2x64xf32>, tensor<?x2x64xf32>, tensor<?x2x64xf32>) {
   %perm, %inv, %off = moe.dispatch %ids experts(4)
@@ -57,6 +61,7 @@ func.func @unseen_order(%rows: tensor<?x64xf32>, %ids: tensor<?x2xi32>, %jds: te
 
 // Rows that were sorted by different dispatches do not meet.
 // CHECK-LABEL: func.func @two_dispatches
+// MEANING: moe-sink-unsort @two_dispatches: unchanged
 func.func @two_dispatches(%a: tensor<?x64xf32>, %b: tensor<?x64xf32>, %i: tensor<?x2xi32>,
                           %j: tensor<?x2xi32>) -> tensor<?x2x64xf32> {
   // CHECK-COUNT-2: moe.unsort
@@ -69,6 +74,7 @@ func.func @two_dispatches(%a: tensor<?x64xf32>, %b: tensor<?x64xf32>, %i: tensor
 
 // A gather by another permutation reads other rows.
 // CHECK-LABEL: func.func @other_permutation
+// MEANING: moe-sink-unsort @other_permutation: unchanged
 func.func @other_permutation(%a: tensor<?x64xf32>, %i: tensor<?x2xi32>, %p: tensor<?xi32>)
     -> tensor<?x64xf32> {
   // CHECK: moe.unsort

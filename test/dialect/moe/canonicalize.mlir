@@ -1,4 +1,12 @@
 // RUN: sortie-opt %s --canonicalize --cse | FileCheck %s
+// RUN: sortie-test-semantics %s --canonicalize --cse | FileCheck %s --check-prefix=MEANING
+
+// MEANING: canonicalize @groups: changed, 4 values agree
+// MEANING-NEXT: canonicalize @dispatch: changed, 6 values agree
+// MEANING-NEXT: canonicalize @share: unchanged
+// MEANING-NEXT: canonicalize @dead: unchanged
+// MEANING-NEXT: cse @groups: unchanged
+// MEANING-NEXT: cse @dispatch: changed, 6 values agree
 
 // All groups are used: they select nothing.
 // CHECK-LABEL: @groups

@@ -1,0 +1,267 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What judges the passes is judged itself: each op on numbers that were worked out by hand.
+
+#include "test/interpreter/Interpreter.h"
+#include "test/interpreter/Compare.h"
+
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Parser/Parser.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+using namespace mlir;
+using namespace sortie;
+using namespace sortie::interpreter;
+using testing::NanSensitiveDoubleNear;
+using testing::Pointwise;
+
+namespace {
+
+constexpr double kNothing = kMeaningless;
+
+TensorRef makeTensor(std::initializer_list<int64_t> shape, std::vector<double> elements) {
+  Tensor tensor(shape);
+  EXPECT_EQ(tensor.elements.size(), elements.size());
+  tensor.elements = std::move(elements);
+  return std::make_shared<const Tensor>(std::move(tensor));
+}
+
+class InterpreterTest : public testing::Test {
+protected:
+  /// The outcome of a function with this body.
+  Outcome run(const std::string &signature, const std::string &body,
+              const std::vector<TensorRef> &inputs) {
+    context.loadDialect<moe::MoeDialect, func::FuncDialect, tensor::TensorDialect>();
+    const std::string text = "func.func @f" + signature + " {\n" + body + "\n}";
+    OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
+    if (!module)
+      return {};
+    const FailureOr<Outcome> outcome =
+        interpret(*module->getOps<func::FuncOp>().begin(), inputs, weights);
+    EXPECT_TRUE(succeeded(outcome));
+    return outcome.value_or(Outcome());
+  }
+
+  void expectResults(const Outcome &outcome, const std::vector<std::vector<double>> &expected) {
+    ASSERT_EQ(outcome.results.size(), expected.size());
+    for (auto [result, numbers] : llvm::zip_equal(outcome.results, expected))
+      EXPECT_THAT(result->elements, Pointwise(NanSensitiveDoubleNear(1e-12), numbers));
+  }
+
+  /// Routes one token with four experts, and two selected.
+  void expectRouting(const std::string &options, const std::vector<double> &logits,
+                     const std::vector<double> &ids, const std::vector<double> &weights) {
+    const Outcome outcome =
+        run("(%s: tensor<1x4xf32>) -> (tensor<1x2xi32>, tensor<1x2xf32>)",
+            "%i, %w = moe.route %s top(2) " + options +
+                " tie(lower_id) : (tensor<1x4xf32>) -> (tensor<1x2xi32>, tensor<1x2xf32>)\n"
+                "return %i, %w : tensor<1x2xi32>, tensor<1x2xf32>",
+            {makeTensor({1, 4}, logits)});
+    expectResults(outcome, {ids, weights});
+  }
+
+  MLIRContext context;
+  Weights weights{/*seed=*/1};
+};
+
+TEST_F(InterpreterTest, RoutesByEachScoring) {
+  const std::vector<double> logits = {0, std::log(2), std::log(4), 0};
+  expectRouting("scoring(raw)", {1, 3, -2, 2}, {1, 3}, {3, 2});
+  expectRouting("scoring(softmax)", logits, {2, 1}, {4. / 8, 2. / 8});
+  expectRouting("scoring(sigmoid)", logits, {2, 1}, {4. / 5, 2. / 3});
+  expectRouting("scoring(softmax_after_topk)", logits, {2, 1}, {4. / 6, 2. / 6});
+}
+
+TEST_F(InterpreterTest, NormalizesAndScalesRoutingWeights) {
+  expectRouting("scoring(raw) normalize", {1, 3, 0, 0}, {1, 0}, {0.75, 0.25});
+  expectRouting("scoring(raw) normalize scale(2.5)", {1, 3, 0, 0}, {1, 0}, {1.875, 0.625});
+  expectRouting("scoring(raw) normalize", {-1, 0, 0, -1}, {1, 2}, {0, 0}); // A sum of 0.
+}
+
+TEST_F(InterpreterTest, SelectsTheLowerIdAmongEqualsAndNanLast) {
+  expectRouting("scoring(raw)", {2, 1, 2, 2}, {0, 2}, {2, 2});
+  expectRouting("scoring(raw)", {-0.0, 0.0, -1, -1}, {0, 1}, {0, 0});
+  expectRouting("scoring(raw)", {kNothing, kNothing, kNothing, 1}, {3, 0}, {1, kNothing});
+}
+
+TEST_F(InterpreterTest, SelectsGroupsByEitherScore) {
+  const std::vector<double> logits = {5, 0, 3, 4};
+  expectRouting("scoring(raw) groups(1 of 2)", logits, {3, 2}, {4, 3});
+  expectRouting("scoring(raw) groups(1 of 2) group_score(best)", logits, {0, 1}, {5, 0});
+  expectRouting("scoring(raw) groups(2 of 4)", logits, {0, 3}, {5, 4}); // Of one expert each.
+}
+
+TEST_F(InterpreterTest, BiasCountsForTheSelectionAlone) {
+  const Outcome outcome =
+      run("(%s: tensor<1x2xf32>, %b: tensor<2xf32>) -> (tensor<1x1xi32>, tensor<1x1xf32>)",
+          "%i, %w = moe.route %s bias(%b) top(1) scoring(sigmoid) tie(lower_id) : (tensor<1x2xf32>,"
+          " tensor<2xf32>) -> (tensor<1x1xi32>, tensor<1x1xf32>)\n"
+          "return %i, %w : tensor<1x1xi32>, tensor<1x1xf32>",
+          {makeTensor({1, 2}, {0, -std::log(3)}), makeTensor({2}, {0, 1})});
+  expectResults(outcome, {{1}, {0.25}});
+}
+
+TEST_F(InterpreterTest, RefusesToRouteNearTies) {
+  context.loadDialect<moe::MoeDialect, func::FuncDialect>();
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(
+      "func.func @f(%s: tensor<1x2xf32>) -> tensor<1x1xi32> {\n"
+      "%i, %w = moe.route %s top(1) scoring(raw) tie(lower_id) : (tensor<1x2xf32>)"
+      " -> (tensor<1x1xi32>, tensor<1x1xf32>)\n"
+      "return %i : tensor<1x1xi32>\n}",
+      &context);
+  std::string message;
+  const ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    message = diagnostic.str();
+    return success();
+  });
+  EXPECT_TRUE(failed(interpret(*module->getOps<func::FuncOp>().begin(),
+                               {makeTensor({1, 2}, {1, 1 + 1e-12})}, weights)));
+  EXPECT_THAT(message, testing::HasSubstr("the experts of token 0 are nearly tied"));
+}
+
+TEST_F(InterpreterTest, NormalizesRows) {
+  const Outcome outcome =
+      run("(%x: tensor<2x2xf32>, %w: tensor<2xf32>) -> tensor<2x2xf32>",
+          "%y = moe.rms_norm %x, %w eps(0.5) : tensor<2x2xf32>, tensor<2xf32>\n"
+          "return %y : tensor<2x2xf32>",
+          {makeTensor({2, 2}, {1, 8, 0, 0}), makeTensor({2}, {1, -2})}); // 65 / 2 + 0.5 = 33
+  expectResults(outcome, {{1 / std::sqrt(33), -16 / std::sqrt(33), 0, 0}});
+}
+
+TEST_F(InterpreterTest, ActivatesGateAndUp) {
+  const std::string signature = "(%g: tensor<1x2xf32>, %u: tensor<1x2xf32>) -> tensor<1x2xf32>";
+  const double ln3 = std::log(3); // sigmoid(ln 3) = 3/4
+  expectResults(run(signature,
+                    "%y = moe.glu %g, %u kind(swiglu) : tensor<1x2xf32>\n"
+                    "return %y : tensor<1x2xf32>",
+                    {makeTensor({1, 2}, {ln3, -ln3}), makeTensor({1, 2}, {2, 10})}),
+                {{1.5 * ln3, -2.5 * ln3}});
+  expectResults(run(signature,
+                    "%y = moe.glu %g, %u kind(swiglu_clamped) alpha(2.0) limit(7.0)"
+                    " : tensor<1x2xf32>\nreturn %y : tensor<1x2xf32>",
+                    {makeTensor({1, 2}, {ln3 / 2, 9}), makeTensor({1, 2}, {-9, 9})}),
+                {{-6 * ln3 / 2 * 0.75, 8 * 7 / (1 + std::exp(-14))}});
+}
+
+TEST_F(InterpreterTest, MultipliesEachSlotByItsExpert) {
+  const Outcome outcome =
+      run("(%x: tensor<1x2xf32>, %w: tensor<2x1x2xf32>, %i: tensor<1x2xi32>, %s: tensor<2xf32>,"
+          " %b: tensor<2x1xf32>) -> tensor<1x2x1xf32>",
+          "%y = moe.routed_matmul %x, %w, %i expert_scale(%s) bias(%b) : (tensor<1x2xf32>,"
+          " tensor<2x1x2xf32>, tensor<1x2xi32>, tensor<2xf32>, tensor<2x1xf32>)"
+          " -> tensor<1x2x1xf32>\nreturn %y : tensor<1x2x1xf32>",
+          {makeTensor({1, 2}, {1, 2}), makeTensor({2, 1, 2}, {1, 0, 3, 4}),
+           makeTensor({1, 2}, {1, 0}), makeTensor({2}, {10, 2}), makeTensor({2, 1}, {1, 5})});
+  expectResults(outcome, {{11 * 2 + 5, 1 * 10 + 1}});
+}
+
+TEST_F(InterpreterTest, SortsTheSlotsOfARange) {
+  const Outcome outcome =
+      run("(%i: tensor<2x2xi32>) -> (tensor<?xi32>, tensor<2x2xi32>, tensor<3xi32>)",
+          "%p, %n, %o = moe.dispatch %i experts(3) range [1, 2] : (tensor<2x2xi32>)"
+          " -> (tensor<?xi32>, tensor<2x2xi32>, tensor<3xi32>)\n"
+          "return %p, %n, %o : tensor<?xi32>, tensor<2x2xi32>, tensor<3xi32>",
+          {makeTensor({2, 2}, {2, 0, 1, 2})});
+  expectResults(outcome, {{2, 0, 3, kNothing}, {1, -1, 0, 2}, {0, 1, 3}});
+}
+
+TEST_F(InterpreterTest, GathersUnsortsAndCombines) {
+  const std::string gather = "%r = moe.gather %x, %p slots(2) : (tensor<2x1xf32>, tensor<4xi32>)"
+                             " -> tensor<4x1xf32>\n";
+  const std::vector<TensorRef> inputs = {
+      makeTensor({2, 1}, {3, 5}), makeTensor({4}, {2, 0, 3, kNothing}),
+      makeTensor({2, 2}, {1, -1, 0, 2}), makeTensor({2, 2}, {2, 9, 10, 100})};
+  const Outcome outcome = run(
+      "(%x: tensor<2x1xf32>, %p: tensor<4xi32>, %n: tensor<2x2xi32>, %w: tensor<2x2xf32>)"
+      " -> (tensor<4x1xf32>, tensor<2x2x1xf32>, tensor<2x1xf32>, tensor<2x1xf32>)",
+      gather + "%u = moe.unsort %r, %n : (tensor<4x1xf32>, tensor<2x2xi32>) -> tensor<2x2x1xf32>\n"
+               "%a = moe.combine %u weights(%w) : (tensor<2x2x1xf32>, tensor<2x2xf32>)"
+               " -> tensor<2x1xf32>\n"
+               "%b = moe.combine %r inverse(%n) : (tensor<4x1xf32>, tensor<2x2xi32>)"
+               " -> tensor<2x1xf32>\n"
+               "return %r, %u, %a, %b : tensor<4x1xf32>, tensor<2x2x1xf32>, tensor<2x1xf32>,"
+               " tensor<2x1xf32>",
+      inputs);
+  expectResults(outcome, {{5, 3, 5, kNothing}, {3, 0, 5, 5}, {6, 550}, {3, 10}});
+}
+
+TEST_F(InterpreterTest, MultipliesGroupsOfRows) {
+  const Outcome outcome =
+      run("(%x: tensor<2x1xf32>, %w: tensor<2x1x1xf32>, %o: tensor<3xi32>, %p: tensor<4xi32>,"
+          " %e: tensor<2xf32>, %b: tensor<2x1xf32>, %s: tensor<2x2xf32>) -> tensor<4x1xf32>",
+          "%y = moe.grouped_matmul %x, %w offsets(%o) permutation(%p) slots(2) expert_scale(%e)"
+          " bias(%b) scale(%s) : (tensor<2x1xf32>, tensor<2x1x1xf32>, tensor<3xi32>,"
+          " tensor<4xi32>, tensor<2xf32>, tensor<2x1xf32>, tensor<2x2xf32>) -> tensor<4x1xf32>\n"
+          "return %y : tensor<4x1xf32>",
+          {makeTensor({2, 1}, {3, 5}), makeTensor({2, 1, 1}, {1, 2}), makeTensor({3}, {0, 1, 3}),
+           makeTensor({4}, {2, 0, 3, 1}), makeTensor({2}, {10, 20}), makeTensor({2, 1}, {1, 2}),
+           makeTensor({2, 2}, {1, 10, 100, 1000})});
+  // Rows: token 1 with expert 0, token 0 and token 1 with expert 1, and one past the last offset.
+  expectResults(outcome, {{(5 * 10 + 1) * 100, 3 * 2 * 20 + 2, (5 * 2 * 20 + 2) * 1000, kNothing}});
+}
+
+TEST_F(InterpreterTest, PartsAndStacksAgreeWithTheWholeTensor) {
+  const Outcome outcome =
+      run("() -> (tensor<2x4x6xf32>, tensor<2x2x6xf32>, tensor<2x4x2xf32>, tensor<4x6xf32>,"
+          " tensor<2x4x6xf32>, tensor<6xf32>, tensor<2x6xf32>)",
+          R"(
+    %whole = moe.weight "w" : tensor<2x4x6xf32>
+    %rows = moe.weight "w" rows(1 of 4) : tensor<2x2x6xf32>
+    %columns = moe.weight "w" columns(3 of 6) : tensor<2x4x2xf32>
+    %matrix = moe.weight "b" : tensor<4x6xf32>
+    %stack = moe.weight ["a", "b"] : tensor<2x4x6xf32>
+    %vector = moe.weight "v" : tensor<6xf32>
+    %vectors = moe.weight ["u", "v"] : tensor<2x6xf32>
+    return %whole, %rows, %columns, %matrix, %stack, %vector, %vectors : tensor<2x4x6xf32>,
+      tensor<2x2x6xf32>, tensor<2x4x2xf32>, tensor<4x6xf32>, tensor<2x4x6xf32>, tensor<6xf32>,
+      tensor<2x6xf32>)",
+          {});
+  ASSERT_EQ(outcome.results.size(), 7U);
+  const auto row = [&](size_t result, int64_t index) {
+    return outcome.results[result]->row(index);
+  };
+  EXPECT_EQ(row(1, 3), row(0, 6)); // Row 1 of the part of matrix 1 is row 2.
+  EXPECT_EQ(row(2, 7), row(0, 7).slice(3, 2));
+  EXPECT_EQ(row(4, 6), row(3, 2)); // Row 2 of the second tensor.
+  EXPECT_EQ(row(6, 1), row(5, 0));
+  EXPECT_NE(row(4, 2), row(3, 2));
+  EXPECT_NE(row(0, 0), row(0, 4));
+}
+
+/// The difference between functions that only return a value.
+std::optional<std::string> compareResults(const TensorRef &before, const TensorRef &after) {
+  Compared compared;
+  return findDifference({{before}, {}}, {{after}, {}}, 1e-9, compared);
+}
+
+TEST(CompareTest, WhatMeantNothingIsNotCompared) {
+  const TensorRef before = makeTensor({2, 1}, {kNothing, 2});
+  EXPECT_EQ(compareResults(before, makeTensor({2, 1}, {7, 2})), std::nullopt);
+  EXPECT_EQ(compareResults(before, makeTensor({2, 1}, {kNothing, kNothing})),
+            "result 0 at [1, 0] is 2 before and nothing after");
+}
+
+TEST(CompareTest, ToleranceIsRelativeToTheLargestNumber) {
+  const TensorRef before = makeTensor({2}, {1e-3, 1e3});
+  EXPECT_EQ(compareResults(before, makeTensor({2}, {1e-3 + 9e-7, 1e3})), std::nullopt);
+  EXPECT_EQ(compareResults(before, makeTensor({2}, {2e-3, 1e3})),
+            "result 0 at [0] is 0.001 before and 0.002 after");
+}
+
+TEST(CompareTest, SortedRowsAreComparedInTheOrderOfSlots) {
+  Tensor sorted({4, 1});
+  sorted.elements = {30, 10, 20, kNothing};
+  sorted.slots = std::make_shared<const std::vector<double>>(
+      std::vector<double>{3, 1, 2, kMeaningless}); // Slot 0 has no row.
+  const TensorRef after = std::make_shared<const Tensor>(sorted);
+  EXPECT_EQ(compareResults(makeTensor({2, 2, 1}, {0, 10, 20, 30}), after), std::nullopt);
+  EXPECT_EQ(compareResults(makeTensor({2, 2, 1}, {0, 10, 20, 31}), after),
+            "result 0 in the order of slots at [3, 0] is 31 before and 30 after");
+  EXPECT_EQ(compareResults(makeTensor({2, 1, 1}, {0, 10}), after),
+            "result 0 has 2 rows of 1 before and 4 of 1 after");
+}
+
+} // namespace
