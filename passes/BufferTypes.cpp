@@ -3,7 +3,7 @@
 
 #include "passes/BufferTypes.h"
 
-#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
 using namespace sortie;
@@ -82,42 +82,14 @@ LogicalResult BufferTypes::addResult(OpResult result) {
   return add(result, shape);
 }
 
-template <typename MatmulOp>
-BufferTypes::Shape BufferTypes::shapeOfMatmul(MatmulOp op, Value weights) const {
-  const int64_t columns = *std::next(cast<RankedTensorType>(weights.getType()).getShape().rbegin());
-  Value rows = op.getSlots() ? op.getPermutation() : op.getInput();
-  return {dimOf(rows, 0), constantExtent(op.getContext(), columns)};
-}
-
-BufferTypes::Shape BufferTypes::shapeOfDispatch(moe::DispatchOp op, OpResult result) const {
-  if (result == op.getOffsets())
-    return {constantExtent(op.getContext(), op.getOffsets().getType().getDimSize(0))};
-  if (result == op.getInverse())
-    return Shape(of(op.getIds()).getShape());
-  return {dimOf(op.getIds(), 0).multiply(op.getIds().getType().getDimSize(1))};
-}
-
 BufferTypes::Shape BufferTypes::shapeOf(OpResult result) const {
-  return llvm::TypeSwitch<Operation *, Shape>(result.getOwner())
-      .Case([&](moe::RouteOp op) {
-        const auto selected = static_cast<int64_t>(op.getTop());
-        return Shape{dimOf(op.getScores(), 0), constantExtent(op.getContext(), selected)};
-      })
-      .Case([&](moe::DispatchOp op) { return shapeOfDispatch(op, result); })
-      .Case([&](moe::GatherOp op) {
-        return Shape{dimOf(op.getPermutation(), 0), dimOf(op.getInput(), 1)};
-      })
-      .Case([&](moe::GroupedMatmulOp op) { return shapeOfMatmul(op, op.getWeights()); })
-      .Case([&](moe::GroupedGluOp op) { return shapeOfMatmul(op, op.getGate()); })
-      .Case([&](moe::UnsortOp op) {
-        Shape shape(of(op.getInverse()).getShape());
-        shape.push_back(dimOf(op.getRows(), 1));
-        return shape;
-      })
-      .Case([&](moe::CombineOp op) {
-        Value perToken = op.getInverse() ? Value(op.getInverse()) : Value(op.getRows());
-        return Shape{dimOf(perToken, 0), of(op.getRows()).getShape().back()};
-      })
-      // All others keep the shape of their first operand.
-      .Default([&](Operation *op) { return Shape(of(op->getOperand(0)).getShape()); });
+  MLIRContext *context = result.getContext();
+  const auto toExtent = [&](const moe::ResultExtent &extent) -> ExtentAttr {
+    if (!extent.operand)
+      return constantExtent(context, extent.factor);
+    const ExtentAttr dim = of(extent.operand).getDim(extent.dim);
+    return extent.factor == 1 ? dim : dim.multiply(extent.factor);
+  };
+  auto op = cast<moe::RuntimeOpInterface>(result.getOwner());
+  return Shape(llvm::map_range(op.getResultShape(result), toExtent));
 }

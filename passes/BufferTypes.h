@@ -32,11 +32,6 @@ private:
 
   /// The extents of what an op computes, from those of its operands.
   Shape shapeOf(mlir::OpResult result) const;
-  Shape shapeOfDispatch(moe::DispatchOp op, mlir::OpResult result) const;
-  template <typename MatmulOp> Shape shapeOfMatmul(MatmulOp op, mlir::Value weights) const;
-  moert::ExtentAttr dimOf(mlir::Value tensor, unsigned index) const {
-    return of(tensor).getDim(index);
-  }
 
   llvm::DenseMap<mlir::Value, moert::BufferType> types;
 };

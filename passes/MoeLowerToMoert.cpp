@@ -34,31 +34,6 @@ constexpr std::pair<llvm::StringLiteral, llvm::StringLiteral> kCarriedAttributes
 // What can be lowered
 //===----------------------------------------------------------------------===//
 
-/// The operands that hold rows of tokens or indices of them, in contrast to weights; none for ops
-/// that have no counterpart in moert.
-std::optional<SmallVector<Value>> tokenOperandsOf(Operation *op) {
-  using Operands = SmallVector<Value>;
-  return llvm::TypeSwitch<Operation *, std::optional<Operands>>(op)
-      .Case([](moe::RmsNormOp op) { return Operands{op.getInput()}; })
-      .Case([](moe::RouteOp op) { return Operands{op.getScores()}; })
-      .Case([](moe::DispatchOp op) { return Operands{op.getIds()}; })
-      .Case([](moe::GatherOp op) { return Operands{op.getInput(), op.getPermutation()}; })
-      .Case([](moe::QuantizeOp op) { return Operands{op.getInput()}; })
-      .Case([](moe::GroupedMatmulOp op) {
-        return Operands{op.getInput(), op.getOffsets(), op.getPermutation(), op.getScale()};
-      })
-      .Case([](moe::GroupedGluOp op) {
-        return Operands{op.getInput(), op.getOffsets(), op.getPermutation()};
-      })
-      .Case([](moe::GluOp op) { return Operands{op.getGate(), op.getUp()}; })
-      .Case([](moe::UnsortOp op) { return Operands{op.getRows(), op.getInverse()}; })
-      .Case([](moe::CombineOp op) {
-        return Operands{op.getRows(), op.getInverse(), op.getWeights()};
-      })
-      .Case([](moe::AddOp op) { return Operands{op.getLhs(), op.getRhs()}; })
-      .Default(std::nullopt);
-}
-
 LogicalResult checkNotWeights(Operation *op, ValueRange operands) {
   for (Value operand : operands)
     if (operand && operand.getDefiningOp<moe::WeightOp>())
@@ -100,12 +75,12 @@ StringRef adviceFor(Operation *op) {
 }
 
 LogicalResult checkOp(Operation *op) {
-  if (isa<moe::MatmulOp, moe::RoutedMatmulOp>(op))
+  if (op->hasTrait<moe::SemanticLevelOnly>())
     return op->emitOpError("is of the semantic level; run moe-dispatch-by-sort first");
-  std::optional<SmallVector<Value>> operands = tokenOperandsOf(op);
-  if (!operands)
+  auto lowerable = dyn_cast<moe::RuntimeOpInterface>(op);
+  if (!lowerable)
     return op->emitOpError("has no counterpart in a program; ") << adviceFor(op);
-  if (failed(checkNotWeights(op, *operands)))
+  if (failed(checkNotWeights(op, lowerable.getRuntimeOperands().rows)))
     return failure();
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<moe::GroupedMatmulOp, moe::GroupedGluOp>([](auto op) { return checkArithmetic(op); })
@@ -200,18 +175,7 @@ private:
   Value bufferOf(Value tensor) const { return tensor ? buffers.lookup(tensor) : Value(); }
   void makeBuffers(Operation *op);
 
-  LogicalResult lower(Operation *op);
-  LogicalResult lowerOp(moe::RmsNormOp op);
-  LogicalResult lowerOp(moe::RouteOp op);
-  LogicalResult lowerOp(moe::DispatchOp op);
-  LogicalResult lowerOp(moe::GatherOp op);
-  LogicalResult lowerOp(moe::QuantizeOp op);
-  LogicalResult lowerOp(moe::GroupedMatmulOp op);
-  LogicalResult lowerOp(moe::GroupedGluOp op);
-  LogicalResult lowerOp(moe::GluOp op);
-  LogicalResult lowerOp(moe::UnsortOp op);
-  LogicalResult lowerOp(moe::CombineOp op);
-  LogicalResult lowerOp(moe::AddOp op);
+  LogicalResult lower(moe::RuntimeOpInterface op);
 
   void checkpoint(Location location, StringRef name, Value tensor);
   void checkpointFusedAwayBefore(Location location, StringRef name);
@@ -268,7 +232,7 @@ LogicalResult FunctionLowering::run() {
     if (isa<moe::WeightOp>(op))
       continue;
     makeBuffers(&op);
-    if (failed(lower(&op)))
+    if (failed(lower(cast<moe::RuntimeOpInterface>(op))))
       return failure();
     for (Value result : op.getResults())
       if (StringRef name = nameOf(result); !name.empty())
@@ -306,112 +270,62 @@ void FunctionLowering::checkpoint(Location location, StringRef name, Value tenso
 // Ops
 //===----------------------------------------------------------------------===//
 
-LogicalResult FunctionLowering::lowerOp(moe::RmsNormOp op) {
-  FlatSymbolRefAttr weight = weights.lookup(op, op.getWeight());
-  if (!weight)
-    return failure();
-  moert::RmsNormOp::create(builder, op.getLoc(), bufferOf(op.getInput()), weight, op.getEpsAttr(),
-                           bufferOf(op.getResult()));
-  return success();
+/// The words of the dialect `moe` in attributes of `moert`; everything else is the same in both.
+Attribute toRuntimeAttribute(Attribute attribute) {
+  MLIRContext *context = attribute.getContext();
+  return llvm::TypeSwitch<Attribute, Attribute>(attribute)
+      .Case(
+          [&](moe::ScoringAttr word) { return moert::ScoringAttr::get(context, word.getValue()); })
+      .Case([&](moe::GroupScoreAttr word) {
+        return moert::GroupScoreAttr::get(context, word.getValue());
+      })
+      .Case(
+          [&](moe::TieRuleAttr word) { return moert::TieRuleAttr::get(context, word.getValue()); })
+      .Case(
+          [&](moe::GluKindAttr word) { return moert::GluKindAttr::get(context, word.getValue()); })
+      .Case([&](moe::ArithmeticAttr word) {
+        return moert::ArithmeticAttr::get(context, word.getValue());
+      })
+      .Default(attribute);
 }
 
-LogicalResult FunctionLowering::lowerOp(moe::RouteOp op) {
-  FailureOr<FlatSymbolRefAttr> bias = weights.lookupOptional(op, op.getBias());
-  if (failed(bias))
-    return failure();
-  moert::RouteOp::create(builder, op.getLoc(), bufferOf(op.getScores()), *bias, op.getTopAttr(),
-                         moert::ScoringAttr::get(op.getContext(), op.getScoring()),
-                         op.getGroupsUsedAttr(), op.getGroupsAttr(),
-                         moert::GroupScoreAttr::get(op.getContext(), op.getGroupScore()),
-                         op.getNormalizeAttr(), op.getScaleAttr(),
-                         moert::TieRuleAttr::get(op.getContext(), op.getTie()),
-                         bufferOf(op.getIds()), bufferOf(op.getWeights()));
-  return success();
+/// The attributes that an op has by its definition, but for the sizes of its groups of operands.
+void copyAttributes(Operation *op, OperationState &state) {
+  const StringRef segments = OpTrait::AttrSizedOperandSegments<void>::getOperandSegmentSizeAttr();
+  for (StringAttr name : op->getRegisteredInfo()->getAttributeNames())
+    if (std::optional<Attribute> value = op->getInherentAttr(name);
+        value && *value && name != segments)
+      state.addAttribute(name, toRuntimeAttribute(*value));
 }
 
-LogicalResult FunctionLowering::lowerOp(moe::DispatchOp op) {
-  moert::DispatchOp::create(builder, op.getLoc(), bufferOf(op.getIds()), op.getExpertsAttr(),
-                            op.getRangeAttr(), bufferOf(op.getPermutation()),
-                            bufferOf(op.getInverse()), bufferOf(op.getOffsets()));
+LogicalResult FunctionLowering::lower(moe::RuntimeOpInterface op) {
+  const std::string name =
+      (moert::MoertDialect::getDialectNamespace() + "." + op.getRuntimeName()).str();
+  OperationState state(op.getLoc(), name);
+  const moe::RuntimeOperands operands = op.getRuntimeOperands();
+  SmallVector<int32_t> segments;
+  for (Value row : operands.rows) {
+    if (row)
+      state.addOperands(bufferOf(row));
+    segments.push_back(row ? 1 : 0);
+  }
+  for (Value result : op->getResults()) {
+    state.addOperands(bufferOf(result));
+    segments.push_back(1);
+  }
+  copyAttributes(op, state);
+  for (const auto &[attribute, weight] : operands.weights) {
+    FailureOr<FlatSymbolRefAttr> symbol = weights.lookupOptional(op, weight);
+    if (failed(symbol))
+      return failure();
+    if (*symbol)
+      state.addAttribute(attribute, *symbol);
+  }
+  if (state.name.hasTrait<OpTrait::AttrSizedOperandSegments>())
+    state.addAttribute(OpTrait::AttrSizedOperandSegments<void>::getOperandSegmentSizeAttr(),
+                       builder.getDenseI32ArrayAttr(segments));
+  builder.create(state);
   return success();
-}
-
-LogicalResult FunctionLowering::lowerOp(moe::GatherOp op) {
-  moert::GatherOp::create(builder, op.getLoc(), bufferOf(op.getInput()),
-                          bufferOf(op.getPermutation()), op.getSlotsAttr(),
-                          bufferOf(op.getResult()));
-  return success();
-}
-
-LogicalResult FunctionLowering::lowerOp(moe::QuantizeOp op) {
-  moert::QuantizeOp::create(builder, op.getLoc(), bufferOf(op.getInput()),
-                            bufferOf(op.getResult()));
-  return success();
-}
-
-LogicalResult FunctionLowering::lowerOp(moe::GroupedMatmulOp op) {
-  FlatSymbolRefAttr matrix = weights.lookup(op, op.getWeights());
-  if (!matrix)
-    return failure();
-  auto vectors = weights.lookupOptionals(op, {op.getExpertScale(), op.getBias()});
-  if (failed(vectors))
-    return failure();
-  moert::MatmulOp::create(builder, op.getLoc(), bufferOf(op.getInput()), matrix,
-                          bufferOf(op.getOffsets()), bufferOf(op.getPermutation()),
-                          op.getSlotsAttr(), (*vectors)[0], (*vectors)[1], bufferOf(op.getScale()),
-                          moert::ArithmeticAttr::get(op.getContext(), *op.getArithmetic()),
-                          bufferOf(op.getResult()));
-  return success();
-}
-
-LogicalResult FunctionLowering::lowerOp(moe::GroupedGluOp op) {
-  FlatSymbolRefAttr gate = weights.lookup(op, op.getGate());
-  FlatSymbolRefAttr up = gate ? weights.lookup(op, op.getUp()) : FlatSymbolRefAttr();
-  if (!up)
-    return failure();
-  auto vectors = weights.lookupOptionals(
-      op, {op.getGateScale(), op.getUpScale(), op.getGateBias(), op.getUpBias()});
-  if (failed(vectors))
-    return failure();
-  moert::GluMatmulOp::create(
-      builder, op.getLoc(), bufferOf(op.getInput()), gate, up, bufferOf(op.getOffsets()),
-      bufferOf(op.getPermutation()), op.getSlotsAttr(), (*vectors)[0], (*vectors)[1], (*vectors)[2],
-      (*vectors)[3], moert::GluKindAttr::get(op.getContext(), op.getKind()), op.getAlphaAttr(),
-      op.getLimitAttr(), moert::ArithmeticAttr::get(op.getContext(), *op.getArithmetic()),
-      bufferOf(op.getResult()));
-  return success();
-}
-
-LogicalResult FunctionLowering::lowerOp(moe::GluOp op) {
-  moert::GluOp::create(builder, op.getLoc(), bufferOf(op.getGate()), bufferOf(op.getUp()),
-                       moert::GluKindAttr::get(op.getContext(), op.getKind()), op.getAlphaAttr(),
-                       op.getLimitAttr(), bufferOf(op.getResult()));
-  return success();
-}
-
-LogicalResult FunctionLowering::lowerOp(moe::UnsortOp op) {
-  moert::UnsortOp::create(builder, op.getLoc(), bufferOf(op.getRows()), bufferOf(op.getInverse()),
-                          bufferOf(op.getResult()));
-  return success();
-}
-
-LogicalResult FunctionLowering::lowerOp(moe::CombineOp op) {
-  moert::CombineOp::create(builder, op.getLoc(), bufferOf(op.getRows()), bufferOf(op.getInverse()),
-                           bufferOf(op.getWeights()), bufferOf(op.getResult()));
-  return success();
-}
-
-LogicalResult FunctionLowering::lowerOp(moe::AddOp op) {
-  moert::AddOp::create(builder, op.getLoc(), bufferOf(op.getLhs()), bufferOf(op.getRhs()),
-                       bufferOf(op.getResult()));
-  return success();
-}
-
-LogicalResult FunctionLowering::lower(Operation *op) {
-  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-      .Case<moe::RmsNormOp, moe::RouteOp, moe::DispatchOp, moe::GatherOp, moe::QuantizeOp,
-            moe::GroupedMatmulOp, moe::GroupedGluOp, moe::GluOp, moe::UnsortOp, moe::CombineOp,
-            moe::AddOp>([&](auto op) { return lowerOp(op); });
 }
 
 //===----------------------------------------------------------------------===//

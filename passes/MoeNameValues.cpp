@@ -8,7 +8,6 @@
 
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringMap.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 
@@ -17,19 +16,6 @@ namespace sortie {
 #include "passes/Passes.h.inc"
 
 namespace {
-
-/// What an audit can hash: values that the model means, not how they are computed.
-bool isSemantic(Operation *op) {
-  return isa<moe::RmsNormOp, moe::MatmulOp, moe::RouteOp, moe::RoutedMatmulOp, moe::GluOp,
-             moe::CombineOp, moe::AddOp>(op);
-}
-
-/// What a generated name calls the results of an op, after the name of the function.
-SmallVector<std::string> describeResults(Operation *op) {
-  if (isa<moe::RouteOp>(op))
-    return {"ids", "weights"};
-  return {op->getName().stripDialect().str()};
-}
 
 class MoeNameValues : public impl::MoeNameValuesBase<MoeNameValues> {
 public:
@@ -78,11 +64,11 @@ StringAttr MoeNameValues::makeUnique(const Twine &base) {
 }
 
 void MoeNameValues::nameUnnamed(func::FuncOp function) {
-  function.walk([&](Operation *op) {
-    if (!isSemantic(op) || op->hasAttr(moe::MoeDialect::kNamesName))
+  function.walk([&](moe::SemanticOpInterface op) {
+    if (op->hasAttr(moe::MoeDialect::kNamesName))
       return;
     SmallVector<Attribute> names;
-    for (const std::string &description : describeResults(op)) {
+    for (StringRef description : op.getValueNames()) {
       StringAttr name = makeUnique(function.getSymName() + "." + description);
       taken[name] = op;
       names.push_back(name);

@@ -73,15 +73,3 @@ FailureOr<FlatSymbolRefAttr> WeightTable::lookupOptional(Operation *user, Value 
     return failure();
   return symbol;
 }
-
-FailureOr<SmallVector<FlatSymbolRefAttr>> WeightTable::lookupOptionals(Operation *user,
-                                                                       ArrayRef<Value> values) {
-  SmallVector<FlatSymbolRefAttr> symbols;
-  for (Value value : values) {
-    FailureOr<FlatSymbolRefAttr> symbol = lookupOptional(user, value);
-    if (failed(symbol))
-      return failure();
-    symbols.push_back(*symbol);
-  }
-  return symbols;
-}

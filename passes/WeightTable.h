@@ -26,10 +26,6 @@ public:
   /// The same for an operand that may be absent: null then, without an error.
   mlir::FailureOr<mlir::FlatSymbolRefAttr> lookupOptional(mlir::Operation *user, mlir::Value value);
 
-  /// The same for several operands, each of which may be absent.
-  mlir::FailureOr<llvm::SmallVector<mlir::FlatSymbolRefAttr>>
-  lookupOptionals(mlir::Operation *user, llvm::ArrayRef<mlir::Value> values);
-
 private:
   struct Entry {
     mlir::Location location;

@@ -7,6 +7,7 @@
 #define SORTIE_DIALECT_MOE_MOEINTERFACES_H
 
 #include "dialect/common/Common.h"
+#include "dialect/moe/RuntimeOperands.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OpDefinition.h"
@@ -15,6 +16,10 @@ namespace sortie::moe {
 
 /// What a module promises in `moe.contract`; one that says nothing promises everything.
 Determinism getPromisedContract(mlir::ModuleOp module);
+
+/// Of ops that moe-dispatch-by-sort replaces: programs have no counterpart.
+template <typename ConcreteOp>
+class SemanticLevelOnly : public mlir::OpTrait::TraitBase<ConcreteOp, SemanticLevelOnly> {};
 
 } // namespace sortie::moe
 

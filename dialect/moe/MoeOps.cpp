@@ -25,16 +25,6 @@ static bool areCompatibleTypes(TypeRange inferred, TypeRange actual) {
   });
 }
 
-#define GET_OP_CLASSES
-#include "dialect/moe/MoeOps.cpp.inc"
-
-void MoeDialect::registerOps() {
-  addOperations<
-#define GET_OP_LIST
-#include "dialect/moe/MoeOps.cpp.inc"
-      >();
-}
-
 //===----------------------------------------------------------------------===//
 // Helpers
 //===----------------------------------------------------------------------===//
@@ -115,6 +105,25 @@ static LogicalResult verifyQuantizedInput(Operation *op, Value input, Value weig
   return success();
 }
 
+/// (C1) and (C2) of moe.rms_norm.
+static LogicalResult verifyNorm(Operation *op, Value input, Value weight, const APFloat &eps) {
+  if (failed(verifyShape(op, "weight", weight, getLastDim(input))))
+    return failure();
+  if (!eps.isFinite() || (eps.isNegative() && !eps.isZero()))
+    return op->emitOpError("eps must be finite and not negative");
+  return success();
+}
+
+#define GET_OP_CLASSES
+#include "dialect/moe/MoeOps.cpp.inc"
+
+void MoeDialect::registerOps() {
+  addOperations<
+#define GET_OP_LIST
+#include "dialect/moe/MoeOps.cpp.inc"
+      >();
+}
+
 //===----------------------------------------------------------------------===//
 // Semantic level
 //===----------------------------------------------------------------------===//
@@ -146,14 +155,6 @@ LogicalResult WeightOp::verify() {
                          << block; // (C3)
   return verifyWeightTensors([&] { return emitOpError(); }, tensors, type.getShape(),
                              block ? block.getBlockSize() : 1); // (C4), (C5)
-}
-
-LogicalResult RmsNormOp::verify() {
-  if (failed(verifyShape(*this, "weight", getWeight(), getLastDim(getInput())))) // (C1)
-    return failure();
-  if (!getEps().isFinite() || (getEps().isNegative() && !getEps().isZero()))
-    return emitOpError("eps must be finite and not negative"); // (C2)
-  return success();
 }
 
 LogicalResult MatmulOp::inferReturnTypes(MLIRContext *context, std::optional<Location>,
@@ -231,10 +232,6 @@ LogicalResult RoutedMatmulOp::verify() {
   if (failed(verifyShape(*this, "expert_scale", getExpertScale(), getDim(getWeights(), 0))))
     return failure();                                            // (C4)
   return verifyArithmetic(*this, getWeights(), getArithmetic()); // (C3)
-}
-
-LogicalResult GluOp::verify() {
-  return verifyGlu([&] { return emitOpError(); }, getKind(), getAlpha(), getLimit()); // (C2)
 }
 
 LogicalResult CombineOp::inferReturnTypes(MLIRContext *context, std::optional<Location>,
@@ -416,3 +413,43 @@ LogicalResult GroupedGluOp::verify() {
     return failure();                                                                 // (C2)
   return verifyGlu([&] { return emitOpError(); }, getKind(), getAlpha(), getLimit()); // (C8)
 }
+
+//===----------------------------------------------------------------------===//
+// What becomes of ops in a program
+//===----------------------------------------------------------------------===//
+
+ResultShape moe::shapeLike(Value operand) {
+  ResultShape shape;
+  for (int64_t dim = 0; dim < getTensor(operand).getRank(); ++dim)
+    shape.push_back({operand, static_cast<unsigned>(dim)});
+  return shape;
+}
+
+ResultShape DispatchOp::getResultShape(OpResult result) {
+  if (result == getOffsets())
+    return {ResultExtent::constant(getDim(getOffsets(), 0))};
+  if (result == getInverse())
+    return shapeLike(getIds());
+  return {{getIds(), 0, getDim(getIds(), 1)}};
+}
+
+/// The result of a product with `matrix`, [N, K] or [E, N, K].
+template <typename ProductOp> static ResultShape getProductShape(ProductOp op, Value matrix) {
+  const Value rows = op.getSlots() ? Value(op.getPermutation()) : Value(op.getInput());
+  const int64_t columns = *std::next(getTensor(matrix).getShape().rbegin());
+  return {{rows}, ResultExtent::constant(columns)};
+}
+
+/// Without offsets (a dense product) the rows stay in the order of the input.
+template <typename ProductOp> static RowOrder getProductOrder(ProductOp op) {
+  if (op.getOffsets())
+    return {RowOrder::Kind::Sorted, op.getOffsets()};
+  return {RowOrder::Kind::AsOperand, op.getInput()};
+}
+
+ResultShape GroupedMatmulOp::getResultShape(OpResult) {
+  return getProductShape(*this, getWeights());
+}
+RowOrder GroupedMatmulOp::getRowOrder() { return getProductOrder(*this); }
+ResultShape GroupedGluOp::getResultShape(OpResult) { return getProductShape(*this, getGate()); }
+RowOrder GroupedGluOp::getRowOrder() { return getProductOrder(*this); }

@@ -26,6 +26,11 @@ class Moe_InferringOp<string mnemonic, list<Trait> traits = []>
   }];
 }
 
+// An op that moe-dispatch-by-sort replaces: programs have no counterpart.
+def Moe_SemanticLevelOnly : NativeOpTrait<"SemanticLevelOnly"> {
+  let cppNamespace = "::sortie::moe";
+}
+
 // A product of rows with a matrix; how it is computed decides which contract it keeps.
 defvar Moe_MatmulTraits = [DeclareOpInterfaceMethods<Moe_DeterminismOpInterface>];
 
@@ -77,7 +82,29 @@ def Moe_WeightOp : Moe_Op<"weight"> {
   let hasVerifier = 1;
 }
 
-def Moe_RmsNormOp : Moe_Op<"rms_norm", [AllTypesMatch<["input", "result"]>]> {
+// An op over f32 rows `[T, K]` that weighs each column after it has made the row's size one.
+class Moe_NormOp<string mnemonic>
+    : Moe_Op<mnemonic, [Moe_SemanticOpInterface, Moe_RuntimeOpInterface,
+                        AllTypesMatch<["input", "result"]>]> {
+  let arguments = (ins Moe_Tensor<[2], [F32]>:$input, Moe_Tensor<[1], [F32]>:$weight, F32Attr:$eps);
+  let results = (outs Moe_Tensor<[2], [F32]>:$result);
+  let assemblyFormat = [{
+    $input `,` $weight `eps` `(` $eps `)` attr-dict `:` type($input) `,` type($weight)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    RuntimeOperands getRuntimeOperands() {
+      return RuntimeOperands().row(getInput()).weight("weight", getWeight());
+    }
+  }];
+  let extraClassDefinition = [{
+    ::llvm::LogicalResult $cppClass::verify() {
+      return verifyNorm(*this, getInput(), getWeight(), getEps());
+    }
+  }];
+}
+
+def Moe_RmsNormOp : Moe_NormOp<"rms_norm"> {
   let summary = "root-mean-square normalisation of rows";
   let description = [{
     `y = x / sqrt(mean(x * x) + eps) * weight` for each row `[K]` of `input` `[T, K]`, in the order
@@ -92,15 +119,9 @@ def Moe_RmsNormOp : Moe_Op<"rms_norm", [AllTypesMatch<["input", "result"]>]> {
     %y = moe.rms_norm %x, %w eps(1.0e-06) : tensor<?x2048xf32>, tensor<2048xf32>
     ```
   }];
-  let arguments = (ins Moe_Tensor<[2], [F32]>:$input, Moe_Tensor<[1], [F32]>:$weight, F32Attr:$eps);
-  let results = (outs Moe_Tensor<[2], [F32]>:$result);
-  let assemblyFormat = [{
-    $input `,` $weight `eps` `(` $eps `)` attr-dict `:` type($input) `,` type($weight)
-  }];
-  let hasVerifier = 1;
 }
 
-def Moe_MatmulOp : Moe_InferringOp<"matmul", Moe_MatmulTraits> {
+def Moe_MatmulOp : Moe_InferringOp<"matmul", [Moe_SemanticOpInterface, Moe_SemanticLevelOnly] # Moe_MatmulTraits> {
   let summary = "dense matrix product";
   let description = [{
     `y[t, n] = sum over c of x[t, c] * w[n, c]`, then `+ bias[n]`: routers and shared experts.
@@ -130,7 +151,7 @@ def Moe_MatmulOp : Moe_InferringOp<"matmul", Moe_MatmulTraits> {
   let hasVerifier = 1;
 }
 
-def Moe_RouteOp : Moe_InferringOp<"route"> {
+def Moe_RouteOp : Moe_InferringOp<"route", [Moe_SemanticOpInterface, Moe_RuntimeOpInterface]> {
   let summary = "selects the experts of each token and their weights";
   let description = [{
     From the router's logits `scores` `[T, E]` selects `top` experts a token, best first: `ids`
@@ -186,10 +207,20 @@ def Moe_RouteOp : Moe_InferringOp<"route"> {
   }];
   let hasVerifier = 1;
   let hasCanonicalizeMethod = 1;
+  let extraClassDeclaration = [{
+    RuntimeOperands getRuntimeOperands() {
+      return RuntimeOperands().row(getScores()).weight("bias", getBias());
+    }
+    ResultShape getResultShape(::mlir::OpResult) {
+      return {{getScores()}, ResultExtent::constant(static_cast<int64_t>(getTop()))};
+    }
+    RowOrder getRowOrder() { return {RowOrder::Kind::Tokens, {}}; }
+    ::llvm::SmallVector<::llvm::StringRef> getValueNames() { return {"ids", "weights"}; }
+  }];
 }
 
 def Moe_RoutedMatmulOp
-    : Moe_InferringOp<"routed_matmul", [AttrSizedOperandSegments] # Moe_MatmulTraits> {
+    : Moe_InferringOp<"routed_matmul", [Moe_SemanticOpInterface, Moe_SemanticLevelOnly] # [AttrSizedOperandSegments] # Moe_MatmulTraits> {
   let summary = "product of each slot with the matrix of its expert";
   let description = [{
     `y[t, j, n] = sum over c of x[t, c] * w[ids[t, j], n, c]`, then `* expert_scale[ids[t, j]]`, then
@@ -228,7 +259,7 @@ def Moe_RoutedMatmulOp
   let hasVerifier = 1;
 }
 
-def Moe_GluOp : Moe_Op<"glu", [AllTypesMatch<["gate", "up", "result"]>]> {
+def Moe_GluOp : Moe_Op<"glu", [Moe_SemanticOpInterface, Moe_RuntimeOpInterface] # [AllTypesMatch<["gate", "up", "result"]>]> {
   let summary = "gated activation";
   let description = [{
     Element by element, `swiglu` is `silu(gate) * up`. `swiglu_clamped` is
@@ -255,9 +286,19 @@ def Moe_GluOp : Moe_Op<"glu", [AllTypesMatch<["gate", "up", "result"]>]> {
     (`limit` `(` $limit^ `)`)? attr-dict `:` type($gate)
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    RuntimeOperands getRuntimeOperands() {
+      return RuntimeOperands().row(getGate()).row(getUp());
+    }
+  }];
+  let extraClassDefinition = [{
+    ::llvm::LogicalResult $cppClass::verify() {
+      return verifyGlu([&] { return emitOpError(); }, getKind(), getAlpha(), getLimit()); // (C2)
+    }
+  }];
 }
 
-def Moe_CombineOp : Moe_InferringOp<"combine", [AttrSizedOperandSegments]> {
+def Moe_CombineOp : Moe_InferringOp<"combine", [Moe_SemanticOpInterface, Moe_RuntimeOpInterface] # [AttrSizedOperandSegments]> {
   let summary = "weighted sum of the slots of each token";
   let description = [{
     `y[t] = sum over j of weights[t, j] * row(t, j)`, in ascending `j`; each product is rounded
@@ -287,9 +328,19 @@ def Moe_CombineOp : Moe_InferringOp<"combine", [AttrSizedOperandSegments]> {
     `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    RuntimeOperands getRuntimeOperands() {
+      return RuntimeOperands().row(getRows()).row(getInverse()).row(getWeights());
+    }
+    ResultShape getResultShape(::mlir::OpResult) {
+      const unsigned last = static_cast<unsigned>(getRows().getType().getRank()) - 1;
+      return {{getInverse() ? ::mlir::Value(getInverse()) : getRows()}, {getRows(), last}};
+    }
+    RowOrder getRowOrder() { return {RowOrder::Kind::Tokens, {}}; }
+  }];
 }
 
-def Moe_AddOp : Moe_Op<"add", [Commutative, AllTypesMatch<["lhs", "rhs", "result"]>]> {
+def Moe_AddOp : Moe_Op<"add", [Moe_SemanticOpInterface, Moe_RuntimeOpInterface] # [Commutative, AllTypesMatch<["lhs", "rhs", "result"]>]> {
   let summary = "sum of two tensors";
   let description = [{
     `y = lhs + rhs`, element by element: the residual, the sum of routed and shared experts.
@@ -304,13 +355,18 @@ def Moe_AddOp : Moe_Op<"add", [Commutative, AllTypesMatch<["lhs", "rhs", "result
   let arguments = (ins Moe_Tensor<[2, 3], [F32]>:$lhs, Moe_Tensor<[2, 3], [F32]>:$rhs);
   let results = (outs Moe_Tensor<[2, 3], [F32]>:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($lhs)";
+  let extraClassDeclaration = [{
+    RuntimeOperands getRuntimeOperands() {
+      return RuntimeOperands().row(getLhs()).row(getRhs());
+    }
+  }];
 }
 
 //===----------------------------------------------------------------------===//
 // Dispatch level
 //===----------------------------------------------------------------------===//
 
-def Moe_DispatchOp : Moe_InferringOp<"dispatch"> {
+def Moe_DispatchOp : Moe_InferringOp<"dispatch", [Moe_RuntimeOpInterface]> {
   let summary = "stable sort of the slots by expert";
   let description = [{
     Sorts the slots of `ids` `[T, k]` by expert id; slots of one expert keep their order. Results:
@@ -348,9 +404,16 @@ def Moe_DispatchOp : Moe_InferringOp<"dispatch"> {
   }];
   let hasVerifier = 1;
   let hasCanonicalizeMethod = 1;
+  let extraClassDeclaration = [{
+    RuntimeOperands getRuntimeOperands() {
+      return RuntimeOperands().row(getIds());
+    }
+    ResultShape getResultShape(::mlir::OpResult result);
+    RowOrder getRowOrder() { return {RowOrder::Kind::Tokens, {}}; }
+  }];
 }
 
-def Moe_GatherOp : Moe_InferringOp<"gather"> {
+def Moe_GatherOp : Moe_InferringOp<"gather", [Moe_RuntimeOpInterface]> {
   let summary = "rows of tokens in sorted order";
   let description = [{
     `y[r] = x[permutation[r] / slots]`: row `r` belongs to token `permutation[r] / slots`. With
@@ -373,9 +436,16 @@ def Moe_GatherOp : Moe_InferringOp<"gather"> {
     $input `,` $permutation `slots` `(` $slots `)` attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    RuntimeOperands getRuntimeOperands() {
+      return RuntimeOperands().row(getInput()).row(getPermutation());
+    }
+    ResultShape getResultShape(::mlir::OpResult) { return {{getPermutation()}, {getInput(), 1}}; }
+    RowOrder getRowOrder() { return {RowOrder::Kind::Sorted, getPermutation()}; }
+  }];
 }
 
-def Moe_UnsortOp : Moe_InferringOp<"unsort"> {
+def Moe_UnsortOp : Moe_InferringOp<"unsort", [Moe_RuntimeOpInterface]> {
   let summary = "sorted rows back in slot order";
   let description = [{
     `y[t, j] = rows[inverse[t, j]]`, or zeros where the inverse is -1.
@@ -393,9 +463,18 @@ def Moe_UnsortOp : Moe_InferringOp<"unsort"> {
   let assemblyFormat = [{
     $rows `,` $inverse attr-dict `:` functional-type(operands, results)
   }];
+  let extraClassDeclaration = [{
+    RuntimeOperands getRuntimeOperands() {
+      return RuntimeOperands().row(getRows()).row(getInverse());
+    }
+    ResultShape getResultShape(::mlir::OpResult) {
+      return {{getInverse(), 0}, {getInverse(), 1}, {getRows(), 1}};
+    }
+    RowOrder getRowOrder() { return {RowOrder::Kind::Tokens, {}}; }
+  }];
 }
 
-def Moe_QuantizeOp : Moe_Op<"quantize"> {
+def Moe_QuantizeOp : Moe_Op<"quantize", [Moe_RuntimeOpInterface]> {
   let summary = "quantizes rows of activations";
   let description = [{
     Quantizes each row of `input` `[T, K]` in blocks of 128 along `K`, as `docs/numerics.md`
@@ -412,10 +491,15 @@ def Moe_QuantizeOp : Moe_Op<"quantize"> {
   let results = (outs Moe_Tensor<[2], [Moe_ActivationType]>:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    RuntimeOperands getRuntimeOperands() {
+      return RuntimeOperands().row(getInput());
+    }
+  }];
 }
 
 def Moe_GroupedMatmulOp
-    : Moe_InferringOp<"grouped_matmul", [AttrSizedOperandSegments] # Moe_MatmulTraits> {
+    : Moe_InferringOp<"grouped_matmul", [Moe_RuntimeOpInterface] # [AttrSizedOperandSegments] # Moe_MatmulTraits> {
   let summary = "matrix product over rows grouped by expert";
   let description = [{
     `y[r, n] = sum over c of x[row(r), c] * w[e(r), n, c]`, then `* expert_scale[e(r)]`, then
@@ -463,9 +547,24 @@ def Moe_GroupedMatmulOp
     `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    RuntimeOperands getRuntimeOperands() {
+      return RuntimeOperands()
+          .row(getInput())
+          .row(getOffsets())
+          .row(getPermutation())
+          .row(getScale())
+          .weight("weights", getWeights())
+          .weight("expert_scale", getExpertScale())
+          .weight("bias", getBias());
+    }
+    ::llvm::StringRef getRuntimeName() { return "matmul"; }
+    ResultShape getResultShape(::mlir::OpResult);
+    RowOrder getRowOrder();
+  }];
 }
 
-def Moe_GroupedGluOp : Moe_Op<"grouped_glu", [AttrSizedOperandSegments] # Moe_MatmulTraits> {
+def Moe_GroupedGluOp : Moe_Op<"grouped_glu", [Moe_RuntimeOpInterface] # [AttrSizedOperandSegments] # Moe_MatmulTraits> {
   let summary = "gate and up products with their activation, over rows grouped by expert";
   let description = [{
     `y = glu(gate product * gate_scale + gate_bias, up product * up_scale + up_bias)`, each product
@@ -518,6 +617,23 @@ def Moe_GroupedGluOp : Moe_Op<"grouped_glu", [AttrSizedOperandSegments] # Moe_Ma
     `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    RuntimeOperands getRuntimeOperands() {
+      return RuntimeOperands()
+          .row(getInput())
+          .row(getOffsets())
+          .row(getPermutation())
+          .weight("gate", getGate())
+          .weight("up", getUp())
+          .weight("gate_scale", getGateScale())
+          .weight("up_scale", getUpScale())
+          .weight("gate_bias", getGateBias())
+          .weight("up_bias", getUpBias());
+    }
+    ::llvm::StringRef getRuntimeName() { return "glu_matmul"; }
+    ResultShape getResultShape(::mlir::OpResult);
+    RowOrder getRowOrder();
+  }];
 }
 
 #endif // SORTIE_DIALECT_MOE_OPS

@@ -5,17 +5,11 @@
 
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace sortie::moert;
 
 namespace {
-
-/// What an operation reads as indices; null where it reads none.
-struct IndexOperands {
-  Value permutation, inverse, offsets;
-};
 
 class IndexVerifier {
 public:
@@ -37,8 +31,8 @@ private:
   LogicalResult verify(Operation *op);
   /// Notes what `op` writes.
   void note(Operation *op);
-  LogicalResult verifyOperands(Operation *op, const IndexOperands &operands);
-  template <typename MatmulLike> LogicalResult verifyGroups(MatmulLike op);
+  LogicalResult verifyOperands(Operation *op, const StepOperands &operands);
+  LogicalResult verifyGroups(Operation *op, const StepOperands &operands);
 
   llvm::DenseMap<Value, Origin> origins;
   /// What kernels wrote. They are code, which nobody can check; who reads an order that one wrote
@@ -46,7 +40,7 @@ private:
   llvm::DenseSet<Value> trusted;
 };
 
-LogicalResult IndexVerifier::verifyOperands(Operation *op, const IndexOperands &operands) {
+LogicalResult IndexVerifier::verifyOperands(Operation *op, const StepOperands &operands) {
   const std::tuple<Value, Role, StringRef> roles[] = {
       {operands.permutation, Role::Permutation, "permutation"},
       {operands.inverse, Role::Inverse, "inverse"},
@@ -66,17 +60,15 @@ LogicalResult IndexVerifier::verifyOperands(Operation *op, const IndexOperands &
   return success();
 }
 
-/// Offsets count the rows of their dispatch, so a product over groups must have as many.
-template <typename MatmulLike> LogicalResult IndexVerifier::verifyGroups(MatmulLike op) {
-  if (failed(verifyOperands(op, {op.getPermutation(), {}, op.getOffsets()})))
-    return failure();
-  const auto origin = origins.find(op.getOffsets());
+/// Offsets count the rows of their dispatch, so what works on groups of rows must have as many.
+LogicalResult IndexVerifier::verifyGroups(Operation *op, const StepOperands &operands) {
+  const auto origin = origins.find(operands.offsets);
   if (origin == origins.end())
     return success();
   const auto rowsOf = [](Value value) { return cast<BufferType>(value.getType()).getDim(0); };
-  if (rowsOf(origin->second.dispatch.getPermutation()) == rowsOf(op.getOutput()))
+  if (rowsOf(origin->second.dispatch.getPermutation()) == rowsOf(operands.writes.front()))
     return success();
-  return op.emitOpError("has another number of rows than the moert.dispatch of its offsets");
+  return op->emitOpError("has another number of rows than the moert.dispatch of its offsets");
 }
 
 void IndexVerifier::note(Operation *op) {
@@ -97,17 +89,13 @@ void IndexVerifier::note(Operation *op) {
 
 LogicalResult IndexVerifier::verify(Operation *op) {
   note(op);
-  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-      .Case<MatmulOp, GluMatmulOp>([&](auto product) { return verifyGroups(product); })
-      .Case([&](GatherOp gather) {
-        return verifyOperands(gather, {gather.getPermutation(), {}, {}});
-      })
-      .Case<UnsortOp, CombineOp>(
-          [&](auto reader) { return verifyOperands(reader, {{}, reader.getInverse(), {}}); })
-      .Case([&](CheckpointOp checkpoint) {
-        return verifyOperands(checkpoint, {{}, checkpoint.getOrder(), {}});
-      })
-      .Default(success());
+  if (auto checkpoint = dyn_cast<CheckpointOp>(op))
+    return verifyOperands(op, StepOperands().readInverse(checkpoint.getOrder()));
+  auto step = dyn_cast<StepOpInterface>(op);
+  if (!step)
+    return success();
+  const StepOperands operands = step.getStepOperands();
+  return success(succeeded(verifyOperands(op, operands)) && succeeded(verifyGroups(op, operands)));
 }
 
 } // namespace

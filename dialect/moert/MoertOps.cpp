@@ -98,54 +98,6 @@ static void printExtents(OpAsmPrinter &printer, Operation *, ArrayAttr extents) 
                         [&](ExtentAttr extent) { printer << toString(extent); });
 }
 
-#define GET_OP_CLASSES
-#include "dialect/moert/MoertOps.cpp.inc"
-
-void MoertDialect::registerOps() {
-  addOperations<
-#define GET_OP_LIST
-#include "dialect/moert/MoertOps.cpp.inc"
-      >();
-}
-
-//===----------------------------------------------------------------------===//
-// Effects and placement
-//===----------------------------------------------------------------------===//
-
-template <typename Effect> static SmallVector<Value> getBuffersWithEffect(Operation *op) {
-  SmallVector<MemoryEffects::EffectInstance> effects;
-  if (auto interface = dyn_cast<MemoryEffectOpInterface>(op))
-    interface.getEffects(effects);
-  SmallVector<Value> buffers;
-  for (const MemoryEffects::EffectInstance &effect : effects)
-    if (isa<Effect>(effect.getEffect()) && effect.getValue())
-      buffers.push_back(effect.getValue());
-  return buffers;
-}
-
-SmallVector<Value> sortie::moert::getReadBuffers(Operation *op) {
-  return getBuffersWithEffect<MemoryEffects::Read>(op);
-}
-
-SmallVector<Value> sortie::moert::getWrittenBuffers(Operation *op) {
-  return getBuffersWithEffect<MemoryEffects::Write>(op);
-}
-
-LogicalResult sortie::moert::verifySamePlacement(Operation *op) {
-  BufferType first;
-  for (Type type : op->getOperandTypes()) {
-    auto buffer = dyn_cast<BufferType>(type);
-    if (!buffer)
-      continue; // The operand's own constraint says so.
-    if (!first)
-      first = buffer;
-    if (buffer.getDevice() != first.getDevice() || buffer.getSpace() != first.getSpace())
-      return op->emitOpError() << "buffers must lie on one device in one space, got " << first
-                               << " and " << buffer;
-  }
-  return success();
-}
-
 //===----------------------------------------------------------------------===//
 // Helpers: shapes of buffers
 //===----------------------------------------------------------------------===//
@@ -216,6 +168,79 @@ static FailureOr<int64_t> getColumns(Operation *op, StringRef what, Value value)
     return op->emitOpError() << "the last dimension of " << what << " must be constant, got "
                              << value.getType();
   return last.getConstant();
+}
+
+//===----------------------------------------------------------------------===//
+// Helpers: verifiers that MoertOps.td names
+//===----------------------------------------------------------------------===//
+
+/// A value with the name that diagnostics give it.
+using NamedValue = std::pair<StringRef, Value>;
+
+static LogicalResult verifySameShape(Operation *op, Value first, ArrayRef<NamedValue> others) {
+  for (const auto &[what, value] : others)
+    if (failed(verifyShape(op, what, value, getBuffer(first).getShape())))
+      return failure();
+  return success();
+}
+
+/// (C1) and (C3) of moert.rms_norm.
+static LogicalResult verifyNorm(Operation *op, Value input, Value output, const APFloat &eps) {
+  if (failed(verifyRank(op, "input", input, 2)) ||
+      failed(verifySameShape(op, input, {{"output", output}})) ||
+      failed(getColumns(op, "input", input)))
+    return failure();
+  if (!eps.isFinite() || (eps.isNegative() && !eps.isZero()))
+    return op->emitOpError("eps must be finite and not negative");
+  return success();
+}
+
+#define GET_OP_CLASSES
+#include "dialect/moert/MoertOps.cpp.inc"
+
+void MoertDialect::registerOps() {
+  addOperations<
+#define GET_OP_LIST
+#include "dialect/moert/MoertOps.cpp.inc"
+      >();
+}
+
+//===----------------------------------------------------------------------===//
+// Effects and placement
+//===----------------------------------------------------------------------===//
+
+template <typename Effect> static SmallVector<Value> getBuffersWithEffect(Operation *op) {
+  SmallVector<MemoryEffects::EffectInstance> effects;
+  if (auto interface = dyn_cast<MemoryEffectOpInterface>(op))
+    interface.getEffects(effects);
+  SmallVector<Value> buffers;
+  for (const MemoryEffects::EffectInstance &effect : effects)
+    if (isa<Effect>(effect.getEffect()) && effect.getValue())
+      buffers.push_back(effect.getValue());
+  return buffers;
+}
+
+SmallVector<Value> sortie::moert::getReadBuffers(Operation *op) {
+  return getBuffersWithEffect<MemoryEffects::Read>(op);
+}
+
+SmallVector<Value> sortie::moert::getWrittenBuffers(Operation *op) {
+  return getBuffersWithEffect<MemoryEffects::Write>(op);
+}
+
+LogicalResult sortie::moert::verifySamePlacement(Operation *op) {
+  BufferType first;
+  for (Type type : op->getOperandTypes()) {
+    auto buffer = dyn_cast<BufferType>(type);
+    if (!buffer)
+      continue; // The operand's own constraint says so.
+    if (!first)
+      first = buffer;
+    if (buffer.getDevice() != first.getDevice() || buffer.getSpace() != first.getSpace())
+      return op->emitOpError() << "buffers must lie on one device in one space, got " << first
+                               << " and " << buffer;
+  }
+  return success();
 }
 
 //===----------------------------------------------------------------------===//
@@ -309,20 +334,6 @@ LogicalResult BufferOp::verify() {
     return emitOpError() << "the arena is on device 0 in space \"" << BufferType::kGlobalSpace
                          << "\", got " << getType(); // (C2)
   return success();
-}
-
-LogicalResult RmsNormOp::verify() {
-  if (failed(verifyRank(*this, "input", getInput(), 2)) ||
-      failed(verifyShape(*this, "output", getOutput(), getBuffer(getInput()).getShape())) ||
-      failed(getColumns(*this, "input", getInput())))
-    return failure(); // (C1)
-  if (!getEps().isFinite() || (getEps().isNegative() && !getEps().isZero()))
-    return emitOpError("eps must be finite and not negative"); // (C3)
-  return success();
-}
-
-LogicalResult RmsNormOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  return verifyVector(*this, symbols, getWeightAttr(), getDim(getInput(), 1).getConstant()); // (C2)
 }
 
 LogicalResult RouteOp::verify() {
@@ -555,14 +566,6 @@ LogicalResult CublasMatmulOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return success();
 }
 
-LogicalResult GluOp::verify() {
-  const ArrayRef<ExtentAttr> shape = getBuffer(getGate()).getShape();
-  if (failed(verifyShape(*this, "up", getUp(), shape)) ||
-      failed(verifyShape(*this, "output", getOutput(), shape)))
-    return failure();                                                                 // (C1)
-  return verifyGlu([&] { return emitOpError(); }, getKind(), getAlpha(), getLimit()); // (C2)
-}
-
 /// `rows` are the sorted rows of the slots of `inverse`, [k*T, N].
 static LogicalResult verifySortedRows(Operation *op, StringRef what, Value rows, Value inverse) {
   if (failed(verifyRank(op, "inverse", inverse, 2)) || failed(verifyRank(op, what, rows, 2)))
@@ -590,13 +593,6 @@ LogicalResult CombineOp::verify() {
     return failure(); // (C2)
   return verifyShape(*this, "output", getOutput(),
                      {getDim(slots, 0), getBuffer(getRows()).getShape().back()}); // (C3)
-}
-
-LogicalResult AddOp::verify() {
-  const ArrayRef<ExtentAttr> shape = getBuffer(getLhs()).getShape();
-  if (failed(verifyShape(*this, "rhs", getRhs(), shape)))
-    return failure();                                      // (C1)
-  return verifyShape(*this, "output", getOutput(), shape); // (C1)
 }
 
 LogicalResult CopyOp::verify() {

@@ -9,6 +9,8 @@
 #include "dialect/moert/MoertAttributes.h"
 #include "dialect/moert/MoertDialect.h"
 #include "dialect/moert/MoertTypes.h"
+#include "dialect/moert/NumericParameters.h"
+#include "dialect/moert/StepOperands.h"
 #include "runtime/numerics/format.h"
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
@@ -49,7 +51,17 @@ llvm::SmallVector<mlir::Value> getWrittenBuffers(mlir::Operation *op);
 
 } // namespace sortie::moert
 
+#include "dialect/moert/MoertInterfaces.h.inc"
+
 #define GET_OP_CLASSES
 #include "dialect/moert/MoertOps.h.inc"
+
+namespace sortie::moert {
+
+/// What route attributes mean to runtime/numerics. The number of experts is that of the scores,
+/// which must be constant.
+numerics::RouteParams getRouteParams(RouteOp op);
+
+} // namespace sortie::moert
 
 #endif // SORTIE_DIALECT_MOERT_MOERTOPS_H

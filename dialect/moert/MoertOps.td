@@ -11,6 +11,7 @@ include "mlir/IR/OpAsmInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "dialect/moert/MoertAttributes.td"
+include "dialect/moert/MoertInterfaces.td"
 include "dialect/moert/MoertTypes.td"
 
 class Moert_Op<string mnemonic, list<Trait> traits = []> : Op<Moert_Dialect, mnemonic, traits> {
@@ -226,6 +227,12 @@ class Moert_DeviceOp<string mnemonic, list<Trait> traits = []>
 class Moert_WeightUserOp<string mnemonic, list<Trait> traits = []>
   : Moert_DeviceOp<mnemonic, [DeclareOpInterfaceMethods<SymbolUserOpInterface>] # traits>;
 
+// An operation that computes something. Those that name weights verify these with symbols.
+class Moert_StepOp<string mnemonic, list<Trait> traits = []>
+  : Moert_DeviceOp<mnemonic, [Moert_StepOpInterface] # traits>;
+class Moert_WeightStepOp<string mnemonic, list<Trait> traits = []>
+  : Moert_WeightUserOp<mnemonic, [Moert_StepOpInterface] # traits>;
+
 class Moert_Read<Type type> : Arg<type, "", [MemRead]>;
 class Moert_ReadOptional<Type type> : Arg<Optional<type>, "", [MemRead]>;
 class Moert_Write<Type type> : Arg<type, "", [MemWrite]>;
@@ -270,7 +277,34 @@ def Moert_BufferOp : Moert_BodyOp<"buffer"> {
   }];
 }
 
-def Moert_RmsNormOp : Moert_WeightUserOp<"rms_norm"> {
+// An operation over f32 rows `[T, K]` that weighs each column after it has made the row's size one.
+class Moert_NormOp<string mnemonic> : Moert_WeightStepOp<mnemonic> {
+  let arguments = (ins
+    Moert_Read<Moert_F32Buffer>:$input, FlatSymbolRefAttr:$weight, F32Attr:$eps,
+    Moert_Write<Moert_F32Buffer>:$output);
+  let assemblyFormat = [{
+    $input `,` $weight `eps` `(` $eps `)` `outs` `(` $output `)` attr-dict `:` type(operands)
+  }];
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands() {
+      return StepOperands()
+          .read(getInput())
+          .vector(getWeightAttr())
+          .write(getOutput())
+          .parameter(getEps().convertToFloat());
+    }
+  }];
+  let extraClassDefinition = [{
+    ::llvm::LogicalResult $cppClass::verify() {
+      return verifyNorm(*this, getInput(), getOutput(), getEps());
+    }
+    ::llvm::LogicalResult $cppClass::verifySymbolUses(::mlir::SymbolTableCollection &symbols) {
+      return verifyVector(*this, symbols, getWeightAttr(), getDim(getInput(), 1).getConstant());
+    }
+  }];
+}
+
+def Moert_RmsNormOp : Moert_NormOp<"rms_norm"> {
   let summary = "root-mean-square normalisation of rows";
   let description = [{
     As `moe.rms_norm`.
@@ -285,15 +319,9 @@ def Moert_RmsNormOp : Moert_WeightUserOp<"rms_norm"> {
       : !moert.buffer<tokens x 2048 x f32>, !moert.buffer<tokens x 2048 x f32>
     ```
   }];
-  let arguments = (ins
-    Moert_Read<Moert_F32Buffer>:$input, FlatSymbolRefAttr:$weight, F32Attr:$eps,
-    Moert_Write<Moert_F32Buffer>:$output);
-  let assemblyFormat = [{
-    $input `,` $weight `eps` `(` $eps `)` `outs` `(` $output `)` attr-dict `:` type(operands)
-  }];
 }
 
-def Moert_RouteOp : Moert_WeightUserOp<"route"> {
+def Moert_RouteOp : Moert_WeightStepOp<"route"> {
   let summary = "selects the experts of each token and their weights";
   let description = [{
     As `moe.route`.
@@ -332,9 +360,12 @@ def Moert_RouteOp : Moert_WeightUserOp<"route"> {
     attr-dict `:` type(operands)
   }];
   let useCustomPropertiesEncoding = 1;
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands();
+  }];
 }
 
-def Moert_DispatchOp : Moert_DeviceOp<"dispatch"> {
+def Moert_DispatchOp : Moert_StepOp<"dispatch"> {
   let summary = "stable sort of the slots by expert";
   let description = [{
     As `moe.dispatch`. An id outside of `[0, experts)` is an error of the call.
@@ -366,10 +397,20 @@ def Moert_DispatchOp : Moert_DeviceOp<"dispatch"> {
     int64_t getExpertCount() {
       return getRange() ? getRange()->back() : static_cast<int64_t>(getExperts());
     }
+    StepOperands getStepOperands() {
+      return StepOperands()
+          .read(getIds())
+          .write(getPermutation())
+          .write(getInverse())
+          .write(getOffsets())
+          .parameter(static_cast<int64_t>(getExperts()))
+          .parameter(getFirstExpert())
+          .parameter(getExpertCount());
+    }
   }];
 }
 
-def Moert_QuantizeOp : Moert_DeviceOp<"quantize"> {
+def Moert_QuantizeOp : Moert_StepOp<"quantize"> {
   let summary = "quantizes rows of activations";
   let description = [{
     As `moe.quantize`.
@@ -384,9 +425,14 @@ def Moert_QuantizeOp : Moert_DeviceOp<"quantize"> {
   }];
   let arguments = (ins Moert_Read<Moert_F32Buffer>:$input, Moert_Write<Moert_ActBuffer>:$output);
   let assemblyFormat = "$input `outs` `(` $output `)` attr-dict `:` type(operands)";
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands() {
+      return StepOperands().read(getInput()).write(getOutput());
+    }
+  }];
 }
 
-def Moert_GatherOp : Moert_DeviceOp<"gather"> {
+def Moert_GatherOp : Moert_StepOp<"gather"> {
   let summary = "rows of tokens in sorted order";
   let description = [{
     As `moe.gather`, over f32 rows.
@@ -408,9 +454,18 @@ def Moert_GatherOp : Moert_DeviceOp<"gather"> {
     $input `,` $permutation `slots` `(` $slots `)` `outs` `(` $output `)` attr-dict
     `:` type(operands)
   }];
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands() {
+      return StepOperands()
+          .read(getInput())
+          .readPermutation(getPermutation())
+          .write(getOutput())
+          .parameter(static_cast<int64_t>(getSlots()));
+    }
+  }];
 }
 
-def Moert_MatmulOp : Moert_WeightUserOp<"matmul", [AttrSizedOperandSegments]> {
+def Moert_MatmulOp : Moert_WeightStepOp<"matmul", [AttrSizedOperandSegments]> {
   let summary = "matrix product, dense or over rows grouped by expert";
   let description = [{
     As `moe.grouped_matmul`; without `offsets`, `moe.matmul`.
@@ -451,9 +506,12 @@ def Moert_MatmulOp : Moert_WeightUserOp<"matmul", [AttrSizedOperandSegments]> {
     `outs` `(` $output `)` attr-dict `:` type(operands)
   }];
   let useCustomPropertiesEncoding = 1;
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands();
+  }];
 }
 
-def Moert_GluMatmulOp : Moert_WeightUserOp<"glu_matmul", [AttrSizedOperandSegments]> {
+def Moert_GluMatmulOp : Moert_WeightStepOp<"glu_matmul", [AttrSizedOperandSegments]> {
   let summary = "gate and up products with their activation";
   let description = [{
     As `moe.grouped_glu`. An output of act16 or act8 is quantized as `moert.quantize` does.
@@ -501,6 +559,9 @@ def Moert_GluMatmulOp : Moert_WeightUserOp<"glu_matmul", [AttrSizedOperandSegmen
     `:` type(operands)
   }];
   let useCustomPropertiesEncoding = 1;
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands();
+  }];
 }
 
 def Moert_CublasMatmulOp : Moert_WeightUserOp<"cublas_matmul"> {
@@ -530,7 +591,7 @@ def Moert_CublasMatmulOp : Moert_WeightUserOp<"cublas_matmul"> {
   let assemblyFormat = "$input `,` $weights `outs` `(` $output `)` attr-dict `:` type(operands)";
 }
 
-def Moert_GluOp : Moert_DeviceOp<"glu"> {
+def Moert_GluOp : Moert_StepOp<"glu"> {
   let summary = "gated activation";
   let description = [{
     As `moe.glu`.
@@ -555,9 +616,28 @@ def Moert_GluOp : Moert_DeviceOp<"glu"> {
     $gate `,` $up `kind` `(` custom<Word>($kind) `)` (`alpha` `(` $alpha^ `)`)?
     (`limit` `(` $limit^ `)`)? `outs` `(` $output `)` attr-dict `:` type(operands)
   }];
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands() {
+      const numerics::Glu glu = getGluParams(getKind(), getAlpha(), getLimit());
+      return StepOperands()
+          .read(getGate())
+          .read(getUp())
+          .write(getOutput())
+          .parameter(static_cast<int64_t>(glu.kind))
+          .parameter(glu.alpha)
+          .parameter(glu.limit);
+    }
+  }];
+  let extraClassDefinition = [{
+    ::llvm::LogicalResult $cppClass::verify() {
+      if (failed(verifySameShape(*this, getGate(), {{"up", getUp()}, {"output", getOutput()}})))
+        return failure(); // (C1)
+      return verifyGlu([&] { return emitOpError(); }, getKind(), getAlpha(), getLimit()); // (C2)
+    }
+  }];
 }
 
-def Moert_UnsortOp : Moert_DeviceOp<"unsort"> {
+def Moert_UnsortOp : Moert_StepOp<"unsort"> {
   let summary = "sorted rows back in slot order";
   let description = [{
     As `moe.unsort`.
@@ -575,9 +655,14 @@ def Moert_UnsortOp : Moert_DeviceOp<"unsort"> {
     Moert_Read<Moert_F32Buffer>:$rows, Moert_Read<Moert_I32Buffer>:$inverse,
     Moert_Write<Moert_F32Buffer>:$output);
   let assemblyFormat = "$rows `,` $inverse `outs` `(` $output `)` attr-dict `:` type(operands)";
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands() {
+      return StepOperands().read(getRows()).readInverse(getInverse()).write(getOutput());
+    }
+  }];
 }
 
-def Moert_CombineOp : Moert_DeviceOp<"combine", [AttrSizedOperandSegments]> {
+def Moert_CombineOp : Moert_StepOp<"combine", [AttrSizedOperandSegments]> {
   let summary = "weighted sum of the slots of each token";
   let description = [{
     As `moe.combine`.
@@ -602,9 +687,18 @@ def Moert_CombineOp : Moert_DeviceOp<"combine", [AttrSizedOperandSegments]> {
     $rows (`inverse` `(` $inverse^ `)`)? (`weights` `(` $weights^ `)`)? `outs` `(` $output `)`
     attr-dict `:` type(operands)
   }];
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands() {
+      return StepOperands()
+          .read(getRows())
+          .readInverse(getInverse())
+          .read(getWeights())
+          .write(getOutput());
+    }
+  }];
 }
 
-def Moert_AddOp : Moert_DeviceOp<"add"> {
+def Moert_AddOp : Moert_StepOp<"add"> {
   let summary = "sum of two buffers";
   let description = [{
     As `moe.add`.
@@ -621,6 +715,16 @@ def Moert_AddOp : Moert_DeviceOp<"add"> {
     Moert_Read<Moert_F32Buffer>:$lhs, Moert_Read<Moert_F32Buffer>:$rhs,
     Moert_Write<Moert_F32Buffer>:$output);
   let assemblyFormat = "$lhs `,` $rhs `outs` `(` $output `)` attr-dict `:` type(operands)";
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands() {
+      return StepOperands().read(getLhs()).read(getRhs()).write(getOutput());
+    }
+  }];
+  let extraClassDefinition = [{
+    ::llvm::LogicalResult $cppClass::verify() {
+      return verifySameShape(*this, getLhs(), {{"rhs", getRhs()}, {"output", getOutput()}}); // (C1)
+    }
+  }];
 }
 
 def Moert_CopyOp : Moert_BodyOp<"copy"> {

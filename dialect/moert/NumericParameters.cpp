@@ -7,7 +7,7 @@ using namespace mlir;
 using namespace sortie;
 using namespace sortie::moert;
 
-static numerics::Scoring toNumerics(Scoring scoring) {
+numerics::Scoring moert::toNumerics(Scoring scoring) {
   switch (scoring) {
   case Scoring::Softmax:
     return numerics::Scoring::Softmax;
@@ -21,7 +21,7 @@ static numerics::Scoring toNumerics(Scoring scoring) {
   llvm_unreachable("unknown scoring");
 }
 
-static numerics::GroupScore toNumerics(GroupScore score) {
+numerics::GroupScore moert::toNumerics(GroupScore score) {
   switch (score) {
   case GroupScore::BestTwo:
     return numerics::GroupScore::BestTwo;
@@ -31,30 +31,13 @@ static numerics::GroupScore toNumerics(GroupScore score) {
   llvm_unreachable("unknown score of groups");
 }
 
-numerics::RouteParams moert::getRouteParams(RouteOp op) {
-  const auto scores = cast<BufferType>(op.getScores().getType());
-  numerics::RouteParams params{};
-  params.experts = static_cast<int>(scores.getDim(1).getConstant());
-  params.selected = static_cast<int>(op.getTop());
-  params.groups = static_cast<int>(op.getGroups().value_or(1));
-  params.groupsUsed = static_cast<int>(op.getGroupsUsed().value_or(1));
-  params.groupScore = toNumerics(op.getGroupScore());
-  params.scoring = toNumerics(op.getScoring());
-  params.normalize = op.getNormalize();
-  params.scale = op.getScale().convertToFloat();
-  return params;
-}
-
-/// The verifiers see to it that the clamped kind alone has `alpha` and `limit`, and has both.
-template <typename Op> static numerics::Glu gluOf(Op op) {
+numerics::Glu moert::getGluParams(GluKind kind, const std::optional<llvm::APFloat> &alpha,
+                                  const std::optional<llvm::APFloat> &limit) {
   numerics::Glu glu;
-  if (op.getKind() == GluKind::SwigluClamped) {
+  if (kind == GluKind::SwigluClamped) {
     glu.kind = numerics::GluKind::SwigluClamped;
-    glu.alpha = op.getAlpha()->convertToFloat();
-    glu.limit = op.getLimit()->convertToFloat();
+    glu.alpha = alpha->convertToFloat();
+    glu.limit = limit->convertToFloat();
   }
   return glu;
 }
-
-numerics::Glu moert::getGluParams(GluOp op) { return gluOf(op); }
-numerics::Glu moert::getGluParams(GluMatmulOp op) { return gluOf(op); }

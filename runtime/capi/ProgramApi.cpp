@@ -118,7 +118,7 @@ sortie_error *sortie_program_get_function(const sortie_program *program, size_t 
   value.output_count = function.outputs.size();
   value.step_count = function.steps.size();
   for (const Step &step : function.steps)
-    value.checkpoint_count += std::holds_alternative<CheckpointStep>(step.body);
+    value.checkpoint_count += std::holds_alternative<Checkpoint>(step.action);
   return toC(writeStruct(value, info));
 }
 

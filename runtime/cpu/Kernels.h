@@ -8,10 +8,8 @@
 #ifndef SORTIE_RUNTIME_CPU_KERNELS_H
 #define SORTIE_RUNTIME_CPU_KERNELS_H
 
-#include "runtime/cpu/Matrix.h"
+#include "runtime/cpu/Operands.h"
 #include "runtime/numerics/activation.h"
-#include "runtime/numerics/layout.h"
-#include "runtime/numerics/route.h"
 
 namespace sortie::cpu {
 
@@ -51,23 +49,20 @@ struct ProductUnit {
   int panels; ///< 1 to kUnitPanels
 };
 
+/// An operation whose rows of output are computed one by one.
+struct RowOperation {
+  const char *name; ///< in the dialect `moert`: "rms_norm"
+  /// Computes the rows [first, first + count) of the first output, and of all others.
+  void (*run)(const Operands &op, int64_t first, int64_t count);
+  /// What a row costs, measured in elements of a simple operation.
+  int64_t (*workOfRow)(const Operands &op);
+};
+
 /// The functions of an instruction set. `scratch` has kScratchBytes and belongs to the worker.
 struct Kernels {
   void (*product)(const ProductOp &op, const ProductUnit &unit, std::byte *scratch);
-  /// One row of `columns` floats.
-  void (*quantize)(const float *row, int64_t columns, numerics::RowKind kind, std::byte *output);
-  void (*rmsNorm)(const float *row, const float *weight, float epsilon, int64_t columns,
-                  float *output);
-  /// One token; `scores` [experts] is scratch.
-  void (*route)(const numerics::RouteParams &params, const float *logits, const float *bias,
-                float *scores, int32_t *ids, float *weights);
-  void (*glu)(const float *gate, const float *up, int64_t elements, const numerics::Glu &glu,
-              float *output);
-  /// One token: the sum of `slots` rows, which `rows` points to (null: a row of zeros), with
-  /// `weights` or null.
-  void (*combine)(const float *const *rows, const float *weights, int slots, int64_t columns,
-                  float *output);
-  void (*add)(const float *a, const float *b, int64_t elements, float *output);
+  const RowOperation *rowOperations; ///< in the same order for every instruction set
+  int rowOperationCount;
 };
 
 /// One for each instruction set, defined in kernels/. They may be called only where isAvailable()

@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The operations of the CPU device: splitting each into work units for the pool's threads. What a
-// unit computes is in kernels/.
+// Splitting products into work units for the pool's threads; what a unit computes is in kernels/.
+// The dispatch, which one thread computes.
 
 #include "runtime/cpu/ops.h"
 #include "runtime/cpu/Device.h"
@@ -11,7 +11,6 @@
 #include "llvm/ADT/SmallVector.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace sortie::cpu {
@@ -103,29 +102,6 @@ void runProduct(const ProductOp &op, int64_t rows, const Device &device) {
   });
 }
 
-/// Elements that are worth a work unit of their own.
-constexpr int64_t kElementsPerUnit = 16384;
-
-/// Runs body(first, count) over ranges of `rows` rows that have some kElementsPerUnit elements.
-template <typename Body>
-void forRowRanges(int64_t rows, int64_t columns, ThreadPool &pool, Body body) {
-  const int64_t perUnit = std::max<int64_t>(1, kElementsPerUnit / std::max<int64_t>(1, columns));
-  pool.parallelFor((rows + perUnit - 1) / perUnit, [&](int64_t index, int) {
-    const int64_t first = index * perUnit;
-    body(first, std::min(perUnit, rows - first));
-  });
-}
-
-template <typename Body>
-void forEachRow(int64_t rows, int64_t columns, ThreadPool &pool, Body body) {
-  forRowRanges(rows, columns, pool, [&](int64_t first, int64_t count) {
-    for (int64_t row = first; row < first + count; ++row)
-      body(row);
-  });
-}
-
-size_t floatBytes(int64_t count) { return static_cast<size_t>(count) * sizeof(float); }
-
 } // namespace
 
 void matmul(const MatmulOp &op, const Device &device) {
@@ -163,95 +139,11 @@ void gluMatmul(const GluMatmulOp &op, const Device &device) {
   runProduct(product, op.rows, device);
 }
 
-void quantize(const float *input, int64_t rows, int64_t columns, RowKind kind, void *output,
-              const Device &device) {
-  const int64_t stride = numerics::actRowBytes(kind, columns);
-  forEachRow(rows, columns, device.pool, [&](int64_t row) {
-    device.kernels.quantize(input + row * columns, columns, kind,
-                            static_cast<std::byte *>(output) + row * stride);
-  });
-}
-
-void rmsNorm(const float *input, const float *weight, float epsilon, int64_t rows, int64_t columns,
-             float *output, const Device &device) {
-  forEachRow(rows, columns, device.pool, [&](int64_t row) {
-    device.kernels.rmsNorm(input + row * columns, weight, epsilon, columns, output + row * columns);
-  });
-}
-
-void route(const float *scores, const float *selectionBias, int64_t rows,
-           const numerics::RouteParams &params, int32_t *ids, float *weights,
-           const Device &device) {
-  // Selection reads the scores several times: an expert counts as many elements.
-  forEachRow(rows, int64_t{params.experts} * 16, device.pool, [&](int64_t row) {
-    float scratch[numerics::kMaxExperts];
-    device.kernels.route(params, scores + row * params.experts, selectionBias, scratch,
-                         ids + row * params.selected, weights + row * params.selected);
-  });
-}
-
-void glu(const float *gate, const float *up, int64_t elements, const numerics::Glu &glu,
-         float *output, const Device &device) {
-  forRowRanges(elements, 1, device.pool, [&](int64_t first, int64_t count) {
-    device.kernels.glu(gate + first, up + first, count, glu, output + first);
-  });
-}
-
-void combine(const float *rows, const int32_t *inverse, const float *weights, int64_t tokens,
-             int64_t k, int64_t columns, float *output, const Device &device) {
-  forEachRow(tokens, k * columns, device.pool, [&](int64_t token) {
-    const float *slots[numerics::kMaxSelected];
-    for (int64_t j = 0; j < k; ++j) {
-      const int64_t slot = token * k + j;
-      const int64_t row = inverse != nullptr ? inverse[slot] : slot;
-      slots[j] = row >= 0 ? rows + row * columns : nullptr;
-    }
-    device.kernels.combine(slots, weights != nullptr ? weights + token * k : nullptr,
-                           static_cast<int>(k), columns, output + token * columns);
-  });
-}
-
-void add(const float *a, const float *b, int64_t elements, float *output, const Device &device) {
-  forRowRanges(elements, 1, device.pool, [&](int64_t first, int64_t count) {
-    device.kernels.add(a + first, b + first, count, output + first);
-  });
-}
-
 //===- The operations as the runtime calls them ---------------------------===//
 
 void matmul(const MatmulOp &op, const Context &context) { matmul(op, deviceOf(context)); }
 
 void gluMatmul(const GluMatmulOp &op, const Context &context) { gluMatmul(op, deviceOf(context)); }
-
-void quantize(const float *input, int64_t rows, int64_t columns, RowKind kind, void *output,
-              const Context &context) {
-  quantize(input, rows, columns, kind, output, deviceOf(context));
-}
-
-void rmsNorm(const float *input, const float *weight, float epsilon, int64_t rows, int64_t columns,
-             float *output, const Context &context) {
-  rmsNorm(input, weight, epsilon, rows, columns, output, deviceOf(context));
-}
-
-void route(const float *scores, const float *selectionBias, int64_t rows,
-           const numerics::RouteParams &params, int32_t *ids, float *weights,
-           const Context &context) {
-  route(scores, selectionBias, rows, params, ids, weights, deviceOf(context));
-}
-
-void glu(const float *gate, const float *up, int64_t elements, const numerics::Glu &glu,
-         float *output, const Context &context) {
-  cpu::glu(gate, up, elements, glu, output, deviceOf(context));
-}
-
-void combine(const float *rows, const int32_t *inverse, const float *weights, int64_t tokens,
-             int64_t k, int64_t columns, float *output, const Context &context) {
-  combine(rows, inverse, weights, tokens, k, columns, output, deviceOf(context));
-}
-
-void add(const float *a, const float *b, int64_t elements, float *output, const Context &context) {
-  add(a, b, elements, output, deviceOf(context));
-}
 
 int64_t dispatch(const int32_t *ids, int64_t slots, int64_t totalExperts, int64_t firstExpert,
                  int64_t experts, int32_t *permutation, int32_t *inverse, int32_t *offsets) {
@@ -279,25 +171,6 @@ int64_t dispatch(const int32_t *ids, int64_t slots, int64_t totalExperts, int64_
     inverse[slot] = row;
   }
   return -1;
-}
-
-void gather(const float *input, const int32_t *permutation, int64_t rows, int64_t slots,
-            int64_t columns, float *output, const Context &context) {
-  forEachRow(rows, columns, context.pool, [&](int64_t row) {
-    std::memcpy(output + row * columns, input + permutation[row] / slots * columns,
-                floatBytes(columns));
-  });
-}
-
-void unsort(const float *input, const int32_t *inverse, int64_t slots, int64_t columns,
-            float *output, const Context &context) {
-  forEachRow(slots, columns, context.pool, [&](int64_t slot) {
-    float *to = output + slot * columns;
-    if (inverse[slot] < 0)
-      std::memset(to, 0, floatBytes(columns));
-    else
-      std::memcpy(to, input + inverse[slot] * columns, floatBytes(columns));
-  });
 }
 
 } // namespace sortie::cpu

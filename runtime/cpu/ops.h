@@ -1,11 +1,10 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The operations of the CPU device. Each is a free function over plain pointers: it checks nothing
-// (the program loader has), allocates nothing (the thread pool owns the scratch, a fixed amount for
-// each thread), and gives the same bits for every instruction set, every number of threads and
-// every batch size. Outputs must not overlap inputs, but add, glu and rmsNorm may work in place.
-// Zero rows are allowed everywhere.
+// Packing, products and the dispatch of the CPU device, as free functions over plain pointers. They
+// check nothing (the program loader has), allocate nothing (the thread pool owns the scratch, a
+// fixed amount for each thread), and give the same bits for every instruction set, every number of
+// threads and every batch size. Outputs must not overlap inputs. Zero rows are allowed everywhere.
 
 #ifndef SORTIE_RUNTIME_CPU_OPS_H
 #define SORTIE_RUNTIME_CPU_OPS_H
@@ -15,7 +14,6 @@
 #include "runtime/cpu/ThreadPool.h"
 #include "runtime/numerics/activation.h"
 #include "runtime/numerics/layout.h"
-#include "runtime/numerics/route.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -79,38 +77,12 @@ struct GluMatmulOp {
 };
 void gluMatmul(const GluMatmulOp &op, const Context &context);
 
-/// x [rows, columns] fp32 -> quantized rows (layout.h).
-void quantize(const float *input, int64_t rows, int64_t columns, numerics::RowKind kind,
-              void *output, const Context &context);
-void rmsNorm(const float *input, const float *weight, float epsilon, int64_t rows, int64_t columns,
-             float *output, const Context &context);
-/// scores [rows, experts] (the router's logits), selectionBias [experts] or null -> ids and weights
-/// [rows, k].
-void route(const float *scores, const float *selectionBias, int64_t rows,
-           const numerics::RouteParams &params, int32_t *ids, float *weights,
-           const Context &context);
-
 /// Stable counting sort of the slots by expert, for experts [firstExpert, firstExpert + experts).
 /// permutation [slots of this range, ascending expert, then slot], inverse [tokens * k] (-1: not of
 /// this range), offsets [experts + 1]. Returns the first slot whose id is not in
 /// [0, totalExperts), or -1: then nothing else has been written.
 int64_t dispatch(const int32_t *ids, int64_t slots, int64_t totalExperts, int64_t firstExpert,
                  int64_t experts, int32_t *permutation, int32_t *inverse, int32_t *offsets);
-
-/// out[r] = x[permutation[r] / slots] over fp32 rows.
-void gather(const float *input, const int32_t *permutation, int64_t rows, int64_t slots,
-            int64_t columns, float *output, const Context &context);
-/// out[slot] = x[inverse[slot]]; rows of absent slots become zeros.
-void unsort(const float *input, const int32_t *inverse, int64_t slots, int64_t columns,
-            float *output, const Context &context);
-void glu(const float *gate, const float *up, int64_t elements, const numerics::Glu &glu,
-         float *output, const Context &context);
-/// out[t] = sum over j in slot order of weights[t, j] * rows[inverse[t, j]]; without `weights` the
-/// rows are added as they are, without `inverse` row t * k + j is slot j of token t. An absent slot
-/// (inverse -1) counts as a row of zeros.
-void combine(const float *rows, const int32_t *inverse, const float *weights, int64_t tokens,
-             int64_t k, int64_t columns, float *output, const Context &context);
-void add(const float *a, const float *b, int64_t elements, float *output, const Context &context);
 
 } // namespace sortie::cpu
 

@@ -7,7 +7,7 @@
 
 #include "runtime/program/FunctionLowering.h"
 
-#include "dialect/moert/NumericParameters.h"
+#include "runtime/cpu/Operations.h"
 #include "runtime/support/Error.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -149,9 +149,10 @@ WeightId FunctionLowering::vector(mlir::FlatSymbolRefAttr name) {
 
 //===- Operations -----------------------------------------------------===//
 
-Error FunctionLowering::addStep(mlir::Operation *op, Step::Operation body) {
-  function.steps.push_back({op->getName().getStringRef().str(), std::move(label), std::move(body)});
-  return Error::success();
+void FunctionLowering::addStep(mlir::Operation *op, Step step) {
+  step.operation = op->getName().getStringRef().str();
+  step.label = std::move(label);
+  function.steps.push_back(std::move(step));
 }
 
 Error FunctionLowering::lowerOp(moert::BufferOp op) {
@@ -161,113 +162,65 @@ Error FunctionLowering::lowerOp(moert::BufferOp op) {
   return addBuffer(op.getResult(), Buffer::Place::Arena, 0, op.getOffsetAttr(), op).takeError();
 }
 
-Error FunctionLowering::lowerOp(moert::RmsNormOp op) {
-  const WeightId weight = vector(op.getWeightAttr());
-  return addStep(
-      op, RmsNormStep{id(op.getInput()), weight, op.getEps().convertToFloat(), id(op.getOutput())});
+static Parameter lowerParameter(moert::StepOperands::Parameter value) {
+  Parameter parameter;
+  if (const auto *number = std::get_if<float>(&value))
+    parameter.number = *number;
+  else
+    parameter.integer = std::get<int64_t>(value);
+  return parameter;
 }
 
-Error FunctionLowering::lowerOp(moert::RouteOp op) {
-  const WeightId bias = vector(op.getBiasAttr());
-  return addStep(op, RouteStep{id(op.getScores()), bias, moert::getRouteParams(op), id(op.getIds()),
-                               id(op.getWeights())});
-}
-
-Error FunctionLowering::lowerOp(moert::DispatchOp op) {
-  return addStep(op, DispatchStep{id(op.getIds()), static_cast<int64_t>(op.getExperts()),
-                                  op.getFirstExpert(), op.getExpertCount(), id(op.getPermutation()),
-                                  id(op.getInverse()), id(op.getOffsets())});
-}
-
-Error FunctionLowering::lowerOp(moert::QuantizeOp op) {
-  return addStep(op, QuantizeStep{id(op.getInput()), id(op.getOutput())});
-}
-
-Error FunctionLowering::lowerOp(moert::GatherOp op) {
-  return addStep(op, GatherStep{id(op.getInput()), id(op.getPermutation()),
-                                static_cast<int64_t>(op.getSlots()), id(op.getOutput())});
-}
-
-/// The slots by which a permutation entry is divided, or the routed slots a token of `scale`.
-static int64_t slotsOf(std::optional<uint64_t> slots, mlir::Value scale) {
-  if (slots)
-    return static_cast<int64_t>(*slots);
-  return scale ? cast<moert::BufferType>(scale.getType()).getDim(1).getConstant() : 1;
-}
-
-Error FunctionLowering::lowerOp(moert::MatmulOp op) {
-  const WeightId weights = matrix(op.getWeightsAttr());
-  const WeightId expertScale = vector(op.getExpertScaleAttr());
-  const WeightId bias = vector(op.getBiasAttr());
-  const GroupedRows rows{id(op.getOffsets()), id(op.getPermutation()),
-                         slotsOf(op.getSlots(), op.getScale()), op.getSlots().has_value()};
-  return addStep(op,
-                 MatmulStep{id(op.getInput()), weights, rows, expertScale, bias, id(op.getScale()),
-                            id(op.getOutput()), op.getArithmetic() == Arithmetic::Bf16});
-}
-
-Error FunctionLowering::lowerOp(moert::GluMatmulOp op) {
-  const WeightId gate = matrix(op.getGateAttr());
-  const WeightId up = matrix(op.getUpAttr());
-  const WeightId gateScale = vector(op.getGateScaleAttr());
-  const WeightId upScale = vector(op.getUpScaleAttr());
-  const WeightId gateBias = vector(op.getGateBiasAttr());
-  const WeightId upBias = vector(op.getUpBiasAttr());
-  const GroupedRows rows{id(op.getOffsets()), id(op.getPermutation()), slotsOf(op.getSlots(), {}),
-                         op.getSlots().has_value()};
-  return addStep(op, GluMatmulStep{id(op.getInput()), gate, up, rows, gateScale, upScale, gateBias,
-                                   upBias, moert::getGluParams(op), id(op.getOutput()),
-                                   op.getArithmetic() == Arithmetic::Bf16});
-}
-
-Error FunctionLowering::lowerOp(moert::GluOp op) {
-  return addStep(
-      op, GluStep{id(op.getGate()), id(op.getUp()), moert::getGluParams(op), id(op.getOutput())});
-}
-
-Error FunctionLowering::lowerOp(moert::UnsortOp op) {
-  return addStep(op, UnsortStep{id(op.getRows()), id(op.getInverse()), id(op.getOutput())});
-}
-
-Error FunctionLowering::lowerOp(moert::CombineOp op) {
-  return addStep(op, CombineStep{id(op.getRows()), id(op.getInverse()), id(op.getWeights()),
-                                 id(op.getOutput())});
-}
-
-Error FunctionLowering::lowerOp(moert::AddOp op) {
-  return addStep(op, AddStep{id(op.getLhs()), id(op.getRhs()), id(op.getOutput())});
+Error FunctionLowering::lowerCompute(moert::StepOpInterface op) {
+  const std::optional<uint32_t> operation = cpu::findOperation(op->getName().stripDialect());
+  if (!operation)
+    return error(op, "is not an operation that this runtime knows");
+  const moert::StepOperands operands = op.getStepOperands();
+  Step step{"", Compute{*operation}};
+  for (const mlir::Value buffer : operands.reads)
+    step.reads.push_back(id(buffer));
+  for (const mlir::Value buffer : operands.writes)
+    step.writes.push_back(id(buffer));
+  for (const mlir::FlatSymbolRefAttr weight : operands.matrices)
+    step.weights.push_back(matrix(weight));
+  step.matrices = operands.matrices.size();
+  for (const mlir::FlatSymbolRefAttr weight : operands.vectors)
+    step.weights.push_back(vector(weight));
+  for (const moert::StepOperands::Parameter parameter : operands.parameters)
+    step.parameters.push_back(lowerParameter(parameter));
+  step.offsets = id(operands.offsets);
+  addStep(op, std::move(step));
+  return Error::success();
 }
 
 Error FunctionLowering::lowerOp(moert::CopyOp op) {
-  return addStep(op, CopyStep{id(op.getInput()), id(op.getOutput())});
+  addStep(op, {"", Copy{}, {id(op.getInput())}, {id(op.getOutput())}});
+  return Error::success();
 }
 
 Error FunctionLowering::lowerOp(moert::CheckpointOp op) {
-  return addStep(op, CheckpointStep{op.getName().str(), id(op.getValue()), id(op.getOrder())});
-}
-
-Error FunctionLowering::checkTarget(mlir::Operation *op) const {
-  if (isa<moert::BufferOp, moert::CopyOp, moert::CheckpointOp, moert::ReturnOp>(op) ||
-      isa<moert::LaunchOp, moert::CheckIdsOp, moert::CublasMatmulOp>(op) == isForCuda())
-    return Error::success();
-  return error(op, "is not an operation of target '" + program.target + "'" +
-                       (isForCuda() ? "; compile the program with moert-select-kernels" : ""));
+  Step step{"", Checkpoint{op.getName().str()}};
+  for (const mlir::Value value : {op.getValue(), op.getOrder()})
+    if (value)
+      step.reads.push_back(id(value));
+  addStep(op, std::move(step));
+  return Error::success();
 }
 
 Error FunctionLowering::lowerOperation(mlir::Operation *op) {
-  if (Error failure = checkTarget(op))
-    return failure;
   label.clear();
+  if (auto step = dyn_cast<moert::StepOpInterface>(op); step && !isForCuda())
+    return lowerCompute(step);
+  const bool isCommandOfCuda =
+      isa<moert::LaunchOp, moert::CheckIdsOp, moert::CublasMatmulOp>(op) && isForCuda();
+  if (!isCommandOfCuda &&
+      !isa<moert::BufferOp, moert::CopyOp, moert::CheckpointOp, moert::ReturnOp>(op))
+    return error(op, "is not an operation of target '" + program.target + "'" +
+                         (isForCuda() ? "; compile the program with moert-select-kernels" : ""));
   return TypeSwitch<mlir::Operation *, Error>(op)
-      .Case<moert::BufferOp, moert::RmsNormOp, moert::RouteOp, moert::DispatchOp, moert::QuantizeOp,
-            moert::GatherOp, moert::MatmulOp, moert::GluMatmulOp, moert::GluOp, moert::UnsortOp,
-            moert::CombineOp, moert::AddOp, moert::CopyOp, moert::CheckpointOp, moert::LaunchOp,
+      .Case<moert::BufferOp, moert::CopyOp, moert::CheckpointOp, moert::ReturnOp, moert::LaunchOp,
             moert::CheckIdsOp, moert::CublasMatmulOp>(
-          [&](auto concrete) { return lowerOp(concrete); })
-      .Case([](moert::ReturnOp) { return Error::success(); })
-      .Default([&](mlir::Operation *other) {
-        return error(other, "is not an operation that this runtime knows");
-      });
+          [&](auto concrete) { return lowerOp(concrete); });
 }
 
 Error FunctionLowering::checkInputsGiveSymbol() {

@@ -43,32 +43,24 @@ private:
   bool isForCuda() const { return program.target == kCudaTarget; }
   /// Checks that the device of the program has this operation.
   llvm::Error checkTarget(mlir::Operation *op) const;
-  llvm::Error addStep(mlir::Operation *op, Step::Operation body);
+  void addStep(mlir::Operation *op, Step step);
   /// The function's symbol at its bound.
   int64_t symbolBound() const { return program.symbolBound(function, 0); }
   llvm::Expected<GridDim> gridDim(moert::LaunchOp op, unsigned index);
   llvm::Expected<Affine> launchExtent(moert::LaunchOp op, moert::ExtentAttr extent);
-  WeightId use(mlir::FlatSymbolRefAttr name, WeightForm form);
 
   BufferId id(mlir::Value value) const;
   WeightId matrix(mlir::FlatSymbolRefAttr name);
   WeightId vector(mlir::FlatSymbolRefAttr name);
+  WeightId use(mlir::FlatSymbolRefAttr name, WeightForm form);
   WeightId use(mlir::FlatSymbolRefAttr name);
 
-  llvm::Error lowerOp(moert::RmsNormOp op);
-  llvm::Error lowerOp(moert::RouteOp op);
-  llvm::Error lowerOp(moert::DispatchOp op);
-  llvm::Error lowerOp(moert::QuantizeOp op);
-  llvm::Error lowerOp(moert::GatherOp op);
-  llvm::Error lowerOp(moert::MatmulOp op);
-  llvm::Error lowerOp(moert::GluMatmulOp op);
-  llvm::Error lowerOp(moert::GluOp op);
-  llvm::Error lowerOp(moert::UnsortOp op);
-  llvm::Error lowerOp(moert::CombineOp op);
-  llvm::Error lowerOp(moert::AddOp op);
+  /// An operation that computes something, for the CPU.
+  llvm::Error lowerCompute(moert::StepOpInterface op);
   llvm::Error lowerOp(moert::CopyOp op);
   llvm::Error lowerOp(moert::CheckpointOp op);
   llvm::Error lowerOp(moert::BufferOp op);
+  llvm::Error lowerOp(moert::ReturnOp) { return llvm::Error::success(); }
   llvm::Error lowerOp(moert::LaunchOp op);
   llvm::Error lowerOp(moert::CheckIdsOp op);
   llvm::Error lowerOp(moert::CublasMatmulOp op);

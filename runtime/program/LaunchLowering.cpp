@@ -55,30 +55,33 @@ WeightId FunctionLowering::use(mlir::FlatSymbolRefAttr name, WeightForm form) {
 }
 
 Error FunctionLowering::lowerOp(moert::LaunchOp op) {
-  LaunchStep step;
-  step.kernel = names.kernels.lookup(op.getKernel());
+  Step step;
+  KernelLaunch launch;
+  launch.kernel = names.kernels.lookup(op.getKernel());
   for (unsigned index = 0; index < op.getGrid().size(); ++index) {
     Expected<GridDim> dim = gridDim(op, index);
     if (!dim)
       return dim.takeError();
-    step.grid.push_back(*dim);
+    launch.grid.push_back(*dim);
+  }
+  for (const auto attribute : op.getExtents().getAsRange<moert::ExtentAttr>()) {
+    Expected<Affine> extent = launchExtent(op, attribute);
+    if (!extent)
+      return extent.takeError();
+    launch.extents.push_back(*extent);
   }
   for (const mlir::Value buffer : op.getReads())
     step.reads.push_back(id(buffer));
   for (const mlir::Value buffer : op.getWrites())
     step.writes.push_back(id(buffer));
   for (auto [index, name] : enumerate(op.getWeights().getAsRange<mlir::FlatSymbolRefAttr>()))
-    step.weights.push_back(use(name, program.kernels[step.kernel].weights[index]));
-  for (const auto attribute : op.getExtents().getAsRange<moert::ExtentAttr>()) {
-    Expected<Affine> extent = launchExtent(op, attribute);
-    if (!extent)
-      return extent.takeError();
-    step.extents.push_back(*extent);
-  }
+    step.weights.push_back(use(name, program.kernels[launch.kernel].weights[index]));
   const moert::WorkAttr work = op.getWork();
-  step.operationsPerRow = static_cast<uint64_t>(work.getOperations());
+  launch.operationsPerRow = static_cast<uint64_t>(work.getOperations());
   step.offsets = work.getOffsets() ? step.reads[*work.getOffsets()] : kNoBuffer;
-  function.steps.push_back({work.getOp().str(), std::move(label), std::move(step)});
+  step.action = std::move(launch);
+  addStep(op, std::move(step));
+  function.steps.back().operation = work.getOp().str();
   return Error::success();
 }
 
@@ -94,12 +97,14 @@ Error FunctionLowering::lowerOp(moert::CublasMatmulOp op) {
                               : WeightForm::Packed;
   use(op.getWeightsAttr(), form);
   function.usesCublas = true;
-  return addStep(op, CublasMatmulStep{id(op.getInput()), weight, form, id(op.getOutput())});
+  addStep(op, {"", CublasMatmul{form}, {id(op.getInput())}, {id(op.getOutput())}, {weight}});
+  return Error::success();
 }
 
 Error FunctionLowering::lowerOp(moert::CheckIdsOp op) {
-  return addStep(op, CheckIdsStep{id(op.getStatus()), static_cast<int64_t>(op.getExperts()),
-                                  static_cast<int64_t>(op.getSlots())});
+  const CheckIds check{static_cast<int64_t>(op.getExperts()), static_cast<int64_t>(op.getSlots())};
+  addStep(op, {"", check, {id(op.getStatus())}});
+  return Error::success();
 }
 
 } // namespace sortie

@@ -8,6 +8,7 @@
 #define SORTIE_RUNTIME_PROGRAM_PROGRAM_H
 
 #include "runtime/gguf/Fingerprint.h"
+#include "runtime/support/Parameter.h"
 #include "runtime/weights/TensorHash.h"
 #include "runtime/weights/WeightSpec.h"
 
@@ -127,159 +128,64 @@ struct GridDim {
   }
 };
 
-//===- Steps: the operations of runtime/cpu/ops.h over buffers and weights ===//
+//===- Steps ----------------------------------------------------------===//
 
-struct RmsNormStep {
-  BufferId input;
-  WeightId weight;
-  float epsilon;
-  BufferId output;
+/// Computes something: a function of the CPU, by its number in runtime/cpu/Operations.h.
+struct Compute {
+  uint32_t operation;
 };
 
-struct RouteStep {
-  BufferId scores;
-  WeightId bias;
-  numerics::RouteParams params;
-  BufferId ids;
-  BufferId weights;
-};
+/// Copies its read buffer to its written one.
+struct Copy {};
 
-struct DispatchStep {
-  BufferId ids;
-  int64_t totalExperts;
-  int64_t firstExpert;
-  int64_t experts;
-  BufferId permutation;
-  BufferId inverse;
-  BufferId offsets;
-};
-
-struct QuantizeStep {
-  BufferId input;
-  BufferId output;
-};
-
-struct GatherStep {
-  BufferId input;
-  BufferId permutation;
-  int64_t slots;
-  BufferId output;
-};
-
-/// Rows grouped by expert, and found by the permutation: see cpu::RowMap.
-struct GroupedRows {
-  BufferId offsets;
-  BufferId permutation;
-  int64_t slots;
-  bool gather;
-};
-
-struct MatmulStep {
-  BufferId input;
-  WeightId weights;
-  GroupedRows rows;
-  WeightId expertScale;
-  WeightId bias;
-  BufferId scale;
-  BufferId output;
-  bool isBf16; ///< operands are rounded to bfloat16
-};
-
-struct GluMatmulStep {
-  BufferId input;
-  WeightId gate;
-  WeightId up;
-  GroupedRows rows;
-  WeightId gateScale;
-  WeightId upScale;
-  WeightId gateBias;
-  WeightId upBias;
-  numerics::Glu glu;
-  BufferId output;
-  bool isBf16;
-};
-
-struct GluStep {
-  BufferId gate;
-  BufferId up;
-  numerics::Glu glu;
-  BufferId output;
-};
-
-struct UnsortStep {
-  BufferId rows;
-  BufferId inverse;
-  BufferId output;
-};
-
-struct CombineStep {
-  BufferId rows;
-  BufferId inverse;
-  BufferId weights;
-  BufferId output;
-};
-
-struct AddStep {
-  BufferId a;
-  BufferId b;
-  BufferId output;
-};
-
-struct CopyStep {
-  BufferId input;
-  BufferId output;
-};
-
-/// Names a value for the audit. Without a value it was fused away; with `order`, row i of the
-/// canonical value is row order[i] of the buffer. In a program for CUDA a kernel wrote `order`:
-/// who reads it checks its values.
-struct CheckpointStep {
+/// Names a value for the audit: the read buffer, unless the value was fused away. With a second
+/// one, row i of the canonical value is row order[i] of the first. In a program for CUDA a kernel
+/// wrote the order: who reads it checks its values.
+struct Checkpoint {
   std::string name;
-  BufferId value;
-  BufferId order;
 };
 
 /// Starts a kernel, unless a dimension of the grid is zero.
-struct LaunchStep {
+struct KernelLaunch {
   uint32_t kernel; ///< index into Program::kernels
   llvm::SmallVector<GridDim, 3> grid;
-  llvm::SmallVector<BufferId> reads;
-  llvm::SmallVector<BufferId> writes;
-  llvm::SmallVector<WeightId> weights;
   llvm::SmallVector<Affine> extents; ///< at the bound of the symbol they fit into an int32
-  /// For reports: multiplications and additions for each row of output, and the experts' offsets,
-  /// i32 [E + 1], or kNoBuffer. No one has checked their values.
+  /// For reports: multiplications and additions for each row of output.
   uint64_t operationsPerRow;
-  BufferId offsets;
 };
 
-/// output = input times the transpose of a matrix, by cuBLAS. Rows at the bound of the symbol fit
-/// into an int32.
-struct CublasMatmulStep {
-  BufferId input; ///< bf16
-  WeightId weight;
-  WeightForm form; ///< in which it is bf16, row-major: Raw or Packed
-  BufferId output; ///< f32
+/// Writes the product of its read rows (bf16) and the transpose of its weight, by cuBLAS. Rows at
+/// the bound of the symbol fit into an int32.
+struct CublasMatmul {
+  WeightForm form; ///< in which the weight is bf16, row-major: Raw or Packed
 };
 
-/// i32 [2]: the first slot whose expert id was out of range, or -1, and that id.
-struct CheckIdsStep {
-  BufferId status;
+/// Reads i32 [2]: the first slot whose expert id was out of range, or -1, and that id.
+struct CheckIds {
   int64_t experts;
   int64_t slots; ///< a token
 };
 
+/// An operation of a function: what it does, and with what. Operands have fixed places, in the
+/// order that the operation's definition in the dialect `moert` gives: one that is absent is
+/// kNoBuffer or kNoWeight.
 struct Step {
-  using Operation =
-      std::variant<RmsNormStep, RouteStep, DispatchStep, QuantizeStep, GatherStep, MatmulStep,
-                   GluMatmulStep, GluStep, UnsortStep, CombineStep, AddStep, CopyStep,
-                   CheckpointStep, LaunchStep, CheckIdsStep, CublasMatmulStep>;
+  using Action = std::variant<Compute, Copy, Checkpoint, KernelLaunch, CublasMatmul, CheckIds>;
 
   /// Name of the operation: "moert.matmul". For a launch, that of the one it belongs to.
   std::string operation;
+  Action action;
+  llvm::SmallVector<BufferId, 4> reads = {};
+  llvm::SmallVector<BufferId, 3> writes = {};
+  /// Weights that are matrices of products come first.
+  llvm::SmallVector<WeightId, 4> weights = {};
+  uint32_t matrices = 0; ///< of `weights`; a launch has none, its kernel says how it reads them
+  llvm::SmallVector<Parameter, 4> parameters = {};
+  /// The first row of each expert, i32 [E + 1], where the step works on rows grouped by expert. In
+  /// a launch no one has checked the values.
+  BufferId offsets = kNoBuffer;
   /// The tensors that it reads, for people: "blk.0.ffn_gate_exps.weight, ...".
-  std::string label;
-  Operation body;
+  std::string label = {};
 };
 
 struct Argument {

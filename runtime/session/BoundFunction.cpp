@@ -19,32 +19,34 @@ int64_t BoundFunction::rows(BufferId buffer) const {
   return count;
 }
 
-Error BoundFunction::reportCheckpoint(const CheckpointStep &step, ReadBuffer read,
+Error BoundFunction::reportCheckpoint(const Step &step, ReadBuffer read,
                                       RunObserver &observer) const {
-  if (step.value == kNoBuffer) {
-    observer.checkpoint(step.name, std::nullopt);
+  const std::string &name = std::get<Checkpoint>(step.action).name;
+  if (step.reads.empty()) {
+    observer.checkpoint(name, std::nullopt);
     return Error::success();
   }
+  const BufferId valueId = step.reads[0];
   constexpr int64_t kElementBytes = 4; // f32 and i32
-  const int64_t rowBytes = columns(step.value) * kElementBytes;
-  Expected<HostBytes> value = read(step.value);
+  const int64_t rowBytes = columns(valueId) * kElementBytes;
+  Expected<HostBytes> value = read(valueId);
   if (!value)
     return value.takeError();
-  if (step.order == kNoBuffer) {
-    observer.checkpoint(step.name, hashRows(value->data, rows(step.value), rowBytes));
+  if (step.reads.size() == 1) {
+    observer.checkpoint(name, hashRows(value->data, rows(valueId), rowBytes));
     return Error::success();
   }
-  Expected<HostBytes> order = read(step.order);
+  Expected<HostBytes> order = read(step.reads[1]);
   if (!order)
     return order.takeError();
   const ArrayRef<int32_t> indices(reinterpret_cast<const int32_t *>(order->data),
-                                  rows(step.order) * columns(step.order));
+                                  rows(step.reads[1]) * columns(step.reads[1]));
   for (const int32_t index : indices) // those of a GPU come from kernels of the program
-    if (index >= rows(step.value))
-      return makeError("function '" + function.name + "': the order of '" + step.name +
-                       "' has row " + Twine(index) + " of " + Twine(rows(step.value)) +
+    if (index >= rows(valueId))
+      return makeError("function '" + function.name + "': the order of '" + name + "' has row " +
+                       Twine(index) + " of " + Twine(rows(valueId)) +
                        "; the program is damaged, compile it again");
-  observer.checkpoint(step.name, hashRows(value->data, indices.size(), rowBytes, indices.data()));
+  observer.checkpoint(name, hashRows(value->data, indices.size(), rowBytes, indices.data()));
   return Error::success();
 }
 

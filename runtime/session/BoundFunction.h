@@ -37,9 +37,8 @@ public:
     AlignedBytes owner;
   };
   using ReadBuffer = llvm::function_ref<llvm::Expected<HostBytes>(BufferId)>;
-  /// Hashes a named value.
-  llvm::Error reportCheckpoint(const CheckpointStep &step, ReadBuffer read,
-                               RunObserver &observer) const;
+  /// Hashes the value that a checkpoint names.
+  llvm::Error reportCheckpoint(const Step &step, ReadBuffer read, RunObserver &observer) const;
   /// Hashes the outputs of the function.
   llvm::Error reportOutputs(ReadBuffer read, RunObserver &observer) const;
 

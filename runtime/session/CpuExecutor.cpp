@@ -1,11 +1,14 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One function of runtime/cpu/ops.h a step, and what the audit and the benchmark want to know.
+// A step is an operation of runtime/cpu/Operations.h; what the audit and the benchmark want to know
+// of it.
 
 #include "runtime/session/CpuExecutor.h"
 
 #include "runtime/support/Error.h"
+
+#include "llvm/ADT/STLExtras.h"
 
 #include <chrono>
 #include <cstring>
@@ -45,15 +48,14 @@ Error CpuExecutor::run(RunObserver &observer) {
     const Step &step = function.steps[i];
     if (observer.isCancelled(i, function.steps.size()))
       return cancelled(i);
-    const auto *checkpoint = std::get_if<CheckpointStep>(&step.body);
-    if (checkpoint) {
+    if (std::holds_alternative<Checkpoint>(step.action)) {
       if (observer.wantsCheckpoints())
-        if (Error error = reportCheckpoint(*checkpoint, read, observer))
+        if (Error error = reportCheckpoint(step, read, observer))
           return error;
       continue;
     }
     const uint64_t stepBegin = observer.wantsSteps() ? elapsed() : 0;
-    if (Error error = std::visit([this](const auto &body) { return (*this)(body); }, step.body))
+    if (Error error = runStep(step))
       return error;
     if (observer.wantsSteps())
       observer.step({i, step, stepBegin, elapsed(), costOf(step)});
@@ -63,160 +65,61 @@ Error CpuExecutor::run(RunObserver &observer) {
 
 //===- Steps ----------------------------------------------------------===//
 
-Error CpuExecutor::operator()(const RmsNormStep &step) {
-  cpu::rmsNorm(floats(step.input), vector(step.weight), step.epsilon, rows(step.input),
-               columns(step.input), floats(step.output), context);
+Error CpuExecutor::runStep(const Step &step) {
+  if (const auto *action = std::get_if<Compute>(&step.action))
+    return compute(step, action->operation);
+  // The loader refuses everything else but copies in a program for the CPU.
+  std::memcpy(data(step.writes[0]), data(step.reads[0]), bytes(step.reads[0]));
   return Error::success();
 }
 
-Error CpuExecutor::operator()(const RouteStep &step) {
-  cpu::route(floats(step.scores), vector(step.bias), rows(step.scores), step.params, ints(step.ids),
-             floats(step.weights), context);
-  return Error::success();
+Error CpuExecutor::compute(const Step &step, uint32_t operation) {
+  const std::optional<cpu::BadExpertId> bad =
+      cpu::runOperation(operation, operandsOf(step), cpu::deviceOf(context));
+  return bad ? badExpertId(bad->slot, bad->slotsOfToken, bad->id, bad->experts) : Error::success();
 }
 
-Error CpuExecutor::operator()(const DispatchStep &step) {
-  const int64_t tokens = extent(step.ids, 0);
-  const int64_t perToken = extent(step.ids, 1);
-  const int64_t slots = tokens * perToken;
-  const int64_t bad =
-      cpu::dispatch(ints(step.ids), slots, step.totalExperts, step.firstExpert, step.experts,
-                    ints(step.permutation), ints(step.inverse), ints(step.offsets));
-  if (bad >= 0)
-    return badExpertId(bad, perToken, ints(step.ids)[bad], step.totalExperts);
-  // With a range of experts, fewer rows than slots are there; what gathers all of them must find
-  // valid slots in the rest.
-  int32_t *permutation = ints(step.permutation);
-  std::fill(permutation + ints(step.offsets)[step.experts], permutation + slots, 0);
-  return Error::success();
+cpu::Rows CpuExecutor::rowsOf(BufferId buffer) const {
+  if (buffer == kNoBuffer)
+    return {};
+  return {data(buffer), rows(buffer), columns(buffer), rowKind(function.buffers[buffer].type)};
 }
 
-Error CpuExecutor::operator()(const QuantizeStep &step) {
-  cpu::quantize(floats(step.input), rows(step.input), columns(step.input), kind(step.output),
-                data(step.output), context);
-  return Error::success();
-}
-
-Error CpuExecutor::operator()(const GatherStep &step) {
-  cpu::gather(floats(step.input), ints(step.permutation), rows(step.output), step.slots,
-              columns(step.output), floats(step.output), context);
-  return Error::success();
-}
-
-Error CpuExecutor::operator()(const MatmulStep &step) {
-  cpu::matmul({.weights = weights.matrix(step.weights),
-               .inputKind = kind(step.input),
-               .input = data(step.input),
-               .rows = extent(step.output, 0),
-               .map = rowMap(step.rows),
-               .expertScale = vector(step.expertScale),
-               .bias = vector(step.bias),
-               .scale = floats(step.scale),
-               .output = floats(step.output),
-               .isBf16 = step.isBf16},
-              context);
-  return Error::success();
-}
-
-Error CpuExecutor::operator()(const GluMatmulStep &step) {
-  cpu::gluMatmul({.gate = weights.matrix(step.gate),
-                  .up = weights.matrix(step.up),
-                  .inputKind = kind(step.input),
-                  .input = data(step.input),
-                  .rows = extent(step.output, 0),
-                  .map = rowMap(step.rows),
-                  .gateScale = vector(step.gateScale),
-                  .upScale = vector(step.upScale),
-                  .gateBias = vector(step.gateBias),
-                  .upBias = vector(step.upBias),
-                  .glu = step.glu,
-                  .outputKind = kind(step.output),
-                  .output = data(step.output),
-                  .isBf16 = step.isBf16},
-                 context);
-  return Error::success();
-}
-
-Error CpuExecutor::operator()(const GluStep &step) {
-  cpu::glu(floats(step.gate), floats(step.up), rows(step.gate) * columns(step.gate), step.glu,
-           floats(step.output), context);
-  return Error::success();
-}
-
-Error CpuExecutor::operator()(const UnsortStep &step) {
-  cpu::unsort(floats(step.rows), ints(step.inverse), rows(step.output), columns(step.output),
-              floats(step.output), context);
-  return Error::success();
-}
-
-Error CpuExecutor::operator()(const CombineStep &step) {
-  const int64_t tokens = extent(step.output, 0);
-  const BufferId perSlot = step.inverse != kNoBuffer ? step.inverse : step.rows;
-  cpu::combine(floats(step.rows), ints(step.inverse), floats(step.weights), tokens,
-               extent(perSlot, 1), columns(step.output), floats(step.output), context);
-  return Error::success();
-}
-
-Error CpuExecutor::operator()(const AddStep &step) {
-  cpu::add(floats(step.a), floats(step.b), rows(step.a) * columns(step.a), floats(step.output),
-           context);
-  return Error::success();
-}
-
-Error CpuExecutor::operator()(const CopyStep &step) {
-  std::memcpy(data(step.output), data(step.input), bytes(step.input));
-  return Error::success();
+cpu::Operands CpuExecutor::operandsOf(const Step &step) const {
+  cpu::Operands operands;
+  transform(step.reads, operands.reads, [this](BufferId id) { return rowsOf(id); });
+  transform(step.writes, operands.writes, [this](BufferId id) { return rowsOf(id); });
+  const ArrayRef<WeightId> ids = step.weights;
+  transform(ids.take_front(step.matrices), operands.matrices,
+            [this](WeightId id) { return weights.matrix(id); });
+  transform(ids.drop_front(step.matrices), operands.vectors,
+            [this](WeightId id) { return id == kNoWeight ? nullptr : weights.vector(id); });
+  copy(step.parameters, operands.parameters);
+  return operands;
 }
 
 //===- Costs ----------------------------------------------------------===//
 
-StepCost CpuExecutor::matmulCost(std::initializer_list<WeightId> matrices, const GroupedRows &map,
-                                 BufferId input, BufferId output) const {
+/// Of a step that multiplies with matrices.
+StepCost CpuExecutor::productCost(const Step &step) const {
   StepCost cost;
-  cost.bytes = bytes(input) + bytes(output);
-  for (const WeightId weight : matrices) {
+  cost.bytes = bytes(step.reads[0]) + bytes(step.writes[0]);
+  for (const WeightId weight : ArrayRef(step.weights).take_front(step.matrices)) {
     const cpu::MatrixShape shape = program.weights[weight].matrixShape();
-    int64_t computedRows = extent(output, 0);
-    int64_t usedExperts = computedRows != 0 ? 1 : 0;
-    if (const int32_t *offsets = ints(map.offsets)) {
-      const UsedRows used = usedRows(offsets, shape.experts);
-      computedRows = used.rows;
-      usedExperts = used.experts;
-    }
-    cost.bytes += cpu::packedBytes(shape) / shape.experts * usedExperts;
-    cost.operations += 2 * computedRows * shape.rows * shape.columns;
+    UsedRows used{rows(step.writes[0]), rows(step.writes[0]) != 0 ? 1 : 0};
+    if (step.offsets != kNoBuffer)
+      used = usedRows(reinterpret_cast<const int32_t *>(data(step.offsets)), shape.experts);
+    cost.bytes += cpu::packedBytes(shape) / shape.experts * used.experts;
+    cost.operations += 2 * used.rows * shape.rows * shape.columns;
   }
   return cost;
 }
 
 StepCost CpuExecutor::costOf(const Step &step) const {
-  if (const auto *matmul = std::get_if<MatmulStep>(&step.body))
-    return matmulCost({matmul->weights}, matmul->rows, matmul->input, matmul->output);
-  if (const auto *glu = std::get_if<GluMatmulStep>(&step.body))
-    return matmulCost({glu->gate, glu->up}, glu->rows, glu->input, glu->output);
-  struct Operands {
-    using Buffers = SmallVector<BufferId, 4>;
-    Buffers operator()(const RmsNormStep &s) { return {s.input, s.output}; }
-    Buffers operator()(const RouteStep &s) { return {s.scores, s.ids, s.weights}; }
-    Buffers operator()(const DispatchStep &s) {
-      return {s.ids, s.permutation, s.inverse, s.offsets};
-    }
-    Buffers operator()(const QuantizeStep &s) { return {s.input, s.output}; }
-    Buffers operator()(const GatherStep &s) { return {s.input, s.permutation, s.output}; }
-    Buffers operator()(const MatmulStep &) { return {}; }
-    Buffers operator()(const GluMatmulStep &) { return {}; }
-    Buffers operator()(const GluStep &s) { return {s.gate, s.up, s.output}; }
-    Buffers operator()(const UnsortStep &s) { return {s.rows, s.inverse, s.output}; }
-    Buffers operator()(const CombineStep &s) { return {s.rows, s.inverse, s.weights, s.output}; }
-    Buffers operator()(const AddStep &s) { return {s.a, s.b, s.output}; }
-    Buffers operator()(const CopyStep &s) { return {s.input, s.output}; }
-    Buffers operator()(const CheckpointStep &) { return {}; }
-    Buffers operator()(const LaunchStep &) { return {}; }
-    Buffers operator()(const CheckIdsStep &) { return {}; }
-    Buffers operator()(const CublasMatmulStep &) { return {}; }
-  };
+  if (step.matrices != 0)
+    return productCost(step);
   StepCost cost;
-  for (const BufferId buffer : std::visit(Operands(), step.body))
+  for (const BufferId buffer : concat<const BufferId>(step.reads, step.writes))
     cost.bytes += bytes(buffer);
   return cost;
 }

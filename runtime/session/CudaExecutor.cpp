@@ -36,73 +36,72 @@ CudaExecutor::CudaExecutor(const Program &program, const Function &function, int
 
 //===- Enqueueing --------------------------------------------------===//
 
-CUresult CudaExecutor::enqueue(size_t index, const LaunchStep &step,
-                               std::optional<uint32_t> kernelBefore) {
+CUresult CudaExecutor::enqueueLaunch(size_t index, const KernelLaunch &action,
+                                     std::optional<uint32_t> kernelBefore) {
+  const Step &step = function.steps[index];
   Launch launch;
   launch.progress = memory.progress.deviceStep();
   launch.step = static_cast<uint32_t>(index);
   launch.kernelBefore = kernelBefore;
-  for (size_t i = 0; i < step.grid.size(); ++i)
-    launch.grid[i] = static_cast<uint32_t>(step.grid[i].at(symbol));
-  for (const BufferId buffer : step.reads)
+  for (size_t i = 0; i < action.grid.size(); ++i)
+    launch.grid[i] = static_cast<uint32_t>(action.grid[i].at(symbol));
+  for (const BufferId buffer : concat<const BufferId>(step.reads, step.writes))
     launch.pointers.push_back(address(buffer));
-  for (const BufferId buffer : step.writes)
-    launch.pointers.push_back(address(buffer));
-  for (auto [weight, form] : zip_equal(step.weights, program.kernels[step.kernel].weights))
+  for (auto [weight, form] : zip_equal(step.weights, program.kernels[action.kernel].weights))
     launch.pointers.push_back(loaded.weights.address(weight, form));
-  for (const Affine &extent : step.extents)
+  for (const Affine &extent : action.extents)
     launch.extents.push_back(static_cast<int32_t>(extent.at(symbol)));
-  return loaded.kernels.launch(step.kernel, launch, stream);
+  return loaded.kernels.launch(action.kernel, launch, stream);
 }
 
-CUresult CudaExecutor::enqueue(const CopyStep &step) {
-  if (bytes(step.input) == 0)
+CUresult CudaExecutor::enqueueCopy(const Step &step) {
+  const BufferId from = step.reads[0];
+  if (bytes(from) == 0)
     return CUDA_SUCCESS;
-  return driver->cuMemcpyDtoDAsync(address(step.output), address(step.input), bytes(step.input),
-                                   stream);
+  return driver->cuMemcpyDtoDAsync(address(step.writes[0]), address(from), bytes(from), stream);
 }
 
 /// Now, because later steps may have the buffer's memory; and on the device, because the graph in
 /// which this is serves runs that each have their own place on the host.
-CUresult CudaExecutor::enqueue(const CheckIdsStep &step) {
+CUresult CudaExecutor::enqueueCheck(const Step &step) {
   if (isEmpty())
     return CUDA_SUCCESS;
   return driver->cuMemcpyDtoDAsync(memory.checkedIds + sizeof(CheckedIds) * enqueuedChecks++,
-                                   address(step.status), sizeof(CheckedIds), stream);
+                                   address(step.reads[0]), sizeof(CheckedIds), stream);
 }
 
-CUresult CudaExecutor::enqueue(size_t index, std::optional<uint32_t> kernelBefore) {
+Error CudaExecutor::enqueueProduct(size_t index, const CublasMatmul &product) {
   const Step &step = function.steps[index];
-  if (const auto *launch = std::get_if<LaunchStep>(&step.body))
-    return enqueue(index, *launch, kernelBefore);
-  if (const auto *copy = std::get_if<CopyStep>(&step.body))
-    return enqueue(*copy);
-  if (const auto *check = std::get_if<CheckIdsStep>(&step.body))
-    return enqueue(*check);
-  return CUDA_SUCCESS; // a checkpoint; the loader refuses everything else
-}
-
-Error CudaExecutor::enqueue(size_t index, const CublasMatmulStep &step) {
-  if (rows(step.output) == 0)
+  const BufferId input = step.reads[0];
+  const BufferId output = step.writes[0];
+  if (rows(output) == 0)
     return Error::success();
   return memory.cublas.multiply(
-      {address(step.input), loaded.weights.address(step.weight, step.form), address(step.output),
-       static_cast<int>(rows(step.output)), static_cast<int>(columns(step.output)),
-       static_cast<int>(columns(step.input))},
+      {address(input), loaded.weights.address(step.weights[0], product.form), address(output),
+       static_cast<int>(rows(output)), static_cast<int>(columns(output)),
+       static_cast<int>(columns(input))},
       describeStep(index));
 }
 
 Error CudaExecutor::enqueueStep(size_t index, std::optional<uint32_t> kernelBefore) {
-  if (const auto *product = std::get_if<CublasMatmulStep>(&function.steps[index].body))
-    return enqueue(index, *product);
-  return stepError(index, enqueue(index, kernelBefore));
+  const Step &step = function.steps[index];
+  if (const auto *product = std::get_if<CublasMatmul>(&step.action))
+    return enqueueProduct(index, *product);
+  CUresult result = CUDA_SUCCESS; // a checkpoint; the loader refuses everything else
+  if (const auto *launch = std::get_if<KernelLaunch>(&step.action))
+    result = enqueueLaunch(index, *launch, kernelBefore);
+  else if (std::holds_alternative<Copy>(step.action))
+    result = enqueueCopy(step);
+  else if (std::holds_alternative<CheckIds>(step.action))
+    result = enqueueCheck(step);
+  return stepError(index, result);
 }
 
 /// Whether nothing is enqueued for a step: a checkpoint, or a launch of no thread blocks.
 bool CudaExecutor::isSkipped(const Step &step) const {
-  if (const auto *launch = std::get_if<LaunchStep>(&step.body))
+  if (const auto *launch = std::get_if<KernelLaunch>(&step.action))
     return any_of(launch->grid, [&](const GridDim &dim) { return dim.at(symbol) == 0; });
-  return std::holds_alternative<CheckpointStep>(step.body);
+  return std::holds_alternative<Checkpoint>(step.action);
 }
 
 std::optional<uint32_t> CudaExecutor::kernelBefore(size_t index) const {
@@ -111,7 +110,7 @@ std::optional<uint32_t> CudaExecutor::kernelBefore(size_t index) const {
   while (index > 0 && isSkipped(function.steps[index - 1]))
     --index;
   const auto *launch =
-      index > 0 ? std::get_if<LaunchStep>(&function.steps[index - 1].body) : nullptr;
+      index > 0 ? std::get_if<KernelLaunch>(&function.steps[index - 1].action) : nullptr;
   return launch ? std::optional<uint32_t>(launch->kernel) : std::nullopt;
 }
 
@@ -126,7 +125,7 @@ Error CudaExecutor::enqueue() {
 
 size_t CudaExecutor::checksOf(const Function &function) {
   return count_if(function.steps,
-                  [](const Step &step) { return std::holds_alternative<CheckIdsStep>(step.body); });
+                  [](const Step &step) { return std::holds_alternative<CheckIds>(step.action); });
 }
 
 CUresult CudaExecutor::fetchChecks(CheckedIds *found) const {
@@ -140,7 +139,7 @@ Error CudaExecutor::checkIds(const CheckedIds *found) const {
   if (isEmpty())
     return Error::success();
   for (const Step &step : function.steps) {
-    const auto *check = std::get_if<CheckIdsStep>(&step.body);
+    const auto *check = std::get_if<CheckIds>(&step.action);
     if (!check)
       continue;
     if (found->slot >= 0)
@@ -155,7 +154,7 @@ Error CudaExecutor::checkIds(const CheckedIds *found) const {
 std::string CudaExecutor::nameStep(size_t index) const {
   const Step &step = function.steps[index];
   std::string what = ("step " + Twine(index) + ", " + step.operation).str();
-  if (const auto *launch = std::get_if<LaunchStep>(&step.body))
+  if (const auto *launch = std::get_if<KernelLaunch>(&step.action))
     what += " (kernel '" + program.kernels[launch->kernel].name + "')";
   if (!step.label.empty())
     what += " with " + step.label;
@@ -170,9 +169,9 @@ std::string CudaExecutor::describeStep(size_t index) const {
 SmallVector<size_t> CudaExecutor::suspects(size_t begun) const {
   SmallVector<size_t> steps = {begun};
   for (size_t i = begun + 1; i < function.steps.size(); ++i) {
-    if (std::holds_alternative<LaunchStep>(function.steps[i].body))
+    if (std::holds_alternative<KernelLaunch>(function.steps[i].action))
       break;
-    if (std::holds_alternative<CublasMatmulStep>(function.steps[i].body))
+    if (std::holds_alternative<CublasMatmul>(function.steps[i].action))
       steps.push_back(i);
   }
   return steps;
@@ -234,8 +233,9 @@ private:
   }
   /// The experts' offsets that a step's cost depends on.
   BufferId offsetsOf(size_t index) const {
-    const auto *launch = std::get_if<LaunchStep>(&executor.function.steps[index].body);
-    return launch && !executor.isEmpty() ? launch->offsets : kNoBuffer;
+    const Step &step = executor.function.steps[index];
+    const bool isLaunch = std::holds_alternative<KernelLaunch>(step.action);
+    return isLaunch && !executor.isEmpty() ? step.offsets : kNoBuffer;
   }
 
   CudaExecutor &executor;
@@ -292,7 +292,7 @@ Error CudaExecutor::StepLog::report(RunObserver &observer) const {
   const Device &device = *executor.loaded.device;
   for (size_t i = 0; i < times.size(); ++i) {
     const Step &step = executor.function.steps[i];
-    if (std::holds_alternative<CheckpointStep>(step.body))
+    if (std::holds_alternative<Checkpoint>(step.action))
       continue;
     Expected<uint64_t> begin = elapsedNanoseconds(device, start, times[i].begin);
     if (!begin)
@@ -332,9 +332,9 @@ Error CudaExecutor::runObserved(RunObserver &observer, StepLog *log) {
     if (log)
       if (const CUresult result = log->end(i); result != CUDA_SUCCESS)
         return enqueueError(stepError(i, result));
-    const auto *checkpoint = std::get_if<CheckpointStep>(&function.steps[i].body);
-    if (checkpoint && observer.wantsCheckpoints())
-      if (Error error = reportCheckpoint(*checkpoint, read, observer))
+    const Step &step = function.steps[i];
+    if (std::holds_alternative<Checkpoint>(step.action) && observer.wantsCheckpoints())
+      if (Error error = reportCheckpoint(step, read, observer))
         return error;
   }
   if (observer.wantsCheckpoints())
@@ -383,23 +383,17 @@ Expected<BoundFunction::HostBytes> CudaExecutor::download(BufferId buffer) {
 
 StepCost CudaExecutor::costOf(const Step &step, const int32_t *offsets) const {
   StepCost cost;
-  if (const auto *copy = std::get_if<CopyStep>(&step.body)) {
-    cost.bytes = bytes(copy->input) + bytes(copy->output);
-  } else if (const auto *check = std::get_if<CheckIdsStep>(&step.body)) {
-    cost.bytes = bytes(check->status);
-  } else if (const auto *product = std::get_if<CublasMatmulStep>(&step.body)) {
-    cost.bytes = bytes(product->input) + bytes(product->output) +
-                 loaded.weights.find(product->weight, product->form)->bytes;
-    cost.operations =
-        uint64_t{2} * rows(product->output) * columns(product->output) * columns(product->input);
-  } else if (const auto *launch = std::get_if<LaunchStep>(&step.body)) {
-    for (const BufferId buffer : concat<const BufferId>(launch->reads, launch->writes))
-      cost.bytes += bytes(buffer);
-    const int64_t experts = offsets ? extent(launch->offsets, 0) - 1 : 0;
-    const int64_t allRows = launch->writes.empty() ? 0 : rows(launch->writes.front());
+  for (const BufferId buffer : concat<const BufferId>(step.reads, step.writes))
+    cost.bytes += bytes(buffer);
+  if (const auto *product = std::get_if<CublasMatmul>(&step.action)) {
+    const BufferId output = step.writes[0];
+    cost.bytes += loaded.weights.find(step.weights[0], product->form)->bytes;
+    cost.operations = uint64_t{2} * rows(output) * columns(output) * columns(step.reads[0]);
+  } else if (const auto *launch = std::get_if<KernelLaunch>(&step.action)) {
+    const int64_t experts = offsets ? extent(step.offsets, 0) - 1 : 0;
+    const int64_t allRows = step.writes.empty() ? 0 : rows(step.writes.front());
     const UsedRows used = offsets ? usedRows(offsets, experts) : UsedRows{allRows, 0};
-    for (auto [weight, form] :
-         zip_equal(launch->weights, program.kernels[launch->kernel].weights)) {
+    for (auto [weight, form] : zip_equal(step.weights, program.kernels[launch->kernel].weights)) {
       const WeightSpec &spec = program.weights[weight];
       const uint64_t all = loaded.weights.find(weight, form)->bytes;
       const bool isPerExpert = offsets && spec.shape.size() > 1 && spec.shape.front() == experts;

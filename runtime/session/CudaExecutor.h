@@ -75,12 +75,11 @@ private:
 
   /// Enqueues a step; of one that cannot be, the error. `kernelBefore` as in cuda::Launch.
   llvm::Error enqueueStep(size_t index, std::optional<uint32_t> kernelBefore);
-  llvm::Error enqueue(size_t index, const CublasMatmulStep &step);
-  cuda::CUresult enqueue(size_t index, std::optional<uint32_t> kernelBefore);
-  cuda::CUresult enqueue(size_t index, const LaunchStep &step,
-                         std::optional<uint32_t> kernelBefore);
-  cuda::CUresult enqueue(const CopyStep &step);
-  cuda::CUresult enqueue(const CheckIdsStep &step);
+  llvm::Error enqueueProduct(size_t index, const CublasMatmul &product);
+  cuda::CUresult enqueueLaunch(size_t index, const KernelLaunch &launch,
+                               std::optional<uint32_t> kernelBefore);
+  cuda::CUresult enqueueCopy(const Step &step);
+  cuda::CUresult enqueueCheck(const Step &step);
   /// What a step is enqueued with that follows the others directly: see cuda::Launch. None where
   /// that is not sure.
   std::optional<uint32_t> kernelBefore(size_t index) const;

@@ -510,7 +510,7 @@ BitVector kernelsOf(const Program &program, ArrayRef<size_t> functions, const We
   BitVector kernels(program.kernels.size());
   for (const size_t index : functions)
     for (const Step &step : program.functions[index].steps)
-      if (const auto *launch = std::get_if<LaunchStep>(&step.body))
+      if (const auto *launch = std::get_if<KernelLaunch>(&step.action))
         kernels.set(launch->kernel);
   for (const PlannedWeight &entry : plan.weights())
     if (entry.form == WeightForm::Packed)

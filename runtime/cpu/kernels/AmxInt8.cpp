@@ -3,7 +3,7 @@
 //
 // The kernels for AMX-INT8.
 
-#include "runtime/cpu/kernels/Product.h"
+#include "runtime/cpu/kernels/MakeKernels.h"
 #include "runtime/cpu/kernels/SimdAmx.h"
 
 namespace sortie::cpu {

@@ -3,7 +3,7 @@
 //
 // The kernels for AVX-512 with VNNI.
 
-#include "runtime/cpu/kernels/Product.h"
+#include "runtime/cpu/kernels/MakeKernels.h"
 #include "runtime/cpu/kernels/SimdAvx512.h"
 
 namespace sortie::cpu {

@@ -3,7 +3,7 @@
 //
 // The kernels for AVX-VNNI.
 
-#include "runtime/cpu/kernels/Product.h"
+#include "runtime/cpu/kernels/MakeKernels.h"
 #include "runtime/cpu/kernels/SimdAvx2.h"
 
 namespace sortie::cpu {

@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Everything between the matrix products, 16 elements at a time, in the order of operations of the
-// headers of runtime/numerics: exp.h, activation.h, norm.h, quantize.h, combine.h.
+// What operations do between the matrix products and behind them, 16 elements at a time, in the
+// order of the headers of runtime/numerics: exp.h, activation.h, norm.h, quantize.h, combine.h.
 
 #ifndef SORTIE_RUNTIME_CPU_KERNELS_ELEMENTWISE_H
 #define SORTIE_RUNTIME_CPU_KERNELS_ELEMENTWISE_H
@@ -12,7 +12,6 @@
 #include "runtime/numerics/layout.h"
 #include "runtime/numerics/norm.h"
 #include "runtime/numerics/quantize.h"
-#include "runtime/numerics/route.h"
 
 #include <cstddef>
 #include <cstring>
@@ -100,14 +99,6 @@ template <typename Simd> struct Elementwise {
     return Simd::mul(Simd::add(u, Simd::broadcast(1.0f)), gated);
   }
 
-  static void glu(const float *gate, const float *up, int64_t elements, const numerics::Glu &glu,
-                  float *output) {
-    forEachVector(elements, [&](int64_t i, int count) {
-      const Floats y = applyGlu(glu, loadSome(gate + i, count), loadSome(up + i, count));
-      storeSome(output + i, Simd::canonicalNan(y), count);
-    });
-  }
-
   //===- quantize.h -------------------------------------------------------===//
   /// Quantizes 128 floats (zeros where the row ends) to block `block` of the quantized row at
   /// `row`.
@@ -167,18 +158,6 @@ template <typename Simd> struct Elementwise {
       quantizeBlock<numerics::RowKind::Int8>(x, layout, block, row);
   }
 
-  static void quantize(const float *row, int64_t columns, numerics::RowKind kind,
-                       std::byte *output) {
-    const numerics::ActRowLayout layout = numerics::actRowLayout(kind, columns);
-    for (int64_t block = 0; block < numerics::activationBlocks(columns); ++block) {
-      const int64_t first = block * numerics::kActivationBlock;
-      const int64_t left = columns - first;
-      const int count =
-          static_cast<int>(left < numerics::kActivationBlock ? left : numerics::kActivationBlock);
-      quantizeSome(row + first, count, kind, layout, block, output);
-    }
-  }
-
   //===- norm.h, combine.h ------------------------------------------------===//
   /// The `float` product of a row with itself. Padding with zeros changes nothing: the partials are
   /// sums of squares, never -0.0.
@@ -197,19 +176,10 @@ template <typename Simd> struct Elementwise {
     return total;
   }
 
-  static void rmsNorm(const float *row, const float *weight, float epsilon, int64_t columns,
-                      float *output) {
-    const Floats factor =
-        Simd::broadcast(numerics::rmsNormFactor(sumOfSquares(row, columns), columns, epsilon));
-    forEachVector(columns, [&](int64_t i, int count) {
-      const Floats scaled = Simd::mul(loadSome(row + i, count), factor);
-      const Floats y = Simd::mul(scaled, loadSome(weight + i, count));
-      storeSome(output + i, Simd::canonicalNan(y), count);
-    });
-  }
-
-  static void combine(const float *const *rows, const float *weights, int slots, int64_t columns,
-                      float *output) {
+  /// The sum of `slots` rows, which `rows` points to (null: a row of zeros), with `weights` or
+  /// null.
+  SORTIE_KERNEL_INLINE static void combine(const float *const *rows, const float *weights,
+                                           int slots, int64_t columns, float *output) {
     forEachVector(columns, [&](int64_t i, int count) {
       Floats sum = Simd::broadcast(0.0f);
       for (int j = 0; j < slots; ++j) {
@@ -222,18 +192,6 @@ template <typename Simd> struct Elementwise {
       }
       storeSome(output + i, Simd::canonicalNan(sum), count);
     });
-  }
-
-  static void add(const float *a, const float *b, int64_t elements, float *output) {
-    forEachVector(elements, [&](int64_t i, int count) {
-      const Floats sum = Simd::add(loadSome(a + i, count), loadSome(b + i, count));
-      storeSome(output + i, Simd::canonicalNan(sum), count);
-    });
-  }
-
-  static void route(const numerics::RouteParams &params, const float *logits, const float *bias,
-                    float *scores, int32_t *ids, float *weights) {
-    numerics::routeToken(params, logits, bias, scores, ids, weights);
   }
 };
 

@@ -3,7 +3,7 @@
 //
 // The kernels in plain C++.
 
-#include "runtime/cpu/kernels/Product.h"
+#include "runtime/cpu/kernels/MakeKernels.h"
 #include "runtime/cpu/kernels/SimdPortable.h"
 
 namespace sortie::cpu {

@@ -389,13 +389,6 @@ template <typename Simd> struct Product {
   }
 };
 
-/// The kernel table of an instruction set.
-template <typename Simd> static constexpr Kernels makeKernels() {
-  using Ops = Elementwise<Simd>;
-  return {&Product<Simd>::run, &Ops::quantize, &Ops::rmsNorm, &Ops::route,
-          &Ops::glu,           &Ops::combine,  &Ops::add};
-}
-
 } // namespace sortie::cpu
 
 #endif // SORTIE_RUNTIME_CPU_KERNELS_PRODUCT_H

@@ -3,6 +3,7 @@
 //
 // Everything but the matrix products, bit for bit against the headers of runtime/numerics.
 
+#include "test/unit/cpu/OperationCalls.h"
 #include "test/unit/cpu/Reference.h"
 #include "test/unit/cpu/TestDevices.h"
 
@@ -246,8 +247,8 @@ TEST(Elementwise, GatherAndUnsort) {
   const std::vector<float> x = randomFloats(4 * columns, random);
   const std::vector<int32_t> permutation = {7, 0, 3, 5};
   std::vector<float> gathered(4 * columns);
-  const Context context{Isa::Portable, testPool(2)};
-  gather(x.data(), permutation.data(), 4, 2, columns, gathered.data(), context);
+  const Device device{portableKernels(), testPool(2)};
+  gather(x.data(), permutation.data(), 4, 2, columns, gathered.data(), device);
   for (int64_t r = 0; r < 4; ++r)
     for (int64_t i = 0; i < columns; ++i)
       ASSERT_EQ(gathered[static_cast<size_t>(r * columns + i)],
@@ -255,7 +256,7 @@ TEST(Elementwise, GatherAndUnsort) {
 
   const std::vector<int32_t> inverse = {2, -1, 0, 3, 1};
   std::vector<float> unsorted(5 * columns, 9.0f);
-  unsort(x.data(), inverse.data(), 5, columns, unsorted.data(), context);
+  unsort(x.data(), inverse.data(), 5, columns, unsorted.data(), device);
   for (int64_t s = 0; s < 5; ++s)
     for (int64_t i = 0; i < columns; ++i) {
       const int32_t row = inverse[static_cast<size_t>(s)];

@@ -5,7 +5,7 @@
 
 #include "test/unit/cpu/EmulatedKernels.h"
 
-#include "runtime/cpu/kernels/Product.h"
+#include "runtime/cpu/kernels/MakeKernels.h"
 #include "runtime/cpu/kernels/SimdAmx.h"
 
 #include <cstring>

@@ -97,9 +97,9 @@ std::shared_ptr<Program> makeProgram() {
                       {Place::Arena, 0, {}, ElementType::BF16, {tokens, {0, kK}}, {2 * kK, 0}}};
   function.arenaBytes = {64, 0};
   function.steps = {
-      {"moert.matmul", "",
-       LaunchStep{0, {{tokens, 1, false, std::nullopt}}, {0}, {2}, {}, {}, 0, kNoBuffer}},
-      {"moert.cublas_matmul", "w", CublasMatmulStep{2, 0, WeightForm::Raw, 1}}};
+      {"moert.matmul", KernelLaunch{0, {{tokens, 1, false, std::nullopt}}, {}, 0}, {0}, {2}},
+      {"moert.cublas_matmul", CublasMatmul{WeightForm::Raw}, {2}, {1}, {0}}};
+  function.steps[1].label = "w";
   function.weights.resize(1, true);
   function.usesCublas = true;
   program->functions = {function};

@@ -270,7 +270,7 @@ TEST_P(CudaSessions, overlapLaunchesAcrossOneThatIsSkipped) {
       find_if(steps, [](const Step &step) { return step.operation == "moert.rms_norm"; });
   ASSERT_NE(scale, steps.end());
   Step skipped = *scale;
-  std::get<LaunchStep>(skipped.body).grid = {{{1, 0}, 1000, /*roundsDown=*/true, std::nullopt}};
+  std::get<KernelLaunch>(skipped.action).grid = {{{1, 0}, 1000, /*roundsDown=*/true, std::nullopt}};
   steps.insert(std::next(scale), skipped);
 
   Floats x = Engine::input(2), y(x.size());

@@ -130,17 +130,20 @@ Function makeFunction() {
   layer.arenaBytes = {128, 128};
   const GridDim grid{tokens, 4, /*roundsDown=*/false, std::nullopt};
   layer.steps = {
-      {"moert.dispatch", "",
-       LaunchStep{kDispatch, {grid}, {kIds}, {kStatus, kOffsets}, {}, {{2, 0}}, 0, kNoBuffer}},
-      {"moert.check_ids", "", CheckIdsStep{kStatus, kExperts, 2}},
-      {"moert.rms_norm", "norm.weight",
-       LaunchStep{kScale, {grid}, {kX}, {kAct}, {kNorm}, {tokens}, 0, kNoBuffer}},
-      {"moert.checkpoint", "", CheckpointStep{"act", kAct, kNoBuffer}},
-      {"moert.checkpoint", "", CheckpointStep{"fused", kNoBuffer, kNoBuffer}},
-      {"moert.matmul", "matrix.weight",
-       LaunchStep{
-           kProduct, {grid}, {kAct, kOffsets}, {kResult}, {kMatrix}, {tokens}, 128, kOffsets}},
-      {"moert.copy", "", CopyStep{kResult, kY}}};
+      {"moert.dispatch", KernelLaunch{kDispatch, {grid}, {{2, 0}}, 0}, {kIds}, {kStatus, kOffsets}},
+      {"moert.check_ids", CheckIds{kExperts, 2}, {kStatus}},
+      {"moert.rms_norm", KernelLaunch{kScale, {grid}, {tokens}, 0}, {kX}, {kAct}, {kNorm}},
+      {"moert.checkpoint", Checkpoint{"act"}, {kAct}},
+      {"moert.checkpoint", Checkpoint{"fused"}},
+      {"moert.matmul",
+       KernelLaunch{kProduct, {grid}, {tokens}, 128},
+       {kAct, kOffsets},
+       {kResult},
+       {kMatrix}},
+      {"moert.copy", Copy{}, {kResult}, {kY}}};
+  layer.steps[2].label = "norm.weight";
+  layer.steps[5].label = "matrix.weight";
+  layer.steps[5].offsets = kOffsets;
   layer.weights.resize(2, true);
   return layer;
 }

@@ -265,7 +265,7 @@ Bytes outputRows(const Floats &values, int64_t n, RowKind kind) {
   const int64_t rows = static_cast<int64_t>(values.size()) / n;
   Bytes bytes(static_cast<size_t>(rows * numerics::actRowBytes(kind, n)), 0xa5);
   if (isQuantized(kind))
-    cpu::quantize(values.data(), rows, n, kind, bytes.data(), referenceContext());
+    cpu::quantize(values.data(), rows, n, kind, bytes.data(), referenceDevice());
   else
     std::memcpy(bytes.data(), values.data(), bytes.size());
   return bytes;

@@ -61,11 +61,11 @@ template <int Columns> void testAddAndGlu(int64_t rows) {
   Floats sum(a.size());
   Floats swiglu(a.size());
   Floats clamped(a.size());
-  cpu::add(a.data(), b.data(), count, sum.data(), referenceContext());
-  cpu::glu(a.data(), b.data(), count, {}, swiglu.data(), referenceContext());
+  cpu::add(a.data(), b.data(), count, sum.data(), referenceDevice());
+  cpu::glu(a.data(), b.data(), count, {}, swiglu.data(), referenceDevice());
   const numerics::Glu glu = {kClamped, numerics::floatOf(kAlphaBits),
                              numerics::floatOf(kLimitBits)};
-  cpu::glu(a.data(), b.data(), count, glu, clamped.data(), referenceContext());
+  cpu::glu(a.data(), b.data(), count, glu, clamped.data(), referenceDevice());
   for (const uint64_t seed : kSeeds) {
     const auto expectBits = [&](auto launchKernel, const Floats &expected) {
       Floats actual(a.size(), kUnwritten);
@@ -106,10 +106,9 @@ template <int Columns, int Slots> void testMoves() {
   const auto rows = [](const Ints &indices) { return static_cast<int64_t>(indices.size()); };
   Floats gathered(permutation.size() * Columns);
   cpu::gather(x.data(), permutation.data(), rows(permutation), Slots, Columns, gathered.data(),
-              referenceContext());
+              referenceDevice());
   Floats unsorted(inverse.size() * Columns);
-  cpu::unsort(x.data(), inverse.data(), rows(inverse), Columns, unsorted.data(),
-              referenceContext());
+  cpu::unsort(x.data(), inverse.data(), rows(inverse), Columns, unsorted.data(), referenceDevice());
   Floats actual(gathered.size(), kUnwritten);
   run<gatherKernel<Columns, Slots>>(rowGrid(rows(permutation), Columns), rowThreads(Columns), 0,
                                     uint64_t{1}, x.data(), permutation.data(), actual.data());
@@ -139,9 +138,9 @@ template <int Columns, int Slots> void testCombine(int64_t tokens) {
   Floats expected(static_cast<size_t>(tokens * Columns));
   Floats plain(expected.size());
   cpu::combine(rows.data(), inverse.data(), weights.data(), tokens, Slots, Columns, expected.data(),
-               referenceContext());
+               referenceDevice());
   cpu::combine(rows.data(), nullptr, nullptr, tokens, Slots, Columns, plain.data(),
-               referenceContext());
+               referenceDevice());
   for (const uint64_t seed : kSeeds) {
     Floats actual(expected.size(), kUnwritten);
     run<combineKernel<Columns, Slots>>(rowGrid(tokens, Columns), rowThreads(Columns), 0, seed,
@@ -172,7 +171,7 @@ template <int K> void testNorm(int64_t rows) {
   const Floats weight = randomFloats(K, random);
   Floats expected(x.size());
   cpu::rmsNorm(x.data(), weight.data(), numerics::floatOf(kEpsilonBits), rows, K, expected.data(),
-               referenceContext());
+               referenceDevice());
   for (const uint64_t seed : kSeeds) {
     Floats actual(x.size(), kUnwritten);
     run<normKernel<K>>({static_cast<int>(rows)}, normThreads(K), normSharedBytes(K), seed, x.data(),

@@ -63,7 +63,7 @@ TEST(ExactControl, KeepsNegativeZeros) {
     problem.first.raw[i] = i % 17 == 0 ? 0 : 0x99; // d = 2^-128, levels -1
   problem.first.pack();
   const Floats x(2 * kColumns, 0x1p-96f);
-  cpu::quantize(x.data(), 2, kColumns, RowKind::Int16, problem.input.data(), referenceContext());
+  cpu::quantize(x.data(), 2, kColumns, RowKind::Int16, problem.input.data(), referenceDevice());
   const Bytes output = multiplyOnDevice<Spec>(problem, kSeeds[0]);
   for (int i = 0; i < 2 * kRows; ++i)
     ASSERT_EQ(numerics::bitsOf(reinterpret_cast<const float *>(output.data())[i]), 0x80000000u);

@@ -136,7 +136,7 @@ Floats makeInputs(Inputs inputs, int64_t rows, int64_t k, Random &random) {
 AlignedBytes quantized(const Floats &x, int64_t k, RowKind kind) {
   const auto rows = static_cast<int64_t>(x.size()) / k;
   AlignedBytes bytes(rows * numerics::actRowBytes(kind, k), 0xa5);
-  cpu::quantize(x.data(), rows, k, kind, bytes.data(), referenceContext());
+  cpu::quantize(x.data(), rows, k, kind, bytes.data(), referenceDevice());
   return bytes;
 }
 

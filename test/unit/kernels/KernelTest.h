@@ -7,8 +7,8 @@
 #ifndef SORTIE_TEST_UNIT_KERNELS_KERNELTEST_H
 #define SORTIE_TEST_UNIT_KERNELS_KERNELTEST_H
 
-#include "runtime/cpu/ops.h"
 #include "test/emulation/Launcher.h"
+#include "test/unit/cpu/OperationCalls.h"
 
 #include "gtest/gtest.h"
 
@@ -43,6 +43,7 @@ std::vector<uint32_t> bitsOf(const Floats &values);
 
 /// The CPU device's portable kernels on the calling thread.
 const cpu::Context &referenceContext();
+inline cpu::Device referenceDevice() { return cpu::deviceOf(referenceContext()); }
 
 /// Runs a kernel. A grid without blocks is not launched, as in the runtime.
 template <auto kernel, typename... Arguments>

@@ -54,7 +54,7 @@ template <RowKind Kind, int K> void testQuantize(int64_t rows) {
   // Both leave the padding at the end of a row as it is.
   const Bytes unwritten(static_cast<size_t>(rows * numerics::actRowBytes(Kind, K)), 0xa5);
   Bytes expected = unwritten;
-  cpu::quantize(x.data(), rows, K, Kind, expected.data(), referenceContext());
+  cpu::quantize(x.data(), rows, K, Kind, expected.data(), referenceDevice());
   for (const uint64_t seed : kSeeds) {
     Bytes actual = unwritten;
     run<quantizeKernel<Kind, K>>({static_cast<int>(rows), static_cast<int>(quantizeBlocks(K))},

@@ -67,7 +67,7 @@ void testRoute(int32_t tokens, bool isBiased) {
   Ints expectedIds(static_cast<size_t>(tokens) * Selected);
   Floats expected(expectedIds.size());
   cpu::route(logits.data(), biasOrNull, tokens, params, expectedIds.data(), expected.data(),
-             referenceContext());
+             referenceDevice());
   for (const uint64_t seed : kSeeds) {
     Ints ids(expectedIds.size(), kUnwrittenInt);
     Floats weights(expected.size(), kUnwritten);

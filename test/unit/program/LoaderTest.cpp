@@ -303,31 +303,32 @@ TEST(Loader, flattensLaunches) {
   const Function &function = (*loaded)->functions[0];
   ASSERT_EQ(function.steps.size(), 4u);
   EXPECT_EQ(function.steps[0].operation, "moert.dispatch");
-  const auto &dispatch = std::get<LaunchStep>(function.steps[0].body);
-  EXPECT_EQ(dispatch.kernel, 1u);
-  EXPECT_EQ(dispatch.operationsPerRow, 0u);
+  const Step &dispatch = function.steps[0];
+  EXPECT_EQ(std::get<KernelLaunch>(dispatch.action).kernel, 1u);
+  EXPECT_EQ(std::get<KernelLaunch>(dispatch.action).operationsPerRow, 0u);
   EXPECT_EQ(dispatch.offsets, kNoBuffer);
   EXPECT_EQ(dispatch.writes.size(), 3u);
 
   EXPECT_EQ(function.steps[1].operation, "moert.matmul");
   EXPECT_EQ(function.steps[1].label, "matrix, router, bias");
-  const auto &product = std::get<LaunchStep>(function.steps[1].body);
-  EXPECT_EQ(product.kernel, 2u);
+  const Step &product = function.steps[1];
+  const auto &launch = std::get<KernelLaunch>(product.action);
+  EXPECT_EQ(launch.kernel, 2u);
   EXPECT_EQ(ArrayRef(product.weights), ArrayRef<WeightId>({0, 1, 2}));
-  EXPECT_EQ(ArrayRef(product.extents), ArrayRef({Affine{2, 0}}));
+  EXPECT_EQ(ArrayRef(launch.extents), ArrayRef({Affine{2, 0}}));
   EXPECT_EQ(product.reads[0], function.inputs[0].buffer);
   EXPECT_EQ(product.reads[1], dispatch.writes[0]);
   EXPECT_EQ(ArrayRef(product.writes), ArrayRef({function.outputs[0].buffer}));
-  EXPECT_EQ(product.operationsPerRow, 640u);
+  EXPECT_EQ(launch.operationsPerRow, 640u);
   EXPECT_EQ(product.offsets, dispatch.writes[0]);
-  ASSERT_EQ(product.grid.size(), 2u);
-  EXPECT_EQ(product.grid[0].at(9), 5);
-  EXPECT_EQ(product.grid[1].at(0), 0);
-  EXPECT_EQ(product.grid[1].at(1), 2); // ceil(8 / 4) = max
-  EXPECT_EQ(product.grid[1].at(2), 3); // ceil(10 / 4) < max
+  ASSERT_EQ(launch.grid.size(), 2u);
+  EXPECT_EQ(launch.grid[0].at(9), 5);
+  EXPECT_EQ(launch.grid[1].at(0), 0);
+  EXPECT_EQ(launch.grid[1].at(1), 2); // ceil(8 / 4) = max
+  EXPECT_EQ(launch.grid[1].at(2), 3); // ceil(10 / 4) < max
 
-  const auto &check = std::get<CheckIdsStep>(function.steps[3].body);
-  EXPECT_EQ(check.status, dispatch.writes[1]);
+  const auto &check = std::get<CheckIds>(function.steps[3].action);
+  EXPECT_EQ(function.steps[3].reads[0], dispatch.writes[1]);
   EXPECT_EQ(check.experts, 3);
   EXPECT_EQ(check.slots, 2);
 }
@@ -416,7 +417,7 @@ TEST(Loader, roundsGridsDown) {
                "2*tokens+6 floordiv 4 max 2*tokens");
   Expected<std::shared_ptr<const Program>> loaded = load(text);
   ASSERT_TRUE(bool(loaded)) << toString(loaded.takeError());
-  const auto &product = std::get<LaunchStep>((*loaded)->functions[0].steps[1].body);
+  const auto &product = std::get<KernelLaunch>((*loaded)->functions[0].steps[1].action);
   EXPECT_EQ(product.grid[1].at(0), 0); // max
   EXPECT_EQ(product.grid[1].at(2), 2); // floor(10 / 4)
   EXPECT_EQ(product.grid[1].at(3), 3); // floor(12 / 4)
@@ -502,8 +503,8 @@ TEST(Loader, readsProductsByCublas) {
     ASSERT_EQ(function.steps.size(), 3u);
     EXPECT_EQ(function.steps[1].operation, "moert.cublas_matmul");
     EXPECT_EQ(function.steps[1].label, "raw");
-    EXPECT_EQ(std::get<CublasMatmulStep>(function.steps[1].body).form, WeightForm::Raw);
-    EXPECT_EQ(std::get<CublasMatmulStep>(function.steps[2].body).form, WeightForm::Packed);
+    EXPECT_EQ(std::get<CublasMatmul>(function.steps[1].action).form, WeightForm::Raw);
+    EXPECT_EQ(std::get<CublasMatmul>(function.steps[2].action).form, WeightForm::Packed);
     EXPECT_TRUE((*loaded)->weights[0].usesRaw && !(*loaded)->weights[0].usesPacked);
     EXPECT_TRUE(!(*loaded)->weights[1].usesRaw && (*loaded)->weights[1].usesPacked);
   }

@@ -1,0 +1,168 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The operations that compute each row of their output by itself, and the table of them: one row
+// an operation. docs/adding-an-op.md adds one.
+
+#ifndef SORTIE_RUNTIME_CPU_KERNELS_ROWOPERATIONS_H
+#define SORTIE_RUNTIME_CPU_KERNELS_ROWOPERATIONS_H
+
+#include "runtime/cpu/Kernels.h"
+#include "runtime/cpu/kernels/Elementwise.h"
+#include "runtime/numerics/route.h"
+
+namespace sortie::cpu {
+
+/// Each function computes the rows [first, first + count) of its first output.
+template <typename Simd> struct RowOperations : Elementwise<Simd> {
+  using Base = Elementwise<Simd>;
+  using Base::forEachVector;
+  using Base::loadSome;
+  using Base::storeSome;
+  using typename Base::Floats;
+
+  /// reads(x) vectors(weight) writes(y) parameters(eps): norm.h.
+  static void rmsNorm(const Operands &op, int64_t first, int64_t count) {
+    const int64_t columns = op.reads[0].columns;
+    const float *weight = op.vectors[0];
+    for (int64_t row = first; row < first + count; ++row) {
+      const float *x = op.reads[0].floats(row);
+      float *y = op.writes[0].floats(row);
+      const Floats factor = Simd::broadcast(numerics::rmsNormFactor(
+          Base::sumOfSquares(x, columns), columns, op.parameters[0].number));
+      forEachVector(columns, [&](int64_t i, int n) {
+        const Floats scaled = Simd::mul(loadSome(x + i, n), factor);
+        storeSome(y + i, Simd::canonicalNan(Simd::mul(scaled, loadSome(weight + i, n))), n);
+      });
+    }
+  }
+
+  /// reads(x) writes(quantized rows): quantize.h.
+  static void quantize(const Operands &op, int64_t first, int64_t count) {
+    const int64_t columns = op.reads[0].columns;
+    const numerics::RowKind kind = op.writes[0].kind;
+    const numerics::ActRowLayout layout = numerics::actRowLayout(kind, columns);
+    for (int64_t row = first; row < first + count; ++row)
+      for (int64_t block = 0; block < numerics::activationBlocks(columns); ++block) {
+        const int64_t begin = block * numerics::kActivationBlock;
+        const int64_t left = columns - begin;
+        const int n =
+            static_cast<int>(left < numerics::kActivationBlock ? left : numerics::kActivationBlock);
+        Base::quantizeSome(op.reads[0].floats(row) + begin, n, kind, layout, block,
+                           op.writes[0].data + row * layout.bytes);
+      }
+  }
+
+  /// reads(gate, up) writes(y) parameters(kind, alpha, limit): activation.h.
+  static void glu(const Operands &op, int64_t first, int64_t count) {
+    const numerics::Glu glu = {static_cast<numerics::GluKind>(op.parameters[0].integer),
+                               op.parameters[1].number, op.parameters[2].number};
+    combineTwo(op, first, count, [&](Floats gate, Floats up) SORTIE_KERNEL_LAMBDA {
+      return Base::applyGlu(glu, gate, up);
+    });
+  }
+
+  /// reads(a, b) writes(y).
+  static void add(const Operands &op, int64_t first, int64_t count) {
+    combineTwo(op, first, count,
+               [](Floats a, Floats b) SORTIE_KERNEL_LAMBDA { return Simd::add(a, b); });
+  }
+
+  /// writes[0] = function(reads[0], reads[1]), element by element.
+  template <typename Function>
+  SORTIE_KERNEL_INLINE static void combineTwo(const Operands &op, int64_t first, int64_t count,
+                                              Function function) {
+    const float *a = op.reads[0].floats(first);
+    const float *b = op.reads[1].floats(first);
+    float *y = op.writes[0].floats(first);
+    forEachVector(count * op.writes[0].columns, [&](int64_t i, int n) {
+      storeSome(y + i, Simd::canonicalNan(function(loadSome(a + i, n), loadSome(b + i, n))), n);
+    });
+  }
+
+  /// reads(rows, inverse?, weights?) writes(y): combine.h. Without `inverse`, row t * k + j is slot
+  /// j of token t; an absent slot (inverse -1) counts as a row of zeros.
+  static void combine(const Operands &op, int64_t first, int64_t count) {
+    const Rows &inverse = op.reads[1];
+    const Rows &weights = op.reads[2];
+    const int slots = slotsOfToken(op);
+    for (int64_t token = first; token < first + count; ++token) {
+      const float *rows[numerics::kMaxSelected];
+      for (int j = 0; j < slots; ++j) {
+        const int64_t slot = token * slots + j;
+        const int64_t row = inverse.isPresent() ? inverse.ints()[slot] : slot;
+        rows[j] = row >= 0 ? op.reads[0].floats(row) : nullptr;
+      }
+      Base::combine(rows, weights.isPresent() ? weights.floats(token) : nullptr, slots,
+                    op.writes[0].columns, op.writes[0].floats(token));
+    }
+  }
+
+  SORTIE_KERNEL_INLINE static int slotsOfToken(const Operands &op) {
+    return static_cast<int>(op.reads[1].isPresent() ? op.reads[1].columns
+                                                    : op.reads[0].rows / op.writes[0].rows);
+  }
+
+  /// reads(scores) vectors(bias?) writes(ids, weights) parameters(selected, groups, groups used,
+  /// group score, scoring, normalize, scale): route.h.
+  static void route(const Operands &op, int64_t first, int64_t count) {
+    const Parameter *p = op.parameters;
+    numerics::RouteParams params;
+    params.experts = static_cast<int>(op.reads[0].columns);
+    params.selected = static_cast<int>(p[0].integer);
+    params.groups = static_cast<int>(p[1].integer);
+    params.groupsUsed = static_cast<int>(p[2].integer);
+    params.groupScore = static_cast<numerics::GroupScore>(p[3].integer);
+    params.scoring = static_cast<numerics::Scoring>(p[4].integer);
+    params.normalize = p[5].integer != 0;
+    params.scale = p[6].number;
+    for (int64_t row = first; row < first + count; ++row) {
+      float scores[numerics::kMaxExperts];
+      numerics::routeToken(params, op.reads[0].floats(row), op.vectors[0], scores,
+                           op.writes[0].ints(row), op.writes[1].floats(row));
+    }
+  }
+
+  /// reads(x, permutation) writes(y) parameters(slots): y[r] = x[permutation[r] / slots].
+  static void gather(const Operands &op, int64_t first, int64_t count) {
+    for (int64_t row = first; row < first + count; ++row)
+      std::memcpy(op.writes[0].floats(row),
+                  op.reads[0].floats(op.reads[1].ints()[row] / op.parameters[0].integer),
+                  rowBytes(op));
+  }
+
+  /// reads(x, inverse) writes(y): y[slot] = x[inverse[slot]]; rows of absent slots become zeros.
+  static void unsort(const Operands &op, int64_t first, int64_t count) {
+    for (int64_t slot = first; slot < first + count; ++slot) {
+      const int32_t row = op.reads[1].ints()[slot];
+      if (row < 0)
+        std::memset(op.writes[0].floats(slot), 0, rowBytes(op));
+      else
+        std::memcpy(op.writes[0].floats(slot), op.reads[0].floats(row), rowBytes(op));
+    }
+  }
+
+  SORTIE_KERNEL_INLINE static size_t rowBytes(const Operands &op) {
+    return static_cast<size_t>(op.writes[0].columns) * sizeof(float);
+  }
+
+  //===- What a row costs, in elements of a simple operation --------------===//
+
+  static int64_t columnsOfOutput(const Operands &op) { return op.writes[0].columns; }
+  static int64_t columnsOfSlots(const Operands &op) {
+    return slotsOfToken(op) * op.writes[0].columns;
+  }
+  /// A selection reads the scores several times.
+  static int64_t sixteenPasses(const Operands &op) { return op.reads[0].columns * 16; }
+
+  static constexpr RowOperation kTable[] = {
+      {"add", &add, &columnsOfOutput},           {"combine", &combine, &columnsOfSlots},
+      {"gather", &gather, &columnsOfOutput},     {"glu", &glu, &columnsOfOutput},
+      {"quantize", &quantize, &columnsOfOutput}, {"rms_norm", &rmsNorm, &columnsOfOutput},
+      {"route", &route, &sixteenPasses},         {"unsort", &unsort, &columnsOfOutput},
+  };
+};
+
+} // namespace sortie::cpu
+
+#endif // SORTIE_RUNTIME_CPU_KERNELS_ROWOPERATIONS_H
