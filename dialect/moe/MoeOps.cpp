@@ -105,7 +105,7 @@ static LogicalResult verifyQuantizedInput(Operation *op, Value input, Value weig
   return success();
 }
 
-/// (C1) and (C2) of moe.rms_norm.
+/// (C1) and (C2) of norms.
 static LogicalResult verifyNorm(Operation *op, Value input, Value weight, const APFloat &eps) {
   if (failed(verifyShape(op, "weight", weight, getLastDim(input))))
     return failure();

@@ -184,7 +184,7 @@ static LogicalResult verifySameShape(Operation *op, Value first, ArrayRef<NamedV
   return success();
 }
 
-/// (C1) and (C3) of moert.rms_norm.
+/// (C1) and (C3) of norms.
 static LogicalResult verifyNorm(Operation *op, Value input, Value output, const APFloat &eps) {
   if (failed(verifyRank(op, "input", input, 2)) ||
       failed(verifySameShape(op, input, {{"output", output}})) ||

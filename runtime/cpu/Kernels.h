@@ -51,7 +51,7 @@ struct ProductUnit {
 
 /// An operation whose rows of output are computed one by one.
 struct RowOperation {
-  const char *name; ///< in the dialect `moert`: "rms_norm"
+  const char *name; ///< in the dialect `moert`: "add"
   /// Computes the rows [first, first + count) of the first output, and of all others.
   void (*run)(const Operands &op, int64_t first, int64_t count);
   /// What a row costs, measured in elements of a simple operation.

@@ -17,7 +17,7 @@
 
 namespace sortie::cpu {
 
-/// The number of an operation, "rms_norm"; nothing if the CPU has none of this name.
+/// The number of an operation, "add"; nothing if the CPU has none of this name.
 std::optional<uint32_t> findOperation(llvm::StringRef name);
 
 /// An id of an expert, among the operands of an operation, that is none.
