@@ -1,13 +1,12 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Sources of all kernels but products.
+// How a source is written, and the sources of routing.
 
 #include "codegen/KernelSource.h"
 
 #include "codegen/SourceText.h"
 #include "codegen/kernels/routing/RoutingGeometry.h"
-#include "codegen/kernels/rows/RowGeometry.h"
 
 using namespace llvm;
 
@@ -24,89 +23,6 @@ std::string writeSource(const KernelCode &code, StringRef entry) {
                  code.definitions, code.header, code.declarations, code.threads, entry,
                  join(code.parameters, ", "), code.beginsItself ? "" : "  begin();\n", code.call);
 }
-
-//===----------------------------------------------------------------------===//
-// Rows by themselves
-//===----------------------------------------------------------------------===//
-
-KernelCode rmsNormKernel(int64_t columns, float epsilon) {
-  KernelCode code;
-  code.kind = "rms_norm";
-  code.header = "rows/Norm.h";
-  code.parameters = {"const float *r0", "float *w0", "const float *g0"};
-  code.call = formatv("rmsNormRows<{0}, {1}>(r0, w0, g0)", columns, bitsOf(epsilon));
-  code.threads = kernels::normThreads(columns);
-  code.shared = kernels::normSharedBytes(columns);
-  return code;
-}
-
-KernelCode quantizeKernel(numerics::RowKind kind, int64_t columns) {
-  KernelCode code;
-  code.kind = "quantize";
-  code.header = "rows/Quantize.h";
-  code.parameters = {"const float *r0", "void *w0"};
-  code.call = formatv("quantizeRows<{0}, {1}>(r0, w0)", nameOf(kind), columns);
-  code.threads = kernels::quantizeThreads(columns);
-  return code;
-}
-
-/// A kernel of Elementwise.h.
-static KernelCode elementwiseKernel(StringRef kind, int64_t columns) {
-  KernelCode code;
-  code.kind = kind;
-  code.header = "rows/Elementwise.h";
-  code.threads = kernels::rowThreads(columns);
-  return code;
-}
-
-KernelCode addKernel(int64_t columns) {
-  KernelCode code = elementwiseKernel("add", columns);
-  code.parameters = {"const float *r0", "const float *r1", "float *w0"};
-  code.call = formatv("addRows<{0}>(r0, r1, w0)", columns);
-  return code;
-}
-
-KernelCode gluKernel(int64_t columns, const numerics::Glu &glu) {
-  KernelCode code = elementwiseKernel("glu", columns);
-  code.parameters = {"const float *r0", "const float *r1", "float *w0"};
-  code.call = formatv("gluRows<{0}, {1}, {2}, {3}>(r0, r1, w0)", columns, nameOf(glu.kind),
-                      bitsOf(glu.alpha), bitsOf(glu.limit));
-  return code;
-}
-
-KernelCode gatherKernel(int64_t columns, int64_t slots) {
-  KernelCode code = elementwiseKernel("gather", columns);
-  code.parameters = {"const float *r0", "const int32_t *r1", "float *w0"};
-  code.call = formatv("gatherRows<{0}, {1}>(r0, r1, w0)", columns, slots);
-  return code;
-}
-
-KernelCode unsortKernel(int64_t columns) {
-  KernelCode code = elementwiseKernel("unsort", columns);
-  code.parameters = {"const float *r0", "const int32_t *r1", "float *w0"};
-  code.call = formatv("unsortRows<{0}>(r0, r1, w0)", columns);
-  return code;
-}
-
-KernelCode combineKernel(int64_t columns, int64_t slots, bool hasInverse, bool hasWeights) {
-  Parameters parameters;
-  const std::string rows = parameters.read("const float *");
-  const std::string inverse = parameters.readIf(hasInverse, "const int32_t *");
-  const std::string weights = parameters.readIf(hasWeights, "const float *");
-  const std::string output = parameters.write("float *");
-  KernelCode code;
-  code.kind = "combine";
-  code.header = "rows/Combine.h";
-  code.parameters = parameters.list;
-  code.call = formatv("combineRows<{0}, {1}>({2}, {3}, {4}, {5})", columns, slots, rows, inverse,
-                      weights, output);
-  code.threads = kernels::rowThreads(columns);
-  return code;
-}
-
-//===----------------------------------------------------------------------===//
-// Routing
-//===----------------------------------------------------------------------===//
 
 static StringRef nameOf(numerics::Scoring scoring) {
   switch (scoring) {

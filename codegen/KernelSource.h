@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The sources of kernels: a few lines each, which instantiate a template of codegen/kernels for one
-// shape, format, fusion and chip. There is a function for each kind. Buffers are parameters r0, r1,
+// shape, format, fusion and chip. There is a function for each kind; those of rows by themselves
+// are in passes/selection/RowKernels.cpp, beside their launches. Buffers are parameters r0, r1,
 // ... (read) and w0, w1, ... (written), weights g0, g1, ..., extents e0, e1, ..., in that order;
 // writeSource() adds where the kernel notes that its step begins, and the step's number.
 
@@ -45,31 +46,6 @@ struct KernelCode {
 
 /// The text that NVRTC compiles, with a kernel of the name `entry`.
 std::string writeSource(const KernelCode &code, llvm::StringRef entry);
-
-//===----------------------------------------------------------------------===//
-// Rows by themselves. `columns` is the length of a row.
-//===----------------------------------------------------------------------===//
-
-/// reads(x) writes(y) weights(weight); grid (rows).
-KernelCode rmsNormKernel(int64_t columns, float epsilon);
-
-/// reads(x) writes(quantized); grid (rows, quantizeBlocks(columns)).
-KernelCode quantizeKernel(numerics::RowKind kind, int64_t columns);
-
-/// reads(a, b) writes(y); grid (rows, rowBlocks(columns)), as those that follow.
-KernelCode addKernel(int64_t columns);
-
-/// reads(gate, up) writes(y).
-KernelCode gluKernel(int64_t columns, const numerics::Glu &glu);
-
-/// reads(x, permutation) writes(y).
-KernelCode gatherKernel(int64_t columns, int64_t slots);
-
-/// reads(rows, inverse) writes(y).
-KernelCode unsortKernel(int64_t columns);
-
-/// reads(rows, inverse?, weights?) writes(y).
-KernelCode combineKernel(int64_t columns, int64_t slots, bool hasInverse, bool hasWeights);
 
 //===----------------------------------------------------------------------===//
 // Routing

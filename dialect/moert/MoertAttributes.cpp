@@ -291,6 +291,26 @@ ExtentAttr ExtentAttr::multiply(int64_t factor) const {
   return get(getContext(), scale, scale == 0 ? StringRef() : getSymbol(), constant);
 }
 
+ExtentAttr ExtentAttr::plus(int64_t constant) const {
+  return get(getContext(), getScale(), getSymbol(), getConstant() + constant);
+}
+
+ExtentAttr ExtentAttr::atLeastQuotient(int64_t divisor, int64_t factor) const {
+  const int64_t fixed = llvm::divideCeil(getConstant(), divisor) * factor;
+  if (isConstant())
+    return get(getContext(), fixed);
+  return get(getContext(), llvm::divideCeil(getScale() * factor, divisor), getSymbol(),
+             fixed + factor);
+}
+
+ExtentAttr ExtentAttr::product(MLIRContext *context, ArrayRef<ExtentAttr> factors) {
+  ExtentAttr product = get(context, 1);
+  for (ExtentAttr factor : factors)
+    product = factor.isConstant() ? product.multiply(factor.getConstant())
+                                  : factor.multiply(product.getConstant());
+  return product;
+}
+
 LogicalResult ProgramAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t abi,
                                   int64_t numerics, StringRef target, Determinism contract,
                                   ArrayRef<StringAttr> features, StringRef producer) {

@@ -61,6 +61,16 @@ def Moert_ExtentAttr : Moert_Attr<"Extent", "extent"> {
 
     /// This extent times `factor`; null if it exceeds the limits.
     ExtentAttr multiply(int64_t factor) const;
+
+    /// This extent and `constant` more.
+    ExtentAttr plus(int64_t constant) const;
+
+    /// At least `factor` times the quotient of this extent and `divisor` rounded up, at every value
+    /// of the symbol: extents cannot be divided.
+    ExtentAttr atLeastQuotient(int64_t divisor, int64_t factor) const;
+
+    /// The product of extents of which at most one has a symbol.
+    static ExtentAttr product(::mlir::MLIRContext *context, ::llvm::ArrayRef<ExtentAttr> factors);
   }];
 }
 
@@ -185,6 +195,9 @@ def Moert_GridAttr : Moert_Attr<"Grid", "grid"> {
     OptionalParameter<"ExtentAttr">:$max);
   let assemblyFormat = "`<` custom<GridParameters>($extent, $divisor, $roundsDown, $max) `>`";
   let extraClassDeclaration = [{
+    /// The most thread blocks that CUDA allows along each dimension.
+    static constexpr int64_t kMostBlocks[] = {2147483647, 65535, 65535};
+
     /// The number of thread blocks; empty if 64 bits cannot hold an extent.
     std::optional<int64_t> evaluate(int64_t symbolValue) const;
   }];

@@ -3,8 +3,8 @@
 //
 // The kernels of a program while its operations become launches.
 
-#ifndef SORTIE_PASSES_KERNELTABLE_H
-#define SORTIE_PASSES_KERNELTABLE_H
+#ifndef SORTIE_PASSES_SELECTION_KERNELTABLE_H
+#define SORTIE_PASSES_SELECTION_KERNELTABLE_H
 
 #include "codegen/CostModel.h"
 #include "codegen/KernelSource.h"
@@ -13,7 +13,7 @@
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/StringMap.h"
 
-namespace sortie {
+namespace sortie::selection {
 
 class KernelTable {
 public:
@@ -70,6 +70,6 @@ private:
   llvm::StringMap<mlir::FlatSymbolRefAttr> kernels;
 };
 
-} // namespace sortie
+} // namespace sortie::selection
 
-#endif // SORTIE_PASSES_KERNELTABLE_H
+#endif // SORTIE_PASSES_SELECTION_KERNELTABLE_H

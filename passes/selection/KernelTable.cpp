@@ -1,12 +1,13 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "passes/KernelTable.h"
+#include "passes/selection/KernelTable.h"
 
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace sortie;
+using namespace sortie::selection;
 
 KernelTable::KernelTable(ModuleOp module, ArrayRef<const codegen::Chip *> chips)
     : symbols(module), chips(chips), builder(module.getContext()), last(nullptr), module(module) {

@@ -1,0 +1,93 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the selectors of all families share: limits of CUDA, launches, buffers.
+
+#include "passes/selection/FunctionSelection.h"
+#include "passes/selection/Selector.h"
+
+using namespace mlir;
+
+namespace sortie::selection {
+
+using moert::ExtentAttr;
+
+/// Kernels get extents as int32.
+static constexpr int64_t kMaxExtent = INT32_MAX;
+
+/// The row of an operation. Null if it is the same for every device: a copy, a checkpoint.
+static const Selector *findSelector(StringRef op) {
+  for (const ArrayRef<Selector> family : {rowSelectors(), routingSelectors(), productSelectors()})
+    for (const Selector &selector : family)
+      if (selector.op == op)
+        return &selector;
+  return nullptr;
+}
+
+LogicalResult FunctionSelection::run() {
+  for (Operation &op : llvm::make_early_inc_range(function.getBody().front())) {
+    const Selector *selector = findSelector(op.getName().getStringRef());
+    if (!selector)
+      continue;
+    builder.setInsertionPoint(&op);
+    if (failed(selector->select(*this, &op)))
+      return failure();
+    op.erase();
+  }
+  return success();
+}
+
+LogicalResult FunctionSelection::checkLimits(Operation *op, const LaunchBuilder &launch) {
+  for (auto [dim, most] : llvm::zip(launch.dims, moert::GridAttr::kMostBlocks)) {
+    const int64_t blocks = kernels.getMaximum(dim);
+    if (blocks < 0)
+      return op->emitOpError("is too large for a GPU; compile with a smaller max-tokens");
+    if (blocks > most)
+      return op->emitOpError("needs a grid of ")
+             << blocks << " thread blocks in a dimension that can have " << most
+             << "; compile with a smaller max-tokens";
+  }
+  for (ExtentAttr extent : launch.extents)
+    if (const int64_t value = kernels.getMaximum(extent); value < 0 || value > kMaxExtent)
+      return op->emitOpError("has more rows than kernels can count (2^31 - 1); compile with a "
+                             "smaller max-tokens");
+  return success();
+}
+
+LogicalResult FunctionSelection::launch(Operation *op, const LaunchBuilder &launch,
+                                        CodeOfChip code) {
+  if (failed(checkLimits(op, launch)))
+    return failure();
+  const FlatSymbolRefAttr kernel = kernels.get(op->getLoc(), launch.getInterface(), code);
+  const auto toArray = [&](auto attributes) {
+    return builder.getArrayAttr(SmallVector<Attribute>(attributes.begin(), attributes.end()));
+  };
+  moert::LaunchOp::create(builder, op->getLoc(), kernel, toArray(launch.dims), launch.reads,
+                          launch.writes, toArray(launch.weights), toArray(launch.extents),
+                          moert::WorkAttr::get(builder.getContext(), launch.op, launch.arithmetic,
+                                               launch.operations, launch.offsets));
+  // A launch without blocks takes no place in the order. With no tokens at all, nothing overlaps.
+  if (llvm::all_of(launch.dims,
+                   [](moert::GridAttr dim) { return dim.evaluate(1).value_or(0) > 0; }))
+    writtenLast = launch.writes;
+  ++numLaunches;
+  return success();
+}
+
+int64_t FunctionSelection::constantOf(Operation *op, ExtentAttr extent) {
+  if (extent.isConstant())
+    return extent.getConstant();
+  op->emitOpError("has rows of ")
+      << moert::toString(extent)
+      << " elements; kernels for CUDA are made for rows of a constant length";
+  return -1;
+}
+
+Value FunctionSelection::makeBuffer(Location location, ArrayRef<ExtentAttr> shape,
+                                    moert::ElementKind kind) {
+  return moert::BufferOp::create(builder, location,
+                                 moert::BufferType::get(builder.getContext(), shape, kind),
+                                 /*offset=*/ExtentAttr());
+}
+
+} // namespace sortie::selection

@@ -1,0 +1,61 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The operations of one function become launches. Selectors do it with the methods of this class.
+
+#ifndef SORTIE_PASSES_SELECTION_FUNCTIONSELECTION_H
+#define SORTIE_PASSES_SELECTION_FUNCTIONSELECTION_H
+
+#include "passes/selection/LaunchBuilder.h"
+
+#include "llvm/ADT/DenseMap.h"
+
+namespace sortie::selection {
+
+class FunctionSelection {
+public:
+  FunctionSelection(moert::FuncOp function, KernelTable &kernels, bool usesCublas)
+      : function(function), kernels(kernels), builder(function), usesCublas(usesCublas) {}
+
+  mlir::LogicalResult run();
+
+  unsigned getNumLaunches() const { return numLaunches; }
+
+  using CodeOfChip = llvm::function_ref<codegen::KernelCode(const codegen::Chip &)>;
+
+  /// Replaces `op`, or a part of it, by the launch of a kernel.
+  mlir::LogicalResult launch(mlir::Operation *op, const LaunchBuilder &launch, CodeOfChip code);
+  /// A length that kernels are made for. -1, with an error on `op`, if it is not constant.
+  int64_t constantOf(mlir::Operation *op, moert::ExtentAttr extent);
+  int64_t columnsOf(mlir::Operation *op, mlir::Value buffer) {
+    return constantOf(op, typeOf(buffer).getShape().back());
+  }
+  mlir::Value makeBuffer(mlir::Location location, llvm::ArrayRef<moert::ExtentAttr> shape,
+                         moert::ElementKind kind = moert::ElementKind::I32);
+
+  /// What a dispatch made beside its results.
+  struct Dispatched {
+    mlir::Value tiles;
+    int64_t experts; ///< of the tiles
+  };
+
+  moert::FuncOp function;
+  KernelTable &kernels;
+  mlir::OpBuilder builder;
+  const bool usesCublas;
+  llvm::DenseMap<mlir::Value, Dispatched> dispatches; ///< by their offsets
+  llvm::DenseMap<mlir::Value, mlir::Value> rounded;   ///< buffers of f32, and the same in bf16
+  /// By the last launch that has thread blocks whatever the number of tokens. Products rely on it
+  /// before they wait: CudaExecutor::kernelBefore() sees only launches that have some.
+  llvm::SmallVector<mlir::Value> writtenLast;
+  unsigned numLibraryCalls = 0;
+
+private:
+  mlir::LogicalResult checkLimits(mlir::Operation *op, const LaunchBuilder &launch);
+
+  unsigned numLaunches = 0;
+};
+
+} // namespace sortie::selection
+
+#endif // SORTIE_PASSES_SELECTION_FUNCTIONSELECTION_H

@@ -1,0 +1,36 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Which operations become launches, and by what. Each family of kernels has a table: a row for each
+// operation.
+
+#ifndef SORTIE_PASSES_SELECTION_SELECTOR_H
+#define SORTIE_PASSES_SELECTION_SELECTOR_H
+
+#include "mlir/IR/Operation.h"
+
+namespace sortie::selection {
+
+class FunctionSelection;
+
+struct Selector {
+  llvm::StringLiteral op;
+  /// Puts launches in front of the operation that do the same. Fails with an error on it.
+  mlir::LogicalResult (*select)(FunctionSelection &selection, mlir::Operation *op);
+};
+
+/// The row of an operation whose selector is a function of its class.
+template <typename Op, mlir::LogicalResult (*Select)(FunctionSelection &, Op)>
+constexpr Selector selector() {
+  return {Op::getOperationName(), [](FunctionSelection &selection, mlir::Operation *op) {
+            return Select(selection, mlir::cast<Op>(op));
+          }};
+}
+
+llvm::ArrayRef<Selector> rowSelectors();
+llvm::ArrayRef<Selector> routingSelectors();
+llvm::ArrayRef<Selector> productSelectors();
+
+} // namespace sortie::selection
+
+#endif // SORTIE_PASSES_SELECTION_SELECTOR_H
