@@ -2,10 +2,12 @@
 // RUN: sortie-test-semantics %s --canonicalize --cse | FileCheck %s --check-prefix=MEANING
 
 // MEANING: canonicalize @groups: changed, 4 values agree
+// MEANING-NEXT: canonicalize @some_groups: unchanged
 // MEANING-NEXT: canonicalize @dispatch: changed, 6 values agree
 // MEANING-NEXT: canonicalize @share: unchanged
 // MEANING-NEXT: canonicalize @dead: unchanged
 // MEANING-NEXT: cse @groups: unchanged
+// MEANING-NEXT: cse @some_groups: unchanged
 // MEANING-NEXT: cse @dispatch: changed, 6 values agree
 
 // All groups are used: they select nothing.
@@ -19,6 +21,15 @@ func.func @groups(%s: tensor<?x8xf32>)
   %1:2 = moe.route %s top(2) scoring(sigmoid) groups(3 of 4) group_score(best) tie(lower_id)
     : (tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
   return %0#0, %0#1, %1#0, %1#1 : tensor<?x2xi32>, tensor<?x2xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+}
+
+// Here they do select.
+// CHECK-LABEL: @some_groups
+// CHECK: groups(1 of 4) tie(lower_id)
+func.func @some_groups(%s: tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>) {
+  %0:2 = moe.route %s top(2) scoring(sigmoid) groups(1 of 4) tie(lower_id)
+    : (tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+  return %0#0, %0#1 : tensor<?x2xi32>, tensor<?x2xf32>
 }
 
 // The range has all experts, so both sorts are the same.
