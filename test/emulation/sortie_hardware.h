@@ -49,8 +49,8 @@
 
 #include <bit>
 
-#define SORTIE_DEVICE static inline __attribute__((always_inline))
-#define SORTIE_MEMBER inline __attribute__((always_inline))
+#define SORTIE_DEVICE static inline
+#define SORTIE_MEMBER inline
 
 #define SORTIE_KERNEL(threads, blocksPerMultiprocessor) extern "C" void
 #define SORTIE_EXPORT(name) SORTIE_EMULATED_KERNEL(name)
