@@ -3,7 +3,8 @@
 #   sortie_add_library(NAME source... [LINK lib...] [DEPENDS target...])
 #   sortie_add_tool(NAME source... [LINK lib...])            installed executable
 #   sortie_add_test_tool(NAME source... [LINK lib...])       executable that lit tests run
-#   sortie_add_unit_test(NAME source... [LINK lib...])       GoogleTest program, a ctest test
+#   sortie_add_unit_test(NAME source... [LINK lib...] [OPTIMIZED | BOTH])
+#                                                            GoogleTest program, a ctest test
 #   sortie_add_emulated_test(NAME source... [LINK lib...])   unit test that runs kernels as fibers
 #   sortie_add_fuzzer(NAME source... [LINK lib...] [CORPUS dir])  libFuzzer program (clang only)
 #   sortie_link_dylib(target)      the executable takes MLIR and LLVM from their shared libraries
@@ -37,7 +38,7 @@ target_link_libraries(SortieLLVM INTERFACE
 
 # Sources, then the keyword arguments, of one of the functions below.
 macro(_sortie_parse)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "CORPUS" "LINK;DEPENDS")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "OPTIMIZED;BOTH" "CORPUS" "LINK;DEPENDS")
 endmacro()
 
 function(sortie_add_library name)
@@ -92,12 +93,30 @@ endfunction()
 
 # Unit tests link the archives unless sortie_link_dylib says otherwise: tests of runtime/ are then
 # linked as sortie-run is. Tests of dialects and passes call sortie_link_dylib(NAME).
+#
+# With SORTIE_TESTS_ONCE, as in CI, a test is built and run by one preset alone: the sanitizers', or
+# the optimized one if it is OPTIMIZED (it says why). BOTH is for tests of bits that compilers and
+# flags could change, in code whose reads out of bounds only the sanitizers see.
 function(sortie_add_unit_test name)
   _sortie_parse()
   _sortie_add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} SortieLLVM GTest::gtest GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin/unit)
   sortie_link_archives(${name})
+  # Their own speed does not matter, the time to compile them does.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  set(is_elsewhere FALSE)
+  if(SORTIE_TESTS_ONCE AND NOT ARG_BOTH)
+    if(SORTIE_SANITIZE)
+      set(is_elsewhere ${ARG_OPTIMIZED})
+    elseif(NOT ARG_OPTIMIZED)
+      set(is_elsewhere TRUE)
+    endif()
+  endif()
+  if(is_elsewhere)
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL TRUE)
+    return()
+  endif()
   add_dependencies(unit-tests ${name})
   add_test(NAME unit.${name} COMMAND ${name})
   set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 600)
@@ -105,7 +124,7 @@ endfunction()
 
 # Kernels in the sources get <sortie_hardware.h> from test/emulation, see Launcher.h there.
 function(sortie_add_emulated_test name)
-  sortie_add_unit_test(${name} ${ARGN})
+  sortie_add_unit_test(${name} ${ARGN} OPTIMIZED)
   target_link_libraries(${name} PRIVATE SortieEmulatedKernels)
 endfunction()
 

@@ -8,6 +8,8 @@ each. A failed part does not stop the next; the exit status is 1 if anything fai
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 import os
 import shlex
 import shutil
@@ -15,6 +17,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,11 +55,16 @@ class Step:
 
 @dataclass
 class Part:
-    """A named list of steps. `required`: a path without which there is nothing to test."""
+    """Steps with a name. Each is asked for when those before it have succeeded."""
 
     name: str
     what: str
-    steps: list[Step]
+    steps: Iterable[Step]
+
+
+def output_of(command: list[str]) -> str:
+    """Standard output of a command that succeeds."""
+    return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def junit_counts(folder: Path) -> Counts:
@@ -103,14 +111,21 @@ def unit_step(part: str, preset: str) -> Step:
     return Step(command, reports=True, environment=reports)
 
 
-def matrix_steps(part: str, preset: str) -> list[Step]:
-    """Exact products of every format, width, epilogue and chip, which take too long for CI."""
-    program = str(BUILD / preset / "bin" / "unit" / "exact_matrix_test")
+def matrix_steps(part: str, preset: str, exhaustive: bool) -> Iterator[Step]:
+    """Exact products of every width, epilogue and chip: all formats are compiled; the test of one
+    of them runs, another one after each commit, since all of them take too long for CI."""
+    tests = json.loads(output_of(["ctest", "--test-dir", str(BUILD / preset), "-C", "matrix", "-L",
+                                  "matrix", "--show-only=json-v1"]))["tests"]
+    programs = [test["name"] for test in tests]
+    if not exhaustive:
+        commits = output_of(["git", "-c", "safe.directory=*", "rev-list", "--count", "HEAD"])
+        programs = [programs[int(commits) % len(programs)]]
     report = {"GTEST_OUTPUT": f"xml:{REPORTS / part}/"}
-    return [
-        Step(["cmake", "--build", "--preset", preset, "--target", "exact_matrix_test"]),
-        Step([program], reports=True, environment=report),
-    ]
+    yield Step(["cmake", "--build", "--preset", preset, "--target", "exact_matrix_syntax",
+                *programs])
+    for program in programs:
+        yield Step([str(BUILD / preset / "bin" / "unit" / program)], reports=True,
+                   environment=report)
 
 
 def lit_step(part: str, preset: str) -> Step:
@@ -125,7 +140,8 @@ def pytest_step(part: str, preset: str, *arguments: str, exhaustive: bool = Fals
     if exhaustive:
         environment["SORTIE_EXHAUSTIVE"] = "1"
     report = f"--junitxml={REPORTS / part}/pytest.xml"
-    command = [PYTHON, "-m", "pytest", "-q", report, *arguments, "test"]
+    command = [PYTHON, "-m", "pytest", "-q", "-n", str(os.cpu_count()), "--dist", "worksteal",
+               report, *arguments, "test"]
     return Step(command, reports=True, environment=environment)
 
 
@@ -136,29 +152,32 @@ def build_steps(preset: str, target: str = "all", configure: tuple[str, ...] = (
     ]
 
 
-def all_parts(exhaustive: bool) -> list[Part]:
-    """The parts in the order they run: cheap checks first, the longest last."""
+def all_parts(exhaustive: bool, once: bool) -> list[Part]:
+    """The parts in the order they run: cheap checks first, the longest last. `once`: a unit test
+    that needs no other is built by one preset only (cmake/Sortie.cmake says which)."""
+    tests = ("-DSORTIE_BUILD_TESTS=ON", f"-DSORTIE_TESTS_ONCE={'ON' if once else 'OFF'}")
     fuzz_seconds = 600 if exhaustive else 30
-    tidy_seconds = 7200 if exhaustive else 600
+    tidy_seconds = 7200 if exhaustive else 480
     subset = [] if exhaustive else ["-m", "sanitizer"]
     return [
         Part("format", "clang-format, shellcheck, ruff", [Step(["scripts/check-format.sh"])]),
         Part("build", "preset release",
-             build_steps("release", configure=("-DSORTIE_BUILD_TESTS=ON",))),
+             build_steps("release", configure=tests)),
         Part("docs", "generated reference is current",
              [Step(["scripts/generate-docs.sh", "--check"])]),
         Part("runner", "one file for any machine", [Step(["scripts/check-runner.sh"])]),
         Part("unit", "GoogleTest",
-             [unit_step("unit", "release"),
-              *(matrix_steps("unit", "release") if exhaustive else [])]),
+             itertools.chain([unit_step("unit", "release")],
+                             matrix_steps("unit", "release", exhaustive))),
         Part("lit", "FileCheck tests", [lit_step("lit", "release")]),
         Part("pytest", "references, models, end to end",
              [pytest_step("pytest", "release", exhaustive=exhaustive)]),
         Part("install", "find_package, pkg-config, a lit suite outside",
              [Step(["test/install/run.sh", "build/release"])]),
         Part("asan", "address and undefined-behaviour sanitizers",
-             build_steps("asan") + [unit_step("asan", "asan"), lit_step("asan", "asan"),
-                                    pytest_step("asan", "asan", *subset, exhaustive=exhaustive)]),
+             [*build_steps("asan", configure=tests), unit_step("asan", "asan"),
+              lit_step("asan", "asan"),
+              pytest_step("asan", "asan", *subset, exhaustive=exhaustive)]),
         Part("fuzz", f"libFuzzer, {fuzz_seconds} s a target",
              build_steps("asan", "fuzzers", (f"-DSORTIE_FUZZ_SECONDS={fuzz_seconds}",))
              + [Step(["ctest", "--test-dir", str(BUILD / "asan"), "-L", "fuzz", "-j", "2",
@@ -171,9 +190,8 @@ def all_parts(exhaustive: bool) -> list[Part]:
 
 def stale_proofs() -> list[str]:
     """Warnings: kernels whose headers have changed since they were proved on a GPU."""
-    done = subprocess.run([PYTHON, "test/gpu/proved.py", "check"], cwd=ROOT, capture_output=True,
-                          text=True, check=True)
-    return [f"warning: not proved on a GPU: {line}" for line in done.stdout.splitlines()]
+    lines = output_of([PYTHON, "test/gpu/proved.py", "check"]).splitlines()
+    return [f"warning: not proved on a GPU: {line}" for line in lines]
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -189,7 +207,8 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> int:
     arguments = parse_arguments()
-    parts = all_parts(arguments.exhaustive)
+    parts = all_parts(arguments.exhaustive,
+                      once=not arguments.exhaustive and not arguments.only)
     if arguments.list:
         print("\n".join(f"{part.name:8} {part.what}" for part in parts))
         return 0

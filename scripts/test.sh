@@ -3,7 +3,7 @@
 #
 #   scripts/test.sh [--exhaustive] [--only PART]... [--list]
 #
-# Without arguments it is what CI runs (at most 60 minutes on two cores).
+# Without arguments it is what CI runs (at most 45 minutes on a new machine with two cores).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 start=$(date +%s)

@@ -42,6 +42,12 @@ class TestModel:
         return activations(seed=7, tokens=tokens, hidden=self.hidden, outliers=outliers)
 
 
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the session, the same for all workers of pytest-xdist."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @pytest.fixture(scope="session")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Tools:
     """The tools of $SORTIE_BIN, by default those of the release build."""
@@ -53,14 +59,14 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Tools:
 
 
 @pytest.fixture(scope="session")
-def emulated(tools: Tools) -> Tools:
+def emulated(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Tools:
     """The tools with the emulated libraries before all others."""
     folder = tools.bin.parent / "emulation"
     for library in ("libcuda.so.1", "libnvrtc.so.13"):
         assert (folder / library).exists(), f"{folder / library}: build the target emulated-driver"
     environment = {name: value for name, value in os.environ.items() if name != "SORTIE_NVRTC"}
     environment["LD_LIBRARY_PATH"] = str(folder)
-    environment["SORTIE_CACHE_DIR"] = str(tools.folder / "kernels")
+    environment["SORTIE_CACHE_DIR"] = str(shared_folder(tmp_path_factory) / "kernels")
     return replace(tools, environment=environment)
 
 

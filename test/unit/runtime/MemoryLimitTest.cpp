@@ -1,7 +1,7 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The C API where memory is short. Sanitizers need more of it than such a process has.
+// The C API where memory is short.
 
 #include "test/unit/runtime/Engine.h"
 
