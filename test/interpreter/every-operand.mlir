@@ -86,12 +86,12 @@ func.func @share(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>, %weights: tensor<?
     : (tensor<?x64xf32>, tensor<2x64x64x!moe.block<q4_0>>, tensor<3xi32>) -> tensor<?x64xf32>
   %gs = moe.unsort %g, %inv : (tensor<?x64xf32>, tensor<?x2xi32>) -> tensor<?x2x64xf32>
   %us = moe.unsort %u, %inv : (tensor<?x64xf32>, tensor<?x2xi32>) -> tensor<?x2x64xf32>
-  %a = moe.glu %gs, %us kind(swiglu) {moe.names = ["act"]} : tensor<?x2x64xf32>
+  %a = moe.glu %gs, %us kind(swiglu) {moe.names = ["share.act"]} : tensor<?x2x64xf32>
   %flat = tensor.collapse_shape %a [[0, 1], [2]] : tensor<?x2x64xf32> into tensor<?x64xf32>
   %again = moe.gather %flat, %perm slots(1)
     : (tensor<?x64xf32>, tensor<?xi32>) -> tensor<?x64xf32>
   %y = moe.grouped_matmul %again, %d offsets(%off) expert_scale(%s) bias(%b)
-    {moe.names = ["down"]}
+    {moe.names = ["share.down"]}
     : (tensor<?x64xf32>, tensor<2x32x64x!moe.block<q8_0>>, tensor<3xi32>, tensor<2xf32>,
        tensor<2x32xf32>) -> tensor<?x32xf32>
   %slots = moe.unsort %y, %inv : (tensor<?x32xf32>, tensor<?x2xi32>) -> tensor<?x2x32xf32>
