@@ -44,17 +44,20 @@ template <int CacheLimbs> struct Image {
       kQueryScale + (kQueries + 4) * 4; // and d_w and its inverse of each chunk
 };
 
-/// What differs between the proposal and a variant of it that computes less.
+/// What differs between the proposal and variants of it that compute less.
 enum class Rules {
   Proposal, ///< p is +0 below 2^-126; w is quantized by the largest w of the chunk
-  Lean,     ///< p is at least 2^-126; the query's scale comes last; w is quantized by the largest
-            ///< d_v of the chunk, which is known beforehand, for p is at most 1
+  Cheap,    ///< p is at least 2^-126; the query's scale comes last
+  Lean,     ///< the same; w is quantized by the largest d_v of the chunk, which is known
+            ///< beforehand, for p is at most 1
 };
+
+constexpr bool isCheap(Rules rules) { return rules != Rules::Proposal; }
 
 /// 2^x for x <= 0, by a polynomial.
 template <Rules R> __host__ __device__ __forceinline__ float power2(float x) {
   constexpr float kMagic = 12582912.0f; // 1.5 * 2^23
-  const float clamped = fmaxf(x, R == Rules::Lean ? -126.0f : -127.0f);
+  const float clamped = fmaxf(x, isCheap(R) ? -126.0f : -127.0f);
   const float shifted = clamped + kMagic;
   const float r = clamped - (shifted - kMagic);
   float p = 1.3333558e-3f;
@@ -73,7 +76,7 @@ template <Rules R> __host__ __device__ __forceinline__ float power2(float x) {
   float scaled;
   std::memcpy(&scaled, &bits, 4);
 #endif
-  if constexpr (R == Rules::Lean)
+  if constexpr (isCheap(R))
     return scaled;
   return x < -126.0f ? 0.0f : scaled;
 }
@@ -227,7 +230,7 @@ __global__ void __launch_bounds__(Warpgroups *kThreads, 1)
           f = fmaf(128.0f, f, static_cast<float>(lowLow[i]));
         const int h = i >> 1 & 1;
         s[i] = f * (i & 1 ? d.y : d.x);
-        if constexpr (R == Rules::Proposal)
+        if constexpr (!isCheap(R))
           s[i] = s[i] * dq[h];
         mc[h] = fmaxf(mc[h], s[i]);
       }
@@ -235,7 +238,7 @@ __global__ void __launch_bounds__(Warpgroups *kThreads, 1)
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
       mc[h] = quadMax(mc[h]);
-      if constexpr (R == Rules::Lean)
+      if constexpr (isCheap(R))
         mc[h] = mc[h] * dq[h];
     }
     float lc[2] = {}, wm[2] = {};
@@ -245,10 +248,10 @@ __global__ void __launch_bounds__(Warpgroups *kThreads, 1)
 #pragma unroll
       for (int i = 4 * j; i < 4 * j + 4; ++i) {
         const int h = i >> 1 & 1;
-        const float p = power2<R>(R == Rules::Lean ? fmaf(s[i], dq[h], -mc[h]) : s[i] - mc[h]);
+        const float p = power2<R>(isCheap(R) ? fmaf(s[i], dq[h], -mc[h]) : s[i] - mc[h]);
         lc[h] = lc[h] + p;
         s[i] = p * (i & 1 ? d.y : d.x);
-        if constexpr (R == Rules::Proposal)
+        if constexpr (R != Rules::Lean)
           wm[h] = fmaxf(wm[h], s[i]);
       }
     }
@@ -403,15 +406,14 @@ void reference(const Problem &p, int cacheLimbs, int query, int chunks, float *o
       if (cacheLimbs == 2)
         f = std::fmaf(128.0f, static_cast<float>((all - lowLow) / 128), static_cast<float>(lowLow));
       w[key] = f * p.dk[first + key];
-      if (R == Rules::Proposal)
+      if (!isCheap(R))
         w[key] = w[key] * p.dq[query];
       mc = std::max(mc, w[key]);
     }
-    if (R == Rules::Lean)
+    if (isCheap(R))
       mc = mc * p.dq[query];
     for (int key = 0; key < kKeys; ++key) {
-      const float e =
-          power2<R>(R == Rules::Lean ? std::fmaf(w[key], p.dq[query], -mc) : w[key] - mc);
+      const float e = power2<R>(isCheap(R) ? std::fmaf(w[key], p.dq[query], -mc) : w[key] - mc);
       lq[key % 8 / 2] += e;
       w[key] = e * p.dv[first + key];
       wm = std::max(wm, w[key]);
@@ -485,10 +487,13 @@ template <Rules R, int CacheLimbs, int Warpgroups> bool bench(int ctas) {
   std::printf(
       "%-8s cache %-5s %d warpgroups  regs %3d spill %3zu  %7.1f TFLOP/s (%.1f .. %.1f), %5.0f "
       "clocks a chunk at 1980 MHz  %s\n",
-      R == Rules::Lean ? "lean" : "proposal", CacheLimbs == 2 ? "int16" : "int8", Warpgroups,
-      attributes.numRegs, attributes.localSizeBytes, operations / times[times.size() / 2] * 1e-9,
-      operations / times.back() * 1e-9, operations / times.front() * 1e-9,
-      times[times.size() / 2] * 1e-3 * 1.98e9 / chunks, wrong ? "WRONG" : "bits equal");
+      R == Rules::Lean ? "lean"
+      : isCheap(R)     ? "cheap"
+                       : "proposal",
+      CacheLimbs == 2 ? "int16" : "int8", Warpgroups, attributes.numRegs, attributes.localSizeBytes,
+      operations / times[times.size() / 2] * 1e-9, operations / times.back() * 1e-9,
+      operations / times.front() * 1e-9, times[times.size() / 2] * 1e-3 * 1.98e9 / chunks,
+      wrong ? "WRONG" : "bits equal");
   if (wrong)
     std::printf("  %zu of %zu outputs, first %g expected %g\n", wrong, outputs, actual[0],
                 expected[0]);
@@ -508,6 +513,10 @@ int main() {
   good &= bench<Rules::Proposal, 2, 2>(ctas);
   good &= bench<Rules::Proposal, 1, 2>(ctas);
   good &= bench<Rules::Proposal, 1, 3>(ctas);
+  good &= bench<Rules::Cheap, 2, 1>(ctas);
+  good &= bench<Rules::Cheap, 2, 2>(ctas);
+  good &= bench<Rules::Cheap, 1, 2>(ctas);
+  good &= bench<Rules::Cheap, 1, 3>(ctas);
   good &= bench<Rules::Lean, 2, 1>(ctas);
   good &= bench<Rules::Lean, 2, 2>(ctas);
   good &= bench<Rules::Lean, 1, 2>(ctas);
