@@ -1,12 +1,14 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// moert-plan-memory: every buffer gets its place in the function's arena.
+// moert-plan-memory: every buffer gets its place in the function's arena, which has a region for
+// each symbol that sizes depend on.
 
 #include "passes/MemoryPlanner.h"
 #include "passes/Passes.h"
 
 #include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
 
@@ -23,52 +25,24 @@ public:
   void runOnOperation() override;
 
 private:
-  /// Adds all buffers that are used to the planner, with the steps between which they are live.
-  void addBuffers(MemoryPlanner &planner, ArrayRef<moert::BufferOp> buffers);
+  /// The buffers whose sizes are affine in one symbol, and those of constant size in the first.
+  struct Region {
+    StringRef symbol; ///< empty if all sizes are constant
+    SmallVector<moert::BufferOp> buffers;
+  };
+
   void eraseUnused();
-  /// The bounded symbol that all sizes are affine in. Fails if there are several; null if there is
-  /// none.
-  FailureOr<moert::SymbolOp> findSymbol(ArrayRef<moert::BufferOp> buffers);
+  SmallVector<Region> collectRegions();
+  /// Places the buffers of a region; gives its size.
+  moert::ExtentAttr planRegion(const Region &region);
+  /// The bound of a symbol; 0 for an empty name.
+  int64_t boundOf(StringRef symbol);
   moert::ExtentAttr toExtent(AffineBytes bytes, StringRef symbol);
 };
-
-FailureOr<moert::SymbolOp> MoertPlanMemory::findSymbol(ArrayRef<moert::BufferOp> buffers) {
-  StringRef name;
-  for (moert::BufferOp buffer : buffers) {
-    const StringRef symbol = buffer.getType().getByteSize().getSymbol();
-    if (symbol.empty() || symbol == name)
-      continue;
-    if (!name.empty())
-      return buffer.emitOpError("has a size in ")
-             << symbol << ", another one in " << name
-             << "; an arena can only be planned over one symbol";
-    name = symbol;
-  }
-  if (name.empty())
-    return moert::SymbolOp();
-  // The function's verifier has seen that the symbol is there.
-  return cast<moert::SymbolOp>(
-      SymbolTable::lookupNearestSymbolFrom(getOperation(), StringAttr::get(&getContext(), name)));
-}
 
 AffineBytes bytesOf(moert::BufferOp buffer) {
   const moert::ExtentAttr size = buffer.getType().getByteSize();
   return {size.getScale(), size.getConstant()};
-}
-
-void MoertPlanMemory::addBuffers(MemoryPlanner &planner, ArrayRef<moert::BufferOp> buffers) {
-  llvm::DenseMap<Operation *, int64_t> steps;
-  for (Operation &op : getOperation().getBody().front())
-    steps.try_emplace(&op, steps.size());
-  for (moert::BufferOp buffer : buffers) {
-    int64_t first = INT64_MAX, last = 0;
-    for (Operation *user : buffer->getUsers()) {
-      first = std::min(first, steps.at(user));
-      last = std::max(last, steps.at(user));
-    }
-    const AffineBytes size = bytesOf(buffer);
-    planner.addBuffer(size, first, last);
-  }
 }
 
 void MoertPlanMemory::eraseUnused() {
@@ -77,31 +51,70 @@ void MoertPlanMemory::eraseUnused() {
       buffer.erase();
 }
 
+SmallVector<MoertPlanMemory::Region> MoertPlanMemory::collectRegions() {
+  llvm::MapVector<StringRef, SmallVector<moert::BufferOp>> bySymbol;
+  SmallVector<moert::BufferOp> constant;
+  for (auto buffer : getOperation().getBody().getOps<moert::BufferOp>()) {
+    const moert::ExtentAttr size = buffer.getType().getByteSize();
+    (size.isConstant() ? constant : bySymbol[size.getSymbol()]).push_back(buffer);
+  }
+  SmallVector<Region> regions;
+  for (auto &[symbol, buffers] : bySymbol)
+    regions.push_back({symbol, buffers});
+  if (regions.empty())
+    regions.push_back({});
+  // In the order of the body, in which the planner breaks ties.
+  SmallVector<moert::BufferOp> &first = regions.front().buffers;
+  llvm::append_range(first, constant);
+  llvm::sort(first, [](moert::BufferOp a, moert::BufferOp b) { return a->isBeforeInBlock(b); });
+  return regions;
+}
+
+int64_t MoertPlanMemory::boundOf(StringRef symbol) {
+  if (symbol.empty())
+    return 0;
+  // The function's verifier has seen that the symbol is there.
+  return cast<moert::SymbolOp>(SymbolTable::lookupNearestSymbolFrom(
+                                   getOperation(), StringAttr::get(&getContext(), symbol)))
+      .getMax();
+}
+
 moert::ExtentAttr MoertPlanMemory::toExtent(AffineBytes bytes, StringRef symbol) {
   if (bytes.perToken == 0)
     return moert::ExtentAttr::get(&getContext(), bytes.fixed);
   return moert::ExtentAttr::get(&getContext(), bytes.perToken, symbol, bytes.fixed);
 }
 
-void MoertPlanMemory::runOnOperation() {
-  eraseUnused();
-  auto buffers = llvm::to_vector(getOperation().getBody().getOps<moert::BufferOp>());
-  FailureOr<moert::SymbolOp> symbol = findSymbol(buffers);
-  if (failed(symbol))
-    return signalPassFailure();
-  const int64_t maxTokens = *symbol ? symbol->getMax() : 0;
-  const StringRef name = *symbol ? symbol->getSymName() : StringRef();
-
-  MemoryPlanner planner(maxTokens);
-  addBuffers(planner, buffers);
+moert::ExtentAttr MoertPlanMemory::planRegion(const Region &region) {
+  llvm::DenseMap<Operation *, int64_t> steps;
+  for (Operation &op : getOperation().getBody().front())
+    steps.try_emplace(&op, steps.size());
+  const int64_t bound = boundOf(region.symbol);
+  MemoryPlanner planner(bound);
+  for (moert::BufferOp buffer : region.buffers) {
+    int64_t first = INT64_MAX, last = 0;
+    for (Operation *user : buffer->getUsers()) {
+      first = std::min(first, steps.at(user));
+      last = std::max(last, steps.at(user));
+    }
+    planner.addBuffer(bytesOf(buffer), first, last);
+  }
   const MemoryPlan plan = planner.plan();
-  for (auto [buffer, offset] : llvm::zip_equal(buffers, plan.offsets)) {
-    buffer.setOffsetAttr(toExtent(offset, name));
-    placedBytes += alignUp(bytesOf(buffer)).at(maxTokens);
+  for (auto [buffer, offset] : llvm::zip_equal(region.buffers, plan.offsets)) {
+    buffer.setOffsetAttr(toExtent(offset, region.symbol));
+    placedBytes += alignUp(bytesOf(buffer)).at(bound);
     ++placed;
   }
-  getOperation().setArenaAttr(toExtent(plan.arena, name));
-  arenaBytes += plan.arena.at(maxTokens);
+  arenaBytes += plan.arena.at(bound);
+  return toExtent(plan.arena, region.symbol);
+}
+
+void MoertPlanMemory::runOnOperation() {
+  eraseUnused();
+  SmallVector<moert::ExtentAttr> sizes;
+  for (const Region &region : collectRegions())
+    sizes.push_back(planRegion(region));
+  getOperation().setArenaRegions(sizes);
 }
 
 } // namespace

@@ -69,6 +69,23 @@ static void printArguments(OpAsmPrinter &printer, Block::BlockArgListType argume
   printer << ')';
 }
 
+/// One region is stored as its size, several are stored as an array.
+static Attribute arenaOf(MLIRContext *context, ArrayRef<ExtentAttr> regions) {
+  if (regions.size() == 1)
+    return regions.front();
+  return ArrayAttr::get(context, SmallVector<Attribute>(regions.begin(), regions.end()));
+}
+
+/// Parses `(extent, ...)`.
+static ParseResult parseArena(OpAsmParser &parser, Attribute &arena) {
+  SmallVector<ExtentAttr> regions;
+  auto parseRegion = [&] { return parseExtent(parser, regions.emplace_back()); };
+  if (parser.parseLParen() || parser.parseCommaSeparatedList(parseRegion) || parser.parseRParen())
+    return failure();
+  arena = arenaOf(parser.getContext(), regions);
+  return success();
+}
+
 ParseResult moert::FuncOp::parse(OpAsmParser &parser, OperationState &state) {
   Properties &properties = state.getOrAddProperties<Properties>();
   SmallVector<OpAsmParser::Argument> arguments;
@@ -76,9 +93,8 @@ ParseResult moert::FuncOp::parse(OpAsmParser &parser, OperationState &state) {
       parseArguments(parser, arguments, properties.arg_names) || parser.parseKeyword("outs") ||
       parseArguments(parser, arguments, properties.out_names))
     return failure();
-  if (succeeded(parser.parseOptionalKeyword("arena")))
-    if (parser.parseLParen() || parseExtent(parser, properties.arena) || parser.parseRParen())
-      return failure();
+  if (succeeded(parser.parseOptionalKeyword("arena")) && parseArena(parser, properties.arena))
+    return failure();
   Region *body = state.addRegion();
   if (parser.parseOptionalAttrDictWithKeyword(state.attributes) ||
       parser.parseRegion(*body, arguments))
@@ -93,8 +109,12 @@ void moert::FuncOp::print(OpAsmPrinter &printer) {
   printArguments(printer, getInputs(), getArgNames());
   printer << " outs";
   printArguments(printer, getOutputs(), getOutNames());
-  if (getArena())
-    printer << " arena(" << toString(*getArena()) << ')';
+  if (getArena()) {
+    printer << " arena(";
+    llvm::interleaveComma(getArenaRegions(), printer,
+                          [&](ExtentAttr region) { printer << toString(region); });
+    printer << ')';
+  }
   printer.printOptionalAttrDictWithKeyword(
       (*this)->getAttrs(),
       {getSymNameAttrName(), getArgNamesAttrName(), getOutNamesAttrName(), getArenaAttrName()});
@@ -111,6 +131,32 @@ void moert::FuncOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueNameFn
   for (auto [argument, name] : llvm::zip(region.getArguments(), names))
     if (auto text = dyn_cast<StringAttr>(name))
       setName(argument, text.getValue());
+}
+
+//===----------------------------------------------------------------------===//
+// The arena
+//===----------------------------------------------------------------------===//
+
+SmallVector<ExtentAttr> moert::FuncOp::getArenaRegions() {
+  const Attribute arena = getArenaAttr();
+  if (!arena)
+    return {};
+  if (auto region = dyn_cast<ExtentAttr>(arena))
+    return {region};
+  return llvm::to_vector(cast<ArrayAttr>(arena).getAsRange<ExtentAttr>());
+}
+
+void moert::FuncOp::setArenaRegions(ArrayRef<ExtentAttr> regions) {
+  setArenaAttr(arenaOf(getContext(), regions));
+}
+
+unsigned moert::FuncOp::getArenaRegionOf(ExtentAttr size) {
+  const SmallVector<ExtentAttr> regions = getArenaRegions();
+  if (size.isConstant() || regions.size() == 1)
+    return 0;
+  const auto *found = llvm::find_if(
+      regions, [&](ExtentAttr region) { return region.getSymbol() == size.getSymbol(); });
+  return found - regions.begin();
 }
 
 //===----------------------------------------------------------------------===//
@@ -187,8 +233,8 @@ public:
   LogicalResult verify() {
     return success(succeeded(collectBounds()) && succeeded(verifySizes()) &&
                    succeeded(collectLifetimes()) && succeeded(verifyOutputs()) &&
-                   succeeded(verifySlices()) && succeeded(verifyOverlaps()) &&
-                   succeeded(verifyOrigins()));
+                   succeeded(verifyRegions()) && succeeded(verifySlices()) &&
+                   succeeded(verifyOverlaps()) && succeeded(verifyOrigins()));
   }
 
 private:
@@ -201,6 +247,7 @@ private:
   LogicalResult noteWrite(Operation *op, Value buffer, unsigned index);
   LogicalResult collectLifetimes();
   LogicalResult verifyOutputs();
+  LogicalResult verifyRegions();
   LogicalResult verifySlices();
   LogicalResult verifyOverlaps();
   LogicalResult verifyOrigins();
@@ -247,8 +294,9 @@ LogicalResult FuncVerifier::collectBounds(LaunchOp launch) {
 
 /// The bounds of all symbols of the function; (C3), (C8).
 LogicalResult FuncVerifier::collectBounds() {
-  if (func.getArena() && failed(collectBound(func, *func.getArena())))
-    return failure();
+  for (ExtentAttr region : func.getArenaRegions())
+    if (failed(collectBound(func, region)))
+      return failure();
   for (BlockArgument argument : func.getBody().getArguments())
     if (failed(collectBounds(func, argument.getType())))
       return failure();
@@ -275,8 +323,9 @@ LogicalResult FuncVerifier::verifySizes() {
       return success();
     return func.emitOpError() << toString(size) << " bytes exceed 2^63";
   };
-  if (func.getArena() && failed(verifySize(*func.getArena())))
-    return failure();
+  for (ExtentAttr region : func.getArenaRegions())
+    if (failed(verifySize(region)))
+      return failure();
   for (BlockArgument argument : func.getBody().getArguments())
     if (failed(verifySize(cast<BufferType>(argument.getType()).getByteSize())))
       return failure();
@@ -329,25 +378,51 @@ LogicalResult FuncVerifier::verifyOutputs() {
   return success();
 }
 
-/// (C4): slices lie in the arena.
+/// (C7): each of several regions has a symbol of its own.
+LogicalResult FuncVerifier::verifyRegions() {
+  const SmallVector<ExtentAttr> regions = func.getArenaRegions();
+  if (func.getArena() && regions.empty())
+    return func.emitOpError("has an arena without regions");
+  if (regions.size() < 2)
+    return success();
+  llvm::StringSet<> symbols;
+  for (ExtentAttr region : regions) {
+    if (region.isConstant() || !symbols.insert(region.getSymbol()).second)
+      return func.emitOpError() << "has an arena of several regions, of which " << toString(region)
+                                << " has no symbol of its own";
+    if (region.getScale() % BufferOp::kAlignment != 0 ||
+        region.getConstant() % BufferOp::kAlignment != 0)
+      return func.emitOpError() << "has an arena of several regions, of which " << toString(region)
+                                << " is no multiple of " << BufferOp::kAlignment << " bytes";
+  }
+  return success();
+}
+
+/// (C4): slices lie in the regions of the arena.
 LogicalResult FuncVerifier::verifySlices() {
+  const SmallVector<ExtentAttr> regions = func.getArenaRegions();
   for (BufferOp slice : func.getBody().getOps<BufferOp>()) {
     if (slice.getOffset().has_value() != func.getArena().has_value())
       return slice.emitOpError("must have an offset exactly if its function has an arena");
     if (!slice.getOffset())
       continue;
+    const ExtentAttr size = slice.getType().getByteSize();
+    const unsigned region = func.getArenaRegionOf(size);
+    if (region == regions.size())
+      return slice.emitOpError() << "has " << toString(size)
+                                 << " bytes, and the arena has no region of this symbol";
     AffineSum room;
-    room.add(*func.getArena()).add(*slice.getOffset(), -1).add(slice.getType().getByteSize(), -1);
+    room.add(regions[region]).add(*slice.getOffset(), -1).add(size, -1);
     if (!room.isNeverNegative(bounds))
       return slice.emitOpError() << "at " << toString(*slice.getOffset()) << " with "
-                                 << toString(slice.getType().getByteSize())
-                                 << " bytes exceeds the arena of " << toString(*func.getArena())
-                                 << " bytes";
+                                 << toString(size) << " bytes exceeds the arena of "
+                                 << toString(regions[region]) << " bytes";
   }
   return success();
 }
 
-/// True if `first` ends before `second` begins, for all values of the symbols.
+/// True if `first` ends before `second` begins, for all values of the symbols. Both lie in one
+/// region.
 bool FuncVerifier::endsBefore(BufferOp first, BufferOp second) const {
   AffineSum gap;
   gap.add(*second.getOffset()).add(*first.getOffset(), -1).add(first.getType().getByteSize(), -1);
@@ -368,8 +443,10 @@ LogicalResult FuncVerifier::verifyOverlaps() {
     llvm::erase_if(live, [&](BufferOp other) {
       return lifetimes.find(other.getResult())->second.lastUse < begin;
     });
+    const unsigned region = func.getArenaRegionOf(slice.getType().getByteSize());
     for (BufferOp other : live)
-      if (!endsBefore(slice, other) && !endsBefore(other, slice)) {
+      if (func.getArenaRegionOf(other.getType().getByteSize()) == region &&
+          !endsBefore(slice, other) && !endsBefore(other, slice)) {
         InFlightDiagnostic diagnostic =
             slice.emitOpError("overlaps a buffer of the arena that is live at the same time");
         diagnostic.attachNote(other.getLoc()) << "the other buffer";

@@ -153,7 +153,9 @@ def Moert_FuncOp : Moert_Op<"func", [
   let description = [{
     A straight line of operations. Its arguments are the inputs, then the outputs, all buffers of
     the caller, each with a name. `arena` is the size in bytes of the scratch memory that a call
-    needs; without it, memory has not been planned yet.
+    needs; without it, memory has not been planned yet. Where sizes depend on several symbols, the
+    arena has a region for each of them: a buffer lies in the region of the symbol of its size, one
+    of constant size in the first, and offsets count from the start of the region.
 
     (C1) Each block argument has one name in `arg_names` (inputs) or `out_names` (outputs); names
     are not empty and all different. There is at least one output. Names of arguments and of the
@@ -161,13 +163,15 @@ def Moert_FuncOp : Moert_Op<"func", [
     (C2) Arguments are buffers.
     (C3) Every symbol of a type, an offset, the arena, or the grid and extents of a launch is a
     `moert.symbol` of the module.
-    (C4) With an arena, every `moert.buffer` has an offset, and offset + size lies within the arena
+    (C4) With an arena, every `moert.buffer` has an offset, and offset + size lies within its region
     for all values of the symbols. Without one, none has an offset.
     (C5) Inputs are not written; every other buffer is written once, before it is read. Outputs
     are written.
     (C6) Of two buffers that are live together one lies before the other, for all values of the
     symbols. A buffer is live from the operation that writes it to the last that reads it.
     (C7) The arena and every argument take less than 2^63 bytes at the bounds of the symbols.
+    Several regions are multiples of 64 bytes, each in a symbol of its own, and there is one for the
+    size of every buffer that is not constant.
     (C8) The body holds nothing but operations of this dialect.
     (C9) In a program, what an operation reads as `permutation`, `inverse`, `offsets` or `order` was
     written in that role by a `moert.dispatch` of the function, one and the same for all indices of
@@ -186,7 +190,7 @@ def Moert_FuncOp : Moert_Op<"func", [
   }];
   let arguments = (ins
     SymbolNameAttr:$sym_name, StrArrayAttr:$arg_names, StrArrayAttr:$out_names,
-    OptionalAttr<Moert_ExtentAttr>:$arena);
+    OptionalAttr<AnyAttrOf<[Moert_ExtentAttr, Moert_ExtentArrayAttr]>>:$arena);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let skipDefaultBuilders = 1;
@@ -198,6 +202,12 @@ def Moert_FuncOp : Moert_Op<"func", [
   let extraClassDeclaration = [{
     unsigned getNumInputs() { return getArgNames().size(); }
     unsigned getNumOutputs() { return getOutNames().size(); }
+    /// The sizes of the arena's regions; none before memory is planned.
+    ::llvm::SmallVector<ExtentAttr> getArenaRegions();
+    /// At least one region.
+    void setArenaRegions(::llvm::ArrayRef<ExtentAttr> regions);
+    /// The region that a buffer of this size lies in; as many as there are if there is none.
+    unsigned getArenaRegionOf(ExtentAttr size);
     ::mlir::Block::BlockArgListType getInputs() {
       return getBody().front().getArguments().take_front(getNumInputs());
     }

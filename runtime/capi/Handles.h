@@ -28,9 +28,19 @@ struct sortie_program {
     llvm::SmallVector<const char *> tensors;
     llvm::SmallVector<int64_t, 3> tensorShape;
   };
+  struct ValueArrays {
+    llvm::SmallVector<sortie_extent, 4> shape;
+    llvm::SmallVector<size_t, 4> symbols; ///< SIZE_MAX for extents that are constant
+  };
+  struct FunctionArrays {
+    llvm::SmallVector<size_t, 2> symbols;
+    std::vector<ValueArrays> inputs;
+    std::vector<ValueArrays> outputs;
+  };
 
   std::shared_ptr<const sortie::Program> program;
   std::vector<WeightArrays> weights;
+  std::vector<FunctionArrays> functions;
 };
 
 struct sortie_weights {

@@ -16,11 +16,29 @@
 using namespace llvm;
 using namespace sortie;
 
+/// The shapes of a function's arguments, as the C API has them.
+static std::vector<sortie_program::ValueArrays> arraysOf(const Function &function,
+                                                         ArrayRef<Argument> arguments) {
+  std::vector<sortie_program::ValueArrays> values;
+  for (const Argument &argument : arguments) {
+    sortie_program::ValueArrays &value = values.emplace_back();
+    for (const Affine &extent : function.buffers[argument.buffer].shape) {
+      value.shape.push_back({extent.scale, extent.constant});
+      value.symbols.push_back(extent.scale == 0 ? SIZE_MAX : function.symbols[extent.symbol]);
+    }
+  }
+  return values;
+}
+
 sortie_program::sortie_program(std::shared_ptr<const Program> loaded) : program(std::move(loaded)) {
   for (const WeightSpec &spec : program->weights)
     weights.push_back(
         {map_to_vector(spec.tensors, [](const std::string &name) { return name.c_str(); }),
          spec.tensorShape()});
+  for (const Function &function : program->functions)
+    functions.push_back({SmallVector<size_t, 2>(function.symbols.begin(), function.symbols.end()),
+                         arraysOf(function, function.inputs),
+                         arraysOf(function, function.outputs)});
 }
 
 /// Fills `info` for input or output `index` of a function.
@@ -28,7 +46,6 @@ static sortie_error *getValue(const char *caller, const sortie_program *program,
                               size_t index, bool isInput, sortie_value_info *info) {
   if (Error error = requireArguments(caller, program, info))
     return toC(std::move(error));
-  static_assert(sizeof(Affine) == sizeof(sortie_extent));
   const std::vector<Function> &functions = program->program->functions;
   if (function >= functions.size())
     return toC(indexError("function", function, functions.size()));
@@ -41,7 +58,10 @@ static sortie_error *getValue(const char *caller, const sortie_program *program,
   value.name = list[index].name.c_str();
   value.dtype = buffer.type == ElementType::I32 ? SORTIE_I32 : SORTIE_F32;
   value.rank = buffer.shape.size();
-  value.shape = reinterpret_cast<const sortie_extent *>(buffer.shape.data());
+  const sortie_program::FunctionArrays &arrays = program->functions[function];
+  const auto &[shape, symbols] = (isInput ? arrays.inputs : arrays.outputs)[index];
+  value.shape = shape.data();
+  value.shape_symbols = symbols.data();
   return toC(writeStruct(value, info));
 }
 
@@ -113,7 +133,14 @@ sortie_error *sortie_program_get_function(const sortie_program *program, size_t 
   const Function &function = functions[index];
   sortie_function_info value = SORTIE_INIT(sortie_function_info);
   value.name = function.name.c_str();
-  value.symbol = function.symbol ? *function.symbol : SIZE_MAX;
+  if (function.symbols.size() > 1 && info->struct_size < sizeof(value))
+    return toC(
+        makeError("function '" + function.name +
+                  "' has several symbols, which this caller's version of "
+                  "sortie_function_info cannot say; build the caller with a newer sortie.h"));
+  value.symbol = function.symbols.size() == 1 ? function.symbols[0] : SIZE_MAX;
+  value.symbol_count = function.symbols.size();
+  value.symbols = function.symbols.empty() ? nullptr : program->functions[index].symbols.data();
   value.input_count = function.inputs.size();
   value.output_count = function.outputs.size();
   value.step_count = function.steps.size();

@@ -20,10 +20,10 @@ llvm::Expected<GraphExec> captureGraph(const DevicePtr &device, CUstream stream,
                                        const llvm::Twine &what,
                                        llvm::function_ref<llvm::Error()> enqueue);
 
-/// What a graph of a function was captured for: it holds addresses and the launches of one number
-/// of tokens.
+/// What a graph of a function was captured for: it holds addresses, and launches whose grids follow
+/// from the function's symbols.
 struct GraphKey {
-  int64_t symbol;
+  llvm::SmallVector<int64_t, 2> symbols;
   llvm::SmallVector<CUdeviceptr> arguments; ///< addresses of inputs, then outputs
 
   bool operator==(const GraphKey &) const = default;

@@ -59,17 +59,19 @@ Error FunctionLowering::error(mlir::Operation *op, const Twine &message) const {
 
 //===- Buffers --------------------------------------------------------===//
 
-/// Notes the symbol of an extent: a function has one.
-Error FunctionLowering::addSymbol(moert::ExtentAttr extent, mlir::Operation *op) {
+Affine FunctionLowering::affine(moert::ExtentAttr extent) {
   if (extent.isConstant())
-    return Error::success();
+    return {0, extent.getConstant()};
   const uint32_t symbol = names.symbols.lookup(extent.getSymbol());
-  if (function.symbol && *function.symbol != symbol)
-    return error(op, "uses symbol '" + extent.getSymbol() + "' where others use '" +
-                         program.symbols[*function.symbol].name +
-                         "'; this runtime supports one symbol a function");
-  function.symbol = symbol;
-  return Error::success();
+  auto found = find(function.symbols, symbol);
+  const auto index = static_cast<uint32_t>(found - function.symbols.begin());
+  if (found == function.symbols.end())
+    function.symbols.push_back(symbol);
+  return {extent.getScale(), extent.getConstant(), index};
+}
+
+int64_t FunctionLowering::boundOf(moert::ExtentAttr extent) const {
+  return extent.isConstant() ? 0 : program.symbols[names.symbols.lookup(extent.getSymbol())].max;
 }
 
 Expected<BufferId> FunctionLowering::addBuffer(mlir::Value value, Buffer::Place place,
@@ -82,14 +84,10 @@ Expected<BufferId> FunctionLowering::addBuffer(mlir::Value value, Buffer::Place 
   Buffer buffer{place, argument, {}, elementType(type.getKind()), {}, affine(type.getByteSize())};
   if (offset) {
     buffer.offset = affine(offset);
-    if (Error failure = addSymbol(offset, op))
-      return failure;
+    buffer.region = func.getArenaRegionOf(type.getByteSize());
   }
-  for (const moert::ExtentAttr extent : type.getShape()) {
+  for (const moert::ExtentAttr extent : type.getShape())
     buffer.shape.push_back(affine(extent));
-    if (Error failure = addSymbol(extent, op))
-      return failure;
-  }
   const auto id = static_cast<BufferId>(function.buffers.size());
   function.buffers.push_back(std::move(buffer));
   buffers[value] = id;
@@ -223,31 +221,30 @@ Error FunctionLowering::lowerOperation(mlir::Operation *op) {
           [&](auto concrete) { return lowerOp(concrete); });
 }
 
-Error FunctionLowering::checkInputsGiveSymbol() {
-  if (!function.symbol)
-    return Error::success();
+Error FunctionLowering::checkInputsGiveSymbols() {
+  BitVector given(function.symbols.size());
   for (const Argument &input : function.inputs)
     for (const Affine &extent : function.buffers[input.buffer].shape)
       if (extent.scale != 0)
-        return Error::success();
+        given.set(extent.symbol);
+  const int missing = given.find_first_unset();
+  if (missing < 0)
+    return Error::success();
   return error(func, "no shape of an input gives the value of symbol '" +
-                         program.symbols[*function.symbol].name + "'");
+                         program.symbols[function.symbols[missing]].name + "'");
 }
 
 Expected<Function> FunctionLowering::lower() {
   function.name = func.getSymName().str();
   function.weights.resize(program.weights.size());
-  if (const moert::ExtentAttr arena = func.getArenaAttr()) {
-    function.arenaBytes = affine(arena);
-    if (Error failure = addSymbol(arena, func))
-      return failure;
-  }
+  for (const moert::ExtentAttr region : func.getArenaRegions())
+    function.arena.push_back(affine(region));
   if (Error failure = lowerArguments())
     return failure;
   for (mlir::Operation &op : func.getBody().front())
     if (Error failure = lowerOperation(&op))
       return failure;
-  if (Error failure = checkInputsGiveSymbol())
+  if (Error failure = checkInputsGiveSymbols())
     return failure;
   return std::move(function);
 }

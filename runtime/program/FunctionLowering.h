@@ -22,8 +22,6 @@ struct ModuleNames {
   llvm::StringMap<WeightId> weights;
 };
 
-inline Affine affine(moert::ExtentAttr extent) { return {extent.getScale(), extent.getConstant()}; }
-
 class FunctionLowering {
 public:
   /// `program` has its kernels and weights; uses of weights are noted there.
@@ -34,18 +32,22 @@ public:
 
 private:
   llvm::Error error(mlir::Operation *op, const llvm::Twine &message) const;
-  llvm::Error addSymbol(moert::ExtentAttr extent, mlir::Operation *op);
+  /// An extent over the function's symbols, which its own is one of from now on.
+  Affine affine(moert::ExtentAttr extent);
   llvm::Expected<BufferId> addBuffer(mlir::Value value, Buffer::Place place, uint32_t argument,
                                      moert::ExtentAttr offset, mlir::Operation *op);
   llvm::Error lowerArguments();
   llvm::Error lowerOperation(mlir::Operation *op);
-  llvm::Error checkInputsGiveSymbol();
+  llvm::Error checkInputsGiveSymbols();
   bool isForCuda() const { return program.target == kCudaTarget; }
   /// Checks that the device of the program has this operation.
   llvm::Error checkTarget(mlir::Operation *op) const;
   void addStep(mlir::Operation *op, Step step);
-  /// The function's symbol at its bound.
-  int64_t symbolBound() const { return program.symbolBound(function, 0); }
+  /// The value of an extent at the bound of its symbol; nothing if 64 bits cannot hold it.
+  std::optional<int64_t> most(moert::ExtentAttr extent) const {
+    return extent.evaluate(boundOf(extent));
+  }
+  int64_t boundOf(moert::ExtentAttr extent) const;
   llvm::Expected<GridDim> gridDim(moert::LaunchOp op, unsigned index);
   llvm::Expected<Affine> launchExtent(moert::LaunchOp op, moert::ExtentAttr extent);
 

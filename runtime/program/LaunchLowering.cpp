@@ -3,7 +3,7 @@
 //
 // Launches of kernels and products of cuBLAS. The verifiers have compared them with their kernels
 // and weights; checked here is that grids and extents keep the limits of CUDA, and rows that of the
-// library, at the bound of the symbol. They only grow with it.
+// library, at the bounds of the symbols. They only grow with them.
 
 #include "runtime/program/FunctionLowering.h"
 
@@ -15,13 +15,10 @@ namespace sortie {
 
 Expected<GridDim> FunctionLowering::gridDim(moert::LaunchOp op, unsigned index) {
   const auto dim = cast<moert::GridAttr>(op.getGrid()[index]);
-  if (Error failure = addSymbol(dim.getExtent(), op))
-    return failure;
-  if (dim.getMax())
-    if (Error failure = addSymbol(dim.getMax(), op))
-      return failure;
   constexpr int64_t kMostBlocks[] = {INT32_MAX, 65535, 65535};
-  const std::optional<int64_t> blocks = dim.evaluate(symbolBound());
+  const int64_t bound =
+      std::max(boundOf(dim.getExtent()), dim.getMax() ? boundOf(dim.getMax()) : int64_t{0});
+  const std::optional<int64_t> blocks = dim.evaluate(bound);
   if (!blocks || *blocks > kMostBlocks[index])
     return error(op, "dimension " + Twine(index) + " of the grid of kernel '" + op.getKernel() +
                          "' has " + (blocks ? Twine(*blocks) : Twine("more than 2^63")) +
@@ -34,9 +31,7 @@ Expected<GridDim> FunctionLowering::gridDim(moert::LaunchOp op, unsigned index) 
 }
 
 Expected<Affine> FunctionLowering::launchExtent(moert::LaunchOp op, moert::ExtentAttr extent) {
-  if (Error failure = addSymbol(extent, op))
-    return failure;
-  const std::optional<int64_t> value = extent.evaluate(symbolBound());
+  const std::optional<int64_t> value = most(extent);
   if (!value || *value > INT32_MAX)
     return error(op, "extent " + moert::toString(extent) + " of kernel '" + op.getKernel() +
                          "' exceeds 2^31 - 1 at the bound of its symbol; compile it with a "
@@ -87,8 +82,8 @@ Error FunctionLowering::lowerOp(moert::LaunchOp op) {
 
 Error FunctionLowering::lowerOp(moert::CublasMatmulOp op) {
   const auto rows = cast<moert::BufferType>(op.getOutput().getType()).getDim(0);
-  const std::optional<int64_t> most = rows.evaluate(symbolBound());
-  if (!most || *most > INT32_MAX)
+  const std::optional<int64_t> mostRows = most(rows);
+  if (!mostRows || *mostRows > INT32_MAX)
     return error(op, "has more rows than cuBLAS counts (2^31 - 1) at the bound of its symbol; "
                      "compile it with a smaller max-tokens");
   const WeightId weight = names.weights.lookup(op.getWeights());

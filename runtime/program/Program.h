@@ -12,6 +12,7 @@
 #include "runtime/weights/TensorHash.h"
 #include "runtime/weights/WeightSpec.h"
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/BitVector.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
@@ -31,12 +32,18 @@ namespace sortie {
 inline constexpr llvm::StringLiteral kCpuTarget = "cpu";
 inline constexpr llvm::StringLiteral kCudaTarget = "cuda";
 
+/// The values of a function's symbols, in the order of Function::symbols.
+using SymbolValues = llvm::SmallVector<int64_t, 2>;
+
 /// scale * symbol + constant.
 struct Affine {
   int64_t scale = 0;
   int64_t constant = 0;
+  uint32_t symbol = 0; ///< index into Function::symbols; where `scale` is 0, it means nothing
 
-  int64_t at(int64_t symbol) const { return scale * symbol + constant; }
+  int64_t at(llvm::ArrayRef<int64_t> values) const {
+    return scale == 0 ? constant : scale * values[symbol] + constant;
+  }
   bool operator==(const Affine &other) const = default;
 };
 
@@ -76,10 +83,11 @@ struct Buffer {
 
   Place place;
   uint32_t argument; ///< number of the input or output
-  Affine offset;     ///< in the arena, a multiple of 64
+  Affine offset;     ///< in its region of the arena, a multiple of 64
   ElementType type;
   llvm::SmallVector<Affine, 4> shape;
   Affine bytes;
+  uint32_t region = 0; ///< of Function::arena
 };
 
 //===- Kernels of a program for CUDA ----------------------------------===//
@@ -121,10 +129,10 @@ struct GridDim {
   bool roundsDown = false;
   std::optional<Affine> max;
 
-  int64_t at(int64_t symbol) const {
-    const int64_t value = extent.at(symbol);
+  int64_t at(llvm::ArrayRef<int64_t> symbols) const {
+    const int64_t value = extent.at(symbols);
     const int64_t blocks = value / divisor + (!roundsDown && value % divisor != 0 ? 1 : 0);
-    return max ? std::min(blocks, max->at(symbol)) : blocks;
+    return max ? std::min(blocks, max->at(symbols)) : blocks;
   }
 };
 
@@ -195,12 +203,15 @@ struct Argument {
 
 struct Function {
   std::string name;
-  /// Index into Program::symbols; none if every shape is constant.
-  std::optional<uint32_t> symbol;
+  /// Those that its extents depend on, as indices into Program::symbols; none if every shape is
+  /// constant.
+  std::vector<uint32_t> symbols;
   std::vector<Argument> inputs;
   std::vector<Argument> outputs;
   std::vector<Buffer> buffers;
-  Affine arenaBytes;
+  /// Bytes of the regions of its arena, which lie one behind the other. Several are multiples
+  /// of 64.
+  std::vector<Affine> arena;
   std::vector<Step> steps;
   /// The weights that its steps read.
   llvm::BitVector weights;
@@ -226,16 +237,23 @@ struct Program {
   std::vector<WeightSpec> weights;
   std::vector<Function> functions;
 
-  /// Bytes of the arena of a function when its symbol is at most `maxTokens` (0: at its bound).
+  /// Bytes of the arena of a function when its symbols are at most `maxTokens` (0: at their
+  /// bounds).
   uint64_t arenaBytes(const Function &function, int64_t maxTokens) const {
-    return static_cast<uint64_t>(function.arenaBytes.at(symbolBound(function, maxTokens)));
+    const SymbolValues bounds = symbolBounds(function, maxTokens);
+    uint64_t bytes = 0;
+    for (const Affine &region : function.arena)
+      bytes += static_cast<uint64_t>(region.at(bounds));
+    return bytes;
   }
-  /// The largest value of the function's symbol, at most `maxTokens` where that is not 0.
-  int64_t symbolBound(const Function &function, int64_t maxTokens) const {
-    if (!function.symbol)
-      return 0;
-    const int64_t max = symbols[*function.symbol].max;
-    return maxTokens != 0 && maxTokens < max ? maxTokens : max;
+  /// The largest values of the function's symbols, at most `maxTokens` where that is not 0.
+  SymbolValues symbolBounds(const Function &function, int64_t maxTokens) const {
+    SymbolValues bounds;
+    for (const uint32_t symbol : function.symbols) {
+      const int64_t max = symbols[symbol].max;
+      bounds.push_back(maxTokens != 0 && maxTokens < max ? maxTokens : max);
+    }
+    return bounds;
   }
 };
 

@@ -32,7 +32,10 @@ std::string describe(ArrayRef<int64_t> numbers, StringRef separator = " x ") {
   return text;
 }
 
-std::string describe(ArrayRef<Affine> shape, StringRef symbol) {
+/// Names the symbols of a function by their index.
+using SymbolName = function_ref<StringRef(uint32_t)>;
+
+std::string describe(ArrayRef<Affine> shape, SymbolName nameOf) {
   std::string text;
   raw_string_ostream stream(text);
   interleave(
@@ -44,7 +47,7 @@ std::string describe(ArrayRef<Affine> shape, StringRef symbol) {
         }
         if (extent.scale != 1)
           stream << extent.scale << '*';
-        stream << symbol;
+        stream << nameOf(extent.symbol);
         if (extent.constant != 0)
           stream << '+' << extent.constant;
       },
@@ -58,10 +61,16 @@ bool accepts(ElementType wanted, HostType given, bool isInput) {
   return given == HostType::F32 || (isInput && given != HostType::I32);
 }
 
+/// A symbol's value, and the input whose shape gave it; without a name: none has yet.
 struct SolvedSymbol {
   int64_t value = 0;
-  StringRef input; ///< whose shape gives it; empty: the function has no symbol
+  StringRef input;
 };
+using SolvedSymbols = SmallVector<SolvedSymbol, 2>;
+
+SymbolValues valuesOf(ArrayRef<SolvedSymbol> symbols) {
+  return SymbolValues(map_range(symbols, [](const SolvedSymbol &symbol) { return symbol.value; }));
+}
 
 /// Checks the arguments of one call.
 class Binder {
@@ -72,9 +81,9 @@ public:
   /// The tensors in the order of the function's own list.
   Expected<SmallVector<const TensorView *>> match(ArrayRef<Argument> arguments,
                                                   ArrayRef<TensorView> given, bool isInput) const;
-  /// The value of the function's symbol, which all inputs agree on.
-  Expected<SolvedSymbol> solve(ArrayRef<const TensorView *> inputs) const;
-  Error checkOutputs(ArrayRef<const TensorView *> outputs, const SolvedSymbol &symbol) const;
+  /// The values of the function's symbols, which all inputs agree on.
+  Expected<SolvedSymbols> solve(ArrayRef<const TensorView *> inputs) const;
+  Error checkOutputs(ArrayRef<const TensorView *> outputs, ArrayRef<SolvedSymbol> symbols) const;
   Error checkOverlaps(ArrayRef<const TensorView *> inputs,
                       ArrayRef<const TensorView *> outputs) const;
 
@@ -86,9 +95,13 @@ private:
   Error checkSpace(const Argument &argument, const TensorView &tensor, const Twine &kind) const;
   Error checkExtents(const Argument &argument, const TensorView &tensor, const Twine &kind) const;
   Error shapeError(const Argument &argument, const TensorView &tensor, const Twine &kind,
-                   const SolvedSymbol &symbol = {}) const;
-  StringRef symbolName() const {
-    return function.symbol ? StringRef(program.symbols[*function.symbol].name) : "";
+                   ArrayRef<SolvedSymbol> symbols = {}) const;
+  /// Notes that an extent of an input is `given`.
+  Error solveExtent(const Argument &argument, const TensorView &tensor, const Affine &extent,
+                    int64_t given, SolvedSymbols &symbols) const;
+  Error checkBounds(ArrayRef<SolvedSymbol> symbols) const;
+  StringRef symbolName(uint32_t index) const {
+    return program.symbols[function.symbols[index]].name;
   }
   ArrayRef<Affine> shapeOf(const Argument &argument) const {
     return function.buffers[argument.buffer].shape;
@@ -100,14 +113,15 @@ private:
 };
 
 Error Binder::shapeError(const Argument &argument, const TensorView &tensor, const Twine &kind,
-                         const SolvedSymbol &symbol) const {
+                         ArrayRef<SolvedSymbol> symbols) const {
   std::string where;
-  if (!symbol.input.empty())
-    where = (" with " + symbolName() + " = " + Twine(symbol.value) + ", from input '" +
-             symbol.input + "'")
-                .str();
+  for (auto [index, symbol] : enumerate(symbols))
+    where += ((where.empty() ? " with " : ", ") + symbolName(index) + " = " + Twine(symbol.value) +
+              ", from input '" + symbol.input + "'")
+                 .str();
+  const auto nameOf = [this](uint32_t index) { return symbolName(index); };
   return error(kind + " '" + argument.name + "' has shape " + describe(tensor.shape) + ", " +
-               describe(shapeOf(argument), symbolName()) + " is needed" + where);
+               describe(shapeOf(argument), nameOf) + " is needed" + where);
 }
 
 /// No array is as large as this, nor are its elements as far from its data: addresses and their
@@ -194,44 +208,56 @@ Binder::match(ArrayRef<Argument> arguments, ArrayRef<TensorView> given, bool isI
   return matched;
 }
 
-Expected<SolvedSymbol> Binder::solve(ArrayRef<const TensorView *> inputs) const {
-  SolvedSymbol symbol;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const Argument &argument = function.inputs[i];
-    for (auto [extent, given] : zip_equal(shapeOf(argument), inputs[i]->shape)) {
-      if (extent.scale == 0) {
-        if (given != extent.constant)
-          return shapeError(argument, *inputs[i], "input");
-        continue;
-      }
-      const int64_t multiple = given - extent.constant;
-      if (multiple < 0 || multiple % extent.scale != 0)
-        return shapeError(argument, *inputs[i], "input");
-      const int64_t value = multiple / extent.scale;
-      if (!symbol.input.empty() && symbol.value != value)
-        return error("input '" + argument.name + "' gives " + Twine(value) + " for '" +
-                     symbolName() + "', input '" + symbol.input + "' gives " + Twine(symbol.value));
-      if (symbol.input.empty())
-        symbol = {value, argument.name};
-    }
-  }
+Error Binder::solveExtent(const Argument &argument, const TensorView &tensor, const Affine &extent,
+                          int64_t given, SolvedSymbols &symbols) const {
+  const int64_t multiple = given - extent.constant;
+  if (extent.scale == 0)
+    return multiple == 0 ? Error::success() : shapeError(argument, tensor, "input");
+  if (multiple < 0 || multiple % extent.scale != 0)
+    return shapeError(argument, tensor, "input");
+  const int64_t value = multiple / extent.scale;
+  SolvedSymbol &symbol = symbols[extent.symbol];
+  if (!symbol.input.empty() && symbol.value != value)
+    return error("input '" + argument.name + "' gives " + Twine(value) + " for '" +
+                 symbolName(extent.symbol) + "', input '" + symbol.input + "' gives " +
+                 Twine(symbol.value));
   if (symbol.input.empty())
-    return symbol;
-  const int64_t bound = program.symbolBound(function, limits.maxTokens);
-  const int64_t programBound = program.symbolBound(function, 0);
-  if (symbol.value <= bound)
-    return symbol;
-  return error("'" + symbolName() + "' is " + Twine(symbol.value) + ", at most " + Twine(bound) +
-               (bound < programBound
-                    ? " were reserved by this session; make one with more"
-                    : " were compiled in; split the input, or compile with a larger max-tokens"));
+    symbol = {value, argument.name};
+  return Error::success();
 }
 
-Error Binder::checkOutputs(ArrayRef<const TensorView *> outputs, const SolvedSymbol &symbol) const {
+Error Binder::checkBounds(ArrayRef<SolvedSymbol> symbols) const {
+  const SymbolValues bounds = program.symbolBounds(function, limits.maxTokens);
+  const SymbolValues programBounds = program.symbolBounds(function, 0);
+  for (auto [index, symbol] : enumerate(symbols))
+    if (symbol.value > bounds[index])
+      return error("'" + symbolName(index) + "' is " + Twine(symbol.value) + ", at most " +
+                   Twine(bounds[index]) +
+                   (bounds[index] < programBounds[index]
+                        ? " were reserved by this session; make one with more"
+                        : " were compiled in; split the input, or compile with a larger "
+                          "max-tokens"));
+  return Error::success();
+}
+
+Expected<SolvedSymbols> Binder::solve(ArrayRef<const TensorView *> inputs) const {
+  SolvedSymbols symbols(function.symbols.size());
+  for (size_t i = 0; i < inputs.size(); ++i)
+    for (auto [extent, given] : zip_equal(shapeOf(function.inputs[i]), inputs[i]->shape))
+      if (Error failure = solveExtent(function.inputs[i], *inputs[i], extent, given, symbols))
+        return failure;
+  if (Error failure = checkBounds(symbols))
+    return failure;
+  return symbols;
+}
+
+Error Binder::checkOutputs(ArrayRef<const TensorView *> outputs,
+                           ArrayRef<SolvedSymbol> symbols) const {
+  const SymbolValues values = valuesOf(symbols);
   for (size_t i = 0; i < outputs.size(); ++i)
     for (auto [extent, given] : zip_equal(shapeOf(function.outputs[i]), outputs[i]->shape))
-      if (given != extent.at(symbol.value))
-        return shapeError(function.outputs[i], *outputs[i], "output", symbol);
+      if (given != extent.at(values))
+        return shapeError(function.outputs[i], *outputs[i], "output", symbols);
   return Error::success();
 }
 
@@ -278,16 +304,16 @@ Expected<Arguments> Arguments::bind(const Program &program, const Function &func
   Expected<SmallVector<const TensorView *>> out = binder.match(function.outputs, outputs, false);
   if (!out)
     return out.takeError();
-  Expected<SolvedSymbol> symbol = binder.solve(*in);
-  if (!symbol)
-    return symbol.takeError();
-  if (Error failure = binder.checkOutputs(*out, *symbol))
+  Expected<SolvedSymbols> symbols = binder.solve(*in);
+  if (!symbols)
+    return symbols.takeError();
+  if (Error failure = binder.checkOutputs(*out, *symbols))
     return failure;
   if (Error failure = binder.checkOverlaps(*in, *out))
     return failure;
 
   Arguments arguments;
-  arguments.symbolValue = symbol->value;
+  arguments.symbolValues = valuesOf(*symbols);
   auto stage = [](const TensorView &tensor, std::vector<Staged> &list) -> Expected<std::byte *> {
     Expected<AlignedBytes> bytes = AlignedBytes::allocate(tensor.elements() * kElementBytes,
                                                           "a copy of '" + tensor.name + "'");

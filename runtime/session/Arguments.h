@@ -22,20 +22,21 @@ struct BoundArgument {
 
 /// What a session takes.
 struct ArgumentLimits {
-  int64_t maxTokens = 0; ///< of the function's symbol; 0: the program's own
+  int64_t maxTokens = 0; ///< of each of the function's symbols; 0: the program's own
   bool takesDeviceMemory = false;
 };
 
 class Arguments {
 public:
-  /// Checks names, types, shapes, memory spaces and overlaps, solves for the function's symbol, and
-  /// copies inputs in host memory that cannot be used in place.
+  /// Checks names, types, shapes, memory spaces and overlaps, solves for the function's symbols,
+  /// and copies inputs in host memory that cannot be used in place.
   static llvm::Expected<Arguments> bind(const Program &program, const Function &function,
                                         const ArgumentLimits &limits,
                                         llvm::ArrayRef<TensorView> inputs,
                                         llvm::ArrayRef<TensorView> outputs);
 
-  int64_t symbol() const { return symbolValue; }
+  /// In the order of Function::symbols.
+  llvm::ArrayRef<int64_t> symbols() const { return symbolValues; }
   /// In the order of the function.
   llvm::ArrayRef<BoundArgument> inputs() const { return boundInputs; }
   llvm::ArrayRef<BoundArgument> outputs() const { return boundOutputs; }
@@ -49,7 +50,7 @@ private:
     AlignedBytes bytes;
   };
 
-  int64_t symbolValue = 0;
+  SymbolValues symbolValues;
   llvm::SmallVector<BoundArgument> boundInputs;
   llvm::SmallVector<BoundArgument> boundOutputs;
   std::vector<Staged> stagedInputs;

@@ -12,10 +12,17 @@ using namespace llvm;
 
 namespace sortie {
 
+uint64_t BoundFunction::arenaOffset(const Buffer &buffer) const {
+  uint64_t offset = buffer.offset.at(symbols);
+  for (const Affine &region : ArrayRef(function.arena).take_front(buffer.region))
+    offset += region.at(symbols);
+  return offset;
+}
+
 int64_t BoundFunction::rows(BufferId buffer) const {
   int64_t count = 1;
   for (const Affine &extent : ArrayRef(function.buffers[buffer].shape).drop_back())
-    count *= extent.at(symbol);
+    count *= extent.at(symbols);
   return count;
 }
 

@@ -1,7 +1,7 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A function for one value of its symbol, and what executors of all devices report of it.
+// A function for some values of its symbols, and what executors of all devices report of it.
 
 #ifndef SORTIE_RUNTIME_SESSION_BOUNDFUNCTION_H
 #define SORTIE_RUNTIME_SESSION_BOUNDFUNCTION_H
@@ -16,19 +16,22 @@ namespace sortie {
 
 class BoundFunction {
 public:
-  BoundFunction(const Program &program, const Function &function, int64_t symbol)
-      : program(program), function(function), symbol(symbol) {}
+  BoundFunction(const Program &program, const Function &function, llvm::ArrayRef<int64_t> symbols)
+      : program(program), function(function), symbols(symbols.begin(), symbols.end()) {}
 
   int64_t extent(BufferId buffer, size_t dimension) const {
-    return function.buffers[buffer].shape[dimension].at(symbol);
+    return function.buffers[buffer].shape[dimension].at(symbols);
   }
+  /// Where a buffer of the arena lies, from its start.
+  uint64_t arenaOffset(const Buffer &buffer) const;
+
   /// Product of all extents but the last.
   int64_t rows(BufferId buffer) const;
   int64_t columns(BufferId buffer) const {
-    return function.buffers[buffer].shape.back().at(symbol);
+    return function.buffers[buffer].shape.back().at(symbols);
   }
   uint64_t bytes(BufferId buffer) const {
-    return buffer == kNoBuffer ? 0 : function.buffers[buffer].bytes.at(symbol);
+    return buffer == kNoBuffer ? 0 : function.buffers[buffer].bytes.at(symbols);
   }
 
   /// The bytes of a buffer in host memory, and their owner if they were copied there.
@@ -50,7 +53,7 @@ public:
 
   const Program &program;
   const Function &function;
-  const int64_t symbol;
+  const SymbolValues symbols;
 };
 
 /// Rows and experts that a product with these offsets works on.

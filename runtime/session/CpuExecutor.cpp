@@ -20,7 +20,7 @@ namespace sortie {
 CpuExecutor::CpuExecutor(const Program &program, const Function &function,
                          const PackedWeights &weights, const cpu::Context &context,
                          const Arguments &arguments, std::byte *arena)
-    : BoundFunction(program, function, arguments.symbol()), weights(weights), context(context) {
+    : BoundFunction(program, function, arguments.symbols()), weights(weights), context(context) {
   for (const Buffer &buffer : function.buffers) {
     switch (buffer.place) {
     case Buffer::Place::Input:
@@ -30,7 +30,7 @@ CpuExecutor::CpuExecutor(const Program &program, const Function &function,
       addresses.push_back(arguments.outputs()[buffer.argument].data);
       break;
     case Buffer::Place::Arena:
-      addresses.push_back(arena + buffer.offset.at(symbol));
+      addresses.push_back(arena + arenaOffset(buffer));
       break;
     }
   }

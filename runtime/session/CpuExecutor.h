@@ -15,7 +15,7 @@ namespace sortie {
 
 class CpuExecutor : public BoundFunction {
 public:
-  /// `arena` is as large as the function needs for the arguments' symbol.
+  /// `arena` is as large as the function needs for the arguments' symbols.
   CpuExecutor(const Program &program, const Function &function, const PackedWeights &weights,
               const cpu::Context &context, const Arguments &arguments, std::byte *arena);
 

@@ -15,9 +15,10 @@ using namespace sortie::cuda;
 
 namespace sortie {
 
-CudaExecutor::CudaExecutor(const Program &program, const Function &function, int64_t symbol,
-                           const CudaProgram &loaded, const CudaMemory &memory, CUstream stream)
-    : BoundFunction(program, function, symbol), loaded(loaded), driver(loaded.device->driver()),
+CudaExecutor::CudaExecutor(const Program &program, const Function &function,
+                           ArrayRef<int64_t> symbols, const CudaProgram &loaded,
+                           const CudaMemory &memory, CUstream stream)
+    : BoundFunction(program, function, symbols), loaded(loaded), driver(loaded.device->driver()),
       memory(memory), stream(stream) {
   for (const Buffer &buffer : function.buffers) {
     switch (buffer.place) {
@@ -28,7 +29,7 @@ CudaExecutor::CudaExecutor(const Program &program, const Function &function, int
       addresses.push_back(memory.outputs[buffer.argument]);
       break;
     case Buffer::Place::Arena:
-      addresses.push_back(memory.arena + buffer.offset.at(symbol));
+      addresses.push_back(memory.arena + arenaOffset(buffer));
       break;
     }
   }
@@ -44,13 +45,13 @@ CUresult CudaExecutor::enqueueLaunch(size_t index, const KernelLaunch &action,
   launch.step = static_cast<uint32_t>(index);
   launch.kernelBefore = kernelBefore;
   for (size_t i = 0; i < action.grid.size(); ++i)
-    launch.grid[i] = static_cast<uint32_t>(action.grid[i].at(symbol));
+    launch.grid[i] = static_cast<uint32_t>(action.grid[i].at(symbols));
   for (const BufferId buffer : concat<const BufferId>(step.reads, step.writes))
     launch.pointers.push_back(address(buffer));
   for (auto [weight, form] : zip_equal(step.weights, program.kernels[action.kernel].weights))
     launch.pointers.push_back(loaded.weights.address(weight, form));
   for (const Affine &extent : action.extents)
-    launch.extents.push_back(static_cast<int32_t>(extent.at(symbol)));
+    launch.extents.push_back(static_cast<int32_t>(extent.at(symbols)));
   return loaded.kernels.launch(action.kernel, launch, stream);
 }
 
@@ -64,9 +65,10 @@ CUresult CudaExecutor::enqueueCopy(const Step &step) {
 /// Now, because later steps may have the buffer's memory; and on the device, because the graph in
 /// which this is serves runs that each have their own place on the host.
 CUresult CudaExecutor::enqueueCheck(const Step &step) {
-  if (isEmpty())
+  const size_t check = enqueuedChecks++;
+  if (isUnwritten(step.reads[0]))
     return CUDA_SUCCESS;
-  return driver->cuMemcpyDtoDAsync(memory.checkedIds + sizeof(CheckedIds) * enqueuedChecks++,
+  return driver->cuMemcpyDtoDAsync(memory.checkedIds + sizeof(CheckedIds) * check,
                                    address(step.reads[0]), sizeof(CheckedIds), stream);
 }
 
@@ -100,12 +102,23 @@ Error CudaExecutor::enqueueStep(size_t index, std::optional<uint32_t> kernelBefo
 /// Whether nothing is enqueued for a step: a checkpoint, or a launch of no thread blocks.
 bool CudaExecutor::isSkipped(const Step &step) const {
   if (const auto *launch = std::get_if<KernelLaunch>(&step.action))
-    return any_of(launch->grid, [&](const GridDim &dim) { return dim.at(symbol) == 0; });
+    return any_of(launch->grid, [&](const GridDim &dim) { return dim.at(symbols) == 0; });
   return std::holds_alternative<Checkpoint>(step.action);
 }
 
+bool CudaExecutor::isUnwritten(BufferId buffer) const {
+  const auto isEmpty = [&](const Affine &extent) {
+    return extent.scale != 0 && symbols[extent.symbol] == 0;
+  };
+  return any_of(function.steps, [&](const Step &step) {
+    const auto *launch = std::get_if<KernelLaunch>(&step.action);
+    return launch && is_contained(step.writes, buffer) &&
+           any_of(launch->grid, [&](const GridDim &dim) { return isEmpty(dim.extent); });
+  });
+}
+
 std::optional<uint32_t> CudaExecutor::kernelBefore(size_t index) const {
-  if (isEmpty())
+  if (is_contained(symbols, 0))
     return std::nullopt; // launches that moert-select-kernels counts on may be skipped
   while (index > 0 && isSkipped(function.steps[index - 1]))
     --index;
@@ -129,20 +142,18 @@ size_t CudaExecutor::checksOf(const Function &function) {
 }
 
 CUresult CudaExecutor::fetchChecks(CheckedIds *found) const {
-  const size_t checks = isEmpty() ? 0 : checksOf(function);
+  const size_t checks = checksOf(function);
   if (checks == 0)
     return CUDA_SUCCESS;
   return driver->cuMemcpyDtoHAsync(found, memory.checkedIds, checks * sizeof(CheckedIds), stream);
 }
 
 Error CudaExecutor::checkIds(const CheckedIds *found) const {
-  if (isEmpty())
-    return Error::success();
   for (const Step &step : function.steps) {
     const auto *check = std::get_if<CheckIds>(&step.action);
     if (!check)
       continue;
-    if (found->slot >= 0)
+    if (!isUnwritten(step.reads[0]) && found->slot >= 0)
       return badExpertId(found->slot, check->slots, found->id, check->experts);
     ++found;
   }
@@ -235,7 +246,9 @@ private:
   BufferId offsetsOf(size_t index) const {
     const Step &step = executor.function.steps[index];
     const bool isLaunch = std::holds_alternative<KernelLaunch>(step.action);
-    return isLaunch && !executor.isEmpty() ? step.offsets : kNoBuffer;
+    return isLaunch && step.offsets != kNoBuffer && !executor.isUnwritten(step.offsets)
+               ? step.offsets
+               : kNoBuffer;
   }
 
   CudaExecutor &executor;

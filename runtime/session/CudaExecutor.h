@@ -41,7 +41,7 @@ struct CudaMemory {
 
 class CudaExecutor : public BoundFunction {
 public:
-  CudaExecutor(const Program &program, const Function &function, int64_t symbol,
+  CudaExecutor(const Program &program, const Function &function, llvm::ArrayRef<int64_t> symbols,
                const CudaProgram &loaded, const CudaMemory &memory, cuda::CUstream stream);
 
   /// Before the first step of a run is enqueued.
@@ -105,8 +105,9 @@ private:
   }
   llvm::Expected<HostBytes> download(BufferId buffer);
   StepCost costOf(const Step &step, const int32_t *offsets) const;
-  /// With zero tokens no kernel is launched: status and offsets are as they were.
-  bool isEmpty() const { return function.symbol && symbol == 0; }
+  /// Whether the kernel that writes `buffer` had nothing to work on, so that the buffer is as it
+  /// was.
+  bool isUnwritten(BufferId buffer) const;
 
   cuda::CUdeviceptr address(BufferId buffer) const { return addresses[buffer]; }
 

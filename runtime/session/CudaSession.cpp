@@ -132,8 +132,7 @@ private:
   Expected<std::unique_ptr<CudaRun>> makeRun(const Function &function, const Arguments &arguments);
   Expected<RunSlot> takeSlot();
   CudaMemory memoryFor(const Function &function, const Arguments &arguments);
-  Error launchGraph(const Function &function, int64_t symbol, CudaExecutor &executor,
-                    const CudaMemory &memory);
+  Error launchGraph(const Function &function, CudaExecutor &executor, const CudaMemory &memory);
   Error measure(function_ref<Error()> launch, MutableArrayRef<uint64_t> nanoseconds);
 
   CUstream stream() const { return resources.stream.get(); }
@@ -177,10 +176,10 @@ CudaMemory CudaSession::memoryFor(const Function &function, const Arguments &arg
   return memory;
 }
 
-Error CudaSession::launchGraph(const Function &function, int64_t symbol, CudaExecutor &executor,
+Error CudaSession::launchGraph(const Function &function, CudaExecutor &executor,
                                const CudaMemory &memory) {
   GraphCache &cache = graphs[&function - program().functions.data()];
-  GraphKey key{symbol, memory.inputs};
+  GraphKey key{executor.symbols, memory.inputs};
   key.arguments.append(memory.outputs);
   const std::string what = "function '" + function.name + "'";
   CUgraphExec graph = cache.find(key);
@@ -214,7 +213,7 @@ public:
   CudaRun(CudaSession &session, const Function &function, const Arguments &arguments, RunSlot slot)
       : session(session), device(*session.device), function(function), slot(std::move(slot)),
         memory(session.memoryFor(function, arguments)),
-        executor(session.program(), function, arguments.symbol(), session.loaded, memory,
+        executor(session.program(), function, arguments.symbols(), session.loaded, memory,
                  session.stream()),
         inputs(hostCopies(function.inputs, arguments.inputs(), memory.inputs)),
         outputs(hostCopies(function.outputs, arguments.outputs(), memory.outputs)) {}
@@ -238,8 +237,7 @@ private:
   Error copyOutputs() const;
   /// Enqueues the steps, without observer.
   Error enqueueSteps() {
-    return runsEagerly ? executor.enqueue()
-                       : session.launchGraph(function, executor.symbol, executor, memory);
+    return runsEagerly ? executor.enqueue() : session.launchGraph(function, executor, memory);
   }
   Error runSteps(RunObserver &observer);
   Error finishEnqueueing();

@@ -27,13 +27,14 @@ Error checkTokenLimit(const Program &program, int64_t maxTokens) {
   if (maxTokens < 0)
     return makeError("the limit of tokens is " + Twine(maxTokens) +
                      ", it must be positive, or 0 for the program's own");
+  int64_t most = 0;
   for (const Symbol &symbol : program.symbols)
-    if (maxTokens > symbol.max)
-      return makeError(program.name + ": memory for " + Twine(maxTokens) +
-                       " tokens is asked for, the program was compiled for at most " +
-                       Twine(symbol.max) +
-                       "; ask for fewer, or compile it with a larger max-tokens");
-  return Error::success();
+    most = std::max(most, symbol.max);
+  if (program.symbols.empty() || maxTokens <= most)
+    return Error::success();
+  return makeError(program.name + ": memory for " + Twine(maxTokens) +
+                   " tokens is asked for, the program was compiled for at most " + Twine(most) +
+                   "; ask for fewer, or compile it with a larger max-tokens");
 }
 
 BitVector weightsOf(const Program &program, ArrayRef<size_t> functions) {
@@ -61,12 +62,12 @@ uint64_t weightBytes(const Program &program, WeightId weight) {
 ArgumentLayout layoutArguments(const Program &program, const Function &function,
                                int64_t maxTokens) {
   constexpr uint64_t kAlignment = 256;
-  const int64_t bound = program.symbolBound(function, maxTokens);
+  const SymbolValues bounds = program.symbolBounds(function, maxTokens);
   ArgumentLayout layout;
   auto add = [&](const std::vector<Argument> &arguments, SmallVector<uint64_t> &offsets) {
     for (const Argument &argument : arguments) {
       offsets.push_back(layout.bytes);
-      const uint64_t bytes = function.buffers[argument.buffer].bytes.at(bound);
+      const uint64_t bytes = function.buffers[argument.buffer].bytes.at(bounds);
       layout.bytes = alignTo(layout.bytes + bytes, kAlignment);
     }
   };

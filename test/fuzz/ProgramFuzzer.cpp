@@ -25,7 +25,7 @@ uint64_t bytesNeeded(const Program &program, const Function &function) {
   for (const unsigned id : function.weights.set_bits())
     bytes += program.weights[id].fileBytes() + program.weights[id].packedBytes();
   for (const Buffer &buffer : function.buffers)
-    bytes += buffer.bytes.at(program.symbolBound(function, kTokens));
+    bytes += buffer.bytes.at(program.symbolBounds(function, kTokens));
   return bytes;
 }
 
@@ -34,17 +34,18 @@ struct ZeroArguments {
   std::vector<TensorView> tensors;
   std::vector<std::vector<std::byte>> memory;
 
-  ZeroArguments(const Function &function, const std::vector<Argument> &arguments, int64_t symbol) {
+  ZeroArguments(const Function &function, const std::vector<Argument> &arguments,
+                ArrayRef<int64_t> symbols) {
     for (const Argument &argument : arguments) {
       const Buffer &buffer = function.buffers[argument.buffer];
-      memory.emplace_back(buffer.bytes.at(symbol));
+      memory.emplace_back(buffer.bytes.at(symbols));
       TensorView tensor{argument.name,
                         buffer.type == ElementType::I32 ? HostType::I32 : HostType::F32,
                         memory.back().data(),
                         {},
                         {}};
       for (const Affine &extent : buffer.shape)
-        tensor.shape.push_back(extent.at(symbol));
+        tensor.shape.push_back(extent.at(symbols));
       tensor.strides = contiguousStrides(tensor.shape, hostTypeBytes(tensor.type));
       tensors.push_back(std::move(tensor));
     }
@@ -61,15 +62,15 @@ void runFunction(const std::shared_ptr<const Program> &program, uint32_t index) 
       program, weightsOptions, *makeRandomSource(1), [](uint64_t, uint64_t) { return true; });
   if (!weights)
     return consumeError(weights.takeError());
-  const int64_t symbol = program->symbolBound(function, kTokens);
+  const SymbolValues symbols = program->symbolBounds(function, kTokens);
   SessionOptions options;
   options.isa = cpu::bestIsa();
-  options.maxTokens = symbol;
+  options.maxTokens = kTokens;
   Expected<std::unique_ptr<Session>> session = (*weights)->createSession(options);
   if (!session)
     return consumeError(session.takeError());
-  const ZeroArguments inputs(function, function.inputs, symbol);
-  const ZeroArguments outputs(function, function.outputs, symbol);
+  const ZeroArguments inputs(function, function.inputs, symbols);
+  const ZeroArguments outputs(function, function.outputs, symbols);
   RunObserver observer;
   consumeError((*session)->run(index, inputs.tensors, outputs.tensors, observer));
 }

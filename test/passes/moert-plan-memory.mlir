@@ -7,6 +7,7 @@
 module attributes {moert.program = #moert.program<abi = 3, numerics = 0, target = "cpu",
     contract = [run, batch, device], features = [], producer = "test">} {
   moert.symbol @tokens max(512)
+  moert.symbol @rows max(8)
   moert.weight @norm "norm" : 16xf32
   moert.kernel @one "one" reads(1) writes(1) threads(32)
     sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
@@ -76,6 +77,29 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 0, target 
     moert.check_ids %status experts(8) slots(2) : !moert.buffer<2 x i32>
     moert.launch @one grid(tokens) reads(%c) writes(%y) work("moert.add")
       : !moert.buffer<tokens x 16 x f32>, !moert.buffer<tokens x 16 x f32>
+    moert.return
+  }
+
+  // A region for each symbol; what is of constant size lies in the first.
+  // CHECK-LABEL: moert.func @two_symbols
+  // CHECK-SAME: arena(64*tokens+64, 128*rows)
+  moert.func @two_symbols("x" %x: !moert.buffer<tokens x 16 x f32>,
+                          "z" %z: !moert.buffer<rows x 32 x f32>,
+                          "c" %c: !moert.buffer<16 x f32>)
+      outs("y" %y: !moert.buffer<tokens x 16 x f32>, "u" %u: !moert.buffer<rows x 32 x f32>,
+           "v" %v: !moert.buffer<16 x f32>) {
+    // CHECK: moert.buffer offset(0) : !moert.buffer<rows x 32 x f32>
+    // CHECK: moert.buffer offset(64*tokens) : !moert.buffer<16 x f32>
+    // CHECK: moert.buffer offset(0) : !moert.buffer<tokens x 16 x f32>
+    %b = moert.buffer : !moert.buffer<rows x 32 x f32>
+    %k = moert.buffer : !moert.buffer<16 x f32>
+    %a = moert.buffer : !moert.buffer<tokens x 16 x f32>
+    moert.copy %z outs(%b) : !moert.buffer<rows x 32 x f32>, !moert.buffer<rows x 32 x f32>
+    moert.copy %c outs(%k) : !moert.buffer<16 x f32>, !moert.buffer<16 x f32>
+    moert.copy %x outs(%a) : !moert.buffer<tokens x 16 x f32>, !moert.buffer<tokens x 16 x f32>
+    moert.copy %a outs(%y) : !moert.buffer<tokens x 16 x f32>, !moert.buffer<tokens x 16 x f32>
+    moert.copy %k outs(%v) : !moert.buffer<16 x f32>, !moert.buffer<16 x f32>
+    moert.copy %b outs(%u) : !moert.buffer<rows x 32 x f32>, !moert.buffer<rows x 32 x f32>
     moert.return
   }
 

@@ -59,7 +59,8 @@ public:
   Error describeKernels();
 
 private:
-  void describeValue(const char *kind, const sortie_value_info &value, StringRef symbol);
+  Expected<sortie_symbol_info> findSymbol(size_t index) const;
+  Error describeValue(const char *kind, const sortie_value_info &value);
   Error describeWeights(size_t function);
 
   const sortie_program *program;
@@ -80,20 +81,33 @@ Error Describer::describeHeader() {
   if (info.import_options)
     out << "imported     with " << info.import_options << ", other than the model file says\n";
   for (size_t i = 0; i < info.symbol_count; ++i) {
-    sortie_symbol_info symbol = SORTIE_INIT(sortie_symbol_info);
-    if (Error error = toError(sortie_program_get_symbol(program, i, &symbol)))
-      return error;
-    out << "symbol       " << symbol.name << " is 0 to " << symbol.max << '\n';
+    Expected<sortie_symbol_info> symbol = findSymbol(i);
+    if (!symbol)
+      return symbol.takeError();
+    out << "symbol       " << symbol->name << " is 0 to " << symbol->max << '\n';
   }
   out << "functions    " << info.function_count << '\n';
   return Error::success();
 }
 
-void Describer::describeValue(const char *kind, const sortie_value_info &value, StringRef symbol) {
+Expected<sortie_symbol_info> Describer::findSymbol(size_t index) const {
+  sortie_symbol_info symbol = SORTIE_INIT(sortie_symbol_info);
+  symbol.name = "";
+  if (index != SIZE_MAX)
+    if (Error error = toError(sortie_program_get_symbol(program, index, &symbol)))
+      return error;
+  return symbol;
+}
+
+Error Describer::describeValue(const char *kind, const sortie_value_info &value) {
+  Expected<sortie_symbol_info> symbol = findSymbol(symbolOf(value));
+  if (!symbol)
+    return symbol.takeError();
   out << "  " << kind << ' ' << value.name << ": " << (value.dtype == SORTIE_I32 ? "i32" : "f32")
       << " [";
-  printShape(value, symbol, ", ", out);
+  printShape(value, symbol->name, ", ", out);
   out << "]\n";
+  return Error::success();
 }
 
 Error Describer::describeWeights(size_t function) {
@@ -121,11 +135,6 @@ Error Describer::describeFunction(size_t index) {
   sortie_function_info function = SORTIE_INIT(sortie_function_info);
   if (Error error = toError(sortie_program_get_function(program, index, &function)))
     return error;
-  sortie_symbol_info symbol = SORTIE_INIT(sortie_symbol_info);
-  symbol.name = "";
-  if (function.symbol != SIZE_MAX)
-    if (Error error = toError(sortie_program_get_symbol(program, function.symbol, &symbol)))
-      return error;
   out << '\n'
       << "function " << function.name << ": " << function.step_count - function.checkpoint_count
       << " steps, " << function.checkpoint_count << " named values\n";
@@ -133,12 +142,14 @@ Error Describer::describeFunction(size_t index) {
   for (size_t i = 0; i < function.input_count; ++i) {
     if (Error error = toError(sortie_program_get_input(program, index, i, &value)))
       return error;
-    describeValue("input", value, symbol.name);
+    if (Error error = describeValue("input", value))
+      return error;
   }
   for (size_t i = 0; i < function.output_count; ++i) {
     if (Error error = toError(sortie_program_get_output(program, index, i, &value)))
       return error;
-    describeValue("output", value, symbol.name);
+    if (Error error = describeValue("output", value))
+      return error;
   }
   if (Error error = describeWeights(index))
     return error;
@@ -150,8 +161,12 @@ Error Describer::describeFunction(size_t index) {
   printBytes(memory.weight_bytes, out);
   out << ", intermediate values ";
   printBytes(memory.arena_bytes, out);
-  if (function.symbol != SIZE_MAX)
-    out << " at " << symbol.max << ' ' << symbol.name;
+  for (size_t i = 0; i < function.symbol_count; ++i) {
+    Expected<sortie_symbol_info> symbol = findSymbol(function.symbols[i]);
+    if (!symbol)
+      return symbol.takeError();
+    out << (i == 0 ? " at " : ", ") << symbol->max << ' ' << symbol->name;
+  }
   const bool isOnHost = StringRef(info.target) == "cpu";
   out << (isOnHost ? ", threads " : ", inputs and outputs ");
   printBytes(isOnHost ? memory.scratch_bytes : memory.argument_bytes, out);

@@ -60,7 +60,7 @@ Expected<AlignedBytes> allocate(StringRef name, ArrayRef<int64_t> shape) {
   return AlignedBytes::allocate(bytes, "'" + name + "'");
 }
 
-Error checkTokens(const FunctionSymbol &symbol, int64_t tokens) {
+Error checkTokens(const ValueSymbol &symbol, int64_t tokens) {
   if (tokens <= symbol.max)
     return Error::success();
   return makeError("function '" + symbol.function + "': '" + symbol.name + "' is " + Twine(tokens) +
@@ -69,7 +69,7 @@ Error checkTokens(const FunctionSymbol &symbol, int64_t tokens) {
 }
 
 /// Whether the function takes an array of the input's shape; says which value of the symbol it has.
-Error checkShape(const FunctionSymbol &symbol, const sortie_value_info &info, InputArray &input) {
+Error checkShape(const ValueSymbol &symbol, const sortie_value_info &info, InputArray &input) {
   if (matchShape(info, input.shape, input.symbol))
     return checkTokens(symbol, input.symbol.value_or(0));
   std::string message;
@@ -82,7 +82,7 @@ Error checkShape(const FunctionSymbol &symbol, const sortie_value_info &info, In
   return makeError(message);
 }
 
-Expected<InputArray> makeRandomInput(const FunctionSymbol &symbol, const sortie_value_info &info,
+Expected<InputArray> makeRandomInput(const ValueSymbol &symbol, const sortie_value_info &info,
                                      StringRef settings) {
   Expected<RandomSpec> spec = parseRandom(settings);
   if (!spec)
@@ -148,7 +148,7 @@ sortie_tensor InputArray::tensor() const {
   return tensor;
 }
 
-Expected<InputArray> makeInput(const FunctionSymbol &symbol, const sortie_value_info &info,
+Expected<InputArray> makeInput(const ValueSymbol &symbol, const sortie_value_info &info,
                                StringRef what) {
   if (what.consume_front("random:"))
     return makeRandomInput(symbol, info, what);

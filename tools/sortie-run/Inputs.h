@@ -18,7 +18,7 @@ struct InputArray {
   std::string name;
   sortie_dtype dtype;
   llvm::SmallVector<int64_t, 4> shape;
-  std::optional<int64_t> symbol; ///< the value of the function's symbol that the shape gives
+  std::optional<int64_t> symbol; ///< the value that the shape gives for its symbol
   llvm::StringRef data;
   NpyArray file;          ///< owns `data` if it came from a file
   AlignedBytes generated; ///< owns it otherwise
@@ -30,7 +30,7 @@ struct InputArray {
 /// the input of a function that `info` describes; `what` is the part after `name=`. An array that
 /// the function cannot take is an error before there is memory for it: another shape, or more
 /// tokens than `symbol` says.
-llvm::Expected<InputArray> makeInput(const FunctionSymbol &symbol, const sortie_value_info &info,
+llvm::Expected<InputArray> makeInput(const ValueSymbol &symbol, const sortie_value_info &info,
                                      llvm::StringRef what);
 
 /// Values of random inputs, as docs/runtime.md states them; the first values of a longer input are

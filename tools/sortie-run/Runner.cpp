@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <list>
+#include <map>
 
 using namespace llvm;
 
@@ -32,7 +33,12 @@ public:
   Error run();
 
 private:
-  Expected<FunctionSymbol> describeSymbol() const;
+  Expected<ValueSymbol> describeSymbol(const sortie_value_info &info) const;
+  /// The value that the inputs give for the symbol of a value's shape.
+  int64_t symbolValue(const sortie_value_info &info) const {
+    const auto it = symbolValues.find(symbolOf(info));
+    return it != symbolValues.end() ? it->second : 0;
+  }
   Error chooseOutputs();
   Error claimFiles() const;
   Error prepareInputs();
@@ -67,7 +73,9 @@ private:
   std::vector<sortie_value_info> outputInfos;
   /// Path of each output; empty for those that are not wanted.
   std::vector<std::string> outputPaths;
-  int64_t symbol = 0; ///< its value, as the first input tells; the library compares the others
+  /// By the index of a symbol, as the first input tells; the library compares the others.
+  std::map<size_t, int64_t> symbolValues;
+  int64_t tokens = 0; ///< the value that the first input gives
   SessionPtr session; ///< behind the arrays, which runs use until it has waited for them
 };
 
@@ -84,30 +92,33 @@ Expected<sortie_value_info> Runner::findInput(StringRef name) const {
   return functionError("has no input '" + name + "'; it has: " + names);
 }
 
-Expected<FunctionSymbol> Runner::describeSymbol() const {
-  if (function.symbol == SIZE_MAX)
-    return FunctionSymbol{function.name, "", 0};
-  sortie_symbol_info info = SORTIE_INIT(sortie_symbol_info);
-  if (Error error = toError(sortie_program_get_symbol(program.get(), function.symbol, &info)))
+Expected<ValueSymbol> Runner::describeSymbol(const sortie_value_info &info) const {
+  const size_t index = symbolOf(info);
+  if (index == SIZE_MAX)
+    return ValueSymbol{function.name, "", 0};
+  sortie_symbol_info symbol = SORTIE_INIT(sortie_symbol_info);
+  if (Error error = toError(sortie_program_get_symbol(program.get(), index, &symbol)))
     return error;
-  return FunctionSymbol{function.name, info.name, info.max};
+  return ValueSymbol{function.name, symbol.name, symbol.max};
 }
 
 Error Runner::prepareInputs() {
-  Expected<FunctionSymbol> functionSymbol = describeSymbol();
-  if (!functionSymbol)
-    return functionSymbol.takeError();
   for (const auto &[name, source] : options.inputs) {
     Expected<sortie_value_info> info = findInput(name);
     if (!info)
       return info.takeError();
-    Expected<InputArray> input = makeInput(*functionSymbol, *info, source);
+    Expected<ValueSymbol> symbol = describeSymbol(*info);
+    if (!symbol)
+      return symbol.takeError();
+    Expected<InputArray> input = makeInput(*symbol, *info, source);
     if (!input)
       return input.takeError();
+    if (input->symbol)
+      symbolValues.try_emplace(symbolOf(*info), *input->symbol);
     inputs.push_back(std::move(*input));
   }
   const auto it = find_if(inputs, [](const InputArray &input) { return input.symbol; });
-  symbol = it != inputs.end() ? *it->symbol : 0;
+  tokens = it != inputs.end() ? *it->symbol : 0;
   return Error::success();
 }
 
@@ -180,7 +191,7 @@ Error Runner::claimFiles() const {
 
 Error Runner::prepareOutputs() {
   for (const sortie_value_info &info : outputInfos) {
-    Expected<OutputArray> output = makeOutput(info, symbol);
+    Expected<OutputArray> output = makeOutput(info, symbolValue(info));
     if (!output)
       return output.takeError();
     outputs.push_back(std::move(*output));
@@ -223,8 +234,8 @@ Error Runner::openSession() {
   wanted.threads = options.threads;
   wanted.cpu_isa = options.isa.empty() ? nullptr : options.isa.c_str();
   // No more memory than this run needs; 0 would be the most that were compiled in.
-  if (function.symbol != SIZE_MAX)
-    wanted.max_tokens = std::max<int64_t>(symbol, 1);
+  for (const auto &[symbol, value] : symbolValues)
+    wanted.max_tokens = std::max({wanted.max_tokens, value, int64_t{1}});
   sortie_session *created = nullptr;
   if (Error error = toError(sortie_session_create(program.get(), weights.get(), &wanted, &created)))
     return error;
@@ -256,9 +267,11 @@ Error Runner::withArguments(Call call) {
 
 /// Whether every argument has as many rows for each token.
 Error Runner::checkBatches() const {
+  if (function.symbol_count > 1)
+    return functionError("has several symbols, so that --batches cannot split it");
   auto check = [&](const sortie_value_info &info, ArrayRef<int64_t> shape) {
     bool isSplit = info.rank == shape.size() && info.rank != 0 && info.shape[0].per_symbol > 0 &&
-                   info.shape[0].constant == 0 && shape[0] == info.shape[0].per_symbol * symbol;
+                   info.shape[0].constant == 0 && shape[0] == info.shape[0].per_symbol * tokens;
     for (size_t d = 1; isSplit && d < info.rank; ++d)
       isSplit = info.shape[d].per_symbol == 0;
     return isSplit
@@ -284,9 +297,9 @@ Error Runner::submitTokens(int64_t first, int64_t count) {
   std::list<SmallVector<int64_t, 4>> shapes;
   auto take = [&](sortie_tensor tensor, size_t bytes) {
     SmallVector<int64_t, 4> &shape = shapes.emplace_back(tensor.shape, tensor.shape + tensor.rank);
-    const int64_t tokens = std::max<int64_t>(symbol, 1);
-    tensor.data = static_cast<char *>(tensor.data) + bytes / tokens * first;
-    shape[0] = shape[0] / tokens * count;
+    const int64_t all = std::max<int64_t>(tokens, 1);
+    tensor.data = static_cast<char *>(tensor.data) + bytes / all * first;
+    shape[0] = shape[0] / all * count;
     tensor.shape = shape.data();
     return tensor;
   };
@@ -305,8 +318,8 @@ Error Runner::runBatches() {
   if (Error error = checkBatches())
     return error;
   for (int64_t i = 0; i < options.batches; ++i) {
-    const int64_t first = symbol * i / options.batches;
-    if (Error error = submitTokens(first, symbol * (i + 1) / options.batches - first))
+    const int64_t first = tokens * i / options.batches;
+    if (Error error = submitTokens(first, tokens * (i + 1) / options.batches - first))
       return error;
   }
   return toError(sortie_session_wait(session.get()));
@@ -343,7 +356,7 @@ Error Runner::runBenchmark() {
   result.program = options.program;
   result.function = function.name;
   result.device = sortie_session_device(session.get());
-  result.tokens = symbol;
+  result.tokens = tokens;
   auto run = [&](StepLog &log) {
     const sortie_observer observer = log.observer();
     return runOnce(&observer);

@@ -1,7 +1,7 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Extents that are affine in a symbol.
+// Extents that are affine in a symbol; a shape has at most one.
 
 #include "tools/sortie-run/Shapes.h"
 
@@ -13,6 +13,12 @@ namespace sortie::tool {
 
 static ArrayRef<sortie_extent> extentsOf(const sortie_value_info &info) {
   return {info.shape, info.rank};
+}
+
+size_t symbolOf(const sortie_value_info &info) {
+  const ArrayRef symbols(info.shape_symbols, info.rank);
+  const auto *found = find_if(symbols, [](size_t symbol) { return symbol != SIZE_MAX; });
+  return found == symbols.end() ? SIZE_MAX : *found;
 }
 
 void printShape(const sortie_value_info &info, StringRef symbol, StringRef separator,

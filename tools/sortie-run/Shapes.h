@@ -17,12 +17,15 @@
 
 namespace sortie::tool {
 
-/// The symbol of a function; `name` is empty and `max` 0 where the function has none.
-struct FunctionSymbol {
+/// The symbol that a value's shape depends on; `name` is empty and `max` 0 where it has none.
+struct ValueSymbol {
   llvm::StringRef function;
   llvm::StringRef name;
   int64_t max;
 };
+
+/// The index of the symbol that the shape of a value depends on, or SIZE_MAX: it is constant.
+size_t symbolOf(const sortie_value_info &info);
 
 /// Prints the extents of a value, as "tokens" and "256".
 void printShape(const sortie_value_info &info, llvm::StringRef symbol, llvm::StringRef separator,

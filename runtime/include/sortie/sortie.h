@@ -169,7 +169,8 @@ typedef enum sortie_dtype {
   SORTIE_BF16 = 3 /* likewise */
 } sortie_dtype;
 
-/* The extent per_symbol * symbol + constant, symbol being that of the function. */
+/* The extent per_symbol * symbol + constant, symbol being that of the function, or the one that
+ * sortie_value_info.shape_symbols names. */
 typedef struct sortie_extent {
   int64_t per_symbol;
   int64_t constant;
@@ -178,11 +179,14 @@ typedef struct sortie_extent {
 typedef struct sortie_function_info {
   size_t struct_size;
   const char *name;
-  size_t symbol; /* index of the function's symbol, or SIZE_MAX: all its shapes are constant */
+  size_t symbol; /* index of the function's symbol, or SIZE_MAX: it has none, or several. A caller
+                  * whose struct ends before symbol_count cannot ask for one with several */
   size_t input_count;
   size_t output_count;
   size_t step_count;
   size_t checkpoint_count; /* named values, function outputs not among them */
+  size_t symbol_count;     /* that its extents depend on. Since 4 */
+  const size_t *symbols;   /* their indices, [symbol_count] */
 } sortie_function_info;
 
 /* An input or output. */
@@ -192,6 +196,8 @@ typedef struct sortie_value_info {
   sortie_dtype dtype;
   size_t rank;
   const sortie_extent *shape; /* row-major, [rank] */
+  /* Index of the symbol of each extent, or SIZE_MAX: it is constant. [rank]. Since 4 */
+  const size_t *shape_symbols;
 } sortie_value_info;
 
 SORTIE_RESULT sortie_error *sortie_program_get_function(const sortie_program *program, size_t index,
@@ -392,7 +398,7 @@ typedef struct sortie_session_options {
   const char *device;  /* NULL: where the weights are; another one is an error */
   int threads;         /* 0: sortie_available_processors(). Does not change a bit of any result */
   const char *cpu_isa; /* NULL: the best available. Does not change a bit of any result */
-  int64_t max_tokens;  /* 0: the program's own limit */
+  int64_t max_tokens;  /* of every symbol; 0: the program's own limits */
   int eager; /* GPU: non-zero launches kernels one by one, instead of CUDA graphs that are captured
               * once for each number of tokens. Errors of kernels name the operation either way; in
               * eager runs it is certain to be the right one. Does not change a bit of any result */

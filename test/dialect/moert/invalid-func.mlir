@@ -152,6 +152,79 @@ moert.func @f("a" %a: !moert.buffer<8 x f32>) outs("b" %b: !moert.buffer<8 x f32
 
 // -----
 
+// (C4): a buffer lies in the region of its own symbol.
+moert.symbol @tokens max(8)
+moert.symbol @sequences max(4)
+moert.func @f("a" %a: !moert.buffer<8 x f32>) outs("b" %b: !moert.buffer<8 x f32>)
+    arena(64*tokens, 64*sequences) {
+  // expected-error @+1 {{at 64 with 4*sequences bytes exceeds the arena of 64*sequences bytes}}
+  %0 = moert.buffer offset(64) : !moert.buffer<sequences x f32>
+  moert.copy %a outs(%b) : !moert.buffer<8 x f32>, !moert.buffer<8 x f32>
+}
+
+// -----
+
+// (C6): buffers of one region may not overlap, those of two lie apart.
+moert.symbol @tokens max(8)
+moert.symbol @sequences max(4)
+moert.func @f("a" %a: !moert.buffer<sequences x f32>) outs("b" %b: !moert.buffer<sequences x f32>)
+    arena(64*tokens, 64*sequences) {
+  // expected-note @+1 {{the other buffer}}
+  %0 = moert.buffer offset(0) : !moert.buffer<sequences x f32>
+  // expected-error @+1 {{overlaps a buffer of the arena that is live at the same time}}
+  %1 = moert.buffer offset(0) : !moert.buffer<sequences x f32>
+  moert.copy %a outs(%0) : !moert.buffer<sequences x f32>, !moert.buffer<sequences x f32>
+  moert.copy %a outs(%1) : !moert.buffer<sequences x f32>, !moert.buffer<sequences x f32>
+  moert.add %0, %1 outs(%b) : !moert.buffer<sequences x f32>, !moert.buffer<sequences x f32>,
+    !moert.buffer<sequences x f32>
+}
+
+// -----
+
+// (C7)
+moert.symbol @tokens max(8)
+moert.symbol @sequences max(4)
+moert.symbol @rows max(4)
+moert.func @f("a" %a: !moert.buffer<8 x f32>) outs("b" %b: !moert.buffer<8 x f32>)
+    arena(64*tokens, 64*sequences) {
+  // expected-error @+1 {{has 4*rows bytes, and the arena has no region of this symbol}}
+  %0 = moert.buffer offset(0) : !moert.buffer<rows x f32>
+  moert.copy %a outs(%b) : !moert.buffer<8 x f32>, !moert.buffer<8 x f32>
+}
+
+// -----
+
+// (C7)
+moert.symbol @tokens max(8)
+// expected-error @+1 {{has an arena of several regions, of which 64*tokens+64 has no symbol of its own}}
+moert.func @f("a" %a: !moert.buffer<8 x f32>) outs("b" %b: !moert.buffer<8 x f32>)
+    arena(64*tokens, 64*tokens+64) {
+  moert.copy %a outs(%b) : !moert.buffer<8 x f32>, !moert.buffer<8 x f32>
+}
+
+// -----
+
+// (C7)
+moert.symbol @tokens max(8)
+moert.symbol @rows max(4)
+// expected-error @+1 {{has an arena of several regions, of which 32*rows is no multiple of 64 bytes}}
+moert.func @f("a" %a: !moert.buffer<8 x f32>) outs("b" %b: !moert.buffer<8 x f32>)
+    arena(64*tokens, 32*rows) {
+  moert.copy %a outs(%b) : !moert.buffer<8 x f32>, !moert.buffer<8 x f32>
+}
+
+// -----
+
+// (C7)
+// expected-error @+1 {{has an arena without regions}}
+"moert.func"() <{arg_names = ["a"], arena = [], out_names = ["b"], sym_name = "f"}> ({
+^bb0(%a: !moert.buffer<8 x f32>, %b: !moert.buffer<8 x f32>):
+  "moert.copy"(%a, %b) : (!moert.buffer<8 x f32>, !moert.buffer<8 x f32>) -> ()
+  "moert.return"() : () -> ()
+}) : () -> ()
+
+// -----
+
 moert.func @f("a" %a: !moert.buffer<8 x f32>) outs("b" %b: !moert.buffer<8 x f32>) {
   moert.copy %a outs(%b) : !moert.buffer<8 x f32>, !moert.buffer<8 x f32>
   // (C5)

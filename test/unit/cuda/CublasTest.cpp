@@ -89,13 +89,13 @@ std::shared_ptr<Program> makeProgram() {
   using Place = Buffer::Place;
   Function function;
   function.name = "dense";
-  function.symbol = 0;
+  function.symbols = {0};
   function.inputs = {{"x", 0}};
   function.outputs = {{"y", 1}};
   function.buffers = {{Place::Input, 0, {}, ElementType::F32, {tokens, {0, kK}}, {4 * kK, 0}},
                       {Place::Output, 0, {}, ElementType::F32, {tokens, {0, kN}}, {4 * kN, 0}},
                       {Place::Arena, 0, {}, ElementType::BF16, {tokens, {0, kK}}, {2 * kK, 0}}};
-  function.arenaBytes = {64, 0};
+  function.arena = {{64, 0}};
   function.steps = {
       {"moert.matmul", KernelLaunch{0, {{tokens, 1, false, std::nullopt}}, {}, 0}, {0}, {2}},
       {"moert.cublas_matmul", CublasMatmul{WeightForm::Raw}, {2}, {1}, {0}}};

@@ -115,7 +115,7 @@ Function makeFunction() {
   const Affine rowBytes{kRowBytes, 0};
   Function layer;
   layer.name = "layer";
-  layer.symbol = 0;
+  layer.symbols = {0};
   layer.inputs = {{"x", kX}, {"ids", kIds}};
   layer.outputs = {{"y", kY}};
   using Place = Buffer::Place;
@@ -127,7 +127,7 @@ Function makeFunction() {
       buffer(Place::Arena, 0, {0, 64}, ElementType::I32, {{0, kExperts + 1}}, {0, 12}),
       buffer(Place::Arena, 0, {0, 128}, ElementType::F32, {tokens, columns}, rowBytes),
       buffer(Place::Arena, 0, {64, 128}, ElementType::F32, {tokens, columns}, rowBytes)};
-  layer.arenaBytes = {128, 128};
+  layer.arena = {{128, 128}};
   const GridDim grid{tokens, 4, /*roundsDown=*/false, std::nullopt};
   layer.steps = {
       {"moert.dispatch", KernelLaunch{kDispatch, {grid}, {{2, 0}}, 0}, {kIds}, {kStatus, kOffsets}},

@@ -189,16 +189,50 @@ TEST(Loader, refusesUnplannedMemory) {
   expectError(text, "the program's memory has not been planned");
 }
 
-TEST(Loader, refusesSeveralSymbolsInAFunction) {
+/// Rows of one symbol and of another, each with a region of the arena.
+constexpr const char *kTwoSymbols = R"(
+  moert.symbol @unused max(5)
+  moert.symbol @tokens max(16)
+  moert.symbol @rows max(4)
+  moert.func @f("x" %x: !moert.buffer<tokens x 16 x f32>, "z" %z: !moert.buffer<2*rows x 16 x f32>)
+      outs("y" %y: !moert.buffer<tokens x 16 x f32>, "u" %u: !moert.buffer<2*rows x 16 x f32>)
+      arena(64*tokens, 128*rows+64) {
+    %a = moert.buffer offset(0) : !moert.buffer<tokens x 16 x f32>
+    moert.copy %x outs(%a) : !moert.buffer<tokens x 16 x f32>, !moert.buffer<tokens x 16 x f32>
+    %b = moert.buffer offset(64) : !moert.buffer<2*rows x 16 x f32>
+    moert.copy %z outs(%b) : !moert.buffer<2*rows x 16 x f32>, !moert.buffer<2*rows x 16 x f32>
+    moert.copy %a outs(%y) : !moert.buffer<tokens x 16 x f32>, !moert.buffer<tokens x 16 x f32>
+    moert.copy %b outs(%u) : !moert.buffer<2*rows x 16 x f32>, !moert.buffer<2*rows x 16 x f32>
+    moert.return
+  })";
+
+TEST(Loader, takesSeveralSymbolsInAFunction) {
+  Expected<std::shared_ptr<const Program>> loaded = load(programText(kTwoSymbols));
+  ASSERT_TRUE(bool(loaded)) << toString(loaded.takeError());
+  const Function &function = (*loaded)->functions[0];
+  EXPECT_EQ(function.symbols, (std::vector<uint32_t>{1, 2}));
+  EXPECT_EQ(function.arena, (std::vector<Affine>{{64, 0, 0}, {128, 64, 1}}));
+  EXPECT_EQ((*loaded)->arenaBytes(function, 0), 64u * 16 + 128 * 4 + 64);
+  EXPECT_EQ((*loaded)->arenaBytes(function, 6), 64u * 6 + 128 * 4 + 64);
+  const Buffer &rows = function.buffers[function.steps[1].writes[0]];
+  EXPECT_EQ(rows.region, 1u);
+  EXPECT_EQ(rows.shape[0], (Affine{2, 0, 1}));
+  EXPECT_EQ(rows.shape[0].at({3, 4}), 8);
+}
+
+TEST(Loader, refusesOneOfSeveralSymbolsThatNoInputGives) {
+  expectError(replaced(programText(kTwoSymbols), R"("z" %z: !moert.buffer<2*rows x 16 x f32>)",
+                       R"("z" %z: !moert.buffer<2*tokens x 16 x f32>)"),
+              "output must be [2*tokens, 16]");
   const char *program = R"(
   moert.symbol @tokens max(16)
   moert.symbol @experts max(4)
-  moert.func @f("x" %x: !moert.buffer<tokens x f32>, "e" %e: !moert.buffer<experts x f32>)
-      outs("y" %y: !moert.buffer<tokens x f32>) {
+  moert.func @f("x" %x: !moert.buffer<tokens x f32>) outs("y" %y: !moert.buffer<tokens x f32>)
+      arena(64*experts) {
     moert.copy %x outs(%y) : !moert.buffer<tokens x f32>, !moert.buffer<tokens x f32>
     moert.return
   })";
-  expectError(programText(program), "uses symbol 'experts' where others use 'tokens'");
+  expectError(programText(program), "no shape of an input gives the value of symbol 'experts'");
 }
 
 TEST(Loader, refusesASymbolThatNoInputGives) {
@@ -436,14 +470,14 @@ TEST(Loader, refusesExtentsThatDoNotFit) {
               "extent 281474976710656*tokens of kernel 'product' exceeds 2^31 - 1");
 }
 
-TEST(Loader, refusesLaunchesOverAnotherSymbol) {
+TEST(Loader, refusesLaunchesOverASymbolThatNoInputGives) {
   const std::string text = replaced(cudaProgramText(kLaunchProgram), "moert.symbol @tokens max(16)",
                                     "moert.symbol @tokens max(16) moert.symbol @other max(16)");
   for (const char *grid : {"grid(5, other)", "grid(5, 1 max other)"})
     expectError(replaced(text, "grid(5, 2*tokens+6 ceildiv 4 max 2*tokens)", grid),
-                "uses symbol 'other' where others use 'tokens'");
+                "no shape of an input gives the value of symbol 'other'");
   expectError(replaced(text, "extents(2*tokens)", "extents(other)"),
-              "uses symbol 'other' where others use 'tokens'");
+              "no shape of an input gives the value of symbol 'other'");
 }
 
 TEST(Loader, refusesKernelsBeyondTheLimitsOfCuda) {

@@ -38,6 +38,30 @@ TEST(CApi, saysWhereAProgramIsNotItsModel) {
   EXPECT_STREQ(info.import_options, "{experts_used = 4 : i64}");
 }
 
+TEST(CApi, saysOfWhichSymbolsAFunctionIs) {
+  const Engine engine(R"(
+  moert.symbol @tokens max(16)
+  moert.symbol @rows max(4)
+  moert.func @f("x" %x: !moert.buffer<tokens x f32>, "z" %z: !moert.buffer<3*rows x f32>)
+      outs("y" %y: !moert.buffer<tokens x f32>, "u" %u: !moert.buffer<3*rows x f32>) arena(0) {
+    moert.copy %x outs(%y) : !moert.buffer<tokens x f32>, !moert.buffer<tokens x f32>
+    moert.copy %z outs(%u) : !moert.buffer<3*rows x f32>, !moert.buffer<3*rows x f32>
+    moert.return
+  })");
+  sortie_function_info function = SORTIE_INIT(sortie_function_info);
+  EXPECT_EQ(take(sortie_program_get_function(engine.program, 0, &function)), "");
+  EXPECT_EQ(function.symbol, SIZE_MAX);
+  EXPECT_EQ(ArrayRef(function.symbols, function.symbol_count), ArrayRef<size_t>({0, 1}));
+  sortie_value_info value = SORTIE_INIT(sortie_value_info);
+  EXPECT_EQ(take(sortie_program_get_output(engine.program, 0, 1, &value)), "");
+  EXPECT_EQ(value.shape[0].per_symbol, 3);
+  EXPECT_EQ(value.shape_symbols[0], 1u);
+  function.struct_size = offsetof(sortie_function_info, symbol_count);
+  EXPECT_EQ(take(sortie_program_get_function(engine.program, 0, &function)),
+            "function 'f' has several symbols, which this caller's version of sortie_function_info "
+            "cannot say; build the caller with a newer sortie.h");
+}
+
 TEST(CApi, describesAProgram) {
   const Engine engine(kDenseProgram, ", moert.weights_fingerprint = \"0123456789abcdef\"");
   sortie_program_info info = SORTIE_INIT(sortie_program_info);
@@ -63,6 +87,8 @@ TEST(CApi, describesAProgram) {
   EXPECT_EQ(value.rank, 2u);
   EXPECT_EQ(value.shape[0].per_symbol, 1);
   EXPECT_EQ(value.shape[1].constant, 4);
+  EXPECT_EQ(value.shape_symbols[0], 0u);
+  EXPECT_EQ(value.shape_symbols[1], SIZE_MAX);
   EXPECT_EQ(take(sortie_program_get_input(engine.program, 0, 5, &value)),
             "there is no input 5: there are 1");
 
