@@ -232,12 +232,13 @@ def MoeLowerToMoert : Pass<"moe-lower-to-moert", "::mlir::ModuleOp"> {
 }
 
 def MoertPlanMemory : Pass<"moert-plan-memory", "::sortie::moert::FuncOp"> {
-  let summary = "Give every buffer its place in one arena";
+  let summary = "Give every buffer its place in the arena";
   let description = [{
     Buffers that are never live at the same time share bytes. Sizes and offsets are affine in the
     number of tokens, aligned to 64 bytes, and no two live buffers overlap at any number of tokens up
-    to the symbol's maximum. The arena's size is written to the function. A function that is planned
-    already is planned again, to the same result.
+    to the symbol's maximum. The arena's size is written to the function. Where sizes depend on
+    several symbols, the arena has a region for each, and buffers of different symbols share nothing.
+    A function that is planned already is planned again, to the same result.
   }];
   let dependentDialects = ["::sortie::moert::MoertDialect"];
   let statistics = [
