@@ -34,7 +34,7 @@ private:
   void eraseUnused();
   SmallVector<Region> collectRegions();
   /// Places the buffers of a region; gives its size.
-  moert::ExtentAttr planRegion(const Region &region);
+  moert::ExtentAttr planRegion(Region &region);
   /// The bound of a symbol; 0 for an empty name.
   int64_t boundOf(StringRef symbol);
   moert::ExtentAttr toExtent(AffineBytes bytes, StringRef symbol);
@@ -85,7 +85,7 @@ moert::ExtentAttr MoertPlanMemory::toExtent(AffineBytes bytes, StringRef symbol)
   return moert::ExtentAttr::get(&getContext(), bytes.perToken, symbol, bytes.fixed);
 }
 
-moert::ExtentAttr MoertPlanMemory::planRegion(const Region &region) {
+moert::ExtentAttr MoertPlanMemory::planRegion(Region &region) {
   llvm::DenseMap<Operation *, int64_t> steps;
   for (Operation &op : getOperation().getBody().front())
     steps.try_emplace(&op, steps.size());
@@ -112,7 +112,7 @@ moert::ExtentAttr MoertPlanMemory::planRegion(const Region &region) {
 void MoertPlanMemory::runOnOperation() {
   eraseUnused();
   SmallVector<moert::ExtentAttr> sizes;
-  for (const Region &region : collectRegions())
+  for (Region &region : collectRegions())
     sizes.push_back(planRegion(region));
   getOperation().setArenaRegions(sizes);
 }

@@ -440,10 +440,13 @@ template <typename ProductOp> static ResultShape getProductShape(ProductOp op, V
   return {{rows}, ResultExtent::constant(columns)};
 }
 
-/// Without offsets (a dense product) the rows stay in the order of the input.
+/// Without offsets (a dense product) the rows stay in the order of the input, unless the product
+/// gathers them.
 template <typename ProductOp> static RowOrder getProductOrder(ProductOp op) {
   if (op.getOffsets())
     return {RowOrder::Kind::Sorted, op.getOffsets()};
+  if (op.getSlots())
+    return {RowOrder::Kind::Sorted, op.getPermutation()};
   return {RowOrder::Kind::AsOperand, op.getInput()};
 }
 

@@ -82,14 +82,14 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 0, target 
 
   // A region for each symbol; what is of constant size lies in the first.
   // CHECK-LABEL: moert.func @two_symbols
-  // CHECK-SAME: arena(64*tokens+64, 128*rows)
+  // CHECK-SAME: arena(128*rows+64, 64*tokens)
   moert.func @two_symbols("x" %x: !moert.buffer<tokens x 16 x f32>,
                           "z" %z: !moert.buffer<rows x 32 x f32>,
                           "c" %c: !moert.buffer<16 x f32>)
       outs("y" %y: !moert.buffer<tokens x 16 x f32>, "u" %u: !moert.buffer<rows x 32 x f32>,
            "v" %v: !moert.buffer<16 x f32>) {
     // CHECK: moert.buffer offset(0) : !moert.buffer<rows x 32 x f32>
-    // CHECK: moert.buffer offset(64*tokens) : !moert.buffer<16 x f32>
+    // CHECK: moert.buffer offset(128*rows) : !moert.buffer<16 x f32>
     // CHECK: moert.buffer offset(0) : !moert.buffer<tokens x 16 x f32>
     %b = moert.buffer : !moert.buffer<rows x 32 x f32>
     %k = moert.buffer : !moert.buffer<16 x f32>

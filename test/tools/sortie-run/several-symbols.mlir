@@ -32,9 +32,9 @@
 // Each symbol keeps its own bound.
 // RUN: not sortie-run %t.cpu %{x}=7 %{z}=9 2>&1 | FileCheck %s --check-prefix=BOUND
 // BOUND: function 'f': 'rows' is 9, at most 8 were compiled in
-// RUN: not sortie-run %t.cpu %{x}=8 --weights random:seed=1 --input z=random:seed=3,tokens=4 --batches 2 2>&1 \
+// RUN: not sortie-run %t.cpu %{x}=8 --weights random:seed=1 --input z=random:seed=3,tokens=4 --output y=%t.npy --batches 2 2>&1 \
 // RUN:   | FileCheck %s --check-prefix=BATCHES
-// BATCHES: function 'f' has several symbols, so that --batches cannot split it
+// BATCHES: function 'f': has several symbols, so that --batches cannot split it
 
 module attributes {moert.program = #moert.program<abi = 4, numerics = 1, target = "cpu",
     contract = [run, batch, device], features = [], producer = "test">} {

@@ -51,7 +51,8 @@ TEST(CApi, saysOfWhichSymbolsAFunctionIs) {
   sortie_function_info function = SORTIE_INIT(sortie_function_info);
   EXPECT_EQ(take(sortie_program_get_function(engine.program, 0, &function)), "");
   EXPECT_EQ(function.symbol, SIZE_MAX);
-  EXPECT_EQ(ArrayRef(function.symbols, function.symbol_count), ArrayRef<size_t>({0, 1}));
+  EXPECT_EQ(std::vector<size_t>(function.symbols, function.symbols + function.symbol_count),
+            (std::vector<size_t>{0, 1}));
   sortie_value_info value = SORTIE_INIT(sortie_value_info);
   EXPECT_EQ(take(sortie_program_get_output(engine.program, 0, 1, &value)), "");
   EXPECT_EQ(value.shape[0].per_symbol, 3);
