@@ -203,7 +203,7 @@ int chooseSlices(const Chip &chip, numerics::Format format, numerics::RowKind in
   work.tiles = 1;
   work.multiplyAdds = static_cast<double>(rows) * static_cast<double>(columns);
   work.bytes =
-      static_cast<double>(rows * numerics::rowBytes(numerics::formatInfo(format), columns));
+      static_cast<double>(kernels::panelsOf(rows) * kernels::packedPanelBytes(format, columns));
   int best = 1;
   double least = 0;
   // Each team of warps has whole chunks of K, and there are no fewer than teams.

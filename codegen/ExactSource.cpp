@@ -8,14 +8,15 @@
 #include "codegen/SourceText.h"
 #include "codegen/kernels/common/Geometry.h"
 #include "codegen/kernels/exact/ExactGeometry.h"
-#include "runtime/numerics/decode.h"
+#include "codegen/kernels/packing/PackGeometry.h"
 
 using namespace llvm;
+using sortie::numerics::Encoding;
 using sortie::numerics::Format;
 
 namespace sortie::codegen {
 
-/// The enumerator, which has its name from GGUF.
+/// The enumerator, which is the name in capitals.
 static std::string nameOf(Format format) {
   return "Format::" + StringRef(numerics::formatInfo(format).name).upper();
 }
@@ -99,16 +100,16 @@ int64_t panelBytes(Format format, int64_t columns) {
   return kernels::packedPanelBytes(format, columns);
 }
 
-KernelCode packKernel(Format format, int64_t rows, int64_t columns) {
-  const int fileBlocks =
-      kernels::packedSizes(format).blockElements / numerics::formatInfo(format).elements;
+KernelCode packKernel(Encoding encoding, int64_t rows, int64_t columns) {
+  const StringRef name = numerics::encodingInfo(encoding).name;
   KernelCode code;
-  code.kind = formatv("pack_{0}", numerics::formatInfo(format).name);
+  code.kind = ("pack_" + name).str();
   code.header = "packing/Pack.h";
   code.parameters = {"const void *r0", "void *w0", "int32_t e0", "int32_t e1"};
-  code.call = formatv("packPanels<{0}, {1}, {2}>(r0, w0, e0, e1)", nameOf(format), rows, columns);
+  code.call = formatv("packPanels<Encoding::{0}, {1}, {2}>(r0, w0, e0, e1)", name.upper(), rows,
+                      columns);
   code.threads = 256;
-  code.shared = static_cast<int>(sizeof(numerics::DecodedBlock)) * kernels::kPanelRows * fileBlocks;
+  code.shared = kernels::packSharedBytes(encoding);
   return code;
 }
 

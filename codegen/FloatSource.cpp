@@ -118,7 +118,7 @@ KernelCode floatProductKernel(const Product &product) {
 }
 
 KernelCode bf16ProductKernel(const Product &product) {
-  const int elementBytes = numerics::formatInfo(product.first).bytes;
+  const int elementBytes = numerics::floatBytes(numerics::formatInfo(product.first));
   const bool isQuantized = isOutputQuantized(product);
   KernelCode code = productKernel(product, "bf16");
   code.header = "floats/Bf16Product.h";

@@ -11,7 +11,7 @@
 #define SORTIE_CODEGEN_KERNELSOURCE_H
 
 #include "runtime/numerics/activation.h"
-#include "runtime/numerics/format.h"
+#include "runtime/numerics/encoding.h"
 #include "runtime/numerics/layout.h"
 #include "runtime/numerics/route.h"
 
@@ -134,7 +134,7 @@ KernelCode packBf16Kernel(numerics::Format format, int64_t columns);
 //===----------------------------------------------------------------------===//
 
 /// reads(raw) writes(packed) extents(first panel, panels); grid (panels).
-KernelCode packKernel(numerics::Format format, int64_t rows, int64_t columns);
+KernelCode packKernel(numerics::Encoding encoding, int64_t rows, int64_t columns);
 
 /// Bytes of a panel of a matrix with rows of `columns` elements.
 int64_t panelBytes(numerics::Format format, int64_t columns);

@@ -40,13 +40,14 @@ static double bytesOf(moert::WeightOp weight, moert::WeightForm form) {
   double elements = 1;
   for (int64_t dim : weight.getShape())
     elements *= static_cast<double>(dim);
-  const numerics::FormatInfo &info = weight.getFormatInfo();
+  const int64_t columns = weight.getShape().back();
   switch (form) {
   case moert::WeightForm::Packed:
     return static_cast<double>(weight.getPanels(weight.getPackAttr().getRows())) *
            static_cast<double>(weight.getPackAttr().getBytes());
   case moert::WeightForm::Raw:
-    return elements / info.elements * info.bytes;
+    return elements / static_cast<double>(columns) *
+           static_cast<double>(numerics::rowBytes(weight.getEncodingInfo(), columns));
   case moert::WeightForm::Floats:
     return elements * sizeof(float);
   }

@@ -53,12 +53,12 @@ FlatSymbolRefAttr WeightTable::lookup(Operation *user, Value value) {
     error.attachNote(found->second.location) << "it is read as " << found->second.type << " here";
     return {};
   }
-  const numerics::Format format = *moe::getWeightFormat(type.getElementType());
+  const numerics::Encoding encoding = *moe::getWeightEncoding(type.getElementType());
   builder.setInsertionPointAfter(last);
   const std::string name = makeSymbol(symbolName(tensors));
   last = moert::WeightOp::create(builder, weight.getLoc(), name,
                                  tensors.to<moert::TensorsAttr>(builder.getContext()),
-                                 type.getShape(), numerics::formatInfo(format).name,
+                                 type.getShape(), numerics::encodingInfo(encoding).name,
                                  /*pack=*/nullptr);
   auto symbol = FlatSymbolRefAttr::get(builder.getContext(), name);
   entries.try_emplace(weight.getSource(), Entry{weight.getLoc(), type, symbol});

@@ -109,8 +109,26 @@ static LogicalResult verifyPartHolds(EmitError emitError, StringRef name, Dimens
   return success();
 }
 
+/// Strips of rows that are stored together are whole, and so are rows with a header.
+static LogicalResult verifyStrips(EmitError emitError, const WeightTensors &tensors,
+                                  ArrayRef<int64_t> shape,
+                                  const numerics::EncodingInfo &encoding) {
+  const size_t leading = tensors.names.size() > 1 ? 1 : 0;
+  const int64_t rows = shape.size() < leading + 2 ? 1 : shape[shape.size() - 2];
+  const int64_t together = encoding.stripRows;
+  if (rows % together != 0 || tensors.rows.first % together != 0 ||
+      tensors.rows.total % together != 0)
+    return emitError() << encoding.name << " stores rows in strips of " << together
+                       << "; a weight is made of whole strips, and of matrices of them";
+  if (tensors.columns && encoding.headerBytes != 0)
+    return emitError() << "rows of " << encoding.name
+                       << " have a header; columns can be parts of rows without one";
+  return success();
+}
+
 LogicalResult verifyWeightTensors(EmitError emitError, const WeightTensors &tensors,
-                                  ArrayRef<int64_t> shape, int64_t blockSize) {
+                                  ArrayRef<int64_t> shape,
+                                  const numerics::EncodingInfo &encoding) {
   for (const StringAttr name : tensors.names)
     if (!isPrintableName(name))
       return emitError() << "the name " << name << " of a tensor " << kPrintableNameRule;
@@ -125,7 +143,10 @@ LogicalResult verifyWeightTensors(EmitError emitError, const WeightTensors &tens
   if (tensors.rows && failed(verifyPartHolds(emitError, "rows", tensors.rows,
                                              shape[shape.size() - 2], /*blockSize=*/1)))
     return failure();
-  return verifyPartHolds(emitError, "columns", tensors.columns, shape.back(), blockSize);
+  if (failed(verifyPartHolds(emitError, "columns", tensors.columns, shape.back(),
+                             encoding.elements)))
+    return failure();
+  return verifyStrips(emitError, tensors, shape, encoding);
 }
 
 } // namespace sortie

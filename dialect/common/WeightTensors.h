@@ -8,6 +8,7 @@
 #define SORTIE_DIALECT_COMMON_WEIGHTTENSORS_H
 
 #include "dialect/common/Common.h"
+#include "runtime/numerics/encoding.h"
 #include "runtime/weights/DimensionPart.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
@@ -40,11 +41,11 @@ struct WeightTensors {
 llvm::LogicalResult verifyTensorsAttr(EmitError emitError, llvm::ArrayRef<mlir::StringAttr> names,
                                       DimensionPart rows, DimensionPart columns);
 
-/// Whether a weight of this shape, whose format has blocks of so many elements, can be made of
-/// `tensors`: printable names, the number of them, the rank, and that parts lie in their
-/// dimensions.
+/// Whether a weight of this shape and encoding can be made of `tensors`: printable names, the number
+/// of them, the rank, that parts lie in their dimensions, and that no strip of rows is cut.
 llvm::LogicalResult verifyWeightTensors(EmitError emitError, const WeightTensors &tensors,
-                                        llvm::ArrayRef<int64_t> shape, int64_t blockSize);
+                                        llvm::ArrayRef<int64_t> shape,
+                                        const numerics::EncodingInfo &encoding);
 
 /// `"name"` or `["name", ...]`, then `rows(first of total)` and `columns(first of total)`, if any.
 mlir::ParseResult parseWeightTensors(mlir::AsmParser &parser,

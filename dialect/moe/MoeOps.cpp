@@ -148,13 +148,14 @@ LogicalResult WeightOp::verify() {
   const RankedTensorType type = getType();
   if (!type.hasStaticShape() || llvm::is_contained(type.getShape(), 0))
     return emitOpError() << "shape must be static and without zeros, got " << type; // (C2)
-  auto block = dyn_cast<BlockType>(type.getElementType());
-  if (block && type.getShape().back() % block.getBlockSize() != 0)
+  const numerics::EncodingInfo encoding =
+      numerics::encodingInfo(*getWeightEncoding(type.getElementType()));
+  if (type.getShape().back() % encoding.elements != 0)
     return emitOpError() << "innermost dimension " << type.getShape().back()
-                         << " is no multiple of the block size " << block.getBlockSize() << " of "
-                         << block; // (C3)
+                         << " is no multiple of the block size " << encoding.elements << " of "
+                         << type.getElementType(); // (C3)
   return verifyWeightTensors([&] { return emitOpError(); }, tensors, type.getShape(),
-                             block ? block.getBlockSize() : 1); // (C4), (C5)
+                             encoding); // (C4), (C5), (C6)
 }
 
 LogicalResult MatmulOp::inferReturnTypes(MLIRContext *context, std::optional<Location>,

@@ -53,6 +53,8 @@ def Moe_WeightOp : Moe_Op<"weight"> {
     says.
     (C5) Rows are parts of matrices: the weight has rank 2 or 3, 3 if it stacks tensors. Rows and
     columns lie in their totals, and columns begin and end with blocks.
+    (C6) Of an encoding that stores strips of rows together, a matrix has whole strips, and so have
+    rows that are a part. Of one whose rows have headers, no part of the columns is taken.
 
     Examples:
     ```mlir

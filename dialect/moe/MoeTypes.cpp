@@ -14,20 +14,20 @@ using namespace mlir;
 using namespace sortie;
 using namespace sortie::moe;
 
-static ParseResult parseFormat(AsmParser &parser, numerics::Format &format) {
+static ParseResult parseEncoding(AsmParser &parser, numerics::Encoding &encoding) {
   StringRef name;
   const SMLoc location = parser.getCurrentLocation();
   if (parser.parseKeyword(&name))
     return failure();
-  const numerics::FormatInfo *info = numerics::findFormat(name.data(), name.size());
+  const numerics::EncodingInfo *info = numerics::findEncoding(name.data(), name.size());
   if (!info)
     return parser.emitError(location, "unknown weight format '") << name << "'";
-  format = info->format;
+  encoding = info->encoding;
   return success();
 }
 
-static void printFormat(AsmPrinter &printer, numerics::Format format) {
-  printer << numerics::formatInfo(format).name;
+static void printEncoding(AsmPrinter &printer, numerics::Encoding encoding) {
+  printer << numerics::encodingInfo(encoding).name;
 }
 
 static ParseResult parseActivationWidth(AsmParser &parser, numerics::ActivationWidth &width) {
@@ -57,34 +57,32 @@ void MoeDialect::registerTypes() {
 }
 
 LogicalResult BlockType::verify(function_ref<InFlightDiagnostic()> emitError,
-                                numerics::Format format) {
+                                numerics::Encoding encoding) {
   // (C1)
-  const numerics::FormatInfo info = numerics::formatInfo(format);
+  const numerics::EncodingInfo info = numerics::encodingInfo(encoding);
   if (!numerics::isQuantized(info))
     return emitError() << "'" << info.name << "' is no block format, use the builtin type";
   return success();
 }
 
-int64_t BlockType::getBlockSize() const { return numerics::formatInfo(getFormat()).elements; }
-
-std::optional<numerics::Format> sortie::moe::getWeightFormat(Type element) {
-  return TypeSwitch<Type, std::optional<numerics::Format>>(element)
-      .Case([](BlockType type) { return type.getFormat(); })
-      .Case([](Float32Type) { return numerics::Format::F32; })
-      .Case([](Float16Type) { return numerics::Format::F16; })
-      .Case([](BFloat16Type) { return numerics::Format::BF16; })
+std::optional<numerics::Encoding> sortie::moe::getWeightEncoding(Type element) {
+  return TypeSwitch<Type, std::optional<numerics::Encoding>>(element)
+      .Case([](BlockType type) { return type.getEncoding(); })
+      .Case([](Float32Type) { return numerics::Encoding::F32; })
+      .Case([](Float16Type) { return numerics::Encoding::F16; })
+      .Case([](BFloat16Type) { return numerics::Encoding::BF16; })
       .Default(std::nullopt);
 }
 
-Type sortie::moe::getWeightElementType(MLIRContext *context, numerics::Format format) {
-  switch (format) {
-  case numerics::Format::F32:
+Type sortie::moe::getWeightElementType(MLIRContext *context, numerics::Encoding encoding) {
+  switch (encoding) {
+  case numerics::Encoding::F32:
     return Float32Type::get(context);
-  case numerics::Format::F16:
+  case numerics::Encoding::F16:
     return Float16Type::get(context);
-  case numerics::Format::BF16:
+  case numerics::Encoding::BF16:
     return BFloat16Type::get(context);
   default:
-    return BlockType::get(context, format);
+    return BlockType::get(context, encoding);
   }
 }

@@ -7,7 +7,7 @@
 #define SORTIE_DIALECT_MOE_MOETYPES_H
 
 #include "dialect/moe/MoeDialect.h"
-#include "runtime/numerics/format.h"
+#include "runtime/numerics/encoding.h"
 
 #include "mlir/IR/Types.h"
 
@@ -18,11 +18,11 @@
 
 namespace sortie::moe {
 
-/// The format of a weight's elements: of `!moe.block`, f32, f16 or bf16.
-std::optional<numerics::Format> getWeightFormat(mlir::Type element);
+/// The encoding of a weight's elements: of `!moe.block`, f32, f16 or bf16.
+std::optional<numerics::Encoding> getWeightEncoding(mlir::Type element);
 
-/// The element type of weights in `format`; the inverse of getWeightFormat.
-mlir::Type getWeightElementType(mlir::MLIRContext *context, numerics::Format format);
+/// The element type of weights in `encoding`; the inverse of getWeightEncoding.
+mlir::Type getWeightElementType(mlir::MLIRContext *context, numerics::Encoding encoding);
 
 } // namespace sortie::moe
 

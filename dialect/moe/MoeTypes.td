@@ -18,20 +18,17 @@ def Moe_BlockType : Moe_Type<"Block", "block"> {
   let summary = "element of a block-quantized weight";
   let description = [{
     One weight of a tensor that is stored in blocks of small integers and scales, as GGUF files
-    have them. The parameter is a name of the format table in `runtime/numerics/format.h`, which
-    also says how many elements and bytes a block has. Blocks run along the innermost dimension.
+    have them. The parameter is a name of the table of encodings in `runtime/numerics/encoding.h`,
+    which also says how many elements and bytes a block has. Blocks run along the innermost
+    dimension.
 
-    (C1) The name is a block format of the table. `f32`, `f16` and `bf16` are builtin types.
+    (C1) The name is a block encoding of the table. `f32`, `f16` and `bf16` are builtin types.
 
     Example: `tensor<128x768x2048x!moe.block<q4_K>>`
   }];
-  let parameters = (ins TypeParameter<"::sortie::numerics::Format", "format of the blocks">:$format);
-  let assemblyFormat = "`<` custom<Format>($format) `>`";
+  let parameters = (ins TypeParameter<"::sortie::numerics::Encoding", "encoding of the blocks">:$encoding);
+  let assemblyFormat = "`<` custom<Encoding>($encoding) `>`";
   let genVerifyDecl = 1;
-  let extraClassDeclaration = [{
-    /// Elements of a block.
-    int64_t getBlockSize() const;
-  }];
 }
 
 def Moe_ActivationType : Moe_Type<"Activation", "activation"> {

@@ -258,13 +258,13 @@ LogicalResult SymbolOp::verify() {
   return success();
 }
 
-const numerics::FormatInfo &moert::WeightOp::getFormatInfo() {
-  return *numerics::findFormat(getFormat().data(), getFormat().size());
+const numerics::EncodingInfo &moert::WeightOp::getEncodingInfo() {
+  return *numerics::findEncoding(getFormat().data(), getFormat().size());
 }
 
 /// Bytes of an array, or nothing where the limit of extents is exceeded.
 static std::optional<int64_t> getWeightBytes(ArrayRef<int64_t> shape,
-                                             const numerics::FormatInfo &info) {
+                                             const numerics::EncodingInfo &info) {
   int64_t bytes = numerics::rowBytes(info, shape.back());
   for (int64_t dim : shape.drop_back())
     if (llvm::MulOverflow(bytes, dim, bytes) || bytes > ExtentAttr::kLimit)
@@ -286,7 +286,8 @@ LogicalResult WeightOp::verify() {
   const WeightTensors tensors = getTensors();
   if (tensors.names.front().empty())
     return emitOpError("the tensor's name must not be empty"); // (C1)
-  const numerics::FormatInfo *info = numerics::findFormat(getFormat().data(), getFormat().size());
+  const numerics::EncodingInfo *info =
+      numerics::findEncoding(getFormat().data(), getFormat().size());
   if (!info)
     return emitOpError() << "unknown weight format '" << getFormat() << "'"; // (C2)
   const ArrayRef<int64_t> shape = getShape();
@@ -299,7 +300,7 @@ LogicalResult WeightOp::verify() {
     return emitOpError() << "the last dimension " << shape.back()
                          << " is no multiple of the block size " << info->elements << " of "
                          << info->name; // (C4)
-  if (failed(verifyWeightTensors([&] { return emitOpError(); }, tensors, shape, info->elements)))
+  if (failed(verifyWeightTensors([&] { return emitOpError(); }, tensors, shape, *info)))
     return failure(); // (C7)
   if (!getWeightBytes(getWholeShape(tensors, shape), *info))
     return emitOpError("the weight is larger than 2^48 bytes"); // (C3), (C7)

@@ -11,7 +11,7 @@
 #include "dialect/moert/MoertTypes.h"
 #include "dialect/moert/NumericParameters.h"
 #include "dialect/moert/StepOperands.h"
-#include "runtime/numerics/format.h"
+#include "runtime/numerics/encoding.h"
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/Builders.h"

@@ -108,13 +108,13 @@ def Moert_WeightOp : Moert_Op<"weight", [
     `pack` says how the device packs it, once, for the kernels that read it `packed`.
 
     (C1) `tensor` is not empty, and UTF-8 without control characters.
-    (C2) `format` is a name of the format table in `runtime/numerics/format.h`.
+    (C2) `format` is a name of the table of encodings in `runtime/numerics/encoding.h`.
     (C3) The shape has 1 to 3 dimensions, each 1 to 2^31 - 1, and keeps the limit of 2^48 bytes.
-    (C4) The last dimension is a multiple of the format's block.
+    (C4) The last dimension is a multiple of the encoding's block.
     (C5) A weight with a `pack` has 2 or 3 dimensions; packed it keeps the limit of 2^48 bytes.
     (C6) The kernel of `pack` is a `moert.kernel` that reads one buffer, writes one, takes two
     extents and no weight.
-    (C7) `tensor` keeps the constraints (C4) and (C5) of `moe.weight`, and each tensor that it names
+    (C7) `tensor` keeps the constraints (C4) to (C6) of `moe.weight`, and each tensor that it names
     the limit of 2^48 bytes.
 
     Examples:
@@ -134,8 +134,12 @@ def Moert_WeightOp : Moert_Op<"weight", [
     `:` custom<WeightShape>($shape, $format)
   }];
   let extraClassDeclaration = [{
-    /// The row of the format table. The op is verified.
-    const ::sortie::numerics::FormatInfo &getFormatInfo();
+    /// How the model file stores the weight. The op is verified.
+    const ::sortie::numerics::EncodingInfo &getEncodingInfo();
+    /// The packed form that its products compute with.
+    ::sortie::numerics::FormatInfo getFormatInfo() {
+      return ::sortie::numerics::formatInfo(getEncodingInfo());
+    }
 
     /// What the weight is made of.
     WeightTensors getTensors() { return WeightTensors::from<TensorsAttr>(getTensor()); }

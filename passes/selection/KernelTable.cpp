@@ -68,11 +68,11 @@ void KernelTable::pack(moert::WeightOp weight) {
   if (weight.getPack())
     return;
   const ArrayRef<int64_t> shape = weight.getShape();
-  const numerics::Format format = weight.getFormatInfo().format;
   const int64_t rows = shape[shape.size() - 2];
   const int64_t columns = shape.back();
-  setPack(weight, codegen::panelRows(), codegen::panelBytes(format, columns),
-          codegen::packKernel(format, rows, columns));
+  setPack(weight, codegen::panelRows(),
+          codegen::panelBytes(weight.getFormatInfo().format, columns),
+          codegen::packKernel(weight.getEncodingInfo().encoding, rows, columns));
 }
 
 void KernelTable::packAsBf16(moert::WeightOp weight) {

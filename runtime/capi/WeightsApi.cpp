@@ -7,6 +7,7 @@
 #include "runtime/capi/Caller.h"
 #include "runtime/capi/Handles.h"
 #include "runtime/capi/Options.h"
+#include "runtime/gguf/Model.h"
 #include "runtime/session/MemoryPlan.h"
 #include "runtime/session/Verification.h"
 
@@ -45,7 +46,7 @@ Expected<std::unique_ptr<WeightSource>> makeSource(const sortie_weights_options 
     Expected<std::unique_ptr<gguf::Model>> model = gguf::Model::open(options.path);
     if (!model)
       return model.takeError();
-    return makeGgufSource(std::move(*model));
+    return makeFileSource(std::move(*model));
   }
   case SORTIE_WEIGHTS_MEMORY: {
     Expected<std::vector<std::unique_ptr<MemoryBuffer>>> parts = readBuffers(options);
@@ -54,7 +55,7 @@ Expected<std::unique_ptr<WeightSource>> makeSource(const sortie_weights_options 
     Expected<std::unique_ptr<gguf::Model>> model = gguf::Model::fromBuffers(std::move(*parts));
     if (!model)
       return model.takeError();
-    return makeGgufSource(std::move(*model));
+    return makeFileSource(std::move(*model));
   }
   case SORTIE_WEIGHTS_CALLBACK: {
     if (!options.read)

@@ -6,7 +6,7 @@
 #ifndef SORTIE_RUNTIME_CPU_MATRIX_H
 #define SORTIE_RUNTIME_CPU_MATRIX_H
 
-#include "runtime/numerics/format.h"
+#include "runtime/numerics/encoding.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -18,44 +18,43 @@ using namespace numerics;
 namespace {
 
 constexpr int kRows = static_cast<int>(kPanelRows);
-constexpr uint16_t kMinusZero16 = 0x8000; // -0.0 as half and as bfloat16
 
-/// The stored code of every level of a codebook, indexed by level + 128. Of two codes with the same
-/// level (E2M1 has 0 and -0) the lower one.
+/// The stored code of every level of a codebook, indexed by level + 128.
 using CodeTable = std::array<uint8_t, 256>;
 
-template <LevelCoding Coding> constexpr int codebookLevel(int code) {
-  return Coding == LevelCoding::CodebookIq4 ? iq4Level(code) : e2m1Level(code);
-}
-
-template <LevelCoding Coding> CodeTable invertCodebook() {
+CodeTable invertCodebook(LevelCoding coding) {
   CodeTable table{};
-  for (int code = 15; code >= 0; --code)
-    table[static_cast<size_t>(codebookLevel<Coding>(code) + 128)] = static_cast<uint8_t>(code);
+  for (int code = 0; code < kCodebookLevels; ++code) {
+    const int level = codebookLevel(coding, code);
+    table[static_cast<size_t>(level + 128)] = static_cast<uint8_t>(codebookCode(coding, level));
+  }
   return table;
 }
 
 /// The code of a level: unsigned, `levelBits` wide.
 template <Format F> uint8_t codeOf(int8_t level) {
   constexpr FormatInfo kInfo = formatInfo(F);
-  if constexpr (kInfo.coding == LevelCoding::CodebookIq4 ||
-                kInfo.coding == LevelCoding::CodebookE2M1) {
-    static const CodeTable kTable = invertCodebook<kInfo.coding>();
+  if constexpr (hasCodebook(kInfo.coding)) {
+    static const CodeTable kTable = invertCodebook(kInfo.coding);
     return kTable[static_cast<size_t>(level + 128)];
   } else {
     return static_cast<uint8_t>(level + levelBias(kInfo));
   }
 }
 
-/// The 16 bits that a group's scale is stored in: the half of the file, or a bfloat16 for MXFP4,
-/// whose powers of two from 2^-128 up are exact in it.
-template <Format F> uint16_t groupScaleBits(const uint8_t *block) {
-  if constexpr (F == Format::MXFP4)
-    return static_cast<uint16_t>(bitsOf(fromE8M0Half(block[0])) >> 16);
-  return loadUint16(block);
+/// Stores number `index` of an array of scales: the low bytes of `bits`.
+template <Format F> void storeScale(std::byte *scales, int index, uint32_t bits) {
+  constexpr int kBytes = scaleBytes(formatInfo(F).scaleType);
+  for (int i = 0; i < kBytes; ++i)
+    scales[index * kBytes + i] = static_cast<std::byte>(bits >> (8 * i));
 }
 
-void storeUint16(std::byte *to, uint16_t value) { std::memcpy(to, &value, sizeof value); }
+/// -0.0 as every number of `bytes` bytes of scales.
+template <Format F> void clearScales(std::byte *scales, int bytes) {
+  constexpr int kBytes = scaleBytes(formatInfo(F).scaleType);
+  for (int i = 0; i < bytes / kBytes; ++i)
+    storeScale<F>(scales, i, 1u << (8 * kBytes - 1));
+}
 
 /// The codes of one activation block of a panel, [vector][row][4].
 struct BlockCodes {
@@ -95,68 +94,80 @@ void placeCodes(const int8_t *levels, int first, int count, int row, BlockCodes 
   }
 }
 
-/// A block of a format with a scale per group. `raw` is the first row; rows are `stride` apart.
-template <Format F>
-void packGroupBlock(const uint8_t *raw, int64_t stride, int rows, int64_t columns, int64_t block,
-                    std::byte *panel) {
+/// Rows of one expert that make a panel, and where it is packed.
+template <Encoding E> struct PanelRows {
+  static constexpr EncodingInfo kInfo = encodingInfo(E);
+  const uint8_t *raw;
+  int rows;
+  int64_t columns;
+  std::byte *panel;
+
+  EncodedRow row(int i) const { return rowOf(kInfo, raw, i, columns); }
+};
+
+/// An activation block of a format with a scale per group.
+template <Encoding E> void packGroupBlock(const PanelRows<E> &from, int64_t block) {
+  constexpr Format F = formatOf(E);
   constexpr FormatInfo kInfo = formatInfo(F);
   constexpr PanelLayout kLayout = panelLayout(kInfo);
-  std::byte *body = panel + kLayout.bodyOffset(block);
+  std::byte *body = from.panel + kLayout.bodyOffset(block);
   const int64_t firstGroup = block * kGroupsPerBlock;
   const int groups =
-      static_cast<int>(std::min<int64_t>(kGroupsPerBlock, columns / kGroup - firstGroup));
+      static_cast<int>(std::min<int64_t>(kGroupsPerBlock, from.columns / kGroup - firstGroup));
 
   BlockCodes codes;
   std::memset(&codes, codeOf<F>(0), sizeof codes);
-  for (int i = 0; i < kLayout.lowPlaneOffset; i += 2)
-    storeUint16(body + i, kMinusZero16);
-  for (int row = 0; row < rows; ++row) {
+  clearScales<F>(body, kLayout.lowPlaneOffset);
+  for (int i = 0; i < from.rows; ++i) {
+    const EncodedRow row = from.row(i);
     for (int g = 0; g < groups; ++g) {
-      const uint8_t *bytes = raw + row * stride + (firstGroup + g) * kInfo.bytes;
       DecodedBlock decoded;
-      decodeBlock<F>(bytes, decoded);
-      placeCodes<F>(decoded.levels, g * kGroup, kGroup, row, codes);
-      const int at = (g * kRows + row) * 2;
-      storeUint16(body + at, groupScaleBits<F>(bytes));
+      decodeBlock<E>(row, firstGroup + g, decoded);
+      placeCodes<F>(decoded.levels, g * kGroup, kGroup, i, codes);
+      const int at = g * kRows + i;
+      storeScale<F>(body, at, scaleBits<E>(row, firstGroup + g));
       if constexpr (kInfo.minimum == Minimum::AddedFloat)
-        storeUint16(body + kLayout.minimumsOffset + at, loadUint16(bytes + 2));
+        storeScale<F>(body + kLayout.minimumsOffset, at, minimumBits<E>(row, firstGroup + g));
     }
   }
   packLevels<F>(codes, body);
 }
 
-/// A record (a whole block of the file) of a format with sub-scales.
+/// The sub-scales and minimums of row `i` in the body of a record's block `b`.
 template <Format F>
-void packSubScaleRecord(const uint8_t *raw, int64_t stride, int rows, int64_t record,
-                        std::byte *panel) {
+void placeSubScales(const DecodedBlock &decoded, int b, int i, std::byte *body) {
+  constexpr FormatInfo kInfo = formatInfo(F);
+  constexpr int kSubBlocks = kActivationBlock / kInfo.subBlock;
+  for (int s = 0; s < kSubBlocks; ++s) {
+    const int at = s * kRows + i;
+    body[at] = static_cast<std::byte>(decoded.subScales[b * kSubBlocks + s]);
+    if constexpr (kInfo.minimum == Minimum::SubtractedInteger)
+      body[panelLayout(kInfo).minimumsOffset + at] =
+          static_cast<std::byte>(decoded.minimums[b * kSubBlocks + s]);
+  }
+}
+
+/// A record (a whole block of the file) of a format with sub-scales.
+template <Encoding E> void packSubScaleRecord(const PanelRows<E> &from, int64_t record) {
+  constexpr Format F = formatOf(E);
   constexpr FormatInfo kInfo = formatInfo(F);
   constexpr PanelLayout kLayout = panelLayout(kInfo);
-  constexpr int kSubBlocks = kActivationBlock / kInfo.subBlock;
-  constexpr bool kHasMinimum = kInfo.minimum == Minimum::SubtractedInteger;
 
-  std::byte *head = panel + record * kLayout.recordBytes;
+  std::byte *head = from.panel + record * kLayout.recordBytes;
   std::memset(head, 0, static_cast<size_t>(kLayout.recordBytes));
-  for (int i = 0; i < kLayout.headBytes; i += 2)
-    storeUint16(head + i, kMinusZero16);
+  clearScales<F>(head, kLayout.headBytes);
   std::array<BlockCodes, kLayout.blocksPerRecord> codes;
   std::memset(&codes, codeOf<F>(0), sizeof codes);
-  for (int row = 0; row < rows; ++row) {
-    const uint8_t *bytes = raw + row * stride + record * kInfo.bytes;
+  for (int i = 0; i < from.rows; ++i) {
+    const EncodedRow row = from.row(i);
     DecodedBlock decoded;
-    decodeBlock<F>(bytes, decoded);
-    storeUint16(head + row * 2, loadUint16(bytes + formatInfo(F).scaleOffset));
-    if constexpr (kHasMinimum)
-      storeUint16(head + (kRows + row) * 2, loadUint16(bytes + formatInfo(F).scaleOffset + 2));
+    decodeBlock<E>(row, record, decoded);
+    storeScale<F>(head, i, scaleBits<E>(row, record));
+    if constexpr (kInfo.minimum == Minimum::SubtractedInteger)
+      storeScale<F>(head + kLayout.dminOffset, i, minimumBits<E>(row, record));
     for (int b = 0; b < kLayout.blocksPerRecord; ++b) {
-      std::byte *body = head + kLayout.headBytes + b * kLayout.bodyBytes;
-      for (int s = 0; s < kSubBlocks; ++s) {
-        const int at = s * kRows + row;
-        body[at] = static_cast<std::byte>(decoded.subScales[b * kSubBlocks + s]);
-        if constexpr (kHasMinimum)
-          body[kLayout.minimumsOffset + at] =
-              static_cast<std::byte>(decoded.minimums[b * kSubBlocks + s]);
-      }
-      placeCodes<F>(decoded.levels + b * kActivationBlock, 0, kActivationBlock, row,
+      placeSubScales<F>(decoded, b, i, head + kLayout.headBytes + b * kLayout.bodyBytes);
+      placeCodes<F>(decoded.levels + b * kActivationBlock, 0, kActivationBlock, i,
                     codes[static_cast<size_t>(b)]);
     }
   }
@@ -164,16 +175,14 @@ void packSubScaleRecord(const uint8_t *raw, int64_t stride, int rows, int64_t re
     packLevels<F>(codes[static_cast<size_t>(b)], head + kLayout.headBytes + b * kLayout.bodyBytes);
 }
 
-template <Format F>
-void packQuantizedPanel(const uint8_t *raw, int rows, int64_t columns, std::byte *panel) {
-  constexpr FormatInfo kInfo = formatInfo(F);
-  const int64_t stride = rowBytes(kInfo, columns);
+template <Encoding E> void packQuantizedPanel(const PanelRows<E> &from) {
+  constexpr FormatInfo kInfo = formatInfo(formatOf(E));
   if constexpr (hasSubScales(kInfo)) {
-    for (int64_t record = 0; record < columns / kInfo.elements; ++record)
-      packSubScaleRecord<F>(raw, stride, rows, record, panel);
+    for (int64_t record = 0; record < from.columns / kInfo.elements; ++record)
+      packSubScaleRecord<E>(from, record);
   } else {
-    for (int64_t block = 0; block < activationBlocks(columns); ++block)
-      packGroupBlock<F>(raw, stride, rows, columns, block, panel);
+    for (int64_t block = 0; block < activationBlocks(from.columns); ++block)
+      packGroupBlock<E>(from, block);
   }
 }
 
@@ -186,24 +195,26 @@ void fillMinusZero(std::byte *to, int64_t elements, int bytes) {
 
 void packFloatPanel(const FormatInfo &info, const uint8_t *raw, int rows, int64_t columns,
                     std::byte *panel) {
-  const int64_t stride = rowBytes(info, columns);
+  const int bytes = floatBytes(info);
   for (int64_t k = 0; k < columns; k += kFloatStep) {
     const int64_t count = std::min(kFloatStep, columns - k);
-    std::byte *step = panel + k * kPanelRows * info.bytes;
+    std::byte *step = panel + k * kPanelRows * bytes;
     if (rows < kRows || count < kFloatStep)
-      fillMinusZero(step, kFloatStep * kPanelRows, info.bytes);
+      fillMinusZero(step, kFloatStep * kPanelRows, bytes);
     for (int row = 0; row < rows; ++row)
-      std::memcpy(step + row * kFloatStep * info.bytes, raw + row * stride + k * info.bytes,
-                  static_cast<size_t>(count * info.bytes));
+      std::memcpy(step + row * kFloatStep * bytes, raw + (row * columns + k) * bytes,
+                  static_cast<size_t>(count * bytes));
   }
 }
 
-void packPanel(const FormatInfo &info, const uint8_t *raw, int rows, int64_t columns,
+void packPanel(Encoding encoding, const uint8_t *raw, int rows, int64_t columns,
                std::byte *panel) {
+  const FormatInfo info = formatInfo(formatOf(encoding));
   if (!isQuantized(info))
     return packFloatPanel(info, raw, rows, columns, panel);
-  visitQuantized(info.format,
-                 [&]<Format F>() { packQuantizedPanel<F>(raw, rows, columns, panel); });
+  visitEncoding(encoding, [&]<Encoding E>() {
+    packQuantizedPanel(PanelRows<E>{raw, rows, columns, panel});
+  });
 }
 
 } // namespace
@@ -214,14 +225,14 @@ size_t packedBytes(const MatrixShape &shape) {
                              panelBytes(info, shape.columns));
 }
 
-void packRows(const MatrixShape &shape, int64_t expert, int64_t firstRow, int64_t rowCount,
-              const uint8_t *raw, std::byte *packed) {
-  const FormatInfo info = formatInfo(shape.format);
-  const int64_t bytes = panelBytes(info, shape.columns);
+void packRows(const MatrixShape &shape, Encoding encoding, int64_t expert, int64_t firstRow,
+              int64_t rowCount, const uint8_t *raw, std::byte *packed) {
+  const int64_t bytes = panelBytes(formatInfo(shape.format), shape.columns);
+  const int64_t stride = rowBytes(encodingInfo(encoding), shape.columns);
   const int64_t firstPanel = expert * panelCount(shape.rows) + firstRow / kPanelRows;
   for (int64_t row = 0; row < rowCount; row += kPanelRows) {
     const int rows = static_cast<int>(std::min(kPanelRows, rowCount - row));
-    packPanel(info, raw + row * rowBytes(info, shape.columns), rows, shape.columns,
+    packPanel(encoding, raw + row * stride, rows, shape.columns,
               packed + (firstPanel + row / kPanelRows) * bytes);
   }
 }

@@ -8,7 +8,8 @@
 // sub-scales, whose scale covers 256 elements):
 //
 //   record      = head, then a body for each activation block
-//   head        = formats with sub-scales: d [16 rows] half, dmin [16] half (if any), padding to 64
+//   head        = formats with sub-scales: d [16 rows], dmin [16] (if any), as the format's
+//                 ScaleType, padding to 64
 //   body        = scales, then the planes of the levels
 //   scales      = GroupScale: d [4 groups][16 rows], then m alike (if any), 16-bit floats;
 //                 others: sub-scales [n][16] int8, then minimums alike (if any)
@@ -59,10 +60,16 @@ static constexpr int largestBiasedLevel(const numerics::FormatInfo &info) {
   return info.levels.most + levelBias(info);
 }
 
+/// Bytes of a packed scale.
+static constexpr int scaleBytes(numerics::ScaleType type) {
+  return type == numerics::ScaleType::Float32 ? 4 : 2;
+}
+
 /// Byte counts and offsets of a quantized panel.
 struct PanelLayout {
   int blocksPerRecord;
   int headBytes;
+  int dminOffset;     ///< in the head
   int minimumsOffset; ///< in a body: m, or the minimums
   int lowPlaneOffset; ///< in a body
   int highPlaneOffset;
@@ -82,15 +89,16 @@ static constexpr PanelLayout panelLayout(const numerics::FormatInfo &info) {
   const bool isGrouped = info.formatClass == FormatClass::GroupScale;
   const bool hasMinimum = info.minimum != Minimum::None;
   const int subBlocks = kActivationBlock / info.subBlock;
-  const int scaleBytes = subBlocks * static_cast<int>(kPanelRows) * (isGrouped ? 2 : 1);
+  const int scales = subBlocks * static_cast<int>(kPanelRows) * (isGrouped ? 2 : 1);
   const LevelPlanes planes = levelPlanes(info.levelBits);
   const int planeUnit = kBlockVectors * kVectorBytes / 8; // bytes of a plane of one bit
 
   PanelLayout layout{};
   layout.blocksPerRecord = isGrouped ? 1 : info.elements / kActivationBlock;
   layout.headBytes = isGrouped ? 0 : kVectorBytes;
-  layout.minimumsOffset = scaleBytes;
-  layout.lowPlaneOffset = hasMinimum ? 2 * scaleBytes : scaleBytes;
+  layout.dminOffset = static_cast<int>(kPanelRows) * scaleBytes(info.scaleType);
+  layout.minimumsOffset = scales;
+  layout.lowPlaneOffset = hasMinimum ? 2 * scales : scales;
   layout.highPlaneOffset = layout.lowPlaneOffset + planes.lowBits * planeUnit;
   layout.bodyBytes = layout.highPlaneOffset + planes.highBits * planeUnit;
   layout.recordBytes = layout.headBytes + layout.blocksPerRecord * layout.bodyBytes;
@@ -103,7 +111,8 @@ inline constexpr int64_t kFloatStep = numerics::kPartials;
 /// Bytes of one panel of a row length `columns`.
 static constexpr int64_t panelBytes(const numerics::FormatInfo &info, int64_t columns) {
   if (!numerics::isQuantized(info))
-    return (columns + kFloatStep - 1) / kFloatStep * kFloatStep * kPanelRows * info.bytes;
+    return (columns + kFloatStep - 1) / kFloatStep * kFloatStep * kPanelRows *
+           numerics::floatBytes(info);
   const PanelLayout layout = panelLayout(info);
   return numerics::activationBlocks(columns) / layout.blocksPerRecord * layout.recordBytes;
 }

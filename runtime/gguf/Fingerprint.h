@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace sortie::gguf {
 
@@ -27,18 +26,6 @@ std::optional<uint64_t> fingerprintOfNamedKeys(const Model &model,
 
 /// The rule of programs from before that one: all metadata but `split.*` and `general.alignment`.
 std::optional<uint64_t> fingerprintOfAllKeys(const Model &model);
-
-/// A fingerprint with its rule.
-struct Fingerprint {
-  uint64_t value = 0;
-  /// The keys that it covers; without a list, it covers all.
-  std::optional<std::vector<std::string>> keys;
-
-  /// The fingerprint of another model by the same rule.
-  std::optional<uint64_t> of(const Model &model) const {
-    return keys ? fingerprintOfNamedKeys(model, *keys) : fingerprintOfAllKeys(model);
-  }
-};
 
 } // namespace sortie::gguf
 

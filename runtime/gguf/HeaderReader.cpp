@@ -107,7 +107,8 @@ Expected<Tensor> HeaderReader::readTensorRecord() {
   if (!type)
     return type.takeError();
   tensor.type = *type;
-  tensor.format = numerics::findFormat(*type);
+  tensor.typeName = tensorTypeName(*type);
+  tensor.encoding = numerics::findEncoding(*type);
   Expected<uint64_t> offset = cursor.read<uint64_t>(what);
   if (!offset)
     return offset.takeError();
@@ -121,15 +122,21 @@ Error HeaderReader::locate(Tensor &tensor, uint64_t dataBegin) const {
     return tensorError(tensor, "its data offset " + Twine(tensor.offset) +
                                    " is outside any file; the file is damaged");
   tensor.offset += dataBegin;
-  if (!tensor.format)
+  const numerics::EncodingInfo *encoding = tensor.encoding;
+  if (!encoding)
     return Error::success();
 
   const int64_t rowElements = tensor.dimensions.front();
-  if (rowElements % tensor.format->elements != 0)
+  if (rowElements % encoding->elements != 0)
     return tensorError(tensor, "its rows have " + Twine(rowElements) +
                                    " elements, not a multiple of the type's block of " +
-                                   Twine(tensor.format->elements));
-  uint64_t size = numerics::rowBytes(*tensor.format, rowElements);
+                                   Twine(encoding->elements));
+  const int64_t matrixRows = tensor.dimensions.size() < 2 ? 1 : tensor.dimensions[1];
+  if (matrixRows % encoding->stripRows != 0)
+    return tensorError(tensor, "its matrices have " + Twine(matrixRows) +
+                                   " rows, the type stores strips of " +
+                                   Twine(encoding->stripRows));
+  uint64_t size = numerics::rowBytes(*encoding, rowElements);
   for (const int64_t extent : ArrayRef(tensor.dimensions).drop_front())
     size *= extent; // at most 4 * kMaxElements
   if (tensor.offset <= bytes.size() && size <= bytes.size() - tensor.offset) {

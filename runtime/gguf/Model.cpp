@@ -5,10 +5,9 @@
 
 #include "runtime/gguf/Model.h"
 
+#include "runtime/gguf/Fingerprint.h"
 #include "runtime/gguf/HeaderReader.h"
-#include "runtime/gguf/TensorType.h"
 
-#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
@@ -88,11 +87,6 @@ Error checkPart(const Metadata &metadata, StringRef file, uint64_t number, uint6
 
 } // namespace
 
-bool isSameShape(ArrayRef<int64_t> a, ArrayRef<int64_t> b) {
-  auto isWide = [](int64_t extent) { return extent != 1; };
-  return equal(make_filter_range(a, isWide), make_filter_range(b, isWide));
-}
-
 std::vector<std::string> modelFiles(StringRef path) {
   const std::optional<PartName> name = parsePartName(path);
   std::vector<std::string> files = {path.str()};
@@ -103,16 +97,13 @@ std::vector<std::string> modelFiles(StringRef path) {
   return files;
 }
 
-std::string Tensor::describe() const {
-  std::string extents;
-  for (const int64_t extent : reverse(dimensions))
-    extents += (Twine(extents.empty() ? "" : "x") + Twine(extent)).str();
-  return "tensor '" + name + "' (" + tensorTypeName(type) + ", " + extents + ")";
-}
-
 const Tensor *Model::findTensor(StringRef name) const {
   const auto it = index.find(name);
   return it == index.end() ? nullptr : &table[it->second];
+}
+
+std::optional<uint64_t> Model::fingerprint(const ModelFingerprint &rule) const {
+  return rule.keys ? fingerprintOfNamedKeys(*this, *rule.keys) : fingerprintOfAllKeys(*this);
 }
 
 Error Model::addPart(std::unique_ptr<MemoryBuffer> buffer, DataPresence presence) {

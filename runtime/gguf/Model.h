@@ -9,9 +9,8 @@
 #define SORTIE_RUNTIME_GGUF_MODEL_H
 
 #include "runtime/gguf/Metadata.h"
-#include "runtime/numerics/format.h"
+#include "runtime/modelfile/ModelFile.h"
 
-#include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 #include <memory>
@@ -27,33 +26,10 @@ inline constexpr uint64_t kMaxElements = uint64_t{1} << 48;
 inline constexpr uint64_t kMaxAlignment = uint64_t{1} << 20;
 inline constexpr uint64_t kMaxParts = 1024;
 
-struct Tensor {
-  std::string name;
+struct Tensor : ModelTensor {
   /// GGUF's number of the type.
-  uint32_t type;
-  /// The type's row in the format table; null for a type that Sortie does not compute with.
-  const numerics::FormatInfo *format;
-  /// In the order of the file: the first is the innermost.
-  llvm::SmallVector<int64_t, kMaxDimensions> dimensions;
-  /// The data in the mapped file. Empty when `format` is null (its size is not known), or when the
-  /// file has been opened as DataPresence::Optional and holds no data.
-  llvm::ArrayRef<uint8_t> bytes;
-  /// Where the tensor is: path of the file and offset of the data in it.
-  llvm::StringRef file;
-  uint64_t offset;
-
-  /// Row-major: the last is the innermost, as in NumPy.
-  llvm::SmallVector<int64_t> shape() const {
-    return llvm::SmallVector<int64_t>(llvm::reverse(dimensions));
-  }
-  /// "tensor 'a.weight' (q4_K, 8x256)".
-  std::string describe() const;
+  uint32_t type = 0;
 };
-
-/// Whether two shapes are the same but for dimensions of one, wherever they are: writers drop those
-/// at the end of a GGUF shape, and readers take them as given. So are the bytes of two such arrays
-/// of one format, for a row of a block format is at least a block long, in both.
-bool isSameShape(llvm::ArrayRef<int64_t> a, llvm::ArrayRef<int64_t> b);
 
 /// Whether the files must hold the data of their tensors. The importer needs the table alone, so a
 /// file may be its header and nothing else; one that ends inside of its data is damaged either way.
@@ -63,7 +39,7 @@ enum class DataPresence { Required, Optional };
 /// of them, `NAME-00001-of-0000N.gguf`; otherwise `path` alone.
 std::vector<std::string> modelFiles(llvm::StringRef path);
 
-class Model {
+class Model : public ModelFile {
 public:
   /// Opens a GGUF file. When it is the first part of a split model, `NAME-00001-of-0000N.gguf`, the
   /// other parts are opened, too.
@@ -76,14 +52,13 @@ public:
   fromBuffers(std::vector<std::unique_ptr<llvm::MemoryBuffer>> parts,
               DataPresence presence = DataPresence::Required);
 
-  /// The path of the (first) file.
-  llvm::StringRef name() const { return parts.front()->getBufferIdentifier(); }
+  llvm::StringRef name() const override { return parts.front()->getBufferIdentifier(); }
   /// Of the first part, which holds the model's own keys.
   const Metadata &metadata() const { return metadataOfModel; }
   /// Of all parts, in the order of the files.
   llvm::ArrayRef<Tensor> tensors() const { return table; }
-  /// The tensor with this name, or null.
-  const Tensor *findTensor(llvm::StringRef name) const;
+  const Tensor *findTensor(llvm::StringRef name) const override;
+  std::optional<uint64_t> fingerprint(const ModelFingerprint &rule) const override;
 
 private:
   friend class HeaderReader;

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Names of the tensor types that GGUF files may hold, for messages about those that Sortie does not
-// compute with. The facts of the others are in runtime/numerics/format.h.
+// compute with. The facts of the others are in runtime/numerics/encoding.h.
 
 #ifndef SORTIE_RUNTIME_GGUF_TENSORTYPE_H
 #define SORTIE_RUNTIME_GGUF_TENSORTYPE_H

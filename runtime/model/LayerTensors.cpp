@@ -264,15 +264,15 @@ Error LayerFinder::describe() {
 
 Error LayerFinder::checkTensor(const gguf::Tensor &tensor, bool isMatrix,
                                ArrayRef<int64_t> shape) const {
-  if (!tensor.format)
+  if (!tensor.encoding)
     return makeTensorError(tensor.name, "is stored as " + gguf::tensorTypeName(tensor.type) +
                                             ", which this version does not compute with; "
                                             "supported are " +
                                             gguf::supportedTensorTypes());
-  if (!isMatrix && tensor.format->format != numerics::Format::F32)
-    return makeTensorError(tensor.name, Twine("is stored as ") + tensor.format->name +
+  if (!isMatrix && tensor.encoding->encoding != numerics::Encoding::F32)
+    return makeTensorError(tensor.name, Twine("is stored as ") + tensor.encoding->name +
                                             "; norms, biases and scales must be f32");
-  if (!gguf::isSameShape(tensor.shape(), shape))
+  if (!isSameShape(tensor.shape(), shape))
     return makeTensorError(tensor.name, "has shape " + describeShape(tensor.shape()) +
                                             ", expected " + describeShape(shape) +
                                             " from the metadata");
@@ -300,7 +300,7 @@ Error LayerFinder::useTensor(const Spec &spec, const gguf::Tensor &tensor) {
   if (Error error = checkTensor(tensor, spec.isMatrix, shape))
     return error;
   used.insert(&tensor);
-  LayerWeight weight = {{&tensor}, tensor.format->format, spec.shape};
+  LayerWeight weight = {{&tensor}, tensor.encoding->encoding, spec.shape};
   (spec.isMatrix ? weight.rows : weight.columns) = half;
   found.weights[spec.name] = weight;
   return Error::success();
@@ -316,13 +316,13 @@ Error LayerFinder::useExperts(const Spec &spec) {
       return error;
     const gguf::Tensor &first = weight.tensors.empty() ? *tensor : *weight.tensors.front();
     if (tensor->type != first.type)
-      return makeTensorError(tensor->name, Twine("is stored as ") + tensor->format->name +
+      return makeTensorError(tensor->name, Twine("is stored as ") + tensor->encoding->name +
                                                " and '" + first.name + "' as " +
-                                               first.format->name +
+                                               first.encoding->name +
                                                "; the experts of a layer must be stored alike");
     used.insert(tensor);
     weight.tensors.push_back(tensor);
-    weight.format = tensor->format->format;
+    weight.encoding = tensor->encoding->encoding;
   }
   found.weights[spec.name] = weight;
   return Error::success();

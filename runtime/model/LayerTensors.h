@@ -32,7 +32,7 @@ private:
 struct LayerWeight {
   /// One, or one an expert.
   llvm::SmallVector<const gguf::Tensor *, 1> tensors;
-  numerics::Format format;
+  numerics::Encoding encoding;
   /// Row-major, as the layer takes it: the last is the contraction dimension of a matrix.
   llvm::SmallVector<int64_t, 3> shape;
   /// The part of the tensor's rows (of a matrix) or columns that it is; all by default.

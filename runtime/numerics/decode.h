@@ -1,15 +1,16 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// From the bytes of a GGUF block to its integers and scales. One decoder a format, in the layout
-// that the `gguf` package's dequantizer defines; bytes are read one by one, so any alignment will
-// do.
+// From the bytes of a block to its integers and scales. One decoder an encoding, in the layout that
+// the `gguf` package's dequantizer defines (of ik_llama.cpp's types: that program's); bytes are read
+// one by one, so any alignment will do.
 
 #ifndef SORTIE_RUNTIME_NUMERICS_DECODE_H
 #define SORTIE_RUNTIME_NUMERICS_DECODE_H
 
+#include "runtime/numerics/encoding.h"
 #include "runtime/numerics/float.h"
-#include "runtime/numerics/format.h"
+#include "runtime/numerics/lattice.h"
 
 namespace sortie::numerics {
 
@@ -23,7 +24,7 @@ struct DecodedBlock {
   int8_t levels[kMaxBlockElements];
   int8_t subScales[kMaxSubBlocks]; ///< 1 in formats without sub-scales
   int8_t minimums[kMaxSubBlocks];  ///< 0 in formats without integer minimums
-  float d;                         ///< the scale of the block, as the file has it
+  float d;                         ///< the scale of the block
   float m;                         ///< the float minimum, or the scale of the minimums; 0 if none
 };
 
@@ -35,20 +36,56 @@ SORTIE_NUMERICS_INLINE float loadHalf(const uint8_t *bytes) { return fromHalf(lo
 
 SORTIE_NUMERICS_INLINE int8_t loadInt8(const uint8_t *byte) { return static_cast<int8_t>(*byte); }
 
-/// Level `code` (0 to 15) of the codebook that IQ4_NL and IQ4_XS share: -127, -104, -83, -65, -49,
-/// -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113. Kept as bytes of two integers, which a GPU has
-/// in registers.
-SORTIE_NUMERICS_INLINE constexpr int8_t iq4Level(int code) {
-  const uint64_t half = code < 8 ? 0xf6eaddcfbfad9881u : 0x7159453526190d01u;
-  return static_cast<int8_t>(half >> (8 * (code & 7)) & 0xff);
+SORTIE_NUMERICS_INLINE uint32_t loadUint32(const uint8_t *bytes) {
+  return loadUint16(bytes) | static_cast<uint32_t>(loadUint16(bytes + 2)) << 16;
 }
 
-/// Twice the value of the 4-bit float `code` (E2M1): 0, 1, 2, 3, 4, 6, 8, 12, and their negatives
-/// from code 8 on. -0 is 0.
-SORTIE_NUMERICS_INLINE constexpr int8_t e2m1Level(int code) {
-  const int magnitude = static_cast<int>(0x0c08060403020100u >> (8 * (code & 7)) & 0xff);
-  return static_cast<int8_t>(code < 8 ? magnitude : -magnitude);
+//===- Floating-point scales ----------------------------------------------===//
+
+namespace detail {
+
+/// A number of block `block` of a row, as format `F` packs it.
+template <Encoding E, Format F>
+SORTIE_NUMERICS_INLINE uint32_t packedNumber(NumberPlace number, EncodedRow row, int64_t block) {
+  constexpr EncodingInfo kInfo = encodingInfo(E);
+  constexpr ScaleType kType = formatInfo(F).scaleType;
+  const uint8_t *at = numberOf(kInfo, number, row, block);
+  if constexpr (kInfo.scale.type == StoredNumber::E8M0) {
+    static_assert(kType == ScaleType::BFloat16);
+    return bitsOf(fromE8M0Half(*at)) >> 16;
+  } else if constexpr (kInfo.scale.type == StoredNumber::F16) {
+    if constexpr (kType == ScaleType::Half)
+      return loadUint16(at);
+    else
+      return bitsOf(mul(loadHalf(at), kInfo.scaleFactor));
+  } else {
+    static_assert(kInfo.scale.type == StoredNumber::F32 && kType == ScaleType::Float32);
+    return loadUint32(at);
+  }
 }
+
+} // namespace detail
+
+/// The bits of d of block `block` of a row, as the encoding's format packs it.
+template <Encoding E> SORTIE_NUMERICS_INLINE uint32_t scaleBits(EncodedRow row, int64_t block) {
+  return detail::packedNumber<E, formatOf(E)>(encodingInfo(E).scale, row, block);
+}
+/// The same of m or dmin; the encoding has one.
+template <Encoding E> SORTIE_NUMERICS_INLINE uint32_t minimumBits(EncodedRow row, int64_t block) {
+  return detail::packedNumber<E, formatOf(E)>(encodingInfo(E).minimum, row, block);
+}
+
+/// The number with these bits.
+template <ScaleType Type> SORTIE_NUMERICS_INLINE float scaleValue(uint32_t bits) {
+  if constexpr (Type == ScaleType::Half)
+    return fromHalf(static_cast<uint16_t>(bits));
+  else if constexpr (Type == ScaleType::BFloat16)
+    return fromBFloat16(static_cast<uint16_t>(bits));
+  else
+    return floatOf(bits);
+}
+
+//===- Decoders -----------------------------------------------------------===//
 
 namespace detail {
 
@@ -86,34 +123,20 @@ SORTIE_NUMERICS_INLINE void decodeScalesAndMinimums(const uint8_t *bytes, Decode
   }
 }
 
-/// d, and m or dmin behind it where the format has a minimum.
-template <Format F>
-SORTIE_NUMERICS_INLINE void loadScales(const uint8_t *bytes, DecodedBlock &block) {
-  constexpr FormatInfo kInfo = formatInfo(F);
-  if constexpr (F == Format::MXFP4)
-    block.d = fromE8M0Half(bytes[kInfo.scaleOffset]);
-  else
-    block.d = loadHalf(bytes + kInfo.scaleOffset);
-  block.m = kInfo.minimum == Minimum::None ? 0.0f : loadHalf(bytes + kInfo.scaleOffset + 2);
-}
-
 /// A block of class GroupScale: 32 levels, `d` and perhaps `m` in front of them.
-template <Format F>
+template <Encoding E>
 SORTIE_NUMERICS_INLINE void decodeGroup(const uint8_t *bytes, DecodedBlock &block) {
-  constexpr FormatInfo kInfo = formatInfo(F);
+  constexpr FormatInfo kInfo = formatInfo(formatOf(E));
   constexpr bool kHasMinimum = kInfo.minimum == Minimum::AddedFloat;
-  constexpr int kScaleBytes = F == Format::MXFP4 ? 1 : kHasMinimum ? 4 : 2;
+  constexpr int kScaleBytes = E == Encoding::MXFP4 ? 1 : kHasMinimum ? 4 : 2;
   const uint8_t *codes = bytes + kScaleBytes;
-  loadScales<F>(bytes, block);
   block.subScales[0] = 1;
   block.minimums[0] = 0;
   for (int i = 0; i < kGroup; ++i) {
     if constexpr (kInfo.coding == LevelCoding::TwosComplement)
       block.levels[i] = loadInt8(codes + i);
-    else if constexpr (kInfo.coding == LevelCoding::CodebookIq4)
-      block.levels[i] = iq4Level(nibble32(codes, i));
-    else if constexpr (kInfo.coding == LevelCoding::CodebookE2M1)
-      block.levels[i] = e2m1Level(nibble32(codes, i));
+    else if constexpr (hasCodebook(kInfo.coding))
+      block.levels[i] = codebookLevel(kInfo.coding, nibble32(codes, i));
     else if constexpr (kInfo.levelBits == 5)
       block.levels[i] =
           static_cast<int8_t>((nibble32(codes + 4, i) | bitAt(codes, i) << 4) - kInfo.levelOffset);
@@ -128,7 +151,6 @@ SORTIE_NUMERICS_INLINE void decodeQ2K(const uint8_t *bytes, DecodedBlock &block)
     block.subScales[s] = static_cast<int8_t>(bytes[s] & 15);
     block.minimums[s] = static_cast<int8_t>(bytes[s] >> 4);
   }
-  loadScales<Format::Q2_K>(bytes, block);
   for (int i = 0; i < 256; ++i)
     block.levels[i] = static_cast<int8_t>(pair128(bytes + 16, i));
 }
@@ -142,18 +164,16 @@ SORTIE_NUMERICS_INLINE void decodeQ3K(const uint8_t *bytes, DecodedBlock &block)
     block.subScales[s] = static_cast<int8_t>((low | high << 4) - 32);
     block.minimums[s] = 0;
   }
-  loadScales<Format::Q3_K>(bytes, block);
   for (int i = 0; i < 256; ++i)
     block.levels[i] = static_cast<int8_t>((pair128(bytes + 32, i) | plane32(bytes, i) << 2) - 4);
 }
 
 /// d, dmin, scales and minimums[12], then codes[128]; Q5_K has highBits[32] in between.
-template <Format F>
+template <Encoding E>
 SORTIE_NUMERICS_INLINE void decodeQ45K(const uint8_t *bytes, DecodedBlock &block) {
-  constexpr bool kHasHighBits = F == Format::Q5_K;
+  constexpr bool kHasHighBits = E == Encoding::Q5_K;
   const uint8_t *highBits = bytes + 16;
   const uint8_t *codes = bytes + (kHasHighBits ? 48 : 16);
-  loadScales<F>(bytes, block);
   decodeScalesAndMinimums(bytes + 4, block);
   for (int i = 0; i < 256; ++i) {
     int code = nibble64(codes, i);
@@ -170,7 +190,6 @@ SORTIE_NUMERICS_INLINE void decodeQ6K(const uint8_t *bytes, DecodedBlock &block)
     block.subScales[s] = loadInt8(bytes + 192 + s);
     block.minimums[s] = 0;
   }
-  loadScales<Format::Q6_K>(bytes, block);
   for (int i = 0; i < 256; ++i) {
     const int low = bytes[i / 128 * 64 + i % 64] >> (i % 128 / 64 * 4) & 15;
     block.levels[i] = static_cast<int8_t>((low | pair128(bytes + 128, i) << 4) - 32);
@@ -186,72 +205,92 @@ SORTIE_NUMERICS_INLINE void decodeIQ4XS(const uint8_t *bytes, DecodedBlock &bloc
     block.subScales[s] = static_cast<int8_t>((low | high << 4) - 32);
     block.minimums[s] = 0;
   }
-  loadScales<Format::IQ4_XS>(bytes, block);
   for (int i = 0; i < 256; ++i)
     block.levels[i] = iq4Level(nibble32(bytes + 8 + i / 32 * 16, i % 32));
 }
 
+/// Of four rows: d[4], dmin[4], high bits of scales and minimums[16], their low halves[32] (low half
+/// scale, high half minimum), codes[512]. Sub-block s of a row is entry 4 s + `place` of these.
+SORTIE_NUMERICS_INLINE void decodeQ4KR4(const uint8_t *bytes, int place, DecodedBlock &block) {
+  const uint8_t *highBits = bytes + 16;
+  const uint8_t *lowHalves = bytes + 32;
+  const uint8_t *codes = bytes + 64;
+  for (int s = 0; s < 8; ++s) {
+    const int entry = 4 * s + place;
+    const int high = highBits[entry % 16] >> (entry / 16 * 4);
+    block.subScales[s] = static_cast<int8_t>((lowHalves[entry] & 15) | (high & 3) << 4);
+    block.minimums[s] = static_cast<int8_t>(lowHalves[entry] >> 4 | (high & 12) << 2);
+  }
+  for (int i = 0; i < 256; ++i) {
+    const int quarter = i % 32 / 16 + i % 8 / 4 * 2; // of the sub-block's 64 bytes
+    const uint8_t byte = codes[i / 32 * 64 + quarter * 16 + place * 4 + i % 4];
+    block.levels[i] = static_cast<int8_t>(byte >> (i % 16 / 8 * 4) & 15);
+  }
+}
+
+/// d, then for each 32 elements four points of the lattice, a byte each, and 32 bits: seven signs of
+/// each point, and four bits s. The sub-scale is 2 s + 1, in eighths of d.
+SORTIE_NUMERICS_INLINE void decodeIQ2XXS(const uint8_t *bytes, DecodedBlock &block) {
+  for (int s = 0; s < 8; ++s) {
+    const uint8_t *points = bytes + 2 + s * 8;
+    const uint32_t signs = loadUint32(points + 4);
+    block.subScales[s] = static_cast<int8_t>(2 * (signs >> 28) + 1);
+    block.minimums[s] = 0;
+    for (int i = 0; i < kGroup; ++i) {
+      const int p = i / kLatticeElements;
+      const int element = i % kLatticeElements;
+      const int magnitude = iq2xxsMagnitude(points[p], element);
+      const bool isBelow = isNegative(static_cast<int>(signs >> (7 * p) & 127), element);
+      block.levels[s * kGroup + i] = static_cast<int8_t>(isBelow ? -magnitude : magnitude);
+    }
+  }
+}
+
+/// scales[8], codes[128]. The last bit of a scale chooses the codebook: that of IQ4_NL, or the same
+/// with all levels 4 higher; the others are the sub-scale plus 127.
+SORTIE_NUMERICS_INLINE void decodeIQ4KS(const uint8_t *bytes, DecodedBlock &block) {
+  for (int s = 0; s < 8; ++s) {
+    block.subScales[s] = static_cast<int8_t>((bytes[s] & 254) - 127);
+    block.minimums[s] = 0;
+  }
+  for (int i = 0; i < 256; ++i) {
+    const int shift = (bytes[i / 32] & 1) * 4;
+    block.levels[i] = static_cast<int8_t>(iq4Level(nibble32(bytes + 8 + i / 32 * 16, i % 32)) + shift);
+  }
+}
+
 } // namespace detail
 
-/// Decodes the block of format `F` that starts at `bytes`.
-template <Format F>
-SORTIE_NUMERICS_INLINE void decodeBlock(const uint8_t *bytes, DecodedBlock &block) {
-  static_assert(isQuantized(formatInfo(F)), "only quantized formats have blocks to decode");
-  if constexpr (F == Format::Q2_K)
+/// Decodes block `index` of a row.
+template <Encoding E>
+SORTIE_NUMERICS_INLINE void decodeBlock(EncodedRow row, int64_t index, DecodedBlock &block) {
+  constexpr EncodingInfo kInfo = encodingInfo(E);
+  constexpr FormatInfo kFormat = formatInfo(kInfo.format);
+  static_assert(isQuantized(kFormat), "only quantized encodings have blocks to decode");
+  const uint8_t *bytes = blockOf(kInfo, row, index);
+  block.d = scaleValue<kFormat.scaleType>(scaleBits<E>(row, index));
+  block.m = 0.0f;
+  if constexpr (kFormat.minimum != Minimum::None)
+    block.m = scaleValue<kFormat.scaleType>(minimumBits<E>(row, index));
+  if constexpr (E == Encoding::Q2_K)
     detail::decodeQ2K(bytes, block);
-  else if constexpr (F == Format::Q3_K)
+  else if constexpr (E == Encoding::Q3_K)
     detail::decodeQ3K(bytes, block);
-  else if constexpr (F == Format::Q4_K || F == Format::Q5_K)
-    detail::decodeQ45K<F>(bytes, block);
-  else if constexpr (F == Format::Q6_K)
+  else if constexpr (E == Encoding::Q4_K || E == Encoding::Q5_K)
+    detail::decodeQ45K<E>(bytes, block);
+  else if constexpr (E == Encoding::Q6_K)
     detail::decodeQ6K(bytes, block);
-  else if constexpr (F == Format::IQ4_XS)
+  else if constexpr (E == Encoding::IQ4_XS)
     detail::decodeIQ4XS(bytes, block);
+  else if constexpr (E == Encoding::IQ2_XXS)
+    detail::decodeIQ2XXS(bytes, block);
+  else if constexpr (E == Encoding::IQ4_KS)
+    detail::decodeIQ4KS(bytes, block);
+  else if constexpr (E == Encoding::Q4_K_R4)
+    detail::decodeQ4KR4(bytes, row.place, block);
   else
-    detail::decodeGroup<F>(bytes, block);
+    detail::decodeGroup<E>(bytes, block);
 }
-
-#if !defined(__CUDACC_RTC__)
-/// Calls `visitor.template operator()<F>()` for the quantized format `format`: on the host, from a
-/// format known when the program runs to code that knows it when it is compiled. Returns what the
-/// visitor returns; for a float format a default-constructed value, so callers rule these out
-/// first.
-template <typename Visitor> static inline auto visitQuantized(Format format, Visitor &&visitor) {
-  switch (format) {
-  case Format::Q8_0:
-    return visitor.template operator()<Format::Q8_0>();
-  case Format::Q4_0:
-    return visitor.template operator()<Format::Q4_0>();
-  case Format::Q4_1:
-    return visitor.template operator()<Format::Q4_1>();
-  case Format::Q5_0:
-    return visitor.template operator()<Format::Q5_0>();
-  case Format::Q5_1:
-    return visitor.template operator()<Format::Q5_1>();
-  case Format::IQ4_NL:
-    return visitor.template operator()<Format::IQ4_NL>();
-  case Format::MXFP4:
-    return visitor.template operator()<Format::MXFP4>();
-  case Format::Q2_K:
-    return visitor.template operator()<Format::Q2_K>();
-  case Format::Q3_K:
-    return visitor.template operator()<Format::Q3_K>();
-  case Format::Q4_K:
-    return visitor.template operator()<Format::Q4_K>();
-  case Format::Q5_K:
-    return visitor.template operator()<Format::Q5_K>();
-  case Format::Q6_K:
-    return visitor.template operator()<Format::Q6_K>();
-  case Format::IQ4_XS:
-    return visitor.template operator()<Format::IQ4_XS>();
-  case Format::F32:
-  case Format::F16:
-  case Format::BF16:
-    break;
-  }
-  return decltype(visitor.template operator()<Format::Q8_0>())();
-}
-#endif
 
 } // namespace sortie::numerics
 

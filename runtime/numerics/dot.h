@@ -61,19 +61,21 @@ SORTIE_NUMERICS_INLINE float integerRunValue(const DecodedBlock &block, int firs
 
 /// t of an activation block in the formats with a float scale per group. `count` is a multiple of
 /// 32; groups past the end of the row do not exist.
-template <Format F, ActivationWidth Width>
-SORTIE_NUMERICS_INLINE float groupScaleTerm(const uint8_t *bytes, const int16_t *q, int count) {
+template <Encoding E, ActivationWidth Width>
+SORTIE_NUMERICS_INLINE float groupScaleTerm(EncodedRow row, int64_t firstGroup, const int16_t *q,
+                                            int count) {
+  constexpr Format F = formatOf(E);
   constexpr FormatInfo kInfo = formatInfo(F);
   DecodedBlock block;
   float t = 0.0f;
   for (int g = 0; g < count / kGroup; ++g) {
-    decodeBlock<F>(bytes + g * kInfo.bytes, block);
+    decodeBlock<E>(row, firstGroup + g, block);
     const float run = integerRunValue<F, Width>(block, 0, kGroup, q + g * kGroup);
     t = g == 0 ? firstRun(run, block.d) : addRun(run, block.d, t);
   }
   if constexpr (kInfo.minimum == Minimum::AddedFloat) {
     for (int g = 0; g < count / kGroup; ++g) {
-      decodeBlock<F>(bytes + g * kInfo.bytes, block);
+      decodeBlock<E>(row, firstGroup + g, block);
       int32_t sum = 0;
       for (int i = 0; i < kGroup; ++i)
         sum += q[g * kGroup + i];
@@ -83,14 +85,15 @@ SORTIE_NUMERICS_INLINE float groupScaleTerm(const uint8_t *bytes, const int16_t 
   return t;
 }
 
-/// t of an activation block in the formats with integer sub-scales: half `half` of the weight block
-/// at `bytes`.
-template <Format F, ActivationWidth Width>
-SORTIE_NUMERICS_INLINE float subScaleTerm(const uint8_t *bytes, int half, const int16_t *q) {
+/// t of activation block `b` of a row in the formats with integer sub-scales.
+template <Encoding E, ActivationWidth Width>
+SORTIE_NUMERICS_INLINE float subScaleTerm(EncodedRow row, int64_t b, const int16_t *q) {
+  constexpr Format F = formatOf(E);
   constexpr FormatInfo kInfo = formatInfo(F);
-  const int first = half * kActivationBlock;
+  constexpr int64_t kHalves = kInfo.elements / kActivationBlock;
+  const int first = static_cast<int>(b % kHalves) * kActivationBlock;
   DecodedBlock block;
-  decodeBlock<F>(bytes, block);
+  decodeBlock<E>(row, b / kHalves, block);
   const float run = integerRunValue<F, Width>(block, first, kActivationBlock, q);
   float t = firstRun(run, block.d);
   if constexpr (kInfo.minimum == Minimum::SubtractedInteger) {
@@ -105,34 +108,31 @@ SORTIE_NUMERICS_INLINE float subScaleTerm(const uint8_t *bytes, int half, const 
 } // namespace detail
 
 /// t of activation block `b` of a row of `k` elements: everything but the activation's scale.
-template <Format F, ActivationWidth Width>
-SORTIE_NUMERICS_INLINE float exactBlockTerm(const uint8_t *row, const int16_t *q, int64_t k,
+template <Encoding E, ActivationWidth Width>
+SORTIE_NUMERICS_INLINE float exactBlockTerm(EncodedRow row, const int16_t *q, int64_t k,
                                             int64_t b) {
-  constexpr FormatInfo kInfo = formatInfo(F);
   const int64_t first = b * kActivationBlock;
-  const uint8_t *bytes = row + rowBytes(kInfo, first);
-  if constexpr (hasSubScales(kInfo)) {
-    constexpr int64_t kHalves = kInfo.elements / kActivationBlock;
-    return detail::subScaleTerm<F, Width>(bytes, static_cast<int>(b % kHalves), q + first);
+  if constexpr (hasSubScales(formatInfo(formatOf(E)))) {
+    return detail::subScaleTerm<E, Width>(row, b, q + first);
   } else {
     const int64_t left = k - first;
     const int count = static_cast<int>(left < kActivationBlock ? left : kActivationBlock);
-    return detail::groupScaleTerm<F, Width>(bytes, q + first, count);
+    return detail::groupScaleTerm<E, Width>(row, first / kGroup, q + first, count);
   }
 }
 
-/// The `exact` dot product of a weight row of `k` elements (a multiple of the format's block) with
+/// The `exact` dot product of a weight row of `k` elements (a multiple of the encoding's block) with
 /// a quantized activation row: `q` [k] and `scales` [activationBlocks(k)], as `quantizeRow` makes
 /// them.
-template <Format F, ActivationWidth Width>
-SORTIE_NUMERICS_INLINE float exactDot(const uint8_t *row, const int16_t *q, const float *scales,
+template <Encoding E, ActivationWidth Width>
+SORTIE_NUMERICS_INLINE float exactDot(EncodedRow row, const int16_t *q, const float *scales,
                                       int64_t k) {
   const int64_t blocks = activationBlocks(k);
   float total = 0.0f;
   for (int64_t first = 0; first < blocks; first += kBlocksPerChunk) {
     float sum = 0.0f;
     for (int64_t b = first; b < first + kBlocksPerChunk && b < blocks; ++b)
-      sum = addBlock(exactBlockTerm<F, Width>(row, q, k, b), scales[b], sum);
+      sum = addBlock(exactBlockTerm<E, Width>(row, q, k, b), scales[b], sum);
     total = first == 0 ? sum : add(total, sum);
   }
   return total;

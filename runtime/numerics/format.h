@@ -1,8 +1,9 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The one table of weight formats, and what follows from it: the bounds of every integer sum, for
-// every bit pattern that a file may hold. Verifiers, packers, kernels and tests read this table.
+// The one table of formats, the packed forms of weights that kernels and CPU functions compute with,
+// and what follows from it: the bounds of every integer sum, for every bit pattern that a file may
+// hold. How files store weights is in encoding.h; several encodings may have one format.
 
 #ifndef SORTIE_RUNTIME_NUMERICS_FORMAT_H
 #define SORTIE_RUNTIME_NUMERICS_FORMAT_H
@@ -11,7 +12,7 @@
 
 namespace sortie::numerics {
 
-// NOLINTBEGIN(readability-identifier-naming): the types have GGUF's names.
+// NOLINTBEGIN(readability-identifier-naming): named as the encodings that first had them.
 enum class Format : uint8_t {
   F32,
   F16,
@@ -29,9 +30,10 @@ enum class Format : uint8_t {
   Q5_K,
   Q6_K,
   IQ4_XS,
+  I8_SUB32, ///< of encodings whose levels come from lattices or several codebooks
 };
 // NOLINTEND(readability-identifier-naming)
-constexpr int kFormatCount = 16;
+constexpr int kFormatCount = 17;
 
 /// Where the scales of a format are, which decides how sums of integers become floats.
 enum class FormatClass : uint8_t {
@@ -56,76 +58,63 @@ enum class Minimum : uint8_t {
   SubtractedInteger, ///< per sub-block: w = d * scale * level - dmin * minimum
 };
 
+/// How packed weights keep a floating-point scale.
+enum class ScaleType : uint8_t {
+  None, ///< the format has no scales
+  Half,
+  BFloat16, ///< has every power of two from 2^-128 on
+  Float32,
+};
+
 /// A closed interval of integers.
 struct Range {
   int32_t least;
   int32_t most;
 };
 
-/// A row of the table. The ranges hold for every bit pattern.
+/// A row of the table. The ranges hold for every bit pattern of every encoding.
 struct FormatInfo {
   Format format;
-  uint32_t ggufType; ///< GGUF's (ggml's) number of the type
-  const char *name;  ///< GGUF's (ggml's) name of the type, in `!moe.block<…>`, too
+  const char *name;
   FormatClass formatClass;
-  int elements; ///< elements a block
-  int bytes;    ///< bytes a block
-  int subBlock; ///< elements that share a scale; 0 without levels
+  int elements; ///< elements that share a floating-point scale
+  int subBlock; ///< elements that share a scale of any kind; 0 without levels
   LevelCoding coding;
-  int levelBits;   ///< bits of a stored code; 0 without levels
+  int levelBits;   ///< bits of a code; 0 without levels
   int levelOffset; ///< of LevelCoding::Offset
   Range levels;
   Range subScales; ///< {1, 1} when there are none
   Minimum minimum;
-  Range minimums;  ///< integer minimums; {0, 0} when there are none
-  int scaleOffset; ///< byte of a block where d is; dmin or m, if any, is the next half
+  Range minimums;      ///< integer minimums; {0, 0} when there are none
+  ScaleType scaleType; ///< of d, and of m or dmin
 };
 
 // clang-format off
 inline constexpr FormatInfo kFormats[kFormatCount] = {
-    // format        id  name      class                    el.  bytes sub coding                       bits off levels       sub-scales   minimum                     minimums  d at
-    {Format::F32,     0, "f32",    FormatClass::Float,        1,   4,  0, LevelCoding::None,            0,  0, {0, 0},      {1, 1},      Minimum::None,              {0, 0},     0},
-    {Format::F16,     1, "f16",    FormatClass::Float,        1,   2,  0, LevelCoding::None,            0,  0, {0, 0},      {1, 1},      Minimum::None,              {0, 0},     0},
-    {Format::BF16,   30, "bf16",   FormatClass::Float,        1,   2,  0, LevelCoding::None,            0,  0, {0, 0},      {1, 1},      Minimum::None,              {0, 0},     0},
-    {Format::Q8_0,    8, "q8_0",   FormatClass::GroupScale,  32,  34, 32, LevelCoding::TwosComplement,  8,  0, {-128, 127}, {1, 1},      Minimum::None,              {0, 0},     0},
-    {Format::Q4_0,    2, "q4_0",   FormatClass::GroupScale,  32,  18, 32, LevelCoding::Offset,          4,  8, {-8, 7},     {1, 1},      Minimum::None,              {0, 0},     0},
-    {Format::Q4_1,    3, "q4_1",   FormatClass::GroupScale,  32,  20, 32, LevelCoding::Offset,          4,  0, {0, 15},     {1, 1},      Minimum::AddedFloat,        {0, 0},     0},
-    {Format::Q5_0,    6, "q5_0",   FormatClass::GroupScale,  32,  22, 32, LevelCoding::Offset,          5, 16, {-16, 15},   {1, 1},      Minimum::None,              {0, 0},     0},
-    {Format::Q5_1,    7, "q5_1",   FormatClass::GroupScale,  32,  24, 32, LevelCoding::Offset,          5,  0, {0, 31},     {1, 1},      Minimum::AddedFloat,        {0, 0},     0},
-    {Format::IQ4_NL, 20, "iq4_nl", FormatClass::GroupScale,  32,  18, 32, LevelCoding::CodebookIq4,     4,  0, {-127, 113}, {1, 1},      Minimum::None,              {0, 0},     0},
-    {Format::MXFP4,  39, "mxfp4",  FormatClass::GroupScale,  32,  17, 32, LevelCoding::CodebookE2M1,    4,  0, {-12, 12},   {1, 1},      Minimum::None,              {0, 0},     0},
-    {Format::Q2_K,   10, "q2_K",   FormatClass::SubScale16, 256,  84, 16, LevelCoding::Offset,          2,  0, {0, 3},      {0, 15},     Minimum::SubtractedInteger, {0, 15},   80},
-    {Format::Q3_K,   11, "q3_K",   FormatClass::SubScale16, 256, 110, 16, LevelCoding::Offset,          3,  4, {-4, 3},     {-32, 31},   Minimum::None,              {0, 0},   108},
-    {Format::Q4_K,   12, "q4_K",   FormatClass::SubScale32, 256, 144, 32, LevelCoding::Offset,          4,  0, {0, 15},     {0, 63},     Minimum::SubtractedInteger, {0, 63},    0},
-    {Format::Q5_K,   13, "q5_K",   FormatClass::SubScale32, 256, 176, 32, LevelCoding::Offset,          5,  0, {0, 31},     {0, 63},     Minimum::SubtractedInteger, {0, 63},    0},
-    {Format::Q6_K,   14, "q6_K",   FormatClass::SubScale16, 256, 210, 16, LevelCoding::Offset,          6, 32, {-32, 31},   {-128, 127}, Minimum::None,              {0, 0},   208},
-    {Format::IQ4_XS, 23, "iq4_xs", FormatClass::SubScale32, 256, 136, 32, LevelCoding::CodebookIq4,     4,  0, {-127, 113}, {-32, 31},   Minimum::None,              {0, 0},     0},
+    // format           name       class                    el. sub coding                       bits off levels       sub-scales   minimum                     minimums  d
+    {Format::F32,      "f32",      FormatClass::Float,        1,  0, LevelCoding::None,            0,  0, {0, 0},      {1, 1},      Minimum::None,              {0, 0},   ScaleType::None},
+    {Format::F16,      "f16",      FormatClass::Float,        1,  0, LevelCoding::None,            0,  0, {0, 0},      {1, 1},      Minimum::None,              {0, 0},   ScaleType::None},
+    {Format::BF16,     "bf16",     FormatClass::Float,        1,  0, LevelCoding::None,            0,  0, {0, 0},      {1, 1},      Minimum::None,              {0, 0},   ScaleType::None},
+    {Format::Q8_0,     "q8_0",     FormatClass::GroupScale,  32, 32, LevelCoding::TwosComplement,  8,  0, {-128, 127}, {1, 1},      Minimum::None,              {0, 0},   ScaleType::Half},
+    {Format::Q4_0,     "q4_0",     FormatClass::GroupScale,  32, 32, LevelCoding::Offset,          4,  8, {-8, 7},     {1, 1},      Minimum::None,              {0, 0},   ScaleType::Half},
+    {Format::Q4_1,     "q4_1",     FormatClass::GroupScale,  32, 32, LevelCoding::Offset,          4,  0, {0, 15},     {1, 1},      Minimum::AddedFloat,        {0, 0},   ScaleType::Half},
+    {Format::Q5_0,     "q5_0",     FormatClass::GroupScale,  32, 32, LevelCoding::Offset,          5, 16, {-16, 15},   {1, 1},      Minimum::None,              {0, 0},   ScaleType::Half},
+    {Format::Q5_1,     "q5_1",     FormatClass::GroupScale,  32, 32, LevelCoding::Offset,          5,  0, {0, 31},     {1, 1},      Minimum::AddedFloat,        {0, 0},   ScaleType::Half},
+    {Format::IQ4_NL,   "iq4_nl",   FormatClass::GroupScale,  32, 32, LevelCoding::CodebookIq4,     4,  0, {-127, 113}, {1, 1},      Minimum::None,              {0, 0},   ScaleType::Half},
+    {Format::MXFP4,    "mxfp4",    FormatClass::GroupScale,  32, 32, LevelCoding::CodebookE2M1,    4,  0, {-12, 12},   {1, 1},      Minimum::None,              {0, 0},   ScaleType::BFloat16},
+    {Format::Q2_K,     "q2_K",     FormatClass::SubScale16, 256, 16, LevelCoding::Offset,          2,  0, {0, 3},      {0, 15},     Minimum::SubtractedInteger, {0, 15},  ScaleType::Half},
+    {Format::Q3_K,     "q3_K",     FormatClass::SubScale16, 256, 16, LevelCoding::Offset,          3,  4, {-4, 3},     {-32, 31},   Minimum::None,              {0, 0},   ScaleType::Half},
+    {Format::Q4_K,     "q4_K",     FormatClass::SubScale32, 256, 32, LevelCoding::Offset,          4,  0, {0, 15},     {0, 63},     Minimum::SubtractedInteger, {0, 63},  ScaleType::Half},
+    {Format::Q5_K,     "q5_K",     FormatClass::SubScale32, 256, 32, LevelCoding::Offset,          5,  0, {0, 31},     {0, 63},     Minimum::SubtractedInteger, {0, 63},  ScaleType::Half},
+    {Format::Q6_K,     "q6_K",     FormatClass::SubScale16, 256, 16, LevelCoding::Offset,          6, 32, {-32, 31},   {-128, 127}, Minimum::None,              {0, 0},   ScaleType::Half},
+    {Format::IQ4_XS,   "iq4_xs",   FormatClass::SubScale32, 256, 32, LevelCoding::CodebookIq4,     4,  0, {-127, 113}, {-32, 31},   Minimum::None,              {0, 0},   ScaleType::Half},
+    {Format::I8_SUB32, "i8_sub32", FormatClass::SubScale32, 256, 32, LevelCoding::TwosComplement,  8,  0, {-127, 127}, {-127, 127}, Minimum::None,              {0, 0},   ScaleType::Float32},
 };
 // clang-format on
 
 /// The table row of a format.
 SORTIE_NUMERICS_CONSTEXPR FormatInfo formatInfo(Format format) {
   return kFormats[static_cast<int>(format)];
-}
-
-/// The format with this GGUF type number, or null.
-SORTIE_NUMERICS_CONSTEXPR const FormatInfo *findFormat(uint32_t ggufType) {
-  for (const FormatInfo &info : kFormats)
-    if (info.ggufType == ggufType)
-      return &info;
-  return nullptr;
-}
-
-/// The format with this name, `length` characters from `name` on, or null.
-SORTIE_NUMERICS_CONSTEXPR const FormatInfo *findFormat(const char *name, uint64_t length) {
-  for (const FormatInfo &info : kFormats) {
-    uint64_t same = 0;
-    while (same < length && info.name[same] != '\0' && info.name[same] == name[same])
-      ++same;
-    if (same == length && info.name[same] == '\0')
-      return &info;
-  }
-  return nullptr;
 }
 
 /// True for formats whose matrix products are `exact`: quantized blocks.
@@ -143,9 +132,46 @@ SORTIE_NUMERICS_CONSTEXPR int integerRun(const FormatInfo &info) {
   return hasSubScales(info) ? kActivationBlock : kGroup;
 }
 
-/// Bytes of a row of `k` elements, a multiple of the format's block.
-SORTIE_NUMERICS_CONSTEXPR int64_t rowBytes(const FormatInfo &info, int64_t k) {
-  return k / info.elements * info.bytes;
+/// Bytes of an element of a float format.
+SORTIE_NUMERICS_CONSTEXPR int floatBytes(const FormatInfo &info) {
+  return info.format == Format::F32 ? 4 : 2;
+}
+
+//===- Codebooks ----------------------------------------------------------===//
+
+/// Level `code` (0 to 15) of the codebook that IQ4_NL and IQ4_XS share: -127, -104, -83, -65, -49,
+/// -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113. Kept as bytes of two integers, which a GPU has
+/// in registers.
+SORTIE_NUMERICS_CONSTEXPR int8_t iq4Level(int code) {
+  const uint64_t half = code < 8 ? 0xf6eaddcfbfad9881u : 0x7159453526190d01u;
+  return static_cast<int8_t>(half >> (8 * (code & 7)) & 0xff);
+}
+
+/// Twice the value of the 4-bit float `code` (E2M1): 0, 1, 2, 3, 4, 6, 8, 12, and their negatives
+/// from code 8 on. -0 is 0.
+SORTIE_NUMERICS_CONSTEXPR int8_t e2m1Level(int code) {
+  const int magnitude = static_cast<int>(0x0c08060403020100u >> (8 * (code & 7)) & 0xff);
+  return static_cast<int8_t>(code < 8 ? magnitude : -magnitude);
+}
+
+constexpr int kCodebookLevels = 16;
+
+/// True where the levels of 4-bit codes are looked up.
+SORTIE_NUMERICS_CONSTEXPR bool hasCodebook(LevelCoding coding) {
+  return coding == LevelCoding::CodebookIq4 || coding == LevelCoding::CodebookE2M1;
+}
+
+/// Level `code` of a codebook.
+SORTIE_NUMERICS_CONSTEXPR int8_t codebookLevel(LevelCoding coding, int code) {
+  return coding == LevelCoding::CodebookIq4 ? iq4Level(code) : e2m1Level(code);
+}
+
+/// The least code of a level that the codebook has.
+SORTIE_NUMERICS_CONSTEXPR int codebookCode(LevelCoding coding, int level) {
+  int code = 0;
+  for (int candidate = kCodebookLevels - 1; candidate >= 0; --candidate)
+    code = codebookLevel(coding, candidate) == level ? candidate : code;
+  return code;
 }
 
 //===- Bounds of the integer sums -----------------------------------------===//
@@ -204,7 +230,9 @@ SORTIE_NUMERICS_CONSTEXPR bool isTableSound() {
                           info.minimums.least >= 0 && info.minimums.most <= 127;
     const bool fitsRun =
         info.elements % integerRun(info) == 0 && integerRun(info) % info.subBlock == 0;
-    if (!fitsInt32 || !fitsInt8 || !fitsRun)
+    // Of four bytes that hold d and dmin.
+    const bool fitsScales = info.minimum == Minimum::None || info.scaleType != ScaleType::Float32;
+    if (!fitsInt32 || !fitsInt8 || !fitsRun || !fitsScales)
       return false;
   }
   return true;
@@ -215,8 +243,28 @@ static_assert(detail::isTableSound());
 // The formats whose limb sums must be kept apart; docs/numerics.md lists the bounds.
 static_assert(!isCombinable(kFormats[static_cast<int>(Format::Q5_K)]) &&
               !isCombinable(kFormats[static_cast<int>(Format::Q6_K)]) &&
-              !isCombinable(kFormats[static_cast<int>(Format::IQ4_XS)]));
+              !isCombinable(kFormats[static_cast<int>(Format::IQ4_XS)]) &&
+              !isCombinable(kFormats[static_cast<int>(Format::I8_SUB32)]));
 static_assert(isCombinable(kFormats[static_cast<int>(Format::Q4_K)]));
+
+#if !defined(__CUDACC_RTC__)
+/// Calls `visitor.template operator()<F>()` for the quantized format `format`: on the host, from a
+/// format known when the program runs to code that knows it when it is compiled. Returns what the
+/// visitor returns; for a float format a default-constructed value, so callers rule these out
+/// first.
+template <int I = 0, typename Visitor>
+static inline auto visitQuantized(Format format, Visitor &&visitor)
+    -> decltype(visitor.template operator()<Format::Q8_0>()) {
+  if constexpr (I == kFormatCount) {
+    return decltype(visitor.template operator()<Format::Q8_0>())();
+  } else {
+    if constexpr (isQuantized(kFormats[I]))
+      if (format == kFormats[I].format)
+        return visitor.template operator()<kFormats[I].format>();
+    return visitQuantized<I + 1>(format, visitor);
+  }
+}
+#endif
 
 } // namespace sortie::numerics
 

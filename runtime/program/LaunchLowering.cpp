@@ -87,7 +87,7 @@ Error FunctionLowering::lowerOp(moert::CublasMatmulOp op) {
     return error(op, "has more rows than cuBLAS counts (2^31 - 1) at the bound of its symbol; "
                      "compile it with a smaller max-tokens");
   const WeightId weight = names.weights.lookup(op.getWeights());
-  const WeightForm form = program.weights[weight].format == numerics::Format::BF16
+  const WeightForm form = program.weights[weight].encoding == numerics::Encoding::BF16
                               ? WeightForm::Raw
                               : WeightForm::Packed;
   use(op.getWeightsAttr(), form);

@@ -7,7 +7,7 @@
 #ifndef SORTIE_RUNTIME_PROGRAM_PROGRAM_H
 #define SORTIE_RUNTIME_PROGRAM_PROGRAM_H
 
-#include "runtime/gguf/Fingerprint.h"
+#include "runtime/modelfile/ModelFile.h"
 #include "runtime/support/Parameter.h"
 #include "runtime/weights/TensorHash.h"
 #include "runtime/weights/WeightSpec.h"
@@ -227,7 +227,7 @@ struct Program {
   std::string target; ///< kCpuTarget or kCudaTarget
   std::string contract;
   std::string producer;
-  std::optional<gguf::Fingerprint> fingerprint;
+  std::optional<ModelFingerprint> fingerprint;
   /// What tensors of the model hash to, by name; empty: the compiler was not told to record it.
   std::map<std::string, TensorHash, std::less<>> hashes;
   /// Where the program is not what the model file says, as text; empty if it is.

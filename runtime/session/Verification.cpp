@@ -32,18 +32,18 @@ private:
   void checkFingerprint();
   void chooseTensors();
   Error readTensors(ReportProgress report);
-  void compareHash(const gguf::Tensor &tensor, const TensorHash &actual);
-  void addValues(const gguf::Tensor &tensor, size_t index, const NonFiniteScan &scan);
+  void compareHash(const ModelTensor &tensor, const TensorHash &actual);
+  void addValues(const ModelTensor &tensor, size_t index, const NonFiniteScan &scan);
 
   const Program &program;
   const WeightSource &source;
   const VerificationOptions &options;
   /// Those that are there and as the program wants them, by name; some weights share one.
-  std::map<StringRef, const gguf::Tensor *> tensors;
+  std::map<StringRef, const ModelTensor *> tensors;
 };
 
 Error Verifier::run(ReportProgress report) {
-  if (!source.ggufModel())
+  if (!source.modelFile())
     return makeError(source.name() + ": weights that come from no file cannot be verified; give a "
                                      "GGUF file",
                      std::errc::not_supported);
@@ -72,12 +72,12 @@ void Verifier::chooseTensors() {
       continue;
     }
     for (const std::string &name : spec.tensors)
-      tensors[name] = source.ggufModel()->findTensor(name);
+      tensors[name] = source.modelFile()->findTensor(name);
   }
 }
 
 Error Verifier::readTensors(ReportProgress report) {
-  std::vector<const gguf::Tensor *> list;
+  std::vector<const ModelTensor *> list;
   std::vector<ArrayRef<uint8_t>> bytes;
   for (const auto &[name, tensor] : tensors) {
     list.push_back(tensor);
@@ -109,7 +109,7 @@ Error Verifier::readTensors(ReportProgress report) {
   return Error::success();
 }
 
-void Verifier::compareHash(const gguf::Tensor &tensor, const TensorHash &actual) {
+void Verifier::compareHash(const ModelTensor &tensor, const TensorHash &actual) {
   const auto recorded = program.hashes.find(tensor.name);
   if (recorded == program.hashes.end()) {
     result.findings.push_back(
@@ -123,9 +123,9 @@ void Verifier::compareHash(const gguf::Tensor &tensor, const TensorHash &actual)
                                    " was compiled for " + printHash(recorded->second)});
 }
 
-void Verifier::addValues(const gguf::Tensor &tensor, size_t index, const NonFiniteScan &scan) {
+void Verifier::addValues(const ModelTensor &tensor, size_t index, const NonFiniteScan &scan) {
   for (const NonFinite &value : scan.first(index)) {
-    const BlockPlace place = placeOfBlock(tensor, value.block);
+    const BlockPlace place = placeOf(tensor, value);
     result.findings.push_back({Finding::Kind::Value, tensor.name,
                                place.describe() + ": " + value.what, place.expert, place.row,
                                scan.count(index)});
@@ -176,7 +176,7 @@ Error findingsError(const Program &program, const WeightSource &source,
                    "model again, or expect results that are infinite or NaN");
 }
 
-int ruleOf(const gguf::Fingerprint &fingerprint) {
+int ruleOf(const ModelFingerprint &fingerprint) {
   return fingerprint.keys ? kFingerprintOfNamedKeys : kFingerprintOfAllKeys;
 }
 

@@ -54,7 +54,7 @@ llvm::Error findingsError(const Program &program, const WeightSource &source,
                           const Verification &result);
 
 /// The number of the rule that a fingerprint is computed by.
-int ruleOf(const gguf::Fingerprint &fingerprint);
+int ruleOf(const ModelFingerprint &fingerprint);
 
 /// That the model has the program's fingerprint, if both have one.
 llvm::Error checkFingerprint(const Program &program, const WeightSource &source);

@@ -7,7 +7,7 @@
 #ifndef SORTIE_RUNTIME_WEIGHTS_NONFINITE_H
 #define SORTIE_RUNTIME_WEIGHTS_NONFINITE_H
 
-#include "runtime/gguf/Model.h"
+#include "runtime/modelfile/ModelFile.h"
 
 #include <mutex>
 
@@ -15,8 +15,8 @@ namespace sortie {
 
 /// One such number of a tensor.
 struct NonFinite {
-  uint64_t block;   ///< counted through the tensor; of a float format, the weight
-  uint32_t field;   ///< of the block
+  uint64_t unit;    ///< of numerics::scaleStride() bytes, counted through the tensor
+  uint32_t field;   ///< of the unit
   const char *what; ///< "the scale is NaN"
 };
 
@@ -26,10 +26,10 @@ public:
   /// As many numbers of a tensor are kept, the first ones.
   static constexpr size_t kKept = 5;
 
-  /// Tensors of formats that Sortie reads.
-  explicit NonFiniteScan(llvm::ArrayRef<const gguf::Tensor *> tensors);
+  /// Tensors of encodings that Sortie reads.
+  explicit NonFiniteScan(llvm::ArrayRef<const ModelTensor *> tensors);
 
-  /// Scans the blocks of a tensor that begin in the bytes [offset, offset + size). Each is scanned
+  /// Scans the units of a tensor that begin in the bytes [offset, offset + size). Each is scanned
   /// once.
   void addSlab(size_t tensor, uint64_t offset, uint64_t size);
 
@@ -43,12 +43,12 @@ private:
     std::vector<NonFinite> first;
   };
 
-  llvm::ArrayRef<const gguf::Tensor *> tensors;
+  llvm::ArrayRef<const ModelTensor *> tensors;
   std::vector<Result> results;
   std::mutex mutex;
 };
 
-/// Where a block of a tensor is. Rows count from 0 in each expert.
+/// What a number of a tensor is the scale of, or is. Rows count from 0 in each expert.
 struct BlockPlace {
   std::optional<int64_t> expert; ///< of tensors of three and more dimensions
   int64_t row;
@@ -58,7 +58,7 @@ struct BlockPlace {
   /// "expert 3, row 17, columns 32 to 63".
   std::string describe() const;
 };
-BlockPlace placeOfBlock(const gguf::Tensor &tensor, uint64_t block);
+BlockPlace placeOf(const ModelTensor &tensor, const NonFinite &value);
 
 } // namespace sortie
 

@@ -57,8 +57,8 @@ Error PackedWeights::Packer::packMatrix(const WeightSpec &spec, std::byte *packe
       Expected<const uint8_t *> rows = (*reader)->rows(panel, worker);
       if (!rows)
         return failure.keep(rows.takeError());
-      cpu::packRows(spec.matrixShape(), panels.expert(panel), panels.rowOfExpert(panel),
-                    panels.rows(panel, panel + 1), *rows, packed);
+      cpu::packRows(spec.matrixShape(), spec.encoding, panels.expert(panel),
+                    panels.rowOfExpert(panel), panels.rows(panel, panel + 1), *rows, packed);
     });
     if (Error error = failure.take())
       return error;
@@ -78,7 +78,7 @@ Error PackedWeights::Packer::loadVector(const WeightSpec &spec, float *values) {
       source.rows(spec, 0, spec.rows(), reinterpret_cast<uint8_t *>(scratch->data()));
   if (!raw)
     return raw.takeError();
-  widenValues(spec.format, *raw, spec.rows() * spec.columns(), values);
+  widenValues(spec.info().format, *raw, spec.rows() * spec.columns(), values);
   return progress.advance(spec.fileBytes());
 }
 

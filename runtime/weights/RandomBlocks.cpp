@@ -14,8 +14,10 @@ using namespace llvm;
 
 namespace sortie {
 
-using numerics::Format;
+using numerics::Encoding;
+using numerics::EncodingInfo;
 using numerics::FormatInfo;
+using numerics::StoredNumber;
 
 namespace {
 
@@ -36,16 +38,37 @@ Moments momentsOf(numerics::Range range) {
 }
 
 Moments levelMoments(const FormatInfo &info) {
-  const bool isIq4 = info.coding == numerics::LevelCoding::CodebookIq4;
-  if (!isIq4 && info.coding != numerics::LevelCoding::CodebookE2M1)
+  if (!numerics::hasCodebook(info.coding))
     return momentsOf(info.levels);
   Moments moments;
-  for (int code = 0; code < 16; ++code) {
-    const double level = isIq4 ? numerics::iq4Level(code) : numerics::e2m1Level(code);
-    moments.mean += level / 16;
-    moments.square += level * level / 16;
+  for (int code = 0; code < numerics::kCodebookLevels; ++code) {
+    const double level = numerics::codebookLevel(info.coding, code);
+    moments.mean += level / numerics::kCodebookLevels;
+    moments.square += level * level / numerics::kCodebookLevels;
   }
   return moments;
+}
+
+/// Weights of a block of random bits in units of the scale: its mean square where levels and
+/// sub-scales have ranges that they do not fill evenly.
+double measuredSquare(Encoding encoding) {
+  constexpr int kBlocks = 64;
+  const EncodingInfo info = numerics::encodingInfo(encoding);
+  const FormatInfo format = numerics::formatInfo(info);
+  const CounterRandom random(/*seed=*/0, info.name);
+  std::vector<uint8_t> bytes(numerics::rowBytes(info, kBlocks * info.elements) * info.stripRows);
+  for (size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<uint8_t>(random.word(i));
+  double square = 0;
+  for (int b = 0; b < kBlocks; ++b) {
+    numerics::DecodedBlock block;
+    numerics::visitEncoding(encoding, [&]<Encoding E>() {
+      numerics::decodeBlock<E>({bytes.data()}, b, block);
+    });
+    for (int i = 0; i < info.elements; ++i)
+      square += std::pow(block.subScales[i / format.subBlock] * block.levels[i], 2);
+  }
+  return square / (kBlocks * info.elements);
 }
 
 /// Largest e with 2^e <= x.
@@ -64,32 +87,39 @@ ForcedField halfField(uint32_t offset, int exponent) {
   return {offset, 2, least - 1, least};
 }
 
-ForcedField floatField(Format format, int exponent, bool isVector) {
-  const uint32_t sign = isVector ? 0 : 1; // vectors are positive
-  switch (format) {
-  case Format::F32:
-    return {0, 4, sign << 31 | 0x7fffffu, static_cast<uint32_t>(exponent + 127) << 23};
-  case Format::BF16:
-    return {0, 2, sign << 15 | 0x7fu, static_cast<uint32_t>(exponent + 127) << 7};
-  default: {
-    ForcedField field = halfField(0, exponent);
-    field.keep |= sign << 15;
-    return field;
+/// A number of [2^exponent, 2^(exponent + 1)), of either sign if `isSigned`.
+ForcedField numberField(StoredNumber type, uint32_t offset, int exponent, bool isSigned = false) {
+  const uint32_t sign = isSigned ? 1 : 0;
+  switch (type) {
+  case StoredNumber::F32:
+    return {offset, 4, sign << 31 | 0x7fffffu, static_cast<uint32_t>(exponent + 127) << 23};
+  case StoredNumber::BF16:
+    return {offset, 2, sign << 15 | 0x7fu, static_cast<uint32_t>(exponent + 127) << 7};
+  case StoredNumber::E8M0: // the last bit of the code stays random
+    return {offset, 1, 1u, static_cast<uint32_t>(exponent + 128) & ~1u};
+  case StoredNumber::F16:
+  case StoredNumber::None:
+    break;
   }
-  }
+  ForcedField field = halfField(offset, exponent);
+  field.keep |= sign << 15;
+  return field;
 }
 
-} // namespace
+/// What makes random blocks weights of mean zero and of the variance wanted: d, and the ratio of m
+/// or dmin to it.
+struct Scales {
+  double d;
+  double ratio;
+};
 
-SmallVector<ForcedField, 2> forcedFields(Format format, int64_t columns, bool isVector) {
-  const FormatInfo &info = numerics::formatInfo(format);
-  const double target = 1.0 / std::sqrt(static_cast<double>(columns));
-  if (!numerics::isQuantized(info))
-    return {floatField(format, isVector ? -1 : floorLog2(target), isVector)};
-
-  // w = d * (scale * level - ratio * minimum), where ratio makes the mean zero.
+/// w = d * (scale * level - ratio * minimum), where ratio makes the mean zero.
+Scales scalesOf(const EncodingInfo &encoding, double target) {
+  const FormatInfo info = numerics::formatInfo(encoding);
   const Moments level = levelMoments(info), scale = momentsOf(info.subScales);
-  double variance = level.square * scale.square;
+  double variance = info.scaleType == numerics::ScaleType::Float32
+                        ? measuredSquare(encoding.encoding)
+                        : level.square * scale.square;
   double ratio = 0;
   if (info.minimum == numerics::Minimum::SubtractedInteger) {
     const Moments minimum = momentsOf(info.minimums);
@@ -99,22 +129,39 @@ SmallVector<ForcedField, 2> forcedFields(Format format, int64_t columns, bool is
     ratio = level.mean;
     variance -= ratio * ratio;
   }
-  const double d = target / std::sqrt(variance);
-  const uint32_t scaleOffset = static_cast<uint32_t>(info.scaleOffset);
-  if (format == Format::MXFP4) // 2^(code - 128); the last bit of the code stays random
-    return {{scaleOffset, 1, 1u, static_cast<uint32_t>(floorLog2(d) + 128) & ~1u}};
+  return {target / std::sqrt(variance) / encoding.scaleFactor, ratio};
+}
 
-  SmallVector<ForcedField, 2> fields = {halfField(scaleOffset, floorLog2(d))};
-  if (ratio != 0)
-    fields.push_back(halfField(scaleOffset + 2, floorLog2(d * ratio)));
-  if (info.minimum == numerics::Minimum::AddedFloat)
-    fields.back().set |= 0x8000u; // added, hence negative
+} // namespace
+
+SmallVector<ForcedField, 2> forcedFields(Encoding encoding, int64_t columns, bool isVector) {
+  const EncodingInfo info = numerics::encodingInfo(encoding);
+  const double target = 1.0 / std::sqrt(static_cast<double>(columns));
+  if (!numerics::isQuantized(info)) // vectors are positive
+    return {numberField(info.scale.type, 0, isVector ? -1 : floorLog2(target), !isVector)};
+
+  const auto [d, ratio] = scalesOf(info, target);
+  SmallVector<ForcedField, 2> fields;
+  const auto add = [&](numerics::NumberPlace place, int row, double value) -> ForcedField & {
+    fields.push_back(numberField(place.type,
+                                 static_cast<uint32_t>(place.offset + row * place.rowStride),
+                                 floorLog2(value)));
+    return fields.back();
+  };
+  for (int row = 0; row < info.stripRows; ++row) {
+    add(info.scale, row, d);
+    if (ratio == 0)
+      continue;
+    ForcedField &minimum = add(info.minimum, row, d * ratio);
+    if (numerics::formatInfo(info).minimum == numerics::Minimum::AddedFloat)
+      minimum.set |= 0x8000u; // added, hence negative
+  }
   return fields;
 }
 
 RandomBlocks::RandomBlocks(const WeightSpec &spec, StringRef tensor, uint64_t seed)
-    : random(seed, tensor), blockBytes(numerics::formatInfo(spec.format).bytes),
-      fields(forcedFields(spec.format, spec.tensorShape().back(), spec.tensorShape().size() == 1)) {
+    : random(seed, tensor), stride(numerics::scaleStride(spec.info(), spec.tensorShape().back())),
+      fields(forcedFields(spec.encoding, spec.tensorShape().back(), spec.tensorShape().size() == 1)) {
 }
 
 void RandomBlocks::fill(uint64_t offset, uint64_t size, uint8_t *bytes) const {
@@ -124,7 +171,7 @@ void RandomBlocks::fill(uint64_t offset, uint64_t size, uint8_t *bytes) const {
     for (uint64_t inWord = index % 8; inWord < 8 && i < size; ++inWord, ++i, word >>= 8)
       bytes[i] = static_cast<uint8_t>(word);
   }
-  for (uint8_t *block = bytes; block != bytes + size; block += blockBytes) {
+  for (uint8_t *block = bytes; block != bytes + size; block += stride) {
     for (const ForcedField &field : fields) {
       for (uint32_t i = 0; i < field.bytes; ++i) {
         uint8_t &byte = block[field.offset + i];

@@ -13,18 +13,18 @@
 
 namespace sortie {
 
-/// A little-endian field of a block whose random bits become (bits & keep) | set.
+/// A little-endian field whose random bits become (bits & keep) | set.
 struct ForcedField {
-  uint32_t offset; ///< in the block
+  uint32_t offset; ///< in each numerics::scaleStride() bytes of a tensor
   uint32_t bytes;  ///< 1, 2 or 4
   uint32_t keep;
   uint32_t set;
 };
 
-/// The forced fields of a format, such that weights in rows of `columns` have a standard deviation
+/// The forced fields of an encoding, such that weights in rows of `columns` have a standard deviation
 /// of about 1 / sqrt(columns): a row times a normalised input is then about 1. With `isVector`
-/// (rank 1: norms and biases, float formats only), values are in [0.5, 1).
-llvm::SmallVector<ForcedField, 2> forcedFields(numerics::Format format, int64_t columns,
+/// (rank 1: norms and biases, float encodings only), values are in [0.5, 1).
+llvm::SmallVector<ForcedField, 2> forcedFields(numerics::Encoding encoding, int64_t columns,
                                                bool isVector);
 
 class RandomBlocks {
@@ -32,12 +32,12 @@ public:
   /// The blocks of `tensor`, one of those that the weight is made of.
   RandomBlocks(const WeightSpec &spec, llvm::StringRef tensor, uint64_t seed);
 
-  /// Writes `size` bytes of the tensor from `offset` on: whole blocks.
+  /// Writes `size` bytes of the tensor from `offset` on: multiples of numerics::scaleStride().
   void fill(uint64_t offset, uint64_t size, uint8_t *bytes) const;
 
 private:
   CounterRandom random;
-  uint64_t blockBytes;
+  uint64_t stride;
   llvm::SmallVector<ForcedField, 2> fields;
 };
 

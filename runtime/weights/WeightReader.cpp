@@ -30,7 +30,10 @@ Error readRows(WeightSource &source, cpu::ThreadPool &pool, const WeightSpec &sp
   constexpr uint64_t kBytesPerUnit = uint64_t{1} << 20;
   const uint64_t rowBytes = spec.rowBytes();
   const int64_t unitRows =
-      source.readsInSlabs() ? rowCount : std::max<int64_t>(1, kBytesPerUnit / rowBytes);
+      source.readsInSlabs()
+          ? rowCount
+          : static_cast<int64_t>(
+                alignTo(std::max<uint64_t>(1, kBytesPerUnit / rowBytes), spec.info().stripRows));
   FirstError failure;
   pool.parallelFor(divideCeil(rowCount, std::max<int64_t>(1, unitRows)), [&](int64_t unit, int) {
     const int64_t first = unit * unitRows;

@@ -5,7 +5,6 @@
 
 #include "runtime/weights/WeightSource.h"
 
-#include "runtime/gguf/TensorType.h"
 #include "runtime/support/Error.h"
 #include "runtime/weights/RandomBlocks.h"
 
@@ -41,18 +40,18 @@ Expected<const uint8_t *> WeightSource::rows(const WeightSpec &spec, int64_t fir
 
 namespace {
 
-class GgufSource : public WeightSource {
+class FileSource : public WeightSource {
 public:
-  explicit GgufSource(std::unique_ptr<gguf::Model> model) : model(std::move(model)) {}
+  explicit FileSource(std::unique_ptr<ModelFile> model) : model(std::move(model)) {}
 
   std::string name() const override { return model->name().str(); }
-  const gguf::Model *ggufModel() const override { return model.get(); }
-  std::optional<uint64_t> fingerprint(const gguf::Fingerprint &rule) const override {
-    return rule.of(*model);
+  const ModelFile *modelFile() const override { return model.get(); }
+  std::optional<uint64_t> fingerprint(const ModelFingerprint &rule) const override {
+    return model->fingerprint(rule);
   }
   /// By the tensor table and the sampled bytes: no key changes what a tensor holds.
   std::string identity() const override {
-    const std::optional<uint64_t> tensors = gguf::fingerprintOfNamedKeys(*model, {});
+    const std::optional<uint64_t> tensors = model->fingerprint({.keys = std::vector<std::string>()});
     return tensors ? "model " + utohexstr(*tensors, /*LowerCase=*/true, /*Width=*/16) : "";
   }
 
@@ -65,13 +64,13 @@ public:
 
 private:
   Error checkTensor(const WeightSpec &spec, const std::string &name) const {
-    const gguf::Tensor *tensor = model->findTensor(name);
+    const ModelTensor *tensor = model->findTensor(name);
     if (!tensor)
       return makeError(model->name() + ": has no " + spec.describeTensor(name) +
                            ", which the program needs; give the model that it was compiled for",
                        std::errc::no_such_file_or_directory);
-    const bool sameFormat = tensor->format && tensor->format->format == spec.format;
-    if (sameFormat && gguf::isSameShape(tensor->shape(), spec.tensorShape()))
+    const bool isSame = tensor->encoding && tensor->encoding->encoding == spec.encoding;
+    if (isSame && isSameShape(tensor->shape(), spec.tensorShape()))
       return Error::success();
     return makeError(tensor->file + ": holds " + tensor->describe() +
                      ", the program was compiled for " + spec.describeTensor(name) +
@@ -83,7 +82,7 @@ private:
     return model->findTensor(piece.tensor)->bytes.data() + piece.offset;
   }
 
-  std::unique_ptr<gguf::Model> model;
+  std::unique_ptr<ModelFile> model;
 };
 
 class CallbackSource : public WeightSource {
@@ -130,8 +129,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<WeightSource> makeGgufSource(std::unique_ptr<gguf::Model> model) {
-  return std::make_unique<GgufSource>(std::move(model));
+std::unique_ptr<WeightSource> makeFileSource(std::unique_ptr<ModelFile> model) {
+  return std::make_unique<FileSource>(std::move(model));
 }
 
 std::unique_ptr<WeightSource> makeCallbackSource(ReadTensor read) {

@@ -6,8 +6,7 @@
 #ifndef SORTIE_RUNTIME_WEIGHTS_WEIGHTSOURCE_H
 #define SORTIE_RUNTIME_WEIGHTS_WEIGHTSOURCE_H
 
-#include "runtime/gguf/Fingerprint.h"
-#include "runtime/gguf/Model.h"
+#include "runtime/modelfile/ModelFile.h"
 #include "runtime/weights/WeightSpec.h"
 
 #include <functional>
@@ -22,25 +21,25 @@ class WeightSource {
 public:
   virtual ~WeightSource();
 
-  /// Whether the source has the tensors of this weight in its format and their shape.
+  /// Whether the source has the tensors of this weight in its encoding and their shape.
   virtual llvm::Error check(const WeightSpec &spec) const = 0;
 
   /// The fingerprint of the model by the rule of another one, if it has one, and what to call the
   /// model in messages.
-  virtual std::optional<uint64_t> fingerprint(const gguf::Fingerprint &) const {
+  virtual std::optional<uint64_t> fingerprint(const ModelFingerprint &) const {
     return std::nullopt;
   }
   virtual std::string name() const = 0;
   /// The model whose files the bytes come from; null if they come from elsewhere.
-  virtual const gguf::Model *ggufModel() const { return nullptr; }
+  virtual const ModelFile *modelFile() const { return nullptr; }
   /// What two sources with the same tensors have in common, and others have not; empty: unknown.
   virtual std::string identity() const { return ""; }
   /// Whether each call of rows() costs something: then they come one at a time, for kLeastReadBytes
   /// or more.
   virtual bool readsInSlabs() const { return false; }
 
-  /// The bytes of `rowCount` rows from `firstRow` on (rows of all experts count through), in the
-  /// model's format: either in place, or written to `scratch`, which has room for them. May be
+  /// The bytes of `rowCount` rows from `firstRow` on (rows of all experts count through; whole strips
+  /// of rows that are stored together), in the model's encoding: either in place, or written to `scratch`, which has room for them. May be
   /// called by several threads at once, after check().
   llvm::Expected<const uint8_t *> rows(const WeightSpec &spec, int64_t firstRow, int64_t rowCount,
                                        uint8_t *scratch);
@@ -56,7 +55,7 @@ private:
 using ReadTensor = std::function<bool(llvm::StringRef tensor, uint64_t offset, uint64_t size,
                                       uint8_t *destination)>;
 
-std::unique_ptr<WeightSource> makeGgufSource(std::unique_ptr<gguf::Model> model);
+std::unique_ptr<WeightSource> makeFileSource(std::unique_ptr<ModelFile> model);
 /// One call of `read` at a time.
 std::unique_ptr<WeightSource> makeCallbackSource(ReadTensor read);
 /// Valid random blocks; see RandomBlocks.h.

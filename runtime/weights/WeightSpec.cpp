@@ -27,9 +27,9 @@ SmallVector<int64_t, 3> WeightSpec::tensorShape() const {
 
 TensorPiece WeightSpec::piece(int64_t firstRow, int64_t rowCount) const {
   const SmallVector<int64_t, 3> whole = tensorShape();
-  const numerics::FormatInfo &info = numerics::formatInfo(format);
-  const uint64_t wholeRowBytes = numerics::rowBytes(info, whole.back());
-  const uint64_t firstColumnBytes = numerics::rowBytes(info, columnPart.first);
+  const uint64_t wholeRowBytes = numerics::rowBytes(info(), whole.back());
+  const uint64_t firstColumnBytes =
+      info().stripRows * numerics::blocksBytes(info(), columnPart.first);
   // Rows lie together within a matrix of a tensor; all of them where the weight is the tensor.
   const bool hasMatrices = shape.size() == 3 || isStacked();
   const int64_t matrixRows = hasMatrices ? rows() / shape.front() : rows();
@@ -39,7 +39,7 @@ TensorPiece WeightSpec::piece(int64_t firstRow, int64_t rowCount) const {
   const int64_t firstOfMatrix = isStacked() ? 0 : matrix * wholeMatrixRows;
   int64_t together = rowCount;
   if (whole.back() != columns())
-    together = std::min<int64_t>(rowCount, 1);
+    together = std::min<int64_t>(rowCount, info().stripRows);
   else if (wholeMatrixRows != matrixRows || isStacked())
     together = std::min(rowCount, matrixRows - rowOfMatrix);
   return {tensors[isStacked() ? matrix : 0],
@@ -50,7 +50,7 @@ TensorPiece WeightSpec::piece(int64_t firstRow, int64_t rowCount) const {
 std::string WeightSpec::identity() const {
   std::string text;
   raw_string_ostream out(text);
-  out << numerics::formatInfo(format).name;
+  out << info().name;
   for (const int64_t extent : shape)
     out << ' ' << extent;
   for (const DimensionPart &part : {rowPart, columnPart})
@@ -82,7 +82,7 @@ static std::string describeType(const WeightSpec &spec) {
   std::string extents;
   for (const int64_t extent : spec.tensorShape())
     extents += (Twine(extents.empty() ? "" : "x") + Twine(extent)).str();
-  return " (" + std::string(numerics::formatInfo(spec.format).name) + ", " + extents + ")";
+  return " (" + std::string(spec.info().name) + ", " + extents + ")";
 }
 
 std::string WeightSpec::describeTensor(StringRef name) const {

@@ -36,9 +36,9 @@ struct TensorPiece {
 };
 
 struct WeightSpec {
-  /// Names in the model: one, or several of one shape and format, one an expert.
+  /// Names in the model: one, or several of one shape and encoding, one an expert.
   std::vector<std::string> tensors;
-  numerics::Format format;
+  numerics::Encoding encoding;
   /// Row-major, 1 to 3 dimensions. Of several tensors the first dimension counts them.
   llvm::SmallVector<int64_t, 3> shape;
   /// How the program's steps read it: as the matrix of a product, as plain floats (norms, biases).
@@ -56,7 +56,8 @@ struct WeightSpec {
   bool isStacked() const { return tensors.size() > 1; }
   /// Row-major shape of each tensor in the model, which may have more or fewer dimensions of one.
   llvm::SmallVector<int64_t, 3> tensorShape() const;
-  /// The first `rowCount` rows from `firstRow` on, or as many of them as lie together.
+  /// The first `rowCount` rows from `firstRow` on, or as many of them as lie together. Both are whole
+  /// strips of rows that the encoding stores together.
   TensorPiece piece(int64_t firstRow, int64_t rowCount) const;
 
   int64_t columns() const { return shape.back(); }
@@ -67,13 +68,14 @@ struct WeightSpec {
       count *= extent;
     return count;
   }
-  uint64_t rowBytes() const { return numerics::rowBytes(numerics::formatInfo(format), columns()); }
+  numerics::EncodingInfo info() const { return numerics::encodingInfo(encoding); }
+  uint64_t rowBytes() const { return numerics::rowBytes(info(), columns()); }
   uint64_t fileBytes() const { return rows() * rowBytes(); }
 
   /// A matrix [N, K] is one expert.
   cpu::MatrixShape matrixShape() const {
     const int64_t experts = shape.size() == 3 ? shape.front() : 1;
-    return {format, experts, rows() / experts, columns()};
+    return {info().format, experts, rows() / experts, columns()};
   }
   /// Bytes of the packed matrix and of the floats.
   uint64_t packedBytes() const {

@@ -25,6 +25,7 @@
 
 using namespace sortie;
 using namespace sortie::cpu;
+using numerics::Encoding;
 using numerics::Format;
 using numerics::RowKind;
 
@@ -45,15 +46,15 @@ struct Experts {
   MatrixShape shape;
   AlignedBytes packed;
 
-  Experts(Format format, int64_t rows, int64_t columns)
-      : shape{format, kExperts, rows, columns}, packed(allocate(packedBytes(shape))) {
-    const numerics::FormatInfo info = numerics::formatInfo(format);
+  Experts(Encoding encoding, int64_t rows, int64_t columns)
+      : shape{numerics::formatOf(encoding), kExperts, rows, columns}, packed(allocate(packedBytes(shape))) {
+    const numerics::EncodingInfo info = numerics::encodingInfo(encoding);
     std::vector<uint8_t> raw(static_cast<size_t>(rows * numerics::rowBytes(info, columns)));
     std::mt19937_64 random(1);
     for (uint8_t &byte : raw)
       byte = static_cast<uint8_t>(random() & 0x3f); // no half is infinite or NaN
     for (int64_t expert = 0; expert < kExperts; ++expert)
-      packRows(shape, expert, 0, rows, raw.data(), packed.data());
+      packRows(shape, encoding, expert, 0, rows, raw.data(), packed.data());
   }
   Matrix matrix() const { return {shape, packed.data()}; }
 };
@@ -62,16 +63,18 @@ struct Layer {
   Experts gate;
   Experts up;
   Experts down;
-  explicit Layer(Format format)
-      : gate(format, kWidth, kHidden), up(format, kWidth, kHidden), down(format, kHidden, kWidth) {}
+  Encoding encoding;
+  explicit Layer(Encoding encoding)
+      : gate(encoding, kWidth, kHidden), up(encoding, kWidth, kHidden),
+        down(encoding, kHidden, kWidth), encoding(encoding) {}
 };
 
 /// One layer at a time is kept: they have hundreds of megabytes.
-const Layer &layerOf(Format format) {
+const Layer &layerOf(Encoding encoding) {
   static std::unique_ptr<Layer> layer;
-  if (!layer || layer->gate.shape.format != format) {
+  if (!layer || layer->encoding != encoding) {
     layer.reset();
-    layer = std::make_unique<Layer>(format);
+    layer = std::make_unique<Layer>(encoding);
   }
   return *layer;
 }
@@ -122,10 +125,10 @@ std::vector<float> randomFloats(int64_t count) {
   return values;
 }
 
-void runExperts(benchmark::State &state, Format format, RowKind kind) {
+void runExperts(benchmark::State &state, Encoding encoding, RowKind kind) {
   const int64_t tokens = state.range(0);
   const int64_t rows = tokens * kTop;
-  const Layer &layer = layerOf(format);
+  const Layer &layer = layerOf(encoding);
   const Routing routing(tokens);
   const Context context{settings().isa, pool()};
   const std::vector<float> hidden = randomFloats(tokens * kHidden);
@@ -174,11 +177,11 @@ void runExperts(benchmark::State &state, Format format, RowKind kind) {
   state.counters["GB/s"] = Counter(1e-9 * bytes, Counter::kIsIterationInvariantRate);
 }
 
-void registerExperts(Format format, RowKind kind, const char *kindName) {
+void registerExperts(Encoding encoding, RowKind kind, const char *kindName) {
   const std::string name =
-      std::string("experts/") + numerics::formatInfo(format).name + "/" + kindName;
+      std::string("experts/") + numerics::encodingInfo(encoding).name + "/" + kindName;
   auto *benchmark = benchmark::RegisterBenchmark(
-      name.c_str(), [=](benchmark::State &state) { runExperts(state, format, kind); });
+      name.c_str(), [=](benchmark::State &state) { runExperts(state, encoding, kind); });
   for (int64_t tokens : {1, 2, 4, 8, 32, 128, 512})
     benchmark->Arg(tokens);
   benchmark->ArgName("tokens")->Unit(benchmark::kMillisecond)->UseRealTime();
@@ -192,7 +195,7 @@ void runRouter(benchmark::State &state) {
   const MatrixShape shape{Format::F32, 1, kExperts, kHidden};
   const std::vector<float> weights = randomFloats(kExperts * kHidden);
   const AlignedBytes packed = allocate(packedBytes(shape));
-  packRows(shape, 0, 0, kExperts, reinterpret_cast<const uint8_t *>(weights.data()), packed.data());
+  packRows(shape, Encoding::F32, 0, 0, kExperts, reinterpret_cast<const uint8_t *>(weights.data()), packed.data());
   const std::vector<float> hidden = randomFloats(tokens * kHidden);
   std::vector<float> logits(static_cast<size_t>(tokens * kExperts));
   MatmulOp op{};
@@ -281,13 +284,13 @@ bool parseOptions(int &argc, char **argv) {
 int main(int argc, char **argv) {
   if (!parseOptions(argc, argv))
     return 1;
-  for (const numerics::FormatInfo &info : numerics::kFormats) {
+  for (const numerics::EncodingInfo &info : numerics::kEncodings) {
     if (!numerics::isQuantized(info)) {
-      registerExperts(info.format, RowKind::F32, "float");
+      registerExperts(info.encoding, RowKind::F32, "float");
       continue;
     }
-    registerExperts(info.format, RowKind::Int8, "int8");
-    registerExperts(info.format, RowKind::Int16, "int16");
+    registerExperts(info.encoding, RowKind::Int8, "int8");
+    registerExperts(info.encoding, RowKind::Int16, "int16");
   }
   using Function = void (*)(benchmark::State &);
   for (auto [name, function] : std::initializer_list<std::pair<const char *, Function>>{

@@ -33,7 +33,7 @@ TOKENS = 40
 #: Types that are no public file's, and mixes that real files have layer by layer.
 FURTHER_TYPES = {
     "qwen3-30b-a3b": ("f32", "f16", "q4_1", "q5_0", "q5_1", "q3_k", "q5_k", "mxfp4",
-                      "q4_k:q5_k:q6_k", "q4_0:bf16"),
+                      "q4_k:q5_k:q6_k", "q4_0:bf16", "iq2_xxs", "iq4_ks", "q4_k_r4"),
 }
 
 

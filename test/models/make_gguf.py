@@ -164,8 +164,9 @@ def _write_header(writer: gguf.GGUFWriter, preset: Preset, specs: Sequence[Tenso
         part = index * parts // len(specs)
         if part == len(writer.tensors):
             writer.tensors.append({})
-        shape = byte_shape(spec)
-        writer.add_tensor_info(spec.name, shape, np.dtype(np.uint8), int(np.prod(shape)), spec.type)
+        size = int(np.prod(byte_shape(spec)))
+        # The shape in elements: that of bytes would not do where rows have headers.
+        writer.add_tensor_info(spec.name, spec.shape, np.dtype(np.float32), size, spec.type)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()

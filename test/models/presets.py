@@ -14,6 +14,7 @@ from typing import Any
 from gguf import ExpertGatingFuncType, RopeScalingType
 from gguf import GGMLQuantizationType as Type
 
+from ik_types import IQ4_KS, Q4_K_R4
 from quantizers import TYPES, block_size
 
 
@@ -206,6 +207,7 @@ def scaled(preset: Preset, layers: int | None = None, divisor: int = 1, experts:
 FALLBACK = {
     Type.Q2_K: Type.Q4_0, Type.Q3_K: Type.Q4_0, Type.Q4_K: Type.Q5_0, Type.Q5_K: Type.Q5_1,
     Type.Q6_K: Type.Q8_0, Type.IQ4_XS: Type.IQ4_NL,
+    Type.IQ2_XXS: Type.Q4_0, IQ4_KS: Type.IQ4_NL, Q4_K_R4: Type.Q5_0,
 }
 
 #: Names of usual mixes, as types of gate, up and down.

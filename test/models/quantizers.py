@@ -1,9 +1,9 @@
 """Round-to-nearest quantizers and random raw blocks for the GGUF types that Sortie reads.
 
-The `gguf` package quantizes some types itself; for the others (Q2_K to Q6_K, IQ4_NL, IQ4_XS) the
-functions here pick scales from the range of each group and round to the nearest level. No search
-for better scales: the files are test models, and the judge of every type is the package's
-dequantizer.
+The `gguf` package quantizes some types itself; for the others (Q2_K to Q6_K, IQ4_NL, IQ4_XS,
+IQ2_XXS) the functions here pick scales from the range of each group and round to the nearest level.
+No search for better scales: the files are test models, and the judge of every type is the package's
+dequantizer; of types of ik_llama.cpp that of `ik_types.py`.
 
 `raw_blocks` draws random bytes and sane scales instead: any bit pattern is a valid block, and for
 shapes of hundreds of megabytes this is the fast way.
@@ -18,18 +18,22 @@ import numpy as np
 from gguf import GGML_QUANT_SIZES, quants
 from gguf import GGMLQuantizationType as Type
 
+import ik_types
+from ik_types import IQ4_KS, Q4_K_R4, dequantize_iq4_ks, interleave_q4_k
+
 IQ4_LEVELS = np.array(quants.IQ4_NL.kvalues, dtype=np.float32)
 
-#: The types of the format table, in its order.
+#: The types of the table of encodings, in its order.
 TYPES = (
     Type.F32, Type.F16, Type.BF16,
     Type.Q8_0, Type.Q4_0, Type.Q4_1, Type.Q5_0, Type.Q5_1, Type.IQ4_NL, Type.MXFP4,
     Type.Q2_K, Type.Q3_K, Type.Q4_K, Type.Q5_K, Type.Q6_K, Type.IQ4_XS,
+    Type.IQ2_XXS, *ik_types.TYPES,
 )
 
 
 def type_name(ggml_type: Type) -> str:
-    """The name of the format table: `q4_K`, `iq4_xs`, `bf16`."""
+    """The name of the table of encodings: `q4_K`, `iq4_xs`, `bf16`."""
     lower = ggml_type.name.lower()
     return lower[:-1] + "K" if lower.endswith("_k") else lower
 
@@ -40,11 +44,16 @@ def block_size(ggml_type: Type) -> int:
 
 
 def row_bytes(ggml_type: Type, elements: int) -> int:
-    """Bytes of a row of `elements` values, a multiple of the block size."""
+    """Bytes that a row of `elements` values takes, a multiple of the block size."""
     size, type_bytes = GGML_QUANT_SIZES[ggml_type]
     if elements % size:
         raise ValueError(f"{ggml_type.name} needs rows of a multiple of {size}, not {elements}")
-    return elements // size * type_bytes
+    return ik_types.HEADER_BYTES.get(ggml_type, 0) + elements // size * type_bytes
+
+
+def strip_rows(ggml_type: Type) -> int:
+    """Rows that are stored together, and of which matrices have a multiple."""
+    return ik_types.STRIP_ROWS.get(ggml_type, 1)
 
 
 # --- packing --------------------------------------------------------------------------------------
@@ -199,6 +208,43 @@ def _quantize_iq4_xs(blocks: np.ndarray) -> np.ndarray:
     return np.concatenate([_half(d), scale_high, scale_low, packed], axis=1)
 
 
+# --- lattices: IQ2_XXS ----------------------------------------------------------------------------
+
+
+@cache
+def _iq2_points() -> np.ndarray:
+    """The magnitudes of the lattice, [256, 8]."""
+    quants.IQ2_XXS.init_grid()
+    grid = quants.IQ2_XXS.grid
+    assert grid is not None
+    return grid.reshape(256, 8)
+
+
+def _quantize_iq2_xxs(blocks: np.ndarray) -> np.ndarray:
+    largest = _iq2_points().max()
+    groups = blocks.reshape(-1, 8, 4, 8)
+    magnitudes = np.abs(groups)
+    # A scale of the root mean square: the largest magnitudes are cut off.
+    wanted = np.sqrt(np.square(groups).mean(axis=(2, 3))) * np.float32(2.4) / largest
+    d = _rounded_half(wanted.max(axis=1) * np.float32(8 / 31))
+    sub = _round_to((_divide(wanted * 8, d[:, None]) - 1) / 2, 0, 15)
+    steps = (d[:, None] * np.float32(0.125) * (2 * sub + 1))[..., None, None]
+    scaled = _divide(magnitudes, np.broadcast_to(steps, magnitudes.shape))
+    # Nearest point: the least |p|^2 - 2 p x.
+    points = _iq2_points()
+    distances = np.square(points).sum(axis=1) - 2 * scaled @ points.T
+    nearest = distances.argmin(axis=-1).astype(np.uint32)
+    # An even number of signs: the smallest of the others changes.
+    negative = groups < 0
+    smallest = scaled.argmin(axis=-1, keepdims=True)
+    flips = (negative.sum(axis=-1, keepdims=True) % 2 == 1) & (np.arange(8) == smallest)
+    signs = _pack((negative ^ flips)[..., :7, None], 1)[..., 0]
+    words = np.stack([_pack(nearest[..., None], 8)[..., 0],
+                      _pack(signs[..., None], 7)[..., 0] | sub.astype(np.uint32) << 28], axis=-1)
+    return np.concatenate([_half(d), words.astype("<u4").reshape(len(blocks), -1).view(np.uint8)],
+                          axis=1)
+
+
 _QUANTIZERS: dict[Type, Callable[[np.ndarray], np.ndarray]] = {
     Type.Q2_K: _quantize_q2_k,
     Type.Q3_K: _quantize_q3_k,
@@ -207,13 +253,22 @@ _QUANTIZERS: dict[Type, Callable[[np.ndarray], np.ndarray]] = {
     Type.Q6_K: _quantize_q6_k,
     Type.IQ4_NL: _quantize_iq4_nl,
     Type.IQ4_XS: _quantize_iq4_xs,
+    Type.IQ2_XXS: _quantize_iq2_xxs,
 }
 
 
 def quantize(values: np.ndarray, ggml_type: Type) -> np.ndarray:
-    """Finite fp32 values [..., K] -> the bytes of their rows, uint8 [..., bytes of a row]."""
+    """Finite fp32 values [..., K] -> the bytes of their rows, uint8 [..., bytes of a row].
+
+    Raises ValueError for rows that are no whole blocks, or no whole strips.
+    """
     shape = (*values.shape[:-1], row_bytes(ggml_type, values.shape[-1]))
     values = np.ascontiguousarray(values, dtype=np.float32)
+    if ggml_type == Q4_K_R4:
+        rows = quantize(values, Type.Q4_K)
+        return interleave_q4_k(rows.reshape(-1, shape[-1])).reshape(shape)
+    if ggml_type == IQ4_KS:
+        return ik_types.quantize_iq4_ks(values.reshape(-1, values.shape[-1])).reshape(shape)
     if ggml_type in _QUANTIZERS:
         blocks = values.reshape(-1, block_size(ggml_type))
         return _QUANTIZERS[ggml_type](blocks).reshape(shape)
@@ -221,7 +276,10 @@ def quantize(values: np.ndarray, ggml_type: Type) -> np.ndarray:
 
 
 def dequantize(raw: np.ndarray, ggml_type: Type) -> np.ndarray:
-    """The `gguf` package's dequantizer: uint8 [..., bytes of a row] -> fp32 [..., K]."""
+    """The reference's dequantizer: uint8 [..., bytes of a row] -> fp32 [..., K]."""
+    if ggml_type in ik_types.TYPES:
+        own = dequantize_iq4_ks if ggml_type == IQ4_KS else ik_types.dequantize_q4_k_r4
+        return own(raw.reshape(-1, raw.shape[-1])).reshape(*raw.shape[:-1], -1)
     return quants.dequantize(np.ascontiguousarray(raw), ggml_type)
 
 
@@ -232,6 +290,7 @@ def dequantize(raw: np.ndarray, ggml_type: Type) -> np.ndarray:
 _SCALE_OFFSET = {
     Type.Q8_0: 0, Type.Q4_0: 0, Type.Q4_1: 0, Type.Q5_0: 0, Type.Q5_1: 0, Type.IQ4_NL: 0,
     Type.Q2_K: 80, Type.Q3_K: 108, Type.Q4_K: 0, Type.Q5_K: 0, Type.Q6_K: 208, Type.IQ4_XS: 0,
+    Type.IQ2_XXS: 0,
 }
 _MINIMUM = {
     Type.Q4_1: (2, -7.5), Type.Q5_1: (2, -15.5),
@@ -241,7 +300,10 @@ _MXFP4_UNIT_EXPONENT = 128  # the E8M0 code of scale 1, as the levels are double
 
 
 def scale_offsets(ggml_type: Type) -> tuple[int, ...]:
-    """Byte offsets in a block of its fp16 scales: d, then that of the minimums if there are any."""
+    """Byte offsets in a block of its fp16 scales: d, then that of the minimums if there are any.
+
+    None of types whose scales are elsewhere: in a byte, at the head of a row, in strips.
+    """
     if ggml_type not in _SCALE_OFFSET:
         return ()
     scale = _SCALE_OFFSET[ggml_type]
@@ -270,6 +332,22 @@ def _unit_rms(ggml_type: Type) -> float:
     return float(np.sqrt(np.mean(np.square(dequantize(raw, ggml_type), dtype=np.float64))))
 
 
+def _raw_rows_of_iq4_ks(rng: np.random.Generator, byte_shape: tuple[int, ...],
+                        rms: float) -> np.ndarray:
+    """Random rows with a scale each, which varies by a factor of two."""
+    raw = rng.integers(0, 256, (int(np.prod(byte_shape[:-1])), byte_shape[-1]), dtype=np.uint8)
+
+    def set_scales(rows: np.ndarray, scales: np.ndarray) -> np.ndarray:
+        rows[:, :4] = scales.astype("<f4").reshape(-1, 1).view(np.uint8)
+        return rows
+
+    sample = np.random.Generator(np.random.PCG64(1)).integers(0, 256, (64, 140), dtype=np.uint8)
+    unit = dequantize_iq4_ks(set_scales(sample, np.ones(64, dtype=np.float32)))
+    scale = rms / np.sqrt(np.mean(np.square(unit, dtype=np.float64)))
+    spread = rng.uniform(2 / 3, 4 / 3, len(raw)).astype(np.float32)
+    return set_scales(raw, np.float32(scale) * spread).reshape(byte_shape)
+
+
 def raw_blocks(rng: np.random.Generator, shape: tuple[int, ...], ggml_type: Type,
                rms: float) -> np.ndarray:
     """Random valid blocks for values [..., K] of about the given root mean square, as uint8 rows.
@@ -279,6 +357,11 @@ def raw_blocks(rng: np.random.Generator, shape: tuple[int, ...], ggml_type: Type
     distribution.
     """
     byte_shape = (*shape[:-1], row_bytes(ggml_type, shape[-1]))
+    if ggml_type == Q4_K_R4:
+        rows = raw_blocks(rng, shape, Type.Q4_K, rms)
+        return interleave_q4_k(rows.reshape(-1, byte_shape[-1])).reshape(byte_shape)
+    if ggml_type == IQ4_KS:
+        return _raw_rows_of_iq4_ks(rng, byte_shape, rms)
     if block_size(ggml_type) == 1:
         values = rng.standard_normal(shape, dtype=np.float32) * np.float32(rms)
         return quantize(values, ggml_type)

@@ -292,7 +292,7 @@ def test_mxfp4_is_for_routed_experts() -> None:
     assert types["blk.3.ffn_up_shexp.weight"] == Type.Q8_0
 
 
-@pytest.mark.parametrize("text", ["q9_0", "q4_0:", "q4_0:q4_0:q4_0:q4_0", "iq2_xxs", ""])
+@pytest.mark.parametrize("text", ["q9_0", "q4_0:", "q4_0:q4_0:q4_0:q4_0", "iq2_xs", ""])
 def test_unknown_type(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "model.gguf"
     assert make_gguf.main(["olmoe-1b-7b", "--type", text, "-o", str(path)]) == 1

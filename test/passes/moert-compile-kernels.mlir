@@ -39,7 +39,7 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
   // CHECK: moert.kernel @pack_0 "sortie_pack_0" {{.*}} images [#moert.image<arch = "sm_90a", shared = 4736,
   moert.kernel @pack_0 "sortie_pack_0" reads(1) writes(1) extents(2) threads(256) sources [
     #moert.source<arch = "sm_90a", shared = 4736, schedule = "",
-      text = "#include \22codegen/kernels/packing/Pack.h\22\0Ausing namespace sortie::kernels;\0ASORTIE_KERNEL(256, 1) sortie_pack_0(const void *r0, void *w0, int32_t e0, int32_t e1) { packPanels<Format::Q4_K, 64, 256>(r0, w0, e0, e1); }\0A">]
+      text = "#include \22codegen/kernels/packing/Pack.h\22\0Ausing namespace sortie::kernels;\0ASORTIE_KERNEL(256, 1) sortie_pack_0(const void *r0, void *w0, int32_t e0, int32_t e1) { packPanels<Encoding::Q4_K, 64, 256>(r0, w0, e0, e1); }\0A">]
   moert.func @f("x" %x: !moert.buffer<tokens x 256 x f32>)
       outs("y" %y: !moert.buffer<tokens x 256 x f32>) {
     moert.launch @add_0 grid(tokens, 1) reads(%x, %x) writes(%y) work("moert.add")

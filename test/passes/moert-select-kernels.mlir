@@ -57,7 +57,7 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
   // CHECK: moert.kernel @dispatch_count_0
   // CHECK-SAME: dispatchCount<16, 16, 0>(r0, w0, e0)
   // CHECK: moert.kernel @pack_q4_K_0 "sortie_pack_q4_K_0" reads(1) writes(1) extents(2) threads(256)
-  // CHECK-SAME: packPanels<Format::Q4_K, 128, 256>(r0, w0, e0, e1)
+  // CHECK-SAME: packPanels<Encoding::Q4_K, 128, 256>(r0, w0, e0, e1)
   // A tile and its stages depend on the chip; PTX must run where shared memory is scarce.
   // CHECK: moert.kernel @glu_matmul_0 "sortie_glu_matmul_0" reads(4) writes(1) weights(packed, packed)
   // CHECK-SAME: arch = "sm_80", shared = {{[0-9]+}}, schedule = "tile 128 x {{[0-9]+}}, {{[0-9]+}} stages", text = "#define SORTIE_SHARED_LIMIT 166912

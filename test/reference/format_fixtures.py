@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
 """Writes test/unit/fixtures/: raw blocks of every type and their fp32 values, for the C++ tests.
 
-    <type>.bin             raw blocks, one after the other, as in a GGUF file
+    <type>.bin             raw rows of one block, one after the other, as in a GGUF file
     <type>.f32             what the `gguf` package (scripts/requirements.txt has the version) makes
-                           of them: little-endian fp32, block after block
+                           of them, or test/models/ik_types.py: little-endian fp32, row after row
     <type>.nonfinite.bin   the same for scales (or values) that are infinite or NaN; for MXFP4, the
     <type>.nonfinite.f32   scales of which are all finite, those with which a value overflows
 
-Types are named as in the format table: q4_K, iq4_xs, bf16. Every bit of a block is random but its
-fp16 scales, which are drawn from those of `SCALES` in turn: so all levels, sub-scales and minimums
-occur with zero, subnormal, negative and very large scales. The bytes of four blocks are all equal,
-for the extreme levels and sub-scales (see `PLAIN_BLOCKS`). A NaN is stored as 0x7fc00000, whatever
-the processor made. Run it again after adding a type; the output depends on nothing but this file
-and the package.
+Types are named as in the table of encodings: q4_K, iq4_xs, bf16. Every bit of a block is random but
+its floating-point scales, which are drawn from those of `SCALES` in turn: so all levels, sub-scales
+and minimums occur with zero, subnormal, negative and very large scales. The bytes of four blocks
+are all equal, for the extreme levels and sub-scales (see `PLAIN_BLOCKS`). A NaN is stored as
+0x7fc00000, whatever the processor made. Run it again after adding a type; the output depends on
+nothing but this file and the package.
 """
 
 from __future__ import annotations
@@ -23,12 +23,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from gguf import GGML_QUANT_SIZES
 from gguf import GGMLQuantizationType as Type
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "models"))
 
-from quantizers import TYPES, dequantize, scale_offsets, type_name
+from ik_types import IQ4_KS, Q4_K_R4
+from quantizers import (
+    TYPES,
+    block_size,
+    dequantize,
+    row_bytes,
+    scale_offsets,
+    strip_rows,
+    type_name,
+)
 
 FIXTURES = Path(__file__).resolve().parents[1] / "unit" / "fixtures"
 
@@ -72,21 +80,28 @@ def _float_values(ggml_type: Type, rng: np.random.Generator, finite: bool) -> np
 
 
 def fixture(ggml_type: Type, finite: bool = True) -> np.ndarray:
-    """Raw blocks [n, bytes of one], with finite scales only or with others only."""
+    """Raw rows of a block [n, bytes of one], with finite scales only or with others only."""
     rng = np.random.Generator(np.random.PCG64([ggml_type.value, int(finite)]))
-    size, type_bytes = GGML_QUANT_SIZES[ggml_type]
+    size = block_size(ggml_type)
     if size == 1:
         return _float_values(ggml_type, rng, finite)
     count = 2 * len(NONFINITE_SCALES) + 1
     if finite:
         count = len(SCALES) * (1 if size == 256 else 2)
-    raw = rng.integers(0, 256, (count, type_bytes), dtype=np.uint8)
+    count -= count % strip_rows(ggml_type)
+    raw = rng.integers(0, 256, (count, row_bytes(ggml_type, size)), dtype=np.uint8)
     for block, byte in PLAIN_BLOCKS.items():
         raw[block : block + 1] = byte
     if ggml_type == Type.MXFP4:
         raw[:, 0] = np.resize(MXFP4_EXPONENTS if finite else MXFP4_OVERFLOWING_EXPONENTS, count)
-    for column, offset in zip(_scale_columns(count, finite), scale_offsets(ggml_type)):
+    columns = _scale_columns(count, finite)
+    for column, offset in zip(columns, scale_offsets(ggml_type)):
         raw[:, offset : offset + 2] = column.reshape(-1, 1).view(np.uint8)
+    if ggml_type == IQ4_KS:
+        raw[:, :4] = columns[0].view(np.float16).astype("<f4").reshape(-1, 1).view(np.uint8)
+    if ggml_type == Q4_K_R4:
+        raw.reshape(-1, 576)[:, :16] = np.concatenate(
+            [column.reshape(-1, 4).view(np.uint8) for column in columns], axis=1)
     return raw
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import gguf
 import numpy as np
 from gguf import GGMLQuantizationType as Type
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "models"))
+
+import ik_types
+from quantizers import dequantize, row_bytes
 
 _PART = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 
@@ -30,6 +36,8 @@ class Model:
         self._readers = [gguf.GGUFReader(part) for part in part_paths(Path(path))]
         self._tensors = {tensor.name: tensor for reader in self._readers
                          for tensor in reader.tensors}
+        self._files = {tensor.name: reader.data for reader in self._readers
+                       for tensor in reader.tensors}
         self.arch: str = self._readers[0].fields["general.architecture"].contents()
 
     def value(self, key: str, default: Any = None) -> Any:
@@ -51,12 +59,27 @@ class Model:
         """The tensor, or one expert's part of it, dequantized, as float64."""
         stored = self._tensors[name]
         shape = self.shape(name)
+        if stored.tensor_type in ik_types.TYPES:
+            values = dequantize(self._rows(name), stored.tensor_type).reshape(shape)
+            return (values if expert is None else values[expert]).astype(np.float64)
         data = np.asarray(stored.data)  # a plain array: views of a memmap are slow to make
         if expert is not None:
             shape, data = shape[1:], data[expert]
         # As one row: the package works through its rows in small groups.
         values = gguf.quants.dequantize(data.reshape(1, -1), stored.tensor_type)
         return values.reshape(shape).astype(np.float64)
+
+    def offset(self, name: str) -> int:
+        """Where the tensor's data begins in its file, in bytes."""
+        return int(self._tensors[name].data_offset)
+
+    def _rows(self, name: str) -> np.ndarray:
+        """The bytes of the rows of a type that the package does not know, [rows, bytes of one]."""
+        shape = self.shape(name)
+        size = row_bytes(self.type(name), shape[-1])
+        first = self.offset(name)
+        end = first + int(np.prod(shape[:-1])) * size
+        return np.asarray(self._files[name][first:end]).reshape(-1, size)
 
     def optional(self, name: str, expert: int | None = None) -> np.ndarray | None:
         """Like `tensor`, but None where the model has no such tensor."""

@@ -4,12 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gguf import GGML_QUANT_SIZES
 from gguf import GGMLQuantizationType as Type
 
 import format_fixtures
 from format_fixtures import FIXTURES, files
-from quantizers import TYPES, scale_offsets, type_name
+from quantizers import TYPES, block_size, row_bytes, scale_offsets, type_name
 
 
 def test_committed_files_are_current() -> None:
@@ -26,7 +25,7 @@ def test_writes_to_another_folder(tmp_path: Path) -> None:
 
 def raw(ggml_type: Type, suffix: str = "") -> np.ndarray:
     data = np.fromfile(FIXTURES / f"{type_name(ggml_type)}{suffix}.bin", dtype=np.uint8)
-    return data.reshape(-1, GGML_QUANT_SIZES[ggml_type][1])
+    return data.reshape(-1, row_bytes(ggml_type, block_size(ggml_type)))
 
 
 def values(ggml_type: Type, suffix: str = "") -> np.ndarray:
@@ -36,7 +35,7 @@ def values(ggml_type: Type, suffix: str = "") -> np.ndarray:
 @pytest.mark.parametrize("ggml_type", TYPES, ids=type_name)
 def test_finite(ggml_type: Type) -> None:
     expected = values(ggml_type)
-    assert len(expected) == len(raw(ggml_type)) * GGML_QUANT_SIZES[ggml_type][0]
+    assert len(expected) == len(raw(ggml_type)) * block_size(ggml_type)
     assert np.isfinite(expected).all()
     assert (expected == 0).any() and (expected < 0).any() and (expected > 0).any()
 

@@ -186,7 +186,7 @@ SORTIE_DEVICE void blockTerm(const ExactPanel<F, true> &panel, const TokenBlock 
   for (int u = 0; u < Count; ++u) {
 #pragma unroll
     for (int o = 0; o < Lane::kOutputs; ++o)
-      t[u][o] = firstRun(t[u][o], scaleOf(panel.rows[Lane::whichRow(o)]));
+      t[u][o] = firstRun(t[u][o], scaleOf<F>(panel.rows[Lane::whichRow(o)]));
     if constexpr (TokenSums<F>::kAreUsed) {
       int32_t sums[Lane::kOutputs];
       TokenSums<F>::template multiply<Limbs>(panel.rows[0].minimums, panel.rows[1].minimums,

@@ -65,17 +65,15 @@ template <int Bits> SORTIE_DEVICE uint32_t codeBits(const Plane<Bits> &plane, in
 /// The levels of all codes, a byte each, in shared memory: as constants they would be moved to a
 /// register for every instruction that looks one up.
 template <LevelCoding Coding> struct Codebook {
-  static constexpr bool kIsIq4 = Coding == LevelCoding::CodebookIq4;
-  static constexpr int kOffset = kCodebooksOffset + (kIsIq4 ? 0 : 16);
+  static constexpr int kOffset =
+      kCodebooksOffset + (Coding == LevelCoding::CodebookIq4 ? 0 : kCodebookLevels);
 
   /// Of one thread.
   SORTIE_DEVICE void store() {
     constexpr auto word = [](int first) {
       uint32_t bytes = 0;
-      for (int i = 0; i < 4; ++i) {
-        const int level = kIsIq4 ? iq4Level(first + i) : e2m1Level(first + i);
-        bytes |= static_cast<uint32_t>(level & 0xff) << (8 * i);
-      }
+      for (int i = 0; i < 4; ++i)
+        bytes |= static_cast<uint32_t>(codebookLevel(Coding, first + i) & 0xff) << (8 * i);
       return bytes;
     };
     constexpr hw::Words4 kWords = {{word(0), word(4), word(8), word(12)}};
@@ -149,11 +147,15 @@ struct GroupScales {
 struct SubScales {
   uint32_t scales[2];
   uint32_t minimums[2];
-  uint32_t dAndDmin; ///< two halves
+  uint32_t dAndDmin; ///< two halves, or d as a float
 };
 
-SORTIE_DEVICE float scaleOf(const SubScales &scales) {
-  return lowHalfFloat(hw::recomputed(scales.dAndDmin));
+template <Format F> SORTIE_DEVICE float scaleOf(const SubScales &scales) {
+  const uint32_t word = hw::recomputed(scales.dAndDmin);
+  if constexpr (formatInfo(F).scaleType == ScaleType::Float32)
+    return floatOf(word);
+  else
+    return lowHalfFloat(word);
 }
 SORTIE_DEVICE float minimumScaleOf(const SubScales &scales) {
   return highHalfFloat(hw::recomputed(scales.dAndDmin));
@@ -162,8 +164,9 @@ SORTIE_DEVICE float minimumScaleOf(const SubScales &scales) {
 /// Words of a row's scales in a half.
 template <Format F>
 constexpr int kScaleWords = !PackedLayout<F>::kHasSubScales ? PackedLayout<F>::kSizes.scaleBytes / 4
-                            : hasFileHeader(F)              ? 4
-                                                            : PackedLayout<F>::kSubBlocks / 8 + 1;
+                            : PackedLayout<F>::kHasSixBitScales
+                                ? 4
+                                : PackedLayout<F>::kSubBlocks / 8 + 1;
 
 /// `scales` are those of a whole block.
 template <Format F>
@@ -171,7 +174,7 @@ SORTIE_DEVICE void loadScaleWords(const char *scales, int half, int row,
                                   uint32_t (&words)[kScaleWords<F>]) {
   using Layout = PackedLayout<F>;
   const char *at = scales + row * Layout::kSizes.scaleBytes;
-  if constexpr (!Layout::kHasSubScales || hasFileHeader(F)) {
+  if constexpr (!Layout::kHasSubScales || Layout::kHasSixBitScales) {
     loadWords<kScaleWords<F>>(at, words);
   } else {
     constexpr int kWords = kScaleWords<F> - 1;
@@ -189,7 +192,7 @@ SORTIE_DEVICE GroupScales decodeGroupScales(const uint32_t (&words)[kScaleWords<
       const uint32_t word = words[first + g / 2];
       return g % 2 == 0 ? lowHalfFloat(word) : highHalfFloat(word);
     };
-    if constexpr (F == Format::MXFP4) // widened as a bfloat16
+    if constexpr (PackedLayout<F>::kInfo.scaleType == ScaleType::BFloat16)
       scales.d[g] = floatOf(g % 2 == 0 ? words[g / 2] << 16 : words[g / 2] & 0xffff0000u);
     else
       scales.d[g] = half(0);
@@ -199,8 +202,8 @@ SORTIE_DEVICE GroupScales decodeGroupScales(const uint32_t (&words)[kScaleWords<
   return scales;
 }
 
-/// The header of Q4_K and Q5_K: six-bit scales and minimums, see decodeScalesAndMinimums().
-SORTIE_DEVICE SubScales decodeFileHeader(const uint32_t (&header)[4], int half) {
+/// d and dmin, then six-bit scales and minimums, see decodeScalesAndMinimums().
+SORTIE_DEVICE SubScales decodeSixBits(const uint32_t (&header)[4], int half) {
   SubScales scales;
   scales.dAndDmin = header[0];
   const uint32_t first = header[1];
@@ -217,8 +220,8 @@ SORTIE_DEVICE SubScales decodeFileHeader(const uint32_t (&header)[4], int half) 
 
 template <Format F>
 SORTIE_DEVICE SubScales decodeSubScales(const uint32_t (&words)[kScaleWords<F>], int half) {
-  if constexpr (hasFileHeader(F)) {
-    return decodeFileHeader(words, half);
+  if constexpr (PackedLayout<F>::kHasSixBitScales) {
+    return decodeSixBits(words, half);
   } else {
     constexpr int kWords = kScaleWords<F> - 1;
     constexpr bool kHasMinimum = PackedLayout<F>::kInfo.minimum != Minimum::None;

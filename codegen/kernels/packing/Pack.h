@@ -1,35 +1,31 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Packing of weights: rows of a GGUF tensor to the panels of PackedLayout.h, once, when weights are
+// Packing of weights: rows of a tensor of the model file to the panels of PackedLayout.h, once, when weights are
 // loaded. Blocks are decoded by runtime/numerics, so there is one decoder for every device.
 
 #ifndef SORTIE_CODEGEN_KERNELS_PACKING_PACK_H
 #define SORTIE_CODEGEN_KERNELS_PACKING_PACK_H
 
-#include "codegen/kernels/packing/PackedLayout.h"
-#include "runtime/numerics/decode.h"
+#include "codegen/kernels/packing/PackGeometry.h"
 
 #include <sortie_hardware.h>
 
 namespace sortie::kernels {
 
 /// Packs the panels of a matrix with experts of `N` rows and `K` columns.
-template <Format F, int N, int K> class Packer {
-  using Layout = PackedLayout<F>;
-  static constexpr FormatInfo kInfo = Layout::kInfo;
-  /// Blocks of the file in a row of a packed block.
+template <Encoding E, int N, int K> class Packer {
+  static constexpr EncodingInfo kEncoding = encodingInfo(E);
+  static constexpr Format kFormat = formatOf(E);
+  static constexpr FormatInfo kInfo = formatInfo(kFormat);
+  using Layout = PackedLayout<kFormat>;
   static constexpr PackedSizes kSizes = Layout::kSizes;
-  static constexpr int kFileBlocks = kSizes.blockElements / kInfo.elements;
-  static constexpr int64_t kRowBytes = rowBytes(kInfo, K);
+  static constexpr int kFileBlocks = fileBlocks(E);
 
 public:
-  static constexpr int kSharedBytes =
-      static_cast<int>(sizeof(DecodedBlock)) * kPanelRows * kFileBlocks;
-
   /// `raw`: the rows of the panel that exist; `rows` of them.
   SORTIE_DEVICE void packPanel(const uint8_t *raw, int rows, uint8_t *panel) {
-    for (int block = 0; block < packedBlocks(F, K); ++block) {
+    for (int block = 0; block < packedBlocks(kFormat, K); ++block) {
       hw::syncBlock();
       decode(raw, rows, block);
       hw::syncBlock();
@@ -41,23 +37,24 @@ public:
           storePlane<Layout::kHighBits, Layout::kLowBits>(half, planes + Layout::kLowBytes);
       }
       for (int row = hw::threadIndex(); row < kPanelRows; row += hw::threadCount())
-        storeScales(fileBlock(raw, row, block), row < rows, row, block, to);
+        storeScales(encodedRow(raw, row), row < rows, row, block, to);
     }
   }
 
 private:
   SORTIE_DEVICE DecodedBlock *decoded() { return hw::sharedMemory<DecodedBlock>(); }
 
-  SORTIE_DEVICE const uint8_t *fileBlock(const uint8_t *raw, int row, int block) {
-    return raw + row * kRowBytes + int64_t{block} * kFileBlocks * kInfo.bytes;
+  SORTIE_DEVICE EncodedRow encodedRow(const uint8_t *raw, int row) {
+    constexpr EncodingInfo kOfRow = kEncoding; // which a device function may refer to
+    return rowOf(kOfRow, raw, row, K);
   }
 
   SORTIE_DEVICE void decode(const uint8_t *raw, int rows, int block) {
     for (int i = hw::threadIndex(); i < kPanelRows * kFileBlocks; i += hw::threadCount()) {
       const int row = i / kFileBlocks;
-      const int part = i % kFileBlocks;
-      if (row < rows && (block * kFileBlocks + part) * kInfo.elements < K) {
-        decodeBlock<F>(fileBlock(raw, row, block) + part * kInfo.bytes, decoded()[i]);
+      const int fileBlock = block * kFileBlocks + i % kFileBlocks;
+      if (row < rows && fileBlock * kEncoding.elements < K) {
+        decodeBlock<E>(encodedRow(raw, row), fileBlock, decoded()[i]);
         continue;
       }
       for (int8_t &level : decoded()[i].levels)
@@ -67,27 +64,21 @@ private:
     }
   }
 
-  /// What stands in the file for a level (any code of a level that has two).
+  /// What is packed of a level (any code of a level that has two).
   SORTIE_DEVICE uint32_t codeOf(int level) {
     if constexpr (kInfo.coding == LevelCoding::TwosComplement)
       return static_cast<uint32_t>(level) & 0xff;
     if constexpr (kInfo.coding == LevelCoding::Offset)
       return static_cast<uint32_t>(level + kInfo.levelOffset);
-    uint32_t code = 0;
-    for (int candidate = 15; candidate >= 0; --candidate) {
-      const int at =
-          kInfo.coding == LevelCoding::CodebookIq4 ? iq4Level(candidate) : e2m1Level(candidate);
-      code = at == level ? static_cast<uint32_t>(candidate) : code;
-    }
-    return code;
+    return static_cast<uint32_t>(codebookCode(kInfo.coding, level));
   }
 
   /// Code `byte` of register `q` of a lane.
   SORTIE_DEVICE uint32_t codeAt(int half, int q, int lane, int byte) {
     const int row = lane / 4 + 8 * (q % 2);
     const int element = half * kHalfElements + q / 4 * 32 + q % 4 / 2 * 16 + lane % 4 * 4 + byte;
-    const DecodedBlock &block = decoded()[row * kFileBlocks + element / kInfo.elements];
-    return codeOf(block.levels[element % kInfo.elements]);
+    const DecodedBlock &block = decoded()[row * kFileBlocks + element / kEncoding.elements];
+    return codeOf(block.levels[element % kEncoding.elements]);
   }
 
   /// Word `word` of a plane: `Bits` bits of each code from bit `Shift` on.
@@ -115,49 +106,62 @@ private:
     }
   }
 
-  /// The scales and the tail of one row. `file` is read only where the row exists.
-  SORTIE_DEVICE void storeScales(const uint8_t *file, bool exists, int row, int block,
-                                 uint8_t *to) {
+  /// The scales and the tail of one row, which is read only where it exists.
+  SORTIE_DEVICE void storeScales(EncodedRow file, bool exists, int row, int block, uint8_t *to) {
     uint8_t *all = to + Layout::kScalesOffset;
     uint8_t *scales = all + row * kSizes.scaleBytes;
     for (int i = 0; i < kSizes.scaleBytes; ++i)
       scales[i] = exists ? scaleByte(file, row, block, i) : uint8_t{0};
     uint8_t *tail = all + Layout::kTailsInScales + row * kSizes.tailBytes;
-    for (int i = 0; i < kSizes.tailBytes; ++i) {
-      const bool isStored = exists && (i < 2 || kInfo.minimum != Minimum::None);
-      tail[i] = isStored ? file[kInfo.scaleOffset + i] : uint8_t{0};
-    }
+    for (int i = 0; i < kSizes.tailBytes; ++i)
+      tail[i] = exists ? floatByte(file, block, i) : uint8_t{0};
   }
 
-  /// The 16 bits of a float scale.
-  SORTIE_DEVICE uint32_t groupScaleBits(const uint8_t *from) {
-    if constexpr (F == Format::MXFP4)
-      return bitsOf(fromE8M0Half(from[0])) >> 16;
-    return loadUint16(from);
+  /// Byte `i` of d and dmin of a block of the file, as halves, or of d as a float.
+  SORTIE_DEVICE uint8_t floatByte(EncodedRow file, int fileBlock, int i) {
+    uint32_t bits = scaleBits<E>(file, fileBlock);
+    if constexpr (kInfo.minimum != Minimum::None)
+      bits |= minimumBits<E>(file, fileBlock) << 16;
+    return static_cast<uint8_t>(bits >> (8 * i));
   }
 
-  SORTIE_DEVICE uint8_t scaleByte(const uint8_t *file, int row, int block, int i) {
-    if constexpr (hasFileHeader(F))
-      return file[i];
-    if constexpr (Layout::kHasSubScales) {
-      const DecodedBlock &of = decoded()[row];
+  /// Byte `i` of the twelve that hold six-bit scales and minimums: those of the first four
+  /// sub-blocks with the upper bits of the other four's, then the low halves of these.
+  SORTIE_DEVICE uint8_t packSixBits(const DecodedBlock &of, int i) {
+    const int s = i % 4;
+    if (i >= 8)
+      return static_cast<uint8_t>((of.subScales[s + 4] & 15) | of.minimums[s + 4] << 4);
+    const int8_t *values = i < 4 ? of.subScales : of.minimums;
+    return static_cast<uint8_t>(values[s] | values[s + 4] >> 4 << 6);
+  }
+
+  SORTIE_DEVICE uint8_t scaleByte(EncodedRow file, int row, int block, int i) {
+    const DecodedBlock &of = decoded()[row];
+    if constexpr (Layout::kHasSixBitScales) {
+      return i < 4 ? floatByte(file, block, i) : packSixBits(of, i - 4);
+    } else if constexpr (Layout::kHasSubScales) {
       const int minimum = kInfo.minimum == Minimum::None ? 0 : of.minimums[i] << 4;
       return static_cast<uint8_t>(of.subScales[i] | minimum);
+    } else {
+      const int fileBlock = block * kFileBlocks + i / 2 % kFileBlocks;
+      uint32_t bits = 0x8000u; // -0.0, where there is no such group
+      if (fileBlock * kEncoding.elements < K) {
+        bits = scaleBits<E>(file, fileBlock);
+        if constexpr (kInfo.minimum != Minimum::None)
+          if (i / 2 >= kFileBlocks)
+            bits = minimumBits<E>(file, fileBlock);
+      }
+      return static_cast<uint8_t>(bits >> (8 * (i % 2)));
     }
-    const int group = i / 2 % kFileBlocks;
-    const int field = i / 2 / kFileBlocks;
-    const bool exists = (block * kFileBlocks + group) * kInfo.elements < K;
-    const uint8_t *from = file + group * kInfo.bytes + kInfo.scaleOffset + 2 * field;
-    const uint32_t bits = !exists ? 0x8000u : groupScaleBits(from); // or -0.0
-    return static_cast<uint8_t>(bits >> (8 * (i % 2)));
   }
 };
 
-/// One block of threads a panel; Packer::kSharedBytes of shared memory. `raw` points to the first
-/// row of panel `firstPanel`, `packed` to that panel.
-template <Format F, int N, int K>
+/// One block of threads a panel; packSharedBytes() of shared memory. `raw` points to the first row
+/// of panel `firstPanel`, `packed` to that panel.
+template <Encoding E, int N, int K>
 SORTIE_DEVICE void packPanels(const void *raw, void *packed, int firstPanel, int panels) {
   constexpr int kPanels = static_cast<int>(panelsOf(N));
+  constexpr int64_t kRowBytes = rowBytes(encodingInfo(E), K);
   const auto firstRow = [](int panel) {
     return int64_t{panel / kPanels} * N + panel % kPanels * kPanelRows;
   };
@@ -167,9 +171,10 @@ SORTIE_DEVICE void packPanels(const void *raw, void *packed, int firstPanel, int
   const int panel = firstPanel + index;
   const int left = N - panel % kPanels * kPanelRows;
   const auto *rows = static_cast<const uint8_t *>(raw) +
-                     (firstRow(panel) - firstRow(firstPanel)) * rowBytes(formatInfo(F), K);
-  Packer<F, N, K>::packPanel(rows, left < kPanelRows ? left : kPanelRows,
-                             static_cast<uint8_t *>(packed) + index * packedPanelBytes(F, K));
+                     (firstRow(panel) - firstRow(firstPanel)) * kRowBytes;
+  Packer<E, N, K>::packPanel(rows, left < kPanelRows ? left : kPanelRows,
+                             static_cast<uint8_t *>(packed) +
+                                 index * packedPanelBytes(formatOf(E), K));
 }
 
 } // namespace sortie::kernels

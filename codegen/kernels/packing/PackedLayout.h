@@ -22,13 +22,13 @@
 // A code is the level plus the format's offset, so never negative; of Q8_0 it is the level itself.
 //
 // Scales, by format:
-//   GroupScale: d of the four groups, as halves, then m of the four groups. In MXFP4 d is a
-//     bfloat16: it has all powers of two from 2^-128 on, and takes one instruction to widen, where
-//     the file's byte takes six;
-//   Q4_K, Q5_K: d, dmin and the twelve bytes of six-bit scales and minimums, as in the file;
+//   GroupScale: d of the four groups, as the format's ScaleType, then m of the four groups. In
+//     MXFP4 d is a bfloat16: it has all powers of two from 2^-128 on, and takes one instruction to
+//     widen, where the file's byte takes six;
+//   Q4_K, Q5_K: d, dmin and twelve bytes of six-bit scales and minimums, in the order of a Q4_K
+//     file (packSixBits() and decodeSixBits());
 //   the other formats with sub-scales: a byte a sub-block, in Q2_K with the minimum in its high
-//   half;
-//     the tail holds d and dmin (zero where there is none).
+//     half; the tail holds d and dmin as halves (zero where there is none), or d as a float.
 // Rows past the end of an expert have codes of level 0 and zeros as scales. Groups past the end of
 // a row have d = m = -0.0, which leaves every bit of a product as it is: fma(+0, -0, t) = t.
 
@@ -58,9 +58,9 @@ struct PackedSizes {
   int blockBytes;
 };
 
-/// Whether the scales of a block are the header of the file's block.
-SORTIE_NUMERICS_CONSTEXPR bool hasFileHeader(Format format) {
-  return format == Format::Q4_K || format == Format::Q5_K;
+/// Whether sub-scales and minimums are kept in six bits each.
+SORTIE_NUMERICS_CONSTEXPR bool hasSixBitScales(const FormatInfo &info) {
+  return info.minimum == Minimum::SubtractedInteger && info.subScales.most == 63;
 }
 
 /// Whether sub-scale times level is an int8, whatever a file has: then the operand is that product,
@@ -73,7 +73,7 @@ SORTIE_NUMERICS_CONSTEXPR bool isFolded(const FormatInfo &info) {
 SORTIE_NUMERICS_CONSTEXPR int packedScaleBytes(const FormatInfo &info) {
   if (!hasSubScales(info))
     return info.minimum == Minimum::AddedFloat ? 16 : 8;
-  return hasFileHeader(info.format) ? 16 : 256 / info.subBlock;
+  return hasSixBitScales(info) ? 16 : 256 / info.subBlock;
 }
 
 SORTIE_NUMERICS_CONSTEXPR PackedSizes packedSizes(Format format) {
@@ -85,7 +85,7 @@ SORTIE_NUMERICS_CONSTEXPR PackedSizes packedSizes(Format format) {
   sizes.highBits = info.levelBits - sizes.lowBits;
   sizes.halfBytes = info.levelBits * kPanelRows * kHalfElements / 8;
   sizes.scaleBytes = packedScaleBytes(info);
-  sizes.tailBytes = hasSubScales(info) && !hasFileHeader(format) ? 4 : 0;
+  sizes.tailBytes = hasSubScales(info) && !hasSixBitScales(info) ? 4 : 0;
   sizes.blockBytes =
       sizes.halves * sizes.halfBytes + kPanelRows * (sizes.scaleBytes + sizes.tailBytes);
   return sizes;
@@ -106,8 +106,8 @@ template <Format F> struct PackedLayout {
   static constexpr FormatInfo kInfo = formatInfo(F);
   static_assert(isQuantized(kInfo));
   static constexpr bool kHasSubScales = hasSubScales(kInfo);
-  static constexpr bool kHasCodebook =
-      kInfo.coding == LevelCoding::CodebookIq4 || kInfo.coding == LevelCoding::CodebookE2M1;
+  static constexpr bool kHasCodebook = hasCodebook(kInfo.coding);
+  static constexpr bool kHasSixBitScales = hasSixBitScales(kInfo);
 
   static constexpr PackedSizes kSizes = packedSizes(F);
   static constexpr int kLowBits = kSizes.lowBits;

@@ -43,20 +43,16 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Deco
 
   /// Codebooks, with the bias added.
   struct Codebook {
-    uint8_t levels[16];
+    uint8_t levels[numerics::kCodebookLevels];
   };
   static constexpr Codebook codebook() {
     Codebook book{};
-    for (int code = 0; code < 16; ++code) {
-      const int level = kInfo.coding == numerics::LevelCoding::CodebookIq4
-                            ? numerics::iq4Level(code)
-                            : numerics::e2m1Level(code);
-      book.levels[code] = static_cast<uint8_t>(level + kBias);
-    }
+    for (int code = 0; code < numerics::kCodebookLevels; ++code)
+      book.levels[code] =
+          static_cast<uint8_t>(numerics::codebookLevel(kInfo.coding, code) + kBias);
     return book;
   }
-  static constexpr bool kHasCodebook = kInfo.coding == numerics::LevelCoding::CodebookIq4 ||
-                                       kInfo.coding == numerics::LevelCoding::CodebookE2M1;
+  static constexpr bool kHasCodebook = numerics::hasCodebook(kInfo.coding);
   alignas(64) static constexpr Codebook kCodebook = codebook();
 
   /// The bits that a plane of `Bits` bits has for vector `V` (of the 8 / Bits that share a plane
@@ -132,8 +128,10 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Deco
   }
 
   SORTIE_KERNEL_INLINE static typename Simd::Floats loadScales(const std::byte *from) {
-    if constexpr (F == numerics::Format::MXFP4)
+    if constexpr (kInfo.scaleType == numerics::ScaleType::BFloat16)
       return Simd::loadBFloat16(from);
+    else if constexpr (kInfo.scaleType == numerics::ScaleType::Float32)
+      return Simd::load(reinterpret_cast<const float *>(from));
     else
       return Simd::loadHalf(from);
   }
@@ -144,14 +142,14 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Deco
       const std::byte *scales = body + g * kPanelRows * 2;
       Simd::store(tile.d[g], loadScales(scales));
       if constexpr (kInfo.minimum == numerics::Minimum::AddedFloat)
-        Simd::store(tile.m[g], Simd::loadHalf(scales + kLayout.minimumsOffset));
+        Simd::store(tile.m[g], loadScales(scales + kLayout.minimumsOffset));
     }
   }
 
   /// Scales, biases and minimums of a format with sub-scales.
   SORTIE_KERNEL_INLINE static void decodeSubScales(const std::byte *head, const std::byte *body,
                                                    WeightTile &tile) {
-    Simd::store(tile.d[0], Simd::loadHalf(head));
+    Simd::store(tile.d[0], loadScales(head));
     for (int pair = 0; pair < kConfig.subBlocks() / 2; ++pair) {
       const std::byte *scales = body + 2 * pair * kPanelRows;
       if constexpr (kConfig.isBiased)
@@ -164,7 +162,7 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Deco
       }
     }
     if constexpr (kInfo.minimum == numerics::Minimum::SubtractedInteger)
-      Simd::store(tile.m[0], Simd::loadHalf(head + kPanelRows * 2));
+      Simd::store(tile.m[0], loadScales(head + kLayout.dminOffset));
   }
 
   /// Decodes blocks [first, first + count) of a panel.

@@ -42,7 +42,7 @@ template <typename Simd> struct FloatProduct {
   SORTIE_KERNEL_INLINE static void tile(const std::byte *weights, int steps, const float *x,
                                         int64_t stride, float *sums) {
     constexpr int kWeightRows = Simd::kFloatRows;
-    constexpr int64_t kRowBytes = kFloatStep * numerics::formatInfo(F).bytes;
+    constexpr int64_t kRowBytes = kFloatStep * numerics::floatBytes(numerics::formatInfo(F));
     Floats partials[Tokens][kWeightRows];
     forEach<Tokens>([&](int t, int n)
                         SORTIE_KERNEL_LAMBDA { partials[t][n] = Simd::broadcast(0.0f); });
@@ -66,7 +66,7 @@ template <typename Simd> struct FloatProduct {
   template <numerics::Format F, int Tokens>
   static void dot(const std::byte *weights, int steps, const float *x, int64_t stride,
                   float *sums) {
-    constexpr int64_t kRowBytes = kFloatStep * numerics::formatInfo(F).bytes;
+    constexpr int64_t kRowBytes = kFloatStep * numerics::floatBytes(numerics::formatInfo(F));
     for (int n = 0; n < kPanelRows; n += Simd::kFloatRows)
       tile<F, Tokens>(weights + n * kRowBytes, steps, x, stride, sums + n);
   }

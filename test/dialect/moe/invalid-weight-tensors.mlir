@@ -136,6 +136,51 @@ func.func @weight() {
 
 // -----
 
+func.func @weight() {
+  // (C6)
+  // expected-error @+1 {{q4_k_r4 stores rows in strips of 4; a weight is made of whole strips, and of matrices of them}}
+  %0 = moe.weight "a" : tensor<2x6x256x!moe.block<q4_k_r4>>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C6)
+  // expected-error @+1 {{q4_k_r4 stores rows in strips of 4}}
+  %0 = moe.weight ["a", "b"] : tensor<2x256x!moe.block<q4_k_r4>>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C6)
+  // expected-error @+1 {{q4_k_r4 stores rows in strips of 4}}
+  %0 = moe.weight "a" rows(2 of 8) : tensor<4x256x!moe.block<q4_k_r4>>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C6)
+  // expected-error @+1 {{q4_k_r4 stores rows in strips of 4}}
+  %0 = moe.weight "a" rows(4 of 10) : tensor<4x256x!moe.block<q4_k_r4>>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C6)
+  // expected-error @+1 {{rows of iq4_ks have a header; columns can be parts of rows without one}}
+  %0 = moe.weight "a" columns(256 of 512) : tensor<4x256x!moe.block<iq4_ks>>
+  return
+}
+
+// -----
+
 // tensors: (C3)
 // expected-error @+1 {{a whole tensor is named by a string alone}}
 module attributes {a.b = #moe.tensors<"a">} {}

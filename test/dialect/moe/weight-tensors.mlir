@@ -21,6 +21,12 @@ func.func @weights() {
   %biases = moe.weight ["bias.0", "bias.1", "bias.2"] : tensor<3x512xf32>
   // CHECK: moe.weight ["a", "b"] rows(2 of 4) columns(32 of 96) : tensor<2x2x64x!moe.block<q8_0>>
   %both = moe.weight ["a", "b"] rows(2 of 4) columns(32 of 96) : tensor<2x2x64x!moe.block<q8_0>>
+  // CHECK: moe.weight "s" rows(4 of 12) columns(256 of 512) : tensor<8x256x!moe.block<q4_k_r4>>
+  %strips = moe.weight "s" rows(4 of 12) columns(256 of 512) : tensor<8x256x!moe.block<q4_k_r4>>
+  // CHECK: moe.weight "h" rows(1 of 3) : tensor<2x512x!moe.block<iq4_ks>>
+  %headers = moe.weight "h" rows(1 of 3) : tensor<2x512x!moe.block<iq4_ks>>
+  // CHECK: moe.weight "l" : tensor<2x512x!moe.block<iq2_xxs>>
+  %lattice = moe.weight "l" : tensor<2x512x!moe.block<iq2_xxs>>
   // One whole tensor is itself, however it is written.
   // CHECK: moe.weight "one" : tensor<1x2x64xf32>
   %one = moe.weight ["one"] : tensor<1x2x64xf32>

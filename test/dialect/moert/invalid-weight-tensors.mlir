@@ -100,3 +100,15 @@ module attributes {a.b = #moert.tensors<"a">} {}
 // (C7): the whole tensor is too large, its part is not
 // expected-error @+1 {{the weight is larger than 2^48 bytes}}
 moert.weight @w "a" rows(0 of 2147483647) : 2147483647x1x64xf32
+
+// -----
+
+// (C7)
+// expected-error @+1 {{q4_k_r4 stores rows in strips of 4; a weight is made of whole strips}}
+moert.weight @w "a" : 6x256xq4_k_r4
+
+// -----
+
+// (C7)
+// expected-error @+1 {{rows of iq4_ks have a header; columns can be parts of rows without one}}
+moert.weight @w "a" columns(0 of 512) : 4x256xiq4_ks

@@ -183,19 +183,29 @@ TEST_P(ExactTest, DenseInt8WithBias) {
   expectCleanProduct(product);
 }
 
-TEST_P(ExactTest, Pack) {
-  expectCleanEverywhere(packKernel(GetParam(), 768, 2048));
-  EXPECT_EQ(panelBytes(GetParam(), 4096), 2 * panelBytes(GetParam(), 2048));
+/// The formats that products compute with, in the order of the table.
+std::vector<Format> quantizedFormats() {
+  std::vector<Format> formats;
+  for (const sortie::numerics::FormatInfo &info : sortie::numerics::kFormats)
+    if (sortie::numerics::isQuantized(info))
+      formats.push_back(info.format);
+  return formats;
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, ExactTest,
-                         testing::Values(Format::Q8_0, Format::Q4_0, Format::Q4_1, Format::Q5_0,
-                                         Format::Q5_1, Format::IQ4_NL, Format::MXFP4, Format::Q2_K,
-                                         Format::Q3_K, Format::Q4_K, Format::Q5_K, Format::Q6_K,
-                                         Format::IQ4_XS),
+INSTANTIATE_TEST_SUITE_P(Formats, ExactTest, testing::ValuesIn(quantizedFormats()),
                          [](const testing::TestParamInfo<Format> &info) {
                            return std::string(sortie::numerics::formatInfo(info.param).name);
                          });
+
+TEST(KernelSourceTest, PacksEveryEncoding) {
+  for (const sortie::numerics::EncodingInfo &info : sortie::numerics::kEncodings) {
+    if (!sortie::numerics::isQuantized(info))
+      continue;
+    SCOPED_TRACE(info.name);
+    expectCleanEverywhere(packKernel(info.encoding, 768, 2048));
+    EXPECT_EQ(panelBytes(info.format, 4096), 2 * panelBytes(info.format, 2048));
+  }
+}
 
 TEST(KernelSourceTest, ExactOfTwoFormats) {
   Product product{.first = Format::Q4_K,

@@ -6,6 +6,7 @@
 
 #include "test/unit/cpu/Reference.h"
 #include "test/unit/cpu/TestDevices.h"
+#include "test/unit/numerics/InterleaveQ4K.h"
 
 #include "runtime/numerics/activation.h"
 #include "runtime/numerics/combine.h"
@@ -24,15 +25,15 @@ namespace {
 
 using namespace numerics;
 
-std::vector<RowKind> kindsOf(Format format) {
-  if (!isQuantized(formatInfo(format)))
+std::vector<RowKind> kindsOf(Encoding encoding) {
+  if (!isQuantized(encodingInfo(encoding)))
     return {RowKind::F32};
   return {RowKind::Int8, RowKind::Int16};
 }
 
 /// A grouped product with everything that may be switched on or off.
 struct Problem {
-  MatrixShape shape;
+  EncodedShape shape;
   RowKind kind;
   std::vector<int32_t> rowsOfExpert; ///< empty: a dense product of `denseRows`
   int64_t denseRows = 0;
@@ -180,11 +181,11 @@ void checkMatmul(const Problem &problem, uint64_t seed,
     }
 }
 
-class MatmulFormats : public testing::TestWithParam<Format> {
+class MatmulEncodings : public testing::TestWithParam<Encoding> {
 protected:
-  FormatInfo info() const { return formatInfo(GetParam()); }
+  EncodingInfo info() const { return encodingInfo(GetParam()); }
 
-  /// The lengths of rows that the format can have, awkward ones where it can.
+  /// The lengths of rows that the encoding can have, awkward ones where it can.
   std::vector<int64_t> columnCounts() const {
     if (!isQuantized(info()))
       return {1, 15, 16, 17, 352, 1024, 1040, 2051};
@@ -194,7 +195,7 @@ protected:
   }
 };
 
-TEST_P(MatmulFormats, AwkwardRowLengths) {
+TEST_P(MatmulEncodings, AwkwardRowLengths) {
   for (RowKind kind : kindsOf(GetParam()))
     for (int64_t columns : columnCounts()) {
       SCOPED_TRACE("K = " + std::to_string(columns));
@@ -204,7 +205,7 @@ TEST_P(MatmulFormats, AwkwardRowLengths) {
     }
 }
 
-TEST_P(MatmulFormats, AwkwardRowCounts) {
+TEST_P(MatmulEncodings, AwkwardRowCounts) {
   for (RowKind kind : kindsOf(GetParam()))
     for (int64_t rows : {0, 1, 2, 3, 7, 8, 9, 12, 13, 33, 65, 130}) {
       SCOPED_TRACE("rows = " + std::to_string(rows));
@@ -214,7 +215,7 @@ TEST_P(MatmulFormats, AwkwardRowCounts) {
     }
 }
 
-TEST_P(MatmulFormats, AwkwardOutputs) {
+TEST_P(MatmulEncodings, AwkwardOutputs) {
   for (RowKind kind : kindsOf(GetParam()))
     for (int64_t outputs : {1, 15, 16, 17, 127, 128, 129, 300}) {
       SCOPED_TRACE("N = " + std::to_string(outputs));
@@ -224,7 +225,7 @@ TEST_P(MatmulFormats, AwkwardOutputs) {
     }
 }
 
-TEST_P(MatmulFormats, Grouped) {
+TEST_P(MatmulEncodings, Grouped) {
   for (RowKind kind : kindsOf(GetParam()))
     for (int variant = 0; variant < 16; ++variant) {
       SCOPED_TRACE("variant " + std::to_string(variant));
@@ -238,7 +239,7 @@ TEST_P(MatmulFormats, Grouped) {
     }
 }
 
-TEST_P(MatmulFormats, AllRowsOnOneExpert) {
+TEST_P(MatmulEncodings, AllRowsOnOneExpert) {
   for (RowKind kind : kindsOf(GetParam())) {
     Problem problem{{GetParam(), 3, 24, 256}, kind, {0, 90, 0}};
     problem.slots = 2;
@@ -247,7 +248,7 @@ TEST_P(MatmulFormats, AllRowsOnOneExpert) {
   }
 }
 
-TEST_P(MatmulFormats, ExtremeIntegers) {
+TEST_P(MatmulEncodings, ExtremeIntegers) {
   for (RowKind kind : kindsOf(GetParam()))
     for (Fill fill : {Fill::Highest, Fill::Lowest, Fill::Signed}) {
       SCOPED_TRACE("fill " + std::to_string(static_cast<int>(fill)));
@@ -259,7 +260,7 @@ TEST_P(MatmulFormats, ExtremeIntegers) {
     }
 }
 
-TEST_P(MatmulFormats, ExtremeIntegersOfOneSign) {
+TEST_P(MatmulEncodings, ExtremeIntegersOfOneSign) {
   for (RowKind kind : kindsOf(GetParam()))
     for (float value : {-1.0f, 1.0f})
       for (Fill fill : {Fill::Highest, Fill::Lowest, Fill::Signed}) {
@@ -276,7 +277,7 @@ TEST_P(MatmulFormats, ExtremeIntegersOfOneSign) {
       }
 }
 
-TEST_P(MatmulFormats, NotFiniteActivations) {
+TEST_P(MatmulEncodings, NotFiniteActivations) {
   for (RowKind kind : kindsOf(GetParam())) {
     Random random(18);
     Problem problem{{GetParam(), 1, 20, 1280}, kind, {}};
@@ -297,21 +298,35 @@ TEST_P(MatmulFormats, NotFiniteActivations) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(AllFormats, MatmulFormats, testing::ValuesIn([] {
-                           std::vector<Format> formats;
-                           for (const FormatInfo &info : kFormats)
-                             formats.push_back(info.format);
-                           return formats;
+INSTANTIATE_TEST_SUITE_P(All, MatmulEncodings, testing::ValuesIn([] {
+                           std::vector<Encoding> encodings;
+                           for (const EncodingInfo &info : kEncodings)
+                             encodings.push_back(info.encoding);
+                           return encodings;
                          }()),
-                         [](const testing::TestParamInfo<Format> &info) {
-                           return std::string(formatInfo(info.param).name);
+                         [](const testing::TestParamInfo<Encoding> &info) {
+                           return std::string(encodingInfo(info.param).name);
                          });
+
+/// Two ways to store the same weights: the same bytes when packed, hence the same bits.
+TEST(Pack, StripsOfQ4KArePackedAsQ4K) {
+  Random random(29);
+  const TestMatrix whole({Encoding::Q4_K, 3, 40, 512}, Fill::Random, random);
+  const std::vector<uint8_t> strips = test::interleaveQ4K(whole.raw, 512);
+  const MatrixShape shape = whole.shape.packed();
+  std::vector<std::byte> packed(packedBytes(shape), std::byte{0xa5});
+  const int64_t expertBytes = shape.rows * rowBytes(encodingInfo(Encoding::Q4_K_R4), shape.columns);
+  for (int64_t expert = 0; expert < shape.experts; ++expert)
+    packRows(shape, Encoding::Q4_K_R4, expert, 0, shape.rows, strips.data() + expert * expertBytes,
+             packed.data());
+  EXPECT_EQ(packed, whole.packed);
+}
 
 //===- Products of bfloat16 -----------------------------------------------===//
 
-class Bf16Formats : public testing::TestWithParam<Format> {};
+class Bf16Encodings : public testing::TestWithParam<Encoding> {};
 
-TEST_P(Bf16Formats, Dense) {
+TEST_P(Bf16Encodings, Dense) {
   for (int64_t columns : {1, 17, 352, 1024, 2051})
     for (int64_t rows : {1, 5, 65}) {
       SCOPED_TRACE(testing::Message() << rows << " rows, K = " << columns);
@@ -322,7 +337,7 @@ TEST_P(Bf16Formats, Dense) {
     }
 }
 
-TEST_P(Bf16Formats, Grouped) {
+TEST_P(Bf16Encodings, Grouped) {
   Problem problem{{GetParam(), 6, 40, 256}, RowKind::F32, {0, 3, 0, 1, 14, 0}};
   problem.slots = 3;
   problem.gather = problem.bias = problem.scale = problem.isBf16 = true;
@@ -331,17 +346,17 @@ TEST_P(Bf16Formats, Grouped) {
   checkMatmul(problem, 20, {1, 2, 3});
 }
 
-INSTANTIATE_TEST_SUITE_P(Floats, Bf16Formats,
-                         testing::Values(Format::F32, Format::F16, Format::BF16),
-                         [](const testing::TestParamInfo<Format> &info) {
-                           return std::string(formatInfo(info.param).name);
+INSTANTIATE_TEST_SUITE_P(Floats, Bf16Encodings,
+                         testing::Values(Encoding::F32, Encoding::F16, Encoding::BF16),
+                         [](const testing::TestParamInfo<Encoding> &info) {
+                           return std::string(encodingInfo(info.param).name);
                          });
 
 //===- Gate and up --------------------------------------------------------===//
 
 struct GluProblem {
-  Format gate;
-  Format up;
+  Encoding gate;
+  Encoding up;
   RowKind input;
   RowKind output;
   int64_t outputs;
@@ -357,8 +372,8 @@ void checkGlu(const GluProblem &problem, uint64_t seed) {
   const int64_t columns = 512;
   const std::vector<int32_t> offsets = {0, 4, 4, 21};
   const int64_t rows = offsets.back();
-  const MatrixShape gateShape{problem.gate, 3, problem.outputs, columns};
-  const MatrixShape upShape{problem.up, 3, problem.outputs, columns};
+  const EncodedShape gateShape{problem.gate, 3, problem.outputs, columns};
+  const EncodedShape upShape{problem.up, 3, problem.outputs, columns};
   const TestMatrix gate(gateShape, Fill::Random, random);
   const TestMatrix up(upShape, Fill::Random, random);
   const std::vector<float> gateBias = randomFloats(3 * problem.outputs, random);
@@ -424,10 +439,10 @@ TEST(GluMatmul, OutputsAndActivations) {
   for (int64_t outputs : {128, 256, 352, 200, 24})
     for (RowKind output : {RowKind::F32, RowKind::Int8, RowKind::Int16}) {
       SCOPED_TRACE("N = " + std::to_string(outputs));
-      checkGlu({Format::Q4_K, Format::Q4_K, RowKind::Int16, output, outputs, swiglu, false}, 21);
-      checkGlu({Format::MXFP4, Format::MXFP4, RowKind::Int8, output, outputs, clamped, true}, 22);
-      checkGlu({Format::F32, Format::BF16, RowKind::F32, output, outputs, swiglu, false}, 23);
-      checkGlu({Format::F16, Format::F32, RowKind::F32, output, outputs, clamped, true, true}, 25);
+      checkGlu({Encoding::Q4_K, Encoding::Q4_K, RowKind::Int16, output, outputs, swiglu, false}, 21);
+      checkGlu({Encoding::MXFP4, Encoding::MXFP4, RowKind::Int8, output, outputs, clamped, true}, 22);
+      checkGlu({Encoding::F32, Encoding::BF16, RowKind::F32, output, outputs, swiglu, false}, 23);
+      checkGlu({Encoding::F16, Encoding::F32, RowKind::F32, output, outputs, clamped, true, true}, 25);
     }
 }
 
@@ -436,11 +451,11 @@ TEST(GluMatmul, ScalesByExpert) {
     for (auto [gate, up] : {std::pair(true, true), std::pair(true, false), std::pair(false, true)})
       for (RowKind output : {RowKind::F32, RowKind::Int16}) {
         checkGlu(
-            {Format::Q4_K, Format::Q6_K, RowKind::Int16, output, 200, {}, bias, false, gate, up},
+            {Encoding::Q4_K, Encoding::Q6_K, RowKind::Int16, output, 200, {}, bias, false, gate, up},
             26);
-        checkGlu({Format::F16, Format::F32, RowKind::F32, output, 24, {}, bias, false, gate, up},
+        checkGlu({Encoding::F16, Encoding::F32, RowKind::F32, output, 24, {}, bias, false, gate, up},
                  27);
-        checkGlu({Format::F16, Format::F32, RowKind::F32, output, 24, {}, bias, true, gate, up},
+        checkGlu({Encoding::F16, Encoding::F32, RowKind::F32, output, 24, {}, bias, true, gate, up},
                  28);
       }
 }
@@ -448,11 +463,13 @@ TEST(GluMatmul, ScalesByExpert) {
 TEST(GluMatmul, MixedFormats) {
   for (RowKind kind : {RowKind::Int8, RowKind::Int16})
     for (auto [gate, up] :
-         std::initializer_list<std::pair<Format, Format>>{{Format::Q4_K, Format::Q6_K},
-                                                          {Format::Q6_K, Format::Q4_K},
-                                                          {Format::Q4_0, Format::Q8_0},
-                                                          {Format::Q5_1, Format::IQ4_XS}}) {
-      SCOPED_TRACE(std::string(formatInfo(gate).name) + " " + formatInfo(up).name);
+         std::initializer_list<std::pair<Encoding, Encoding>>{{Encoding::Q4_K, Encoding::Q6_K},
+                                                          {Encoding::Q6_K, Encoding::Q4_K},
+                                                          {Encoding::Q4_0, Encoding::Q8_0},
+                                                          {Encoding::Q5_1, Encoding::IQ4_XS},
+                                                          {Encoding::IQ4_KS, Encoding::IQ2_XXS},
+                                                          {Encoding::Q4_K_R4, Encoding::Q4_K}}) {
+      SCOPED_TRACE(std::string(encodingInfo(gate).name) + " " + encodingInfo(up).name);
       checkGlu({gate, up, kind, RowKind::Int16, 144, Glu{}, true}, 24);
     }
 }

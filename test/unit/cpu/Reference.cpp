@@ -4,6 +4,7 @@
 // Matrix products by the scalar oracle of runtime/numerics, and random inputs for them.
 
 #include "test/unit/cpu/Reference.h"
+#include "test/unit/numerics/StoredNumbers.h"
 
 #include "runtime/numerics/decode.h"
 #include "runtime/numerics/dot.h"
@@ -17,35 +18,6 @@ namespace sortie::cpu {
 using namespace numerics;
 
 namespace {
-
-/// Byte offsets of the half-precision fields of a block.
-std::vector<int> halfFields(Format format) {
-  switch (format) {
-  case Format::Q8_0:
-  case Format::Q4_0:
-  case Format::Q5_0:
-  case Format::IQ4_NL:
-  case Format::IQ4_XS:
-    return {0};
-  case Format::Q4_1:
-  case Format::Q5_1:
-  case Format::Q4_K:
-  case Format::Q5_K:
-    return {0, 2};
-  case Format::Q2_K:
-    return {80, 82};
-  case Format::Q3_K:
-    return {108};
-  case Format::Q6_K:
-    return {208};
-  case Format::MXFP4:
-  case Format::F32:
-  case Format::F16:
-  case Format::BF16:
-    return {};
-  }
-  return {};
-}
 
 /// A half of either sign between 2^-9 and 2^-1.
 uint16_t moderateHalf(Random &random) {
@@ -67,51 +39,54 @@ uint8_t fillByte(Fill fill, Random &random) {
   return 0;
 }
 
-void fillBlock(const FormatInfo &info, Fill fill, Random &random, uint8_t *block) {
-  for (int i = 0; i < info.bytes; ++i)
-    block[i] = fillByte(fill, random);
-  for (int field : halfFields(info.format)) {
-    const uint16_t half = moderateHalf(random);
-    std::memcpy(block + field, &half, sizeof half);
-  }
-  if (info.format == Format::MXFP4)
-    block[0] = static_cast<uint8_t>(120 + random() % 8);
+/// Random bits with scales of moderate size.
+void fillBlocks(const EncodedShape &shape, Fill fill, Random &random, std::vector<uint8_t> &raw) {
+  for (uint8_t &byte : raw)
+    byte = fillByte(fill, random);
+  test::forEachStoredNumber(shape.info(), shape.columns, raw, [&](StoredNumber type, uint8_t *at) {
+    test::storeNumber(type, moderateHalf(random), static_cast<uint8_t>(120 + random() % 8), at);
+  });
 }
 
-void fillFloats(const FormatInfo &info, int64_t count, Random &random, uint8_t *to) {
+void fillFloats(Encoding encoding, Random &random, std::vector<uint8_t> &raw) {
   std::normal_distribution<float> normal(0.0f, 0.25f);
-  for (int64_t i = 0; i < count; ++i) {
+  const auto bytes = static_cast<size_t>(encodingInfo(encoding).bytes);
+  for (size_t at = 0; at < raw.size(); at += bytes) {
     const float value = normal(random);
     uint32_t bits = 0;
     std::memcpy(&bits, &value, sizeof bits);
-    if (info.format == Format::F16)
+    if (encoding == Encoding::F16)
       bits = moderateHalf(random);
-    else if (info.format == Format::BF16)
+    else if (encoding == Encoding::BF16)
       bits >>= 16;
-    std::memcpy(to + i * info.bytes, &bits, static_cast<size_t>(info.bytes));
+    std::memcpy(raw.data() + at, &bits, bytes);
   }
 }
 
 } // namespace
 
-TestMatrix::TestMatrix(const MatrixShape &shape, Fill fill, Random &random) : shape(shape) {
-  const FormatInfo info = formatInfo(shape.format);
-  const int64_t blocks = shape.experts * shape.rows * (shape.columns / info.elements);
-  raw.resize(static_cast<size_t>(blocks * info.bytes));
-  if (isQuantized(info))
-    for (int64_t b = 0; b < blocks; ++b)
-      fillBlock(info, fill, random, raw.data() + b * info.bytes);
-  else
-    fillFloats(info, blocks, random, raw.data());
-  // Bytes that packing fails to write must not look right by chance.
-  packed.resize(packedBytes(shape), std::byte{0xa5});
-  for (int64_t expert = 0; expert < shape.experts; ++expert)
-    packRows(shape, expert, 0, shape.rows, row(expert, 0), packed.data());
+EncodedShape::EncodedShape(Encoding encoding, int64_t experts, int64_t rows, int64_t columns)
+    : encoding(encoding), experts(experts), rows(rows), columns(columns) {
+  const int64_t together = info().stripRows;
+  this->rows = (rows + together - 1) / together * together;
 }
 
-const uint8_t *TestMatrix::row(int64_t expert, int64_t n) const {
-  const int64_t index = expert * shape.rows + n;
-  return raw.data() + index * rowBytes(formatInfo(shape.format), shape.columns);
+TestMatrix::TestMatrix(const EncodedShape &shape, Fill fill, Random &random) : shape(shape) {
+  const int64_t expertBytes = shape.rows * rowBytes(shape.info(), shape.columns);
+  raw.resize(static_cast<size_t>(shape.experts * expertBytes));
+  if (isQuantized(shape.info()))
+    fillBlocks(shape, fill, random, raw);
+  else
+    fillFloats(shape.encoding, random, raw);
+  // Bytes that packing fails to write must not look right by chance.
+  packed.resize(packedBytes(shape.packed()), std::byte{0xa5});
+  for (int64_t expert = 0; expert < shape.experts; ++expert)
+    packRows(shape.packed(), shape.encoding, expert, 0, shape.rows,
+             raw.data() + expert * expertBytes, packed.data());
+}
+
+EncodedRow TestMatrix::row(int64_t expert, int64_t n) const {
+  return rowOf(shape.info(), raw.data(), expert * shape.rows + n, shape.columns);
 }
 
 std::vector<float> randomFloats(int64_t count, Random &random) {
@@ -181,23 +156,23 @@ std::byte *TestRows::aligned() {
 float referenceDot(const TestMatrix &matrix, int64_t expert, int64_t n, const TestRows &rows,
                    int64_t row) {
   const int64_t k = matrix.shape.columns;
-  const uint8_t *weights = matrix.row(expert, n);
+  const EncodedRow weights = matrix.row(expert, n);
   const float *x = rows.floats.data() + row * k;
-  switch (matrix.shape.format) {
-  case Format::F32:
-    return floatDot(x, reinterpret_cast<const float *>(weights), k);
-  case Format::F16:
-    return floatDot(x, reinterpret_cast<const Half *>(weights), k);
-  case Format::BF16:
-    return floatDot(x, reinterpret_cast<const BFloat16 *>(weights), k);
+  switch (matrix.shape.encoding) {
+  case Encoding::F32:
+    return floatDot(x, reinterpret_cast<const float *>(weights.strip), k);
+  case Encoding::F16:
+    return floatDot(x, reinterpret_cast<const Half *>(weights.strip), k);
+  case Encoding::BF16:
+    return floatDot(x, reinterpret_cast<const BFloat16 *>(weights.strip), k);
   default:
     break;
   }
   const int16_t *q = rows.q.data() + row * k;
   const float *scales = rows.scales.data() + row * activationBlocks(k);
-  return visitQuantized(matrix.shape.format, [&]<Format F>() {
-    return rows.kind == RowKind::Int16 ? exactDot<F, ActivationWidth::Int16>(weights, q, scales, k)
-                                       : exactDot<F, ActivationWidth::Int8>(weights, q, scales, k);
+  return visitEncoding(matrix.shape.encoding, [&]<Encoding E>() {
+    return rows.kind == RowKind::Int16 ? exactDot<E, ActivationWidth::Int16>(weights, q, scales, k)
+                                       : exactDot<E, ActivationWidth::Int8>(weights, q, scales, k);
   });
 }
 
@@ -220,7 +195,7 @@ float referenceBf16Dot(const TestMatrix &matrix, int64_t expert, int64_t n, cons
                        int64_t row) {
   const int64_t k = matrix.shape.columns;
   const std::vector<float> x = roundToBf16(Format::F32, rows.floats.data() + row * k, k);
-  const std::vector<float> w = roundToBf16(matrix.shape.format, matrix.row(expert, n), k);
+  const std::vector<float> w = roundToBf16(matrix.shape.packed().format, matrix.row(expert, n).strip, k);
   return floatDot(x.data(), w.data(), k);
 }
 

@@ -24,15 +24,27 @@ enum class Fill {
   Signed,  ///< only their top bits set: the most negative levels and sub-scales
 };
 
+/// A stack of matrices as a file has it.
+struct EncodedShape {
+  numerics::Encoding encoding;
+  int64_t experts;
+  int64_t rows; ///< rounded up to whole strips
+  int64_t columns;
+
+  EncodedShape(numerics::Encoding encoding, int64_t experts, int64_t rows, int64_t columns);
+  numerics::EncodingInfo info() const { return numerics::encodingInfo(encoding); }
+  MatrixShape packed() const { return {info().format, experts, rows, columns}; }
+};
+
 /// A matrix as a file has it, and packed.
 struct TestMatrix {
-  MatrixShape shape;
+  EncodedShape shape;
   std::vector<uint8_t> raw;
   std::vector<std::byte> packed;
 
-  TestMatrix(const MatrixShape &shape, Fill fill, Random &random);
-  Matrix matrix() const { return {shape, packed.data()}; }
-  const uint8_t *row(int64_t expert, int64_t n) const;
+  TestMatrix(const EncodedShape &shape, Fill fill, Random &random);
+  Matrix matrix() const { return {shape.packed(), packed.data()}; }
+  numerics::EncodedRow row(int64_t expert, int64_t n) const;
 };
 
 std::vector<float> randomFloats(int64_t count, Random &random);

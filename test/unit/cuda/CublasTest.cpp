@@ -80,7 +80,7 @@ std::shared_ptr<Program> makeProgram() {
   program->kernels = {{"round", "round", 1, 1, 0, 256, {}, {{"sm_90", 0, "hash", {'x', 0}}}}};
   WeightSpec weight;
   weight.tensors = {"w"};
-  weight.format = numerics::Format::BF16;
+  weight.encoding = numerics::Encoding::BF16;
   weight.shape = {kN, kK};
   weight.usesRaw = true;
   program->weights = {weight};

@@ -160,11 +160,11 @@ std::shared_ptr<Program> makeProgram() {
                       kernel("product", 2, 1, {WeightForm::Packed}, 1, 100000)};
   WeightSpec norm, matrix;
   norm.tensors = {"norm.weight"};
-  norm.format = numerics::Format::BF16;
+  norm.encoding = numerics::Encoding::BF16;
   norm.shape = {kColumns};
   norm.usesFloats = true;
   matrix.tensors = {"matrix.weight"};
-  matrix.format = numerics::Format::F32;
+  matrix.encoding = numerics::Encoding::F32;
   matrix.shape = {kExperts, kColumns, kColumns};
   matrix.pack = {kPack, kPanelRows, kPanelBytes};
   matrix.usesPacked = true;
@@ -185,7 +185,7 @@ static std::vector<float> weightValues(const WeightSpec &spec) {
   std::vector<uint8_t> bytes(spec.fileBytes());
   cantFail(makeRandomSource(1)->rows(spec, 0, spec.rows(), bytes.data()));
   std::vector<float> values(spec.rows() * spec.columns());
-  widenValues(spec.format, bytes.data(), static_cast<int64_t>(values.size()), values.data());
+  widenValues(spec.info().format, bytes.data(), static_cast<int64_t>(values.size()), values.data());
   return values;
 }
 

@@ -27,7 +27,7 @@ using sortie::test::GgufWriter;
 
 namespace {
 
-constexpr uint32_t kF32 = 0, kQ40 = 2, kIq2Xxs = 16;
+constexpr uint32_t kF32 = 0, kQ40 = 2, kIq2Xs = 17;
 
 Expected<std::unique_ptr<Model>> parse(const std::string &file,
                                        DataPresence presence = DataPresence::Required) {
@@ -107,13 +107,25 @@ TEST(Gguf, readsTensors) {
   ASSERT_EQ((*model)->tensors().size(), 2u);
   const gguf::Tensor *tensor = (*model)->findTensor("experts");
   ASSERT_NE(tensor, nullptr);
-  EXPECT_EQ(tensor->format->format, numerics::Format::Q4_0);
+  EXPECT_EQ(tensor->encoding->encoding, numerics::Encoding::Q4_0);
   EXPECT_EQ(ArrayRef(tensor->dimensions), ArrayRef<int64_t>({64, 3, 2}));
   EXPECT_EQ(ArrayRef(tensor->shape()), ArrayRef<int64_t>({2, 3, 64}));
   EXPECT_EQ(toStringRef(tensor->bytes), std::string(216, 'x'));
   EXPECT_EQ(tensor->describe(), "tensor 'experts' (q4_0, 2x3x64)");
   EXPECT_EQ((*model)->findTensor("norm")->bytes.size(), 16u);
   EXPECT_EQ((*model)->findTensor("nothing"), nullptr);
+}
+
+TEST(Gguf, readsRowsWithHeadersAndStripsOfRows) {
+  constexpr uint32_t kIq4Ks = 144, kQ4KR4 = 212;
+  GgufWriter writer;
+  writer.addTensor("headers", kIq4Ks, {512, 3}, std::string(3 * (4 + 2 * 136), 'h'));
+  writer.addTensor("strips", kQ4KR4, {512, 8, 2}, std::string(16 * 2 * 144, 's'));
+  Expected<std::unique_ptr<Model>> model = parse(writer.finish());
+  ASSERT_TRUE(bool(model)) << toString(model.takeError());
+  EXPECT_EQ(toStringRef((*model)->findTensor("headers")->bytes), std::string(828, 'h'));
+  EXPECT_EQ(toStringRef((*model)->findTensor("strips")->bytes), std::string(4608, 's'));
+  EXPECT_EQ((*model)->findTensor("strips")->describe(), "tensor 'strips' (q4_k_r4, 2x8x512)");
 }
 
 TEST(Gguf, shapesAreTheSameButForOnes) {
@@ -125,15 +137,15 @@ TEST(Gguf, shapesAreTheSameButForOnes) {
                              {{8, 1, 64}, {1, 8, 64, 1}},
                              {{1}, {}},
                              {{1, 1}, {1}}}) {
-    EXPECT_TRUE(gguf::isSameShape(a, b));
-    EXPECT_TRUE(gguf::isSameShape(b, a));
+    EXPECT_TRUE(isSameShape(a, b));
+    EXPECT_TRUE(isSameShape(b, a));
   }
   for (const auto &[a, b] : {std::pair<Shape, Shape>{{64}, {2, 32}},
                              {{8, 64}, {64, 8}},
                              {{8, 64}, {8}},
                              {{0}, {1}},
                              {{2}, {1}}})
-    EXPECT_FALSE(gguf::isSameShape(a, b));
+    EXPECT_FALSE(isSameShape(a, b));
 }
 
 TEST(Gguf, readsVersion2AndOtherAlignments) {
@@ -151,13 +163,13 @@ TEST(Gguf, readsVersion2AndOtherAlignments) {
 
 TEST(Gguf, tensorsOfForeignTypesAreListedWithoutData) {
   GgufWriter writer;
-  writer.addTensor("odd", kIq2Xxs, {256}, std::string(66, '\0'));
+  writer.addTensor("odd", kIq2Xs, {256}, std::string(74, '\0'));
   writer.addTensor("unknown", 777, {256}, "");
   Expected<std::unique_ptr<Model>> model = parse(writer.finish());
   ASSERT_TRUE(bool(model)) << toString(model.takeError());
-  EXPECT_EQ((*model)->findTensor("odd")->format, nullptr);
+  EXPECT_EQ((*model)->findTensor("odd")->encoding, nullptr);
   EXPECT_TRUE((*model)->findTensor("odd")->bytes.empty());
-  EXPECT_EQ((*model)->findTensor("odd")->describe(), "tensor 'odd' (iq2_xxs, 256)");
+  EXPECT_EQ((*model)->findTensor("odd")->describe(), "tensor 'odd' (iq2_xs, 256)");
   EXPECT_EQ((*model)->findTensor("unknown")->describe(), "tensor 'unknown' (type 777, 256)");
 }
 
@@ -260,6 +272,8 @@ TEST(Gguf, refusesImpossibleTensors) {
       {kF32, {uint64_t{1} << 40, uint64_t{1} << 40}, 0, "makes the tensor too large"},
       {kF32, {UINT64_MAX, 2}, 0, "makes the tensor too large"},
       {kQ40, {48}, 0, "its rows have 48 elements, not a multiple of the type's block of 32"},
+      {212, {256, 6}, 0, "its matrices have 6 rows, the type stores strips of 4"},
+      {212, {256}, 0, "its matrices have 1 rows, the type stores strips of 4"},
       {kF32, {4}, 16, "is not a multiple of the file's alignment 32"},
       {kF32, {4}, UINT64_MAX - 31, "is outside any file"},
       {kF32, {4}, uint64_t{1} << 62, "the file has only"},

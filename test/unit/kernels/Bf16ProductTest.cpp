@@ -185,7 +185,7 @@ TEST(Bf16Matmul, ExactSumsHaveTheBitsOfTheCpu) {
   const auto integer = [&] { return static_cast<float>(static_cast<int>(random() % 17) - 8); };
   for (float &weight : weights.raw)
     weight = integer();
-  cpu::packRows(weights.shape, 0, 0, kOutputs,
+  cpu::packRows(weights.shape, numerics::Encoding::F32, 0, 0, kOutputs,
                 reinterpret_cast<const uint8_t *>(weights.raw.data()), weights.packed.data());
   Floats x(kRows * kColumns);
   for (float &value : x)

@@ -67,20 +67,20 @@ template <typename Spec> void checkBegin(int32_t rows) {
 }
 
 TEST(ExactBegin, WaitsBeforeItReadsItsInput) {
-  using Plain = PlainSpec<Format::Q4_K, RowKind::Int16, 40, 1280>;
+  using Plain = PlainSpec<Encoding::Q4_K, RowKind::Int16, 40, 1280>;
   checkBegin<Plain>(3);
   checkBegin<Plain>(25);
-  checkBegin<Gated<PlainSpec<Format::Q4_0, RowKind::Int8, 40, 352>, RowKind::Int16>>(9);
-  checkBegin<Sliced<PlainSpec<Format::Q4_K, RowKind::Int16, 40, 4096>, 4>>(3);
+  checkBegin<Gated<PlainSpec<Encoding::Q4_0, RowKind::Int8, 40, 352>, RowKind::Int16>>(9);
+  checkBegin<Sliced<PlainSpec<Encoding::Q4_K, RowKind::Int16, 40, 4096>, 4>>(3);
   checkBegin<Scaled<Gathered<Plain, 2>>>(4);
   checkBegin<Scaled<Gathered<Plain, 2>>>(20);
-  checkBegin<For<PlainSpec<Format::Q4_K, RowKind::Int16, 40, 1280>, kSm86>>(40); // several passes
+  checkBegin<For<PlainSpec<Encoding::Q4_K, RowKind::Int16, 40, 1280>, kSm86>>(40); // several passes
 }
 
 /// Blocks without a tile begin, too, or this launch might end before the one before it does. Those
 /// beside the first of a tile that is not cut have nothing to do, and need not.
 TEST(ExactBegin, BlocksWithoutWork) {
-  using Spec = Sliced<PlainSpec<Format::Q4_0, RowKind::Int16, 8, 4096>, 4>;
+  using Spec = Sliced<PlainSpec<Encoding::Q4_0, RowKind::Int16, 8, 4096>, 4>;
   Random random(44);
   ExactProblem problem(specOf<Spec>(), {.rowsOfExpert = {9}}, random);
   late.clear();

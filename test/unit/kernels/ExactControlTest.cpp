@@ -10,18 +10,21 @@ namespace sortie::kernels {
 namespace {
 
 /// Changes each byte of one block of one weight row, one after another.
-template <Format F> void checkEachByte() {
-  constexpr FormatInfo kInfo = formatInfo(F);
+template <Encoding E> void checkEachByte() {
+  constexpr EncodingInfo kInfo = encodingInfo(E);
   constexpr int kRows = 24;
   constexpr int kColumns = 256;
   constexpr int kChanged = 19; ///< row
-  using Spec = PlainSpec<F, RowKind::Int16, kRows, kColumns>;
+  using Spec = PlainSpec<E, RowKind::Int16, kRows, kColumns>;
   Random random(43);
   ExactProblem problem(specOf<Spec>(), {.rowsOfExpert = {1}}, random);
   const Bytes before = multiplyOnDevice<Spec>(problem, kSeeds[0]);
-  for (int byte = 0; byte < kInfo.bytes; ++byte) {
-    uint8_t &changed = problem.first.raw[static_cast<size_t>(
-        kChanged * rowBytes(kInfo, kColumns) + kColumns / kInfo.elements / 2 * kInfo.bytes + byte)];
+  // Of an encoding with headers, those bytes, too.
+  const int64_t strip = kChanged / kInfo.stripRows * kInfo.stripRows * rowBytes(kInfo, kColumns);
+  for (int byte = 0; byte < kInfo.headerBytes + kInfo.bytes; ++byte) {
+    const int64_t block =
+        byte < kInfo.headerBytes ? 0 : blocksBytes(kInfo, kColumns / kInfo.elements / 2 * kInfo.elements);
+    uint8_t &changed = problem.first.raw[static_cast<size_t>(strip + block + byte)];
     changed ^= 0x11;
     problem.first.pack();
     Bytes after = multiplyOnDevice<Spec>(problem, kSeeds[0]);
@@ -35,7 +38,7 @@ template <Format F> void checkEachByte() {
 }
 
 #define SORTIE_TEST_BYTES(format)                                                                  \
-  TEST(ExactControl, format) { checkEachByte<Format::format>(); }
+  TEST(ExactControl, format) { checkEachByte<Encoding::format>(); }
 
 SORTIE_TEST_BYTES(Q8_0)
 SORTIE_TEST_BYTES(Q4_0)
@@ -50,13 +53,15 @@ SORTIE_TEST_BYTES(Q4_K)
 SORTIE_TEST_BYTES(Q5_K)
 SORTIE_TEST_BYTES(Q6_K)
 SORTIE_TEST_BYTES(IQ4_XS)
+SORTIE_TEST_BYTES(IQ2_XXS)
+SORTIE_TEST_BYTES(IQ4_KS)
 
 /// Products too small for a float: every sum is -0.0, also where a part of a block lies past the
 /// end of the row. Only the scales of MXFP4 are small enough.
 TEST(ExactControl, KeepsNegativeZeros) {
   constexpr int kRows = 24;
   constexpr int kColumns = 352;
-  using Spec = PlainSpec<Format::MXFP4, RowKind::Int16, kRows, kColumns>;
+  using Spec = PlainSpec<Encoding::MXFP4, RowKind::Int16, kRows, kColumns>;
   Random random(44);
   ExactProblem problem(specOf<Spec>(), {.rowsOfExpert = {2}}, random);
   for (size_t i = 0; i < problem.first.raw.size(); ++i)

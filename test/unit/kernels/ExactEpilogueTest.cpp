@@ -23,17 +23,17 @@ template <typename Base> void checkEpilogues() {
   checkProduct<Dense<Base>>({.rowsOfExpert = {41}, .fill = Fill::Awkward});
 }
 
-template <Format F, int K, int FirstLimit, int SecondLimit> void checkWidths() {
-  checkEpilogues<For<PlainSpec<F, RowKind::Int16, 300, K>, FirstLimit>>();
-  checkEpilogues<For<PlainSpec<F, RowKind::Int8, 40, K>, SecondLimit>>();
+template <Encoding E, int K, int FirstLimit, int SecondLimit> void checkWidths() {
+  checkEpilogues<For<PlainSpec<E, RowKind::Int16, 300, K>, FirstLimit>>();
+  checkEpilogues<For<PlainSpec<E, RowKind::Int8, 40, K>, SecondLimit>>();
 }
 
-TEST(ExactEpilogue, Q4_0) { checkWidths<Format::Q4_0, 352, kSm90, kSm86>(); }
-TEST(ExactEpilogue, Q4_1) { checkWidths<Format::Q4_1, 352, kSm86, kSm80>(); }
-TEST(ExactEpilogue, MXFP4) { checkWidths<Format::MXFP4, 32, kSm80, kSm90>(); }
-TEST(ExactEpilogue, Q4_K) { checkWidths<Format::Q4_K, 256, kSm86, kSm90>(); }
-TEST(ExactEpilogue, Q6_K) { checkWidths<Format::Q6_K, 512, kSm90, kSm86>(); }
-TEST(ExactEpilogue, Q2_K) { checkWidths<Format::Q2_K, 256, kSm86, kSm80>(); }
+TEST(ExactEpilogue, Q4_0) { checkWidths<Encoding::Q4_0, 352, kSm90, kSm86>(); }
+TEST(ExactEpilogue, Q4_1) { checkWidths<Encoding::Q4_1, 352, kSm86, kSm80>(); }
+TEST(ExactEpilogue, MXFP4) { checkWidths<Encoding::MXFP4, 32, kSm80, kSm90>(); }
+TEST(ExactEpilogue, Q4_K) { checkWidths<Encoding::Q4_K, 256, kSm86, kSm90>(); }
+TEST(ExactEpilogue, Q6_K) { checkWidths<Encoding::Q6_K, 512, kSm90, kSm86>(); }
+TEST(ExactEpilogue, Q2_K) { checkWidths<Encoding::Q2_K, 256, kSm86, kSm80>(); }
 
 } // namespace
 } // namespace sortie::kernels

@@ -12,7 +12,7 @@ namespace sortie::kernels {
 
 /// N is an activation block, and a part of
 /// one.
-template <Format First, Format Second, int K, int Limit> void checkGlu() {
+template <Encoding First, Encoding Second, int K, int Limit> void checkGlu() {
   using Wide = For<Mixed<PlainSpec<First, RowKind::Int16, 136, K>, Second>, Limit>;
   using Narrow = For<Mixed<PlainSpec<First, RowKind::Int8, 300, K>, Second>, Limit>;
   const Ints grouped = {3, 0, 17, 34};

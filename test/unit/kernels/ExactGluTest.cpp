@@ -9,12 +9,12 @@
 namespace sortie::kernels {
 namespace {
 
-TEST(ExactGlu, Q4_0) { checkGlu<Format::Q4_0, Format::Q4_0, 352, kSm90>(); }
-TEST(ExactGlu, Q4_1) { checkGlu<Format::Q4_1, Format::Q4_1, 160, kSm86>(); }
-TEST(ExactGlu, MXFP4) { checkGlu<Format::MXFP4, Format::MXFP4, 352, kSm90>(); }
-TEST(ExactGlu, Q4_K) { checkGlu<Format::Q4_K, Format::Q4_K, 256, kSm86>(); }
-TEST(ExactGlu, Q6_K) { checkGlu<Format::Q6_K, Format::Q6_K, 256, kSm80>(); }
-TEST(ExactGlu, Q2_K) { checkGlu<Format::Q2_K, Format::Q2_K, 512, kSm90>(); }
+TEST(ExactGlu, Q4_0) { checkGlu<Encoding::Q4_0, Encoding::Q4_0, 352, kSm90>(); }
+TEST(ExactGlu, Q4_1) { checkGlu<Encoding::Q4_1, Encoding::Q4_1, 160, kSm86>(); }
+TEST(ExactGlu, MXFP4) { checkGlu<Encoding::MXFP4, Encoding::MXFP4, 352, kSm90>(); }
+TEST(ExactGlu, Q4_K) { checkGlu<Encoding::Q4_K, Encoding::Q4_K, 256, kSm86>(); }
+TEST(ExactGlu, Q6_K) { checkGlu<Encoding::Q6_K, Encoding::Q6_K, 256, kSm80>(); }
+TEST(ExactGlu, Q2_K) { checkGlu<Encoding::Q2_K, Encoding::Q2_K, 512, kSm90>(); }
 
 } // namespace
 } // namespace sortie::kernels

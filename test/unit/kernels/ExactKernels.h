@@ -24,10 +24,12 @@ constexpr int kSm86 = 101376;
 constexpr int kSm90 = 232448;
 
 /// A grouped product without epilogue.
-template <Format F, RowKind Input, int N, int K> struct PlainSpec {
+template <Encoding E, RowKind Input, int N, int K> struct PlainSpec {
   static constexpr int kSharedLimit = kSm90;
-  static constexpr Format kFirst = F;
-  static constexpr Format kSecond = F;
+  static constexpr Encoding kFirstEncoding = E;
+  static constexpr Encoding kSecondEncoding = E;
+  static constexpr Format kFirst = formatOf(E);
+  static constexpr Format kSecond = formatOf(E);
   static constexpr RowKind kInput = Input;
   static constexpr RowKind kOutput = RowKind::F32;
   static constexpr int kRows = N;
@@ -64,9 +66,10 @@ template <typename Base, RowKind Output> struct Gated : Base {
 template <typename Base, RowKind Output> struct Clamped : Gated<Base, Output> {
   static constexpr Glu kGlu{GluKind::SwigluClamped, 1.702f, 7.0f};
 };
-/// Another format for up.
-template <typename Base, Format Second> struct Mixed : Base {
-  static constexpr Format kSecond = Second;
+/// Another encoding for up.
+template <typename Base, Encoding Second> struct Mixed : Base {
+  static constexpr Encoding kSecondEncoding = Second;
+  static constexpr Format kSecond = formatOf(Second);
 };
 /// For another chip.
 template <typename Base, int Limit> struct For : Base {
@@ -81,16 +84,16 @@ constexpr ExactGeometry kGeometryOf = exactGeometry(
 
 constexpr int kPackThreads = 256;
 
-template <Format F, int N, int K>
+template <Encoding E, int N, int K>
 void packKernel(const void *raw, void *packed, int firstPanel, int panels) {
-  packPanels<F, N, K>(raw, packed, firstPanel, panels);
+  packPanels<E, N, K>(raw, packed, firstPanel, panels);
 }
 
 /// The panels of all experts.
-template <Format F, int N, int K> AlignedBytes packOnDevice(const ExactWeights &weights) {
+template <Encoding E, int N, int K> AlignedBytes packOnDevice(const ExactWeights &weights) {
   const auto panels = static_cast<int>(weights.shape.experts * panelsOf(N));
-  AlignedBytes packed(panels * packedPanelBytes(F, K), 0xa5);
-  run<packKernel<F, N, K>>({panels, 1}, kPackThreads, Packer<F, N, K>::kSharedBytes, kSeeds[0],
+  AlignedBytes packed(panels * packedPanelBytes(formatOf(E), K), 0xa5);
+  run<packKernel<E, N, K>>({panels, 1}, kPackThreads, packSharedBytes(E), kSeeds[0],
                            static_cast<const void *>(weights.raw.data()),
                            static_cast<void *>(packed.data()), 0, panels);
   return packed;
@@ -105,8 +108,8 @@ template <typename Spec, auto Kernel = productKernel<Spec>>
 Bytes multiplyOnDevice(const ExactProblem &problem, uint64_t seed) {
   constexpr int kRows = Spec::kRows;
   constexpr int kColumns = Spec::kColumns;
-  const AlignedBytes first = packOnDevice<Spec::kFirst, kRows, kColumns>(problem.first);
-  const AlignedBytes second = packOnDevice<Spec::kSecond, kRows, kColumns>(problem.second);
+  const AlignedBytes first = packOnDevice<Spec::kFirstEncoding, kRows, kColumns>(problem.first);
+  const AlignedBytes second = packOnDevice<Spec::kSecondEncoding, kRows, kColumns>(problem.second);
   AlignedBytes output = problem.unwrittenOutput();
   const bool isBiased = !problem.firstBias.empty();
   const bool isScaledByExpert = !problem.firstExpertScale.empty();
@@ -146,8 +149,8 @@ inline int64_t firstDifference(const Bytes &a, const Bytes &b) {
 template <typename Spec> void checkProduct(const ExactCase &values) {
   Random random(41);
   const ExactProblem problem(specOf<Spec>(), values, random);
-  SCOPED_TRACE(testing::Message() << formatInfo(Spec::kFirst).name << " "
-                                  << formatInfo(Spec::kSecond).name << ", "
+  SCOPED_TRACE(testing::Message() << encodingInfo(Spec::kFirstEncoding).name << " "
+                                  << encodingInfo(Spec::kSecondEncoding).name << ", "
                                   << numerics::limbCount(Spec::kInput) << " limbs, "
                                   << problem.sortedRows() << " x " << Spec::kRows << " x "
                                   << Spec::kColumns << ", fill " << static_cast<int>(values.fill)
@@ -159,10 +162,10 @@ template <typename Spec> void checkProduct(const ExactCase &values) {
         << numerics::actRowBytes(Spec::kOutput, Spec::kRows) << " bytes";
 }
 
-/// Ordinary and awkward weights of a format, and integers that reach their bounds. K has two
+/// Ordinary and awkward weights of an encoding, and integers that reach their bounds. K has two
 /// chunks, N is no multiple of a panel.
-template <Format F, RowKind Input> void checkFormat() {
-  using Spec = PlainSpec<F, Input, 40, 1280>;
+template <Encoding E, RowKind Input> void checkEncoding() {
+  using Spec = PlainSpec<E, Input, 40, 1280>;
   checkProduct<Spec>({.rowsOfExpert = {0, 9, 1}});
   checkProduct<Spec>({.rowsOfExpert = {61, 20}});
   checkProduct<Spec>({.rowsOfExpert = {12}, .fill = Fill::Awkward});

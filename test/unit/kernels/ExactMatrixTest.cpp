@@ -1,17 +1,17 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One format, SORTIE_FORMAT, with every width, epilogue and chip. The build compiles this once for
-// each format.
+// One encoding, SORTIE_ENCODING, with every width, epilogue and chip. The build compiles this once for
+// each of a format.
 
 #include "test/unit/kernels/ExactKernels.h"
 
 namespace sortie::kernels {
 namespace {
 
-constexpr Format kFormat = Format::SORTIE_FORMAT;
-/// Three chunks, the last one short and, where the format allows it, with a part of a block.
-constexpr int kColumns = hasSubScales(formatInfo(kFormat)) ? 2304 : 2400;
+constexpr Encoding kEncoding = Encoding::SORTIE_ENCODING;
+/// Three chunks, the last one short and, where the encoding allows it, with a part of a block.
+constexpr int kColumns = hasSubScales(formatInfo(formatOf(kEncoding))) ? 2304 : 2400;
 
 template <typename Base, RowKind Output> void checkGated() {
   checkProduct<Gated<Gathered<Base, 2>, Output>>({.rowsOfExpert = {9, 0, 34}});
@@ -20,12 +20,12 @@ template <typename Base, RowKind Output> void checkGated() {
 }
 
 template <RowKind Input, int Limit> void checkEpilogues() {
-  using Base = For<PlainSpec<kFormat, Input, 136, kColumns>, Limit>;
+  using Base = For<PlainSpec<kEncoding, Input, 136, kColumns>, Limit>;
   checkProduct<Scaled<Gathered<Base, 3>>>(
       {.rowsOfExpert = {9, 0, 34}, .hasBias = true, .fill = Fill::Awkward});
   checkProduct<Scaled<Base>>({.rowsOfExpert = {1, 16, 70}});
   checkProduct<Dense<Base>>({.rowsOfExpert = {97}, .hasBias = true});
-  using Long = Sliced<For<PlainSpec<kFormat, Input, 72, 4352>, Limit>, 4>;
+  using Long = Sliced<For<PlainSpec<kEncoding, Input, 72, 4352>, Limit>, 4>;
   checkProduct<Scaled<Gathered<Long, 3>>>({.rowsOfExpert = {3, 0, 1}, .hasBias = true});
   checkGated<Base, RowKind::Int16>();
   checkGated<Base, RowKind::Int8>();
@@ -38,7 +38,7 @@ template <RowKind Input, int Limit> void checkEpilogues() {
   TEST(suite, format##Int8Sm86) { checkEpilogues<RowKind::Int8, kSm86>(); }                        \
   TEST(suite, format##Int8Sm90) { checkEpilogues<RowKind::Int8, kSm90>(); }
 #define SORTIE_TEST_MATRIX_OF(format) SORTIE_TEST_MATRIX(ExactMatrix, format)
-SORTIE_TEST_MATRIX_OF(SORTIE_FORMAT)
+SORTIE_TEST_MATRIX_OF(SORTIE_ENCODING)
 
 } // namespace
 } // namespace sortie::kernels

@@ -10,12 +10,12 @@ namespace sortie::kernels {
 namespace {
 
 TEST(ExactMixedGlu, Q4_KWithQ6_K) {
-  checkGlu<Format::Q4_K, Format::Q6_K, 512, kSm90>();
-  checkGlu<Format::Q6_K, Format::Q4_K, 256, kSm86>();
+  checkGlu<Encoding::Q4_K, Encoding::Q6_K, 512, kSm90>();
+  checkGlu<Encoding::Q6_K, Encoding::Q4_K, 256, kSm86>();
 }
 TEST(ExactMixedGlu, Q4_0WithQ4_K) {
-  checkGlu<Format::Q4_0, Format::Q4_K, 512, kSm90>();
-  checkGlu<Format::Q4_K, Format::Q4_0, 512, kSm86>();
+  checkGlu<Encoding::Q4_0, Encoding::Q4_K, 512, kSm90>();
+  checkGlu<Encoding::Q4_K, Encoding::Q4_0, 512, kSm86>();
 }
 
 } // namespace

@@ -4,6 +4,7 @@
 // Operands of exact products, and what the CPU device makes of them.
 
 #include "test/unit/kernels/ExactProblem.h"
+#include "test/unit/numerics/StoredNumbers.h"
 
 #include <algorithm>
 #include <cmath>
@@ -12,8 +13,6 @@
 #include <numeric>
 
 namespace sortie::kernels {
-
-using numerics::Minimum;
 
 //===- Weights ------------------------------------------------------------===//
 
@@ -49,41 +48,39 @@ uint8_t fillByte(Fill fill, Random &random) {
   return static_cast<uint8_t>(random());
 }
 
-void fillScales(const FormatInfo &info, bool isAwkward, Random &random, uint8_t *block) {
-  if (info.format == Format::MXFP4) {
-    constexpr uint8_t kAwkward[] = {0, 1, 2, 254, 255};
-    block[0] = isAwkward ? kAwkward[random() % std::size(kAwkward)]
-                         : static_cast<uint8_t>(118 + random() % 8);
-    return;
-  }
-  for (int field = 0; field < (info.minimum == Minimum::None ? 1 : 2); ++field) {
-    const uint16_t half = isAwkward ? awkwardHalf(random) : moderateHalf(info, random);
-    std::memcpy(block + info.scaleOffset + 2 * field, &half, sizeof half);
-  }
+void fillNumber(const FormatInfo &info, bool isAwkward, numerics::StoredNumber type, Random &random,
+                uint8_t *at) {
+  constexpr uint8_t kAwkward[] = {0, 1, 2, 254, 255};
+  const uint16_t half = isAwkward ? awkwardHalf(random) : moderateHalf(info, random);
+  const uint8_t e8m0 = isAwkward ? kAwkward[random() % std::size(kAwkward)]
+                                 : static_cast<uint8_t>(118 + random() % 8);
+  test::storeNumber(type, half, e8m0, at);
 }
 
 } // namespace
 
-ExactWeights::ExactWeights(const cpu::MatrixShape &shape, Fill fill, Random &random)
-    : shape(shape) {
-  const FormatInfo info = formatInfo(shape.format);
-  const int64_t rowBlocks = shape.columns / info.elements;
-  const int64_t blocks = shape.experts * shape.rows * rowBlocks;
-  raw.resize(static_cast<size_t>(blocks * info.bytes));
+ExactWeights::ExactWeights(Encoding encoding, int64_t experts, int64_t rows, int64_t columns,
+                           Fill fill, Random &random)
+    : shape{numerics::formatOf(encoding), experts, rows, columns}, encoding(encoding) {
+  const EncodingInfo info = numerics::encodingInfo(encoding);
+  raw.resize(static_cast<size_t>(experts * rows * rowBytes(info, columns)));
   for (uint8_t &byte : raw)
     byte = fillByte(fill, random);
-  const auto rarity = static_cast<uint64_t>(5 * rowBlocks);
-  for (int64_t b = 0; b < blocks && fill != Fill::AnyBits; ++b)
-    fillScales(info, fill == Fill::Awkward && random() % rarity == 0, random,
-               raw.data() + b * info.bytes);
+  const auto rarity = static_cast<uint64_t>(5 * columns / info.elements);
+  if (fill != Fill::AnyBits)
+    test::forEachStoredNumber(info, columns, raw, [&](numerics::StoredNumber type, uint8_t *at) {
+      const bool isAwkward = fill == Fill::Awkward && random() % rarity == 0;
+      fillNumber(formatInfo(shape.format), isAwkward, type, random, at);
+    });
   pack();
 }
 
 void ExactWeights::pack() {
   packed.assign(cpu::packedBytes(shape), std::byte{0xa5});
-  const int64_t expertBytes = shape.rows * rowBytes(formatInfo(shape.format), shape.columns);
+  const int64_t expertBytes =
+      shape.rows * rowBytes(numerics::encodingInfo(encoding), shape.columns);
   for (int64_t e = 0; e < shape.experts; ++e)
-    cpu::packRows(shape, e, 0, shape.rows, raw.data() + e * expertBytes, packed.data());
+    cpu::packRows(shape, encoding, e, 0, shape.rows, raw.data() + e * expertBytes, packed.data());
 }
 
 //===- Activations --------------------------------------------------------===//
@@ -164,9 +161,9 @@ int64_t inputRows(const ExactSpec &spec, int64_t sortedRows) {
 
 ExactProblem::ExactProblem(const ExactSpec &spec, const ExactCase &values, Random &random)
     : spec(spec),
-      first({spec.first, static_cast<int64_t>(values.rowsOfExpert.size()), spec.rows, spec.columns},
+      first(spec.first, static_cast<int64_t>(values.rowsOfExpert.size()), spec.rows, spec.columns,
             values.fill, random),
-      second({spec.second, spec.isGated ? first.shape.experts : 0, spec.rows, spec.columns},
+      second(spec.second, spec.isGated ? first.shape.experts : 0, spec.rows, spec.columns,
              values.fill, random),
       offsets(offsetsOf(values.rowsOfExpert)), permutation(shuffled(sortedRows(), random)),
       input(

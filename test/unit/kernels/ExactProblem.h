@@ -14,6 +14,8 @@
 namespace sortie::kernels {
 
 using numerics::bitsOf; // of one float, which kernels call, besides KernelTest.h's
+using numerics::Encoding;
+using numerics::EncodingInfo;
 using numerics::Format;
 using numerics::FormatInfo;
 using numerics::Glu;
@@ -48,10 +50,13 @@ enum class Fill {
 /// Quantized weights as a file has them, and as the CPU device reads them.
 struct ExactWeights {
   cpu::MatrixShape shape;
+  Encoding encoding;
   Bytes raw;
   std::vector<std::byte> packed;
 
-  ExactWeights(const cpu::MatrixShape &shape, Fill fill, Random &random);
+  /// `experts` matrices of `rows` x `columns`.
+  ExactWeights(Encoding encoding, int64_t experts, int64_t rows, int64_t columns, Fill fill,
+               Random &random);
   /// Packs `raw` again for the CPU device.
   void pack();
   cpu::Matrix matrix() const { return {shape, packed.data()}; }
@@ -67,8 +72,8 @@ enum class Inputs {
 
 /// A Spec of ExactProduct.h as values.
 struct ExactSpec {
-  Format first;
-  Format second;
+  Encoding first;
+  Encoding second;
   RowKind input;
   RowKind output;
   int rows;
@@ -80,9 +85,10 @@ struct ExactSpec {
   Glu glu;
 };
 template <typename Spec> constexpr ExactSpec specOf() {
-  return {Spec::kFirst, Spec::kSecond,   Spec::kInput,   Spec::kOutput,
-          Spec::kRows,  Spec::kColumns,  Spec::kIsGated, Spec::kIsGrouped,
-          Spec::kSlots, Spec::kHasScale, Spec::kGlu};
+  return {Spec::kFirstEncoding, Spec::kSecondEncoding, Spec::kInput,
+          Spec::kOutput,        Spec::kRows,           Spec::kColumns,
+          Spec::kIsGated,       Spec::kIsGrouped,      Spec::kSlots,
+          Spec::kHasScale,      Spec::kGlu};
 }
 
 /// What a product runs on.

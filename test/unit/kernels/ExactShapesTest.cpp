@@ -17,36 +17,36 @@ template <typename Spec> void checkRowCounts() {
 }
 
 TEST(ExactShapes, RowsOfExperts) {
-  checkRowCounts<PlainSpec<Format::Q4_0, RowKind::Int16, 40, 128>>();
-  checkRowCounts<PlainSpec<Format::Q4_1, RowKind::Int8, 40, 128>>();
-  checkRowCounts<PlainSpec<Format::Q4_K, RowKind::Int16, 40, 256>>();
-  checkRowCounts<Gated<PlainSpec<Format::Q6_K, RowKind::Int16, 40, 256>, RowKind::Int16>>();
+  checkRowCounts<PlainSpec<Encoding::Q4_0, RowKind::Int16, 40, 128>>();
+  checkRowCounts<PlainSpec<Encoding::Q4_1, RowKind::Int8, 40, 128>>();
+  checkRowCounts<PlainSpec<Encoding::Q4_K, RowKind::Int16, 40, 256>>();
+  checkRowCounts<Gated<PlainSpec<Encoding::Q6_K, RowKind::Int16, 40, 256>, RowKind::Int16>>();
 }
 
 /// Lengths of rows: K % 128 != 0, K of two chunks, of three of which the last is short. Narrow
 /// tiles and a wide one.
-template <Format F, RowKind Input, int... K> void checkLengths() {
-  (checkProduct<PlainSpec<F, Input, 24, K>>({.rowsOfExpert = {3, 10, 25}}), ...);
+template <Encoding E, RowKind Input, int... K> void checkLengths() {
+  (checkProduct<PlainSpec<E, Input, 24, K>>({.rowsOfExpert = {3, 10, 25}}), ...);
 }
 
 TEST(ExactShapes, LengthsOfRows) {
-  checkLengths<Format::Q4_0, RowKind::Int16, 32, 64, 96, 352, 1024, 1056, 1408, 2048, 2880>();
-  checkLengths<Format::Q4_1, RowKind::Int16, 32, 64, 96, 352, 1056, 2880>();
-  checkLengths<Format::MXFP4, RowKind::Int8, 96, 352, 1408, 2880>();
-  checkLengths<Format::Q8_0, RowKind::Int8, 352, 1088>();
-  checkLengths<Format::Q4_K, RowKind::Int16, 256, 768, 1024, 1280, 2304, 3072>();
-  checkLengths<Format::Q2_K, RowKind::Int8, 256, 1280, 2816>();
-  checkLengths<Format::IQ4_XS, RowKind::Int16, 256, 2304>();
+  checkLengths<Encoding::Q4_0, RowKind::Int16, 32, 64, 96, 352, 1024, 1056, 1408, 2048, 2880>();
+  checkLengths<Encoding::Q4_1, RowKind::Int16, 32, 64, 96, 352, 1056, 2880>();
+  checkLengths<Encoding::MXFP4, RowKind::Int8, 96, 352, 1408, 2880>();
+  checkLengths<Encoding::Q8_0, RowKind::Int8, 352, 1088>();
+  checkLengths<Encoding::Q4_K, RowKind::Int16, 256, 768, 1024, 1280, 2304, 3072>();
+  checkLengths<Encoding::Q2_K, RowKind::Int8, 256, 1280, 2816>();
+  checkLengths<Encoding::IQ4_XS, RowKind::Int16, 256, 2304>();
 }
 
-template <Format F, RowKind Input, int K, int... N> void checkWidths() {
-  (checkProduct<PlainSpec<F, Input, N, K>>({.rowsOfExpert = {3, 10}}), ...);
-  (checkProduct<Gated<PlainSpec<F, Input, N, K>, RowKind::Int16>>({.rowsOfExpert = {9}}), ...);
+template <Encoding E, RowKind Input, int K, int... N> void checkWidths() {
+  (checkProduct<PlainSpec<E, Input, N, K>>({.rowsOfExpert = {3, 10}}), ...);
+  (checkProduct<Gated<PlainSpec<E, Input, N, K>, RowKind::Int16>>({.rowsOfExpert = {9}}), ...);
 }
 
 TEST(ExactShapes, ColumnsOfTheOutput) {
-  checkWidths<Format::Q4_0, RowKind::Int16, 128, 1, 15, 16, 17, 40, 128, 129, 136, 256, 257, 300>();
-  checkWidths<Format::Q6_K, RowKind::Int8, 256, 8, 136, 300>();
+  checkWidths<Encoding::Q4_0, RowKind::Int16, 128, 1, 15, 16, 17, 40, 128, 129, 136, 256, 257, 300>();
+  checkWidths<Encoding::Q6_K, RowKind::Int8, 256, 8, 136, 300>();
 }
 
 } // namespace

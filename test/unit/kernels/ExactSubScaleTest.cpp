@@ -11,8 +11,8 @@ namespace {
 
 #define SORTIE_TEST_FORMAT(format)                                                                 \
   TEST(ExactSubScale, format) {                                                                    \
-    checkFormat<Format::format, RowKind::Int16>();                                                 \
-    checkFormat<Format::format, RowKind::Int8>();                                                  \
+    checkEncoding<Encoding::format, RowKind::Int16>();                                                 \
+    checkEncoding<Encoding::format, RowKind::Int8>();                                                  \
   }
 
 SORTIE_TEST_FORMAT(Q2_K)
@@ -21,6 +21,9 @@ SORTIE_TEST_FORMAT(Q4_K)
 SORTIE_TEST_FORMAT(Q5_K)
 SORTIE_TEST_FORMAT(Q6_K)
 SORTIE_TEST_FORMAT(IQ4_XS)
+SORTIE_TEST_FORMAT(IQ2_XXS)
+SORTIE_TEST_FORMAT(IQ4_KS)
+SORTIE_TEST_FORMAT(Q4_K_R4)
 
 } // namespace
 } // namespace sortie::kernels

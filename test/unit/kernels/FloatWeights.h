@@ -13,15 +13,15 @@
 
 namespace sortie::kernels {
 
-template <typename Weight> struct FormatOf;
-template <> struct FormatOf<float> {
-  static constexpr numerics::Format kFormat = numerics::Format::F32;
+template <typename Weight> struct EncodingOf;
+template <> struct EncodingOf<float> {
+  static constexpr numerics::Encoding kEncoding = numerics::Encoding::F32;
 };
-template <> struct FormatOf<numerics::Half> {
-  static constexpr numerics::Format kFormat = numerics::Format::F16;
+template <> struct EncodingOf<numerics::Half> {
+  static constexpr numerics::Encoding kEncoding = numerics::Encoding::F16;
 };
-template <> struct FormatOf<numerics::BFloat16> {
-  static constexpr numerics::Format kFormat = numerics::Format::BF16;
+template <> struct EncodingOf<numerics::BFloat16> {
+  static constexpr numerics::Encoding kEncoding = numerics::Encoding::BF16;
 };
 
 /// `experts` matrices [n, k] of random numbers from -2 to 2, a few of them awkward.
@@ -31,12 +31,13 @@ template <typename Weight> struct FloatWeights {
   std::vector<std::byte> packed;
 
   FloatWeights(int64_t experts, int64_t n, int64_t k, Random &random)
-      : shape{FormatOf<Weight>::kFormat, experts, n, k}, raw(static_cast<size_t>(experts * n * k)),
+      : shape{numerics::formatOf(EncodingOf<Weight>::kEncoding), experts, n, k}, raw(static_cast<size_t>(experts * n * k)),
         packed(cpu::packedBytes(shape)) {
     for (Weight &weight : raw)
       weight = randomWeight(random);
     for (int64_t e = 0; e < experts; ++e)
-      cpu::packRows(shape, e, 0, n, reinterpret_cast<const uint8_t *>(raw.data() + e * n * k),
+      cpu::packRows(shape, EncodingOf<Weight>::kEncoding, e, 0, n,
+                    reinterpret_cast<const uint8_t *>(raw.data() + e * n * k),
                     packed.data());
   }
 

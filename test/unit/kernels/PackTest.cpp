@@ -4,6 +4,7 @@
 // Packing of weights against an unpacker written from the text of PackedLayout.h.
 
 #include "test/unit/kernels/ExactKernels.h"
+#include "test/unit/numerics/InterleaveQ4K.h"
 
 #include "runtime/numerics/decode.h"
 
@@ -87,22 +88,31 @@ private:
 };
 
 /// A row of the file, and where it should have gone.
-template <Format F> struct PackedRow {
+template <Encoding E> struct PackedRow {
+  static constexpr Format F = formatOf(E);
+  static constexpr EncodingInfo kEncoding = encodingInfo(E);
   static constexpr FormatInfo kInfo = formatInfo(F);
   Unpacker panel;
   int row; ///< of the panel
-  const uint8_t *raw;
+  numerics::EncodedRow file;
 
+  /// The block of the file that has element `k`.
   DecodedBlock decode(int k) const {
     DecodedBlock block;
-    numerics::decodeBlock<F>(file(k), block);
+    numerics::decodeBlock<E>(file, k / kEncoding.elements, block);
     return block;
   }
-  const uint8_t *file(int k) const { return raw + k / kInfo.elements * kInfo.bytes; }
+  uint32_t scale(int k) const { return numerics::scaleBits<E>(file, k / kEncoding.elements); }
+  /// 0 where there is none.
+  uint32_t minimum(int k) const {
+    if constexpr (kInfo.minimum != Minimum::None)
+      return numerics::minimumBits<E>(file, k / kEncoding.elements);
+    return 0;
+  }
 
   void checkLevels(int columns) const {
     for (int k = 0; k < columns; ++k)
-      ASSERT_EQ(panel.level(row, k), decode(k).levels[k % kInfo.elements])
+      ASSERT_EQ(panel.level(row, k), decode(k).levels[k % kEncoding.elements])
           << "row " << row << ", element " << k;
   }
 
@@ -110,14 +120,10 @@ template <Format F> struct PackedRow {
   void checkGroup(int k) const {
     const int group = k % kHalfElements / numerics::kGroup;
     const uint8_t *scales = panel.scales(row, k);
-    if constexpr (F == Format::MXFP4) {
-      const uint16_t d = numerics::loadUint16(scales + 2 * group);
-      ASSERT_EQ(numerics::fromBFloat16(d), std::ldexp(1.0f, file(k)[0] - 128));
-    } else {
-      ASSERT_EQ(std::memcmp(scales + 2 * group, file(k), 2), 0);
-      if constexpr (kInfo.minimum == Minimum::AddedFloat) {
-        ASSERT_EQ(std::memcmp(scales + 8 + 2 * group, file(k) + 2, 2), 0);
-      }
+    ASSERT_EQ(numerics::loadUint16(scales + 2 * group), scale(k));
+    ASSERT_EQ(bitsOf(numerics::scaleValue<kInfo.scaleType>(scale(k))), bitsOf(decode(k).d));
+    if constexpr (kInfo.minimum == Minimum::AddedFloat) {
+      ASSERT_EQ(numerics::loadUint16(scales + 8 + 2 * group), minimum(k));
     }
   }
   /// Groups past the end of a row: what adds nothing, and does not turn -0.0 into 0.0.
@@ -133,10 +139,17 @@ template <Format F> struct PackedRow {
   /// The scales of a block with sub-scales.
   void checkBlock(int k) const {
     const uint8_t *scales = panel.scales(row, k);
-    if constexpr (hasFileHeader(F)) {
-      ASSERT_EQ(std::memcmp(scales, file(k), 16), 0);
+    const DecodedBlock block = decode(k);
+    if constexpr (hasSixBitScales(kInfo)) {
+      ASSERT_EQ(numerics::loadUint32(scales), scale(k) | minimum(k) << 16);
+      // As Q4_K stores them.
+      DecodedBlock six{};
+      numerics::detail::decodeScalesAndMinimums(scales + 4, six);
+      for (int s = 0; s < 8; ++s) {
+        ASSERT_EQ(six.subScales[s], block.subScales[s]);
+        ASSERT_EQ(six.minimums[s], block.minimums[s]);
+      }
     } else {
-      const DecodedBlock block = decode(k);
       for (int s = 0; s < 256 / kInfo.subBlock; ++s) {
         if constexpr (kInfo.minimum == Minimum::None) {
           ASSERT_EQ(static_cast<int8_t>(scales[s]), block.subScales[s]);
@@ -144,9 +157,7 @@ template <Format F> struct PackedRow {
           ASSERT_EQ(scales[s], block.subScales[s] | block.minimums[s] << 4);
         }
       }
-      uint8_t halves[4] = {};
-      std::memcpy(halves, file(k) + kInfo.scaleOffset, kInfo.minimum == Minimum::None ? 2 : 4);
-      ASSERT_EQ(std::memcmp(panel.tail(row, k), halves, 4), 0);
+      ASSERT_EQ(numerics::loadUint32(panel.tail(row, k)), scale(k) | minimum(k) << 16);
     }
   }
 
@@ -162,17 +173,17 @@ template <Format F> struct PackedRow {
 };
 
 /// Packs in two launches, the second from the middle of an expert on.
-template <Format F, int K> AlignedBytes packInParts(const ExactWeights &weights, uint64_t seed) {
+template <Encoding E, int K> AlignedBytes packInParts(const ExactWeights &weights, uint64_t seed) {
   constexpr int kFirstPanels = 4;
-  constexpr int64_t kPanelBytes = packedPanelBytes(F, K);
+  constexpr int64_t kPanelBytes = packedPanelBytes(formatOf(E), K);
   constexpr int kAll = kExperts * kPanels;
   AlignedBytes packed(kAll * kPanelBytes + 64, 0xa5);
   const auto pack = [&](int firstPanel, int panels) {
     const int row = firstPanel / kPanels * kRows + firstPanel % kPanels * kPanelRows;
     // A block more than there are panels: it must find nothing to do.
-    run<packKernel<F, kRows, K>>(
-        {panels + 1, 1}, kPackThreads, Packer<F, kRows, K>::kSharedBytes, seed,
-        static_cast<const void *>(weights.raw.data() + row * rowBytes(formatInfo(F), K)),
+    run<packKernel<E, kRows, K>>(
+        {panels + 1, 1}, kPackThreads, packSharedBytes(E), seed,
+        static_cast<const void *>(weights.raw.data() + row * rowBytes(encodingInfo(E), K)),
         static_cast<void *>(packed.data() + firstPanel * kPanelBytes), firstPanel, panels);
   };
   pack(0, kFirstPanels);
@@ -180,22 +191,22 @@ template <Format F, int K> AlignedBytes packInParts(const ExactWeights &weights,
   return packed;
 }
 
-template <Format F, int K> void checkRows(const ExactWeights &weights, const AlignedBytes &packed) {
+template <Encoding E, int K> void checkRows(const ExactWeights &weights, const AlignedBytes &packed) {
   for (int row = 0; row < kExperts * kRows; ++row) {
     const int panel = row / kRows * kPanels + row % kRows / kPanelRows;
-    const PackedRow<F> packedRow{Unpacker(F, packed.data() + panel * packedPanelBytes(F, K)),
+    const PackedRow<E> packedRow{Unpacker(formatOf(E), packed.data() + panel * packedPanelBytes(formatOf(E), K)),
                                  row % kRows % kPanelRows,
-                                 weights.raw.data() + row * rowBytes(formatInfo(F), K)};
+                                 rowOf(encodingInfo(E), weights.raw.data(), row, K)};
     ASSERT_NO_FATAL_FAILURE(packedRow.check(K)) << "row " << row;
   }
 }
 
 /// Rows past the end of an expert have no scales.
-template <Format F, int K> void checkAbsentRows(const AlignedBytes &packed) {
-  constexpr PackedSizes kSizes = packedSizes(F);
+template <Encoding E, int K> void checkAbsentRows(const AlignedBytes &packed) {
+  constexpr PackedSizes kSizes = packedSizes(formatOf(E));
   for (int expert = 0; expert < kExperts; ++expert) {
-    const uint8_t *last = packed.data() + (expert * kPanels + kPanels - 1) * packedPanelBytes(F, K);
-    const Unpacker panel(F, last);
+    const uint8_t *last = packed.data() + (expert * kPanels + kPanels - 1) * packedPanelBytes(formatOf(E), K);
+    const Unpacker panel(formatOf(E), last);
     for (int row = kRows % kPanelRows; row < kPanelRows; ++row)
       for (int k = 0; k < K; k += kSizes.blockElements) {
         for (int i = 0; i < kSizes.scaleBytes; ++i)
@@ -206,23 +217,23 @@ template <Format F, int K> void checkAbsentRows(const AlignedBytes &packed) {
   }
 }
 
-template <Format F, int K> void checkPacking() {
+template <Encoding E, int K> void checkPacking() {
   SCOPED_TRACE(testing::Message() << "K = " << K);
   Random random(42);
-  const ExactWeights weights({F, kExperts, kRows, K}, Fill::AnyBits, random);
-  const int64_t bytes = kExperts * kPanels * packedPanelBytes(F, K);
-  const AlignedBytes packed = packInParts<F, K>(weights, kSeeds[0]);
-  ASSERT_NO_FATAL_FAILURE((checkRows<F, K>(weights, packed)));
-  ASSERT_NO_FATAL_FAILURE((checkAbsentRows<F, K>(packed)));
-  const AlignedBytes again = packInParts<F, K>(weights, kSeeds[1]);
+  const ExactWeights weights(E, kExperts, kRows, K, Fill::AnyBits, random);
+  const int64_t bytes = kExperts * kPanels * packedPanelBytes(formatOf(E), K);
+  const AlignedBytes packed = packInParts<E, K>(weights, kSeeds[0]);
+  ASSERT_NO_FATAL_FAILURE((checkRows<E, K>(weights, packed)));
+  ASSERT_NO_FATAL_FAILURE((checkAbsentRows<E, K>(packed)));
+  const AlignedBytes again = packInParts<E, K>(weights, kSeeds[1]);
   ASSERT_EQ(std::memcmp(again.data(), packed.data(), static_cast<size_t>(bytes)), 0);
   for (int i = 0; i < 64; ++i)
     ASSERT_EQ(packed.data()[bytes + i], 0xa5) << "written past the end";
 }
 
-#define SORTIE_TEST_PACKING(format, ...)                                                           \
-  TEST(Pack, format) {                                                                             \
-    const auto check = []<int... K>() { (checkPacking<Format::format, K>(), ...); };               \
+#define SORTIE_TEST_PACKING(encoding, ...)                                                         \
+  TEST(Pack, encoding) {                                                                           \
+    const auto check = []<int... K>() { (checkPacking<Encoding::encoding, K>(), ...); };               \
     check.template operator()<__VA_ARGS__>();                                                      \
   }
 
@@ -239,6 +250,21 @@ SORTIE_TEST_PACKING(Q4_K, 256, 512)
 SORTIE_TEST_PACKING(Q5_K, 256, 512)
 SORTIE_TEST_PACKING(Q6_K, 256, 512)
 SORTIE_TEST_PACKING(IQ4_XS, 256, 512)
+SORTIE_TEST_PACKING(IQ2_XXS, 256, 512)
+SORTIE_TEST_PACKING(IQ4_KS, 256, 768)
+SORTIE_TEST_PACKING(Q4_K_R4, 256, 512)
+
+/// Two ways to store the same weights: the same bytes when packed, hence the same bits.
+TEST(Pack, StripsOfQ4KArePackedAsQ4K) {
+  constexpr int K = 512;
+  Random random(43);
+  ExactWeights weights(Encoding::Q4_K, kExperts, kRows, K, Fill::AnyBits, random);
+  const AlignedBytes whole = packInParts<Encoding::Q4_K, K>(weights, kSeeds[0]);
+  weights.raw = test::interleaveQ4K(weights.raw, K);
+  const AlignedBytes strips = packInParts<Encoding::Q4_K_R4, K>(weights, kSeeds[0]);
+  const int64_t bytes = kExperts * kPanels * packedPanelBytes(Format::Q4_K, K);
+  EXPECT_EQ(std::memcmp(whole.data(), strips.data(), static_cast<size_t>(bytes)), 0);
+}
 
 } // namespace
 } // namespace sortie::kernels

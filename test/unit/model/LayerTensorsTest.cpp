@@ -84,7 +84,7 @@ TEST(LayerTensors, findsStackedExperts) {
   const LayerWeight &gate = tensors->get({TensorRole::ExpertsGate});
   ASSERT_EQ(gate.tensors.size(), 1u);
   EXPECT_EQ(gate.tensors.front()->name, "blk.0.ffn_gate_exps.weight");
-  EXPECT_EQ(gate.format, numerics::Format::Q4_0);
+  EXPECT_EQ(gate.encoding, numerics::Encoding::Q4_0);
   EXPECT_EQ(shapeOf(gate), ArrayRef<int64_t>({8, 32, 64}));
   EXPECT_FALSE(gate.rows);
   EXPECT_EQ(shapeOf(tensors->get({TensorRole::ExpertsDown})), ArrayRef<int64_t>({8, 64, 32}));

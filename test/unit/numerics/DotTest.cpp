@@ -7,6 +7,7 @@
 #include "runtime/numerics/dot.h"
 
 #include "test/unit/numerics/Reference.h"
+#include "test/unit/numerics/StoredNumbers.h"
 
 #include <algorithm>
 #include <cmath>
@@ -18,27 +19,31 @@ using namespace sortie::test;
 namespace num = sortie::numerics;
 using num::ActivationWidth;
 using num::DecodedBlock;
-using num::Format;
+using num::Encoding;
+using num::EncodingInfo;
 using num::FormatClass;
 using num::FormatInfo;
 using num::Minimum;
 
 namespace {
 
-/// A weight row of `k` elements and a quantized activation row to go with it.
+/// A weight row of `k` elements, the last one of its strip, and a quantized activation row to go with
+/// it.
 struct Problem {
+  const EncodingInfo encoding;
   const FormatInfo info;
   const int k;
-  std::vector<uint8_t> row;
+  std::vector<uint8_t> strip;
   std::vector<int16_t> q;
   std::vector<float> scales;
   std::vector<float> x;
 
-  Problem(const FormatInfo &info, int k, ActivationWidth width, Random &random)
-      : info(info), k(k), row(static_cast<size_t>(num::rowBytes(info, k))),
+  Problem(const EncodingInfo &encoding, int k, ActivationWidth width, Random &random)
+      : encoding(encoding), info(num::formatInfo(encoding)), k(k),
+        strip(static_cast<size_t>(encoding.stripRows * num::rowBytes(encoding, k))),
         q(static_cast<size_t>(k)), scales(static_cast<size_t>(num::activationBlocks(k))),
         x(static_cast<size_t>(k)) {
-    for (uint8_t &byte : row)
+    for (uint8_t &byte : strip)
       byte = static_cast<uint8_t>(random.next());
     for (float &value : x)
       value = random.uniform(4.0f);
@@ -48,60 +53,36 @@ struct Problem {
       num::quantizeRow<ActivationWidth::Int8>(x.data(), k, q.data(), scales.data());
   }
 
+  num::EncodedRow row() const { return {strip.data(), encoding.stripRows - 1}; }
+
   std::vector<DecodedBlock> decode() const {
-    std::vector<DecodedBlock> blocks(static_cast<size_t>(k / info.elements));
+    std::vector<DecodedBlock> blocks(static_cast<size_t>(k / encoding.elements));
     for (size_t b = 0; b < blocks.size(); ++b)
-      num::visitQuantized(info.format, [&]<Format F>() {
-        num::decodeBlock<F>(row.data() + b * static_cast<size_t>(info.bytes), blocks[b]);
+      num::visitEncoding(encoding.encoding, [&]<Encoding E>() {
+        num::decodeBlock<E>(row(), static_cast<int64_t>(b), blocks[b]);
       });
     return blocks;
   }
 
-  /// Makes the fp16 scales of random blocks ordinary numbers, as files have them.
-  void makeScalesSane(Random &random);
+  /// Makes the scales of random blocks ordinary numbers, as files have them.
+  void makeScalesSane(Random &random) {
+    const auto makeSane = [&](num::StoredNumber type, uint8_t *at) {
+      const auto half = static_cast<uint32_t>(0x2000 + random.below(0x1400)) |
+                        (random.below(2) != 0 ? 0x8000u : 0u);
+      storeNumber(type, static_cast<uint16_t>(half), static_cast<uint8_t>(120 + random.below(12)),
+                  at);
+    };
+    forEachStoredNumber(encoding, k, strip, makeSane);
+  }
 
   float dot(ActivationWidth width) const {
-    return num::visitQuantized(info.format, [&]<Format F>() {
+    return num::visitEncoding(encoding.encoding, [&]<Encoding E>() {
       return width == ActivationWidth::Int16
-                 ? num::exactDot<F, ActivationWidth::Int16>(row.data(), q.data(), scales.data(), k)
-                 : num::exactDot<F, ActivationWidth::Int8>(row.data(), q.data(), scales.data(), k);
+                 ? num::exactDot<E, ActivationWidth::Int16>(row(), q.data(), scales.data(), k)
+                 : num::exactDot<E, ActivationWidth::Int8>(row(), q.data(), scales.data(), k);
     });
   }
 };
-
-/// Where the halves of a block lie.
-std::vector<int> halfOffsets(Format format) {
-  switch (format) {
-  case Format::MXFP4:
-    return {};
-  case Format::Q4_1:
-  case Format::Q5_1:
-  case Format::Q4_K:
-  case Format::Q5_K:
-    return {0, 2};
-  case Format::Q2_K:
-    return {80, 82};
-  case Format::Q3_K:
-    return {108};
-  case Format::Q6_K:
-    return {208};
-  default:
-    return {0};
-  }
-}
-
-void Problem::makeScalesSane(Random &random) {
-  for (size_t block = 0; block < row.size(); block += static_cast<size_t>(info.bytes)) {
-    for (const int offset : halfOffsets(info.format)) {
-      const auto half = static_cast<uint32_t>(0x2000 + random.below(0x1400)) |
-                        (random.below(2) != 0 ? 0x8000u : 0u);
-      row[block + static_cast<size_t>(offset)] = static_cast<uint8_t>(half);
-      row[block + static_cast<size_t>(offset) + 1] = static_cast<uint8_t>(half >> 8);
-    }
-    if (info.format == Format::MXFP4)
-      row[block] = static_cast<uint8_t>(120 + random.below(12));
-  }
-}
 
 /// F of a run from its integers, as the contract's text has it.
 float runValue(ActivationWidth width, bool combinable, const std::vector<int64_t> &weights,
@@ -193,13 +174,13 @@ Truth doubleDot(const Problem &problem) {
   return truth;
 }
 
-std::vector<int> rowLengths(const FormatInfo &info) {
+std::vector<int> rowLengths(const EncodingInfo &info) {
   if (info.elements == 256)
     return {256, 512, 768, 1024, 1280, 2048, 2304};
   return {32, 64, 96, 128, 160, 352, 416, 1024, 1056, 1152, 1408, 2048, 2880};
 }
 
-class ExactDot : public testing::TestWithParam<std::tuple<FormatInfo, ActivationWidth>> {};
+class ExactDot : public testing::TestWithParam<std::tuple<EncodingInfo, ActivationWidth>> {};
 
 } // namespace
 
@@ -233,7 +214,7 @@ TEST_P(ExactDot, EqualsTheContractAtTheExtremes) {
   for (const int pattern : {0x00, 0x7f, 0x80, 0x88, 0xff}) {
     for (int signs = 0; signs < 3; ++signs) {
       Problem problem(info, 1280, width, random);
-      std::fill(problem.row.begin(), problem.row.end(), static_cast<uint8_t>(pattern));
+      std::fill(problem.strip.begin(), problem.strip.end(), static_cast<uint8_t>(pattern));
       problem.makeScalesSane(random);
       for (size_t i = 0; i < problem.q.size(); ++i) {
         const bool isNegative = signs == 2 ? random.below(2) != 0 : signs == 1;
@@ -290,7 +271,7 @@ TEST(Dot, KeepsTheSignOfZero) {
   q[0] = -1;
   const float scales[] = {0x1p-140f, 1.0f}; // -2^-164 rounds to -0.0
   const float dot =
-      num::exactDot<Format::Q8_0, ActivationWidth::Int16>(row.data(), q.data(), scales, kLength);
+      num::exactDot<Encoding::Q8_0, ActivationWidth::Int16>({row.data()}, q.data(), scales, kLength);
   EXPECT_EQ(bits(dot), 0x80000000u);
 }
 
@@ -303,7 +284,12 @@ TEST_P(ExactDot, MaySplitAtChunkEnds) {
   float total = 0;
   for (int first = 0; first < whole.k; first += num::kChunk) {
     Problem part(info, std::min(num::kChunk, whole.k - first), width, random);
-    std::memcpy(part.row.data(), whole.row.data() + num::rowBytes(info, first), part.row.size());
+    // The headers of the rows, then their blocks from the chunk on.
+    const auto header = static_cast<size_t>(info.stripRows * info.headerBytes);
+    const auto skipped = static_cast<size_t>(info.stripRows * num::blocksBytes(info, first));
+    std::memcpy(part.strip.data(), whole.strip.data(), header);
+    std::memcpy(part.strip.data() + header, whole.strip.data() + header + skipped,
+                part.strip.size() - header);
     std::copy_n(whole.q.begin() + first, part.k, part.q.begin());
     std::copy_n(whole.scales.begin() + first / 128, part.scales.size(), part.scales.begin());
     total = first == 0 ? part.dot(width) : num::add(total, part.dot(width));
@@ -313,9 +299,9 @@ TEST_P(ExactDot, MaySplitAtChunkEnds) {
 
 namespace {
 
-std::vector<FormatInfo> quantizedFormats() {
-  std::vector<FormatInfo> result;
-  for (const FormatInfo &info : num::kFormats)
+std::vector<EncodingInfo> quantizedEncodings() {
+  std::vector<EncodingInfo> result;
+  for (const EncodingInfo &info : num::kEncodings)
     if (num::isQuantized(info))
       result.push_back(info);
   return result;
@@ -325,7 +311,7 @@ std::vector<FormatInfo> quantizedFormats() {
 
 INSTANTIATE_TEST_SUITE_P(
     Dot, ExactDot,
-    testing::Combine(testing::ValuesIn(quantizedFormats()),
+    testing::Combine(testing::ValuesIn(quantizedEncodings()),
                      testing::Values(ActivationWidth::Int16, ActivationWidth::Int8)),
     [](const auto &instance) {
       const bool isWide = std::get<1>(instance.param) == ActivationWidth::Int16;

@@ -16,12 +16,12 @@
 namespace sortie::test::probe {
 
 using numerics::ActivationWidth;
-using numerics::Format;
+using numerics::Encoding;
 
 constexpr int kItemsPerSection = 512;
 constexpr int kFirstDotSection = 12;
-constexpr int kFormats = 13; // the quantized ones
-constexpr int kSections = kFirstDotSection + 2 * kFormats;
+constexpr int kEncodings = 16; // the quantized ones
+constexpr int kSections = kFirstDotSection + 2 * kEncodings;
 constexpr int kItems = kSections * kItemsPerSection;
 constexpr int kMaxRow = 2880;
 
@@ -161,52 +161,30 @@ SORTIE_NUMERICS_INLINE uint32_t combineItem(Random &random) {
   return foldRow(out, 16);
 }
 
-/// Random bytes for every field, scales included.
-template <Format F, ActivationWidth Width> SORTIE_NUMERICS_INLINE uint32_t dotItem(Random &random) {
-  constexpr numerics::FormatInfo kInfo = numerics::formatInfo(F);
-  uint8_t row[kMaxRow / 32 * 34];
+/// Random bytes for every field, scales included, of a strip of rows; the product is of the last.
+template <Encoding E, ActivationWidth Width>
+SORTIE_NUMERICS_INLINE uint32_t dotItem(Random &random) {
+  constexpr numerics::EncodingInfo kInfo = numerics::encodingInfo(E);
+  uint8_t strip[kInfo.stripRows * numerics::rowBytes(kInfo, kMaxRow / kInfo.elements *
+                                                                kInfo.elements)];
   float x[kMaxRow];
   int16_t q[kMaxRow];
   float scales[(kMaxRow + 127) / 128];
   const int blocks = 1 + static_cast<int>(next(random) % (kMaxRow / kInfo.elements));
   const int k = blocks * kInfo.elements;
-  for (int i = 0; i < blocks * kInfo.bytes; ++i)
-    row[i] = static_cast<uint8_t>(next(random) % 4 == 0 ? next(random) : next(random) & 0x3bu);
+  for (int i = 0; i < kInfo.stripRows * (kInfo.headerBytes + blocks * kInfo.bytes); ++i)
+    strip[i] = static_cast<uint8_t>(next(random) % 4 == 0 ? next(random) : next(random) & 0x3bu);
   fillRow(random, x, k);
   numerics::quantizeRow<Width>(x, k, q, scales);
-  return word(numerics::exactDot<F, Width>(row, q, scales, k));
+  return word(numerics::exactDot<E, Width>({strip, kInfo.stripRows - 1}, q, scales, k));
 }
 
-template <ActivationWidth Width>
-SORTIE_NUMERICS_INLINE uint32_t dotItem(int format, Random &random) {
-  switch (static_cast<Format>(numerics::kFormatCount - kFormats + format)) {
-  case Format::Q8_0:
-    return dotItem<Format::Q8_0, Width>(random);
-  case Format::Q4_0:
-    return dotItem<Format::Q4_0, Width>(random);
-  case Format::Q4_1:
-    return dotItem<Format::Q4_1, Width>(random);
-  case Format::Q5_0:
-    return dotItem<Format::Q5_0, Width>(random);
-  case Format::Q5_1:
-    return dotItem<Format::Q5_1, Width>(random);
-  case Format::IQ4_NL:
-    return dotItem<Format::IQ4_NL, Width>(random);
-  case Format::MXFP4:
-    return dotItem<Format::MXFP4, Width>(random);
-  case Format::Q2_K:
-    return dotItem<Format::Q2_K, Width>(random);
-  case Format::Q3_K:
-    return dotItem<Format::Q3_K, Width>(random);
-  case Format::Q4_K:
-    return dotItem<Format::Q4_K, Width>(random);
-  case Format::Q5_K:
-    return dotItem<Format::Q5_K, Width>(random);
-  case Format::Q6_K:
-    return dotItem<Format::Q6_K, Width>(random);
-  default:
-    return dotItem<Format::IQ4_XS, Width>(random);
-  }
+template <ActivationWidth Width, int I = numerics::kEncodingCount - kEncodings>
+SORTIE_NUMERICS_INLINE uint32_t dotItem(int encoding, Random &random) {
+  if constexpr (I + 1 < numerics::kEncodingCount)
+    if (encoding != 0)
+      return dotItem<Width, I + 1>(encoding - 1, random);
+  return dotItem<static_cast<Encoding>(I), Width>(random);
 }
 
 SORTIE_NUMERICS_INLINE uint32_t elementItem(int section, Random &random) {
@@ -252,9 +230,9 @@ SORTIE_NUMERICS_INLINE uint32_t probeItem(int item) {
   }
   if (section < kFirstDotSection)
     return elementItem(section, random);
-  const int format = (section - kFirstDotSection) / 2;
-  return (section - kFirstDotSection) % 2 == 0 ? dotItem<ActivationWidth::Int16>(format, random)
-                                               : dotItem<ActivationWidth::Int8>(format, random);
+  const int encoding = (section - kFirstDotSection) / 2;
+  return (section - kFirstDotSection) % 2 == 0 ? dotItem<ActivationWidth::Int16>(encoding, random)
+                                               : dotItem<ActivationWidth::Int8>(encoding, random);
 }
 
 } // namespace sortie::test::probe

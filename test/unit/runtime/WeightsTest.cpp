@@ -17,12 +17,12 @@
 using namespace llvm;
 using namespace sortie;
 using namespace sortie::test;
-using numerics::Format;
+using numerics::Encoding;
 
 namespace {
 
-WeightSpec spec(const std::string &name, Format format, ArrayRef<int64_t> shape) {
-  WeightSpec result{{name}, format, {}, true, false};
+WeightSpec spec(const std::string &name, Encoding encoding, ArrayRef<int64_t> shape) {
+  WeightSpec result{{name}, encoding, {}, true, false};
   result.shape.assign(shape.begin(), shape.end());
   return result;
 }
@@ -33,47 +33,52 @@ std::vector<uint8_t> randomBytes(const WeightSpec &weight, uint64_t seed) {
   return bytes;
 }
 
-/// The weights of rows of any format, decoded.
+float floatOf(Encoding encoding, const uint8_t *bytes) {
+  if (encoding == Encoding::F16)
+    return numerics::loadHalf(bytes);
+  if (encoding == Encoding::BF16)
+    return numerics::fromBFloat16(numerics::loadUint16(bytes));
+  return numerics::floatOf(numerics::loadUint32(bytes));
+}
+
+/// The weights of rows of any encoding, decoded.
 std::vector<float> decode(const WeightSpec &weight, const std::vector<uint8_t> &bytes) {
-  const numerics::FormatInfo info = numerics::formatInfo(weight.format);
+  const numerics::EncodingInfo encoding = weight.info();
+  const numerics::FormatInfo info = numerics::formatInfo(encoding);
+  std::vector<float> values;
   if (!numerics::isQuantized(info)) {
-    std::vector<float> values(bytes.size() / info.bytes);
-    for (size_t i = 0; i < values.size(); ++i) {
-      if (weight.format == Format::F32)
-        std::memcpy(&values[i], &bytes[4 * i], sizeof(float));
-      else
-        values[i] = weight.format == Format::F16
-                        ? numerics::loadHalf(&bytes[2 * i])
-                        : numerics::fromBFloat16(numerics::loadUint16(&bytes[2 * i]));
-    }
+    for (size_t at = 0; at < bytes.size(); at += encoding.bytes)
+      values.push_back(floatOf(weight.encoding, &bytes[at]));
     return values;
   }
-  std::vector<float> values;
-  for (size_t at = 0; at < bytes.size(); at += info.bytes) {
-    numerics::DecodedBlock block;
-    numerics::visitQuantized(
-        weight.format, [&]<Format F>() { numerics::decodeBlock<F>(bytes.data() + at, block); });
-    for (int i = 0; i < info.elements; ++i) {
-      const int sub = i / info.subBlock;
-      float value = block.d * block.subScales[sub] * block.levels[i];
-      if (info.minimum == numerics::Minimum::AddedFloat)
-        value += block.m;
-      if (info.minimum == numerics::Minimum::SubtractedInteger)
-        value -= block.m * block.minimums[sub];
-      values.push_back(value);
+  for (int64_t row = 0; row < weight.rows(); ++row)
+    for (int64_t b = 0; b < weight.columns() / encoding.elements; ++b) {
+      numerics::DecodedBlock block;
+      numerics::visitEncoding(weight.encoding, [&]<Encoding E>() {
+        numerics::decodeBlock<E>(numerics::rowOf(encoding, bytes.data(), row, weight.columns()), b,
+                                 block);
+      });
+      for (int i = 0; i < encoding.elements; ++i) {
+        const int sub = i / info.subBlock;
+        float value = block.d * block.subScales[sub] * block.levels[i];
+        if (info.minimum == numerics::Minimum::AddedFloat)
+          value += block.m;
+        if (info.minimum == numerics::Minimum::SubtractedInteger)
+          value -= block.m * block.minimums[sub];
+        values.push_back(value);
+      }
     }
-  }
   return values;
 }
 
-class RandomFormats : public testing::TestWithParam<int> {};
+class RandomEncodings : public testing::TestWithParam<int> {};
 
 } // namespace
 
-TEST_P(RandomFormats, weightsHaveASaneDeviation) {
-  const numerics::FormatInfo &info = numerics::kFormats[GetParam()];
+TEST_P(RandomEncodings, weightsHaveASaneDeviation) {
+  const numerics::EncodingInfo &info = numerics::kEncodings[GetParam()];
   constexpr int64_t kColumns = 2048;
-  const WeightSpec weight = spec("blk.0.ffn_up_exps.weight", info.format, {2, 64, kColumns});
+  const WeightSpec weight = spec("blk.0.ffn_up_exps.weight", info.encoding, {2, 64, kColumns});
   double sum = 0, squares = 0;
   const std::vector<float> values = decode(weight, randomBytes(weight, 7));
   for (const float value : values) {
@@ -88,25 +93,26 @@ TEST_P(RandomFormats, weightsHaveASaneDeviation) {
   EXPECT_LT(std::abs(sum / count), 0.5 * deviation) << info.name;
 }
 
-TEST_P(RandomFormats, anyRowsCanBeMadeAlone) {
-  const numerics::FormatInfo &info = numerics::kFormats[GetParam()];
-  const WeightSpec weight = spec("w", info.format, {3, 5, 512});
+TEST_P(RandomEncodings, anyRowsCanBeMadeAlone) {
+  const numerics::EncodingInfo &info = numerics::kEncodings[GetParam()];
+  const int64_t together = info.stripRows;
+  const WeightSpec weight = spec("w", info.encoding, {3, 5 * together, 512});
   const std::vector<uint8_t> all = randomBytes(weight, 1);
-  for (int64_t row = 0; row < weight.rows(); ++row) {
-    std::vector<uint8_t> one(weight.rowBytes());
-    RandomBlocks(weight, "w", 1).fill(row * one.size(), one.size(), one.data());
-    EXPECT_TRUE(std::equal(one.begin(), one.end(), all.begin() + row * weight.rowBytes()));
+  for (int64_t row = 0; row < weight.rows(); row += together) {
+    std::vector<uint8_t> strip(together * weight.rowBytes());
+    RandomBlocks(weight, "w", 1).fill(row * weight.rowBytes(), strip.size(), strip.data());
+    EXPECT_TRUE(std::equal(strip.begin(), strip.end(), all.begin() + row * weight.rowBytes()));
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, RandomFormats, testing::Range(0, numerics::kFormatCount),
+INSTANTIATE_TEST_SUITE_P(All, RandomEncodings, testing::Range(0, numerics::kEncodingCount),
                          [](const testing::TestParamInfo<int> &info) {
-                           return std::string(numerics::kFormats[info.param].name);
+                           return std::string(numerics::kEncodings[info.param].name);
                          });
 
 TEST(RandomBlocks, followSeedAndName) {
-  const WeightSpec a = spec("a", Format::Q4_K, {4, 256});
-  const WeightSpec b = spec("b", Format::Q4_K, {4, 256});
+  const WeightSpec a = spec("a", Encoding::Q4_K, {4, 256});
+  const WeightSpec b = spec("b", Encoding::Q4_K, {4, 256});
   EXPECT_EQ(randomBytes(a, 1), randomBytes(a, 1));
   EXPECT_NE(randomBytes(a, 1), randomBytes(a, 2));
   EXPECT_NE(randomBytes(a, 1), randomBytes(b, 1));
@@ -125,7 +131,7 @@ TEST(RandomBlocks, theStreamIsTheDocumentedOne) {
 }
 
 TEST(RandomBlocks, vectorsAreBetweenAHalfAndOne) {
-  const WeightSpec norm = spec("norm", Format::F32, {256});
+  const WeightSpec norm = spec("norm", Encoding::F32, {256});
   const std::vector<uint8_t> bytes = randomBytes(norm, 3);
   for (size_t i = 0; i < bytes.size(); i += 4) {
     float value;
@@ -169,22 +175,22 @@ void expectPart(const WeightSpec &weight, const WeightSpec &whole, RowOf rowOf,
 } // namespace
 
 TEST(WeightSpec, rowsOfEachMatrix) {
-  const WeightSpec whole = spec("w", Format::Q4_K, {3, 7, 256});
-  WeightSpec part = spec("w", Format::Q4_K, {3, 4, 256});
+  const WeightSpec whole = spec("w", Encoding::Q4_K, {3, 7, 256});
+  WeightSpec part = spec("w", Encoding::Q4_K, {3, 4, 256});
   part.rowPart = {2, 7};
   EXPECT_EQ(part.tensorShape(), whole.shape);
   expectPart(part, whole, [](int64_t row) { return row / 4 * 7 + 2 + row % 4; });
   EXPECT_EQ(part.describe(), "rows 2 to 5 of tensor 'w' (q4_K, 3x7x256)");
   EXPECT_EQ(part.label(), "w rows 2 to 5");
 
-  WeightSpec dense = spec("w", Format::Q4_K, {5, 256});
+  WeightSpec dense = spec("w", Encoding::Q4_K, {5, 256});
   dense.rowPart = {16, 21};
   EXPECT_EQ(dense.tensorShape(), ArrayRef<int64_t>({21, 256}));
   expectPart(dense, whole, [](int64_t row) { return 16 + row; });
 }
 
 TEST(WeightSpec, partsThatAreAllOfADimensionLieTogether) {
-  const WeightSpec whole = spec("w", Format::Q8_0, {3, 4, 96});
+  const WeightSpec whole = spec("w", Encoding::Q8_0, {3, 4, 96});
   WeightSpec part = whole;
   part.rowPart = {0, 4};
   part.columnPart = {0, 96};
@@ -193,33 +199,58 @@ TEST(WeightSpec, partsThatAreAllOfADimensionLieTogether) {
 }
 
 TEST(WeightSpec, columnsOfEachRow) {
-  const WeightSpec whole = spec("b", Format::Q8_0, {3, 4, 96});
-  WeightSpec part = spec("b", Format::Q8_0, {3, 4, 64});
+  const WeightSpec whole = spec("b", Encoding::Q8_0, {3, 4, 96});
+  WeightSpec part = spec("b", Encoding::Q8_0, {3, 4, 64});
   part.columnPart = {32, 96};
   expectPart(part, whole, [](int64_t row) { return row; }, 34);
   EXPECT_EQ(part.describe(), "columns 32 to 95 of tensor 'b' (q8_0, 3x4x96)");
 
-  WeightSpec both = spec("b", Format::Q8_0, {3, 2, 32});
+  WeightSpec both = spec("b", Encoding::Q8_0, {3, 2, 32});
   both.rowPart = {1, 4};
   both.columnPart = {64, 96};
   expectPart(both, whole, [](int64_t row) { return row / 2 * 4 + 1 + row % 2; }, 68);
   EXPECT_EQ(both.label(), "b rows 1 to 2 and columns 64 to 95");
 
-  const WeightSpec vector = spec("v", Format::F32, {8});
-  WeightSpec half = spec("v", Format::F32, {5});
+  const WeightSpec vector = spec("v", Encoding::F32, {8});
+  WeightSpec half = spec("v", Encoding::F32, {5});
   half.columnPart = {3, 8};
   expectPart(half, vector, [](int64_t) { return 0; }, 12);
 }
 
+TEST(WeightSpec, partsOfStripsOfRows) {
+  const WeightSpec whole = spec("s", Encoding::Q4_K_R4, {2, 12, 512});
+  const auto source = makeRandomSource(1);
+  const std::vector<uint8_t> all = readAll(*source, whole, whole.rows());
+  const uint64_t strip = 4 * whole.rowBytes();
+
+  WeightSpec rows = spec("s", Encoding::Q4_K_R4, {2, 8, 512});
+  rows.rowPart = {4, 12};
+  std::vector<uint8_t> expected;
+  for (const uint64_t first : {1, 2, 4, 5})
+    expected.insert(expected.end(), all.begin() + first * strip, all.begin() + (first + 1) * strip);
+  for (const int64_t step : {4, 8, 12, 16})
+    EXPECT_EQ(readAll(*source, rows, step), expected) << step;
+
+  // Of each strip, its second block.
+  WeightSpec columns = spec("s", Encoding::Q4_K_R4, {2, 12, 256});
+  columns.columnPart = {256, 512};
+  expected.clear();
+  for (uint64_t first = 0; first < 6; ++first)
+    expected.insert(expected.end(), all.begin() + first * strip + strip / 2,
+                    all.begin() + (first + 1) * strip);
+  for (const int64_t step : {4, 12, 24})
+    EXPECT_EQ(readAll(*source, columns, step), expected) << step;
+}
+
 TEST(WeightSpec, tensorsOfOneExpertEach) {
-  WeightSpec stacked = spec("a", Format::Q8_0, {3, 5, 64});
+  WeightSpec stacked = spec("a", Encoding::Q8_0, {3, 5, 64});
   stacked.tensors = {"a", "b", "c"};
   EXPECT_EQ(stacked.describe(), "tensors 'a' to 'c' (q8_0, 5x64)");
   EXPECT_EQ(stacked.label(), "a to c");
   const auto source = makeRandomSource(1);
   std::vector<uint8_t> expected;
   for (const char *name : {"a", "b", "c"}) {
-    const std::vector<uint8_t> one = readAll(*source, spec(name, Format::Q8_0, {5, 64}), 5);
+    const std::vector<uint8_t> one = readAll(*source, spec(name, Encoding::Q8_0, {5, 64}), 5);
     expected.insert(expected.end(), one.begin(), one.end());
   }
   for (int64_t step = 1; step <= 15; ++step)
@@ -236,9 +267,9 @@ TEST(WeightSpec, tensorsOfOneExpertEach) {
     EXPECT_EQ(readAll(*source, part, step), rows) << step;
 
   // One vector an expert: its values are those of a vector.
-  WeightSpec biases = spec("a", Format::F32, {2, 16});
+  WeightSpec biases = spec("a", Encoding::F32, {2, 16});
   biases.tensors = {"a", "b"};
-  const std::vector<uint8_t> first = randomBytes(spec("a", Format::F32, {16}), 1);
+  const std::vector<uint8_t> first = randomBytes(spec("a", Encoding::F32, {16}), 1);
   const std::vector<uint8_t> both = readAll(*source, biases, 2);
   EXPECT_TRUE(std::equal(first.begin(), first.end(), both.begin()));
 }
@@ -258,14 +289,14 @@ std::unique_ptr<WeightSource> ggufSource() {
     half += GgufWriter::number(bits);
   writer.addTensor("half", 1, {8}, half);
   writer.addTensor("matrix", 8, {32, 3}, std::string(34 * 3, 'm'));
-  writer.addTensor("foreign", 16, {256}, std::string(66, 'x'));
+  writer.addTensor("foreign", 17, {256}, std::string(74, 'x'));
   writer.addTensor("column", 0, {8, 1}, norm);
   writer.addTensor("expert.0", 8, {32, 2}, std::string(34 * 2, '0'));
   writer.addTensor("expert.1", 8, {32, 2}, std::string(34 * 2, '1'));
   writer.addTensor("expert.2", 8, {32, 1}, std::string(34, '2'));
   std::vector<std::unique_ptr<MemoryBuffer>> parts;
   parts.push_back(asBuffer(writer.finish(), "model.gguf"));
-  return makeGgufSource(cantFail(gguf::Model::fromBuffers(std::move(parts))));
+  return makeFileSource(cantFail(gguf::Model::fromBuffers(std::move(parts))));
 }
 
 std::string checkError(const WeightSpec &weight) {
@@ -276,32 +307,32 @@ std::string checkError(const WeightSpec &weight) {
 } // namespace
 
 TEST(GgufSource, comparesNameFormatAndShape) {
-  EXPECT_EQ(checkError(spec("matrix", Format::Q8_0, {3, 32})), "no error");
-  EXPECT_EQ(checkError(spec("absent", Format::F32, {8})),
+  EXPECT_EQ(checkError(spec("matrix", Encoding::Q8_0, {3, 32})), "no error");
+  EXPECT_EQ(checkError(spec("absent", Encoding::F32, {8})),
             "model.gguf: has no tensor 'absent' (f32, 8), which the program needs; give the model "
             "that it was compiled for");
-  EXPECT_EQ(checkError(spec("matrix", Format::Q8_0, {32, 3})),
+  EXPECT_EQ(checkError(spec("matrix", Encoding::Q8_0, {32, 3})),
             "model.gguf: holds tensor 'matrix' (q8_0, 3x32), the program was compiled for tensor "
             "'matrix' (q8_0, 32x3); give the model that it was compiled for, or compile it for "
             "this one");
-  EXPECT_NE(checkError(spec("matrix", Format::Q4_0, {3, 32})).find("was compiled for"),
+  EXPECT_NE(checkError(spec("matrix", Encoding::Q4_0, {3, 32})).find("was compiled for"),
             std::string::npos);
   EXPECT_NE(
-      checkError(spec("foreign", Format::Q4_K, {256})).find("tensor 'foreign' (iq2_xxs, 256)"),
+      checkError(spec("foreign", Encoding::Q4_K, {256})).find("tensor 'foreign' (iq2_xs, 256)"),
       std::string::npos);
 }
 
 TEST(GgufSource, shapesAreTheSameButForOnes) {
-  EXPECT_EQ(checkError(spec("norm", Format::F32, {1, 8})), "no error");
-  EXPECT_EQ(checkError(spec("norm", Format::F32, {8, 1, 1})), "no error");
-  EXPECT_EQ(checkError(spec("column", Format::F32, {8})), "no error");
-  EXPECT_EQ(checkError(spec("matrix", Format::Q8_0, {1, 3, 32})), "no error");
-  EXPECT_NE(checkError(spec("norm", Format::F32, {2, 4})).find("holds tensor 'norm' (f32, 8)"),
+  EXPECT_EQ(checkError(spec("norm", Encoding::F32, {1, 8})), "no error");
+  EXPECT_EQ(checkError(spec("norm", Encoding::F32, {8, 1, 1})), "no error");
+  EXPECT_EQ(checkError(spec("column", Encoding::F32, {8})), "no error");
+  EXPECT_EQ(checkError(spec("matrix", Encoding::Q8_0, {1, 3, 32})), "no error");
+  EXPECT_NE(checkError(spec("norm", Encoding::F32, {2, 4})).find("holds tensor 'norm' (f32, 8)"),
             std::string::npos);
 }
 
 TEST(GgufSource, comparesEachOfSeveralTensorsAndThoseOfParts) {
-  WeightSpec stacked = spec("expert.0", Format::Q8_0, {2, 2, 32});
+  WeightSpec stacked = spec("expert.0", Encoding::Q8_0, {2, 2, 32});
   stacked.tensors = {"expert.0", "expert.1"};
   EXPECT_EQ(checkError(stacked), "no error");
   stacked.tensors = {"expert.0", "expert.2"};
@@ -311,7 +342,7 @@ TEST(GgufSource, comparesEachOfSeveralTensorsAndThoseOfParts) {
             "this one");
   stacked.tensors = {"expert.0", "expert.3"};
   EXPECT_NE(checkError(stacked).find("has no tensor 'expert.3' (q8_0, 2x32)"), std::string::npos);
-  WeightSpec part = spec("matrix", Format::Q8_0, {2, 32});
+  WeightSpec part = spec("matrix", Encoding::Q8_0, {2, 32});
   part.rowPart = {1, 3};
   EXPECT_EQ(checkError(part), "no error");
   part.rowPart = {1, 4};
@@ -320,7 +351,7 @@ TEST(GgufSource, comparesEachOfSeveralTensorsAndThoseOfParts) {
 
 TEST(GgufSource, rowsAreInPlaceWhereTheyLieTogether) {
   const auto source = ggufSource();
-  WeightSpec stacked = spec("expert.0", Format::Q8_0, {2, 2, 32});
+  WeightSpec stacked = spec("expert.0", Encoding::Q8_0, {2, 2, 32});
   stacked.tensors = {"expert.0", "expert.1"};
   std::vector<uint8_t> scratch(4 * 34);
   const uint8_t *second = cantFail(source->rows(stacked, 2, 2, scratch.data()));
@@ -332,7 +363,7 @@ TEST(GgufSource, rowsAreInPlaceWhereTheyLieTogether) {
 }
 
 TEST(CallbackSource, isAskedForTensorsOfTheModel) {
-  WeightSpec stacked = spec("a", Format::Q8_0, {2, 2, 64});
+  WeightSpec stacked = spec("a", Encoding::Q8_0, {2, 2, 64});
   stacked.tensors = {"a", "b"};
   stacked.columnPart = {32, 96};
   std::string asked;
@@ -374,8 +405,8 @@ WeightSpec asVector(WeightSpec weight) {
 
 TEST(PackedWeights, vectorsAreExactFloats) {
   Packing packing;
-  packing.specs = {asVector(spec("norm", Format::F32, {8})),
-                   asVector(spec("half", Format::F16, {8}))};
+  packing.specs = {asVector(spec("norm", Encoding::F32, {8})),
+                   asVector(spec("half", Encoding::F16, {8}))};
   Expected<std::unique_ptr<PackedWeights>> weights = packing.run(*ggufSource());
   ASSERT_TRUE(bool(weights)) << toString(weights.takeError());
   EXPECT_EQ(ArrayRef((*weights)->vector(0), 8),
@@ -387,7 +418,7 @@ TEST(PackedWeights, vectorsAreExactFloats) {
 
 TEST(PackedWeights, callbackAndFileGiveTheSameBytes) {
   Packing packing;
-  packing.specs = {spec("matrix", Format::Q8_0, {3, 32})};
+  packing.specs = {spec("matrix", Encoding::Q8_0, {3, 32})};
   Expected<std::unique_ptr<PackedWeights>> fromFile = packing.run(*ggufSource());
   ASSERT_TRUE(bool(fromFile)) << toString(fromFile.takeError());
   const auto callback = makeCallbackSource(
@@ -405,7 +436,7 @@ TEST(PackedWeights, callbackAndFileGiveTheSameBytes) {
 
 TEST(PackedWeights, failingCallbacksAreReported) {
   Packing packing;
-  packing.specs = {spec("matrix", Format::Q8_0, {40, 32})};
+  packing.specs = {spec("matrix", Encoding::Q8_0, {40, 32})};
   const auto callback =
       makeCallbackSource([](StringRef, uint64_t, uint64_t, uint8_t *) { return false; });
   Expected<std::unique_ptr<PackedWeights>> weights = packing.run(*callback);
@@ -425,8 +456,8 @@ TEST(PackedWeights, callbacksAreAskedForSlabs) {
   Packing packing;
   // Experts whose last panel is not full; a tensor a little larger than a slab; a small one.
   packing.specs = {
-      spec("experts", Format::Q8_0, {37, 101, 1024}), spec("remainder", Format::Q8_0, {1000, 1024}),
-      spec("small", Format::Q4_0, {64, 64}), asVector(spec("norm", Format::F32, {64}))};
+      spec("experts", Encoding::Q8_0, {37, 101, 1024}), spec("remainder", Encoding::Q8_0, {1000, 1024}),
+      spec("small", Encoding::Q4_0, {64, 64}), asVector(spec("norm", Encoding::F32, {64}))};
   const auto callback = makeCallbackSource(
       [&](StringRef tensor, uint64_t offset, uint64_t size, uint8_t *destination) {
         slabs.push_back({tensor.str(), offset, size});
@@ -460,15 +491,15 @@ TEST(PackedWeights, callbacksAreAskedForSlabs) {
 
 TEST(PackedWeights, slabsDoNotCutTensorsIntoSmallPieces) {
   auto stacked = [](const std::string &name, int64_t rows) {
-    WeightSpec weight = spec("", Format::Q8_0, {3, rows, 1024});
+    WeightSpec weight = spec("", Encoding::Q8_0, {3, rows, 1024});
     weight.tensors = {name + "0", name + "1", name + "2"};
     return weight;
   };
   Packing packing;
   packing.specs = {stacked("large", 1400), stacked("small", 100),
-                   spec("part", Format::Q8_0, {2, 700, 1024})};
+                   spec("part", Encoding::Q8_0, {2, 700, 1024})};
   packing.specs[2].rowPart = {700, 1400};
-  packing.specs.push_back(spec("columns", Format::Q8_0, {2, 700, 1024}));
+  packing.specs.push_back(spec("columns", Encoding::Q8_0, {2, 700, 1024}));
   packing.specs[3].columnPart = {0, 1024};
   std::vector<std::string> calls;
   const auto callback =
@@ -484,12 +515,12 @@ TEST(PackedWeights, slabsDoNotCutTensorsIntoSmallPieces) {
 }
 
 TEST(PackedWeights, weightsThatDifferInAnythingAreNotShared) {
-  const WeightSpec whole = spec("a", Format::Q4_0, {2, 64, 64});
+  const WeightSpec whole = spec("a", Encoding::Q4_0, {2, 64, 64});
   std::vector<WeightSpec> specs(8, whole);
   specs[1].tensors = {"b"};
   specs[2].tensors = {"a", "b"};
   specs[3].tensors = {"a 1:b"};
-  specs[4].format = Format::Q8_0;
+  specs[4].encoding = Encoding::Q8_0;
   specs[5].shape = {64, 2, 64};
   specs[6].rowPart = {0, 128};
   specs[7].columnPart = {0, 128};
@@ -502,15 +533,15 @@ TEST(PackedWeights, weightsThatDifferInAnythingAreNotShared) {
 
 TEST(PackedWeights, whatOthersHaveIsNotReadAgain) {
   Packing packing;
-  packing.specs = {spec("a", Format::Q4_0, {64, 64}), spec("b", Format::Q4_0, {64, 64})};
+  packing.specs = {spec("a", Encoding::Q4_0, {64, 64}), spec("b", Encoding::Q4_0, {64, 64})};
   const auto random = makeRandomSource(1);
   const auto first = cantFail(packing.run(*random));
   EXPECT_EQ(first->bytes().own, packing.specs[0].packedBytes() * 2);
 
   // The other order, one in another form as well, one in another shape, and one that is new.
   Packing other;
-  other.specs = {spec("b", Format::Q4_0, {64, 64}), spec("a", Format::Q4_0, {32, 128}),
-                 spec("new", Format::Q4_0, {64, 64})};
+  other.specs = {spec("b", Encoding::Q4_0, {64, 64}), spec("a", Encoding::Q4_0, {32, 128}),
+                 spec("new", Encoding::Q4_0, {64, 64})};
   std::vector<std::string> read;
   uint64_t all = 0;
   const auto callback =
@@ -542,7 +573,7 @@ TEST(PackedWeights, whatOthersHaveIsNotReadAgain) {
 
 TEST(PackedWeights, canBeCancelledAndReportsProgress) {
   Packing packing;
-  packing.specs = {spec("a", Format::Q4_0, {64, 64}), spec("b", Format::Q4_0, {64, 64})};
+  packing.specs = {spec("a", Encoding::Q4_0, {64, 64}), spec("b", Encoding::Q4_0, {64, 64})};
   const auto source = makeRandomSource(1);
   uint64_t last = 0, all = 0;
   Expected<std::unique_ptr<PackedWeights>> whole =
