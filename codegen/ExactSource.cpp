@@ -106,8 +106,8 @@ KernelCode packKernel(Encoding encoding, int64_t rows, int64_t columns) {
   code.kind = ("pack_" + name).str();
   code.header = "packing/Pack.h";
   code.parameters = {"const void *r0", "void *w0", "int32_t e0", "int32_t e1"};
-  code.call = formatv("packPanels<Encoding::{0}, {1}, {2}>(r0, w0, e0, e1)", name.upper(), rows,
-                      columns);
+  code.call =
+      formatv("packPanels<Encoding::{0}, {1}, {2}>(r0, w0, e0, e1)", name.upper(), rows, columns);
   code.threads = 256;
   code.shared = kernels::packSharedBytes(encoding);
   return code;

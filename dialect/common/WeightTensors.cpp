@@ -111,8 +111,7 @@ static LogicalResult verifyPartHolds(EmitError emitError, StringRef name, Dimens
 
 /// Strips of rows that are stored together are whole, and so are rows with a header.
 static LogicalResult verifyStrips(EmitError emitError, const WeightTensors &tensors,
-                                  ArrayRef<int64_t> shape,
-                                  const numerics::EncodingInfo &encoding) {
+                                  ArrayRef<int64_t> shape, const numerics::EncodingInfo &encoding) {
   const size_t leading = tensors.names.size() > 1 ? 1 : 0;
   const int64_t rows = shape.size() < leading + 2 ? 1 : shape[shape.size() - 2];
   const int64_t together = encoding.stripRows;
@@ -127,8 +126,7 @@ static LogicalResult verifyStrips(EmitError emitError, const WeightTensors &tens
 }
 
 LogicalResult verifyWeightTensors(EmitError emitError, const WeightTensors &tensors,
-                                  ArrayRef<int64_t> shape,
-                                  const numerics::EncodingInfo &encoding) {
+                                  ArrayRef<int64_t> shape, const numerics::EncodingInfo &encoding) {
   for (const StringAttr name : tensors.names)
     if (!isPrintableName(name))
       return emitError() << "the name " << name << " of a tensor " << kPrintableNameRule;
@@ -143,8 +141,8 @@ LogicalResult verifyWeightTensors(EmitError emitError, const WeightTensors &tens
   if (tensors.rows && failed(verifyPartHolds(emitError, "rows", tensors.rows,
                                              shape[shape.size() - 2], /*blockSize=*/1)))
     return failure();
-  if (failed(verifyPartHolds(emitError, "columns", tensors.columns, shape.back(),
-                             encoding.elements)))
+  if (failed(
+          verifyPartHolds(emitError, "columns", tensors.columns, shape.back(), encoding.elements)))
     return failure();
   return verifyStrips(emitError, tensors, shape, encoding);
 }

@@ -41,8 +41,8 @@ struct WeightTensors {
 llvm::LogicalResult verifyTensorsAttr(EmitError emitError, llvm::ArrayRef<mlir::StringAttr> names,
                                       DimensionPart rows, DimensionPart columns);
 
-/// Whether a weight of this shape and encoding can be made of `tensors`: printable names, the number
-/// of them, the rank, that parts lie in their dimensions, and that no strip of rows is cut.
+/// Whether a weight of this shape and encoding can be made of `tensors`: printable names, the
+/// number of them, the rank, that parts lie in their dimensions, and that no strip of rows is cut.
 llvm::LogicalResult verifyWeightTensors(EmitError emitError, const WeightTensors &tensors,
                                         llvm::ArrayRef<int64_t> shape,
                                         const numerics::EncodingInfo &encoding);

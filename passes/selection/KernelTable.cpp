@@ -70,8 +70,7 @@ void KernelTable::pack(moert::WeightOp weight) {
   const ArrayRef<int64_t> shape = weight.getShape();
   const int64_t rows = shape[shape.size() - 2];
   const int64_t columns = shape.back();
-  setPack(weight, codegen::panelRows(),
-          codegen::panelBytes(weight.getFormatInfo().format, columns),
+  setPack(weight, codegen::panelRows(), codegen::panelBytes(weight.getFormatInfo().format, columns),
           codegen::packKernel(weight.getEncodingInfo().encoding, rows, columns));
 }
 

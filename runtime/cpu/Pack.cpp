@@ -207,14 +207,12 @@ void packFloatPanel(const FormatInfo &info, const uint8_t *raw, int rows, int64_
   }
 }
 
-void packPanel(Encoding encoding, const uint8_t *raw, int rows, int64_t columns,
-               std::byte *panel) {
+void packPanel(Encoding encoding, const uint8_t *raw, int rows, int64_t columns, std::byte *panel) {
   const FormatInfo info = formatInfo(formatOf(encoding));
   if (!isQuantized(info))
     return packFloatPanel(info, raw, rows, columns, panel);
-  visitEncoding(encoding, [&]<Encoding E>() {
-    packQuantizedPanel(PanelRows<E>{raw, rows, columns, panel});
-  });
+  visitEncoding(encoding,
+                [&]<Encoding E>() { packQuantizedPanel(PanelRows<E>{raw, rows, columns, panel}); });
 }
 
 } // namespace

@@ -32,8 +32,8 @@ size_t packedBytes(const MatrixShape &shape);
 
 /// Packs rows [`firstRow`, `firstRow` + `rowCount`) of one expert from the bytes of the model file,
 /// in an encoding of the shape's format. `firstRow` is a multiple of kPanelRows, and so is
-/// `rowCount` unless it ends the matrix. `raw` holds just these rows. Different panels may be packed
-/// by different threads.
+/// `rowCount` unless it ends the matrix. `raw` holds just these rows. Different panels may be
+/// packed by different threads.
 void packRows(const MatrixShape &shape, numerics::Encoding encoding, int64_t expert,
               int64_t firstRow, int64_t rowCount, const uint8_t *raw, std::byte *packed);
 

@@ -174,7 +174,8 @@ Error Uploader::loadFloats(const WeightSpec &spec, CUdeviceptr to) {
       return buffer.takeError();
     if (Error error = readRows(source, pool, spec, first, count, raw))
       return error;
-    widenValues(spec.info().format, raw, count * spec.columns(), reinterpret_cast<float *>(*buffer));
+    widenValues(spec.info().format, raw, count * spec.columns(),
+                reinterpret_cast<float *>(*buffer));
     if (Error error = upload.upload(to + first * Slabs::floatRowBytes(spec),
                                     count * Slabs::floatRowBytes(spec)))
       return error;

@@ -18,9 +18,9 @@ struct ForeignType {
 
 /// Types of ggml that are not in the table of encodings.
 constexpr ForeignType kForeignTypes[] = {
-    {9, "q8_1"},   {15, "q8_K"},  {17, "iq2_xs"}, {18, "iq3_xxs"}, {19, "iq1_s"},
-    {21, "iq3_s"}, {22, "iq2_s"}, {24, "i8"},      {25, "i16"},    {26, "i32"},     {27, "i64"},
-    {28, "f64"},   {29, "iq1_m"}, {34, "tq1_0"},   {35, "tq2_0"},  {40, "nvfp4"},
+    {9, "q8_1"},   {15, "q8_K"},  {17, "iq2_xs"}, {18, "iq3_xxs"}, {19, "iq1_s"}, {21, "iq3_s"},
+    {22, "iq2_s"}, {24, "i8"},    {25, "i16"},    {26, "i32"},     {27, "i64"},   {28, "f64"},
+    {29, "iq1_m"}, {34, "tq1_0"}, {35, "tq2_0"},  {40, "nvfp4"},
 };
 
 } // namespace

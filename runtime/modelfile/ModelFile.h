@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What weights need of a model's file, whatever its kind: its tensors, where their bytes are, and what
-// tells it from other models. runtime/gguf is one kind.
+// What weights need of a model's file, whatever its kind: its tensors, where their bytes are, and
+// what tells it from other models. runtime/gguf is one kind.
 
 #ifndef SORTIE_RUNTIME_MODELFILE_MODELFILE_H
 #define SORTIE_RUNTIME_MODELFILE_MODELFILE_H
@@ -36,8 +36,8 @@ struct ModelTensor {
   const numerics::EncodingInfo *encoding = nullptr;
   /// The first is the innermost.
   llvm::SmallVector<int64_t, 4> dimensions;
-  /// The data in the mapped file. Empty when `encoding` is null (its size is not known), or when the
-  /// file holds no data.
+  /// The data in the mapped file. Empty when `encoding` is null (its size is not known), or when
+  /// the file holds no data.
   llvm::ArrayRef<uint8_t> bytes;
   /// Where the tensor is: path of the file and offset of the data in it.
   llvm::StringRef file;

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // From the bytes of a block to its integers and scales. One decoder an encoding, in the layout that
-// the `gguf` package's dequantizer defines (of ik_llama.cpp's types: that program's); bytes are read
-// one by one, so any alignment will do.
+// the `gguf` package's dequantizer defines (of ik_llama.cpp's types: that program's); bytes are
+// read one by one, so any alignment will do.
 
 #ifndef SORTIE_RUNTIME_NUMERICS_DECODE_H
 #define SORTIE_RUNTIME_NUMERICS_DECODE_H
@@ -209,8 +209,9 @@ SORTIE_NUMERICS_INLINE void decodeIQ4XS(const uint8_t *bytes, DecodedBlock &bloc
     block.levels[i] = iq4Level(nibble32(bytes + 8 + i / 32 * 16, i % 32));
 }
 
-/// Of four rows: d[4], dmin[4], high bits of scales and minimums[16], their low halves[32] (low half
-/// scale, high half minimum), codes[512]. Sub-block s of a row is entry 4 s + `place` of these.
+/// Of four rows: d[4], dmin[4], high bits of scales and minimums[16], their low halves[32] (low
+/// half scale, high half minimum), codes[512]. Sub-block s of a row is entry 4 s + `place` of
+/// these.
 SORTIE_NUMERICS_INLINE void decodeQ4KR4(const uint8_t *bytes, int place, DecodedBlock &block) {
   const uint8_t *highBits = bytes + 16;
   const uint8_t *lowHalves = bytes + 32;
@@ -228,8 +229,8 @@ SORTIE_NUMERICS_INLINE void decodeQ4KR4(const uint8_t *bytes, int place, Decoded
   }
 }
 
-/// d, then for each 32 elements four points of the lattice, a byte each, and 32 bits: seven signs of
-/// each point, and four bits s. The sub-scale is 2 s + 1, in eighths of d.
+/// d, then for each 32 elements four points of the lattice, a byte each, and 32 bits: seven signs
+/// of each point, and four bits s. The sub-scale is 2 s + 1, in eighths of d.
 SORTIE_NUMERICS_INLINE void decodeIQ2XXS(const uint8_t *bytes, DecodedBlock &block) {
   for (int s = 0; s < 8; ++s) {
     const uint8_t *points = bytes + 2 + s * 8;
@@ -255,7 +256,8 @@ SORTIE_NUMERICS_INLINE void decodeIQ4KS(const uint8_t *bytes, DecodedBlock &bloc
   }
   for (int i = 0; i < 256; ++i) {
     const int shift = (bytes[i / 32] & 1) * 4;
-    block.levels[i] = static_cast<int8_t>(iq4Level(nibble32(bytes + 8 + i / 32 * 16, i % 32)) + shift);
+    block.levels[i] =
+        static_cast<int8_t>(iq4Level(nibble32(bytes + 8 + i / 32 * 16, i % 32)) + shift);
   }
 }
 

@@ -121,9 +121,9 @@ SORTIE_NUMERICS_INLINE float exactBlockTerm(EncodedRow row, const int16_t *q, in
   }
 }
 
-/// The `exact` dot product of a weight row of `k` elements (a multiple of the encoding's block) with
-/// a quantized activation row: `q` [k] and `scales` [activationBlocks(k)], as `quantizeRow` makes
-/// them.
+/// The `exact` dot product of a weight row of `k` elements (a multiple of the encoding's block)
+/// with a quantized activation row: `q` [k] and `scales` [activationBlocks(k)], as `quantizeRow`
+/// makes them.
 template <Encoding E, ActivationWidth Width>
 SORTIE_NUMERICS_INLINE float exactDot(EncodedRow row, const int16_t *q, const float *scales,
                                       int64_t k) {

@@ -50,8 +50,8 @@ enum class StoredNumber : uint8_t {
   E8M0, ///< a byte e, which stands for 2^(e - 128): half of the OCP scale
 };
 
-/// Where a number of a row is: in the header of the row's strip where the encoding has headers, else
-/// in the strip's block.
+/// Where a number of a row is: in the header of the row's strip where the encoding has headers,
+/// else in the strip's block.
 struct NumberPlace {
   StoredNumber type;
   int offset;    ///< in bytes, of the first row of the strip
@@ -61,14 +61,14 @@ struct NumberPlace {
 /// A row of the table.
 struct EncodingInfo {
   Encoding encoding;
-  uint32_t ggufType; ///< the type's number in GGUF files: ggml's, from 100 on ik_llama.cpp's
-  const char *name;  ///< the type's name there, in `!moe.block<...>`, too
-  Format format;     ///< what it decodes to
-  int elements;      ///< of a row in a block
-  int bytes;         ///< of a row in a block
-  int headerBytes;   ///< of a row
-  int stripRows;     ///< rows that are stored together
-  NumberPlace scale; ///< d; of a float encoding the weight itself
+  uint32_t ggufType;   ///< the type's number in GGUF files: ggml's, from 100 on ik_llama.cpp's
+  const char *name;    ///< the type's name there, in `!moe.block<...>`, too
+  Format format;       ///< what it decodes to
+  int elements;        ///< of a row in a block
+  int bytes;           ///< of a row in a block
+  int headerBytes;     ///< of a row
+  int stripRows;       ///< rows that are stored together
+  NumberPlace scale;   ///< d; of a float encoding the weight itself
   NumberPlace minimum; ///< m or dmin
   float scaleFactor;   ///< the format's d is the stored one times this, a power of two
 };
@@ -156,8 +156,8 @@ SORTIE_NUMERICS_CONSTEXPR int64_t rowBytes(const EncodingInfo &info, int64_t k) 
   return info.headerBytes + blocksBytes(info, k);
 }
 
-/// Bytes from one scale of a row to the next in a tensor whose rows have `k` elements, of all rows of
-/// a strip: a block of the strip, or all of it where scales are in headers.
+/// Bytes from one scale of a row to the next in a tensor whose rows have `k` elements, of all rows
+/// of a strip: a block of the strip, or all of it where scales are in headers.
 SORTIE_NUMERICS_CONSTEXPR int64_t scaleStride(const EncodingInfo &info, int64_t k) {
   return info.stripRows * (info.headerBytes != 0 ? rowBytes(info, k) : info.bytes);
 }
@@ -197,8 +197,8 @@ SORTIE_NUMERICS_CONSTEXPR bool areEncodingsSound() {
     // Panels of 16 rows are whole strips.
     const bool hasStrips = info.stripRows > 0 && 16 % info.stripRows == 0;
     const bool hasMinimum = info.minimum.type != StoredNumber::None;
-    if (static_cast<int>(info.encoding) != i || !hasStrips ||
-        info.elements != format.elements || hasMinimum != (format.minimum != Minimum::None))
+    if (static_cast<int>(info.encoding) != i || !hasStrips || info.elements != format.elements ||
+        hasMinimum != (format.minimum != Minimum::None))
       return false;
   }
   return true;

@@ -1,9 +1,9 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The one table of formats, the packed forms of weights that kernels and CPU functions compute with,
-// and what follows from it: the bounds of every integer sum, for every bit pattern that a file may
-// hold. How files store weights is in encoding.h; several encodings may have one format.
+// The one table of formats, the packed forms of weights that kernels and CPU functions compute
+// with, and what follows from it: the bounds of every integer sum, for every bit pattern that a
+// file may hold. How files store weights is in encoding.h; several encodings may have one format.
 
 #ifndef SORTIE_RUNTIME_NUMERICS_FORMAT_H
 #define SORTIE_RUNTIME_NUMERICS_FORMAT_H

@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Lattices: levels that a code gives several of at once. Their points are facts of the file formats;
-// the tests compare every one with the `gguf` package.
+// Lattices: levels that a code gives several of at once. Their points are facts of the file
+// formats; the tests compare every one with the `gguf` package.
 
 #ifndef SORTIE_RUNTIME_NUMERICS_LATTICE_H
 #define SORTIE_RUNTIME_NUMERICS_LATTICE_H

@@ -62,9 +62,8 @@ double measuredSquare(Encoding encoding) {
   double square = 0;
   for (int b = 0; b < kBlocks; ++b) {
     numerics::DecodedBlock block;
-    numerics::visitEncoding(encoding, [&]<Encoding E>() {
-      numerics::decodeBlock<E>({bytes.data()}, b, block);
-    });
+    numerics::visitEncoding(
+        encoding, [&]<Encoding E>() { numerics::decodeBlock<E>({bytes.data()}, b, block); });
     for (int i = 0; i < info.elements; ++i)
       square += std::pow(block.subScales[i / format.subBlock] * block.levels[i], 2);
   }
@@ -143,9 +142,8 @@ SmallVector<ForcedField, 2> forcedFields(Encoding encoding, int64_t columns, boo
   const auto [d, ratio] = scalesOf(info, target);
   SmallVector<ForcedField, 2> fields;
   const auto add = [&](numerics::NumberPlace place, int row, double value) -> ForcedField & {
-    fields.push_back(numberField(place.type,
-                                 static_cast<uint32_t>(place.offset + row * place.rowStride),
-                                 floorLog2(value)));
+    fields.push_back(numberField(
+        place.type, static_cast<uint32_t>(place.offset + row * place.rowStride), floorLog2(value)));
     return fields.back();
   };
   for (int row = 0; row < info.stripRows; ++row) {
@@ -161,8 +159,8 @@ SmallVector<ForcedField, 2> forcedFields(Encoding encoding, int64_t columns, boo
 
 RandomBlocks::RandomBlocks(const WeightSpec &spec, StringRef tensor, uint64_t seed)
     : random(seed, tensor), stride(numerics::scaleStride(spec.info(), spec.tensorShape().back())),
-      fields(forcedFields(spec.encoding, spec.tensorShape().back(), spec.tensorShape().size() == 1)) {
-}
+      fields(
+          forcedFields(spec.encoding, spec.tensorShape().back(), spec.tensorShape().size() == 1)) {}
 
 void RandomBlocks::fill(uint64_t offset, uint64_t size, uint8_t *bytes) const {
   for (uint64_t i = 0; i < size;) {

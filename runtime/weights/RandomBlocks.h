@@ -21,9 +21,9 @@ struct ForcedField {
   uint32_t set;
 };
 
-/// The forced fields of an encoding, such that weights in rows of `columns` have a standard deviation
-/// of about 1 / sqrt(columns): a row times a normalised input is then about 1. With `isVector`
-/// (rank 1: norms and biases, float encodings only), values are in [0.5, 1).
+/// The forced fields of an encoding, such that weights in rows of `columns` have a standard
+/// deviation of about 1 / sqrt(columns): a row times a normalised input is then about 1. With
+/// `isVector` (rank 1: norms and biases, float encodings only), values are in [0.5, 1).
 llvm::SmallVector<ForcedField, 2> forcedFields(numerics::Encoding encoding, int64_t columns,
                                                bool isVector);
 

@@ -37,7 +37,8 @@ struct WeightBytes {
   uint64_t shared = 0; ///< of other weights, used in place
 };
 
-/// Copies `rowCount` rows from `firstRow` on, whole strips of them, to `destination`, with all threads of `pool`.
+/// Copies `rowCount` rows from `firstRow` on, whole strips of them, to `destination`, with all
+/// threads of `pool`.
 llvm::Error readRows(WeightSource &source, cpu::ThreadPool &pool, const WeightSpec &spec,
                      int64_t firstRow, int64_t rowCount, uint8_t *destination);
 

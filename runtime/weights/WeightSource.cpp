@@ -51,7 +51,8 @@ public:
   }
   /// By the tensor table and the sampled bytes: no key changes what a tensor holds.
   std::string identity() const override {
-    const std::optional<uint64_t> tensors = model->fingerprint({.keys = std::vector<std::string>()});
+    const std::optional<uint64_t> tensors =
+        model->fingerprint({.keys = std::vector<std::string>()});
     return tensors ? "model " + utohexstr(*tensors, /*LowerCase=*/true, /*Width=*/16) : "";
   }
 

@@ -38,9 +38,10 @@ public:
   /// or more.
   virtual bool readsInSlabs() const { return false; }
 
-  /// The bytes of `rowCount` rows from `firstRow` on (rows of all experts count through; whole strips
-  /// of rows that are stored together), in the model's encoding: either in place, or written to `scratch`, which has room for them. May be
-  /// called by several threads at once, after check().
+  /// The bytes of `rowCount` rows from `firstRow` on (rows of all experts count through; whole
+  /// strips of rows that are stored together), in the model's encoding: either in place, or written
+  /// to `scratch`, which has room for them. May be called by several threads at once, after
+  /// check().
   llvm::Expected<const uint8_t *> rows(const WeightSpec &spec, int64_t firstRow, int64_t rowCount,
                                        uint8_t *scratch);
 

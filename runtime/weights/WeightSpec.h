@@ -56,8 +56,8 @@ struct WeightSpec {
   bool isStacked() const { return tensors.size() > 1; }
   /// Row-major shape of each tensor in the model, which may have more or fewer dimensions of one.
   llvm::SmallVector<int64_t, 3> tensorShape() const;
-  /// The first `rowCount` rows from `firstRow` on, or as many of them as lie together. Both are whole
-  /// strips of rows that the encoding stores together.
+  /// The first `rowCount` rows from `firstRow` on, or as many of them as lie together. Both are
+  /// whole strips of rows that the encoding stores together.
   TensorPiece piece(int64_t firstRow, int64_t rowCount) const;
 
   int64_t columns() const { return shape.back(); }

@@ -47,7 +47,8 @@ struct Experts {
   AlignedBytes packed;
 
   Experts(Encoding encoding, int64_t rows, int64_t columns)
-      : shape{numerics::formatOf(encoding), kExperts, rows, columns}, packed(allocate(packedBytes(shape))) {
+      : shape{numerics::formatOf(encoding), kExperts, rows, columns},
+        packed(allocate(packedBytes(shape))) {
     const numerics::EncodingInfo info = numerics::encodingInfo(encoding);
     std::vector<uint8_t> raw(static_cast<size_t>(rows * numerics::rowBytes(info, columns)));
     std::mt19937_64 random(1);
@@ -195,7 +196,8 @@ void runRouter(benchmark::State &state) {
   const MatrixShape shape{Format::F32, 1, kExperts, kHidden};
   const std::vector<float> weights = randomFloats(kExperts * kHidden);
   const AlignedBytes packed = allocate(packedBytes(shape));
-  packRows(shape, Encoding::F32, 0, 0, kExperts, reinterpret_cast<const uint8_t *>(weights.data()), packed.data());
+  packRows(shape, Encoding::F32, 0, 0, kExperts, reinterpret_cast<const uint8_t *>(weights.data()),
+           packed.data());
   const std::vector<float> hidden = randomFloats(tokens * kHidden);
   std::vector<float> logits(static_cast<size_t>(tokens * kExperts));
   MatmulOp op{};

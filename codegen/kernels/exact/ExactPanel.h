@@ -163,10 +163,10 @@ SORTIE_DEVICE float minimumScaleOf(const SubScales &scales) {
 
 /// Words of a row's scales in a half.
 template <Format F>
-constexpr int kScaleWords = !PackedLayout<F>::kHasSubScales ? PackedLayout<F>::kSizes.scaleBytes / 4
-                            : PackedLayout<F>::kHasSixBitScales
-                                ? 4
-                                : PackedLayout<F>::kSubBlocks / 8 + 1;
+constexpr int kScaleWords =
+    !PackedLayout<F>::kHasSubScales     ? PackedLayout<F>::kSizes.scaleBytes / 4
+    : PackedLayout<F>::kHasSixBitScales ? 4
+                                        : PackedLayout<F>::kSubBlocks / 8 + 1;
 
 /// `scales` are those of a whole block.
 template <Format F>

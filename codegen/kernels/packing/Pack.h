@@ -1,8 +1,9 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Packing of weights: rows of a tensor of the model file to the panels of PackedLayout.h, once, when weights are
-// loaded. Blocks are decoded by runtime/numerics, so there is one decoder for every device.
+// Packing of weights: rows of a tensor of the model file to the panels of PackedLayout.h, once,
+// when weights are loaded. Blocks are decoded by runtime/numerics, so there is one decoder for
+// every device.
 
 #ifndef SORTIE_CODEGEN_KERNELS_PACKING_PACK_H
 #define SORTIE_CODEGEN_KERNELS_PACKING_PACK_H
@@ -170,8 +171,8 @@ SORTIE_DEVICE void packPanels(const void *raw, void *packed, int firstPanel, int
     return;
   const int panel = firstPanel + index;
   const int left = N - panel % kPanels * kPanelRows;
-  const auto *rows = static_cast<const uint8_t *>(raw) +
-                     (firstRow(panel) - firstRow(firstPanel)) * kRowBytes;
+  const auto *rows =
+      static_cast<const uint8_t *>(raw) + (firstRow(panel) - firstRow(firstPanel)) * kRowBytes;
   Packer<E, N, K>::packPanel(rows, left < kPanelRows ? left : kPanelRows,
                              static_cast<uint8_t *>(packed) +
                                  index * packedPanelBytes(formatOf(E), K));

@@ -48,8 +48,7 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Deco
   static constexpr Codebook codebook() {
     Codebook book{};
     for (int code = 0; code < numerics::kCodebookLevels; ++code)
-      book.levels[code] =
-          static_cast<uint8_t>(numerics::codebookLevel(kInfo.coding, code) + kBias);
+      book.levels[code] = static_cast<uint8_t>(numerics::codebookLevel(kInfo.coding, code) + kBias);
     return book;
   }
   static constexpr bool kHasCodebook = numerics::hasCodebook(kInfo.coding);

@@ -296,7 +296,8 @@ template <typename Simd> struct Product {
       const float *x = placeFloats(first, count);
       for (int m = 0; m < op.matrixCount; ++m) {
         const numerics::Format format = op.matrices[m].shape.format;
-        const int64_t firstByte = first * kPanelRows * numerics::floatBytes(numerics::formatInfo(format));
+        const int64_t firstByte =
+            first * kPanelRows * numerics::floatBytes(numerics::formatInfo(format));
         const FloatPlan plan = Plans<Simd>::floatPlan(op.isBf16 ? numerics::Format::BF16 : format);
         for (int p = 0; p < unit.panels; ++p) {
           const std::byte *weights = panelAt(op.matrices[m], p) + firstByte;

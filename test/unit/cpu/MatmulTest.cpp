@@ -439,10 +439,13 @@ TEST(GluMatmul, OutputsAndActivations) {
   for (int64_t outputs : {128, 256, 352, 200, 24})
     for (RowKind output : {RowKind::F32, RowKind::Int8, RowKind::Int16}) {
       SCOPED_TRACE("N = " + std::to_string(outputs));
-      checkGlu({Encoding::Q4_K, Encoding::Q4_K, RowKind::Int16, output, outputs, swiglu, false}, 21);
-      checkGlu({Encoding::MXFP4, Encoding::MXFP4, RowKind::Int8, output, outputs, clamped, true}, 22);
+      checkGlu({Encoding::Q4_K, Encoding::Q4_K, RowKind::Int16, output, outputs, swiglu, false},
+               21);
+      checkGlu({Encoding::MXFP4, Encoding::MXFP4, RowKind::Int8, output, outputs, clamped, true},
+               22);
       checkGlu({Encoding::F32, Encoding::BF16, RowKind::F32, output, outputs, swiglu, false}, 23);
-      checkGlu({Encoding::F16, Encoding::F32, RowKind::F32, output, outputs, clamped, true, true}, 25);
+      checkGlu({Encoding::F16, Encoding::F32, RowKind::F32, output, outputs, clamped, true, true},
+               25);
     }
 }
 
@@ -450,11 +453,20 @@ TEST(GluMatmul, ScalesByExpert) {
   for (bool bias : {false, true})
     for (auto [gate, up] : {std::pair(true, true), std::pair(true, false), std::pair(false, true)})
       for (RowKind output : {RowKind::F32, RowKind::Int16}) {
+        checkGlu({Encoding::Q4_K,
+                  Encoding::Q6_K,
+                  RowKind::Int16,
+                  output,
+                  200,
+                  {},
+                  bias,
+                  false,
+                  gate,
+                  up},
+                 26);
         checkGlu(
-            {Encoding::Q4_K, Encoding::Q6_K, RowKind::Int16, output, 200, {}, bias, false, gate, up},
-            26);
-        checkGlu({Encoding::F16, Encoding::F32, RowKind::F32, output, 24, {}, bias, false, gate, up},
-                 27);
+            {Encoding::F16, Encoding::F32, RowKind::F32, output, 24, {}, bias, false, gate, up},
+            27);
         checkGlu({Encoding::F16, Encoding::F32, RowKind::F32, output, 24, {}, bias, true, gate, up},
                  28);
       }
@@ -462,13 +474,13 @@ TEST(GluMatmul, ScalesByExpert) {
 
 TEST(GluMatmul, MixedFormats) {
   for (RowKind kind : {RowKind::Int8, RowKind::Int16})
-    for (auto [gate, up] :
-         std::initializer_list<std::pair<Encoding, Encoding>>{{Encoding::Q4_K, Encoding::Q6_K},
-                                                          {Encoding::Q6_K, Encoding::Q4_K},
-                                                          {Encoding::Q4_0, Encoding::Q8_0},
-                                                          {Encoding::Q5_1, Encoding::IQ4_XS},
-                                                          {Encoding::IQ4_KS, Encoding::IQ2_XXS},
-                                                          {Encoding::Q4_K_R4, Encoding::Q4_K}}) {
+    for (auto [gate, up] : std::initializer_list<std::pair<Encoding, Encoding>>{
+             {Encoding::Q4_K, Encoding::Q6_K},
+             {Encoding::Q6_K, Encoding::Q4_K},
+             {Encoding::Q4_0, Encoding::Q8_0},
+             {Encoding::Q5_1, Encoding::IQ4_XS},
+             {Encoding::IQ4_KS, Encoding::IQ2_XXS},
+             {Encoding::Q4_K_R4, Encoding::Q4_K}}) {
       SCOPED_TRACE(std::string(encodingInfo(gate).name) + " " + encodingInfo(up).name);
       checkGlu({gate, up, kind, RowKind::Int16, 144, Glu{}, true}, 24);
     }

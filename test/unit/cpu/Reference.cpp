@@ -195,7 +195,8 @@ float referenceBf16Dot(const TestMatrix &matrix, int64_t expert, int64_t n, cons
                        int64_t row) {
   const int64_t k = matrix.shape.columns;
   const std::vector<float> x = roundToBf16(Format::F32, rows.floats.data() + row * k, k);
-  const std::vector<float> w = roundToBf16(matrix.shape.packed().format, matrix.row(expert, n).strip, k);
+  const std::vector<float> w =
+      roundToBf16(matrix.shape.packed().format, matrix.row(expert, n).strip, k);
   return floatDot(x.data(), w.data(), k);
 }
 

@@ -22,8 +22,9 @@ template <Encoding E> void checkEachByte() {
   // Of an encoding with headers, those bytes, too.
   const int64_t strip = kChanged / kInfo.stripRows * kInfo.stripRows * rowBytes(kInfo, kColumns);
   for (int byte = 0; byte < kInfo.headerBytes + kInfo.bytes; ++byte) {
-    const int64_t block =
-        byte < kInfo.headerBytes ? 0 : blocksBytes(kInfo, kColumns / kInfo.elements / 2 * kInfo.elements);
+    const int64_t block = byte < kInfo.headerBytes
+                              ? 0
+                              : blocksBytes(kInfo, kColumns / kInfo.elements / 2 * kInfo.elements);
     uint8_t &changed = problem.first.raw[static_cast<size_t>(strip + block + byte)];
     changed ^= 0x11;
     problem.first.pack();

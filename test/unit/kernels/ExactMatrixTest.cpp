@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One encoding, SORTIE_ENCODING, with every width, epilogue and chip. The build compiles this once for
-// each of a format.
+// One encoding, SORTIE_ENCODING, with every width, epilogue and chip. The build compiles this once
+// for each of a format.
 
 #include "test/unit/kernels/ExactKernels.h"
 

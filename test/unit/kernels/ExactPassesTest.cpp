@@ -34,7 +34,8 @@ TEST(ExactPasses, OfAGatedTile) {
   checkPasses<For<Gated<Mixed<Same, Encoding::Q6_K>, RowKind::Int8>, kSm86>, 16>();
   checkPasses<For<Gated<Mixed<Same, Encoding::Q4_0>, RowKind::F32>, kSm86>, 16>();
   checkPasses<
-      For<Dense<Gated<PlainSpec<Encoding::MXFP4, RowKind::Int8, 136, 2080>, RowKind::Int16>>, kSm86>,
+      For<Dense<Gated<PlainSpec<Encoding::MXFP4, RowKind::Int8, 136, 2080>, RowKind::Int16>>,
+          kSm86>,
       32>();
 }
 

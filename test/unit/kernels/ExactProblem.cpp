@@ -160,9 +160,8 @@ int64_t inputRows(const ExactSpec &spec, int64_t sortedRows) {
 //===- Problems -----------------------------------------------------------===//
 
 ExactProblem::ExactProblem(const ExactSpec &spec, const ExactCase &values, Random &random)
-    : spec(spec),
-      first(spec.first, static_cast<int64_t>(values.rowsOfExpert.size()), spec.rows, spec.columns,
-            values.fill, random),
+    : spec(spec), first(spec.first, static_cast<int64_t>(values.rowsOfExpert.size()), spec.rows,
+                        spec.columns, values.fill, random),
       second(spec.second, spec.isGated ? first.shape.experts : 0, spec.rows, spec.columns,
              values.fill, random),
       offsets(offsetsOf(values.rowsOfExpert)), permutation(shuffled(sortedRows(), random)),

@@ -45,7 +45,8 @@ template <Encoding E, RowKind Input, int K, int... N> void checkWidths() {
 }
 
 TEST(ExactShapes, ColumnsOfTheOutput) {
-  checkWidths<Encoding::Q4_0, RowKind::Int16, 128, 1, 15, 16, 17, 40, 128, 129, 136, 256, 257, 300>();
+  checkWidths<Encoding::Q4_0, RowKind::Int16, 128, 1, 15, 16, 17, 40, 128, 129, 136, 256, 257,
+              300>();
   checkWidths<Encoding::Q6_K, RowKind::Int8, 256, 8, 136, 300>();
 }
 

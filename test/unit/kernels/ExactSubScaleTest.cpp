@@ -11,8 +11,8 @@ namespace {
 
 #define SORTIE_TEST_FORMAT(format)                                                                 \
   TEST(ExactSubScale, format) {                                                                    \
-    checkEncoding<Encoding::format, RowKind::Int16>();                                                 \
-    checkEncoding<Encoding::format, RowKind::Int8>();                                                  \
+    checkEncoding<Encoding::format, RowKind::Int16>();                                             \
+    checkEncoding<Encoding::format, RowKind::Int8>();                                              \
   }
 
 SORTIE_TEST_FORMAT(Q2_K)

@@ -31,14 +31,13 @@ template <typename Weight> struct FloatWeights {
   std::vector<std::byte> packed;
 
   FloatWeights(int64_t experts, int64_t n, int64_t k, Random &random)
-      : shape{numerics::formatOf(EncodingOf<Weight>::kEncoding), experts, n, k}, raw(static_cast<size_t>(experts * n * k)),
-        packed(cpu::packedBytes(shape)) {
+      : shape{numerics::formatOf(EncodingOf<Weight>::kEncoding), experts, n, k},
+        raw(static_cast<size_t>(experts * n * k)), packed(cpu::packedBytes(shape)) {
     for (Weight &weight : raw)
       weight = randomWeight(random);
     for (int64_t e = 0; e < experts; ++e)
       cpu::packRows(shape, EncodingOf<Weight>::kEncoding, e, 0, n,
-                    reinterpret_cast<const uint8_t *>(raw.data() + e * n * k),
-                    packed.data());
+                    reinterpret_cast<const uint8_t *>(raw.data() + e * n * k), packed.data());
   }
 
   cpu::Matrix matrix() const { return {shape, packed.data()}; }

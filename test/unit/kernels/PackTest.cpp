@@ -191,12 +191,13 @@ template <Encoding E, int K> AlignedBytes packInParts(const ExactWeights &weight
   return packed;
 }
 
-template <Encoding E, int K> void checkRows(const ExactWeights &weights, const AlignedBytes &packed) {
+template <Encoding E, int K>
+void checkRows(const ExactWeights &weights, const AlignedBytes &packed) {
   for (int row = 0; row < kExperts * kRows; ++row) {
     const int panel = row / kRows * kPanels + row % kRows / kPanelRows;
-    const PackedRow<E> packedRow{Unpacker(formatOf(E), packed.data() + panel * packedPanelBytes(formatOf(E), K)),
-                                 row % kRows % kPanelRows,
-                                 rowOf(encodingInfo(E), weights.raw.data(), row, K)};
+    const PackedRow<E> packedRow{
+        Unpacker(formatOf(E), packed.data() + panel * packedPanelBytes(formatOf(E), K)),
+        row % kRows % kPanelRows, rowOf(encodingInfo(E), weights.raw.data(), row, K)};
     ASSERT_NO_FATAL_FAILURE(packedRow.check(K)) << "row " << row;
   }
 }
@@ -205,7 +206,8 @@ template <Encoding E, int K> void checkRows(const ExactWeights &weights, const A
 template <Encoding E, int K> void checkAbsentRows(const AlignedBytes &packed) {
   constexpr PackedSizes kSizes = packedSizes(formatOf(E));
   for (int expert = 0; expert < kExperts; ++expert) {
-    const uint8_t *last = packed.data() + (expert * kPanels + kPanels - 1) * packedPanelBytes(formatOf(E), K);
+    const uint8_t *last =
+        packed.data() + (expert * kPanels + kPanels - 1) * packedPanelBytes(formatOf(E), K);
     const Unpacker panel(formatOf(E), last);
     for (int row = kRows % kPanelRows; row < kPanelRows; ++row)
       for (int k = 0; k < K; k += kSizes.blockElements) {
@@ -233,7 +235,7 @@ template <Encoding E, int K> void checkPacking() {
 
 #define SORTIE_TEST_PACKING(encoding, ...)                                                         \
   TEST(Pack, encoding) {                                                                           \
-    const auto check = []<int... K>() { (checkPacking<Encoding::encoding, K>(), ...); };               \
+    const auto check = []<int... K>() { (checkPacking<Encoding::encoding, K>(), ...); };           \
     check.template operator()<__VA_ARGS__>();                                                      \
   }
 

@@ -91,8 +91,8 @@ void expectEqualToFixture(const EncodingInfo &info, const std::string &kind) {
   ASSERT_EQ(bytes.size(), count * rowBytes);
   ASSERT_EQ(expected.size(), count * static_cast<size_t>(info.elements) * sizeof(float));
   for (size_t r = 0; r < count; ++r) {
-    const std::vector<float> values = dequantizeRow(
-        info, num::rowOf(info, bytes.data(), static_cast<int64_t>(r), info.elements));
+    const std::vector<float> values =
+        dequantizeRow(info, num::rowOf(info, bytes.data(), static_cast<int64_t>(r), info.elements));
     for (size_t i = 0; i < values.size(); ++i) {
       float reference = 0;
       std::memcpy(&reference, expected.data() + (r * values.size() + i) * sizeof reference,
@@ -154,7 +154,8 @@ TEST(Decode, BlocksOfLongRowsAreFound) {
     for (int64_t row = 0; row < int64_t{kStrips} * info.stripRows; ++row)
       for (int b = 0; b < kBlocks; ++b) {
         // The headers of the strip, then the block of all its rows.
-        const uint8_t *strip = tensor.data() + static_cast<size_t>(row / info.stripRows) * stripBytes;
+        const uint8_t *strip =
+            tensor.data() + static_cast<size_t>(row / info.stripRows) * stripBytes;
         const auto header = static_cast<size_t>(info.stripRows * info.headerBytes);
         const auto size = static_cast<size_t>(info.stripRows * info.bytes);
         std::vector<uint8_t> alone(strip, strip + header);

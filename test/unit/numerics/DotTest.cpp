@@ -27,8 +27,8 @@ using num::Minimum;
 
 namespace {
 
-/// A weight row of `k` elements, the last one of its strip, and a quantized activation row to go with
-/// it.
+/// A weight row of `k` elements, the last one of its strip, and a quantized activation row to go
+/// with it.
 struct Problem {
   const EncodingInfo encoding;
   const FormatInfo info;
@@ -270,8 +270,8 @@ TEST(Dot, KeepsTheSignOfZero) {
   std::vector<int16_t> q(kLength);
   q[0] = -1;
   const float scales[] = {0x1p-140f, 1.0f}; // -2^-164 rounds to -0.0
-  const float dot =
-      num::exactDot<Encoding::Q8_0, ActivationWidth::Int16>({row.data()}, q.data(), scales, kLength);
+  const float dot = num::exactDot<Encoding::Q8_0, ActivationWidth::Int16>({row.data()}, q.data(),
+                                                                          scales, kLength);
   EXPECT_EQ(bits(dot), 0x80000000u);
 }
 

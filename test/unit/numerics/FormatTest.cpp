@@ -34,9 +34,9 @@ DecodedBlock decode(const EncodingInfo &info, const std::vector<uint8_t> &bytes)
   return block;
 }
 
-/// Blocks that between them hold the extremes of every field of every encoding: a window of one byte
-/// value in a block of another (the windows start and end where some encoding's fields do), and
-/// random bytes.
+/// Blocks that between them hold the extremes of every field of every encoding: a window of one
+/// byte value in a block of another (the windows start and end where some encoding's fields do),
+/// and random bytes.
 void forExtremeBlocks(const EncodingInfo &info,
                       const std::function<void(const DecodedBlock &)> &use) {
   constexpr int kEdges[] = {0, 1, 2, 4, 6, 8, 12, 16, 32, 48, 64, 80, 96, 108, 128, 192, 208, 256};

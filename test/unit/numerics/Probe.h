@@ -165,8 +165,8 @@ SORTIE_NUMERICS_INLINE uint32_t combineItem(Random &random) {
 template <Encoding E, ActivationWidth Width>
 SORTIE_NUMERICS_INLINE uint32_t dotItem(Random &random) {
   constexpr numerics::EncodingInfo kInfo = numerics::encodingInfo(E);
-  uint8_t strip[kInfo.stripRows * numerics::rowBytes(kInfo, kMaxRow / kInfo.elements *
-                                                                kInfo.elements)];
+  uint8_t
+      strip[kInfo.stripRows * numerics::rowBytes(kInfo, kMaxRow / kInfo.elements * kInfo.elements)];
   float x[kMaxRow];
   int16_t q[kMaxRow];
   float scales[(kMaxRow + 127) / 128];

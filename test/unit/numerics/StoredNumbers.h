@@ -26,8 +26,8 @@ void forEachStoredNumber(const numerics::EncodingInfo &info, int64_t k, std::vec
           visit(place.type, bytes.data() + unit + place.offset + row * place.rowStride);
 }
 
-/// Stores a number of which the half with these bits is an example: a half itself, the same number as
-/// a float, or (of E8M0) the byte.
+/// Stores a number of which the half with these bits is an example: a half itself, the same number
+/// as a float, or (of E8M0) the byte.
 inline void storeNumber(numerics::StoredNumber type, uint16_t half, uint8_t e8m0, uint8_t *to) {
   if (type == numerics::StoredNumber::E8M0) {
     *to = e8m0;

@@ -72,8 +72,8 @@ struct TestTensor {
   std::vector<uint8_t> bytes;
 };
 
-/// "columns 32 to 63" of the block that has number `block` in its row; all of the row where the scale is
-/// of rows.
+/// "columns 32 to 63" of the block that has number `block` in its row; all of the row where the
+/// scale is of rows.
 std::string columnsOf(const EncodingInfo &info, int64_t block) {
   if (info.headerBytes != 0)
     return "columns 0 to " + std::to_string(kColumns - 1);

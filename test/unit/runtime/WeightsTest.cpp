@@ -455,9 +455,10 @@ TEST(PackedWeights, callbacksAreAskedForSlabs) {
   const auto random = makeRandomSource(3);
   Packing packing;
   // Experts whose last panel is not full; a tensor a little larger than a slab; a small one.
-  packing.specs = {
-      spec("experts", Encoding::Q8_0, {37, 101, 1024}), spec("remainder", Encoding::Q8_0, {1000, 1024}),
-      spec("small", Encoding::Q4_0, {64, 64}), asVector(spec("norm", Encoding::F32, {64}))};
+  packing.specs = {spec("experts", Encoding::Q8_0, {37, 101, 1024}),
+                   spec("remainder", Encoding::Q8_0, {1000, 1024}),
+                   spec("small", Encoding::Q4_0, {64, 64}),
+                   asVector(spec("norm", Encoding::F32, {64}))};
   const auto callback = makeCallbackSource(
       [&](StringRef tensor, uint64_t offset, uint64_t size, uint8_t *destination) {
         slabs.push_back({tensor.str(), offset, size});
