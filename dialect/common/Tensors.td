@@ -18,22 +18,23 @@ class Sortie_TensorsAttr<Dialect dialect> : AttrDef<dialect, "Tensors"> {
       first dimension: one an expert;
     - `rows(first of total)`: each matrix of the file has `total` rows, and those of the weight are
       the ones from `first` on;
-    - `columns(first of total)`: the same for the elements of each row.
+    - `columns(first of total)`: the same for the elements of each row;
+    - `transposed`: each matrix of the file is [K, N], and that of the weight [N, K].
 
     Inside of ops it is written without its name, as is the string that names one whole tensor.
 
     (C1) Names are not empty and all different.
     (C2) `first` is not negative and less than `total`, which is at most 2^31 - 1.
-    (C3) There are at least two names, or rows, or columns.
+    (C3) There are at least two names, or rows, or columns, or it is transposed.
 
     Examples: `"blk.0.ffn_gate_up_exps.weight" rows(512 of 1024)`,
     `["blk.0.ffn_up.0.weight", "blk.0.ffn_up.1.weight"]`,
-    `"blk.0.ffn_gate_up_exps.bias" columns(512 of 1024)`
+    `"blk.0.ffn_gate_up_exps.bias" columns(512 of 1024)`, `"router" transposed`
   }];
   let parameters = (ins
     ArrayRefParameter<"::mlir::StringAttr", "tensors of the model file">:$names,
-    "::sortie::DimensionPart":$rows, "::sortie::DimensionPart":$columns);
-  let assemblyFormat = "`<` custom<WeightTensors>($names, $rows, $columns) `>`";
+    "::sortie::DimensionPart":$rows, "::sortie::DimensionPart":$columns, "bool":$transposed);
+  let assemblyFormat = "`<` custom<WeightTensors>($names, $rows, $columns, $transposed) `>`";
   let genVerifyDecl = 1;
 }
 

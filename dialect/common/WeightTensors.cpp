@@ -32,7 +32,7 @@ static ParseResult parseOptionalPart(AsmParser &parser, StringRef name, Dimensio
 }
 
 ParseResult parseWeightTensors(AsmParser &parser, SmallVector<StringAttr> &names,
-                               DimensionPart &rows, DimensionPart &columns) {
+                               DimensionPart &rows, DimensionPart &columns, bool &transposed) {
   auto parseName = [&]() -> ParseResult {
     std::string name;
     if (parser.parseString(&name))
@@ -43,8 +43,10 @@ ParseResult parseWeightTensors(AsmParser &parser, SmallVector<StringAttr> &names
   if (parser.parseCommaSeparatedList(AsmParser::Delimiter::OptionalSquare, parseName) ||
       (names.empty() && parseName()))
     return failure();
-  return failure(parseOptionalPart(parser, "rows", rows) ||
-                 parseOptionalPart(parser, "columns", columns));
+  if (parseOptionalPart(parser, "rows", rows) || parseOptionalPart(parser, "columns", columns))
+    return failure();
+  transposed = succeeded(parser.parseOptionalKeyword("transposed"));
+  return success();
 }
 
 static void printPart(AsmPrinter &printer, StringRef name, DimensionPart part) {
@@ -53,7 +55,7 @@ static void printPart(AsmPrinter &printer, StringRef name, DimensionPart part) {
 }
 
 void printWeightTensors(AsmPrinter &printer, ArrayRef<StringAttr> names, DimensionPart rows,
-                        DimensionPart columns) {
+                        DimensionPart columns, bool transposed) {
   auto printName = [&](StringAttr name) { printer.printString(name.getValue()); };
   if (names.size() == 1) {
     printName(names.front());
@@ -64,6 +66,8 @@ void printWeightTensors(AsmPrinter &printer, ArrayRef<StringAttr> names, Dimensi
   }
   printPart(printer, "rows", rows);
   printPart(printer, "columns", columns);
+  if (transposed)
+    printer << " transposed";
 }
 
 //===----------------------------------------------------------------------===//
@@ -83,15 +87,15 @@ static LogicalResult verifyPart(EmitError emitError, StringRef name, DimensionPa
 }
 
 LogicalResult verifyTensorsAttr(EmitError emitError, ArrayRef<StringAttr> names, DimensionPart rows,
-                                DimensionPart columns) {
+                                DimensionPart columns, bool transposed) {
   if (!areDistinctNames(names))
     return emitError() << "names of tensors must not be empty and all different"; // (C1)
   if (failed(verifyPart(emitError, "rows", rows)) ||
       failed(verifyPart(emitError, "columns", columns)))
     return failure();
-  if (names.empty() || (names.size() == 1 && !rows && !columns))
+  if (names.empty() || (names.size() == 1 && !rows && !columns && !transposed))
     return emitError() << "a whole tensor is named by a string alone; 'tensors' has at least two "
-                          "names, or rows, or columns"; // (C3)
+                          "names, or rows, or columns, or it is transposed"; // (C3)
   return success();
 }
 
@@ -125,6 +129,22 @@ static LogicalResult verifyStrips(EmitError emitError, const WeightTensors &tens
   return success();
 }
 
+/// What is transposed are whole matrices of floats.
+static LogicalResult verifyTransposed(EmitError emitError, const WeightTensors &tensors,
+                                      ArrayRef<int64_t> shape,
+                                      const numerics::EncodingInfo &encoding) {
+  if (!tensors.transposed)
+    return success();
+  if (numerics::isQuantized(encoding))
+    return emitError() << "blocks of " << encoding.name
+                       << " run along rows; only tensors of floats can be transposed";
+  if (shape.size() < (tensors.names.size() > 1 ? 3 : 2))
+    return emitError() << "only matrices can be transposed";
+  if (tensors.rows || tensors.columns)
+    return emitError() << "only whole tensors can be transposed; leave rows and columns out";
+  return success();
+}
+
 LogicalResult verifyWeightTensors(EmitError emitError, const WeightTensors &tensors,
                                   ArrayRef<int64_t> shape, const numerics::EncodingInfo &encoding) {
   for (const StringAttr name : tensors.names)
@@ -143,6 +163,8 @@ LogicalResult verifyWeightTensors(EmitError emitError, const WeightTensors &tens
     return failure();
   if (failed(
           verifyPartHolds(emitError, "columns", tensors.columns, shape.back(), encoding.elements)))
+    return failure();
+  if (failed(verifyTransposed(emitError, tensors, shape, encoding)))
     return failure();
   return verifyStrips(emitError, tensors, shape, encoding);
 }

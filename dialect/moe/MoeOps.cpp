@@ -135,7 +135,7 @@ void moe::WeightOp::build(OpBuilder &builder, OperationState &state, Type result
 
 void moe::WeightOp::build(OpBuilder &builder, OperationState &state, Type result,
                           ArrayRef<StringRef> names, DimensionPart rows, DimensionPart columns) {
-  WeightTensors tensors{{}, rows, columns};
+  WeightTensors tensors{{}, rows, columns, false};
   for (StringRef name : names)
     tensors.names.push_back(builder.getStringAttr(name));
   build(builder, state, result, tensors.to<TensorsAttr>(builder.getContext()));

@@ -55,6 +55,7 @@ def Moe_WeightOp : Moe_Op<"weight"> {
     columns lie in their totals, and columns begin and end with blocks.
     (C6) Of an encoding that stores strips of rows together, a matrix has whole strips, and so have
     rows that are a part. Of one whose rows have headers, no part of the columns is taken.
+    (C7) What is transposed are whole matrices of floats: f32, f16 or bf16, and no parts.
 
     Examples:
     ```mlir
@@ -65,6 +66,8 @@ def Moe_WeightOp : Moe_Op<"weight"> {
     %b = moe.weight "blk.0.ffn_gate_up_exps.bias" columns(512 of 1024) : tensor<8x512xf32>
     %gate = moe.weight ["blk.0.ffn_gate.0.weight", "blk.0.ffn_gate.1.weight"]
       : tensor<2x512x256x!moe.block<q4_0>>
+    // The file has [256, 16]:
+    %router = moe.weight "router.kernel" transposed : tensor<16x256xf32>
     ```
   }];
   let arguments = (ins AnyAttrOf<[StrAttr, Moe_TensorsAttr]>:$source);

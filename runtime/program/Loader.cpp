@@ -180,6 +180,7 @@ void ModuleLowering::lowerSymbolsAndWeights() {
       spec.tensors.push_back(name.str());
     spec.rowPart = tensors.rows;
     spec.columnPart = tensors.columns;
+    spec.isTransposed = tensors.transposed;
     spec.encoding = op.getEncodingInfo().encoding;
     spec.shape.assign(op.getShape().begin(), op.getShape().end());
     if (const moert::PackAttr pack = op.getPackAttr())

@@ -21,6 +21,11 @@ WeightSource::~WeightSource() = default;
 
 Expected<const uint8_t *> WeightSource::rows(const WeightSpec &spec, int64_t firstRow,
                                              int64_t rowCount, uint8_t *scratch) {
+  if (spec.isTransposed) {
+    if (Error error = transposedRows(spec, firstRow, rowCount, scratch))
+      return error;
+    return scratch;
+  }
   const TensorPiece first = spec.piece(firstRow, rowCount);
   if (first.rows == rowCount)
     return bytes(spec, first, scratch);
@@ -36,6 +41,27 @@ Expected<const uint8_t *> WeightSource::rows(const WeightSpec &spec, int64_t fir
     done += piece.rows;
   }
   return scratch;
+}
+
+Error WeightSource::transposedRows(const WeightSpec &spec, int64_t firstRow, int64_t rowCount,
+                                   uint8_t *scratch) {
+  const size_t elementBytes = spec.info().bytes;
+  std::vector<uint8_t> buffer(rowCount * elementBytes);
+  for (int64_t done = 0; done < rowCount;) {
+    int64_t rows = 0;
+    for (int64_t column = 0; column < spec.columns(); ++column) {
+      const TensorPiece piece = spec.columnPiece(firstRow + done, rowCount - done, column);
+      Expected<const uint8_t *> from = bytes(spec, piece, buffer.data());
+      if (!from)
+        return from.takeError();
+      rows = piece.rows;
+      for (int64_t row = 0; row < rows; ++row)
+        std::memcpy(scratch + (done + row) * spec.rowBytes() + column * elementBytes,
+                    *from + row * elementBytes, elementBytes);
+    }
+    done += rows;
+  }
+  return Error::success();
 }
 
 namespace {

@@ -46,6 +46,10 @@ public:
                                        uint8_t *scratch);
 
 private:
+  /// The same of a transposed weight, always written to `scratch`: a piece of each row of the file
+  /// at a time.
+  llvm::Error transposedRows(const WeightSpec &spec, int64_t firstRow, int64_t rowCount,
+                             uint8_t *scratch);
   /// The same of rows that lie together.
   virtual llvm::Expected<const uint8_t *> bytes(const WeightSpec &spec, const TensorPiece &piece,
                                                 uint8_t *scratch) = 0;

@@ -22,10 +22,25 @@ SmallVector<int64_t, 3> WeightSpec::tensorShape() const {
     whole[whole.size() - 2] = rowPart.total;
   if (columnPart)
     whole.back() = columnPart.total;
+  if (isTransposed)
+    std::swap(whole.back(), whole[whole.size() - 2]);
   return whole;
 }
 
+TensorPiece WeightSpec::columnPiece(int64_t firstRow, int64_t rowCount, int64_t column) const {
+  const int64_t matrixRows = matrixShape().rows;
+  const int64_t matrix = firstRow / matrixRows;
+  const int64_t rowOfMatrix = firstRow % matrixRows;
+  const int64_t together = std::min(rowCount, matrixRows - rowOfMatrix);
+  const uint64_t elementBytes = info().bytes;
+  const int64_t fileRow = (isStacked() ? 0 : matrix * columns()) + column;
+  return {tensors[isStacked() ? matrix : 0], (fileRow * matrixRows + rowOfMatrix) * elementBytes,
+          together * elementBytes, together};
+}
+
 TensorPiece WeightSpec::piece(int64_t firstRow, int64_t rowCount) const {
+  if (isTransposed) // nothing of a row lies together, but rows of a matrix are read as one
+    return columnPiece(firstRow, rowCount, 0);
   const SmallVector<int64_t, 3> whole = tensorShape();
   const uint64_t wholeRowBytes = numerics::rowBytes(info(), whole.back());
   const uint64_t firstColumnBytes =
@@ -55,6 +70,8 @@ std::string WeightSpec::identity() const {
     out << ' ' << extent;
   for (const DimensionPart &part : {rowPart, columnPart})
     out << " (" << part.first << " of " << part.total << ')';
+  if (isTransposed)
+    out << " transposed";
   for (const std::string &tensor : tensors)
     out << ' ' << tensor.size() << ':' << tensor; // no name can look like two
   return text;
@@ -91,7 +108,8 @@ std::string WeightSpec::describeTensor(StringRef name) const {
 
 std::string WeightSpec::describe() const {
   const std::string parts = describeParts(*this);
-  const std::string prefix = parts + (parts.empty() ? "" : " of ");
+  const std::string prefix =
+      isTransposed ? "the transpose of " : parts + (parts.empty() ? "" : " of ");
   if (!isStacked())
     return prefix + describeTensor(tensors.front());
   return prefix + "tensors '" + tensors.front() + "' to '" + tensors.back() + "'" +
@@ -101,7 +119,7 @@ std::string WeightSpec::describe() const {
 std::string WeightSpec::label() const {
   const std::string parts = describeParts(*this);
   return tensors.front() + (isStacked() ? " to " + tensors.back() : "") +
-         (parts.empty() ? "" : " " + parts);
+         (parts.empty() ? "" : " " + parts) + (isTransposed ? " transposed" : "");
 }
 
 } // namespace sortie

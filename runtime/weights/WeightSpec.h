@@ -52,6 +52,8 @@ struct WeightSpec {
   /// The rows of each of a tensor's matrices, and the columns of each row, that the weight is.
   DimensionPart rowPart = {};
   DimensionPart columnPart = {};
+  /// Matrices are [K, N] in the model. They have floats, and there are no parts.
+  bool isTransposed = false;
 
   bool isStacked() const { return tensors.size() > 1; }
   /// Row-major shape of each tensor in the model, which may have more or fewer dimensions of one.
@@ -59,6 +61,9 @@ struct WeightSpec {
   /// The first `rowCount` rows from `firstRow` on, or as many of them as lie together. Both are
   /// whole strips of rows that the encoding stores together.
   TensorPiece piece(int64_t firstRow, int64_t rowCount) const;
+  /// Of a transposed weight: element `column` of the first `rowCount` rows from `firstRow` on, or
+  /// of those that are of one matrix.
+  TensorPiece columnPiece(int64_t firstRow, int64_t rowCount, int64_t column) const;
 
   int64_t columns() const { return shape.back(); }
   /// Rows of all experts together.

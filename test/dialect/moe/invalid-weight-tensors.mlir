@@ -181,6 +181,33 @@ func.func @weight() {
 
 // -----
 
+func.func @weight() {
+  // (C7)
+  // expected-error @+1 {{blocks of q8_0 run along rows; only tensors of floats can be transposed}}
+  %0 = moe.weight "a" transposed : tensor<4x64x!moe.block<q8_0>>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C7)
+  // expected-error @+1 {{only matrices can be transposed}}
+  %0 = moe.weight ["a", "b"] transposed : tensor<2x64xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C7)
+  // expected-error @+1 {{only whole tensors can be transposed; leave rows and columns out}}
+  %0 = moe.weight "a" rows(0 of 8) transposed : tensor<4x64xf32>
+  return
+}
+
+// -----
+
 // tensors: (C3)
 // expected-error @+1 {{a whole tensor is named by a string alone}}
 module attributes {a.b = #moe.tensors<"a">} {}

@@ -27,6 +27,9 @@ func.func @weights() {
   %headers = moe.weight "h" rows(1 of 3) : tensor<2x512x!moe.block<iq4_ks>>
   // CHECK: moe.weight "l" : tensor<2x512x!moe.block<iq2_xxs>>
   %lattice = moe.weight "l" : tensor<2x512x!moe.block<iq2_xxs>>
+  // CHECK: moe.weight "kernel" transposed : tensor<2x64xbf16>
+  // GENERIC: #moe.tensors<"kernel" transposed>
+  %transposed = moe.weight "kernel" transposed : tensor<2x64xbf16>
   // One whole tensor is itself, however it is written.
   // CHECK: moe.weight "one" : tensor<1x2x64xf32>
   %one = moe.weight ["one"] : tensor<1x2x64xf32>

@@ -112,3 +112,9 @@ moert.weight @w "a" : 6x256xq4_k_r4
 // (C7)
 // expected-error @+1 {{rows of iq4_ks have a header; columns can be parts of rows without one}}
 moert.weight @w "a" columns(0 of 512) : 4x256xiq4_ks
+
+// -----
+
+// (C7)
+// expected-error @+1 {{only matrices can be transposed}}
+moert.weight @w "a" transposed : 64xf32

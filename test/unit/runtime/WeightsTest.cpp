@@ -242,6 +242,41 @@ TEST(WeightSpec, partsOfStripsOfRows) {
     EXPECT_EQ(readAll(*source, columns, step), expected) << step;
 }
 
+TEST(WeightSpec, transposedMatrices) {
+  const auto source = makeRandomSource(1);
+  const WeightSpec stored = spec("t", Encoding::F16, {3, 7, 5}); // [experts, K, N]
+  const std::vector<uint8_t> all = readAll(*source, stored, stored.rows());
+  WeightSpec weight = spec("t", Encoding::F16, {3, 5, 7});
+  weight.isTransposed = true;
+  EXPECT_EQ(weight.tensorShape(), stored.shape);
+  EXPECT_EQ(weight.describe(), "the transpose of tensor 't' (f16, 3x7x5)");
+  EXPECT_EQ(weight.label(), "t transposed");
+  EXPECT_NE(weight.identity(), spec("t", Encoding::F16, {3, 5, 7}).identity());
+  std::vector<uint8_t> expected;
+  for (size_t expert = 0; expert < 3; ++expert)
+    for (size_t n = 0; n < 5; ++n)
+      for (size_t k = 0; k < 7; ++k)
+        for (size_t byte = 0; byte < 2; ++byte)
+          expected.push_back(all[((expert * 7 + k) * 5 + n) * 2 + byte]);
+  for (int64_t step = 1; step <= 15; ++step)
+    EXPECT_EQ(readAll(*source, weight, step), expected) << step;
+
+  // A tensor an expert.
+  WeightSpec stacked = spec("a", Encoding::F32, {2, 3, 4});
+  stacked.tensors = {"a", "b"};
+  stacked.isTransposed = true;
+  expected.clear();
+  for (const char *name : {"a", "b"}) {
+    const std::vector<uint8_t> one = readAll(*source, spec(name, Encoding::F32, {4, 3}), 4);
+    for (size_t n = 0; n < 3; ++n)
+      for (size_t k = 0; k < 4; ++k)
+        expected.insert(expected.end(), one.begin() + (k * 3 + n) * 4,
+                        one.begin() + (k * 3 + n) * 4 + 4);
+  }
+  for (int64_t step = 1; step <= 6; ++step)
+    EXPECT_EQ(readAll(*source, stacked, step), expected) << step;
+}
+
 TEST(WeightSpec, tensorsOfOneExpertEach) {
   WeightSpec stacked = spec("a", Encoding::Q8_0, {3, 5, 64});
   stacked.tensors = {"a", "b", "c"};
