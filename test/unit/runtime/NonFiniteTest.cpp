@@ -41,13 +41,12 @@ struct TestTensor {
 
   /// Scans with slabs of so many bytes, the last first.
   std::pair<uint64_t, std::vector<std::string>> scan(size_t slab) const {
-    gguf::Tensor tensor;
+    ModelTensor tensor;
     tensor.name = "w";
-    tensor.type = info.ggufType;
     tensor.encoding = numerics::findEncoding(info.ggufType);
     tensor.dimensions = {kColumns, kRows, kExperts};
     tensor.bytes = bytes;
-    const gguf::Tensor *list[] = {&tensor};
+    const ModelTensor *list[] = {&tensor};
     NonFiniteScan found(list);
     std::vector<uint64_t> offsets;
     for (uint64_t offset = 0; offset < bytes.size(); offset += slab)
@@ -205,7 +204,7 @@ TEST(NonFinite, theFirstAreKeptInOrderAndAllAreCounted) {
 }
 
 TEST(NonFinite, vectorsAndMatricesHaveNoExperts) {
-  gguf::Tensor tensor;
+  ModelTensor tensor;
   tensor.encoding = numerics::findEncoding(0);
   tensor.dimensions = {8};
   EXPECT_EQ(placeOf(tensor, {5, 0, ""}).describe(), "row 0, column 5");

@@ -5,6 +5,7 @@
 
 #include "test/unit/gguf/GgufWriter.h"
 
+#include "runtime/gguf/Model.h"
 #include "runtime/numerics/decode.h"
 #include "runtime/weights/PackedWeights.h"
 #include "runtime/weights/RandomBlocks.h"
