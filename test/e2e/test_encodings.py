@@ -59,4 +59,5 @@ def test_numbers_that_are_not_finite_are_found(types: str, tools: Tools, make_mo
                            f"--weights={damaged}", "--verify-weights=full"],
                           capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert f"{name}: expert 0, row 0, columns 0 to 255: the scale is NaN" in done.stdout
+    assert f"{name}: 1 scale, minimum or weight is not finite" in done.stdout
+    assert "expert 0, row 0, columns 0 to 255: the scale is NaN" in done.stdout

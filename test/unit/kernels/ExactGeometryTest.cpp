@@ -125,7 +125,8 @@ TEST(ExactGeometry, PartsOfASlicedTileDoNotOverlap) {
     const NarrowGeometry g = p.geometry().sliced;
     if (p.slices() == 1) {
       ASSERT_EQ(g.tokens, 0) << p;
-    } else if (p.limit == kLimits[0]) {
+    } else if (p.limit == kLimits[0] && packedSizes(p.first).blockBytes < 4096) {
+      // Larger blocks may leave no room for the sums of long rows: these are not cut.
       ASSERT_EQ(g.tokens, 8 / limbCount(p.input)) << p;
     }
     if (g.tokens != 0)
