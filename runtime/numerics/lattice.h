@@ -9,6 +9,13 @@
 
 #include "runtime/numerics/contract.h"
 
+/// Declares a table in a function. A local array would be on the stack of each thread of a GPU.
+#if defined(__CUDA_ARCH__)
+#define SORTIE_NUMERICS_TABLE static __constant__ const
+#else
+#define SORTIE_NUMERICS_TABLE static constexpr
+#endif
+
 namespace sortie::numerics {
 
 /// Magnitudes of a point of IQ2_XXS.
@@ -17,7 +24,7 @@ constexpr int kLatticeElements = 8;
 /// Magnitude `i` of point `point` (0 to 255) of the lattice of IQ2_XXS: 8, 25 or 43.
 SORTIE_NUMERICS_INLINE int iq2xxsMagnitude(int point, int i) {
   // Two bits a magnitude, the first in the lowest.
-  constexpr uint16_t kPoints[256] = {
+  SORTIE_NUMERICS_TABLE uint16_t kPoints[256] = {
       0x0000, 0x0002, 0x0005, 0x0008, 0x000a, 0x0011, 0x0014, 0x0020, 0x0022, 0x0028, 0x002a,
       0x0041, 0x0044, 0x0050, 0x0058, 0x0061, 0x0064, 0x0080, 0x0082, 0x008a, 0x00a2, 0x0101,
       0x0104, 0x0110, 0x0115, 0x0140, 0x0184, 0x0198, 0x0200, 0x0202, 0x0222, 0x0282, 0x0401,
