@@ -24,26 +24,33 @@ bool isSortedFor(moe::UnsortOp unsort) {
   return dispatch && dispatch.getInverse() == unsort.getInverse();
 }
 
-/// glu(unsort(gate), unsort(up)) -> unsort(glu(gate, up)), and the same for add.
-template <typename ElementwiseOp> struct SinkPastElementwise : OpRewritePattern<ElementwiseOp> {
+/// glu(unsort(gate), unsort(up)) -> unsort(glu(gate, up)), and the same for all elementwise ops.
+struct SinkPastElementwise : OpTraitRewritePattern<moe::Elementwise> {
   SinkPastElementwise(MLIRContext *context, Statistic &sunk)
-      : OpRewritePattern<ElementwiseOp>(context), sunk(sunk) {}
+      : OpTraitRewritePattern(context), sunk(sunk) {}
 
-  LogicalResult matchAndRewrite(ElementwiseOp op, PatternRewriter &rewriter) const override {
-    auto first = op->getOperand(0).template getDefiningOp<moe::UnsortOp>();
-    auto second = op->getOperand(1).template getDefiningOp<moe::UnsortOp>();
-    if (!first || !second || first.getInverse() != second.getInverse())
-      return rewriter.notifyMatchFailure(op, "operands are not unsorted by one inverse");
-    if (first.getRows().getType() != second.getRows().getType())
-      return rewriter.notifyMatchFailure(op, "sorted rows have different types");
+  LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const override {
+    auto first = op->getOperand(0).getDefiningOp<moe::UnsortOp>();
+    if (!first)
+      return rewriter.notifyMatchFailure(op, "the first operand is not unsorted");
+    SmallVector<Value> rows;
+    for (Value operand : op->getOperands()) {
+      auto unsort = operand.getDefiningOp<moe::UnsortOp>();
+      if (!unsort || unsort.getInverse() != first.getInverse())
+        return rewriter.notifyMatchFailure(op, "operands are not unsorted by one inverse");
+      if (unsort.getRows().getType() != first.getRows().getType())
+        return rewriter.notifyMatchFailure(op, "sorted rows have different types");
+      rows.push_back(unsort.getRows());
+    }
     // A name comes along to the sorted rows, if the audit can bring them back in order.
-    if (!nameOf(op.getResult()).empty() && !isSortedFor(first))
+    const Value result = op->getResult(0);
+    if (!nameOf(result).empty() && !isSortedFor(first))
       return rewriter.notifyMatchFailure(op, "has a name, and rows in an order that is not seen");
     // The same op on sorted rows; attributes, names among them, come along.
-    Operation *sorted = rewriter.clone(*op.getOperation());
-    sorted->setOperands({first.getRows(), second.getRows()});
+    Operation *sorted = rewriter.clone(*op);
+    sorted->setOperands(rows);
     sorted->getResult(0).setType(first.getRows().getType());
-    rewriter.replaceOpWithNewOp<moe::UnsortOp>(op, op.getType(), sorted->getResult(0),
+    rewriter.replaceOpWithNewOp<moe::UnsortOp>(op, result.getType(), sorted->getResult(0),
                                                first.getInverse());
     ++sunk;
     return success();
@@ -99,8 +106,7 @@ class MoeSinkUnsort : public impl::MoeSinkUnsortBase<MoeSinkUnsort> {
 public:
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<SinkPastElementwise<moe::GluOp>, SinkPastElementwise<moe::AddOp>>(&getContext(),
-                                                                                   sunk);
+    patterns.add<SinkPastElementwise>(&getContext(), sunk);
     patterns.add<CancelGather>(&getContext(), cancelled);
     patterns.add<CombineSorted>(&getContext(), combined);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))

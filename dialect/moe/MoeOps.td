@@ -26,6 +26,11 @@ class Moe_InferringOp<string mnemonic, list<Trait> traits = []>
   }];
 }
 
+// An op whose every element follows from the same element of each operand.
+def Moe_Elementwise : NativeOpTrait<"Elementwise"> {
+  let cppNamespace = "::sortie::moe";
+}
+
 // An op that moe-dispatch-by-sort replaces: programs have no counterpart.
 def Moe_SemanticLevelOnly : NativeOpTrait<"SemanticLevelOnly"> {
   let cppNamespace = "::sortie::moe";
@@ -264,7 +269,7 @@ def Moe_RoutedMatmulOp
   let hasVerifier = 1;
 }
 
-def Moe_GluOp : Moe_Op<"glu", [Moe_SemanticOpInterface, Moe_RuntimeOpInterface] # [AllTypesMatch<["gate", "up", "result"]>]> {
+def Moe_GluOp : Moe_Op<"glu", [Moe_Elementwise, Moe_SemanticOpInterface, Moe_RuntimeOpInterface] # [AllTypesMatch<["gate", "up", "result"]>]> {
   let summary = "gated activation";
   let description = [{
     Element by element, `swiglu` is `silu(gate) * up`. `swiglu_clamped` is
@@ -345,7 +350,7 @@ def Moe_CombineOp : Moe_InferringOp<"combine", [Moe_SemanticOpInterface, Moe_Run
   }];
 }
 
-def Moe_AddOp : Moe_Op<"add", [Moe_SemanticOpInterface, Moe_RuntimeOpInterface] # [Commutative, AllTypesMatch<["lhs", "rhs", "result"]>]> {
+def Moe_AddOp : Moe_Op<"add", [Moe_Elementwise, Moe_SemanticOpInterface, Moe_RuntimeOpInterface] # [Commutative, AllTypesMatch<["lhs", "rhs", "result"]>]> {
   let summary = "sum of two tensors";
   let description = [{
     `y = lhs + rhs`, element by element: the residual, the sum of routed and shared experts.
