@@ -372,6 +372,35 @@ def Moe_AddOp : Moe_Op<"add", [Moe_Elementwise, Moe_SemanticOpInterface, Moe_Run
   }];
 }
 
+def Moe_ScaleOp
+    : Moe_Op<"scale", [Moe_Elementwise, Moe_SemanticOpInterface, Moe_RuntimeOpInterface,
+                       AllTypesMatch<["input", "result"]>]> {
+  let summary = "a tensor times a constant";
+  let description = [{
+    `y = factor * input`, element by element: models that scale embeddings, residuals or logits.
+
+    (C1) `factor` is finite.
+    (C2) The result has the type of `input`.
+
+    Example:
+    ```mlir
+    %y = moe.scale %x by(0.22) : tensor<?x2048xf32>
+    ```
+  }];
+  let arguments = (ins Moe_Tensor<[2, 3], [F32]>:$input, F32Attr:$factor);
+  let results = (outs Moe_Tensor<[2, 3], [F32]>:$result);
+  let assemblyFormat = "$input `by` `(` $factor `)` attr-dict `:` type($input)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    RuntimeOperands getRuntimeOperands() { return RuntimeOperands().row(getInput()); }
+  }];
+  let extraClassDefinition = [{
+    ::llvm::LogicalResult $cppClass::verify() {
+      return getFactor().isFinite() ? success() : emitOpError("factor must be finite"); // (C1)
+    }
+  }];
+}
+
 //===----------------------------------------------------------------------===//
 // Dispatch level
 //===----------------------------------------------------------------------===//

@@ -741,6 +741,42 @@ def Moert_AddOp : Moert_StepOp<"add"> {
   }];
 }
 
+def Moert_ScaleOp : Moert_StepOp<"scale"> {
+  let summary = "a buffer times a constant";
+  let description = [{
+    As `moe.scale`.
+
+    (C1) `input` and `output` have one shape.
+    (C2) `factor` is finite.
+
+    Example:
+    ```mlir
+    moert.scale %a by(0.22) outs(%y)
+      : !moert.buffer<tokens x 2048 x f32>, !moert.buffer<tokens x 2048 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_F32Buffer>:$input, F32Attr:$factor, Moert_Write<Moert_F32Buffer>:$output);
+  let assemblyFormat = [{
+    $input `by` `(` $factor `)` `outs` `(` $output `)` attr-dict `:` type(operands)
+  }];
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands() {
+      return StepOperands()
+          .read(getInput())
+          .write(getOutput())
+          .parameter(getFactor().convertToFloat());
+    }
+  }];
+  let extraClassDefinition = [{
+    ::llvm::LogicalResult $cppClass::verify() {
+      if (failed(verifySameShape(*this, getInput(), {{"output", getOutput()}})))
+        return failure(); // (C1)
+      return getFactor().isFinite() ? success() : emitOpError("factor must be finite"); // (C2)
+    }
+  }];
+}
+
 def Moert_CopyOp : Moert_BodyOp<"copy"> {
   let summary = "copies a buffer, also between devices and memory spaces";
   let description = [{

@@ -120,6 +120,26 @@ static LogicalResult select(FunctionSelection &selection, moert::AddOp op) {
 }
 
 //===----------------------------------------------------------------------===//
+// moert.scale
+//===----------------------------------------------------------------------===//
+
+static KernelCode scaleCode(int64_t columns, float factor) {
+  KernelCode code = rowCode("scale", "rows/Elementwise.h", columns);
+  code.parameters = {"const float *r0", "float *w0"};
+  code.call = formatv("scaleRows<{0}, {1}>(r0, w0)", columns, codegen::bitsOf(factor));
+  return code;
+}
+
+static LogicalResult select(FunctionSelection &selection, moert::ScaleOp op) {
+  const int64_t columns = selection.columnsOf(op, op.getOutput());
+  if (columns < 0)
+    return failure();
+  return selection.launch(
+      op, rowLaunch(op, op.getOutput(), columns).read(op.getInput()).write(op.getOutput()),
+      [&](const Chip &) { return scaleCode(columns, op.getFactor().convertToFloat()); });
+}
+
+//===----------------------------------------------------------------------===//
 // moert.glu
 //===----------------------------------------------------------------------===//
 
@@ -236,7 +256,7 @@ ArrayRef<Selector> rowSelectors() {
       selector<moert::RmsNormOp, select>(), selector<moert::QuantizeOp, select>(),
       selector<moert::AddOp, select>(),     selector<moert::GluOp, select>(),
       selector<moert::GatherOp, select>(),  selector<moert::UnsortOp, select>(),
-      selector<moert::CombineOp, select>(),
+      selector<moert::CombineOp, select>(), selector<moert::ScaleOp, select>(),
   };
   return kTable;
 }

@@ -212,6 +212,22 @@ static LogicalResult add(moe::AddOp op, Frame &frame) {
   return success();
 }
 
+//===----------------------------------------------------------------------===//
+// moe.scale
+//===----------------------------------------------------------------------===//
+
+static void relateScale(moe::ScaleOp op, Relations &relations) {
+  relations.sameShape(op.getInput(), op.getResult());
+}
+
+static LogicalResult scale(moe::ScaleOp op, Frame &frame) {
+  Tensor result = frame[op.getInput()];
+  for (double &x : result.elements)
+    x *= op.getFactor().convertToDouble();
+  frame.set(op.getResult(), std::move(result));
+  return success();
+}
+
 void sortie::interpreter::addSemanticOps(MeaningTable &table) {
   table.add(relateWeight, weight);
   table.add(relateRmsNorm, rmsNorm);
@@ -221,4 +237,5 @@ void sortie::interpreter::addSemanticOps(MeaningTable &table) {
   table.add(relateGlu, glu);
   table.add(relateCombine, combine);
   table.add(relateAdd, add);
+  table.add(relateScale, scale);
 }

@@ -84,3 +84,20 @@ func.func @other_permutation(%a: tensor<?x64xf32>, %i: tensor<?x2xi32>, %p: tens
   %2 = moe.gather %1, %p slots(1) : (tensor<?x64xf32>, tensor<?xi32>) -> tensor<?x64xf32>
   return %2 : tensor<?x64xf32>
 }
+
+// An elementwise op of one operand.
+// CHECK-LABEL: func.func @one_operand
+// MEANING: moe-sink-unsort @one_operand: changed, 2 values agree
+func.func @one_operand(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>) -> tensor<?x64xf32> {
+  %perm, %inv, %off = moe.dispatch %ids experts(4)
+    : (tensor<?x2xi32>) -> (tensor<?xi32>, tensor<?x2xi32>, tensor<5xi32>)
+  // CHECK: %[[ROWS:.*]] = moe.gather
+  %rows = moe.gather %x, %perm slots(2)
+    : (tensor<?x64xf32>, tensor<?xi32>) -> tensor<?x64xf32>
+  // CHECK-NEXT: %[[HALF:.*]] = moe.scale %[[ROWS]] by(5.000000e-01) : tensor<?x64xf32>
+  %slots = moe.unsort %rows, %inv : (tensor<?x64xf32>, tensor<?x2xi32>) -> tensor<?x2x64xf32>
+  %half = moe.scale %slots by(0.5) : tensor<?x2x64xf32>
+  // CHECK-NEXT: moe.combine %[[HALF]] inverse(
+  %y = moe.combine %half : (tensor<?x2x64xf32>) -> tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}

@@ -5,7 +5,7 @@
 // RUN:   --verify-diagnostics | FileCheck %s
 // RUN: sortie-opt %s --moert-select-kernels="chips=sm_90a" | FileCheck %s --check-prefix=CALL
 
-// CHECK-COUNT-17: moert.kernel
+// CHECK-COUNT-18: moert.kernel
 // CHECK-NOT: moert.kernel
 
 // Floats are exact: template arguments are their bits.
@@ -15,6 +15,7 @@
 // CALL: quantizeRows<sortie::numerics::RowKind::Int8, 352>(r0, w0)
 // CALL: addRows<2048>(r0, r1, w0)
 // CALL: addRows<33>(r0, r1, w0)
+// CALL: scaleRows<33, 0x3e6147aeu>(r0, w0)
 // CALL: gluRows<2880, sortie::numerics::GluKind::Swiglu, 0x00000000u, 0x00000000u>(r0, r1, w0)
 // CALL: gluRows<2880, sortie::numerics::GluKind::SwigluClamped, 0x3fd9db23u, 0x40e00000u>(r0, r1, w0)
 // CALL: gatherRows<2048, 8>(r0, r1, w0)
@@ -50,6 +51,9 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
     %o = moert.buffer : !moert.buffer<tokens x 33 x f32>
     moert.add %odd, %odd outs(%o) : !moert.buffer<tokens x 33 x f32>, !moert.buffer<tokens x 33 x f32>,
       !moert.buffer<tokens x 33 x f32>
+    %scaled = moert.buffer : !moert.buffer<tokens x 33 x f32>
+    moert.scale %odd by(0.22) outs(%scaled)
+      : !moert.buffer<tokens x 33 x f32>, !moert.buffer<tokens x 33 x f32>
     %g = moert.buffer : !moert.buffer<tokens x 2880 x f32>
     moert.glu %long, %long kind(swiglu) outs(%g) : !moert.buffer<tokens x 2880 x f32>,
       !moert.buffer<tokens x 2880 x f32>, !moert.buffer<tokens x 2880 x f32>

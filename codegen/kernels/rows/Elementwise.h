@@ -25,6 +25,18 @@ template <int Columns> SORTIE_DEVICE void addRows(const float *a, const float *b
   storeFour<Columns>(y + first, column, sum);
 }
 
+/// y = factor * x, both [rows, Columns]; the factor is given by its bits.
+template <int Columns, uint32_t FactorBits> SORTIE_DEVICE void scaleRows(const float *x, float *y) {
+  const int64_t first = gridRow() * Columns;
+  const int column = gridColumn();
+  FourFloats four = loadFour<Columns>(x + first, column);
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+    four.value[i] =
+        numerics::canonicalNan(numerics::mul(numerics::floatOf(FactorBits), four.value[i]));
+  storeFour<Columns>(y + first, column, four);
+}
+
 /// A gated activation whose numbers are given by their bits.
 template <numerics::GluKind Kind, uint32_t AlphaBits, uint32_t LimitBits>
 SORTIE_DEVICE float applyGlu(float gate, float up) {

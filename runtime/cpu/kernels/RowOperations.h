@@ -68,6 +68,16 @@ template <typename Simd> struct RowOperations : Elementwise<Simd> {
                [](Floats a, Floats b) SORTIE_KERNEL_LAMBDA { return Simd::add(a, b); });
   }
 
+  /// reads(x) writes(y) parameters(factor): y = RN(factor * x).
+  static void scale(const Operands &op, int64_t first, int64_t count) {
+    const Floats factor = Simd::broadcast(op.parameters[0].number);
+    const float *x = op.reads[0].floats(first);
+    float *y = op.writes[0].floats(first);
+    forEachVector(count * op.writes[0].columns, [&](int64_t i, int n) {
+      storeSome(y + i, Simd::canonicalNan(Simd::mul(factor, loadSome(x + i, n))), n);
+    });
+  }
+
   /// writes[0] = function(reads[0], reads[1]), element by element.
   template <typename Function>
   SORTIE_KERNEL_INLINE static void combineTwo(const Operands &op, int64_t first, int64_t count,
@@ -159,7 +169,8 @@ template <typename Simd> struct RowOperations : Elementwise<Simd> {
       {"add", &add, &columnsOfOutput},           {"combine", &combine, &columnsOfSlots},
       {"gather", &gather, &columnsOfOutput},     {"glu", &glu, &columnsOfOutput},
       {"quantize", &quantize, &columnsOfOutput}, {"rms_norm", &rmsNorm, &columnsOfOutput},
-      {"route", &route, &sixteenPasses},         {"unsort", &unsort, &columnsOfOutput},
+      {"route", &route, &sixteenPasses},         {"scale", &scale, &columnsOfOutput},
+      {"unsort", &unsort, &columnsOfOutput},
   };
 };
 

@@ -431,6 +431,26 @@ func.func @combine(%r: tensor<?x2x8xf32>, %w: tensor<?x2xf32>) {
 
 // -----
 
+//===- moe.scale ----------------------------------------------------------===//
+
+func.func @scale(%a: tensor<?x8xf32>) {
+  // (C1)
+  // expected-error @+1 {{factor must be finite}}
+  %0 = moe.scale %a by(0x7FC00000) : tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @scale(%a: tensor<?x8xf32>) {
+  // (C2)
+  // expected-error @+1 {{failed to verify that all of {input, result} have same type}}
+  %0 = "moe.scale"(%a) {factor = 2.0 : f32} : (tensor<?x8xf32>) -> tensor<?x9xf32>
+  return
+}
+
+// -----
+
 //===- moe.add ------------------------------------------------------------===//
 
 func.func @add(%a: tensor<?x8xf32>, %b: tensor<?x9xf32>) {

@@ -98,6 +98,8 @@ func.func @elementwise(%a: tensor<?x4x64xf32>, %b: tensor<?x64xf32>) {
   %1 = moe.glu %b, %b kind(swiglu) : tensor<?x64xf32>
   // CHECK: moe.add %{{.*}}, %{{.*}} : tensor<?x64xf32>
   %2 = moe.add %b, %1 : tensor<?x64xf32>
+  // CHECK: moe.scale %{{.*}} by(2.200000e-01) : tensor<?x4x64xf32>
+  %3 = moe.scale %a by(0.22) : tensor<?x4x64xf32>
   return
 }
 

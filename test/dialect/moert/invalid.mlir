@@ -1085,6 +1085,27 @@ moert.func @f("x" %x: !moert.buffer<tokens x 2 x 64 x f32>)
 
 // -----
 
+//===- moert.scale ---------------------------------------------------------===//
+
+moert.symbol @tokens max(8)
+moert.func @f("x" %x: !moert.buffer<tokens x 8 x f32>) outs("y" %y: !moert.buffer<tokens x 9 x f32>) {
+  // (C1)
+  // expected-error @+1 {{output must be [tokens, 8], got '!moert.buffer<tokens x 9 x f32>'}}
+  moert.scale %x by(0.5) outs(%y) : !moert.buffer<tokens x 8 x f32>, !moert.buffer<tokens x 9 x f32>
+}
+
+// -----
+
+moert.symbol @tokens max(8)
+moert.func @f("x" %x: !moert.buffer<tokens x 8 x f32>) outs("y" %y: !moert.buffer<tokens x 8 x f32>) {
+  // (C2)
+  // expected-error @+1 {{factor must be finite}}
+  moert.scale %x by(0x7F800000) outs(%y)
+    : !moert.buffer<tokens x 8 x f32>, !moert.buffer<tokens x 8 x f32>
+}
+
+// -----
+
 //===- moert.add -----------------------------------------------------------===//
 
 moert.symbol @tokens max(8)

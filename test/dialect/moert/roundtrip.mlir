@@ -116,8 +116,12 @@ moert.func @ops("x" %x: !moert.buffer<tokens x 64 x f32>)
   moert.combine %fused inverse(%inverse) weights(%weights) outs(%b)
     : !moert.buffer<2*tokens x 32 x f32>, !moert.buffer<tokens x 2 x i32>,
       !moert.buffer<tokens x 2 x f32>, !moert.buffer<tokens x 32 x f32>
+  %scaled = moert.buffer : !moert.buffer<tokens x 32 x f32>
+  // CHECK: moert.scale %{{[^ ]*}} by(2.200000e-01) outs(
+  moert.scale %b by(0.22) outs(%scaled)
+    : !moert.buffer<tokens x 32 x f32>, !moert.buffer<tokens x 32 x f32>
   // CHECK: moert.add %{{[^ ]*}}, %{{[^ ]*}} outs(%y)
-  moert.add %a, %b outs(%y) : !moert.buffer<tokens x 32 x f32>,
+  moert.add %a, %scaled outs(%y) : !moert.buffer<tokens x 32 x f32>,
     !moert.buffer<tokens x 32 x f32>, !moert.buffer<tokens x 32 x f32>
   // CHECK: moert.checkpoint "gone"
   // CHECK-NEXT: moert.return

@@ -129,6 +129,24 @@ TEST(Elementwise, AddMakesNansCanonical) {
   }
 }
 
+TEST(Elementwise, Scale) {
+  Random random(39);
+  std::vector<float> x = anyFloats(40001, random);
+  x[0] = kInfinity;
+  x[1] = kNan;
+  for (const float factor : {0.22f, -3.0f, 0.0f, 0x1p-140f}) {
+    std::vector<float> expected(x.size());
+    for (size_t i = 0; i < x.size(); ++i)
+      expected[i] = canonicalNan(numerics::mul(factor, x[i]));
+    for (const TestDevice &device : testDevices()) {
+      std::vector<float> actual(x.size());
+      scale(x.data(), factor, static_cast<int64_t>(x.size()), actual.data(),
+            Device{*device.kernels, testPool(2)});
+      ASSERT_EQ(bitsOf(actual), bitsOf(expected)) << device.name;
+    }
+  }
+}
+
 TEST(Elementwise, Combine) {
   Random random(35);
   const int64_t tokens = 5;

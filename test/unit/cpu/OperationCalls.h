@@ -78,6 +78,14 @@ inline void add(const float *a, const float *b, int64_t elements, float *y, cons
                device);
 }
 
+inline void scale(const float *x, float factor, int64_t elements, float *y, const Device &device) {
+  runOperation("scale",
+               {.reads = {rowsOf(x, elements, 1)},
+                .writes = {rowsOf(y, elements, 1)},
+                .parameters = {{.number = factor}}},
+               device);
+}
+
 inline void combine(const float *rows, const int32_t *inverse, const float *weights, int64_t tokens,
                     int64_t k, int64_t columns, float *y, const Device &device) {
   runOperation("combine",

@@ -43,6 +43,9 @@ template <int Columns, int Slots> void combinePlainKernel(const float *rows, flo
 template <typename Value, int Columns> void roundKernel(const Value *x, numerics::BFloat16 *y) {
   roundRows<Value, Columns>(x, y);
 }
+template <int Columns> void scaleKernel(const float *x, float *y) {
+  scaleRows<Columns, kAlphaBits>(x, y);
+}
 template <int K> void normKernel(const float *x, float *y, const float *weight) {
   rmsNormRows<K, kEpsilonBits>(x, y, weight);
 }
@@ -63,6 +66,8 @@ template <int Columns> void testAddAndGlu(int64_t rows) {
   Floats clamped(a.size());
   cpu::add(a.data(), b.data(), count, sum.data(), referenceDevice());
   cpu::glu(a.data(), b.data(), count, {}, swiglu.data(), referenceDevice());
+  Floats scaled(a.size());
+  cpu::scale(a.data(), numerics::floatOf(kAlphaBits), count, scaled.data(), referenceDevice());
   const numerics::Glu glu = {kClamped, numerics::floatOf(kAlphaBits),
                              numerics::floatOf(kLimitBits)};
   cpu::glu(a.data(), b.data(), count, glu, clamped.data(), referenceDevice());
@@ -77,6 +82,8 @@ template <int Columns> void testAddAndGlu(int64_t rows) {
     expectBits(
         [&](float *y) { run<addKernel<Columns>>(grid, threads, 0, seed, a.data(), b.data(), y); },
         sum);
+    expectBits([&](float *y) { run<scaleKernel<Columns>>(grid, threads, 0, seed, a.data(), y); },
+               scaled);
     expectBits(
         [&](float *y) {
           run<gluKernel<Columns, kSwiglu>>(grid, threads, 0, seed, a.data(), b.data(), y);
