@@ -24,6 +24,28 @@ std::string writeSource(const KernelCode &code, StringRef entry) {
                  join(code.parameters, ", "), code.beginsItself ? "" : "  begin();\n", code.call);
 }
 
+/// Whether what stands between the two is a part of a longer name.
+static bool isInName(StringRef before, StringRef behind) {
+  const auto isPart = [](char c) { return isAlnum(c) || c == '_'; };
+  return (!before.empty() && isPart(before.back())) || (!behind.empty() && isPart(behind.front()));
+}
+
+KernelCode inPlace(KernelCode code, unsigned read, unsigned write) {
+  const std::string from = "r" + std::to_string(read), to = "w" + std::to_string(write);
+  erase_if(code.parameters, [&](StringRef parameter) {
+    return parameter.consume_back(from) && !isInName(parameter, "");
+  });
+  std::string call;
+  StringRef rest = code.call;
+  for (size_t at = rest.find(from); at != StringRef::npos; at = rest.find(from)) {
+    const StringRef before = rest.take_front(at), behind = rest.drop_front(at + from.size());
+    call += (before + (isInName(before, behind) ? from : to)).str();
+    rest = behind;
+  }
+  code.call = call + rest.str();
+  return code;
+}
+
 static StringRef nameOf(numerics::Scoring scoring) {
   switch (scoring) {
   case numerics::Scoring::Softmax:

@@ -47,6 +47,10 @@ struct KernelCode {
 /// The text that NVRTC compiles, with a kernel of the name `entry`.
 std::string writeSource(const KernelCode &code, llvm::StringRef entry);
 
+/// The same kernel where buffer number `read` of those that it reads is number `write` of those
+/// that it writes: it has one parameter for both.
+KernelCode inPlace(KernelCode code, unsigned read, unsigned write);
+
 //===----------------------------------------------------------------------===//
 // Routing
 //===----------------------------------------------------------------------===//

@@ -51,7 +51,8 @@ FailureOr<SmallVector<const Chip *>> MoertSelectKernels::findChips() {
 
 LogicalResult MoertSelectKernels::checkUnplanned() {
   const auto needsBuffers = [&](Operation &op) {
-    return isa<moert::DispatchOp>(op) || (cublas && isa<moert::MatmulOp, moert::GluMatmulOp>(op));
+    return isa<moert::DispatchOp, moert::ReadRowsOp, moert::WriteRowsOp>(op) ||
+           (cublas && isa<moert::MatmulOp, moert::GluMatmulOp>(op));
   };
   for (auto function : getOperation().getOps<moert::FuncOp>())
     if (function.getArenaAttr() && llvm::any_of(function.getBody().getOps(), needsBuffers))

@@ -85,6 +85,12 @@ void IndexVerifier::note(Operation *op) {
     if (trusted.contains(copy.getInput()))
       trusted.insert(copy.getOutput());
   }
+  // Others may write a state again.
+  for (Value buffer : getWrittenBuffers(op))
+    if (buffer.getDefiningOp<StateBufferOp>()) {
+      origins.erase(buffer);
+      trusted.erase(buffer);
+    }
 }
 
 LogicalResult IndexVerifier::verify(Operation *op) {

@@ -30,10 +30,10 @@ static LogicalResult verifyProgram(ModuleOp module, Attribute value) {
   if (!isa<ProgramAttr>(value))
     return module.emitError() << "'" << MoertDialect::kProgramName << "' must be a #moert.program";
   for (Operation &op : module.getOps())
-    if (!isa<SymbolOp, KernelOp, WeightOp, FuncOp>(op))
-      return op.emitError()
-             << "a program holds moert.symbol, moert.kernel, moert.weight and moert.func, got '"
-             << op.getName() << "'";
+    if (!isa<SymbolOp, KernelOp, WeightOp, StateOp, FuncOp>(op))
+      return op.emitError() << "a program holds moert.symbol, moert.kernel, moert.weight, "
+                               "moert.state and moert.func, got '"
+                            << op.getName() << "'";
   return success();
 }
 

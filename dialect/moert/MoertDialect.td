@@ -13,15 +13,16 @@ def Moert_Dialect : Dialect {
   let cppNamespace = "::sortie::moert";
   let summary = "compiled programs: buffers in one planned arena, operations of a device";
   let description = [{
-    `moert` is what the runtime loads: a module of bounded symbols, named weights, kernels and
-    functions.
+    `moert` is what the runtime loads: a module of bounded symbols, named weights, kernels, states
+    and functions.
     A function is a straight line of device operations over buffers. Its inputs, outputs and
     weights have names; everything between lives in one arena whose layout was planned at compile
     time, affine in the bounded symbols, so the memory that a call needs is known before it.
 
     Operations read and write buffers and return nothing. Operands that are written stand in
     `outs(...)`. Each buffer is written by one operation, so a buffer is a value; memory is reused
-    by giving slices of the arena to several buffers.
+    by giving slices of the arena to several buffers. States alone are written again and again: they
+    belong to a session and stay between runs.
 
     All buffers of an operation lie on one device in one memory space; only `moert.copy` crosses.
 
@@ -42,7 +43,7 @@ def Moert_Dialect : Dialect {
 
     The rules of these attributes:
     (C1) `moert.program` is a `#moert.program` on a module that holds nothing but
-    `moert.symbol`, `moert.kernel`, `moert.weight` and `moert.func`.
+    `moert.symbol`, `moert.kernel`, `moert.weight`, `moert.state` and `moert.func`.
     (C2) `moert.weights_fingerprint` is a string of 16 lower-case hexadecimal digits on a module,
     with `2:` in front if and only if the module has `moert.fingerprint_keys`, an array of non-empty
     strings, all different.

@@ -165,9 +165,9 @@ unsigned moert::FuncOp::getArenaRegionOf(ExtentAttr size) {
 
 LogicalResult moert::FuncOp::verify() {
   const auto arguments = getBody().getArguments();
-  if (arguments.size() != getNumInputs() + getNumOutputs() || getNumOutputs() == 0)
+  if (arguments.size() != getNumInputs() + getNumOutputs())
     return emitOpError() << "must have a name for each of its " << arguments.size()
-                         << " arguments and at least one output"; // (C1)
+                         << " arguments"; // (C1)
   auto names = llvm::to_vector(getArgNames().getAsRange<StringAttr>());
   llvm::append_range(names, getOutNames().getAsRange<StringAttr>());
   if (!areDistinctNames(names))
@@ -232,8 +232,9 @@ public:
 
   LogicalResult verify() {
     return success(succeeded(collectBounds()) && succeeded(verifySizes()) &&
-                   succeeded(collectLifetimes()) && succeeded(verifyOutputs()) &&
-                   succeeded(verifyRegions()) && succeeded(verifySlices()) &&
+                   succeeded(verifyStates()) && succeeded(collectLifetimes()) &&
+                   succeeded(verifyOutputs()) && succeeded(verifyRegions()) &&
+                   succeeded(verifySlices()) &&
                    succeeded(verifyOverlaps()) && succeeded(verifyOrigins()));
   }
 
@@ -243,8 +244,10 @@ private:
   LogicalResult collectBounds(LaunchOp launch);
   LogicalResult collectBounds();
   LogicalResult verifySizes();
+  LogicalResult verifyStates();
   LogicalResult noteRead(Operation *op, Value buffer, unsigned index);
   LogicalResult noteWrite(Operation *op, Value buffer, unsigned index);
+  LogicalResult verifyAliasing(Operation *op);
   LogicalResult collectLifetimes();
   LogicalResult verifyOutputs();
   LogicalResult verifyRegions();
@@ -256,7 +259,8 @@ private:
   moert::FuncOp func;
   SymbolTableCollection &symbols;
   AffineSum::Bounds bounds;
-  llvm::MapVector<Value, Lifetime> lifetimes;
+  llvm::MapVector<Value, Lifetime> lifetimes; ///< of all buffers but states
+  bool writesState = false;
 };
 
 } // namespace
@@ -332,8 +336,24 @@ LogicalResult FuncVerifier::verifySizes() {
   return success();
 }
 
+/// (C11): two values of a function are two buffers.
+LogicalResult FuncVerifier::verifyStates() {
+  llvm::SmallDenseSet<StringRef> states;
+  for (StateBufferOp buffer : func.getBody().getOps<StateBufferOp>())
+    if (!states.insert(buffer.getState()).second)
+      return buffer.emitOpError() << "the function has a buffer of state " << buffer.getStateAttr()
+                                  << " already";
+  return success();
+}
+
+static bool isState(Value buffer) {
+  return static_cast<bool>(buffer.getDefiningOp<StateBufferOp>());
+}
+
 /// (C5): a buffer is written before it is read.
 LogicalResult FuncVerifier::noteRead(Operation *op, Value buffer, unsigned index) {
+  if (isState(buffer))
+    return success();
   auto argument = dyn_cast<BlockArgument>(buffer);
   if (argument && argument.getArgNumber() < func.getNumInputs())
     return success();
@@ -346,6 +366,10 @@ LogicalResult FuncVerifier::noteRead(Operation *op, Value buffer, unsigned index
 
 /// (C5): inputs are not written, other buffers once.
 LogicalResult FuncVerifier::noteWrite(Operation *op, Value buffer, unsigned index) {
+  if (isState(buffer)) {
+    writesState = true;
+    return success();
+  }
   auto argument = dyn_cast<BlockArgument>(buffer);
   if (argument && argument.getArgNumber() < func.getNumInputs())
     return op->emitOpError("writes an input of the function");
@@ -353,6 +377,26 @@ LogicalResult FuncVerifier::noteWrite(Operation *op, Value buffer, unsigned inde
   if (lifetime.written)
     return op->emitOpError("writes a buffer that has been written already");
   lifetime.written = lifetime.lastUse = index;
+  return success();
+}
+
+/// (C10). Of other buffers than states, (C5) has refused all of this.
+LogicalResult FuncVerifier::verifyAliasing(Operation *op) {
+  StepOperands operands;
+  if (auto step = dyn_cast<StepOpInterface>(op)) {
+    operands = step.getStepOperands();
+  } else {
+    operands.reads = getReadBuffers(op);
+    operands.writes = getWrittenBuffers(op);
+  }
+  llvm::SmallDenseSet<Value> written;
+  for (Value buffer : operands.writes)
+    if (!written.insert(buffer).second)
+      return op->emitOpError("writes a buffer twice");
+  for (Value buffer : operands.reads)
+    if (written.contains(buffer) && !llvm::is_contained(operands.inPlace, buffer))
+      return op->emitOpError("reads the state that it writes, which it cannot do in place; copy it "
+                             "to a buffer of the arena first");
   return success();
 }
 
@@ -365,13 +409,17 @@ LogicalResult FuncVerifier::collectLifetimes() {
     for (Value buffer : getWrittenBuffers(&op))
       if (failed(noteWrite(&op, buffer, index)))
         return failure();
+    if (failed(verifyAliasing(&op)))
+      return failure();
     ++index;
   }
   return success();
 }
 
-/// (C5): outputs are written.
+/// (C1), (C5): outputs are written, or a state is.
 LogicalResult FuncVerifier::verifyOutputs() {
+  if (func.getNumOutputs() == 0 && !writesState)
+    return func.emitOpError("has no output and writes no state: nothing comes of it");
   for (auto [output, name] : llvm::zip_equal(func.getOutputs(), func.getOutNames()))
     if (!lifetimes.contains(output))
       return func.emitOpError() << "output " << name << " is never written";

@@ -137,10 +137,26 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return success();
 }
 
+/// (C1) of checks.
+static LogicalResult verifyStatus(Operation *op, Value status) {
+  const auto type = cast<BufferType>(status.getType());
+  if (type.getRank() != 1 || type.getDim(0) != ExtentAttr::get(op->getContext(), 2))
+    return op->emitOpError() << "status must be [2], got " << type;
+  return success();
+}
+
+LogicalResult CheckRowsOp::verify() {
+  if (failed(verifyStatus(*this, getStatus())))
+    return failure(); // (C1)
+  const int64_t rows = getRows();
+  if (rows < 1 || rows > std::numeric_limits<int32_t>::max())
+    return emitOpError() << "rows must be 1 to 2^31 - 1, got " << rows; // (C2)
+  return success();
+}
+
 LogicalResult CheckIdsOp::verify() {
-  const auto type = cast<BufferType>(getStatus().getType());
-  if (type.getRank() != 1 || type.getDim(0) != ExtentAttr::get(getContext(), 2))
-    return emitOpError() << "status must be [2], got " << type; // (C1)
+  if (failed(verifyStatus(*this, getStatus())))
+    return failure(); // (C1)
   for (const int64_t count : {getExperts(), getSlots()})
     if (count < 1 || count > std::numeric_limits<int32_t>::max())
       return emitOpError() << "experts and slots must be 1 to 2^31 - 1, got " << count; // (C2)

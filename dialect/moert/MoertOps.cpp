@@ -337,6 +337,32 @@ LogicalResult BufferOp::verify() {
   return success();
 }
 
+LogicalResult StateOp::verify() {
+  const BufferType type = getBufferType();
+  if (getSymName().empty())
+    return emitOpError("must have a name that is not empty"); // (C1)
+  if (!isPrintableName(getSymName()))
+    return emitOpError("its name ") << kPrintableNameRule; // (C1)
+  if (!llvm::all_of(type.getShape(), [](ExtentAttr dim) { return dim.isConstant(); }))
+    return emitOpError() << "dimensions must be constant, got " << type; // (C2)
+  if (type.isQuantized())
+    return emitOpError() << "must hold f32, i32 or bf16, got " << type; // (C3)
+  if (type.getDevice() != 0 || type.getSpace() != BufferType::kGlobalSpace)
+    return emitOpError() << "states are on device 0 in space \"" << BufferType::kGlobalSpace
+                         << "\", got " << type; // (C4)
+  return success();
+}
+
+LogicalResult StateBufferOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto state = symbols.lookupNearestSymbolFrom<StateOp>(*this, getStateAttr());
+  if (!state)
+    return emitOpError() << "there is no moert.state " << getStateAttr(); // (C1)
+  if (state.getBufferType() != getType())
+    return emitOpError() << "state " << getStateAttr() << " is " << state.getBufferType()
+                         << ", got " << getType(); // (C1)
+  return success();
+}
+
 LogicalResult RouteOp::verify() {
   if (failed(verifyRank(*this, "scores", getScores(), 2)))
     return failure(); // (C1)
@@ -596,10 +622,43 @@ LogicalResult CombineOp::verify() {
                      {getDim(slots, 0), getBuffer(getRows()).getShape().back()}); // (C3)
 }
 
+/// The two buffers, which have these names, hold elements of one kind.
+static LogicalResult verifySameKind(Operation *op, const NamedValue &first,
+                                    const NamedValue &second) {
+  if (getBuffer(first.second).getKind() == getBuffer(second.second).getKind())
+    return success();
+  return op->emitOpError() << first.first << " and " << second.first
+                           << " must have one element kind, got " << first.second.getType()
+                           << " and " << second.second.getType();
+}
+
+/// (C1) and (C2) of moert.read_rows and moert.write_rows: `rows`, which has this name, are rows of
+/// `table` by the numbers of `index`.
+static LogicalResult verifyIndexedRows(Operation *op, Value table, Value index,
+                                       const NamedValue &rows) {
+  if (failed(verifyRank(op, "table", table, 2)) || failed(verifyRank(op, "index", index, 1)) ||
+      failed(verifySameKind(op, {"table", table}, rows)))
+    return failure();
+  if (failed(getColumns(op, "table", table)))
+    return failure();
+  const ExtentAttr count = getDim(table, 0);
+  if (!count.isConstant() || count.getConstant() > std::numeric_limits<int32_t>::max())
+    return op->emitOpError() << "the rows of table must be constant and at most 2^31 - 1, got "
+                             << table.getType();
+  return verifyShape(op, rows.first, rows.second, {getDim(index, 0), getDim(table, 1)});
+}
+
+LogicalResult ReadRowsOp::verify() {
+  return verifyIndexedRows(*this, getTable(), getIndex(), {"output", getOutput()});
+}
+
+LogicalResult WriteRowsOp::verify() {
+  return verifyIndexedRows(*this, getTable(), getIndex(), {"rows", getRows()});
+}
+
 LogicalResult CopyOp::verify() {
-  if (getBuffer(getInput()).getKind() != getBuffer(getOutput()).getKind())
-    return emitOpError() << "input and output must have one element kind, got "
-                         << getInput().getType() << " and " << getOutput().getType(); // (C1)
+  if (failed(verifySameKind(*this, {"input", getInput()}, {"output", getOutput()})))
+    return failure();                                                                 // (C1)
   return verifyShape(*this, "output", getOutput(), getBuffer(getInput()).getShape()); // (C1)
 }
 
@@ -611,7 +670,8 @@ LogicalResult CheckpointOp::verify() {
   if (!getValue())
     return getOrder() ? emitOpError("order needs a value") : success(); // (C2)
   if (getBuffer(getValue()).isQuantized())
-    return emitOpError() << "value must hold f32 or i32, got " << getValue().getType(); // (C3)
+    return emitOpError() << "value must hold f32, i32 or bf16, got "
+                         << getValue().getType(); // (C3)
   if (!getOrder())
     return success();
   return verifySortedRows(*this, "value", getValue(), getOrder()); // (C2)

@@ -149,6 +149,27 @@ def Moert_WeightOp : Moert_Op<"weight", [
   }];
 }
 
+def Moert_StateOp : Moert_Op<"state", [Symbol, HasParent<"::mlir::ModuleOp">]> {
+  let summary = "memory of a session that stays between runs";
+  let description = [{
+    A buffer that each session of the program has for itself, of zeros when the session is made or
+    the state is reset. Functions name it with `moert.state_buffer`; callers reset, read, write and
+    copy it between runs.
+
+    (C1) The name is not empty, and UTF-8 without control characters.
+    (C2) All dimensions are constant.
+    (C3) It holds f32, i32 or bf16.
+    (C4) It lies on device 0 in space "global".
+
+    Example:
+    ```mlir
+    moert.state @window : !moert.buffer<128 x 64 x f32>
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<Moert_Buffer>:$buffer_type);
+  let assemblyFormat = "$sym_name attr-dict `:` $buffer_type";
+}
+
 def Moert_FuncOp : Moert_Op<"func", [
     Symbol, HasParent<"::mlir::ModuleOp">, IsolatedFromAbove,
     SingleBlockImplicitTerminator<"ReturnOp">, DeclareOpInterfaceMethods<SymbolUserOpInterface>,
@@ -162,15 +183,16 @@ def Moert_FuncOp : Moert_Op<"func", [
     of constant size in the first, and offsets count from the start of the region.
 
     (C1) Each block argument has one name in `arg_names` (inputs) or `out_names` (outputs); names
-    are not empty and all different. There is at least one output. Names of arguments and of the
-    function, which is not empty either, are UTF-8 without control characters.
+    are not empty and all different. There is at least one output, or a state that is written. Names
+    of arguments and of the function, which is not empty either, are UTF-8 without control
+    characters.
     (C2) Arguments are buffers.
     (C3) Every symbol of a type, an offset, the arena, or the grid and extents of a launch is a
     `moert.symbol` of the module.
     (C4) With an arena, every `moert.buffer` has an offset, and offset + size lies within its region
     for all values of the symbols. Without one, none has an offset.
-    (C5) Inputs are not written; every other buffer is written once, before it is read. Outputs
-    are written.
+    (C5) Inputs are not written; a state may be read and written by any number of operations, in
+    their order; every other buffer is written once, before it is read. Outputs are written.
     (C6) Of two buffers that are live together one lies before the other, for all values of the
     symbols. A buffer is live from the operation that writes it to the last that reads it.
     (C7) The arena and every argument take less than 2^63 bytes at the bounds of the symbols.
@@ -179,8 +201,11 @@ def Moert_FuncOp : Moert_Op<"func", [
     (C8) The body holds nothing but operations of this dialect.
     (C9) In a program, what an operation reads as `permutation`, `inverse`, `offsets` or `order` was
     written in that role by a `moert.dispatch` of the function, one and the same for all indices of
-    the operation, or by a kernel; copies count as their originals. A product with `offsets` has as
-    many rows as the dispatch.
+    the operation, or by a kernel; copies count as their originals. A state never counts as such. A
+    product with `offsets` has as many rows as the dispatch.
+    (C10) No operation writes a buffer twice. It writes a state that it reads, too, only if it can
+    do so in place: `moert.add`, `moert.glu` and `moert.rms_norm` from any of their rows.
+    (C11) A state has one `moert.state_buffer` in a function.
 
     Example:
     ```mlir
@@ -250,6 +275,8 @@ class Moert_WeightStepOp<string mnemonic, list<Trait> traits = []>
 class Moert_Read<Type type> : Arg<type, "", [MemRead]>;
 class Moert_ReadOptional<Type type> : Arg<Optional<type>, "", [MemRead]>;
 class Moert_Write<Type type> : Arg<type, "", [MemWrite]>;
+// Written in part: what is not written stays. So only a state can be updated.
+class Moert_Update<Type type> : Arg<type, "", [MemRead, MemWrite]>;
 
 // What the audit records. A write to it keeps checkpoints alive and in order.
 def Moert_AuditResource : Resource<"::sortie::moert::AuditResource">;
@@ -291,6 +318,25 @@ def Moert_BufferOp : Moert_BodyOp<"buffer"> {
   }];
 }
 
+def Moert_StateBufferOp : Moert_BodyOp<"state_buffer", [
+    Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "the memory of a state";
+  let description = [{
+    The session's memory of a `moert.state`, as whichever function ran last has left it.
+
+    (C1) `state` is a `moert.state` of the result's type.
+
+    Example:
+    ```mlir
+    %window = moert.state_buffer @window : !moert.buffer<128 x 64 x f32>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$state);
+  let results = (outs Moert_Buffer:$result);
+  let assemblyFormat = "$state attr-dict `:` type(results)";
+  let hasVerifier = 0;
+}
+
 // An operation over f32 rows `[T, K]` that weighs each column after it has made the row's size one.
 class Moert_NormOp<string mnemonic> : Moert_WeightStepOp<mnemonic> {
   let arguments = (ins
@@ -302,7 +348,7 @@ class Moert_NormOp<string mnemonic> : Moert_WeightStepOp<mnemonic> {
   let extraClassDeclaration = [{
     StepOperands getStepOperands() {
       return StepOperands()
-          .read(getInput())
+          .readInPlace(getInput())
           .vector(getWeightAttr())
           .write(getOutput())
           .parameter(getEps().convertToFloat());
@@ -634,8 +680,8 @@ def Moert_GluOp : Moert_StepOp<"glu"> {
     StepOperands getStepOperands() {
       const numerics::Glu glu = getGluParams(getKind(), getAlpha(), getLimit());
       return StepOperands()
-          .read(getGate())
-          .read(getUp())
+          .readInPlace(getGate())
+          .readInPlace(getUp())
           .write(getOutput())
           .parameter(static_cast<int64_t>(glu.kind))
           .parameter(glu.alpha)
@@ -731,7 +777,7 @@ def Moert_AddOp : Moert_StepOp<"add"> {
   let assemblyFormat = "$lhs `,` $rhs `outs` `(` $output `)` attr-dict `:` type(operands)";
   let extraClassDeclaration = [{
     StepOperands getStepOperands() {
-      return StepOperands().read(getLhs()).read(getRhs()).write(getOutput());
+      return StepOperands().readInPlace(getLhs()).readInPlace(getRhs()).write(getOutput());
     }
   }];
   let extraClassDefinition = [{
@@ -777,6 +823,57 @@ def Moert_ScaleOp : Moert_StepOp<"scale"> {
   }];
 }
 
+def Moert_ReadRowsOp : Moert_StepOp<"read_rows"> {
+  let summary = "rows of a table, by their numbers";
+  let description = [{
+    Row `i` of `output` is row `index[i]` of `table`. A number that is no row of the table is an
+    error of the run.
+
+    (C1) `table` is `[R, C]`, `index` `[T]`, `output` `[T, C]` of the element kind of `table`.
+    (C2) `R` and `C` are constant, `R` at most 2^31 - 1.
+
+    Example:
+    ```mlir
+    moert.read_rows %window, %index outs(%y)
+      : !moert.buffer<128 x 64 x f32>, !moert.buffer<tokens x i32>,
+        !moert.buffer<tokens x 64 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_Buffer>:$table, Moert_Read<Moert_I32Buffer>:$index,
+    Moert_Write<Moert_Buffer>:$output);
+  let assemblyFormat = "$table `,` $index `outs` `(` $output `)` attr-dict `:` type(operands)";
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands();
+  }];
+}
+
+def Moert_WriteRowsOp : Moert_StepOp<"write_rows"> {
+  let summary = "writes rows of a state, by their numbers";
+  let description = [{
+    Row `i` of `rows` becomes row `index[i]` of `table`, in ascending order: of several rows with
+    one number, the last one stays. The other rows of the table stay as they are. A number that is
+    no row of the table is an error of the run.
+
+    (C1) `table` is `[R, C]`, `index` `[T]`, `rows` `[T, C]` of the element kind of `table`.
+    (C2) `R` and `C` are constant, `R` at most 2^31 - 1.
+
+    Example:
+    ```mlir
+    moert.write_rows %x, %index outs(%window)
+      : !moert.buffer<tokens x 64 x f32>, !moert.buffer<tokens x i32>,
+        !moert.buffer<128 x 64 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_Buffer>:$rows, Moert_Read<Moert_I32Buffer>:$index,
+    Moert_Update<Moert_Buffer>:$table);
+  let assemblyFormat = "$rows `,` $index `outs` `(` $table `)` attr-dict `:` type(operands)";
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands();
+  }];
+}
+
 def Moert_CopyOp : Moert_BodyOp<"copy"> {
   let summary = "copies a buffer, also between devices and memory spaces";
   let description = [{
@@ -805,7 +902,7 @@ def Moert_CheckpointOp : Moert_DeviceOp<"checkpoint", [
 
     (C1) `name` is not empty, and UTF-8 without control characters.
     (C2) `order` comes with `value`; then `value` is `[k*T, N]`.
-    (C3) `value` holds f32 or i32.
+    (C3) `value` holds f32, i32 or bf16.
 
     Examples:
     ```mlir
@@ -895,6 +992,26 @@ def Moert_CheckIdsOp : Moert_BodyOp<"check_ids", [
   let assemblyFormat = [{
     $status `experts` `(` $experts `)` `slots` `(` $slots `)` attr-dict `:` type(operands)
   }];
+}
+
+def Moert_CheckRowsOp : Moert_BodyOp<"check_rows", [
+    MemoryEffects<[MemWrite<Moert_FailureResource>]>]> {
+  let summary = "fails the run if the number of a row was out of range";
+  let description = [{
+    `status[0]` is the first position whose number is not in `[0, rows)`, or -1; `status[1]` is that
+    number. Both are read where the operation stands; when the run is complete, the host looks at
+    them and says which number was wrong, and in which operation: the one that wrote `status`.
+
+    (C1) `status` is i32 `[2]`.
+    (C2) `rows` is 1 to 2^31 - 1.
+
+    Example:
+    ```mlir
+    moert.check_rows %status rows(128) : !moert.buffer<2 x i32>
+    ```
+  }];
+  let arguments = (ins Moert_Read<Moert_I32Buffer>:$status, I64Attr:$rows);
+  let assemblyFormat = "$status `rows` `(` $rows `)` attr-dict `:` type(operands)";
 }
 
 #endif // SORTIE_DIALECT_MOERT_OPS

@@ -60,6 +60,28 @@ StepOperands MatmulOp::getStepOperands() {
       .parameter(int64_t{getArithmetic() == Arithmetic::Bf16});
 }
 
+/// The bytes of a row, whose number of elements is constant.
+static int64_t rowBytes(Value buffer) {
+  const auto type = cast<BufferType>(buffer.getType());
+  return getRowBytes(type.getKind(), type.getShape().back().getConstant());
+}
+
+StepOperands ReadRowsOp::getStepOperands() {
+  return StepOperands()
+      .read(getTable())
+      .read(getIndex())
+      .write(getOutput())
+      .parameter(rowBytes(getTable()));
+}
+
+StepOperands WriteRowsOp::getStepOperands() {
+  return StepOperands()
+      .read(getRows())
+      .read(getIndex())
+      .write(getTable())
+      .parameter(rowBytes(getTable()));
+}
+
 StepOperands GluMatmulOp::getStepOperands() {
   const numerics::Glu glu = getGluParams(*this);
   return StepOperands()

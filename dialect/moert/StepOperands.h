@@ -21,6 +21,12 @@ public:
   using Parameter = std::variant<int64_t, float>;
 
   StepOperands &read(mlir::Value buffer) { return add(reads, buffer); }
+  /// A buffer that may be the very one that is written: what is written anywhere depends on nothing
+  /// else of it but what stands there, or in the same row where all of a row is read first.
+  StepOperands &readInPlace(mlir::Value buffer) {
+    add(inPlace, buffer);
+    return read(buffer);
+  }
   /// Buffers that are read as indices, which nobody checks when they are used: moert.func sees to
   /// it that a moert.dispatch made them.
   StepOperands &readPermutation(mlir::Value buffer) { return read(permutation = buffer); }
@@ -36,6 +42,7 @@ public:
 
   llvm::SmallVector<mlir::Value, 4> reads;
   llvm::SmallVector<mlir::Value, 4> writes;
+  llvm::SmallVector<mlir::Value, 2> inPlace; ///< of `reads`
   llvm::SmallVector<mlir::FlatSymbolRefAttr, 2> matrices;
   llvm::SmallVector<mlir::FlatSymbolRefAttr, 4> vectors;
   llvm::SmallVector<Parameter> parameters;

@@ -17,7 +17,8 @@ static constexpr int64_t kMaxExtent = INT32_MAX;
 
 /// The row of an operation. Null if it is the same for every device: a copy, a checkpoint.
 static const Selector *findSelector(StringRef op) {
-  for (const ArrayRef<Selector> family : {rowSelectors(), routingSelectors(), productSelectors()})
+  for (const ArrayRef<Selector> family :
+       {rowSelectors(), indexedRowSelectors(), routingSelectors(), productSelectors()})
     for (const Selector &selector : family)
       if (selector.op == op)
         return &selector;
@@ -54,11 +55,17 @@ LogicalResult FunctionSelection::checkLimits(Operation *op, const LaunchBuilder 
   return success();
 }
 
-LogicalResult FunctionSelection::launch(Operation *op, const LaunchBuilder &launch,
-                                        CodeOfChip code) {
+LogicalResult FunctionSelection::launch(Operation *op, LaunchBuilder launch, CodeOfChip code) {
   if (failed(checkLimits(op, launch)))
     return failure();
-  const FlatSymbolRefAttr kernel = kernels.get(op->getLoc(), launch.getInterface(), code);
+  const auto updates = launch.takeUpdates();
+  const auto updatingCode = [&](const codegen::Chip &chip) {
+    codegen::KernelCode result = code(chip);
+    for (const LaunchBuilder::Update &update : updates)
+      result = codegen::inPlace(std::move(result), update.read, update.write);
+    return result;
+  };
+  const FlatSymbolRefAttr kernel = kernels.get(op->getLoc(), launch.getInterface(), updatingCode);
   const auto toArray = [&](auto attributes) {
     return builder.getArrayAttr(SmallVector<Attribute>(attributes.begin(), attributes.end()));
   };

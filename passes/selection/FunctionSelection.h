@@ -24,7 +24,7 @@ public:
   using CodeOfChip = llvm::function_ref<codegen::KernelCode(const codegen::Chip &)>;
 
   /// Replaces `op`, or a part of it, by the launch of a kernel.
-  mlir::LogicalResult launch(mlir::Operation *op, const LaunchBuilder &launch, CodeOfChip code);
+  mlir::LogicalResult launch(mlir::Operation *op, LaunchBuilder launch, CodeOfChip code);
   /// A length that kernels are made for. -1, with an error on `op`, if it is not constant.
   int64_t constantOf(mlir::Operation *op, moert::ExtentAttr extent);
   int64_t columnsOf(mlir::Operation *op, mlir::Value buffer) {

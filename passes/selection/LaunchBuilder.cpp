@@ -34,4 +34,19 @@ numerics::RowKind rowKindOf(Value buffer) {
   llvm_unreachable("the verifier has seen that these are rows");
 }
 
+SmallVector<LaunchBuilder::Update, 2> LaunchBuilder::takeUpdates() {
+  SmallVector<Update, 2> updates;
+  SmallVector<Value> others;
+  for (auto [number, buffer] : llvm::enumerate(reads)) {
+    const auto *found = llvm::find(writes, buffer);
+    if (found == writes.end())
+      others.push_back(buffer);
+    else
+      updates.push_back(
+          {static_cast<unsigned>(number), static_cast<unsigned>(found - writes.begin())});
+  }
+  reads = std::move(others);
+  return updates;
+}
+
 } // namespace sortie::selection

@@ -57,6 +57,15 @@ public:
     return *this;
   }
 
+  /// A buffer that is read and one that is written, by their numbers, which are the same buffer.
+  struct Update {
+    unsigned read;
+    unsigned write;
+  };
+  /// Takes the buffers that are written, too, from those that are read: a launch that changes a
+  /// buffer in place has it among those it writes. No launch of a product does.
+  llvm::SmallVector<Update, 2> takeUpdates();
+
   KernelTable::Interface getInterface() const {
     return {static_cast<int64_t>(reads.size()), static_cast<int64_t>(writes.size()), forms,
             static_cast<int64_t>(extents.size())};

@@ -28,6 +28,7 @@ constexpr Selector selector() {
 }
 
 llvm::ArrayRef<Selector> rowSelectors();
+llvm::ArrayRef<Selector> indexedRowSelectors();
 llvm::ArrayRef<Selector> routingSelectors();
 llvm::ArrayRef<Selector> productSelectors();
 

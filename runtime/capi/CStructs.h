@@ -29,7 +29,8 @@ template <typename T> struct CStruct;
   };
 SORTIE_C_STRUCT(sortie_callbacks, sizeof(sortie_callbacks))
 SORTIE_C_STRUCT(sortie_program_info, offsetof(sortie_program_info, kernel_count),
-                offsetof(sortie_program_info, fingerprint_rule), sizeof(sortie_program_info))
+                offsetof(sortie_program_info, fingerprint_rule),
+                offsetof(sortie_program_info, state_count), sizeof(sortie_program_info))
 SORTIE_C_STRUCT(sortie_symbol_info, sizeof(sortie_symbol_info))
 SORTIE_C_STRUCT(sortie_function_info, offsetof(sortie_function_info, symbol_count),
                 sizeof(sortie_function_info))
@@ -37,8 +38,9 @@ SORTIE_C_STRUCT(sortie_value_info, offsetof(sortie_value_info, shape_symbols),
                 sizeof(sortie_value_info))
 SORTIE_C_STRUCT(sortie_weight_info, offsetof(sortie_weight_info, tensor_count),
                 sizeof(sortie_weight_info))
+SORTIE_C_STRUCT(sortie_state_info, sizeof(sortie_state_info))
 SORTIE_C_STRUCT(sortie_memory_info, offsetof(sortie_memory_info, argument_bytes),
-                sizeof(sortie_memory_info))
+                offsetof(sortie_memory_info, state_bytes), sizeof(sortie_memory_info))
 SORTIE_C_STRUCT(sortie_kernel_info, sizeof(sortie_kernel_info))
 SORTIE_C_STRUCT(sortie_image_info, sizeof(sortie_image_info))
 SORTIE_C_STRUCT(sortie_weights_options, offsetof(sortie_weights_options, device),

@@ -41,6 +41,35 @@ sortie_program::sortie_program(std::shared_ptr<const Program> loaded) : program(
                          arraysOf(function, function.outputs)});
 }
 
+/// Of what callers see: not of quantized rows.
+static sortie_dtype dtypeOf(ElementType type) {
+  switch (type) {
+  case ElementType::I32:
+    return SORTIE_I32;
+  case ElementType::BF16:
+    return SORTIE_BF16;
+  default:
+    return SORTIE_F32;
+  }
+}
+
+/// The index of the function or state of this name.
+template <typename Named>
+static Error findByName(const Program &program, StringRef what, const std::vector<Named> &list,
+                        StringRef name, size_t &index) {
+  std::string names;
+  for (size_t i = 0; i < list.size(); ++i) {
+    if (list[i].name == name) {
+      index = i;
+      return Error::success();
+    }
+    names += (names.empty() ? "" : ", ") + list[i].name;
+  }
+  return makeError(program.name + ": has no " + what + " '" + name + "'; it has" +
+                       (names.empty() ? " none" : ": " + names),
+                   std::errc::no_such_file_or_directory);
+}
+
 /// Fills `info` for input or output `index` of a function.
 static sortie_error *getValue(const char *caller, const sortie_program *program, size_t function,
                               size_t index, bool isInput, sortie_value_info *info) {
@@ -56,7 +85,7 @@ static sortie_error *getValue(const char *caller, const sortie_program *program,
   const Buffer &buffer = functions[function].buffers[list[index].buffer];
   sortie_value_info value = SORTIE_INIT(sortie_value_info);
   value.name = list[index].name.c_str();
-  value.dtype = buffer.type == ElementType::I32 ? SORTIE_I32 : SORTIE_F32;
+  value.dtype = dtypeOf(buffer.type);
   value.rank = buffer.shape.size();
   const sortie_program::FunctionArrays &arrays = program->functions[function];
   const auto &[shape, symbols] = (isInput ? arrays.inputs : arrays.outputs)[index];
@@ -106,6 +135,7 @@ void sortie_program_get_info(const sortie_program *handle, sortie_program_info *
   value.kernel_count = program.kernels.size();
   value.fingerprint_rule = program.fingerprint ? ruleOf(*program.fingerprint) : 0;
   value.hash_count = program.hashes.size();
+  value.state_count = program.states.size();
   value.import_options = program.importOptions.empty() ? nullptr : program.importOptions.c_str();
   consumeError(writeStruct(value, info)); // there is nobody to tell
 }
@@ -153,18 +183,7 @@ sortie_error *sortie_program_find_function(const sortie_program *program, const 
                                            size_t *index) {
   if (Error error = requireArguments("sortie_program_find_function", program, name, index))
     return toC(std::move(error));
-  const std::vector<Function> &functions = program->program->functions;
-  std::string names;
-  for (size_t i = 0; i < functions.size(); ++i) {
-    if (functions[i].name == name) {
-      *index = i;
-      return nullptr;
-    }
-    names += (names.empty() ? "" : ", ") + functions[i].name;
-  }
-  return toC(
-      makeError(program->program->name + ": has no function '" + name + "'; it has: " + names,
-                std::errc::no_such_file_or_directory));
+  return toC(findByName(*program->program, "function", program->program->functions, name, *index));
 }
 
 sortie_error *sortie_program_get_input(const sortie_program *program, size_t function, size_t index,
@@ -213,6 +232,30 @@ sortie_error *sortie_program_uses_weight(const sortie_program *program, size_t f
     return toC(indexError("weight", weight, loaded.weights.size()));
   *uses = loaded.functions[function].weights.test(weight);
   return nullptr;
+}
+
+sortie_error *sortie_program_get_state(const sortie_program *program, size_t index,
+                                       sortie_state_info *info) {
+  if (Error error = requireArguments("sortie_program_get_state", program, info))
+    return toC(std::move(error));
+  const std::vector<State> &states = program->program->states;
+  if (index >= states.size())
+    return toC(indexError("state", index, states.size()));
+  const State &state = states[index];
+  sortie_state_info value = SORTIE_INIT(sortie_state_info);
+  value.name = state.name.c_str();
+  value.dtype = dtypeOf(state.type);
+  value.rank = state.shape.size();
+  value.shape = state.shape.data();
+  value.bytes = state.bytes;
+  return toC(writeStruct(value, info));
+}
+
+sortie_error *sortie_program_find_state(const sortie_program *program, const char *name,
+                                        size_t *index) {
+  if (Error error = requireArguments("sortie_program_find_state", program, name, index))
+    return toC(std::move(error));
+  return toC(findByName(*program->program, "state", program->program->states, name, *index));
 }
 
 sortie_error *sortie_program_get_kernel(const sortie_program *program, size_t index,
@@ -265,6 +308,7 @@ sortie_error *sortie_program_get_memory(const sortie_program *program, const siz
   value.weight_bytes = plan.weights;
   value.arena_bytes = plan.arena + plan.library;
   value.argument_bytes = plan.arguments;
+  value.state_bytes = plan.states;
   value.scratch_bytes = *count * cpu::ThreadPool::kScratchBytes;
   return toC(writeStruct(value, info));
 }

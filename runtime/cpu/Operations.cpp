@@ -9,6 +9,7 @@
 #include "llvm/ADT/STLExtras.h"
 
 #include <algorithm>
+#include <cstring>
 
 using llvm::ArrayRef;
 using llvm::StringRef;
@@ -17,7 +18,7 @@ namespace sortie::cpu {
 
 namespace {
 
-using Result = std::optional<BadExpertId>;
+using Result = std::optional<BadIndex>;
 
 struct WholeOperation {
   const char *name;
@@ -86,21 +87,66 @@ Result runDispatch(const Operands &op, const Device &) {
   const int64_t bad = dispatch(ids.ints(), slots, allExperts, op.parameters[1].integer, experts,
                                permutation, op.writes[1].ints(), offsets);
   if (bad >= 0)
-    return BadExpertId{bad, ids.columns, ids.ints()[bad], allExperts};
+    return BadIndex{BadIndex::Kind::Expert, bad, ids.columns, ids.ints()[bad], allExperts};
   // With a range of experts, fewer rows than slots are there; what gathers all of them must find
   // valid slots in the rest.
   std::fill(permutation + offsets[experts], permutation + slots, 0);
   return std::nullopt;
 }
 
-constexpr WholeOperation kWholeOperations[] = {
-    {"dispatch", &runDispatch},
-    {"glu_matmul", &runGluMatmul},
-    {"matmul", &runMatmul},
-};
-
 /// Elements that are worth a work unit of their own.
 constexpr int64_t kElementsPerUnit = 16384;
+
+/// The first number of `index` that is no row of `table`.
+Result findBadRow(const Rows &index, const Rows &table) {
+  for (int64_t i = 0; i < index.columns; ++i)
+    if (const int32_t row = index.ints()[i]; row < 0 || row >= table.rows)
+      return BadIndex{BadIndex::Kind::Row, i, 1, row, table.rows};
+  return std::nullopt;
+}
+
+/// Calls `copy(row, begin, bytes)` for parts of rows: each part of all rows in their order.
+template <typename Copy>
+void forEachPart(int64_t rows, int64_t rowBytes, ThreadPool &pool, Copy copy) {
+  constexpr int64_t kPartBytes = 4096;
+  pool.parallelFor((rowBytes + kPartBytes - 1) / kPartBytes, [&](int64_t part, int) {
+    const int64_t begin = part * kPartBytes;
+    for (int64_t row = 0; row < rows; ++row)
+      copy(row, begin, std::min(kPartBytes, rowBytes - begin));
+  });
+}
+
+/// reads(table, index) writes(y) parameters(bytes of a row): y[i] = table[index[i]].
+Result runReadRows(const Operands &op, const Device &device) {
+  const Rows &table = op.reads[0], &index = op.reads[1];
+  if (const Result bad = findBadRow(index, table))
+    return bad;
+  const int64_t rowBytes = op.parameters[0].integer;
+  forEachPart(index.columns, rowBytes, device.pool, [&](int64_t i, int64_t begin, int64_t bytes) {
+    std::memcpy(op.writes[0].data + i * rowBytes + begin,
+                table.data + index.ints()[i] * rowBytes + begin, bytes);
+  });
+  return std::nullopt;
+}
+
+/// reads(x, index) writes(table) parameters(bytes of a row): table[index[i]] = x[i], the last one
+/// of equal numbers.
+Result runWriteRows(const Operands &op, const Device &device) {
+  const Rows &table = op.writes[0], &index = op.reads[1];
+  if (const Result bad = findBadRow(index, table))
+    return bad;
+  const int64_t rowBytes = op.parameters[0].integer;
+  forEachPart(index.columns, rowBytes, device.pool, [&](int64_t i, int64_t begin, int64_t bytes) {
+    std::memcpy(table.data + index.ints()[i] * rowBytes + begin,
+                op.reads[0].data + i * rowBytes + begin, bytes);
+  });
+  return std::nullopt;
+}
+
+constexpr WholeOperation kWholeOperations[] = {
+    {"dispatch", &runDispatch},  {"glu_matmul", &runGluMatmul}, {"matmul", &runMatmul},
+    {"read_rows", &runReadRows}, {"write_rows", &runWriteRows},
+};
 
 /// Runs a row operation over ranges of rows that have some kElementsPerUnit elements.
 void runRows(const RowOperation &operation, const Operands &op, ThreadPool &pool) {
@@ -128,8 +174,8 @@ std::optional<uint32_t> findOperation(StringRef name) {
   return std::nullopt;
 }
 
-std::optional<BadExpertId> runOperation(uint32_t operation, const Operands &operands,
-                                        const Device &device) {
+std::optional<BadIndex> runOperation(uint32_t operation, const Operands &operands,
+                                     const Device &device) {
   const auto rowOperations = static_cast<uint32_t>(device.kernels.rowOperationCount);
   if (operation >= rowOperations)
     return kWholeOperations[operation - rowOperations].run(operands, device);

@@ -20,17 +20,20 @@ namespace sortie::cpu {
 /// The number of an operation, "add"; nothing if the CPU has none of this name.
 std::optional<uint32_t> findOperation(llvm::StringRef name);
 
-/// An id of an expert, among the operands of an operation, that is none.
-struct BadExpertId {
-  int64_t slot;
-  int64_t slotsOfToken;
-  int32_t id;
-  int64_t experts;
+/// A number among the operands of an operation that is not in [0, bound).
+struct BadIndex {
+  enum class Kind : uint8_t { Expert, Row };
+
+  Kind kind;
+  int64_t position;     ///< in its buffer
+  int64_t slotsOfToken; ///< of ids of experts
+  int32_t index;
+  int64_t bound;
 };
 
-/// Computes the outputs, or says what is wrong with the ids that the caller passed.
-std::optional<BadExpertId> runOperation(uint32_t operation, const Operands &operands,
-                                        const Device &device);
+/// Computes the outputs, or says what is wrong with the numbers that the caller passed.
+std::optional<BadIndex> runOperation(uint32_t operation, const Operands &operands,
+                                     const Device &device);
 
 } // namespace sortie::cpu
 

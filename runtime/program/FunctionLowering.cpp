@@ -32,8 +32,6 @@ const char *elementTypeName(ElementType type) {
   return "";
 }
 
-namespace {
-
 ElementType elementType(moert::ElementKind kind) {
   switch (kind) {
   case moert::ElementKind::F32:
@@ -49,8 +47,6 @@ ElementType elementType(moert::ElementKind kind) {
   }
   return ElementType::F32;
 }
-
-} // namespace
 
 Error FunctionLowering::error(mlir::Operation *op, const Twine &message) const {
   return makeError(program.name + ": function '" + function.name +
@@ -160,6 +156,11 @@ Error FunctionLowering::lowerOp(moert::BufferOp op) {
   return addBuffer(op.getResult(), Buffer::Place::Arena, 0, op.getOffsetAttr(), op).takeError();
 }
 
+Error FunctionLowering::lowerOp(moert::StateBufferOp op) {
+  return addBuffer(op.getResult(), Buffer::Place::State, names.states.lookup(op.getState()), {}, op)
+      .takeError();
+}
+
 static Parameter lowerParameter(moert::StepOperands::Parameter value) {
   Parameter parameter;
   if (const auto *number = std::get_if<float>(&value))
@@ -210,15 +211,16 @@ Error FunctionLowering::lowerOperation(mlir::Operation *op) {
   if (auto step = dyn_cast<moert::StepOpInterface>(op); step && !isForCuda())
     return lowerCompute(step);
   const bool isCommandOfCuda =
-      isa<moert::LaunchOp, moert::CheckIdsOp, moert::CublasMatmulOp>(op) && isForCuda();
-  if (!isCommandOfCuda &&
-      !isa<moert::BufferOp, moert::CopyOp, moert::CheckpointOp, moert::ReturnOp>(op))
+      isa<moert::LaunchOp, moert::CheckIdsOp, moert::CheckRowsOp, moert::CublasMatmulOp>(op) &&
+      isForCuda();
+  if (!isCommandOfCuda && !isa<moert::BufferOp, moert::StateBufferOp, moert::CopyOp,
+                               moert::CheckpointOp, moert::ReturnOp>(op))
     return error(op, "is not an operation of target '" + program.target + "'" +
                          (isForCuda() ? "; compile the program with moert-select-kernels" : ""));
   return TypeSwitch<mlir::Operation *, Error>(op)
-      .Case<moert::BufferOp, moert::CopyOp, moert::CheckpointOp, moert::ReturnOp, moert::LaunchOp,
-            moert::CheckIdsOp, moert::CublasMatmulOp>(
-          [&](auto concrete) { return lowerOp(concrete); });
+      .Case<moert::BufferOp, moert::StateBufferOp, moert::CopyOp, moert::CheckpointOp,
+            moert::ReturnOp, moert::LaunchOp, moert::CheckIdsOp, moert::CheckRowsOp,
+            moert::CublasMatmulOp>([&](auto concrete) { return lowerOp(concrete); });
 }
 
 Error FunctionLowering::checkInputsGiveSymbols() {

@@ -20,7 +20,10 @@ struct ModuleNames {
   llvm::StringMap<uint32_t> symbols;
   llvm::StringMap<uint32_t> kernels;
   llvm::StringMap<WeightId> weights;
+  llvm::StringMap<uint32_t> states;
 };
+
+ElementType elementType(moert::ElementKind kind);
 
 class FunctionLowering {
 public:
@@ -62,9 +65,11 @@ private:
   llvm::Error lowerOp(moert::CopyOp op);
   llvm::Error lowerOp(moert::CheckpointOp op);
   llvm::Error lowerOp(moert::BufferOp op);
+  llvm::Error lowerOp(moert::StateBufferOp op);
   llvm::Error lowerOp(moert::ReturnOp) { return llvm::Error::success(); }
   llvm::Error lowerOp(moert::LaunchOp op);
   llvm::Error lowerOp(moert::CheckIdsOp op);
+  llvm::Error lowerOp(moert::CheckRowsOp op);
   llvm::Error lowerOp(moert::CublasMatmulOp op);
 
   Program &program;

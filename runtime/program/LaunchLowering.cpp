@@ -9,6 +9,8 @@
 
 #include "runtime/support/Error.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 using namespace llvm;
 
 namespace sortie {
@@ -93,6 +95,19 @@ Error FunctionLowering::lowerOp(moert::CublasMatmulOp op) {
   use(op.getWeightsAttr(), form);
   function.usesCublas = true;
   addStep(op, {"", CublasMatmul{form}, {id(op.getInput())}, {id(op.getOutput())}, {weight}});
+  return Error::success();
+}
+
+Error FunctionLowering::lowerOp(moert::CheckRowsOp op) {
+  const BufferId status = id(op.getStatus());
+  const auto origin =
+      find_if(function.steps, [&](const Step &step) { return is_contained(step.writes, status); });
+  if (origin == function.steps.end())
+    return error(op, "checks an input of the function, a kernel's status is needed; compile the "
+                     "program again");
+  const CheckRows check{static_cast<int64_t>(op.getRows()),
+                        static_cast<uint32_t>(origin - function.steps.begin())};
+  addStep(op, {"", check, {status}});
   return Error::success();
 }
 

@@ -18,6 +18,7 @@
 
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
 
@@ -76,6 +77,8 @@ public:
     if (Error failure = lowerKernels())
       return failure;
     lowerSymbolsAndWeights();
+    if (Error failure = lowerStates())
+      return failure;
     for (const moert::FuncOp func : module.getOps<moert::FuncOp>()) {
       Expected<Function> function = FunctionLowering(program, names, func).lower();
       if (!function)
@@ -93,6 +96,7 @@ private:
   void lowerModelAttributes();
   Error lowerKernels();
   void lowerSymbolsAndWeights();
+  Error lowerStates();
 
   mlir::ModuleOp module;
   Program &program;
@@ -188,6 +192,27 @@ void ModuleLowering::lowerSymbolsAndWeights() {
                    static_cast<uint64_t>(pack.getBytes())};
     program.weights.push_back(std::move(spec));
   }
+}
+
+/// Places the states one behind the other.
+Error ModuleLowering::lowerStates() {
+  constexpr uint64_t kMostBytes = uint64_t{1} << 48;
+  for (moert::StateOp op : module.getOps<moert::StateOp>()) {
+    const moert::BufferType type = op.getBufferType();
+    State state{op.getSymName().str(),
+                elementType(type.getKind()),
+                {},
+                program.stateBytes,
+                static_cast<uint64_t>(type.getByteSize().getConstant())};
+    for (const moert::ExtentAttr extent : type.getShape())
+      state.shape.push_back(extent.getConstant());
+    program.stateBytes = alignTo(state.offset + state.bytes, kStateAlignment);
+    if (program.stateBytes > kMostBytes)
+      return error("its states take more than 2^48 bytes");
+    names.states[op.getSymName()] = program.states.size();
+    program.states.push_back(std::move(state));
+  }
+  return Error::success();
 }
 
 } // namespace

@@ -77,12 +77,23 @@ inline constexpr BufferId kNoBuffer = UINT32_MAX;
 using WeightId = uint32_t;
 inline constexpr WeightId kNoWeight = UINT32_MAX;
 
-/// A dense row-major array: an argument of the function or a slice of its arena.
+/// Memory of a session that stays between runs: a slice of the block that holds all states of the
+/// program. Zeros at first.
+struct State {
+  std::string name;
+  ElementType type;
+  llvm::SmallVector<int64_t, 4> shape;
+  uint64_t offset; ///< in the block, a multiple of kStateAlignment
+  uint64_t bytes;
+};
+inline constexpr uint64_t kStateAlignment = 256;
+
+/// A dense row-major array: an argument of the function, a slice of its arena, or a state.
 struct Buffer {
-  enum class Place : uint8_t { Input, Output, Arena };
+  enum class Place : uint8_t { Input, Output, Arena, State };
 
   Place place;
-  uint32_t argument; ///< number of the input or output
+  uint32_t argument; ///< number of the input, the output or the state
   Affine offset;     ///< in its region of the arena, a multiple of 64
   ElementType type;
   llvm::SmallVector<Affine, 4> shape;
@@ -174,11 +185,18 @@ struct CheckIds {
   int64_t slots; ///< a token
 };
 
+/// Reads i32 [2]: the first position whose number is no row of a table, or -1, and that number.
+struct CheckRows {
+  int64_t rows;    ///< of the table
+  uint32_t origin; ///< the step that read the numbers
+};
+
 /// An operation of a function: what it does, and with what. Operands have fixed places, in the
 /// order that the operation's definition in the dialect `moert` gives: one that is absent is
 /// kNoBuffer or kNoWeight.
 struct Step {
-  using Action = std::variant<Compute, Copy, Checkpoint, KernelLaunch, CublasMatmul, CheckIds>;
+  using Action =
+      std::variant<Compute, Copy, Checkpoint, KernelLaunch, CublasMatmul, CheckIds, CheckRows>;
 
   /// Name of the operation: "moert.matmul". For a launch, that of the one it belongs to.
   std::string operation;
@@ -235,6 +253,8 @@ struct Program {
   std::vector<Symbol> symbols;
   std::vector<Kernel> kernels;
   std::vector<WeightSpec> weights;
+  std::vector<State> states;
+  uint64_t stateBytes = 0; ///< of the block that holds all states
   std::vector<Function> functions;
 
   /// Bytes of the arena of a function when its symbols are at most `maxTokens` (0: at their

@@ -34,13 +34,13 @@ Error BoundFunction::reportCheckpoint(const Step &step, ReadBuffer read,
     return Error::success();
   }
   const BufferId valueId = step.reads[0];
-  constexpr int64_t kElementBytes = 4; // f32 and i32
-  const int64_t rowBytes = columns(valueId) * kElementBytes;
+  const int64_t valueRows = rows(valueId);
+  const int64_t rowBytes = valueRows != 0 ? static_cast<int64_t>(bytes(valueId)) / valueRows : 0;
   Expected<HostBytes> value = read(valueId);
   if (!value)
     return value.takeError();
   if (step.reads.size() == 1) {
-    observer.checkpoint(name, hashRows(value->data, rows(valueId), rowBytes));
+    observer.checkpoint(name, hashRows(value->data, valueRows, rowBytes));
     return Error::success();
   }
   Expected<HostBytes> order = read(step.reads[1]);
@@ -49,9 +49,9 @@ Error BoundFunction::reportCheckpoint(const Step &step, ReadBuffer read,
   const ArrayRef<int32_t> indices(reinterpret_cast<const int32_t *>(order->data),
                                   rows(step.reads[1]) * columns(step.reads[1]));
   for (const int32_t index : indices) // those of a GPU come from kernels of the program
-    if (index >= rows(valueId))
+    if (index >= valueRows)
       return makeError("function '" + function.name + "': the order of '" + name + "' has row " +
-                       Twine(index) + " of " + Twine(rows(valueId)) +
+                       Twine(index) + " of " + Twine(valueRows) +
                        "; the program is damaged, compile it again");
   observer.checkpoint(name, hashRows(value->data, indices.size(), rowBytes, indices.data()));
   return Error::success();
@@ -73,6 +73,22 @@ Error BoundFunction::badExpertId(int64_t slot, int64_t slots, int32_t id, int64_
                    Twine(slot / slots) + ", choice " + Twine(slot % slots) + ") has expert id " +
                    Twine(id) + ", ids are 0 to " + Twine(experts - 1) +
                    "; correct the ids that the caller passes");
+}
+
+Error BoundFunction::badRow(size_t step, int64_t position, int32_t row, int64_t rows) const {
+  return makeError("function '" + function.name + "': " + nameStep(step) + ": position " +
+                   Twine(position) + " of its index has row " + Twine(row) + ", rows are 0 to " +
+                   Twine(rows - 1) + "; correct the index that the caller passes");
+}
+
+std::string BoundFunction::nameStep(size_t index) const {
+  const Step &step = function.steps[index];
+  std::string what = ("step " + Twine(index) + ", " + step.operation).str();
+  if (const auto *launch = std::get_if<KernelLaunch>(&step.action))
+    what += " (kernel '" + program.kernels[launch->kernel].name + "')";
+  if (!step.label.empty())
+    what += " with " + step.label;
+  return what;
 }
 
 Error BoundFunction::cancelled(size_t step) const {

@@ -48,8 +48,13 @@ public:
   /// Expert ids from the caller are checked as they are used; `slot` has this one, of `slots` ids a
   /// token.
   llvm::Error badExpertId(int64_t slot, int64_t slots, int32_t id, int64_t experts) const;
+  /// The same of a number, read by a step, that is none of the `rows` of a table.
+  llvm::Error badRow(size_t step, int64_t position, int32_t row, int64_t rows) const;
   /// The caller's observer wants no more steps.
   llvm::Error cancelled(size_t step) const;
+
+  /// "step 2, moert.matmul (kernel 'k') with w".
+  std::string nameStep(size_t index) const;
 
   const Program &program;
   const Function &function;

@@ -19,7 +19,7 @@ namespace sortie {
 
 CpuExecutor::CpuExecutor(const Program &program, const Function &function,
                          const PackedWeights &weights, const cpu::Context &context,
-                         const Arguments &arguments, std::byte *arena)
+                         const Arguments &arguments, std::byte *arena, std::byte *states)
     : BoundFunction(program, function, arguments.symbols()), weights(weights), context(context) {
   for (const Buffer &buffer : function.buffers) {
     switch (buffer.place) {
@@ -31,6 +31,9 @@ CpuExecutor::CpuExecutor(const Program &program, const Function &function,
       break;
     case Buffer::Place::Arena:
       addresses.push_back(arena + arenaOffset(buffer));
+      break;
+    case Buffer::Place::State:
+      addresses.push_back(states + program.states[buffer.argument].offset);
       break;
     }
   }
@@ -74,9 +77,13 @@ Error CpuExecutor::runStep(const Step &step) {
 }
 
 Error CpuExecutor::compute(const Step &step, uint32_t operation) {
-  const std::optional<cpu::BadExpertId> bad =
+  const std::optional<cpu::BadIndex> bad =
       cpu::runOperation(operation, operandsOf(step), cpu::deviceOf(context));
-  return bad ? badExpertId(bad->slot, bad->slotsOfToken, bad->id, bad->experts) : Error::success();
+  if (!bad)
+    return Error::success();
+  if (bad->kind == cpu::BadIndex::Kind::Expert)
+    return badExpertId(bad->position, bad->slotsOfToken, bad->index, bad->bound);
+  return badRow(&step - function.steps.data(), bad->position, bad->index, bad->bound);
 }
 
 cpu::Rows CpuExecutor::rowsOf(BufferId buffer) const {

@@ -15,9 +15,11 @@ namespace sortie {
 
 class CpuExecutor : public BoundFunction {
 public:
-  /// `arena` is as large as the function needs for the arguments' symbols.
+  /// `arena` is as large as the function needs for the arguments' symbols, `states` the block that
+  /// holds all states.
   CpuExecutor(const Program &program, const Function &function, const PackedWeights &weights,
-              const cpu::Context &context, const Arguments &arguments, std::byte *arena);
+              const cpu::Context &context, const Arguments &arguments, std::byte *arena,
+              std::byte *states);
 
   llvm::Error run(RunObserver &observer);
 

@@ -1,13 +1,14 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A session of the CPU device: a pool of threads and an arena.
+// A session of the CPU device: a pool of threads, an arena and states.
 
 #include "runtime/session/CpuSession.h"
 
 #include "runtime/session/CpuExecutor.h"
 
 #include <chrono>
+#include <cstring>
 
 using namespace llvm;
 
@@ -30,10 +31,10 @@ private:
 class CpuSession final : public Session {
 public:
   CpuSession(std::shared_ptr<const LoadedWeights> loaded, const PackedWeights &packed,
-             const SessionOptions &options, AlignedBytes arena,
+             const SessionOptions &options, AlignedBytes arena, AlignedBytes states,
              std::unique_ptr<cpu::ThreadPool> pool)
       : Session(std::move(loaded), options), packed(packed), isa(options.isa),
-        arena(std::move(arena)), pool(std::move(pool)) {}
+        arena(std::move(arena)), states(std::move(states)), pool(std::move(pool)) {}
 
 private:
   bool hasDeviceMemory() const override { return false; }
@@ -43,7 +44,8 @@ private:
   Error execute(const Function &function, const Arguments &arguments,
                 RunObserver &observer) override {
     const cpu::Context context{isa, *pool};
-    return CpuExecutor(program(), function, packed, context, arguments, arena.data()).run(observer);
+    return CpuExecutor(program(), function, packed, context, arguments, arena.data(), states.data())
+        .run(observer);
   }
 
   Expected<std::unique_ptr<StartedRun>> start(const Function &function,
@@ -65,9 +67,28 @@ private:
     return Error::success();
   }
 
+  Error clearStates(uint64_t offset, uint64_t bytes, const Twine &) override {
+    std::memset(states.data() + offset, 0, bytes);
+    return Error::success();
+  }
+  Error downloadStates(uint64_t offset, MutableArrayRef<std::byte> bytes, const Twine &) override {
+    std::memcpy(bytes.data(), states.data() + offset, bytes.size());
+    return Error::success();
+  }
+  Error uploadStates(uint64_t offset, ArrayRef<std::byte> bytes, const Twine &) override {
+    std::memcpy(states.data() + offset, bytes.data(), bytes.size());
+    return Error::success();
+  }
+  Error copyStateBlock(Session &from) override {
+    const auto &other = static_cast<CpuSession &>(from);
+    std::memcpy(states.data(), other.states.data(), states.size());
+    return Error::success();
+  }
+
   const PackedWeights &packed; // of the loaded weights, which the session owns
   cpu::Isa isa;
   AlignedBytes arena;
+  AlignedBytes states;
   std::unique_ptr<cpu::ThreadPool> pool;
 };
 
@@ -88,11 +109,16 @@ private:
         AlignedBytes::allocate(arenaBytes(options.maxTokens), "intermediate values");
     if (!arena)
       return arena.takeError();
+    const uint64_t stateBytes = program()->stateBytes;
+    Expected<AlignedBytes> states = AlignedBytes::allocate(stateBytes, "states");
+    if (!states)
+      return states.takeError();
+    std::memset(states->data(), 0, stateBytes);
     Expected<std::unique_ptr<cpu::ThreadPool>> pool = cpu::ThreadPool::create(options.threads);
     if (!pool)
       return pool.takeError();
     return std::make_unique<CpuSession>(shared_from_this(), *packed, options, std::move(*arena),
-                                        std::move(*pool));
+                                        std::move(*states), std::move(*pool));
   }
 
   std::unique_ptr<PackedWeights> packed;

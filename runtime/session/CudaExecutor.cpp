@@ -31,6 +31,9 @@ CudaExecutor::CudaExecutor(const Program &program, const Function &function,
     case Buffer::Place::Arena:
       addresses.push_back(memory.arena + arenaOffset(buffer));
       break;
+    case Buffer::Place::State:
+      addresses.push_back(memory.states + program.states[buffer.argument].offset);
+      break;
     }
   }
 }
@@ -68,8 +71,8 @@ CUresult CudaExecutor::enqueueCheck(const Step &step) {
   const size_t check = enqueuedChecks++;
   if (isUnwritten(step.reads[0]))
     return CUDA_SUCCESS;
-  return driver->cuMemcpyDtoDAsync(memory.checkedIds + sizeof(CheckedIds) * check,
-                                   address(step.reads[0]), sizeof(CheckedIds), stream);
+  return driver->cuMemcpyDtoDAsync(memory.checks + sizeof(CheckedIndex) * check,
+                                   address(step.reads[0]), sizeof(CheckedIndex), stream);
 }
 
 Error CudaExecutor::enqueueProduct(size_t index, const CublasMatmul &product) {
@@ -85,6 +88,12 @@ Error CudaExecutor::enqueueProduct(size_t index, const CublasMatmul &product) {
       describeStep(index));
 }
 
+/// Whether the host looks at what a step reads when the run is complete.
+static bool isCheck(const Step &step) {
+  return std::holds_alternative<CheckIds>(step.action) ||
+         std::holds_alternative<CheckRows>(step.action);
+}
+
 Error CudaExecutor::enqueueStep(size_t index, std::optional<uint32_t> kernelBefore) {
   const Step &step = function.steps[index];
   if (const auto *product = std::get_if<CublasMatmul>(&step.action))
@@ -94,7 +103,7 @@ Error CudaExecutor::enqueueStep(size_t index, std::optional<uint32_t> kernelBefo
     result = enqueueLaunch(index, *launch, kernelBefore);
   else if (std::holds_alternative<Copy>(step.action))
     result = enqueueCopy(step);
-  else if (std::holds_alternative<CheckIds>(step.action))
+  else if (isCheck(step))
     result = enqueueCheck(step);
   return stepError(index, result);
 }
@@ -137,40 +146,32 @@ Error CudaExecutor::enqueue() {
 }
 
 size_t CudaExecutor::checksOf(const Function &function) {
-  return count_if(function.steps,
-                  [](const Step &step) { return std::holds_alternative<CheckIds>(step.action); });
+  return count_if(function.steps, isCheck);
 }
 
-CUresult CudaExecutor::fetchChecks(CheckedIds *found) const {
+CUresult CudaExecutor::fetchChecks(CheckedIndex *found) const {
   const size_t checks = checksOf(function);
   if (checks == 0)
     return CUDA_SUCCESS;
-  return driver->cuMemcpyDtoHAsync(found, memory.checkedIds, checks * sizeof(CheckedIds), stream);
+  return driver->cuMemcpyDtoHAsync(found, memory.checks, checks * sizeof(CheckedIndex), stream);
 }
 
-Error CudaExecutor::checkIds(const CheckedIds *found) const {
+Error CudaExecutor::reportChecks(const CheckedIndex *found) const {
   for (const Step &step : function.steps) {
-    const auto *check = std::get_if<CheckIds>(&step.action);
-    if (!check)
+    if (!isCheck(step))
       continue;
-    if (!isUnwritten(step.reads[0]) && found->slot >= 0)
-      return badExpertId(found->slot, check->slots, found->id, check->experts);
-    ++found;
+    const auto [position, index] = *found++;
+    if (isUnwritten(step.reads[0]) || position < 0)
+      continue;
+    if (const auto *ids = std::get_if<CheckIds>(&step.action))
+      return badExpertId(position, ids->slots, index, ids->experts);
+    const auto &rows = std::get<CheckRows>(step.action);
+    return badRow(rows.origin, position, index, rows.rows);
   }
   return Error::success();
 }
 
 //===- Errors ------------------------------------------------------===//
-
-std::string CudaExecutor::nameStep(size_t index) const {
-  const Step &step = function.steps[index];
-  std::string what = ("step " + Twine(index) + ", " + step.operation).str();
-  if (const auto *launch = std::get_if<KernelLaunch>(&step.action))
-    what += " (kernel '" + program.kernels[launch->kernel].name + "')";
-  if (!step.label.empty())
-    what += " with " + step.label;
-  return what;
-}
 
 std::string CudaExecutor::describeStep(size_t index) const {
   const std::string what = "function '" + function.name + "'";

@@ -15,10 +15,11 @@
 
 namespace sortie {
 
-/// What moert.check_ids found: a slot whose expert id is out of range, or -1, and that id.
-struct CheckedIds {
-  int32_t slot;
-  int32_t id;
+/// What moert.check_ids or moert.check_rows found: the position of a number that is out of range,
+/// or -1, and that number.
+struct CheckedIndex {
+  int32_t position;
+  int32_t index;
 };
 
 /// What a program has on a device, shared by sessions.
@@ -32,9 +33,10 @@ struct CudaProgram {
 /// What of a session the steps of a function use.
 struct CudaMemory {
   cuda::CUdeviceptr arena;
+  cuda::CUdeviceptr states;                    ///< the block that holds all of them
   llvm::SmallVector<cuda::CUdeviceptr> inputs; ///< in the order of the function
   llvm::SmallVector<cuda::CUdeviceptr> outputs;
-  cuda::CUdeviceptr checkedIds; ///< one CheckedIds for each moert.check_ids of a function
+  cuda::CUdeviceptr checks; ///< one CheckedIndex for each check of a function
   RunProgress &progress;
   const cuda::CublasHandle &cublas; ///< there, if a function uses it
 };
@@ -62,12 +64,12 @@ public:
   /// one that failed, as far as the progress tells.
   llvm::Error deviceError(cuda::CUresult result) const;
 
-  /// How many times moert.check_ids stands in a function.
+  /// How many checks of indices a function has.
   static size_t checksOf(const Function &function);
   /// When all steps are on the stream: enqueues the copy of what the checks found to pinned memory.
-  cuda::CUresult fetchChecks(CheckedIds *found) const;
+  cuda::CUresult fetchChecks(CheckedIndex *found) const;
   /// When that copy is complete: an error if a check found something.
-  llvm::Error checkIds(const CheckedIds *found) const;
+  llvm::Error reportChecks(const CheckedIndex *found) const;
 
 private:
   /// Times and costs of the steps of an observed run.
@@ -96,9 +98,7 @@ private:
   /// Which step may have failed if `begun` began last: that one, or a product by cuBLAS behind it,
   /// because the library's kernels do not say that they begin.
   llvm::SmallVector<size_t> suspects(size_t begun) const;
-  /// "step 2, moert.matmul (kernel 'k') with w".
-  std::string nameStep(size_t index) const;
-  /// The same behind the name of the function; that alone if there is no such step.
+  /// nameStep() behind the name of the function; that alone if there is no such step.
   std::string describeStep(size_t index) const;
   llvm::Error stepError(size_t index, cuda::CUresult result) const {
     return loaded.device->check(result, describeStep(index));

@@ -1,7 +1,7 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A session of a GPU: a stream, memory, and graphs.
+// A session of a GPU: a stream, memory, states, and graphs.
 
 #include "runtime/session/CudaSession.h"
 
@@ -51,14 +51,15 @@ struct Resources {
   MemoryPlan plan;
   Stream stream;
   DeviceMemory arena;
+  DeviceMemory states;
   DeviceMemory arguments;
-  DeviceMemory checkedIds;
+  DeviceMemory checkedIndices;
   RunProgress progress;
   CublasHandle cublas;        ///< empty where no function uses it
-  size_t checks = 0;          ///< of expert ids, that a run may have
+  size_t checks = 0;          ///< of indices, that a run may have
   std::vector<RunSlot> slots; ///< that no run has
 
-  /// For functions with at most `checks` checks of expert ids.
+  /// For functions with at most `checks` checks of indices.
   static Expected<Resources> create(const CudaProgram &loaded, const MemoryPlan &plan,
                                     size_t checks);
 };
@@ -73,13 +74,16 @@ Expected<Resources> Resources::create(const CudaProgram &loaded, const MemoryPla
   Expected<DeviceMemory> arena = allocate(device, plan.arena, "intermediate values");
   if (!arena)
     return arena.takeError();
+  Expected<DeviceMemory> states = allocate(device, plan.states, "states");
+  if (!states)
+    return states.takeError();
   Expected<DeviceMemory> arguments = allocate(device, plan.arguments, "inputs and outputs");
   if (!arguments)
     return arguments.takeError();
-  Expected<DeviceMemory> checkedIds =
-      allocate(device, checks * sizeof(CheckedIds), "checks of expert ids");
-  if (!checkedIds)
-    return checkedIds.takeError();
+  Expected<DeviceMemory> checkedIndices =
+      allocate(device, checks * sizeof(CheckedIndex), "checks of expert ids");
+  if (!checkedIndices)
+    return checkedIndices.takeError();
   Expected<RunProgress> progress = RunProgress::create(device);
   if (!progress)
     return progress.takeError();
@@ -95,8 +99,9 @@ Expected<Resources> Resources::create(const CudaProgram &loaded, const MemoryPla
   resources.plan = plan;
   resources.stream = std::move(*stream);
   resources.arena = std::move(*arena);
+  resources.states = std::move(*states);
   resources.arguments = std::move(*arguments);
-  resources.checkedIds = std::move(*checkedIds);
+  resources.checkedIndices = std::move(*checkedIndices);
   resources.progress = std::move(*progress);
   resources.checks = checks;
   resources.slots.push_back(std::move(*slot));
@@ -128,6 +133,14 @@ private:
                                               const Arguments &arguments) override;
   Error repeat(const Function &function, const Arguments &arguments,
                MutableArrayRef<uint64_t> nanoseconds) override;
+
+  Error clearStates(uint64_t offset, uint64_t bytes, const Twine &what) override;
+  Error downloadStates(uint64_t offset, MutableArrayRef<std::byte> bytes,
+                       const Twine &what) override;
+  Error uploadStates(uint64_t offset, ArrayRef<std::byte> bytes, const Twine &what) override;
+  Error copyStateBlock(Session &from) override;
+  /// Waits for what `enqueued` has been enqueued.
+  Error finishTransfer(CUresult enqueued, const Twine &what) const;
 
   Expected<std::unique_ptr<CudaRun>> makeRun(const Function &function, const Arguments &arguments);
   Expected<RunSlot> takeSlot();
@@ -161,8 +174,9 @@ Expected<RunSlot> CudaSession::takeSlot() {
 }
 
 CudaMemory CudaSession::memoryFor(const Function &function, const Arguments &arguments) {
-  CudaMemory memory{resources.arena.get(), {}, {}, resources.checkedIds.get(), resources.progress,
-                    resources.cublas};
+  CudaMemory memory{
+      resources.arena.get(), resources.states.get(), {}, {}, resources.checkedIndices.get(),
+      resources.progress,    resources.cublas};
   const ArgumentLayout layout = layoutArguments(program(), function, maxTokens());
   auto place = [&](ArrayRef<BoundArgument> given, ArrayRef<uint64_t> offsets,
                    SmallVector<CUdeviceptr> &addresses) {
@@ -325,7 +339,8 @@ Error CudaRun::runSteps(RunObserver &observer) {
 }
 
 Error CudaRun::finishEnqueueing() {
-  if (Error error = device.check(executor.fetchChecks(slot.checkedIds()), "copying checks of ids"))
+  if (Error error =
+          device.check(executor.fetchChecks(slot.checkedIndices()), "copying checks of ids"))
     return error;
   if (Error error = copyOutputs())
     return error;
@@ -353,7 +368,7 @@ Error CudaRun::finish() {
   // A failure spoils every later call, also one that asks for what had been done before it.
   if (const CUresult result = slot.wait(); result != CUDA_SUCCESS && !executor.isComplete())
     return executor.deviceError(result);
-  if (Error error = executor.checkIds(slot.checkedIds()))
+  if (Error error = executor.reportChecks(slot.checkedIndices()))
     return error;
   for (const HostCopy &output : outputs)
     if (output.staged)
@@ -390,6 +405,62 @@ Expected<std::unique_ptr<StartedRun>> CudaSession::start(const Function &functio
   if (Error error = (*run)->begin(nobody))
     return error;
   return std::move(*run);
+}
+
+//===- States ------------------------------------------------------===//
+
+Error CudaSession::finishTransfer(CUresult enqueued, const Twine &what) const {
+  const CUresult waited = device->driver()->cuStreamSynchronize(stream());
+  return device->check(enqueued != CUDA_SUCCESS ? enqueued : waited, what);
+}
+
+Error CudaSession::clearStates(uint64_t offset, uint64_t bytes, const Twine &what) {
+  if (bytes == 0)
+    return Error::success();
+  const Device::Scope scope(*device);
+  return finishTransfer(
+      device->driver()->cuMemsetD8Async(resources.states.get() + offset, 0, bytes, stream()), what);
+}
+
+Error CudaSession::downloadStates(uint64_t offset, MutableArrayRef<std::byte> bytes,
+                                  const Twine &what) {
+  if (bytes.empty())
+    return Error::success();
+  const Device::Scope scope(*device);
+  return finishTransfer(device->driver()->cuMemcpyDtoHAsync(
+                            bytes.data(), resources.states.get() + offset, bytes.size(), stream()),
+                        what);
+}
+
+Error CudaSession::uploadStates(uint64_t offset, ArrayRef<std::byte> bytes, const Twine &what) {
+  if (bytes.empty())
+    return Error::success();
+  const Device::Scope scope(*device);
+  return finishTransfer(device->driver()->cuMemcpyHtoDAsync(resources.states.get() + offset,
+                                                            bytes.data(), bytes.size(), stream()),
+                        what);
+}
+
+Error CudaSession::copyStateBlock(Session &from) {
+  constexpr const char *kWhat = "copying states";
+  auto &other = static_cast<CudaSession &>(from);
+  const uint64_t bytes = resources.plan.states;
+  if (bytes == 0)
+    return Error::success();
+  if (other.device->name() == device->name()) {
+    const Device::Scope scope(*device);
+    return finishTransfer(device->driver()->cuMemcpyDtoDAsync(resources.states.get(),
+                                                              other.resources.states.get(), bytes,
+                                                              stream()),
+                          kWhat);
+  }
+  Expected<AlignedBytes> copy = AlignedBytes::allocate(bytes, "a copy of states");
+  if (!copy)
+    return copy.takeError();
+  const MutableArrayRef<std::byte> block(copy->data(), bytes);
+  if (Error error = other.downloadStates(0, block, kWhat))
+    return error;
+  return uploadStates(0, block, kWhat);
 }
 
 //===- Measuring ---------------------------------------------------===//
@@ -491,7 +562,11 @@ Expected<std::unique_ptr<Session>> CudaWeights::makeSession(const SessionOptions
   Expected<Resources> resources = Resources::create(loaded, plan, checks);
   if (!resources)
     return explainMemory(resources.takeError(), *loaded.device, plan, options.maxTokens);
-  return std::make_unique<CudaSession>(shared_from_this(), loaded, options, std::move(*resources));
+  auto session =
+      std::make_unique<CudaSession>(shared_from_this(), loaded, options, std::move(*resources));
+  if (Error error = session->resetStates())
+    return error;
+  return session;
 }
 
 /// The functions whose weights are all wanted.

@@ -20,6 +20,7 @@ namespace sortie {
 std::string MemoryPlan::describe() const {
   return "weights " + cuda::formatBytes(weights) + ", intermediate values " +
          cuda::formatBytes(arena) + ", inputs and outputs " + cuda::formatBytes(arguments) +
+         (states ? ", states " + cuda::formatBytes(states) : "") +
          (library ? ", cuBLAS " + cuda::formatBytes(library) : "");
 }
 
@@ -79,6 +80,7 @@ ArgumentLayout layoutArguments(const Program &program, const Function &function,
 MemoryPlan planMemory(const Program &program, ArrayRef<size_t> functions, int64_t maxTokens) {
   MemoryPlan plan;
   plan.weights = bytesOfWeights(program, weightsOf(program, functions));
+  plan.states = program.stateBytes;
   for (const size_t index : functions) {
     const Function &function = program.functions[index];
     plan.arena = std::max(plan.arena, program.arenaBytes(function, maxTokens));

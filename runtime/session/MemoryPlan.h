@@ -16,6 +16,7 @@ struct MemoryPlan {
   uint64_t weights = 0;
   uint64_t arena = 0;     ///< of the largest function
   uint64_t arguments = 0; ///< inputs and outputs of the largest function; 0 on the CPU
+  uint64_t states = 0;    ///< of the whole program
   uint64_t library = 0;   ///< what cuBLAS works in; 0 where no function uses it
 
   /// "weights 1.50 GiB, intermediate values 20.00 MiB, inputs and outputs 4096 bytes".

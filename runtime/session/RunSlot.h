@@ -13,7 +13,7 @@ namespace sortie {
 
 class RunSlot {
 public:
-  /// For functions with at most `checks` moert.check_ids.
+  /// For functions with at most `checks` checks of indices.
   static llvm::Expected<RunSlot> create(const cuda::DevicePtr &device, size_t checks);
 
   /// Pinned memory of at least so many bytes, the same until the slot is used again.
@@ -28,7 +28,7 @@ public:
   cuda::CUresult wait() const;
 
   /// Pinned: as many as the function has checks.
-  CheckedIds *checkedIds() const { return static_cast<CheckedIds *>(checks.get()); }
+  CheckedIndex *checkedIndices() const { return static_cast<CheckedIndex *>(checks.get()); }
 
 private:
   cuda::DevicePtr device;

@@ -142,6 +142,49 @@ Error Session::time(uint32_t index, ArrayRef<TensorView> inputs, ArrayRef<Tensor
   return Error::success();
 }
 
+//===- States ------------------------------------------------------===//
+
+Error Session::resetStates(std::optional<uint32_t> index) {
+  completeAll();
+  if (!index)
+    return clearStates(0, program().stateBytes, "resetting states");
+  const State &state = program().states[*index];
+  return clearStates(state.offset, state.bytes, "resetting state '" + state.name + "'");
+}
+
+/// A state is copied as a whole or not at all.
+static Error checkSize(const State &state, size_t given) {
+  if (given == state.bytes)
+    return Error::success();
+  return makeError("state '" + state.name + "' has " + Twine(state.bytes) + " bytes, " +
+                   Twine(given) + " are given");
+}
+
+Error Session::readState(uint32_t index, MutableArrayRef<std::byte> bytes) {
+  const State &state = program().states[index];
+  if (Error error = checkSize(state, bytes.size()))
+    return error;
+  completeAll();
+  return downloadStates(state.offset, bytes, "reading state '" + state.name + "'");
+}
+
+Error Session::writeState(uint32_t index, ArrayRef<std::byte> bytes) {
+  const State &state = program().states[index];
+  if (Error error = checkSize(state, bytes.size()))
+    return error;
+  completeAll();
+  return uploadStates(state.offset, bytes, "writing state '" + state.name + "'");
+}
+
+Error Session::copyStates(Session &from) {
+  if (&from.program() != &program())
+    return makeError("the sessions are of two programs (" + program().name + ", " +
+                     from.program().name + "); copy states between sessions of one");
+  from.completeAll();
+  completeAll();
+  return copyStateBlock(from);
+}
+
 //===- Submitted runs ----------------------------------------------===//
 
 Expected<std::shared_ptr<SubmittedRun>> Session::submit(uint32_t index, ArrayRef<TensorView> inputs,

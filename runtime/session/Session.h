@@ -146,6 +146,14 @@ public:
   llvm::Error time(uint32_t function, llvm::ArrayRef<TensorView> inputs,
                    llvm::ArrayRef<TensorView> outputs, llvm::MutableArrayRef<uint64_t> nanoseconds);
 
+  /// Sets all states, or one, to zeros.
+  llvm::Error resetStates(std::optional<uint32_t> state = std::nullopt);
+  /// Copies a state to and from the host. The array is as large as the state.
+  llvm::Error readState(uint32_t state, llvm::MutableArrayRef<std::byte> bytes);
+  llvm::Error writeState(uint32_t state, llvm::ArrayRef<std::byte> bytes);
+  /// Makes the states equal to those of another session of the same program.
+  llvm::Error copyStates(Session &from);
+
 protected:
   Session(std::shared_ptr<const LoadedWeights> weights, const SessionOptions &options)
       : weights(std::move(weights)), tokenLimit(options.maxTokens) {}
@@ -170,6 +178,14 @@ private:
                                                             const Arguments &arguments) = 0;
   virtual llvm::Error repeat(const Function &function, const Arguments &arguments,
                              llvm::MutableArrayRef<uint64_t> nanoseconds) = 0;
+  /// Bytes of the block that holds all states, when no run is under way. `what` is for messages.
+  virtual llvm::Error clearStates(uint64_t offset, uint64_t bytes, const llvm::Twine &what) = 0;
+  virtual llvm::Error downloadStates(uint64_t offset, llvm::MutableArrayRef<std::byte> bytes,
+                                     const llvm::Twine &what) = 0;
+  virtual llvm::Error uploadStates(uint64_t offset, llvm::ArrayRef<std::byte> bytes,
+                                   const llvm::Twine &what) = 0;
+  /// `from` is a session of the same kind of device.
+  virtual llvm::Error copyStateBlock(Session &from) = 0;
   llvm::Expected<Arguments> bind(uint32_t function, llvm::ArrayRef<TensorView> inputs,
                                  llvm::ArrayRef<TensorView> outputs) const;
   /// Completes the oldest submitted run.

@@ -47,6 +47,11 @@ void printTensors(const sortie_weight_info &weight, raw_ostream &out) {
   printPart("columns", weight.first_column, shape.back(), whole.back(), out);
 }
 
+const char *dtypeName(sortie_dtype dtype) {
+  static constexpr const char *kNames[] = {"f32", "i32", "f16", "bf16"};
+  return kNames[dtype];
+}
+
 class Describer {
 public:
   Describer(const sortie_program *program, int threads, raw_ostream &out)
@@ -61,6 +66,7 @@ public:
 private:
   Expected<sortie_symbol_info> findSymbol(size_t index) const;
   Error describeValue(const char *kind, const sortie_value_info &value);
+  Error describeStates();
   Error describeWeights(size_t function);
 
   const sortie_program *program;
@@ -86,6 +92,8 @@ Error Describer::describeHeader() {
       return symbol.takeError();
     out << "symbol       " << symbol->name << " is 0 to " << symbol->max << '\n';
   }
+  if (Error error = describeStates())
+    return error;
   out << "functions    " << info.function_count << '\n';
   return Error::success();
 }
@@ -99,12 +107,25 @@ Expected<sortie_symbol_info> Describer::findSymbol(size_t index) const {
   return symbol;
 }
 
+Error Describer::describeStates() {
+  for (size_t i = 0; i < info.state_count; ++i) {
+    sortie_state_info state = SORTIE_INIT(sortie_state_info);
+    if (Error error = toError(sortie_program_get_state(program, i, &state)))
+      return error;
+    out << "state        " << state.name << ": " << dtypeName(state.dtype) << " [";
+    interleaveComma(ArrayRef(state.shape, state.rank), out);
+    out << "], ";
+    printBytes(state.bytes, out);
+    out << '\n';
+  }
+  return Error::success();
+}
+
 Error Describer::describeValue(const char *kind, const sortie_value_info &value) {
   Expected<sortie_symbol_info> symbol = findSymbol(symbolOf(value));
   if (!symbol)
     return symbol.takeError();
-  out << "  " << kind << ' ' << value.name << ": " << (value.dtype == SORTIE_I32 ? "i32" : "f32")
-      << " [";
+  out << "  " << kind << ' ' << value.name << ": " << dtypeName(value.dtype) << " [";
   printShape(value, symbol->name, ", ", out);
   out << "]\n";
   return Error::success();
@@ -170,6 +191,10 @@ Error Describer::describeFunction(size_t index) {
   const bool isOnHost = StringRef(info.target) == "cpu";
   out << (isOnHost ? ", threads " : ", inputs and outputs ");
   printBytes(isOnHost ? memory.scratch_bytes : memory.argument_bytes, out);
+  if (memory.state_bytes != 0) {
+    out << ", states ";
+    printBytes(memory.state_bytes, out);
+  }
   out << '\n';
   return Error::success();
 }

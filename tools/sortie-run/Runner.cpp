@@ -150,6 +150,9 @@ Error Runner::chooseOutputs() {
 
 /// The number of the output that an --output is for. What stands before the first '=' is a name.
 Expected<size_t> Runner::findOutput(StringRef option, bool isNamed, StringRef name) const {
+  if (outputInfos.empty())
+    return functionError("has no outputs: it changes states alone; leave out --output '" + option +
+                         "'");
   if (!isNamed && outputInfos.size() == 1)
     return 0;
   if (!isNamed)

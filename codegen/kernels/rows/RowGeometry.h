@@ -26,6 +26,23 @@ SORTIE_NUMERICS_CONSTEXPR int64_t rowBlocks(int64_t columns) {
 
 constexpr int kRoundThreads = 256;
 
+//===- IndexedRows.h: grid (rows + 1, blocks) -----------------------------===//
+
+/// Bytes that a thread copies at once, of rows that begin at multiples of their length.
+SORTIE_NUMERICS_CONSTEXPR int indexedUnitBytes(int64_t rowBytes) {
+  return rowBytes % 16 == 0 ? 16 : rowBytes % 4 == 0 ? 4 : 2;
+}
+SORTIE_NUMERICS_CONSTEXPR int indexedThreads(int64_t units) {
+  return wholeWarps(units, kWarp, 256);
+}
+SORTIE_NUMERICS_CONSTEXPR int64_t indexedBlocks(int64_t units) {
+  return ceilDiv(units, indexedThreads(units));
+}
+/// A word a warp.
+SORTIE_NUMERICS_CONSTEXPR int indexedSharedBytes(int64_t units) {
+  return indexedThreads(units) / kWarp * 4;
+}
+
 //===- Norm.h: grid (rows) ------------------------------------------------===//
 
 SORTIE_NUMERICS_CONSTEXPR int normThreads(int64_t columns) {

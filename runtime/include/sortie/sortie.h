@@ -6,7 +6,7 @@
  * Three objects, made in this order:
  *   program   a compiled program (from sortie-opt): immutable, may be shared by threads
  *   weights   the tensors that a program names, packed once for a device: immutable, shareable
- *   session   scratch memory and threads of one caller: used by one thread at a time
+ *   session   scratch memory, states and threads of one caller: used by one thread at a time
  * and, for a caller that does not wait, a fourth: the run, which a session gives.
  *
  *   sortie_program *program = NULL;
@@ -67,7 +67,7 @@ extern "C" {
 
 /* Version of this interface. It grows when something is added; functions and members are never
  * removed or given another meaning. */
-#define SORTIE_ABI_VERSION 4u
+#define SORTIE_ABI_VERSION 5u
 
 /* sortie_run_options options = SORTIE_INIT(sortie_run_options); */
 #ifdef __cplusplus
@@ -147,6 +147,7 @@ typedef struct sortie_program_info {
   /* Where the program is not what its model file says, because the import was told so: such as
    * {experts_used = 4 : i64}; NULL if it is. Since 4 */
   const char *import_options;
+  size_t state_count; /* Since 5 */
 } sortie_program_info;
 
 /* Writes nothing when an argument is NULL or info->struct_size is not valid. */
@@ -237,6 +238,22 @@ SORTIE_RESULT sortie_error *sortie_program_get_weight(const sortie_program *prog
 SORTIE_RESULT sortie_error *sortie_program_uses_weight(const sortie_program *program,
                                                        size_t function, size_t weight, int *uses);
 
+/* Memory of a session that functions of the program read and write, and that stays from one run to
+ * the next: see "States". Since 5. */
+typedef struct sortie_state_info {
+  size_t struct_size;
+  const char *name;
+  sortie_dtype dtype;
+  size_t rank;
+  const int64_t *shape; /* row-major, [rank] */
+  uint64_t bytes;
+} sortie_state_info;
+
+SORTIE_RESULT sortie_error *sortie_program_get_state(const sortie_program *program, size_t index,
+                                                     sortie_state_info *info);
+SORTIE_RESULT sortie_error *sortie_program_find_state(const sortie_program *program,
+                                                      const char *name, size_t *index);
+
 typedef struct sortie_memory_info {
   size_t struct_size;
   uint64_t weight_bytes;   /* packed weights of the functions asked for */
@@ -244,6 +261,7 @@ typedef struct sortie_memory_info {
                             * cuBLAS works in where one needs it */
   uint64_t scratch_bytes;  /* of all threads, on the host */
   uint64_t argument_bytes; /* inputs and outputs of the largest of these functions on a GPU */
+  uint64_t state_bytes;    /* states of the program, those that no function uses, too. Since 5 */
 } sortie_memory_info;
 
 /* Memory that running these functions takes, before anything is allocated: on the program's device,
@@ -404,10 +422,10 @@ typedef struct sortie_session_options {
               * eager runs it is certain to be the right one. Does not change a bit of any result */
 } sortie_session_options;
 
-/* Allocates the memory of intermediate values, once for all functions. A run allocates copies of
- * arguments that are not contiguous; on a GPU also the CUDA graph of a function and number of
- * tokens that are new (of each function the 16 graphs that were used last are kept), and what more
- * or larger submitted runs than ever before need. `options` may be NULL. */
+/* Allocates the memory of intermediate values, once for all functions, and of states. A run
+ * allocates copies of arguments that are not contiguous; on a GPU also the CUDA graph of a function
+ * and number of tokens that are new (of each function the 16 graphs that were used last are kept),
+ * and what more or larger submitted runs than ever before need. `options` may be NULL. */
 SORTIE_RESULT sortie_error *sortie_session_create(const sortie_program *program,
                                                   const sortie_weights *weights,
                                                   const sortie_session_options *options,
@@ -484,7 +502,8 @@ SORTIE_RESULT sortie_error *sortie_session_run(sortie_session *session,
 
 /* Runs a function, repeats it `count` times on the same inputs, and gives the time of each
  * repetition in nanoseconds. On a GPU: the time on the device, without copies from and to the host,
- * with caches that hold nothing of it. options->observer and callbacks are not called. */
+ * with caches that hold nothing of it. options->observer and callbacks are not called. States are
+ * updated by each repetition. */
 SORTIE_RESULT sortie_error *sortie_session_time(sortie_session *session,
                                                 const sortie_run_options *options, size_t count,
                                                 uint64_t *nanoseconds);
@@ -520,6 +539,29 @@ SORTIE_API void sortie_run_destroy(sortie_run *run);
  * waits, too, and forgets errors. */
 SORTIE_RESULT sortie_error *sortie_session_query(const sortie_session *session, int *is_complete);
 SORTIE_RESULT sortie_error *sortie_session_wait(sortie_session *session);
+
+/* ---- States ---------------------------------------------------------- */
+
+/* A session has the states of its program for itself. They are zeros when it is made, and hold what
+ * its runs and the functions below wrote last. A run that failed leaves those that its function
+ * writes unspecified: reset or write them. All functions wait for the runs that were submitted
+ * before; errors of those are still told as ever. On a GPU, states lie in its memory. Since 5. */
+
+/* Sets all states, or one, to zeros. */
+SORTIE_RESULT sortie_error *sortie_session_reset_states(sortie_session *session);
+SORTIE_RESULT sortie_error *sortie_session_reset_state(sortie_session *session, size_t state);
+
+/* Copies a state to the host, and back: to save and to restore it. `size` is the state's number of
+ * bytes, or the call is an error. Elements are row-major without gaps, little-endian. */
+SORTIE_RESULT sortie_error *sortie_session_read_state(const sortie_session *session, size_t state,
+                                                      void *data, size_t size);
+SORTIE_RESULT sortie_error *sortie_session_write_state(sortie_session *session, size_t state,
+                                                       const void *data, size_t size);
+
+/* Makes all states of a session equal to those of another session of the same program, which may be
+ * on another GPU. The call needs both for itself alone. */
+SORTIE_RESULT sortie_error *sortie_session_copy_states(sortie_session *session,
+                                                       const sortie_session *from);
 
 #ifdef __cplusplus
 }

@@ -52,7 +52,7 @@ func.func private @f() attributes {moert.program = 1}
 // moert (C1)
 module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
     contract = [run], features = [], producer = "p">} {
-  // expected-error @+1 {{a program holds moert.symbol, moert.kernel, moert.weight and moert.func, got 'func.func'}}
+  // expected-error @+1 {{a program holds moert.symbol, moert.kernel, moert.weight, moert.state and moert.func, got 'func.func'}}
   func.func private @f()
 }
 

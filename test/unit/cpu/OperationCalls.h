@@ -112,6 +112,33 @@ inline void unsort(const float *x, const int32_t *inverse, int64_t slots, int64_
                device);
 }
 
+/// Bytes as rows of `rowBytes`, for operations that know nothing else of them.
+inline Rows rowsOfBytes(const void *data, int64_t rows) {
+  return {const_cast<std::byte *>(static_cast<const std::byte *>(data)), rows, 1,
+          numerics::RowKind::F32};
+}
+
+/// The first number that is no row, if there is one.
+inline std::optional<BadIndex> readRows(const void *table, int64_t tableRows, const int32_t *index,
+                                        int64_t count, int64_t rowBytes, void *y,
+                                        const Device &device) {
+  return runOperation(findOperation("read_rows").value(),
+                      {.reads = {rowsOfBytes(table, tableRows), rowsOf(index, 1, count)},
+                       .writes = {rowsOfBytes(y, count)},
+                       .parameters = {{.integer = rowBytes}}},
+                      device);
+}
+
+inline std::optional<BadIndex> writeRows(const void *x, const int32_t *index, int64_t count,
+                                         int64_t rowBytes, void *table, int64_t tableRows,
+                                         const Device &device) {
+  return runOperation(findOperation("write_rows").value(),
+                      {.reads = {rowsOfBytes(x, count), rowsOf(index, 1, count)},
+                       .writes = {rowsOfBytes(table, tableRows)},
+                       .parameters = {{.integer = rowBytes}}},
+                      device);
+}
+
 } // namespace sortie::cpu
 
 #endif // SORTIE_TEST_UNIT_CPU_OPERATIONCALLS_H
