@@ -13,7 +13,8 @@ def Moert_ElementKind : I32Enum<"ElementKind", "what the rows of a buffer hold",
   I32EnumCase<"I32", 1, "i32">,
   I32EnumCase<"Act16", 2, "act16">,
   I32EnumCase<"Act8", 3, "act8">,
-  I32EnumCase<"BF16", 4, "bf16">
+  I32EnumCase<"BF16", 4, "bf16">,
+  I32EnumCase<"F16", 5, "f16">
 ]> {
   let cppNamespace = "::sortie::moert";
 }

@@ -231,11 +231,10 @@ public:
   FuncVerifier(moert::FuncOp func, SymbolTableCollection &symbols) : func(func), symbols(symbols) {}
 
   LogicalResult verify() {
-    return success(succeeded(collectBounds()) && succeeded(verifySizes()) &&
-                   succeeded(verifyStates()) && succeeded(collectLifetimes()) &&
-                   succeeded(verifyOutputs()) && succeeded(verifyRegions()) &&
-                   succeeded(verifySlices()) &&
-                   succeeded(verifyOverlaps()) && succeeded(verifyOrigins()));
+    return success(
+        succeeded(collectBounds()) && succeeded(verifySizes()) && succeeded(verifyStates()) &&
+        succeeded(collectLifetimes()) && succeeded(verifyOutputs()) && succeeded(verifyRegions()) &&
+        succeeded(verifySlices()) && succeeded(verifyOverlaps()) && succeeded(verifyOrigins()));
   }
 
 private:

@@ -346,7 +346,7 @@ LogicalResult StateOp::verify() {
   if (!llvm::all_of(type.getShape(), [](ExtentAttr dim) { return dim.isConstant(); }))
     return emitOpError() << "dimensions must be constant, got " << type; // (C2)
   if (type.isQuantized())
-    return emitOpError() << "must hold f32, i32 or bf16, got " << type; // (C3)
+    return emitOpError() << "must hold f32, i32, bf16 or f16, got " << type; // (C3)
   if (type.getDevice() != 0 || type.getSpace() != BufferType::kGlobalSpace)
     return emitOpError() << "states are on device 0 in space \"" << BufferType::kGlobalSpace
                          << "\", got " << type; // (C4)
@@ -656,6 +656,17 @@ LogicalResult WriteRowsOp::verify() {
   return verifyIndexedRows(*this, getTable(), getIndex(), {"rows", getRows()});
 }
 
+LogicalResult ConvertOp::verify() {
+  if (failed(verifySameShape(*this, getInput(), {{"output", getOutput()}})))
+    return failure(); // (C1)
+  const bool isFromF32 = getBuffer(getInput()).getKind() == ElementKind::F32;
+  const bool isToF32 = getBuffer(getOutput()).getKind() == ElementKind::F32;
+  if (isFromF32 == isToF32)
+    return emitOpError() << "one of input and output must be f32, the other f16 or bf16, got "
+                         << getInput().getType() << " and " << getOutput().getType(); // (C2)
+  return success();
+}
+
 LogicalResult CopyOp::verify() {
   if (failed(verifySameKind(*this, {"input", getInput()}, {"output", getOutput()})))
     return failure();                                                                 // (C1)
@@ -670,7 +681,7 @@ LogicalResult CheckpointOp::verify() {
   if (!getValue())
     return getOrder() ? emitOpError("order needs a value") : success(); // (C2)
   if (getBuffer(getValue()).isQuantized())
-    return emitOpError() << "value must hold f32, i32 or bf16, got "
+    return emitOpError() << "value must hold f32, i32, bf16 or f16, got "
                          << getValue().getType(); // (C3)
   if (!getOrder())
     return success();

@@ -158,7 +158,7 @@ def Moert_StateOp : Moert_Op<"state", [Symbol, HasParent<"::mlir::ModuleOp">]> {
 
     (C1) The name is not empty, and UTF-8 without control characters.
     (C2) All dimensions are constant.
-    (C3) It holds f32, i32 or bf16.
+    (C3) It holds f32, i32, bf16 or f16.
     (C4) It lies on device 0 in space "global".
 
     Example:
@@ -874,6 +874,29 @@ def Moert_WriteRowsOp : Moert_StepOp<"write_rows"> {
   }];
 }
 
+def Moert_ConvertOp : Moert_StepOp<"convert"> {
+  let summary = "floats of one width as floats of another";
+  let description = [{
+    Each element to the nearest of the output's kind, ties to even (`runtime/numerics/convert.h`);
+    from f16 and bf16 to f32 nothing is rounded. Beyond the largest number of the kind it becomes
+    infinite; each NaN becomes the canonical one.
+
+    (C1) `input` and `output` have one shape.
+    (C2) One of them is f32, the other f16 or bf16.
+
+    Example:
+    ```mlir
+    moert.convert %x outs(%y)
+      : !moert.buffer<tokens x 2048 x f16>, !moert.buffer<tokens x 2048 x f32>
+    ```
+  }];
+  let arguments = (ins Moert_Read<Moert_FloatBuffer>:$input, Moert_Write<Moert_FloatBuffer>:$output);
+  let assemblyFormat = "$input `outs` `(` $output `)` attr-dict `:` type(operands)";
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands();
+  }];
+}
+
 def Moert_CopyOp : Moert_BodyOp<"copy"> {
   let summary = "copies a buffer, also between devices and memory spaces";
   let description = [{
@@ -902,7 +925,7 @@ def Moert_CheckpointOp : Moert_DeviceOp<"checkpoint", [
 
     (C1) `name` is not empty, and UTF-8 without control characters.
     (C2) `order` comes with `value`; then `value` is `[k*T, N]`.
-    (C3) `value` holds f32, i32 or bf16.
+    (C3) `value` holds f32, i32, bf16 or f16.
 
     Examples:
     ```mlir

@@ -37,6 +37,7 @@ int64_t sortie::moert::getRowBytes(ElementKind kind, int64_t elements) {
   case ElementKind::I32:
     return elements * 4;
   case ElementKind::BF16:
+  case ElementKind::F16:
     return elements * 2;
   case ElementKind::Act16:
     return numerics::actRowBytes(numerics::RowKind::Int16, elements);
@@ -99,7 +100,7 @@ static ParseResult parseKind(AsmParser &parser, SMLoc location, StringRef word, 
   const std::optional<ElementKind> parsed = symbolizeElementKind(word);
   if (!parsed)
     return parser.emitError(location, "unknown element kind '")
-           << word << "', expected f32, i32, bf16, act16 or act8";
+           << word << "', expected f32, i32, bf16, f16, act16 or act8";
   kind = *parsed;
   return success();
 }

@@ -18,7 +18,7 @@ def Moert_BufferType : TypeDef<Moert_Dialect, "Buffer"> {
   let description = [{
     A dense row-major array in one memory space of one device. Each dimension is a constant or
     affine in a bounded symbol. The element kind says what a row along the last dimension holds:
-    `f32`, `i32`, `bf16`, or one row of quantized activations in the layout of
+    `f32`, `i32`, `bf16`, `f16`, or one row of quantized activations in the layout of
     `runtime/numerics/layout.h` (`act16`, `act8`), whose elements cannot be addressed one by one.
 
     (C1) There are 1 to 4 dimensions; constant ones are at least 1.
@@ -67,7 +67,8 @@ class Moert_BufferOf<list<string> kinds, string what> : Type<
                "::sortie::moert::ElementKind::" # kind>)>]>,
   "buffer of " # what, "::sortie::moert::BufferType">;
 
-def Moert_Buffer : Moert_BufferOf<["F32", "I32", "Act16", "Act8", "BF16"], "any kind">;
+def Moert_Buffer : Moert_BufferOf<["F32", "I32", "Act16", "Act8", "BF16", "F16"], "any kind">;
+def Moert_FloatBuffer : Moert_BufferOf<["F32", "BF16", "F16"], "f32, bf16 or f16">;
 def Moert_F32Buffer : Moert_BufferOf<["F32"], "f32">;
 def Moert_Bf16Buffer : Moert_BufferOf<["BF16"], "bf16">;
 def Moert_I32Buffer : Moert_BufferOf<["I32"], "i32">;

@@ -4,6 +4,7 @@
 // Operations with many parameters, as steps.
 
 #include "dialect/moert/MoertOps.h"
+#include "runtime/numerics/convert.h"
 
 using namespace mlir;
 using namespace sortie;
@@ -58,6 +59,26 @@ StepOperands MatmulOp::getStepOperands() {
       .write(getOutput())
       .parameter(gatheredSlots(*this))
       .parameter(int64_t{getArithmetic() == Arithmetic::Bf16});
+}
+
+/// The kind of a buffer of floats.
+static int64_t floatKindOf(Value buffer) {
+  switch (cast<BufferType>(buffer.getType()).getKind()) {
+  case ElementKind::F16:
+    return static_cast<int64_t>(numerics::FloatKind::F16);
+  case ElementKind::BF16:
+    return static_cast<int64_t>(numerics::FloatKind::BF16);
+  default:
+    return static_cast<int64_t>(numerics::FloatKind::F32);
+  }
+}
+
+StepOperands ConvertOp::getStepOperands() {
+  return StepOperands()
+      .read(getInput())
+      .write(getOutput())
+      .parameter(floatKindOf(getInput()))
+      .parameter(floatKindOf(getOutput()));
 }
 
 /// The bytes of a row, whose number of elements is constant.

@@ -29,6 +29,7 @@ numerics::RowKind rowKindOf(Value buffer) {
     return numerics::RowKind::Int16;
   case moert::ElementKind::I32:
   case moert::ElementKind::BF16:
+  case moert::ElementKind::F16:
     break;
   }
   llvm_unreachable("the verifier has seen that these are rows");

@@ -97,6 +97,42 @@ static LogicalResult select(FunctionSelection &selection, moert::QuantizeOp op) 
 }
 
 //===----------------------------------------------------------------------===//
+// moert.convert
+//===----------------------------------------------------------------------===//
+
+static StringRef elementOf(Value buffer) {
+  switch (typeOf(buffer).getKind()) {
+  case moert::ElementKind::F16:
+    return "sortie::numerics::Half";
+  case moert::ElementKind::BF16:
+    return "sortie::numerics::BFloat16";
+  default:
+    return "float";
+  }
+}
+
+static KernelCode convertCode(StringRef from, StringRef to, int64_t columns) {
+  KernelCode code;
+  code.kind = "convert";
+  code.header = "rows/Convert.h";
+  code.parameters = {formatv("const {0} *r0", from), formatv("{0} *w0", to)};
+  code.call = formatv("convertRows<{0}, {1}, {2}>(r0, w0)", from, to, columns);
+  code.threads = kernels::kRoundThreads;
+  return code;
+}
+
+static LogicalResult select(FunctionSelection &selection, moert::ConvertOp op) {
+  const int64_t columns = selection.columnsOf(op, op.getOutput());
+  if (columns < 0)
+    return failure();
+  return selection.launch(
+      op, LaunchBuilder(op).grid(rowsOf(op.getInput())).read(op.getInput()).write(op.getOutput()),
+      [&](const Chip &) {
+        return convertCode(elementOf(op.getInput()), elementOf(op.getOutput()), columns);
+      });
+}
+
+//===----------------------------------------------------------------------===//
 // moert.add
 //===----------------------------------------------------------------------===//
 
@@ -257,6 +293,7 @@ ArrayRef<Selector> rowSelectors() {
       selector<moert::AddOp, select>(),     selector<moert::GluOp, select>(),
       selector<moert::GatherOp, select>(),  selector<moert::UnsortOp, select>(),
       selector<moert::CombineOp, select>(), selector<moert::ScaleOp, select>(),
+      selector<moert::ConvertOp, select>(),
   };
   return kTable;
 }

@@ -48,6 +48,8 @@ static sortie_dtype dtypeOf(ElementType type) {
     return SORTIE_I32;
   case ElementType::BF16:
     return SORTIE_BF16;
+  case ElementType::F16:
+    return SORTIE_F16;
   default:
     return SORTIE_F32;
   }

@@ -28,6 +28,8 @@ const char *elementTypeName(ElementType type) {
     return "act8";
   case ElementType::BF16:
     return "bf16";
+  case ElementType::F16:
+    return "f16";
   }
   return "";
 }
@@ -44,6 +46,8 @@ ElementType elementType(moert::ElementKind kind) {
     return ElementType::Act8;
   case moert::ElementKind::BF16:
     return ElementType::BF16;
+  case moert::ElementKind::F16:
+    return ElementType::F16;
   }
   return ElementType::F32;
 }
@@ -98,9 +102,9 @@ Error FunctionLowering::lowerArguments() {
     if (!buffer)
       return buffer.takeError();
     const ElementType type = function.buffers[*buffer].type;
-    if (type != ElementType::F32 && type != ElementType::I32)
+    if (type == ElementType::Act16 || type == ElementType::Act8)
       return error(func, "argument '" + text + "' holds " + elementTypeName(type) +
-                             "; callers can pass f32 and i32 only");
+                             "; callers can pass f32, f16, bf16 and i32 only");
     list.push_back({text, *buffer});
     return Error::success();
   };

@@ -47,12 +47,12 @@ struct Affine {
   bool operator==(const Affine &other) const = default;
 };
 
-enum class ElementType : uint8_t { F32, I32, Act16, Act8, BF16 };
+enum class ElementType : uint8_t { F32, I32, Act16, Act8, BF16, F16 };
 
-/// "f32", "i32", "act16", "act8", "bf16".
+/// "f32", "i32", "act16", "act8", "bf16", "f16".
 const char *elementTypeName(ElementType type);
 
-/// How rows of this type (not I32 or BF16) are read by products.
+/// How rows of this type (not I32, BF16 or F16) are read by products.
 inline numerics::RowKind rowKind(ElementType type) {
   switch (type) {
   case ElementType::Act16:

@@ -20,8 +20,20 @@ namespace sortie {
 
 namespace {
 
-/// Of the arguments' own types, f32 and i32.
-constexpr int64_t kElementBytes = 4;
+/// The type of arrays that can be used in place for an argument.
+HostType hostTypeOf(ElementType type) {
+  switch (type) {
+  case ElementType::I32:
+    return HostType::I32;
+  case ElementType::F16:
+    return HostType::F16;
+  case ElementType::BF16:
+    return HostType::BF16;
+  default: // the loader lets no quantized rows be arguments
+    return HostType::F32;
+  }
+}
+
 /// Kernels load whole cache lines: slices of an arena begin at such multiples, too.
 constexpr int64_t kDeviceAlignment = 64;
 
@@ -56,9 +68,8 @@ std::string describe(ArrayRef<Affine> shape, SymbolName nameOf) {
 }
 
 bool accepts(ElementType wanted, HostType given, bool isInput) {
-  if (wanted == ElementType::I32)
-    return given == HostType::I32;
-  return given == HostType::F32 || (isInput && given != HostType::I32);
+  return given == hostTypeOf(wanted) ||
+         (wanted == ElementType::F32 && isInput && given != HostType::I32);
 }
 
 /// A symbol's value, and the input whose shape gave it; without a name: none has yet.
@@ -170,9 +181,10 @@ Error Binder::checkSpace(const Argument &argument, const TensorView &tensor,
   if (!limits.takesDeviceMemory)
     return error(kind + " '" + argument.name +
                  "' is in device memory, which the CPU does not read; copy it to the host");
-  if (hostTypeBytes(tensor.type) != kElementBytes)
+  const ElementType wanted = function.buffers[argument.buffer].type;
+  if (tensor.type != hostTypeOf(wanted))
     return error(kind + " '" + argument.name + "' holds " + hostTypeName(tensor.type) +
-                 " in device memory, f32 is needed there; convert it");
+                 " in device memory, " + elementTypeName(wanted) + " is needed there; convert it");
   if (!tensor.isContiguous())
     return error(kind + " '" + argument.name +
                  "' has gaps or another order in device memory; make it contiguous");
@@ -192,7 +204,8 @@ Binder::match(ArrayRef<Argument> arguments, ArrayRef<TensorView> given, bool isI
       std::string names;
       for (const Argument &argument : arguments)
         names += (names.empty() ? "" : ", ") + argument.name;
-      return error("has no " + Twine(kind) + " '" + tensor.name + "'; it has: " + names,
+      return error("has no " + Twine(kind) + " '" + tensor.name + "'; it has" +
+                       (names.empty() ? " none" : ": " + names),
                    std::errc::no_such_file_or_directory);
     }
     const TensorView *&slot = matched[it - arguments.begin()];
@@ -314,36 +327,49 @@ Expected<Arguments> Arguments::bind(const Program &program, const Function &func
 
   Arguments arguments;
   arguments.symbolValues = valuesOf(*symbols);
-  auto stage = [](const TensorView &tensor, std::vector<Staged> &list) -> Expected<std::byte *> {
-    Expected<AlignedBytes> bytes = AlignedBytes::allocate(tensor.elements() * kElementBytes,
-                                                          "a copy of '" + tensor.name + "'");
-    if (!bytes)
-      return bytes.takeError();
-    list.push_back({tensor, std::move(*bytes)});
-    return list.back().bytes.data();
+  const auto typeOf = [&](const Argument &argument) {
+    return hostTypeOf(function.buffers[argument.buffer].type);
   };
-  for (const TensorView *tensor : *in) {
-    if (tensor->isContiguous() && hostTypeBytes(tensor->type) == kElementBytes) {
-      arguments.boundInputs.push_back({tensor->data, tensor->space});
-      continue;
-    }
-    Expected<std::byte *> copy = stage(*tensor, arguments.stagedInputs);
-    if (!copy)
-      return copy.takeError();
-    copyIn(*tensor, *copy);
-    arguments.boundInputs.push_back({*copy, MemorySpace::Host});
-  }
-  for (const TensorView *tensor : *out) {
-    if (tensor->isContiguous()) {
-      arguments.boundOutputs.push_back({tensor->data, tensor->space});
-      continue;
-    }
-    Expected<std::byte *> copy = stage(*tensor, arguments.stagedOutputs);
-    if (!copy)
-      return copy.takeError();
-    arguments.boundOutputs.push_back({*copy, MemorySpace::Host});
-  }
+  for (auto [tensor, argument] : zip_equal(*in, function.inputs))
+    if (Error failure = arguments.addInput(*tensor, typeOf(argument)))
+      return failure;
+  for (const TensorView *tensor : *out)
+    if (Error failure = arguments.addOutput(*tensor))
+      return failure;
   return arguments;
+}
+
+/// Memory for the elements of an array without gaps.
+static Expected<AlignedBytes> allocateCopy(const TensorView &tensor, HostType type) {
+  return AlignedBytes::allocate(tensor.elements() * hostTypeBytes(type),
+                                "a copy of '" + tensor.name + "'");
+}
+
+Error Arguments::addInput(const TensorView &tensor, HostType type) {
+  if (tensor.isContiguous() && tensor.type == type) {
+    boundInputs.push_back({tensor.data, tensor.space});
+    return Error::success();
+  }
+  Expected<AlignedBytes> copy = allocateCopy(tensor, type);
+  if (!copy)
+    return copy.takeError();
+  copyIn(tensor, type, copy->data());
+  boundInputs.push_back({copy->data(), MemorySpace::Host});
+  stagedInputs.push_back({tensor, std::move(*copy)});
+  return Error::success();
+}
+
+Error Arguments::addOutput(const TensorView &tensor) {
+  if (tensor.isContiguous()) {
+    boundOutputs.push_back({tensor.data, tensor.space});
+    return Error::success();
+  }
+  Expected<AlignedBytes> copy = allocateCopy(tensor, tensor.type);
+  if (!copy)
+    return copy.takeError();
+  boundOutputs.push_back({copy->data(), MemorySpace::Host});
+  stagedOutputs.push_back({tensor, std::move(*copy)});
+  return Error::success();
 }
 
 void Arguments::finish() const {

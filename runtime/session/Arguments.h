@@ -50,6 +50,10 @@ private:
     AlignedBytes bytes;
   };
 
+  /// `type` is that of the argument.
+  llvm::Error addInput(const TensorView &tensor, HostType type);
+  llvm::Error addOutput(const TensorView &tensor);
+
   SymbolValues symbolValues;
   llvm::SmallVector<BoundArgument> boundInputs;
   llvm::SmallVector<BoundArgument> boundOutputs;

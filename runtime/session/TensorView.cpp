@@ -99,10 +99,11 @@ static void forEachElement(const TensorView &tensor, function_ref<void(std::byte
   }
 }
 
-void copyIn(const TensorView &tensor, std::byte *destination) {
+void copyIn(const TensorView &tensor, HostType type, std::byte *destination) {
+  const int64_t bytes = hostTypeBytes(type);
   forEachElement(tensor, [&](const std::byte *element) {
-    if (hostTypeBytes(tensor.type) == 4) {
-      std::memcpy(destination, element, 4);
+    if (tensor.type == type) {
+      std::memcpy(destination, element, bytes);
     } else {
       uint16_t bits;
       std::memcpy(&bits, element, sizeof(bits));
@@ -110,14 +111,15 @@ void copyIn(const TensorView &tensor, std::byte *destination) {
           tensor.type == HostType::F16 ? numerics::fromHalf(bits) : numerics::fromBFloat16(bits);
       std::memcpy(destination, &value, sizeof(value));
     }
-    destination += 4;
+    destination += bytes;
   });
 }
 
 void copyOut(const std::byte *source, const TensorView &tensor) {
+  const int64_t bytes = hostTypeBytes(tensor.type);
   forEachElement(tensor, [&](std::byte *element) {
-    std::memcpy(element, source, 4);
-    source += 4;
+    std::memcpy(element, source, bytes);
+    source += bytes;
   });
 }
 

@@ -42,9 +42,10 @@ struct TensorView {
 llvm::SmallVector<int64_t, 4> contiguousStrides(llvm::ArrayRef<int64_t> shape,
                                                 int64_t elementBytes);
 
-/// Elements of `tensor`, row-major, to 4-byte elements at `destination`: F16 and BF16 become fp32.
-void copyIn(const TensorView &tensor, std::byte *destination);
-/// 4-byte elements at `source`, row-major, to `tensor` (F32 or I32).
+/// Elements of `tensor`, row-major, to elements of `type` at `destination`: of the tensor's own
+/// type, or of F32, which F16 and BF16 become.
+void copyIn(const TensorView &tensor, HostType type, std::byte *destination);
+/// Elements of the tensor's type at `source`, row-major, to `tensor`.
 void copyOut(const std::byte *source, const TensorView &tensor);
 
 } // namespace sortie

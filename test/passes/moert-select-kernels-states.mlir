@@ -1,6 +1,10 @@
 // Launches that change a state in place have it among the buffers that they write; numbers of rows are
 // checked when the function is complete.
 // RUN: sortie-opt %s --moert-select-kernels="chips=sm_80" | FileCheck %s
+// Each kernel compiles for each generation of chips without a warning.
+// RUN: sortie-opt %s --moert-select-kernels="chips=sm_80,sm_89,sm_90a" --moert-compile-kernels \
+// RUN:   --verify-diagnostics | FileCheck %s --check-prefix=IMAGES
+// IMAGES-COUNT-8: images [#moert.image<arch = "sm_80"
 
 module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cpu",
     contract = [run, batch, device], features = [], producer = "by hand">} {
@@ -27,6 +31,12 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
   // CHECK-SAME: readRows<uint32_t, 4, 3>(r0, r1, w0, w1, e0)
   // CHECK:      moert.kernel @[[WRITE:write_rows_[0-9]+]]
   // CHECK-SAME: writeRows<uint32_t, 4, 3>(r0, r1, w0, w1, e0)
+
+  // CHECK:      moert.kernel @[[NARROW:convert_[0-9]+]]
+  // CHECK-SAME: (const float *r0, sortie::numerics::Half *w0,
+  // CHECK-SAME: convertRows<float, sortie::numerics::Half, 16>(r0, w0)
+  // CHECK:      moert.kernel @[[WIDEN:convert_[0-9]+]]
+  // CHECK-SAME: convertRows<sortie::numerics::BFloat16, float, 6>(r0, w0)
 
   // CHECK: moert.func @accumulate
   moert.func @accumulate("x" %x: !moert.buffer<1 x 16 x f32>) outs() {
@@ -65,6 +75,16 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
     // CHECK-NEXT: moert.check_rows %[[STATUS]] rows(4)
     // CHECK-NEXT: moert.check_rows %[[OTHER]] rows(4)
     // CHECK-NEXT: moert.return
+    moert.return
+  }
+
+  // CHECK: moert.func @convert
+  moert.func @convert("x" %x: !moert.buffer<tokens x 16 x f32>, "b" %b: !moert.buffer<tokens x 6 x bf16>)
+      outs("y" %y: !moert.buffer<tokens x 16 x f16>, "z" %z: !moert.buffer<tokens x 6 x f32>) {
+    // CHECK-NEXT: moert.launch @[[NARROW]] grid(tokens) reads(%x) writes(%y) work("moert.convert")
+    moert.convert %x outs(%y) : !moert.buffer<tokens x 16 x f32>, !moert.buffer<tokens x 16 x f16>
+    // CHECK-NEXT: moert.launch @[[WIDEN]] grid(tokens) reads(%b) writes(%z) work("moert.convert")
+    moert.convert %b outs(%z) : !moert.buffer<tokens x 6 x bf16>, !moert.buffer<tokens x 6 x f32>
     moert.return
   }
 }

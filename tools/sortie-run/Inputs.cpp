@@ -5,6 +5,7 @@
 
 #include "tools/sortie-run/Inputs.h"
 
+#include "runtime/numerics/convert.h"
 #include "runtime/support/CounterRandom.h"
 #include "runtime/support/Error.h"
 #include "tools/common/OutputFile.h"
@@ -16,8 +17,6 @@ using namespace llvm;
 namespace sortie::tool {
 
 namespace {
-
-constexpr int64_t kElementBytes = 4; // f32 and i32
 
 /// What `random:seed=1,tokens=512,max=128` asks for.
 struct RandomSpec {
@@ -51,9 +50,9 @@ Expected<RandomSpec> parseRandom(StringRef text) {
   return spec;
 }
 
-/// Memory for an array of this shape; `name` stands in the error.
-Expected<AlignedBytes> allocate(StringRef name, ArrayRef<int64_t> shape) {
-  int64_t bytes = kElementBytes;
+/// Memory for an array of this type and shape; `name` stands in the error.
+Expected<AlignedBytes> allocate(StringRef name, sortie_dtype dtype, ArrayRef<int64_t> shape) {
+  int64_t bytes = elementBytes(dtype);
   for (const int64_t extent : shape)
     if (MulOverflow(bytes, extent, bytes))
       return makeError("'" + name + "' would be too large; use fewer tokens");
@@ -82,6 +81,16 @@ Error checkShape(const ValueSymbol &symbol, const sortie_value_info &info, Input
   return makeError(message);
 }
 
+/// The random floats of an input, rounded.
+template <typename Narrow>
+void fillRounded(StringRef name, uint64_t seed, std::byte *data, size_t count) {
+  std::vector<float> values(count);
+  fillRandomFloats(name, seed, values);
+  auto *narrow = reinterpret_cast<Narrow *>(data);
+  for (size_t i = 0; i < count; ++i)
+    numerics::convert(values[i], narrow[i]);
+}
+
 Expected<InputArray> makeRandomInput(const ValueSymbol &symbol, const sortie_value_info &info,
                                      StringRef settings) {
   Expected<RandomSpec> spec = parseRandom(settings);
@@ -103,17 +112,27 @@ Expected<InputArray> makeRandomInput(const ValueSymbol &symbol, const sortie_val
       return error;
   }
   input.shape = shapeAt(info, input.symbol.value_or(0));
-  Expected<AlignedBytes> bytes = allocate(input.name, input.shape);
+  Expected<AlignedBytes> bytes = allocate(input.name, input.dtype, input.shape);
   if (!bytes)
     return bytes.takeError();
   input.generated = std::move(*bytes);
   std::byte *data = input.generated.data();
   input.data = StringRef(reinterpret_cast<char *>(data), input.generated.size());
-  const size_t count = input.generated.size() / kElementBytes;
-  if (info.dtype == SORTIE_I32)
+  const size_t count = input.generated.size() / elementBytes(info.dtype);
+  switch (info.dtype) {
+  case SORTIE_I32:
     fillRandomInts(info.name, spec->seed, *spec->max, {reinterpret_cast<int32_t *>(data), count});
-  else
+    break;
+  case SORTIE_F32:
     fillRandomFloats(info.name, spec->seed, {reinterpret_cast<float *>(data), count});
+    break;
+  case SORTIE_F16:
+    fillRounded<numerics::Half>(info.name, spec->seed, data, count);
+    break;
+  case SORTIE_BF16:
+    fillRounded<numerics::BFloat16>(info.name, spec->seed, data, count);
+    break;
+  }
   return input;
 }
 
@@ -184,7 +203,7 @@ Error OutputArray::write(StringRef path) const {
 
 Expected<OutputArray> makeOutput(const sortie_value_info &info, int64_t symbol) {
   OutputArray output{info.name, info.dtype, shapeAt(info, symbol), {}};
-  Expected<AlignedBytes> bytes = allocate(output.name, output.shape);
+  Expected<AlignedBytes> bytes = allocate(output.name, output.dtype, output.shape);
   if (!bytes)
     return bytes.takeError();
   output.data = std::move(*bytes);

@@ -34,7 +34,8 @@ llvm::Expected<InputArray> makeInput(const ValueSymbol &symbol, const sortie_val
                                      llvm::StringRef what);
 
 /// Values of random inputs, as docs/runtime.md states them; the first values of a longer input are
-/// those of a shorter one. Floats: mean 0, standard deviation 1. Integers: 0 to max - 1.
+/// those of a shorter one. Floats: mean 0, standard deviation 1 (of f16 and bf16 rounded to the
+/// nearest). Integers: 0 to max - 1.
 void fillRandomFloats(llvm::StringRef name, uint64_t seed, llvm::MutableArrayRef<float> values);
 void fillRandomInts(llvm::StringRef name, uint64_t seed, int32_t max,
                     llvm::MutableArrayRef<int32_t> values);

@@ -7,6 +7,7 @@
 
 #include "runtime/support/Error.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/Endian.h"
@@ -22,8 +23,19 @@ namespace {
 
 constexpr size_t kMagicBytes = 8; // "\x93NUMPY", major, minor
 
-/// "float32": NumPy's name of what an input of this type is made from.
-StringRef numpyName(sortie_dtype wanted) { return wanted == SORTIE_I32 ? "int32" : "float32"; }
+/// What files have for an input of one type.
+struct FileType {
+  StringRef name;                ///< NumPy's name of the first of `descr`
+  SmallVector<StringRef> descrs; ///< in headers of .npy files; outputs have the first
+};
+
+const FileType &fileTypeOf(sortie_dtype dtype) {
+  static const FileType kTypes[] = {{"float32", {"<f4"}},
+                                    {"int32", {"<i4"}},
+                                    {"float16", {"<f2"}},
+                                    {"bfloat16", {"<V2", "|V2", "<u2"}}};
+  return kTypes[dtype];
+}
 
 /// A cursor over the header, a Python dictionary literal with three known keys.
 class HeaderParser {
@@ -79,8 +91,8 @@ private:
   Error parseValue(StringRef key) {
     if (key == "descr") {
       if (const StringRef value = rest.ltrim(); value.starts_with("[") || value.starts_with("("))
-        return makeError(file + ": holds a structured array, a plain one of " + numpyName(wanted) +
-                         " is needed; save one field of it, x['name']");
+        return makeError(file + ": holds a structured array, a plain one of " +
+                         fileTypeOf(wanted).name + " is needed; save one field of it, x['name']");
       Expected<StringRef> value = parseString();
       if (!value)
         return value.takeError();
@@ -140,18 +152,17 @@ std::string describeElements(StringRef descr) {
 }
 
 Expected<sortie_dtype> dtypeOf(StringRef descr, sortie_dtype wanted, StringRef file) {
-  if (wanted == SORTIE_I32 && descr == "<i4")
-    return SORTIE_I32;
-  if (wanted != SORTIE_I32 && descr == "<f4")
-    return SORTIE_F32;
-  if (wanted != SORTIE_I32 && descr == "<f2")
+  const FileType &type = fileTypeOf(wanted);
+  if (is_contained(type.descrs, descr))
+    return wanted;
+  if (wanted == SORTIE_F32 && descr == "<f2")
     return SORTIE_F16;
-  const bool isSwapped = descr.starts_with(">");
-  const std::string type =
-      isSwapped ? (wanted == SORTIE_I32 ? "'<i4'" : "'<f4'") : ("numpy." + numpyName(wanted)).str();
-  return makeError(file + ": holds " + describeElements(descr) + " elements, " + numpyName(wanted) +
-                   (wanted == SORTIE_I32 ? "" : " or float16") +
-                   " is needed; convert them with x.astype(" + type + ")");
+  const std::string how = wanted == SORTIE_BF16    ? "ml_dtypes.bfloat16"
+                          : descr.starts_with(">") ? ("'" + type.descrs.front() + "'").str()
+                                                   : ("numpy." + type.name).str();
+  return makeError(file + ": holds " + describeElements(descr) + " elements, " + type.name +
+                   (wanted == SORTIE_F32 ? " or float16" : "") +
+                   " is needed; convert them with x.astype(" + how + ")");
 }
 
 /// Whether the file has the data that its shape needs, and no more.
@@ -168,6 +179,10 @@ Error checkSize(StringRef file, uint64_t given, uint64_t needed) {
 }
 
 } // namespace
+
+int64_t elementBytes(sortie_dtype dtype) {
+  return dtype == SORTIE_F16 || dtype == SORTIE_BF16 ? 2 : 4;
+}
 
 Expected<NpyArray> parseNpy(std::unique_ptr<MemoryBuffer> buffer, sortie_dtype wanted) {
   const StringRef file = buffer->getBufferIdentifier();
@@ -197,7 +212,7 @@ Expected<NpyArray> parseNpy(std::unique_ptr<MemoryBuffer> buffer, sortie_dtype w
     return makeError(file + ": holds an array in Fortran order; convert it with "
                             "numpy.ascontiguousarray(x)");
 
-  int64_t needed = *dtype == SORTIE_F16 ? 2 : 4;
+  int64_t needed = elementBytes(*dtype);
   for (const int64_t extent : header.shape)
     if (MulOverflow(needed, extent, needed))
       return makeError(file + ": its shape is too large");
@@ -222,7 +237,7 @@ std::string npyHeader(sortie_dtype dtype, ArrayRef<int64_t> shape) {
   if (shape.size() > 1)
     extents.resize(extents.size() - 2); // a tuple of one keeps its comma
   std::string header = "{'descr': '";
-  header += dtype == SORTIE_I32 ? "<i4" : "<f4";
+  header += fileTypeOf(dtype).descrs.front();
   header += "', 'fortran_order': False, 'shape': (" + StringRef(extents).rtrim().str() + "), }";
   // Data begins at a multiple of 64; the header ends with a newline.
   constexpr size_t kPrefix = kMagicBytes + 2;

@@ -20,19 +20,24 @@
 namespace sortie::tool {
 
 struct NpyArray {
-  sortie_dtype dtype; ///< SORTIE_F32, SORTIE_I32 or SORTIE_F16
+  sortie_dtype dtype;
   llvm::SmallVector<int64_t, 4> shape;
   llvm::StringRef data; ///< in `file`
   std::unique_ptr<llvm::MemoryBuffer> file;
 };
 
+/// Bytes of an element.
+int64_t elementBytes(sortie_dtype dtype);
+
 /// Reads a file of format version 1, 2 or 3 for an input of type `wanted`: of SORTIE_F32 the file
-/// has float32 or float16, of SORTIE_I32 int32. Errors say how to make such a file of another.
+/// has float32 or float16, of SORTIE_I32 int32, of SORTIE_F16 float16, of SORTIE_BF16 what
+/// ml_dtypes calls bfloat16 or its bits as uint16. Errors say how to make such a file of another.
 llvm::Expected<NpyArray> readNpy(llvm::StringRef path, sortie_dtype wanted);
 /// The same from memory; messages name the buffer by its identifier.
 llvm::Expected<NpyArray> parseNpy(std::unique_ptr<llvm::MemoryBuffer> file, sortie_dtype wanted);
 
-/// The header, version 1, of an array of SORTIE_F32 or SORTIE_I32; its data follows.
+/// The header, version 1, of an array; its data follows. That of SORTIE_BF16 is the one that
+/// ml_dtypes writes, of elements of two bytes.
 std::string npyHeader(sortie_dtype dtype, llvm::ArrayRef<int64_t> shape);
 
 } // namespace sortie::tool

@@ -22,7 +22,7 @@ SORTIE_NUMERICS_CONSTEXPR int64_t rowBlocks(int64_t columns) {
   return ceilDiv(columns, int64_t{4} * rowThreads(columns));
 }
 
-//===- RoundBf16.h: grid (rows) -------------------------------------------===//
+//===- Convert.h, RoundBf16.h: grid (rows) --------------------------------===//
 
 constexpr int kRoundThreads = 256;
 

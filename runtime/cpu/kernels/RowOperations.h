@@ -9,6 +9,7 @@
 
 #include "runtime/cpu/Kernels.h"
 #include "runtime/cpu/kernels/Elementwise.h"
+#include "runtime/numerics/convert.h"
 #include "runtime/numerics/route.h"
 
 namespace sortie::cpu {
@@ -90,6 +91,28 @@ template <typename Simd> struct RowOperations : Elementwise<Simd> {
     });
   }
 
+  /// reads(x) writes(y) parameters(kinds of x and y, one of which is F32): convert.h.
+  static void convert(const Operands &op, int64_t first, int64_t count) {
+    using numerics::FloatKind;
+    const bool isNarrowed = op.parameters[0].integer == static_cast<int64_t>(FloatKind::F32);
+    const int64_t other = op.parameters[isNarrowed ? 1 : 0].integer;
+    const bool isHalf = other == static_cast<int64_t>(FloatKind::F16);
+    if (isNarrowed)
+      return isHalf ? convertAs<float, numerics::Half>(op, first, count)
+                    : convertAs<float, numerics::BFloat16>(op, first, count);
+    return isHalf ? convertAs<numerics::Half, float>(op, first, count)
+                  : convertAs<numerics::BFloat16, float>(op, first, count);
+  }
+
+  template <typename From, typename To>
+  SORTIE_KERNEL_INLINE static void convertAs(const Operands &op, int64_t first, int64_t count) {
+    const int64_t columns = op.writes[0].columns;
+    const auto *x = reinterpret_cast<const From *>(op.reads[0].data) + first * columns;
+    auto *y = reinterpret_cast<To *>(op.writes[0].data) + first * columns;
+    for (int64_t i = 0; i < count * columns; ++i)
+      numerics::convert(x[i], y[i]);
+  }
+
   /// reads(rows, inverse?, weights?) writes(y): combine.h. Without `inverse`, row t * k + j is slot
   /// j of token t; an absent slot (inverse -1) counts as a row of zeros.
   static void combine(const Operands &op, int64_t first, int64_t count) {
@@ -166,11 +189,11 @@ template <typename Simd> struct RowOperations : Elementwise<Simd> {
   static int64_t sixteenPasses(const Operands &op) { return op.reads[0].columns * 16; }
 
   static constexpr RowOperation kTable[] = {
-      {"add", &add, &columnsOfOutput},           {"combine", &combine, &columnsOfSlots},
-      {"gather", &gather, &columnsOfOutput},     {"glu", &glu, &columnsOfOutput},
-      {"quantize", &quantize, &columnsOfOutput}, {"rms_norm", &rmsNorm, &columnsOfOutput},
-      {"route", &route, &sixteenPasses},         {"scale", &scale, &columnsOfOutput},
-      {"unsort", &unsort, &columnsOfOutput},
+      {"add", &add, &columnsOfOutput},          {"combine", &combine, &columnsOfSlots},
+      {"convert", &convert, &columnsOfOutput},  {"gather", &gather, &columnsOfOutput},
+      {"glu", &glu, &columnsOfOutput},          {"quantize", &quantize, &columnsOfOutput},
+      {"rms_norm", &rmsNorm, &columnsOfOutput}, {"route", &route, &sixteenPasses},
+      {"scale", &scale, &columnsOfOutput},      {"unsort", &unsort, &columnsOfOutput},
   };
 };
 

@@ -166,7 +166,7 @@ SORTIE_RESULT sortie_error *sortie_program_get_symbol(const sortie_program *prog
 typedef enum sortie_dtype {
   SORTIE_F32 = 0,
   SORTIE_I32 = 1,
-  SORTIE_F16 = 2, /* as input where f32 is wanted: converted exactly */
+  SORTIE_F16 = 2, /* as input where f32 is wanted, too: converted exactly */
   SORTIE_BF16 = 3 /* likewise */
 } sortie_dtype;
 
@@ -445,8 +445,8 @@ typedef enum sortie_memory {
 
 /* An array. Inputs are only read. Outputs may not share a byte with inputs, with each other, or
  * with themselves (stride 0); columns of one buffer do not, and are valid. Arrays in device memory
- * must be f32 or i32, without gaps, and begin at a multiple of 64 bytes; they are used in place,
- * and graphs are captured anew when they move. */
+ * must be of the very type, without gaps, and begin at a multiple of 64 bytes; they are used in
+ * place, and graphs are captured anew when they move. */
 typedef struct sortie_tensor {
   size_t struct_size;
   const char *name; /* of the function's input or output */

@@ -216,7 +216,7 @@ module attributes {t = !moert.buffer<281474976710656 x act8>} {}
 
 // -----
 
-// expected-error @+1 {{unknown element kind 'f64', expected f32, i32, bf16, act16 or act8}}
+// expected-error @+1 {{unknown element kind 'f64', expected f32, i32, bf16, f16, act16 or act8}}
 module attributes {t = !moert.buffer<tokens x 8 x f64>} {}
 
 // -----

@@ -21,7 +21,7 @@ moert.state @s : !moert.buffer<tokens x 8 x f32>
 // -----
 
 // (C3)
-// expected-error @+1 {{must hold f32, i32 or bf16, got '!moert.buffer<8 x 16 x act16>'}}
+// expected-error @+1 {{must hold f32, i32, bf16 or f16, got '!moert.buffer<8 x 16 x act16>'}}
 moert.state @s : !moert.buffer<8 x 16 x act16>
 
 // -----

@@ -1179,7 +1179,7 @@ moert.func @f("x" %x: !moert.buffer<tokens x 64 x f32>, "i" %i: !moert.buffer<to
 moert.symbol @tokens max(8)
 moert.func @f("x" %x: !moert.buffer<tokens x 64 x act16>) outs("out" %out: !moert.buffer<1 x f32>) {
   // (C3)
-  // expected-error @+1 {{value must hold f32, i32 or bf16}}
+  // expected-error @+1 {{value must hold f32, i32, bf16 or f16}}
   moert.checkpoint "a" = %x : !moert.buffer<tokens x 64 x act16>
 }
 

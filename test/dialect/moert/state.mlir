@@ -55,6 +55,16 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
     moert.return
   }
 
+  // CHECK: moert.func @widen
+  moert.func @widen("x" %x: !moert.buffer<tokens x 16 x f16>)
+      outs("y" %y: !moert.buffer<tokens x 16 x f32>, "z" %z: !moert.buffer<tokens x 16 x bf16>) {
+    // CHECK: moert.convert %x outs(%y) : !moert.buffer<tokens x 16 x f16>, !moert.buffer<tokens x 16 x f32>
+    moert.convert %x outs(%y) : !moert.buffer<tokens x 16 x f16>, !moert.buffer<tokens x 16 x f32>
+    // CHECK: moert.convert %y outs(%z) : !moert.buffer<tokens x 16 x f32>, !moert.buffer<tokens x 16 x bf16>
+    moert.convert %y outs(%z) : !moert.buffer<tokens x 16 x f32>, !moert.buffer<tokens x 16 x bf16>
+    moert.return
+  }
+
   // CHECK: moert.func @status
   moert.func @status() outs("y" %y: !moert.buffer<2 x i32>) {
     %state = moert.state_buffer @"any name" : !moert.buffer<2 x i32>

@@ -8,6 +8,7 @@
 #define SORTIE_TEST_UNIT_CPU_OPERATIONCALLS_H
 
 #include "runtime/cpu/Operations.h"
+#include "runtime/numerics/convert.h"
 #include "runtime/numerics/route.h"
 
 namespace sortie::cpu {
@@ -109,6 +110,22 @@ inline void unsort(const float *x, const int32_t *inverse, int64_t slots, int64_
   runOperation("unsort",
                {.reads = {rowsOf(x, slots, columns), rowsOf(inverse, slots, 1)},
                 .writes = {rowsOf(y, slots, columns)}},
+               device);
+}
+
+inline numerics::FloatKind floatKind(const float *) { return numerics::FloatKind::F32; }
+inline numerics::FloatKind floatKind(const numerics::Half *) { return numerics::FloatKind::F16; }
+inline numerics::FloatKind floatKind(const numerics::BFloat16 *) {
+  return numerics::FloatKind::BF16;
+}
+
+template <typename From, typename To>
+void convert(const From *x, int64_t rows, int64_t columns, To *y, const Device &device) {
+  runOperation("convert",
+               {.reads = {rowsOf(x, rows, columns)},
+                .writes = {rowsOf(y, rows, columns)},
+                .parameters = {{.integer = static_cast<int64_t>(floatKind(x))},
+                               {.integer = static_cast<int64_t>(floatKind(y))}}},
                device);
 }
 

@@ -6,6 +6,7 @@
 #include "test/unit/kernels/KernelTest.h"
 
 #include "codegen/kernels/rows/Combine.h"
+#include "codegen/kernels/rows/Convert.h"
 #include "codegen/kernels/rows/Elementwise.h"
 #include "codegen/kernels/rows/Norm.h"
 #include "codegen/kernels/rows/RoundBf16.h"
@@ -199,6 +200,36 @@ TEST(Norm, MatchesTheCpu) {
   testNorm<1408>(2);
   testNorm<2880>(3);
   testNorm<40000>(1);
+}
+
+template <typename From, typename To, int Columns> void convertKernel(const From *x, To *y) {
+  convertRows<From, To, Columns>(x, y);
+}
+
+/// Rows of `Columns` values, against the CPU.
+template <typename From, typename To, int Columns> void testConvert(const std::vector<From> &x) {
+  const auto rows = static_cast<int>(x.size() / Columns);
+  std::vector<To> expected(x.size()), y(x.size());
+  cpu::convert(x.data(), rows, Columns, expected.data(), referenceDevice());
+  run<convertKernel<From, To, Columns>>({rows}, kRoundThreads, 0, uint64_t{1}, x.data(), y.data());
+  ASSERT_EQ(std::memcmp(y.data(), expected.data(), y.size() * sizeof(To)), 0);
+}
+
+TEST(ElementwiseTest, Convert) {
+  Random random(28);
+  Floats wide = anyFloats(int64_t{33} * 40, random);
+  for (size_t i = 0; i < wide.size(); i += 2)
+    wide[i] = static_cast<float>(static_cast<int64_t>(random())) * 0x1p-50f;
+  testConvert<float, numerics::Half, 33>(wide);
+  testConvert<float, numerics::BFloat16, 330>(wide);
+  std::vector<numerics::Half> halves;
+  std::vector<numerics::BFloat16> bfloats;
+  for (uint32_t bits = 0; bits < 1u << 16; ++bits) {
+    halves.push_back({static_cast<uint16_t>(bits)});
+    bfloats.push_back({static_cast<uint16_t>(bits)});
+  }
+  testConvert<numerics::Half, float, 1024>(halves);
+  testConvert<numerics::BFloat16, float, 1024>(bfloats);
 }
 
 /// Rows of `Columns` values, against the rounding of each by itself.

@@ -4,6 +4,7 @@
 // The program loader: what a loaded program says, and each reason to refuse one.
 
 #include "ProgramText.h"
+#include "StateText.h"
 
 #include "dialect/moert/MoertOps.h"
 #include "dialect/moert/Seal.h"
@@ -243,6 +244,43 @@ TEST(Loader, refusesASymbolThatNoInputGives) {
   expectError(programText(program), "no shape of an input gives the value of symbol 'tokens'");
 }
 
+TEST(Loader, placesStatesBehindEachOther) {
+  Expected<std::shared_ptr<const Program>> loaded = load(bytecodeOf(programText(kStateProgram)));
+  ASSERT_TRUE(bool(loaded)) << toString(loaded.takeError());
+  const Program &program = **loaded;
+  ASSERT_EQ(program.states.size(), 3u);
+  const State &ring = program.states[2];
+  EXPECT_EQ(ring.name, "ring");
+  EXPECT_EQ(ring.type, ElementType::I32);
+  EXPECT_EQ(ArrayRef(ring.shape), ArrayRef<int64_t>({4, 2}));
+  EXPECT_EQ(ring.bytes, 32u);
+  EXPECT_EQ(ring.offset, 2 * kStateAlignment);
+  EXPECT_EQ(program.stateBytes, 3 * kStateAlignment);
+  const Buffer &buffer = program.functions[0].buffers[1];
+  EXPECT_EQ(buffer.place, Buffer::Place::State);
+  EXPECT_EQ(buffer.argument, 0u);
+  EXPECT_TRUE(program.functions[0].outputs.empty());
+}
+
+TEST(Loader, refusesWhatCannotBeOfStates) {
+  std::string many;
+  for (int i = 0; i < 3; ++i)
+    many += "moert.state @s" + std::to_string(i) + " : !moert.buffer<35184372088832 x f32>\n";
+  expectError(programText(many + kDispatchProgram), "its states take more than 2^48 bytes");
+  expectError(
+      programText(replaced(kStateProgram, "@ring : !moert.buffer<4 x 2 x i32>\n  moert.func",
+                           "@ring : !moert.buffer<5 x 2 x i32>\n  moert.func")),
+      "state @ring is '!moert.buffer<5 x 2 x i32>'");
+  // The numbers of a check come from a kernel.
+  expectError(cudaProgramText(
+                  replaced(replaced(kLaunchProgram, "moert.check_ids %status experts(3) slots(2)",
+                                    "moert.check_rows %given rows(3)"),
+                           "\"ids\" %ids: !moert.buffer<tokens x 2 x i32>",
+                           "\"ids\" %ids: !moert.buffer<tokens x 2 x i32>, \"given\" %given: "
+                           "!moert.buffer<2 x i32>")),
+              "checks an input of the function, a kernel's status is needed");
+}
+
 TEST(Loader, refusesQuantizedArguments) {
   const char *program = R"(
   moert.symbol @tokens max(16)
@@ -252,7 +290,8 @@ TEST(Loader, refusesQuantizedArguments) {
       : !moert.buffer<tokens x 128 x f32>, !moert.buffer<tokens x 128 x act8>
     moert.return
   })";
-  expectError(programText(program), "argument 'y' holds act8; callers can pass f32 and i32 only");
+  expectError(programText(program),
+              "argument 'y' holds act8; callers can pass f32, f16, bf16 and i32 only");
 }
 
 //===- Indices that a program may not make up ------------------------------===//
@@ -546,10 +585,6 @@ TEST(Loader, refusesProductsByCublasElsewhere) {
               "the library does not keep the program's contract [run, batch]");
   expectError(replaced(cublasText(), "features = [\"cublas\"]", "features = []"),
               "the program must have the feature \"cublas\"");
-  expectError(replaced(cublasText(), "\"x\" %x: !moert.buffer<tokens x 8 x f32>",
-                       "\"x\" %x: !moert.buffer<tokens x 8 x f32>, "
-                       "\"w\" %w: !moert.buffer<tokens x 8 x bf16>"),
-              "argument 'w' holds bf16; callers can pass f32 and i32 only");
 }
 
 TEST(Loader, refusesMoreRowsThanCublasCounts) {

@@ -58,6 +58,12 @@ TEST(Npy, readsAllVersionsAndTypes) {
             SORTIE_I32);
   EXPECT_EQ(cantFail(parse(npy(1, header("\"<f2\"", "False", "(2,)"), "abcd"))).dtype, SORTIE_F16);
   EXPECT_EQ(cantFail(parse(npy(1, header("'<f4'", "False", "(0, 8)"), ""))).data, "");
+  EXPECT_EQ(cantFail(parse(npy(1, header("'<f2'", "False", "(2,)"), "abcd"), SORTIE_F16)).dtype,
+            SORTIE_F16);
+  // bfloat16 as ml_dtypes writes it, and its bits.
+  for (const char *descr : {"'<V2'", "'|V2'", "'<u2'"})
+    EXPECT_EQ(cantFail(parse(npy(1, header(descr, "False", "(2,)"), "abcd"), SORTIE_BF16)).dtype,
+              SORTIE_BF16);
 }
 
 TEST(Npy, readsWhatItWrites) {
@@ -70,6 +76,8 @@ TEST(Npy, readsWhatItWrites) {
     EXPECT_EQ(ArrayRef(array->shape), ArrayRef(shape));
   }
   EXPECT_TRUE(StringRef(npyHeader(SORTIE_I32, {3})).contains("'descr': '<i4'"));
+  EXPECT_TRUE(StringRef(npyHeader(SORTIE_F16, {3})).contains("'descr': '<f2'"));
+  EXPECT_TRUE(StringRef(npyHeader(SORTIE_BF16, {3})).contains("'descr': '<V2'"));
   EXPECT_TRUE(StringRef(npyHeader(SORTIE_I32, {3})).contains("'shape': (3,), }"));
 }
 
@@ -102,6 +110,10 @@ TEST(Npy, refusesOtherTypesAndOrders) {
        "big-endian int64 elements, int32 is needed; convert them with x.astype('<i4')"},
       {"'<V2'", SORTIE_F32,
        "'<V2' elements, float32 or float16 is needed; convert them with x.astype(numpy.float32)"},
+      {"'<f4'", SORTIE_F16,
+       "float32 elements, float16 is needed; convert them with x.astype(numpy.float16)"},
+      {"'<f4'", SORTIE_BF16,
+       "float32 elements, bfloat16 is needed; convert them with x.astype(ml_dtypes.bfloat16)"},
       {"''", SORTIE_I32, "'' elements, int32 is needed; convert them with x.astype(numpy.int32)"},
   };
   for (const auto &[descr, wanted, message] : cases)
