@@ -17,8 +17,8 @@ namespace sortie::moe {
 /// What a module promises in `moe.contract`; one that says nothing promises everything.
 Determinism getPromisedContract(mlir::ModuleOp module);
 
-/// Of ops with one result, whose every element follows from the same element of each operand; all of
-/// them have one type.
+/// Of ops with one result, whose every element follows from the same element of each operand. All
+/// of them have one type.
 template <typename ConcreteOp>
 class Elementwise : public mlir::OpTrait::TraitBase<ConcreteOp, Elementwise> {};
 
