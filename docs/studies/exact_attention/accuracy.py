@@ -1,7 +1,7 @@
 """What the rules of exact attention cost in accuracy: normalised mean squared errors.
 
-Against float64: 64 queries, 4096 keys, heads of 128; quantization is simulated, roundings to fp32 are not. Needs
-torch and a CUDA device. The median of three seeds is printed.
+Against float64: 64 queries, 4096 keys, heads of 128; quantization is simulated, roundings to fp32
+are not. Needs torch and a CUDA device. The median of three seeds is printed.
 """
 
 from __future__ import annotations
