@@ -20,8 +20,10 @@ compile() {
     --emit-bytecode -o "$work/$2.mlirbc"
 }
 
-# The large layer and its reference; the reference appears when both are complete.
+# The large layer and its reference, as soon as there is Python to make them; the reference appears
+# when both are complete.
 write_layer() {
+  until cmp -s scripts/requirements.txt build/venv/requirements.txt; do sleep 1; done
   $python test/models/make_gguf.py qwen3-30b-a3b --layers 1 --type q4_k_m --seed 1 \
     -o $work/qwen3-30b-a3b.gguf --activations $work/qwen3.npy --tokens 512
   $python test/reference/ffn.py $work/qwen3-30b-a3b.gguf --layer 0 --input $work/qwen3.npy \
@@ -29,7 +31,6 @@ write_layer() {
   mv $work/part.npz $work/qwen3.npz
 }
 
-scripts/setup.sh --no-build
 mkdir -p $work
 writer=
 if [ ! -f $work/qwen3.npz ]; then

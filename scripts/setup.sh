@@ -75,9 +75,14 @@ else
   echo "setup: not Debian; expecting the packages of docs/building.md to be installed"
 fi
 mkdir -p build
-make_venv
-[ "$nvrtc" = no ] || install_nvrtc
 if [ "$build" = yes ]; then
+  make_venv & # beside the build, which does not need it
+  venv=$!
+  trap 'kill "$venv" 2>/dev/null || true' EXIT
   cmake --preset release "${cmake_arguments[@]}"
   cmake --build --preset release --target $target
+  wait "$venv"
+else
+  make_venv
 fi
+[ "$nvrtc" = no ] || install_nvrtc

@@ -189,9 +189,9 @@ TEST(Encoding, RowsAreWhereTheFileHasThem) {
   constexpr EncodingInfo kStrips = num::encodingInfo(Encoding::Q4_K_R4);
   EXPECT_EQ(num::rowBytes(kStrips, 1024), 576);
   EXPECT_EQ(num::scaleStride(kStrips, 1024), 576) << "scales of four rows a block";
-  const uint8_t tensor[1] = {};
-  EXPECT_EQ(num::rowOf(kStrips, tensor, 7, 1024).strip, tensor + 4 * 576);
-  EXPECT_EQ(num::rowOf(kStrips, tensor, 7, 1024).place, 3);
+  const std::vector<uint8_t> tensor(8 * 576);
+  EXPECT_EQ(num::rowOf(kStrips, tensor.data(), 7, 1024).strip, tensor.data() + 4 * 576);
+  EXPECT_EQ(num::rowOf(kStrips, tensor.data(), 7, 1024).place, 3);
 }
 
 // The figures that docs/numerics.md prints.
