@@ -8,8 +8,8 @@
 //
 //   cpu_kernels [--isa=<name>] [--threads=<n>] [Google Benchmark options]
 
-#include "runtime/cpu/ops.h"
 #include "runtime/support/AlignedBytes.h"
+#include "test/unit/cpu/OperationCalls.h"
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/raw_ostream.h"
@@ -140,7 +140,7 @@ void runExperts(benchmark::State &state, Encoding encoding, RowKind kind) {
       allocate(static_cast<uint64_t>(rows * numerics::actRowBytes(kind, kWidth)));
   std::vector<float> output(static_cast<size_t>(rows * kHidden));
   if (kind != RowKind::F32)
-    quantize(hidden.data(), tokens, kHidden, kind, input.data(), context);
+    quantize(hidden.data(), tokens, kHidden, kind, input.data(), deviceOf(context));
   else
     std::memcpy(input.data(), hidden.data(), hidden.size() * sizeof(float));
 
@@ -214,7 +214,7 @@ void runRouter(benchmark::State &state) {
 
 void runRoute(benchmark::State &state) {
   const int64_t tokens = state.range(0);
-  const Context context{settings().isa, pool()};
+  const Device device = deviceOf({settings().isa, pool()});
   const std::vector<float> logits = randomFloats(tokens * kExperts);
   numerics::RouteParams params{};
   params.experts = kExperts;
@@ -223,35 +223,35 @@ void runRoute(benchmark::State &state) {
   std::vector<int32_t> ids(static_cast<size_t>(tokens * kTop));
   std::vector<float> weights(ids.size());
   for (auto _ : state) {
-    route(logits.data(), nullptr, tokens, params, ids.data(), weights.data(), context);
+    route(logits.data(), nullptr, tokens, params, ids.data(), weights.data(), device);
     benchmark::ClobberMemory();
   }
 }
 
 void runNormAndQuantize(benchmark::State &state) {
   const int64_t tokens = state.range(0);
-  const Context context{settings().isa, pool()};
+  const Device device = deviceOf({settings().isa, pool()});
   const std::vector<float> hidden = randomFloats(tokens * kHidden);
   const std::vector<float> weight(kHidden, 1.0f);
   std::vector<float> normed(hidden.size());
   const AlignedBytes rows =
       allocate(static_cast<uint64_t>(tokens * numerics::actRowBytes(RowKind::Int16, kHidden)));
   for (auto _ : state) {
-    rmsNorm(hidden.data(), weight.data(), 1e-6f, tokens, kHidden, normed.data(), context);
-    quantize(normed.data(), tokens, kHidden, RowKind::Int16, rows.data(), context);
+    rmsNorm(hidden.data(), weight.data(), 1e-6f, tokens, kHidden, normed.data(), device);
+    quantize(normed.data(), tokens, kHidden, RowKind::Int16, rows.data(), device);
     benchmark::ClobberMemory();
   }
 }
 
 void runCombine(benchmark::State &state) {
   const int64_t tokens = state.range(0);
-  const Context context{settings().isa, pool()};
+  const Device device = deviceOf({settings().isa, pool()});
   const Routing routing(tokens);
   const std::vector<float> rows = randomFloats(tokens * kTop * kHidden);
   std::vector<float> output(static_cast<size_t>(tokens * kHidden));
   for (auto _ : state) {
     combine(rows.data(), routing.inverse.data(), nullptr, tokens, kTop, kHidden, output.data(),
-            context);
+            device);
     benchmark::ClobberMemory();
   }
 }
