@@ -64,13 +64,13 @@ SORTIE_NUMERICS_INLINE float integerRunValue(const DecodedBlock &block, int firs
 template <Encoding E, ActivationWidth Width>
 SORTIE_NUMERICS_INLINE float groupScaleTerm(EncodedRow row, int64_t firstGroup, const int16_t *q,
                                             int count) {
-  constexpr Format F = formatOf(E);
-  constexpr FormatInfo kInfo = formatInfo(F);
+  constexpr Format kFormat = formatOf(E);
+  constexpr FormatInfo kInfo = formatInfo(kFormat);
   DecodedBlock block;
   float t = 0.0f;
   for (int g = 0; g < count / kGroup; ++g) {
     decodeBlock<E>(row, firstGroup + g, block);
-    const float run = integerRunValue<F, Width>(block, 0, kGroup, q + g * kGroup);
+    const float run = integerRunValue<kFormat, Width>(block, 0, kGroup, q + g * kGroup);
     t = g == 0 ? firstRun(run, block.d) : addRun(run, block.d, t);
   }
   if constexpr (kInfo.minimum == Minimum::AddedFloat) {
@@ -88,13 +88,13 @@ SORTIE_NUMERICS_INLINE float groupScaleTerm(EncodedRow row, int64_t firstGroup, 
 /// t of activation block `b` of a row in the formats with integer sub-scales.
 template <Encoding E, ActivationWidth Width>
 SORTIE_NUMERICS_INLINE float subScaleTerm(EncodedRow row, int64_t b, const int16_t *q) {
-  constexpr Format F = formatOf(E);
-  constexpr FormatInfo kInfo = formatInfo(F);
+  constexpr Format kFormat = formatOf(E);
+  constexpr FormatInfo kInfo = formatInfo(kFormat);
   constexpr int64_t kHalves = kInfo.elements / kActivationBlock;
   const int first = static_cast<int>(b % kHalves) * kActivationBlock;
   DecodedBlock block;
   decodeBlock<E>(row, b / kHalves, block);
-  const float run = integerRunValue<F, Width>(block, first, kActivationBlock, q);
+  const float run = integerRunValue<kFormat, Width>(block, first, kActivationBlock, q);
   float t = firstRun(run, block.d);
   if constexpr (kInfo.minimum == Minimum::SubtractedInteger) {
     int32_t sum = 0;

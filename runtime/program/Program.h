@@ -201,6 +201,7 @@ struct Step {
   /// Name of the operation: "moert.matmul". For a launch, that of the one it belongs to.
   std::string operation;
   Action action;
+  // NOLINTBEGIN(readability-redundant-member-init): else aggregates that end early draw a warning
   llvm::SmallVector<BufferId, 4> reads = {};
   llvm::SmallVector<BufferId, 3> writes = {};
   /// Weights that are matrices of products come first.
@@ -212,6 +213,7 @@ struct Step {
   BufferId offsets = kNoBuffer;
   /// The tensors that it reads, for people: "blk.0.ffn_gate_exps.weight, ...".
   std::string label = {};
+  // NOLINTEND(readability-redundant-member-init)
 };
 
 struct Argument {
