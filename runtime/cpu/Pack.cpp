@@ -107,8 +107,8 @@ template <Encoding E> struct PanelRows {
 
 /// An activation block of a format with a scale per group.
 template <Encoding E> void packGroupBlock(const PanelRows<E> &from, int64_t block) {
-  constexpr Format F = formatOf(E);
-  constexpr FormatInfo kInfo = formatInfo(F);
+  constexpr Format kFormat = formatOf(E);
+  constexpr FormatInfo kInfo = formatInfo(kFormat);
   constexpr PanelLayout kLayout = panelLayout(kInfo);
   std::byte *body = from.panel + kLayout.bodyOffset(block);
   const int64_t firstGroup = block * kGroupsPerBlock;
@@ -116,21 +116,21 @@ template <Encoding E> void packGroupBlock(const PanelRows<E> &from, int64_t bloc
       static_cast<int>(std::min<int64_t>(kGroupsPerBlock, from.columns / kGroup - firstGroup));
 
   BlockCodes codes;
-  std::memset(&codes, codeOf<F>(0), sizeof codes);
-  clearScales<F>(body, kLayout.lowPlaneOffset);
+  std::memset(&codes, codeOf<kFormat>(0), sizeof codes);
+  clearScales<kFormat>(body, kLayout.lowPlaneOffset);
   for (int i = 0; i < from.rows; ++i) {
     const EncodedRow row = from.row(i);
     for (int g = 0; g < groups; ++g) {
       DecodedBlock decoded;
       decodeBlock<E>(row, firstGroup + g, decoded);
-      placeCodes<F>(decoded.levels, g * kGroup, kGroup, i, codes);
+      placeCodes<kFormat>(decoded.levels, g * kGroup, kGroup, i, codes);
       const int at = g * kRows + i;
-      storeScale<F>(body, at, scaleBits<E>(row, firstGroup + g));
+      storeScale<kFormat>(body, at, scaleBits<E>(row, firstGroup + g));
       if constexpr (kInfo.minimum == Minimum::AddedFloat)
-        storeScale<F>(body + kLayout.minimumsOffset, at, minimumBits<E>(row, firstGroup + g));
+        storeScale<kFormat>(body + kLayout.minimumsOffset, at, minimumBits<E>(row, firstGroup + g));
     }
   }
-  packLevels<F>(codes, body);
+  packLevels<kFormat>(codes, body);
 }
 
 /// The sub-scales and minimums of row `i` in the body of a record's block `b`.
@@ -149,30 +149,31 @@ void placeSubScales(const DecodedBlock &decoded, int b, int i, std::byte *body) 
 
 /// A record (a whole block of the file) of a format with sub-scales.
 template <Encoding E> void packSubScaleRecord(const PanelRows<E> &from, int64_t record) {
-  constexpr Format F = formatOf(E);
-  constexpr FormatInfo kInfo = formatInfo(F);
+  constexpr Format kFormat = formatOf(E);
+  constexpr FormatInfo kInfo = formatInfo(kFormat);
   constexpr PanelLayout kLayout = panelLayout(kInfo);
 
   std::byte *head = from.panel + record * kLayout.recordBytes;
   std::memset(head, 0, static_cast<size_t>(kLayout.recordBytes));
-  clearScales<F>(head, kLayout.headBytes);
+  clearScales<kFormat>(head, kLayout.headBytes);
   std::array<BlockCodes, kLayout.blocksPerRecord> codes;
-  std::memset(&codes, codeOf<F>(0), sizeof codes);
+  std::memset(&codes, codeOf<kFormat>(0), sizeof codes);
   for (int i = 0; i < from.rows; ++i) {
     const EncodedRow row = from.row(i);
     DecodedBlock decoded;
     decodeBlock<E>(row, record, decoded);
-    storeScale<F>(head, i, scaleBits<E>(row, record));
+    storeScale<kFormat>(head, i, scaleBits<E>(row, record));
     if constexpr (kInfo.minimum == Minimum::SubtractedInteger)
-      storeScale<F>(head + kLayout.dminOffset, i, minimumBits<E>(row, record));
+      storeScale<kFormat>(head + kLayout.dminOffset, i, minimumBits<E>(row, record));
     for (int b = 0; b < kLayout.blocksPerRecord; ++b) {
-      placeSubScales<F>(decoded, b, i, head + kLayout.headBytes + b * kLayout.bodyBytes);
-      placeCodes<F>(decoded.levels + b * kActivationBlock, 0, kActivationBlock, i,
-                    codes[static_cast<size_t>(b)]);
+      placeSubScales<kFormat>(decoded, b, i, head + kLayout.headBytes + b * kLayout.bodyBytes);
+      placeCodes<kFormat>(decoded.levels + b * kActivationBlock, 0, kActivationBlock, i,
+                          codes[static_cast<size_t>(b)]);
     }
   }
   for (int b = 0; b < kLayout.blocksPerRecord; ++b)
-    packLevels<F>(codes[static_cast<size_t>(b)], head + kLayout.headBytes + b * kLayout.bodyBytes);
+    packLevels<kFormat>(codes[static_cast<size_t>(b)],
+                        head + kLayout.headBytes + b * kLayout.bodyBytes);
 }
 
 template <Encoding E> void packQuantizedPanel(const PanelRows<E> &from) {

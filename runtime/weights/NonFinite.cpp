@@ -81,10 +81,11 @@ bool overflows(const Units &units, const uint8_t *unit, int row) {
     numerics::visitEncoding(units.info.encoding, [&]<numerics::Encoding E>() {
       numerics::decodeBlock<E>({unit, row}, b, block);
     });
-    for (int i = 0; i < units.info.elements; ++i)
-      if (std::isinf(block.d * static_cast<float>(block.subScales[i / format.subBlock]) *
-                     static_cast<float>(block.levels[i])))
+    for (int i = 0; i < units.info.elements; ++i) {
+      const int8_t subScale = block.subScales[i / format.subBlock];
+      if (std::isinf(block.d * static_cast<float>(subScale) * static_cast<float>(block.levels[i])))
         return true;
+    }
   }
   return false;
 }
@@ -120,7 +121,9 @@ struct FieldScan {
   uint64_t begin;
   uint64_t end;
   uint64_t count = 0;
-  SmallVector<NonFinite, NonFiniteScan::kKept> first = {};
+  SmallVector<NonFinite, NonFiniteScan::kKept> first;
+
+  FieldScan(uint64_t begin, uint64_t end) : begin(begin), end(end) {}
 
   template <StoredNumber T> void run(const Units &units, uint32_t index, const Field &field) {
     for (uint64_t unit = begin; unit < end; ++unit) {

@@ -89,9 +89,9 @@ private:
 
 /// A row of the file, and where it should have gone.
 template <Encoding E> struct PackedRow {
-  static constexpr Format F = formatOf(E);
+  static constexpr Format kFormat = formatOf(E);
   static constexpr EncodingInfo kEncoding = encodingInfo(E);
-  static constexpr FormatInfo kInfo = formatInfo(F);
+  static constexpr FormatInfo kInfo = formatInfo(kFormat);
   Unpacker panel;
   int row; ///< of the panel
   numerics::EncodedRow file;
@@ -167,7 +167,7 @@ template <Encoding E> struct PackedRow {
       for (int k = 0; k < columns; k += kInfo.elements)
         checkBlock(k);
     else
-      for (int k = 0; k < packedBlocks(F, columns) * kHalfElements; k += numerics::kGroup)
+      for (int k = 0; k < packedBlocks(kFormat, columns) * kHalfElements; k += numerics::kGroup)
         k < columns ? checkGroup(k) : checkAbsentGroup(k);
   }
 };
