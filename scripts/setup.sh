@@ -82,6 +82,7 @@ if [ "$build" = yes ]; then
   cmake --preset release "${cmake_arguments[@]}"
   cmake --build --preset release --target $target
   wait "$venv"
+  trap - EXIT
 else
   make_venv
 fi

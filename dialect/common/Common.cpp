@@ -96,6 +96,12 @@ LogicalResult verifyGlu(EmitError emitError, GluKind kind, const std::optional<A
   return success();
 }
 
+LogicalResult verifyEps(EmitError emitError, const APFloat &eps) {
+  if (!eps.isFinite() || (eps.isNegative() && !eps.isZero()))
+    return emitError() << "eps must be finite and not negative";
+  return success();
+}
+
 /// The limits of group-limited selection.
 static LogicalResult verifyGroups(EmitError emitError, const Routing &routing) {
   if (routing.groups.has_value() != routing.groupsUsed.has_value())

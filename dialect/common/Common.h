@@ -74,6 +74,9 @@ llvm::LogicalResult verifyGlu(EmitError emitError, GluKind kind,
                               const std::optional<llvm::APFloat> &alpha,
                               const std::optional<llvm::APFloat> &limit);
 
+/// The eps of a norm: finite and not negative.
+llvm::LogicalResult verifyEps(EmitError emitError, const llvm::APFloat &eps);
+
 /// What a routing op chooses by; counts as the attributes have them.
 struct Routing {
   /// Absent where the shape does not say.

@@ -109,9 +109,7 @@ static LogicalResult verifyQuantizedInput(Operation *op, Value input, Value weig
 static LogicalResult verifyNorm(Operation *op, Value input, Value weight, const APFloat &eps) {
   if (failed(verifyShape(op, "weight", weight, getLastDim(input))))
     return failure();
-  if (!eps.isFinite() || (eps.isNegative() && !eps.isZero()))
-    return op->emitOpError("eps must be finite and not negative");
-  return success();
+  return verifyEps([op] { return op->emitOpError(); }, eps);
 }
 
 #define GET_OP_CLASSES

@@ -481,25 +481,27 @@ bool FuncVerifier::endsBefore(BufferOp first, BufferOp second) const {
 LogicalResult FuncVerifier::verifyOverlaps() {
   if (!func.getArena())
     return success();
-  SmallVector<BufferOp> live;
+  struct LiveSlice {
+    BufferOp slice;
+    unsigned region, lastUse;
+  };
+  SmallVector<LiveSlice> live;
   for (const auto &[value, lifetime] : lifetimes) {
     auto slice = value.getDefiningOp<BufferOp>();
     if (!slice)
       continue;
     const unsigned begin = *lifetime.written;
-    llvm::erase_if(live, [&](BufferOp other) {
-      return lifetimes.find(other.getResult())->second.lastUse < begin;
-    });
+    llvm::erase_if(live, [&](const LiveSlice &other) { return other.lastUse < begin; });
     const unsigned region = func.getArenaRegionOf(slice.getType().getByteSize());
-    for (BufferOp other : live)
-      if (func.getArenaRegionOf(other.getType().getByteSize()) == region &&
-          !endsBefore(slice, other) && !endsBefore(other, slice)) {
+    for (LiveSlice &other : live)
+      if (other.region == region && !endsBefore(slice, other.slice) &&
+          !endsBefore(other.slice, slice)) {
         InFlightDiagnostic diagnostic =
             slice.emitOpError("overlaps a buffer of the arena that is live at the same time");
-        diagnostic.attachNote(other.getLoc()) << "the other buffer";
+        diagnostic.attachNote(other.slice.getLoc()) << "the other buffer";
         return diagnostic;
       }
-    live.push_back(slice);
+    live.push_back({slice, region, lifetime.lastUse});
   }
   return success();
 }

@@ -190,9 +190,7 @@ static LogicalResult verifyNorm(Operation *op, Value input, Value output, const 
       failed(verifySameShape(op, input, {{"output", output}})) ||
       failed(getColumns(op, "input", input)))
     return failure();
-  if (!eps.isFinite() || (eps.isNegative() && !eps.isZero()))
-    return op->emitOpError("eps must be finite and not negative");
-  return success();
+  return verifyEps([op] { return op->emitOpError(); }, eps);
 }
 
 #define GET_OP_CLASSES

@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Products over a given table of kernels: what they are made of, and how tests run kernels of
-// instruction sets that the machine does not have.
+// Products over a given table of kernels: the table of a session's instruction set, or, in tests,
+// one of an instruction set that the machine does not have.
 
 #ifndef SORTIE_RUNTIME_CPU_DEVICE_H
 #define SORTIE_RUNTIME_CPU_DEVICE_H

@@ -139,11 +139,7 @@ void gluMatmul(const GluMatmulOp &op, const Device &device) {
   runProduct(product, op.rows, device);
 }
 
-//===- The operations as the runtime calls them ---------------------------===//
-
-void matmul(const MatmulOp &op, const Context &context) { matmul(op, deviceOf(context)); }
-
-void gluMatmul(const GluMatmulOp &op, const Context &context) { gluMatmul(op, deviceOf(context)); }
+//===- Dispatch -----------------------------------------------------------===//
 
 int64_t dispatch(const int32_t *ids, int64_t slots, int64_t totalExperts, int64_t firstExpert,
                  int64_t experts, int32_t *permutation, int32_t *inverse, int32_t *offsets) {

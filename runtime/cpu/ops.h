@@ -1,10 +1,11 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Packing, products and the dispatch of the CPU device, as free functions over plain pointers. They
-// check nothing (the program loader has), allocate nothing (the thread pool owns the scratch, a
-// fixed amount for each thread), and give the same bits for every instruction set, every number of
-// threads and every batch size. Outputs must not overlap inputs. Zero rows are allowed everywhere.
+// What products are made of, packing and the dispatch of the CPU device, as free functions over
+// plain pointers. They check nothing (the program loader has), allocate nothing (the thread pool
+// owns the scratch, a fixed amount for each thread), and give the same bits for every instruction
+// set, every number of threads and every batch size. Outputs must not overlap inputs. Zero rows are
+// allowed everywhere.
 
 #ifndef SORTIE_RUNTIME_CPU_OPS_H
 #define SORTIE_RUNTIME_CPU_OPS_H
@@ -57,7 +58,6 @@ struct MatmulOp {
   /// `bf16` arithmetic instead of `float`: weights and activations are rounded to bfloat16 first.
   bool isBf16 = false;
 };
-void matmul(const MatmulOp &op, const Context &context);
 
 /// Gate and up matmuls with their activation: out = glu(gate, up), fp32 or requantized.
 struct GluMatmulOp {
@@ -76,7 +76,6 @@ struct GluMatmulOp {
   void *output;
   bool isBf16 = false;
 };
-void gluMatmul(const GluMatmulOp &op, const Context &context);
 
 /// Stable counting sort of the slots by expert, for experts [firstExpert, firstExpert + experts).
 /// permutation [slots of this range, ascending expert, then slot], inverse [tokens * k] (-1: not of

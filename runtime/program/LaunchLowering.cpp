@@ -17,15 +17,15 @@ namespace sortie {
 
 Expected<GridDim> FunctionLowering::gridDim(moert::LaunchOp op, unsigned index) {
   const auto dim = cast<moert::GridAttr>(op.getGrid()[index]);
-  constexpr int64_t kMostBlocks[] = {INT32_MAX, 65535, 65535};
+  const int64_t mostBlocks = moert::GridAttr::kMostBlocks[index];
   const int64_t bound =
       std::max(boundOf(dim.getExtent()), dim.getMax() ? boundOf(dim.getMax()) : int64_t{0});
   const std::optional<int64_t> blocks = dim.evaluate(bound);
-  if (!blocks || *blocks > kMostBlocks[index])
+  if (!blocks || *blocks > mostBlocks)
     return error(op, "dimension " + Twine(index) + " of the grid of kernel '" + op.getKernel() +
                          "' has " + (blocks ? Twine(*blocks) : Twine("more than 2^63")) +
                          " thread blocks at the bound of its symbol, the limit is " +
-                         Twine(kMostBlocks[index]) + "; compile it with a smaller max-tokens");
+                         Twine(mostBlocks) + "; compile it with a smaller max-tokens");
   GridDim result{affine(dim.getExtent()), dim.getDivisor(), dim.getRoundsDown(), std::nullopt};
   if (dim.getMax())
     result.max = affine(dim.getMax());

@@ -131,7 +131,7 @@ void runExperts(benchmark::State &state, Encoding encoding, RowKind kind) {
   const int64_t rows = tokens * kTop;
   const Layer &layer = layerOf(encoding);
   const Routing routing(tokens);
-  const Context context{settings().isa, pool()};
+  const Device device = deviceOf({settings().isa, pool()});
   const std::vector<float> hidden = randomFloats(tokens * kHidden);
   const std::vector<float> weights(static_cast<size_t>(rows), 0.125f);
   const AlignedBytes input =
@@ -140,7 +140,7 @@ void runExperts(benchmark::State &state, Encoding encoding, RowKind kind) {
       allocate(static_cast<uint64_t>(rows * numerics::actRowBytes(kind, kWidth)));
   std::vector<float> output(static_cast<size_t>(rows * kHidden));
   if (kind != RowKind::F32)
-    quantize(hidden.data(), tokens, kHidden, kind, input.data(), deviceOf(context));
+    quantize(hidden.data(), tokens, kHidden, kind, input.data(), device);
   else
     std::memcpy(input.data(), hidden.data(), hidden.size() * sizeof(float));
 
@@ -163,8 +163,8 @@ void runExperts(benchmark::State &state, Encoding encoding, RowKind kind) {
   down.output = output.data();
 
   for (auto _ : state) {
-    gluMatmul(glu, context);
-    matmul(down, context);
+    gluMatmul(glu, device);
+    matmul(down, device);
     benchmark::ClobberMemory();
   }
 
@@ -192,7 +192,7 @@ void registerExperts(Encoding encoding, RowKind kind, const char *kindName) {
 
 void runRouter(benchmark::State &state) {
   const int64_t tokens = state.range(0);
-  const Context context{settings().isa, pool()};
+  const Device device = deviceOf({settings().isa, pool()});
   const MatrixShape shape{Format::F32, 1, kExperts, kHidden};
   const std::vector<float> weights = randomFloats(kExperts * kHidden);
   const AlignedBytes packed = allocate(packedBytes(shape));
@@ -207,7 +207,7 @@ void runRouter(benchmark::State &state) {
   op.rows = tokens;
   op.output = logits.data();
   for (auto _ : state) {
-    matmul(op, context);
+    matmul(op, device);
     benchmark::ClobberMemory();
   }
 }

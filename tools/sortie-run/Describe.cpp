@@ -64,7 +64,6 @@ public:
   Error describeKernels();
 
 private:
-  Expected<sortie_symbol_info> findSymbol(size_t index) const;
   Error describeValue(const char *kind, const sortie_value_info &value);
   Error describeStates();
   Error describeWeights(size_t function);
@@ -87,7 +86,7 @@ Error Describer::describeHeader() {
   if (info.import_options)
     out << "imported     with " << info.import_options << ", other than the model file says\n";
   for (size_t i = 0; i < info.symbol_count; ++i) {
-    Expected<sortie_symbol_info> symbol = findSymbol(i);
+    Expected<sortie_symbol_info> symbol = findSymbol(program, i);
     if (!symbol)
       return symbol.takeError();
     out << "symbol       " << symbol->name << " is 0 to " << symbol->max << '\n';
@@ -96,15 +95,6 @@ Error Describer::describeHeader() {
     return error;
   out << "functions    " << info.function_count << '\n';
   return Error::success();
-}
-
-Expected<sortie_symbol_info> Describer::findSymbol(size_t index) const {
-  sortie_symbol_info symbol = SORTIE_INIT(sortie_symbol_info);
-  symbol.name = "";
-  if (index != SIZE_MAX)
-    if (Error error = toError(sortie_program_get_symbol(program, index, &symbol)))
-      return error;
-  return symbol;
 }
 
 Error Describer::describeStates() {
@@ -122,7 +112,7 @@ Error Describer::describeStates() {
 }
 
 Error Describer::describeValue(const char *kind, const sortie_value_info &value) {
-  Expected<sortie_symbol_info> symbol = findSymbol(symbolOf(value));
+  Expected<sortie_symbol_info> symbol = findSymbol(program, symbolOf(value));
   if (!symbol)
     return symbol.takeError();
   out << "  " << kind << ' ' << value.name << ": " << dtypeName(value.dtype) << " [";
@@ -183,7 +173,7 @@ Error Describer::describeFunction(size_t index) {
   out << ", intermediate values ";
   printBytes(memory.arena_bytes, out);
   for (size_t i = 0; i < function.symbol_count; ++i) {
-    Expected<sortie_symbol_info> symbol = findSymbol(function.symbols[i]);
+    Expected<sortie_symbol_info> symbol = findSymbol(program, function.symbols[i]);
     if (!symbol)
       return symbol.takeError();
     out << (i == 0 ? " at " : ", ") << symbol->max << ' ' << symbol->name;

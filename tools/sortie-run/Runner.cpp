@@ -93,13 +93,10 @@ Expected<sortie_value_info> Runner::findInput(StringRef name) const {
 }
 
 Expected<ValueSymbol> Runner::describeSymbol(const sortie_value_info &info) const {
-  const size_t index = symbolOf(info);
-  if (index == SIZE_MAX)
-    return ValueSymbol{function.name, "", 0};
-  sortie_symbol_info symbol = SORTIE_INIT(sortie_symbol_info);
-  if (Error error = toError(sortie_program_get_symbol(program.get(), index, &symbol)))
-    return error;
-  return ValueSymbol{function.name, symbol.name, symbol.max};
+  Expected<sortie_symbol_info> symbol = findSymbol(program.get(), symbolOf(info));
+  if (!symbol)
+    return symbol.takeError();
+  return ValueSymbol{function.name, symbol->name, symbol->max};
 }
 
 Error Runner::prepareInputs() {

@@ -5,6 +5,8 @@
 
 #include "tools/sortie-run/Shapes.h"
 
+#include "tools/sortie-run/Api.h"
+
 #include "llvm/ADT/STLExtras.h"
 
 using namespace llvm;
@@ -19,6 +21,15 @@ size_t symbolOf(const sortie_value_info &info) {
   const ArrayRef symbols(info.shape_symbols, info.rank);
   const auto *found = find_if(symbols, [](size_t symbol) { return symbol != SIZE_MAX; });
   return found == symbols.end() ? SIZE_MAX : *found;
+}
+
+Expected<sortie_symbol_info> findSymbol(const sortie_program *program, size_t index) {
+  sortie_symbol_info symbol = SORTIE_INIT(sortie_symbol_info);
+  symbol.name = "";
+  if (index != SIZE_MAX)
+    if (Error error = toError(sortie_program_get_symbol(program, index, &symbol)))
+      return error;
+  return symbol;
 }
 
 void printShape(const sortie_value_info &info, StringRef symbol, StringRef separator,

@@ -11,6 +11,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <optional>
@@ -26,6 +27,9 @@ struct ValueSymbol {
 
 /// The index of the symbol that the shape of a value depends on, or SIZE_MAX: it is constant.
 size_t symbolOf(const sortie_value_info &info);
+
+/// The symbol of an index that `symbolOf` gives; of SIZE_MAX one without a name, at most 0.
+llvm::Expected<sortie_symbol_info> findSymbol(const sortie_program *program, size_t index);
 
 /// Prints the extents of a value, as "tokens" and "256".
 void printShape(const sortie_value_info &info, llvm::StringRef symbol, llvm::StringRef separator,

@@ -157,7 +157,7 @@ Floats multiplyOnCpu(const FloatWeights<Weight> &weights, const Floats &x, int r
                .map = {},
                .output = y.data(),
                .isBf16 = true},
-              referenceContext());
+              referenceDevice());
   return y;
 }
 

@@ -226,7 +226,7 @@ void ExactProblem::multiply(uint8_t *output) const {
                .bias = dataOrNull(firstBias),
                .scale = spec.hasScale ? scale.data() : nullptr,
                .output = reinterpret_cast<float *>(output)},
-              referenceContext());
+              referenceDevice());
 }
 
 void ExactProblem::multiplyGated(uint8_t *output) const {
@@ -243,7 +243,7 @@ void ExactProblem::multiplyGated(uint8_t *output) const {
                   .glu = spec.glu,
                   .outputKind = spec.output,
                   .output = output},
-                 referenceContext());
+                 referenceDevice());
 }
 
 } // namespace sortie::kernels

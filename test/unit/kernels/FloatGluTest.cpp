@@ -63,7 +63,7 @@ void testGrouped(const Ints &counts) {
                   .glu = {Kind, numerics::floatOf(kAlphaBits), numerics::floatOf(kLimitBits)},
                   .outputKind = Output,
                   .output = expected.data()},
-                 referenceContext());
+                 referenceDevice());
   for (const uint64_t seed : kSeeds) {
     Bytes actual = unwritten;
     run<groupedKernel<Weight, K, N, Kind, Output>>(
@@ -102,7 +102,7 @@ template <typename Weight, int K, int N, RowKind Output> void testDense(int32_t 
                   .glu = {},
                   .outputKind = Output,
                   .output = expected.data()},
-                 referenceContext());
+                 referenceDevice());
   for (const uint64_t seed : kSeeds) {
     Bytes actual = unwritten;
     run<denseKernel<Weight, K, N, Output>>(

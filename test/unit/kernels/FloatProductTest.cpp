@@ -58,7 +58,7 @@ template <typename Weight, int K, int N> void testMatmul(std::initializer_list<i
                        nullptr,          nullptr,      nullptr,  nullptr};
       op.bias = biasOrNull;
       op.output = expected.data();
-      cpu::matmul(op, referenceContext());
+      cpu::matmul(op, referenceDevice());
       Floats actual(expected.size(), kUnwritten);
       run<matmulKernel<Weight, K, N>>(gridOf(kDense, N, rows), kFloatThreads,
                                       floatSharedBytes(false),
@@ -131,7 +131,7 @@ template <typename Weight, int K, int N> void testGathered(const Ints &counts) {
   op.bias = bias.data();
   op.scale = scale.data();
   op.output = expected.data();
-  cpu::matmul(op, referenceContext());
+  cpu::matmul(op, referenceDevice());
   for (const uint64_t seed : kSeeds) {
     Floats actual(expected.size(), kUnwritten);
     run<gatheredKernel<Weight, K, N, kSlots>>(
@@ -160,7 +160,7 @@ TEST(FloatGroupedMatmul, SortedRowsWithoutEpilogue) {
                    nullptr,          nullptr,      nullptr,  nullptr};
   op.map.offsets = sorted.offsets.data();
   op.output = expected.data();
-  cpu::matmul(op, referenceContext());
+  cpu::matmul(op, referenceDevice());
   for (const uint64_t seed : kSeeds) {
     Floats actual(expected.size(), kUnwritten);
     run<sortedKernel<float, kColumns, kOutputs>>(

@@ -44,10 +44,9 @@ std::vector<uint32_t> bitsOf(const Floats &values) {
   return bits;
 }
 
-const cpu::Context &referenceContext() {
+cpu::Device referenceDevice() {
   static const std::unique_ptr<cpu::ThreadPool> pool = llvm::cantFail(cpu::ThreadPool::create(1));
-  static const cpu::Context context{cpu::Isa::Portable, *pool};
-  return context;
+  return cpu::deviceOf({cpu::Isa::Portable, *pool});
 }
 
 } // namespace sortie::kernels

@@ -42,8 +42,7 @@ void makeAwkward(Floats &values, uint64_t rarity, Random &random);
 std::vector<uint32_t> bitsOf(const Floats &values);
 
 /// The CPU device's portable kernels on the calling thread.
-const cpu::Context &referenceContext();
-inline cpu::Device referenceDevice() { return cpu::deviceOf(referenceContext()); }
+cpu::Device referenceDevice();
 
 /// Runs a kernel. A grid without blocks is not launched, as in the runtime.
 template <auto kernel, typename... Arguments>

@@ -258,13 +258,13 @@ SORTIE_TEST_PACKING(Q4_K_R4, 256, 512)
 
 /// Two ways to store the same weights: the same bytes when packed, hence the same bits.
 TEST(Pack, StripsOfQ4KArePackedAsQ4K) {
-  constexpr int K = 512;
+  constexpr int kWidth = 512;
   Random random(43);
-  ExactWeights weights(Encoding::Q4_K, kExperts, kRows, K, Fill::AnyBits, random);
-  const AlignedBytes whole = packInParts<Encoding::Q4_K, K>(weights, kSeeds[0]);
-  weights.raw = test::interleaveQ4K(weights.raw, K);
-  const AlignedBytes strips = packInParts<Encoding::Q4_K_R4, K>(weights, kSeeds[0]);
-  const int64_t bytes = kExperts * kPanels * packedPanelBytes(Format::Q4_K, K);
+  ExactWeights weights(Encoding::Q4_K, kExperts, kRows, kWidth, Fill::AnyBits, random);
+  const AlignedBytes whole = packInParts<Encoding::Q4_K, kWidth>(weights, kSeeds[0]);
+  weights.raw = test::interleaveQ4K(weights.raw, kWidth);
+  const AlignedBytes strips = packInParts<Encoding::Q4_K_R4, kWidth>(weights, kSeeds[0]);
+  const int64_t bytes = kExperts * kPanels * packedPanelBytes(Format::Q4_K, kWidth);
   EXPECT_EQ(std::memcmp(whole.data(), strips.data(), static_cast<size_t>(bytes)), 0);
 }
 
