@@ -7,6 +7,8 @@
 #                                                            GoogleTest program, a ctest test
 #   sortie_add_emulated_test(NAME source... [LINK lib...])   unit test that runs kernels as fibers
 #   sortie_add_fuzzer(NAME source... [LINK lib...] [CORPUS dir])  libFuzzer program (clang only)
+#   sortie_precompile(target header... | REUSE_FROM target)
+#                                  reads headers that all sources of a library include only once
 #   sortie_link_dylib(target)      the executable takes MLIR and LLVM from their shared libraries
 #   sortie_link_static(target)     ... from archives; also libstdc++ and libgcc (the runner)
 #   sortie_link_archives(target)   ... from archives, the C++ library as the compiler has it (tests)
@@ -47,6 +49,19 @@ function(sortie_add_library name)
   target_link_libraries(${name} PUBLIC ${ARG_LINK} SortieLLVM)
   if(ARG_DEPENDS)
     add_dependencies(${name} ${ARG_DEPENDS})
+  endif()
+endfunction()
+
+# Headers are written <as in the sources>. -fpch-preprocess is for ccache, which otherwise sees through
+# no precompiled header of gcc.
+function(sortie_precompile target)
+  set(scope PRIVATE)
+  if(ARGV1 STREQUAL "REUSE_FROM")
+    set(scope)
+  endif()
+  target_precompile_headers(${target} ${scope} ${ARGN})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
+    target_compile_options(${target} PRIVATE -fpch-preprocess)
   endif()
 endfunction()
 

@@ -25,7 +25,9 @@ endif()
 find_program(SORTIE_CCACHE ccache)
 if(SORTIE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_C_COMPILER_LAUNCHER ${SORTIE_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${SORTIE_CCACHE})
+  # Or ccache leaves out what uses a precompiled header.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros
+    ${SORTIE_CCACHE})
 endif()
 
 # Debian's lld-22 has no plain ld.lld in the path: -B names the folder where LLVM's package has it.
