@@ -8,9 +8,10 @@
 #ifndef SORTIE_TEST_UNIT_NUMERICS_PROBE_H
 #define SORTIE_TEST_UNIT_NUMERICS_PROBE_H
 
+#include "runtime/numerics/attention.h"
 #include "runtime/numerics/combine.h"
-#include "runtime/numerics/dot.h"
 #include "runtime/numerics/norm.h"
+#include "runtime/numerics/rotate.h"
 #include "runtime/numerics/route.h"
 
 namespace sortie::test::probe {
@@ -19,16 +20,30 @@ using numerics::ActivationWidth;
 using numerics::Encoding;
 
 constexpr int kItemsPerSection = 512;
-constexpr int kFirstDotSection = 12;
+constexpr int kFirstDotSection = 17;
 constexpr int kEncodings = 16; // the quantized ones
 constexpr int kSections = kFirstDotSection + 2 * kEncodings;
 constexpr int kItems = kSections * kItemsPerSection;
 constexpr int kMaxRow = 2880;
 
 /// What a section computes, for messages. Sections from kFirstDotSection on are exact dot products.
-constexpr const char *kSectionNames[kFirstDotSection] = {
-    "fma",      "software fma", "exp",     "sigmoid and silu", "swiglu", "division and square root",
-    "quantize", "float dot",    "softmax", "rms norm",         "route",  "combine"};
+constexpr const char *kSectionNames[kFirstDotSection] = {"fma",
+                                                         "software fma",
+                                                         "exp",
+                                                         "sigmoid and silu",
+                                                         "swiglu",
+                                                         "division and square root",
+                                                         "quantize",
+                                                         "float dot",
+                                                         "softmax",
+                                                         "rms norm",
+                                                         "route",
+                                                         "combine",
+                                                         "exp2 and turns",
+                                                         "attention, int16 and int16",
+                                                         "attention, int16 and int8",
+                                                         "attention, int8 and int16",
+                                                         "attention, int8 and int8"};
 
 /// SplitMix64.
 struct Random {
@@ -161,6 +176,52 @@ SORTIE_NUMERICS_INLINE uint32_t combineItem(Random &random) {
   return foldRow(out, 16);
 }
 
+SORTIE_NUMERICS_INLINE uint32_t turnItem(Random &random) {
+  const uint64_t position = next(random);
+  const uint64_t frequency = static_cast<uint64_t>(next(random)) << 32 | next(random);
+  const numerics::Turn turn =
+      numerics::scaleTurn(numerics::turnAt(position, frequency), ordinary(random));
+  float x0 = ordinary(random);
+  float x1 = anyFloat(random);
+  numerics::rotatePair(turn, x0, x1);
+  uint32_t hash = fold(word(turn.cosine), word(turn.sine));
+  hash = fold(fold(hash, word(x0)), word(x1));
+  return fold(hash, word(numerics::exp2(ordinary(random) * 20.0f - 130.0f)));
+}
+
+/// A query over up to 700 positions of a small head, now and then with scales that are no numbers.
+template <ActivationWidth Query, ActivationWidth Cache>
+SORTIE_NUMERICS_INLINE uint32_t attentionItem(Random &random) {
+  constexpr int kHead = 4;
+  constexpr int kMaxPositions = 700;
+  int16_t query[kHead], keys[kMaxPositions * kHead], values[kMaxPositions * kHead];
+  float keyScales[kMaxPositions], valueScales[kMaxPositions];
+  const auto integer = [&](ActivationWidth width) {
+    const int most = numerics::maxActivation(width);
+    return static_cast<int16_t>(static_cast<int>(next(random) % (2u * most + 1u)) - most);
+  };
+  const int positions = 1 + static_cast<int>(next(random) % kMaxPositions);
+  for (int16_t &q : query)
+    q = integer(Query);
+  for (int i = 0; i < positions * kHead; ++i) {
+    keys[i] = integer(Cache);
+    values[i] = integer(Cache);
+  }
+  for (int i = 0; i < positions; ++i) {
+    keyScales[i] = ordinary(random) * 0x1p-10f;
+    valueScales[i] = next(random) % 20000 == 0 ? anyFloat(random) : ordinary(random);
+  }
+  const numerics::HeadCache cache{keys, keyScales, values, valueScales, kHead};
+  const numerics::HeadQuery row{query, 0x1p-12f, positions - 1,
+                                next(random) % 2 != 0 ? 1 + next(random) % 300 : 0};
+  const float sink = ordinary(random);
+  float output[kHead];
+  float scratch[2 * kHead];
+  numerics::attend<Query, Cache>(row, cache, next(random) % 2 != 0 ? &sink : nullptr, output,
+                                 scratch);
+  return foldRow(output, kHead);
+}
+
 /// Random bytes for every field, scales included, of a strip of rows; the product is of the last.
 template <Encoding E, ActivationWidth Width>
 SORTIE_NUMERICS_INLINE uint32_t dotItem(Random &random) {
@@ -225,6 +286,16 @@ SORTIE_NUMERICS_INLINE uint32_t probeItem(int item) {
     return routeItem(random);
   case 11:
     return combineItem(random);
+  case 12:
+    return turnItem(random);
+  case 13:
+    return attentionItem<ActivationWidth::Int16, ActivationWidth::Int16>(random);
+  case 14:
+    return attentionItem<ActivationWidth::Int16, ActivationWidth::Int8>(random);
+  case 15:
+    return attentionItem<ActivationWidth::Int8, ActivationWidth::Int16>(random);
+  case 16:
+    return attentionItem<ActivationWidth::Int8, ActivationWidth::Int8>(random);
   default:
     break;
   }
