@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Compares two builds of Sortie: do programs give the same bits, and are they as fast?
 
-    scripts/compare_builds.py --before build/old/bin --after build/release/bin
-    scripts/compare_builds.py --before ... --after ... --times qwen3-30b-a3b:q4_k_m --tokens 1,512
+    build/venv/bin/python scripts/compare_builds.py --before build/old/bin --after build/release/bin
+    ... compare_builds.py --before ... --after ... --times qwen3-30b-a3b:q4_k_m --tokens 1,512
 
-The first form imports every preset (test/models/presets.py), small, in every type that it has, compiles
-it with each build for both widths of activations, with every value stored, and compares the checksums
-of all values on every instruction set of this machine. Weights are random, from one seed. Types that
-the older build does not know are named and left out. The second
-form runs one layer of a preset, in full size, in turns with both builds and prints the ratio of the
-medians. The last line counts what was compared and what differs; the exit code is 1 if anything does.
+The first form imports every preset (test/models/presets.py), small, in every type that it has,
+compiles it with each build for both widths of activations, with every value stored, and compares
+the checksums of all values on every instruction set of this machine. Weights are random, from one
+seed. Types that the older build does not know are named and left out. The last line counts what
+was compared and what differs; the exit code is 1 if anything does.
+
+The second form runs one layer of a preset, in full size, in turns with both builds and prints the
+ratio of the medians.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ sys.path[:0] = [str(TEST / part) for part in ("models", "e2e")]
 
 from make_gguf import write_model  # noqa: E402
 from presets import PRESETS, VALID_TYPES, Preset, parse_types, scaled  # noqa: E402
-from tools import DIVISORS, ISAS, Tools, ToolError  # noqa: E402
+from tools import DIVISORS, ISAS, ToolError, Tools  # noqa: E402
 
 WIDTHS = ("int16", "int8")
 WEIGHTS = "random:seed=1"
