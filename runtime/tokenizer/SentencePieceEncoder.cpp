@@ -42,10 +42,47 @@ SentencePieceEncoder::create(const model::TokenizerData &data, StringRef file) {
     encoder->longestToken = std::max(encoder->longestToken, text.size());
   for (const TokenType type : data.types)
     encoder->isUnused.push_back(type == TokenType::Unused);
+  encoder->addPairs();
   encoder->orderByScores(data);
   if (Error error = encoder->addBytes(data, file))
     return error;
   return encoder;
+}
+
+/// The character at the front of `text`, as a number; no two are the same. Files may have tokens that
+/// are no UTF-8, so it may be cut short.
+static uint32_t takeCharacter(StringRef &text) {
+  uint32_t number = 0;
+  const StringRef character = text.take_front(characterBytes(text.front()));
+  for (const char byte : character)
+    number = number << 8 | static_cast<uint8_t>(byte);
+  text = text.drop_front(character.size());
+  return number;
+}
+
+void SentencePieceEncoder::addPairs() {
+  for (const auto &[text, id] : index) {
+    StringRef rest = text;
+    for (uint32_t previous = takeCharacter(rest); !rest.empty();) {
+      const uint32_t character = takeCharacter(rest);
+      pairs.insert({previous, character});
+      previous = character;
+    }
+  }
+}
+
+size_t SentencePieceEncoder::findPart(StringRef text) const {
+  StringRef rest = text;
+  uint32_t previous = takeCharacter(rest);
+  while (!rest.empty()) {
+    StringRef after = rest;
+    const uint32_t character = takeCharacter(after);
+    if (!pairs.contains({previous, character}))
+      break;
+    previous = character;
+    rest = after;
+  }
+  return text.size() - rest.size();
 }
 
 void SentencePieceEncoder::orderByScores(const model::TokenizerData &data) {
@@ -136,10 +173,9 @@ Error SentencePieceEncoder::addTokens(StringRef text, const DenseMap<StringRef, 
   return Error::success();
 }
 
-Error SentencePieceEncoder::encode(const Fragment &fragment, std::vector<int32_t> &ids) const {
-  const std::string normalized = normalize(fragment);
-  const StringRef text = normalized;
-  SymbolChain chain;
+Error SentencePieceEncoder::encodePart(StringRef text, SymbolChain &chain,
+                                       std::vector<int32_t> &ids) const {
+  chain.clear();
   for (size_t begin = 0; begin < text.size();) {
     const size_t length = characterBytes(text[begin]);
     chain.add({static_cast<uint32_t>(begin), static_cast<uint32_t>(length), kNoToken});
@@ -163,4 +199,16 @@ Error SentencePieceEncoder::encode(const Fragment &fragment, std::vector<int32_t
       error = addTokens(text.substr(symbol.begin, symbol.length), splits, ids);
   });
   return error;
+}
+
+Error SentencePieceEncoder::encode(const Fragment &fragment, std::vector<int32_t> &ids) const {
+  const std::string normalized = normalize(fragment);
+  SymbolChain chain;
+  for (StringRef rest = normalized; !rest.empty();) {
+    const StringRef part = rest.take_front(findPart(rest));
+    if (Error error = encodePart(part, chain, ids))
+      return error;
+    rest = rest.drop_front(part.size());
+  }
+  return Error::success();
 }

@@ -12,6 +12,8 @@
 #include "runtime/tokenizer/SymbolChain.h"
 #include "runtime/tokenizer/TokenIndex.h"
 
+#include "llvm/ADT/DenseSet.h"
+
 #include <array>
 
 namespace sortie::tokenizer {
@@ -35,9 +37,13 @@ private:
   SentencePieceEncoder() = default;
 
   void orderByScores(const model::TokenizerData &data);
+  void addPairs();
   llvm::Error addBytes(const model::TokenizerData &data, llvm::StringRef file);
   /// The text with the spaces of tokens, one put before it and extra ones removed, as the file says.
   std::string normalize(const Fragment &fragment) const;
+  /// How long the first part of `text` is that no token goes beyond.
+  size_t findPart(llvm::StringRef text) const;
+  llvm::Error encodePart(llvm::StringRef text, SymbolChain &chain, std::vector<int32_t> &ids) const;
   /// Adds the tokens of `text`, an unused token being taken apart again. `splits` has for the texts
   /// of such tokens how long the left of the two halves was.
   llvm::Error addTokens(llvm::StringRef text,
@@ -51,6 +57,9 @@ private:
   std::optional<int32_t> unknown;
   TokenIndex index;
   size_t longestToken = 0;
+  /// Characters that follow one another in some token. Two others are never joined, so the text can
+  /// be cut between them, and joining the parts is faster: its symbols stay in the cache.
+  llvm::DenseSet<std::pair<uint32_t, uint32_t>> pairs;
   /// Of each token, the place of its score among all scores; the highest is 0.
   std::vector<uint32_t> orders;
   std::vector<bool> isUnused;
