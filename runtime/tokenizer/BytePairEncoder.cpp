@@ -43,9 +43,9 @@ Expected<std::unique_ptr<BytePairEncoder>> BytePairEncoder::create(const model::
   if (!preTokenizer)
     return preTokenizer.takeError();
   std::unique_ptr<BytePairEncoder> encoder(new BytePairEncoder(std::move(*preTokenizer)));
-  const TokenIndex index = indexTokens(data, {TokenType::Normal, TokenType::Unknown,
-                                              TokenType::Control, TokenType::UserDefined,
-                                              TokenType::Unused, TokenType::Byte});
+  const TokenIndex index =
+      indexTokens(data, {TokenType::Normal, TokenType::Unknown, TokenType::Control,
+                         TokenType::UserDefined, TokenType::Unused, TokenType::Byte});
   for (size_t byte = 0; byte < encoder->tokenOfByte.size(); ++byte)
     encoder->tokenOfByte[byte] =
         findToken(index, characterOfByte(static_cast<uint8_t>(byte))).value_or(kNoToken);

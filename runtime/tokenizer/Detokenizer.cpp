@@ -47,9 +47,7 @@ Expected<std::string> Detokenizer::push(int32_t id) {
   return text;
 }
 
-std::string Detokenizer::finish() {
-  return replaceInvalid(std::exchange(pending, std::string()));
-}
+std::string Detokenizer::finish() { return replaceInvalid(std::exchange(pending, std::string())); }
 
 Expected<std::string> tokenizer::decode(const Tokenizer &tokenizer, ArrayRef<int32_t> ids,
                                         const DecodeOptions &options) {

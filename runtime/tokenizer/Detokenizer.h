@@ -18,15 +18,15 @@ struct DecodeOptions {
   bool continuesText = false;
 };
 
-/// Gives text as soon as its characters are complete. Bytes that can become no character, which only
-/// a model makes, are U+FFFD, one for each longest part that begins a character (the practice of
-/// the Unicode Standard, 3.9). One object is for one text; the tokenizer must outlive it.
+/// Gives text as soon as its characters are complete. Bytes that can become no character, which
+/// only a model makes, are U+FFFD, one for each longest part that begins a character (the practice
+/// of the Unicode Standard, 3.9). One object is for one text; the tokenizer must outlive it.
 class Detokenizer {
 public:
   explicit Detokenizer(const Tokenizer &tokenizer, const DecodeOptions &options = {});
 
-  /// The text that is complete with this token, always valid UTF-8, perhaps empty. An error if there
-  /// is no token `id`; then nothing has changed.
+  /// The text that is complete with this token, always valid UTF-8, perhaps empty. An error if
+  /// there is no token `id`; then nothing has changed.
   llvm::Expected<std::string> push(int32_t id);
 
   /// What is left at the end: nothing, or U+FFFD for a character that was never completed.

@@ -25,8 +25,8 @@ class Encoder {
 public:
   virtual ~Encoder() = default;
 
-  /// Adds the tokens of `fragment` to `ids`. An error if it has something that the vocabulary has no
-  /// token for, or if there is not enough memory.
+  /// Adds the tokens of `fragment` to `ids`. An error if it has something that the vocabulary has
+  /// no token for, or if there is not enough memory.
   virtual llvm::Error encode(const Fragment &fragment, std::vector<int32_t> &ids) const = 0;
 };
 

@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The table of pre-tokenizers. Where an expression is not written as it is published, a comment says
-// why; what it matches is the same.
+// The table of pre-tokenizers. Where an expression is not written as it is published, a comment
+// says why; what it matches is the same.
 
 #include "runtime/tokenizer/PreTokenizerRules.h"
 
@@ -36,8 +36,8 @@ static constexpr StringLiteral kGpt4o[] = {
     R"(|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)"};
 
 /// Published with the classes [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]] and
-/// [\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]. PCRE2 has no intersections, so here are their complements;
-/// and \p{Han} alone would be the script extensions there.
+/// [\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]. PCRE2 has no intersections, so here are their
+/// complements; and \p{Han} alone would be the script extensions there.
 static constexpr StringLiteral kKimiK2[] = {
     R"(\p{sc:Han}+)"
     R"(|[^\r\n\p{L}\p{N}]?[^\p{Ll}\p{N}\p{P}\p{S}\p{Z}\p{C}\p{sc:Han}]*)"
@@ -47,8 +47,8 @@ static constexpr StringLiteral kKimiK2[] = {
     R"(|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"};
 
 /// The second is the letters with upper and lower case of some scripts, the third punctuation of
-/// ASCII with its wide forms, quotation marks and U+3000 to U+3002. The fourth is published as \s+$,
-/// which tries every space of a long row in turn. The last is the pre-tokenizer `Digits`.
+/// ASCII with its wide forms, quotation marks and U+3000 to U+3002. The fourth is published as
+/// \s+$, which tries every space of a long row in turn. The last is the pre-tokenizer `Digits`.
 static constexpr StringLiteral kDeepSeekLlm[] = {
     R"([\r\n])",
     R"(\s?[A-Za-z\xb5\xc0-\xd6\xd8-\xf6\xf8-\x{1ba}\x{1bc}-\x{1bf}\x{1c4}-\x{293}\x{295}-\x{2af})"

@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The table of pre-tokenizers: the regular expressions that files name in `tokenizer.ggml.pre`. They
-// are those of the models' tokenizer.json or tiktoken files; llama.cpp gave them their names.
+// The table of pre-tokenizers: the regular expressions that files name in `tokenizer.ggml.pre`.
+// They are those of the models' tokenizer.json or tiktoken files; llama.cpp gave them their names.
 
 #ifndef SORTIE_RUNTIME_TOKENIZER_PRETOKENIZERRULES_H
 #define SORTIE_RUNTIME_TOKENIZER_PRETOKENIZERRULES_H

@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Regular expressions over UTF-8 with the classes of Unicode, by PCRE2. What they know of Unicode is
-// what PCRE2 was built with.
+// Regular expressions over UTF-8 with the classes of Unicode, by PCRE2. What they know of Unicode
+// is what PCRE2 was built with.
 
 #ifndef SORTIE_RUNTIME_TOKENIZER_REGEX_H
 #define SORTIE_RUNTIME_TOKENIZER_REGEX_H

@@ -49,8 +49,8 @@ SentencePieceEncoder::create(const model::TokenizerData &data, StringRef file) {
   return encoder;
 }
 
-/// The character at the front of `text`, as a number; no two are the same. Files may have tokens that
-/// are no UTF-8, so it may be cut short.
+/// The character at the front of `text`, as a number; no two are the same. Files may have tokens
+/// that are no UTF-8, so it may be cut short.
 static uint32_t takeCharacter(StringRef &text) {
   uint32_t number = 0;
   const StringRef character = text.take_front(characterBytes(text.front()));

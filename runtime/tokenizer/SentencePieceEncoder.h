@@ -1,9 +1,9 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// SentencePiece's byte pair encoding: the characters of a text are joined by the scores of the tokens
-// that they become, the highest first. A space is U+2581 in tokens. What no token has becomes its
-// bytes, or the unknown token.
+// SentencePiece's byte pair encoding: the characters of a text are joined by the scores of the
+// tokens that they become, the highest first. A space is U+2581 in tokens. What no token has
+// becomes its bytes, or the unknown token.
 
 #ifndef SORTIE_RUNTIME_TOKENIZER_SENTENCEPIECEENCODER_H
 #define SORTIE_RUNTIME_TOKENIZER_SENTENCEPIECEENCODER_H
@@ -26,8 +26,8 @@ std::optional<uint8_t> byteOfToken(llvm::StringRef text);
 
 class SentencePieceEncoder : public Encoder {
 public:
-  /// `data` is of kind SentencePiece; its strings must stay. Errors name `file` and the key: a token
-  /// of type Byte that names none.
+  /// `data` is of kind SentencePiece; its strings must stay. Errors name `file` and the key: a
+  /// token of type Byte that names none.
   static llvm::Expected<std::unique_ptr<SentencePieceEncoder>>
   create(const model::TokenizerData &data, llvm::StringRef file);
 
@@ -39,7 +39,8 @@ private:
   void orderByScores(const model::TokenizerData &data);
   void addPairs();
   llvm::Error addBytes(const model::TokenizerData &data, llvm::StringRef file);
-  /// The text with the spaces of tokens, one put before it and extra ones removed, as the file says.
+  /// The text with the spaces of tokens, one put before it and extra ones removed, as the file
+  /// says.
   std::string normalize(const Fragment &fragment) const;
   /// How long the first part of `text` is that no token goes beyond.
   size_t findPart(llvm::StringRef text) const;

@@ -119,8 +119,7 @@ std::vector<SpecialToken> SpecialTokens::find(StringRef text) const {
     }
     const size_t room = (after == taken.end() ? text.size() : after->first) - choice.begin;
     if (choice.length <= room)
-      taken.emplace_hint(after, choice.begin,
-                         SpecialToken{choice.begin, choice.length, choice.id});
+      taken.emplace_hint(after, choice.begin, SpecialToken{choice.begin, choice.length, choice.id});
     else
       addChoice([&](Choice shorter) { choices.push(shorter); }, choice.begin, choice.state, room);
   }

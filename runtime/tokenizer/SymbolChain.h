@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Joining of neighbours, which both kinds of vocabulary encode by: of all neighbours that can become
-// one symbol, the best pair does, the leftmost of equal ones, until none can.
+// Joining of neighbours, which both kinds of vocabulary encode by: of all neighbours that can
+// become one symbol, the best pair does, the leftmost of equal ones, until none can.
 
 #ifndef SORTIE_RUNTIME_TOKENIZER_SYMBOLCHAIN_H
 #define SORTIE_RUNTIME_TOKENIZER_SYMBOLCHAIN_H

@@ -32,31 +32,36 @@ Expected<std::unique_ptr<Tokenizer>> Tokenizer::create(const gguf::Model &model)
   Expected<TokenizerData> data = model::readTokenizerData(model);
   if (!data)
     return data.takeError();
+  return create(std::move(*data), model.name());
+}
+
+Expected<std::unique_ptr<Tokenizer>> Tokenizer::create(TokenizerData data, StringRef file) {
   std::unique_ptr<Encoder> encoder;
   bool addsBeginOfText = true;
-  if (data->kind == TokenizerKind::BytePairs) {
-    auto bytePairs = BytePairEncoder::create(*data, model.name());
+  if (data.kind == TokenizerKind::BytePairs) {
+    auto bytePairs = BytePairEncoder::create(data, file);
     if (!bytePairs)
       return bytePairs.takeError();
     addsBeginOfText = (*bytePairs)->rules().addsBeginOfText;
     encoder = std::move(*bytePairs);
   } else {
-    auto sentencePiece = SentencePieceEncoder::create(*data, model.name());
+    auto sentencePiece = SentencePieceEncoder::create(data, file);
     if (!sentencePiece)
       return sentencePiece.takeError();
     encoder = std::move(*sentencePiece);
   }
   // What a name stands for by itself needs the token; only a flag can ask for one that is missing.
-  addsBeginOfText = data->addsBeginOfText.value_or(addsBeginOfText && data->beginOfText);
+  addsBeginOfText = data.addsBeginOfText.value_or(addsBeginOfText && data.beginOfText);
   std::unique_ptr<Tokenizer> tokenizer(
-      new Tokenizer(std::move(*data), std::move(encoder), addsBeginOfText));
-  if (Error error = tokenizer->checkFlags(model.name()))
+      new Tokenizer(std::move(data), std::move(encoder), addsBeginOfText));
+  if (Error error = tokenizer->checkFlags(file))
     return error;
   return tokenizer;
 }
 
 Error Tokenizer::checkFlags(StringRef file) const {
-  const auto check = [&](std::optional<bool> flag, std::optional<int32_t> token, StringRef name) -> Error {
+  const auto check = [&](std::optional<bool> flag, std::optional<int32_t> token,
+                         StringRef name) -> Error {
     if (!flag.value_or(false) || token)
       return Error::success();
     return makeError(file + ": metadata key 'tokenizer.ggml.add_" + name +

@@ -31,6 +31,10 @@ public:
   /// asks for a token which the file does not name.
   static llvm::Expected<std::unique_ptr<Tokenizer>> create(const gguf::Model &model);
 
+  /// The same of data that was read before; its strings must stay, and messages name `file`.
+  static llvm::Expected<std::unique_ptr<Tokenizer>> create(model::TokenizerData data,
+                                                           llvm::StringRef file);
+
   /// The ids of `text`. An error if it is not UTF-8 or too long, or if the vocabulary has no token
   /// for something in it.
   llvm::Expected<std::vector<int32_t>> encode(llvm::StringRef text,

@@ -18,7 +18,8 @@ std::optional<size_t> findInvalidUtf8(llvm::StringRef bytes);
 /// How many bytes the character has that begins with `lead`, in valid UTF-8.
 size_t characterBytes(char lead);
 
-/// How many bytes at the end are the beginning of a character that more bytes could complete: 0 to 3.
+/// How many bytes at the end are the beginning of a character that more bytes could complete: 0
+/// to 3.
 size_t incompleteBytes(llvm::StringRef bytes);
 
 } // namespace sortie::tokenizer

@@ -1,7 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// sortie-run: runs a function of a compiled program through the C API, and uses a model's tokenizer.
+// sortie-run: runs a function of a compiled program through the C API, and uses a model's
+// tokenizer.
 
 #include "tools/sortie-run/Checksums.h"
 #include "tools/sortie-run/Describe.h"

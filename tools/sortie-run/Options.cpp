@@ -134,8 +134,8 @@ constexpr const char *kOverview =
     "                             sortie-run --compare-checksums a b\n"
     "  Is the model undamaged?    sortie-run model.mlirbc --weights model.gguf --verify-weights\n"
     "                             (the model imported with --hash-weights)\n"
-    "  Text to token ids and back: sortie-run tokenize model.gguf --prompt \"Hello\"\n"
-    "                             sortie-run tokenize model.gguf --ids \"1 2 3\"\n\n"
+    "  Token ids of a text:       sortie-run tokenize model.gguf --prompt \"Hello\"\n"
+    "  Text of token ids:         sortie-run tokenize model.gguf --ids \"1 2 3\"\n\n"
     "'-' is the standard input or output. No output may be one of the files that are read.\n"
     "Exit code 0: done, and nothing differs; 1: an error, said in one message, or something that\n"
     "--verify-weights or --compare-checksums found, which is listed.\n";

@@ -29,7 +29,8 @@ Expected<std::vector<int32_t>> parseTokenIds(StringRef text) {
     const StringRef word = text.take_until([](char c) { return isSpace(c); });
     int32_t id = 0;
     if (word.getAsInteger(10, id) || id < 0)
-      return makeError("'" + word + "' is no token id; give whole numbers with spaces between them");
+      return makeError("'" + word +
+                       "' is no token id; give whole numbers with spaces between them");
     ids.push_back(id);
     text = text.drop_front(word.size());
   }

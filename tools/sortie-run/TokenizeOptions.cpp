@@ -78,7 +78,8 @@ Expected<TokenizeOptions> getTokenizeOptions() {
     ++given;
   }
   if (given != 1)
-    return makeError("tokenize: give one of --file text.txt, --prompt \"text\" and --ids \"1 2 3\"");
+    return makeError(
+        "tokenize: give one of --file text.txt, --prompt \"text\" and --ids \"1 2 3\"");
   if (Error error = checkOptionsOf(options.input))
     return error;
   options.model = model;
