@@ -62,6 +62,9 @@ static uint32_t takeCharacter(StringRef &text) {
 
 void SentencePieceEncoder::addPairs() {
   for (const auto &[text, id] : index) {
+    // No text has such a token.
+    if (findInvalidUtf8(text))
+      continue;
     StringRef rest = text;
     for (uint32_t previous = takeCharacter(rest); !rest.empty();) {
       const uint32_t character = takeCharacter(rest);

@@ -242,6 +242,9 @@ Expected<Options> parseOptions(int argc, char **argv) {
   cl::ParseCommandLineOptions(argc, argv, kOverview);
   Options options;
   if (isTokenizeCommand()) {
+    // The command line takes options of a run here, too.
+    if (Error error = checkOnly("tokenize", {}))
+      return error;
     Expected<TokenizeOptions> tokenize = getTokenizeOptions();
     if (!tokenize)
       return tokenize.takeError();

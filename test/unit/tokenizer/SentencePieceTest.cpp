@@ -117,6 +117,14 @@ TEST(SentencePiece, unusedTokensAreTakenApart) {
   EXPECT_EQ(tokenizer.encode("abca"), Ids{cab}) << "it may be on the way to another";
 }
 
+TEST(SentencePiece, tokensThatAreNoUtf8AreNeverFound) {
+  Letters letters;
+  letters.vocabulary.add(std::string(8, '\xff'));
+  letters.vocabulary.add("a\xc3");
+  EXPECT_EQ(OpenTokenizer(letters.vocabulary).encode("aä"),
+            (Ids{letters.spaceA, 3 + 0xc3, 3 + 0xa4}));
+}
+
 TEST(SentencePiece, refusesByteTokensThatNameNone) {
   for (const std::string text : {"<0x4>", "<0xZZ>", "A", "<0x041>", "[0x41]"}) {
     Letters letters;

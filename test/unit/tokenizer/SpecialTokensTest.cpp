@@ -43,8 +43,9 @@ Found findOneAfterTheOther(const TokenizerData &data, StringRef text) {
   std::vector<int32_t> order(data.tokens.size());
   for (const auto &[id, place] : enumerate(order))
     place = static_cast<int32_t>(id);
-  stable_sort(order,
-              [&](int32_t a, int32_t b) { return data.tokens[a].size() > data.tokens[b].size(); });
+  llvm::sort(order, [&](int32_t a, int32_t b) {
+    return std::pair(data.tokens[b].size(), a) < std::pair(data.tokens[a].size(), b);
+  });
   // What is taken is made unlike any token.
   std::string rest = text.str();
   std::map<size_t, int32_t> found;
