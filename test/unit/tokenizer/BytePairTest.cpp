@@ -122,9 +122,10 @@ TEST(BytePair, refusesFlagsWithoutTheirToken) {
   for (const std::string name : {"bos", "eos"}) {
     TestVocabulary vocabulary = byteVocabulary();
     vocabulary.file.set(key("add_" + name + "_token"), true);
-    EXPECT_EQ(errorOf(vocabulary), "test.gguf: metadata key 'tokenizer.ggml.add_" + name +
-                                       "_token' is true, but 'tokenizer.ggml." + name +
-                                       "_token_id' is missing; convert the model again");
+    EXPECT_EQ(errorOf(vocabulary), ("test.gguf: metadata key 'tokenizer.ggml.add_" + Twine(name) +
+                                    "_token' is true, but 'tokenizer.ggml." + name +
+                                    "_token_id' is missing; convert the model again")
+                                       .str());
   }
 }
 
