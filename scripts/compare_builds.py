@@ -115,7 +115,8 @@ def compare_bits(arguments: argparse.Namespace, scratch: Path) -> int:
                         differing += 1
                         print(f"{preset} {type_name} {width} {function} {isa}: differs", flush=True)
         print(f"{preset} {type_name}: compared", file=sys.stderr, flush=True)
-    print(f"{compared} runs on {', '.join(isas)}, {values} values compared, {differing} runs differ")
+    print(f"{compared} runs on {', '.join(isas)}, {values} values compared, "
+          f"{differing} runs differ")
     return 1 if differing or not values else 0
 
 

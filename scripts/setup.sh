@@ -13,8 +13,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(ca-certificates ccache cmake g++ git libgmock-dev libgtest-dev libmlir-22-dev libzstd-dev
-  lld-22 llvm-22-dev llvm-22-tools mlir-22-tools ninja-build python3 python3-venv zlib1g-dev)
+packages=(ca-certificates ccache cmake g++ git libgmock-dev libgtest-dev libmlir-22-dev libpcre2-dev
+  libzstd-dev lld-22 llvm-22-dev llvm-22-tools mlir-22-tools ninja-build python3 python3-venv zlib1g-dev)
 test_packages=(clang-22 clang-format-22 clang-tidy-22 libclang-rt-22-dev pkgconf shellcheck)
 
 build=yes

@@ -1,7 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// sortie-run: runs a function of a compiled program through the C API.
+// sortie-run: runs a function of a compiled program through the C API, and uses a model's
+// tokenizer.
 
 #include "tools/sortie-run/Checksums.h"
 #include "tools/sortie-run/Describe.h"
@@ -110,6 +111,8 @@ Expected<int> runMode(const Options &options) {
     return codeOf(describe(options));
   case Mode::Verify:
     return codeOf(verify(options));
+  case Mode::Tokenize:
+    return codeOf(tokenize(options.tokenize, outs()));
   case Mode::CompareChecksums:
     break;
   }

@@ -7,6 +7,7 @@
 
 #include "runtime/support/Error.h"
 #include "tools/common/Version.h"
+#include "tools/sortie-run/TokenizeOptions.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -132,7 +133,9 @@ constexpr const char *kOverview =
     "  Same bits elsewhere?       sortie-run ... --checksums > a; sortie-run ... --checksums > b;\n"
     "                             sortie-run --compare-checksums a b\n"
     "  Is the model undamaged?    sortie-run model.mlirbc --weights model.gguf --verify-weights\n"
-    "                             (the model imported with --hash-weights)\n\n"
+    "                             (the model imported with --hash-weights)\n"
+    "  Token ids of a text:       sortie-run tokenize model.gguf --prompt \"Hello\"\n"
+    "  Text of token ids:         sortie-run tokenize model.gguf --ids \"1 2 3\"\n\n"
     "'-' is the standard input or output. No output may be one of the files that are read.\n"
     "Exit code 0: done, and nothing differs; 1: an error, said in one message, or something that\n"
     "--verify-weights or --compare-checksums found, which is listed.\n";
@@ -234,9 +237,21 @@ Expected<std::vector<InputOption>> splitInputs() {
 
 Expected<Options> parseOptions(int argc, char **argv) {
   cl::HideUnrelatedOptions(category);
+  hideUnrelatedTokenizeOptions();
   setVersionOf("sortie-run");
   cl::ParseCommandLineOptions(argc, argv, kOverview);
   Options options;
+  if (isTokenizeCommand()) {
+    // The command line takes options of a run here, too.
+    if (Error error = checkOnly("tokenize", {}))
+      return error;
+    Expected<TokenizeOptions> tokenize = getTokenizeOptions();
+    if (!tokenize)
+      return tokenize.takeError();
+    options.mode = Mode::Tokenize;
+    options.tokenize = std::move(*tokenize);
+    return options;
+  }
   options.mode = chooseMode();
   if (Error error = checkMode(options.mode))
     return error;

@@ -6,6 +6,8 @@
 #ifndef SORTIE_TOOLS_SORTIE_RUN_OPTIONS_H
 #define SORTIE_TOOLS_SORTIE_RUN_OPTIONS_H
 
+#include "tools/sortie-run/Tokenize.h"
+
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
@@ -16,7 +18,7 @@
 namespace sortie::tool {
 
 /// What a call does.
-enum class Mode { Run, Describe, Verify, CompareChecksums };
+enum class Mode { Run, Describe, Verify, CompareChecksums, Tokenize };
 
 /// Whether an option asks for random numbers rather than a file.
 inline bool isRandom(llvm::StringRef value) { return value.starts_with("random:"); }
@@ -33,7 +35,7 @@ enum class BenchmarkFormat { Table, Json };
 /// Options that fit together: those of another mode were not given.
 struct Options {
   Mode mode = Mode::Run;
-  std::string program;  ///< a file or `-`; empty for CompareChecksums
+  std::string program;  ///< a file or `-`; empty for CompareChecksums, Tokenize
   std::string weights;  ///< a file, `random:...` or empty
   std::string function; ///< empty: the only one
   std::vector<InputOption> inputs;
@@ -51,6 +53,7 @@ struct Options {
   bool verifiesValues = false;
   VerifyFormat verifyFormat = VerifyFormat::Text;
   std::vector<std::string> comparedFiles; ///< the two of CompareChecksums
+  TokenizeOptions tokenize;
 };
 
 /// Parses the command line; ends the process where it is wrong by itself, or asks for help.
