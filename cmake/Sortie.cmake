@@ -85,7 +85,8 @@ endfunction()
 function(sortie_link_static target)
   sortie_link_archives(${target})
   if(NOT SORTIE_SANITIZE)
-    target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc)
+    target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc
+      $<$<CONFIG:Release>:-Wl,-s>) # a fifth of the file is names that nobody reads
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:SortiePortability>)
   endif()
 endfunction()

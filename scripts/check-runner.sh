@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Checks that the runner and libsortie.so run on any machine: no symbol above GLIBC 2.34, libstdc++
-# and libgcc inside, no shared library but libc and libm.
+# and libgcc inside, no shared library but libc and libm; at most 8 MB.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${1:-build/release}
 newest=2.34
+largest=8000000
 failed=0
 
 for binary in "$build/bin/sortie-run" "$build/lib/libsortie.so"; do
@@ -21,6 +22,11 @@ for binary in "$build/bin/sortie-run" "$build/lib/libsortie.so"; do
     objdump -T "$binary" | grep -F "GLIBC_$highest" >&2
     failed=1
   fi
-  echo "$binary: $(stat -Lc %s "$binary") bytes, needs GLIBC $highest"
+  size=$(stat -Lc %s "$binary")
+  if [ "$size" -gt $largest ]; then
+    echo "$binary: is too large, allowed are $largest bytes" >&2
+    failed=1
+  fi
+  echo "$binary: $size bytes, needs GLIBC $highest"
 done
 exit $failed
