@@ -25,10 +25,10 @@
 // The last two are shared by the multiprocessors that have a block; a grid that does not fill the
 // last wave leaves some idle.
 //
-// Predictions decide what can be better or worse: into how many slices K is cut. Where one choice
-// is never worse, a rule beside the geometry makes it: the widest tile whose stages fit, since it
-// decodes weights for the most tokens, and as many stages as fit (ExactGeometry.h,
-// Bf16Geometry.h). docs/benchmarks.md compares predictions with measured times.
+// Predictions decide what can be better or worse (ProductPlan.cpp): into how many slices K is cut.
+// Where one choice is never worse, a rule beside the geometry makes it: the widest tile whose
+// stages fit, since it decodes weights for the most tokens, and as many stages as fit
+// (ExactGeometry.h, Bf16Geometry.h). docs/benchmarks.md compares predictions with measured times.
 
 #include "codegen/CostModel.h"
 
@@ -192,35 +192,6 @@ Prediction predict(const Chip &chip, const Work &work) {
 
 /// Thread blocks of a tile of a plain product that is not cut.
 static int64_t blocksOfTile(int64_t rows) { return kernels::ceilDiv(rows, kernels::kPlainColumns); }
-
-int chooseSlices(const Chip &chip, numerics::Format format, numerics::RowKind input, int64_t rows,
-                 int64_t columns) {
-  Work work;
-  work.unit = Work::Unit::Tensor;
-  work.format = format;
-  work.limbs = numerics::limbCount(input);
-  work.rows = 1;
-  work.tiles = 1;
-  work.multiplyAdds = static_cast<double>(rows) * static_cast<double>(columns);
-  work.bytes =
-      static_cast<double>(kernels::panelsOf(rows) * kernels::packedPanelBytes(format, columns));
-  int best = 1;
-  double least = 0;
-  // Each team of warps has whole chunks of K, and there are no fewer than teams.
-  for (int slices = 1; slices <= 4 && slices * numerics::kChunk <= columns; slices *= 2) {
-    const kernels::ExactGeometry geometry =
-        kernels::exactGeometry(format, format, input, columns, slices, chip.sharedLimit);
-    if (slices > 1 && geometry.sliced.tokens == 0)
-      break; // the shared memory is too small
-    work.blocks = static_cast<double>(blocksOfTile(rows) * slices);
-    const double seconds = predict(chip, work).seconds;
-    if (slices == 1 || seconds < least) {
-      least = seconds;
-      best = slices;
-    }
-  }
-  return best;
-}
 
 int fewTiles(const Chip &chip, int64_t rows) {
   return static_cast<int>(std::max<int64_t>(chip.multiprocessors / 2 / blocksOfTile(rows), 1));

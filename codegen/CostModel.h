@@ -71,11 +71,6 @@ Prediction predict(const Chip &chip, const Work &work);
 // Choices
 //===----------------------------------------------------------------------===//
 
-/// Into how many slices few tokens cut the K of a plain exact product (NarrowTile.h): 1, 2 or 4,
-/// whichever is predicted to be fastest for one token. `columns` is K, `rows` N of an expert.
-int chooseSlices(const Chip &chip, numerics::Format format, numerics::RowKind input, int64_t rows,
-                 int64_t columns);
-
 /// Most tiles that a product may have for K to be cut, one or more: those that would leave half of
 /// the chip idle.
 int fewTiles(const Chip &chip, int64_t rows);

@@ -25,20 +25,14 @@ static std::string nameOf(Format format) {
 // Products
 //===----------------------------------------------------------------------===//
 
-/// Columns of the output of a thread block that does not cut K.
-static int blockColumns(const Product &product) {
+int exactColumns(const Product &product) {
   return product.isGated ? kernels::kGatedColumns : kernels::kPlainColumns;
-}
-
-ProductGrid exactProductGrid(const Product &product) {
-  const int columns = blockColumns(product) / product.slices;
-  return {kernels::ceilDiv(product.rows, columns), kernels::kTileRows};
 }
 
 static StringRef toText(bool value) { return value ? "true" : "false"; }
 
 /// The struct of constants that ExactProduct.h describes.
-static std::string writeSpec(const Product &product, const Chip &chip) {
+static std::string writeSpec(const Product &product, int slices, const Chip &chip) {
   const numerics::Glu &glu = product.glu;
   return formatv("struct Spec {{\n"
                  "  static constexpr Format kFirst = {0}, kSecond = {1};\n"
@@ -51,11 +45,11 @@ static std::string writeSpec(const Product &product, const Chip &chip) {
                  nameOf(product.first), nameOf(product.second), nameOf(product.input),
                  nameOf(product.output), product.rows, product.columns, product.slots,
                  toText(product.isGated), toText(product.isGrouped), toText(product.hasScale),
-                 nameOf(glu.kind), literal(glu.alpha), literal(glu.limit), product.slices,
+                 nameOf(glu.kind), literal(glu.alpha), literal(glu.limit), slices,
                  fewTiles(chip, product.rows));
 }
 
-KernelCode exactProductKernel(const Product &product, const Chip &chip) {
+KernelCode exactProductKernel(const Product &product, int slices, const Chip &chip) {
   Parameters parameters;
   std::vector<std::string> arguments;
   arguments.push_back(parameters.read("const void *"));
@@ -71,21 +65,22 @@ KernelCode exactProductKernel(const Product &product, const Chip &chip) {
   const std::string expertScales = expertScaleArguments(product, parameters);
   arguments.push_back(product.isGrouped ? "0" : parameters.extent());
 
-  const kernels::ExactGeometry geometry =
-      kernels::exactGeometry(product.first, product.second, product.input, product.columns,
-                             product.slices, chip.sharedLimit);
+  const kernels::ExactGeometry geometry = kernels::exactGeometry(
+      product.first, product.second, product.input, product.columns, slices, chip.sharedLimit);
   KernelCode code;
   code.kind = product.isGated ? "glu_matmul" : "matmul";
   code.header = "exact/ExactProduct.h";
   code.definitions = formatv("#define SORTIE_SHARED_LIMIT {0}\n", chip.sharedLimit);
-  code.declarations = writeSpec(product, chip);
+  code.declarations = writeSpec(product, slices, chip);
   code.parameters = parameters.list;
   code.beginsItself = !product.isGrouped || product.hasSettledTiles;
+  if (product.isGrouped && product.hasSettledTiles)
+    code.early = {2}; // the tile map
   code.call = "exactProduct<Spec>({" + join(arguments, ", ") + expertScales + "}, " +
               (code.beginsItself ? "begin" : "[] {}") + ")";
   code.threads = kernels::kExactThreads;
   code.shared = geometry.sharedBytes;
-  code.schedule = formatv("tile {0} x {1}, {2} stages", blockColumns(product), geometry.tokens,
+  code.schedule = formatv("tile {0} x {1}, {2} stages", exactColumns(product), geometry.tokens,
                           geometry.stages);
   return code;
 }

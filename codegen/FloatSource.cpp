@@ -28,32 +28,6 @@ static StringRef weightType(Format format) {
   }
 }
 
-static bool isOutputQuantized(const Product &product) {
-  return product.output != numerics::RowKind::F32;
-}
-
-/// Whether a product takes its rows, or factors of them, by the permutation, or has a tile map. The
-/// kernels of other products are simpler, or made for few rows.
-static bool isMapped(const Product &product) { return product.isGrouped || product.hasPermutation; }
-
-ProductGrid floatProductGrid(const Product &product) {
-  if (product.isGated)
-    return {kernels::floatGluBlocks(product.rows, isOutputQuantized(product)), kernels::kTileRows};
-  if (isMapped(product))
-    return {kernels::ceilDiv(product.rows, kernels::kFloatColumns), kernels::kTileRows};
-  const kernels::FloatDense dense = kernels::floatDense(product.columns, product.rows);
-  const int64_t columnBlocks = kernels::ceilDiv(product.rows, dense.columns);
-  if (dense.maxBlocks == 0)
-    return {columnBlocks, dense.rows};
-  return {columnBlocks, dense.rows, dense.maxBlocks};
-}
-
-ProductGrid bf16ProductGrid(const Product &product) {
-  return {product.isGated ? kernels::bf16GluBlocks(product.rows, isOutputQuantized(product))
-                          : kernels::bf16Blocks(product.rows),
-          kernels::kTileRows};
-}
-
 /// The template arguments that all products begin with: the type of weights, K and N.
 static std::string shapeArguments(const Product &product) {
   return formatv("{0}, {1}, {2}", weightType(product.first), product.columns, product.rows);
@@ -68,14 +42,14 @@ static std::string gatherArguments(const Product &product) {
 /// A kernel without its threads and its memory. `prefix` is that of the templates.
 static KernelCode productKernel(const Product &product, StringRef prefix) {
   const std::string weightPointer = (Twine("const ") + weightType(product.first) + " *").str();
-  const std::string outputPointer = isOutputQuantized(product) ? "void *" : "float *";
+  const std::string outputPointer = product.isOutputQuantized() ? "void *" : "float *";
   Parameters parameters;
   SmallVector<std::string> arguments = {parameters.read("const float *")};
   if (product.isGrouped) {
     parameters.read("const int32_t *"); // offsets
     arguments.push_back(parameters.read("const int32_t *"));
   }
-  if (isMapped(product)) {
+  if (product.isMapped()) {
     arguments.push_back(parameters.readIf(product.hasPermutation, "const int32_t *"));
     if (!product.isGated)
       arguments.push_back(parameters.readIf(product.hasScale, "const float *"));
@@ -88,13 +62,13 @@ static KernelCode productKernel(const Product &product, StringRef prefix) {
   if (product.isGated)
     arguments.push_back(parameters.weightIf(product.hasSecondBias, "const float *"));
   const std::string expertScales = expertScaleArguments(product, parameters);
-  if (!isMapped(product))
+  if (!product.isMapped())
     arguments.push_back(parameters.extent());
   else if (!product.isGrouped) // in the place of the tile map
     arguments.insert(arguments.begin() + 1, "DenseRows{" + parameters.extent() + "}");
 
   std::string templateArguments = shapeArguments(product);
-  if (isMapped(product))
+  if (product.isMapped())
     templateArguments += gatherArguments(product);
   if (product.isGated)
     templateArguments +=
@@ -103,7 +77,7 @@ static KernelCode productKernel(const Product &product, StringRef prefix) {
   KernelCode code;
   code.kind = formatv("{0}matmul_{1}", product.isGated ? "glu_" : "", prefix);
   code.parameters = parameters.list;
-  code.call = formatv("{0}{1}{2}<{3}>({4}{5})", prefix, isMapped(product) ? "Grouped" : "",
+  code.call = formatv("{0}{1}{2}<{3}>({4}{5})", prefix, product.isMapped() ? "Grouped" : "",
                       product.isGated ? "Glu" : "Matmul", templateArguments, join(arguments, ", "),
                       expertScales);
   return code;
@@ -113,13 +87,13 @@ KernelCode floatProductKernel(const Product &product) {
   KernelCode code = productKernel(product, "float");
   code.header = "floats/FloatProduct.h";
   code.threads = kernels::kFloatThreads;
-  code.shared = kernels::floatSharedBytes(isOutputQuantized(product));
+  code.shared = kernels::floatSharedBytes(product.isOutputQuantized());
   return code;
 }
 
 KernelCode bf16ProductKernel(const Product &product) {
   const int elementBytes = numerics::floatBytes(numerics::formatInfo(product.first));
-  const bool isQuantized = isOutputQuantized(product);
+  const bool isQuantized = product.isOutputQuantized();
   KernelCode code = productKernel(product, "bf16");
   code.header = "floats/Bf16Product.h";
   code.threads = kernels::kBf16Threads;

@@ -37,6 +37,8 @@ struct KernelCode {
   /// The call has a function `begin` as an argument and calls it in every thread, before it touches
   /// what launches before have written.
   bool beginsItself = false;
+  /// Which buffers it reads before that, by their numbers.
+  std::vector<int64_t> early;
   int threads = 0;      ///< of a block
   int shared = 0;       ///< bytes of dynamic shared memory of a block
   std::string schedule; ///< what was chosen for the chip, for people
@@ -90,37 +92,33 @@ struct Product {
   bool hasSettledTiles = false; ///< the launch before did not write the tile map
   bool hasPermutation = false;
   int64_t slots = 0; ///< 0: input rows are sorted
-  int slices = 1;    ///< of an exact product, the same for all chips: its grid follows from it
   bool hasScale = false;
   bool hasFirstExpertScale = false;
   bool hasSecondExpertScale = false;
   bool hasFirstBias = false;
   bool hasSecondBias = false;
   numerics::Glu glu = {};
-};
 
-/// The grid of a product: blocks of columns, then tiles of a grouped one, else `rows` divided by
-/// `rowsOfBlock` and at most `maxRowBlocks`.
-struct ProductGrid {
-  int64_t columnBlocks;
-  int64_t rowsOfBlock;
-  std::optional<int64_t> maxRowBlocks = std::nullopt;
+  bool isOutputQuantized() const { return output != numerics::RowKind::F32; }
+  /// Whether it takes its rows, or factors of them, by the permutation, or has a tile map. The
+  /// kernels of other products of floats are simpler, or made for few rows.
+  bool isMapped() const { return isGrouped || hasPermutation; }
 };
 
 /// reads(x, offsets?, tiles?, permutation?, scale?) writes(y) weights(first, second?, first bias?,
 /// second bias?, first scale by expert?, second scale by expert?) extents(rows if not grouped).
 /// Offsets and tiles are there if it is grouped, which scales by expert need; the kernel needs no
-/// offsets, reports do.
-KernelCode exactProductKernel(const Product &product, const Chip &chip);
-ProductGrid exactProductGrid(const Product &product);
+/// offsets, reports do. `slices` is into how many few tokens cut K, a power of two (NarrowTile.h).
+KernelCode exactProductKernel(const Product &product, int slices, const Chip &chip);
+
+/// Columns of the output of a thread block of an exact product that does not cut K.
+int exactColumns(const Product &product);
 
 /// The same operands. The formats are of floats, and equal.
 KernelCode floatProductKernel(const Product &product);
-ProductGrid floatProductGrid(const Product &product);
 
 /// The same in `bf16` arithmetic.
 KernelCode bf16ProductKernel(const Product &product);
-ProductGrid bf16ProductGrid(const Product &product);
 
 //===----------------------------------------------------------------------===//
 // Operands of cuBLAS

@@ -35,16 +35,18 @@ static double rowsOf(Value buffer, int64_t tokens) {
   return rows;
 }
 
-/// Bytes of a weight in the form that the kernel reads.
-static double bytesOf(moert::WeightOp weight, moert::WeightForm form) {
+/// Bytes of a weight in the form that the kernel for an architecture reads.
+static double bytesOf(moert::WeightOp weight, moert::WeightForm form, StringRef arch) {
   double elements = 1;
   for (int64_t dim : weight.getShape())
     elements *= static_cast<double>(dim);
   const int64_t columns = weight.getShape().back();
   switch (form) {
-  case moert::WeightForm::Packed:
-    return static_cast<double>(weight.getPanels(weight.getPackAttr().getRows())) *
-           static_cast<double>(weight.getPackAttr().getBytes());
+  case moert::WeightForm::Packed: {
+    const moert::PackAttr pack = weight.getPackFor(arch);
+    return static_cast<double>(weight.getPanels(pack.getRows())) *
+           static_cast<double>(pack.getBytes());
+  }
   case moert::WeightForm::Raw:
     return elements / static_cast<double>(columns) *
            static_cast<double>(numerics::rowBytes(weight.getEncodingInfo(), columns));
@@ -73,8 +75,9 @@ static codegen::Work::Unit unitOf(Arithmetic arithmetic) {
 
 /// Thread blocks of a tile. In exact products that may cut K, those that have something to do where
 /// tiles are many.
-static double columnBlocks(moert::LaunchOp launch, moert::KernelOp kernel, int64_t tokens) {
-  const auto grid = cast<moert::GridAttr>(launch.getGrid()[0]);
+static double columnBlocks(moert::LaunchOp launch, moert::KernelOp kernel, StringRef arch,
+                           int64_t tokens) {
+  const auto grid = cast<moert::GridAttr>(launch.getGridFor(arch)[0]);
   const auto blocks = static_cast<double>(grid.evaluate(tokens).value_or(0));
   if (launch.getWork().getArithmetic() != Arithmetic::Exact)
     return blocks;
@@ -86,7 +89,7 @@ static double columnBlocks(moert::LaunchOp launch, moert::KernelOp kernel, int64
   return std::min(blocks, std::ceil(static_cast<double>(weight.getShape().end()[-2]) / columns));
 }
 
-codegen::Work computeWork(moert::LaunchOp launch, int64_t tokens) {
+codegen::Work computeWork(moert::LaunchOp launch, StringRef arch, int64_t tokens) {
   auto kernel =
       SymbolTable::lookupNearestSymbolFrom<moert::KernelOp>(launch, launch.getKernelAttr());
   codegen::Work work;
@@ -103,7 +106,7 @@ codegen::Work computeWork(moert::LaunchOp launch, int64_t tokens) {
   }
   for (auto [index, name] : llvm::enumerate(launch.getWeights().getAsRange<FlatSymbolRefAttr>())) {
     auto weight = SymbolTable::lookupNearestSymbolFrom<moert::WeightOp>(launch, name);
-    work.bytes += part * bytesOf(weight, kernel.getForm(index));
+    work.bytes += part * bytesOf(weight, kernel.getForm(index), arch);
     if (index == 0)
       work.format = weight.getFormatInfo().format;
   }
@@ -114,7 +117,7 @@ codegen::Work computeWork(moert::LaunchOp launch, int64_t tokens) {
   work.unit = unitOf(*arithmetic);
   work.limbs = input.getKind() == moert::ElementKind::Act16 ? 2 : 1;
   work.tiles = used * std::ceil(work.rows / used / kernels::kTileRows);
-  work.blocks = columnBlocks(launch, kernel, tokens) * work.tiles;
+  work.blocks = columnBlocks(launch, kernel, arch, tokens) * work.tiles;
   return work;
 }
 
@@ -130,7 +133,8 @@ static std::string formatTime(double seconds) {
 
 static std::string formatPrediction(const codegen::Chip &chip, moert::LaunchOp launch,
                                     int64_t tokens) {
-  const codegen::Prediction prediction = codegen::predict(chip, computeWork(launch, tokens));
+  const codegen::Prediction prediction =
+      codegen::predict(chip, computeWork(launch, chip.architecture, tokens));
   return llvm::formatv("{0} at {1} token{2} ({3})", formatTime(prediction.seconds), tokens,
                        tokens == 1 ? "" : "s", codegen::toString(prediction.bound));
 }
@@ -141,7 +145,10 @@ void printSchedule(llvm::raw_ostream &os, moert::KernelOp kernel, moert::SourceA
   os << llvm::formatv("{0} {1}: ", kernel.getSymName(), source.getArch());
   if (!source.getSchedule().empty())
     os << source.getSchedule() << "; ";
-  os << kernel.getThreads() << " threads, " << source.getShared() << " bytes shared; ";
+  const moert::ConfigAttr config = source.getConfig();
+  os << (config && config.getThreads() ? config.getThreads()
+                                       : static_cast<int64_t>(kernel.getThreads()))
+     << " threads, " << source.getShared() << " bytes shared; ";
   if (usage)
     os << llvm::formatv("{0} registers, {1} bytes spilled, {2} bytes local; ", usage->registers,
                         usage->spillStores + usage->spillLoads, usage->stack);

@@ -12,8 +12,9 @@
 
 namespace sortie {
 
-/// The work of a launch with `tokens` tokens, if routing spreads them evenly over the experts.
-codegen::Work computeWork(moert::LaunchOp launch, int64_t tokens);
+/// The work of a launch with `tokens` tokens on a chip of this architecture, if routing spreads
+/// them evenly over the experts.
+codegen::Work computeWork(moert::LaunchOp launch, llvm::StringRef arch, int64_t tokens);
 
 /// A line, but for its end, about a kernel on one chip: tile and stages, resources, and the
 /// predicted times of its launch (null for a pack kernel) with `maxTokens` tokens and with one.

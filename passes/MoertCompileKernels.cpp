@@ -155,8 +155,8 @@ void MoertCompileKernels::attach(MutableArrayRef<Job> jobs) {
   for (Job &job : jobs) {
     const StringRef arch = job.source.getArch();
     imagesOf[job.kernel].push_back(moert::ImageAttr::create(
-        &getContext(), arch, job.source.getShared(), (job.kernel.getSymName() + "_" + arch).str(),
-        ArrayRef<char>(job.image->data)));
+        &getContext(), arch, job.source.getShared(), job.source.getConfig(),
+        (job.kernel.getSymName() + "_" + arch).str(), ArrayRef<char>(job.image->data)));
   }
   for (auto &[op, attributes] : imagesOf) {
     auto kernel = cast<moert::KernelOp>(op);

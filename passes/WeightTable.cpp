@@ -59,7 +59,7 @@ FlatSymbolRefAttr WeightTable::lookup(Operation *user, Value value) {
   last = moert::WeightOp::create(builder, weight.getLoc(), name,
                                  tensors.to<moert::TensorsAttr>(builder.getContext()),
                                  type.getShape(), numerics::encodingInfo(encoding).name,
-                                 /*pack=*/nullptr);
+                                 /*pack=*/nullptr, /*packs=*/nullptr);
   auto symbol = FlatSymbolRefAttr::get(builder.getContext(), name);
   entries.try_emplace(weight.getSource(), Entry{weight.getLoc(), type, symbol});
   return symbol;

@@ -355,24 +355,98 @@ static bool isArch(StringRef arch) {
          llvm::all_of(arch, llvm::isDigit);
 }
 
-/// (C1) and (C2) of images, (C1) of sources; `what` is which of them.
+static LogicalResult verifyArch(function_ref<InFlightDiagnostic()> emitError, StringRef what,
+                                StringRef arch) {
+  if (isArch(arch))
+    return success();
+  return emitError()
+         << "arch of " << what
+         << " must be sm_ or compute_ and 2 or 3 digits that do not begin with 0, sm_ with an "
+            "'a' behind or without, got '"
+         << arch << "'";
+}
+
+/// Whether an architecture is of compute capability 9.0 or newer.
+static bool hasClusters(StringRef arch) {
+  const StringRef digits = arch.drop_until(llvm::isDigit).take_while(llvm::isDigit);
+  return digits.size() > 2 || digits >= "90";
+}
+
+/// (C1), (C2) and (C5) of images, (C1) of sources; `what` is which of them.
 static LogicalResult verifyChip(function_ref<InFlightDiagnostic()> emitError, StringRef what,
-                                StringRef arch, int64_t shared) {
-  if (!isArch(arch))
-    return emitError()
-           << "arch of " << what
-           << " must be sm_ or compute_ and 2 or 3 digits that do not begin with 0, sm_ with an "
-              "'a' behind or without, got '"
-           << arch << "'";
+                                StringRef arch, int64_t shared, ConfigAttr config) {
+  if (failed(verifyArch(emitError, what, arch)))
+    return failure();
+  if (config && (config.getCluster() || config.getMaps()) && !hasClusters(arch))
+    return emitError() << "clusters and tensor maps are for sm_90 and newer, " << what << " is for "
+                       << arch;
   if (shared < 0 || shared > ImageAttr::kMaxShared)
     return emitError() << "shared memory of " << what << " must be 0 to " << ImageAttr::kMaxShared
                        << " bytes, got " << shared;
   return success();
 }
 
+LogicalResult TensorMapAttr::verify(function_ref<InFlightDiagnostic()> emitError, MapOperand,
+                                    int64_t index, int64_t element, ArrayAttr dims,
+                                    DenseI64ArrayAttr strides, DenseI64ArrayAttr box,
+                                    int64_t swizzle) {
+  const auto isOneOf = [](int64_t value, ArrayRef<int64_t> values) {
+    return llvm::is_contained(values, value);
+  };
+  if (index < 0 || !isOneOf(element, {1, 2, 4, 8}) || !isOneOf(swizzle, {0, 32, 64, 128}))
+    return emitError()
+           << "a tensor map has an index that is not negative, elements of 1, 2, 4 or 8 "
+              "bytes, and a swizzle of 0, 32, 64 or 128, got "
+           << index << ", " << element << " and " << swizzle; // (C1)
+  if (!dims || dims.empty() || dims.size() > 5 || !strides || !box ||
+      !llvm::all_of(dims, llvm::IsaPred<ExtentAttr>) ||
+      box.size() != static_cast<int64_t>(dims.size()) || strides.size() + 1 != box.size())
+    return emitError() << "a tensor map has 1 to 5 extents as dims, as many sizes of its box, and "
+                          "one stride less"; // (C2)
+  for (const int64_t stride : strides.asArrayRef())
+    if (stride <= 0 || stride % 16 != 0 || stride >= int64_t{1} << 40)
+      return emitError() << "strides of a tensor map must be multiples of 16 below 2^40, got "
+                         << stride; // (C3)
+  for (const int64_t size : box.asArrayRef())
+    if (size < 1 || size > 256)
+      return emitError() << "sizes of a tensor map's box must be 1 to 256, got " << size; // (C3)
+  const int64_t row = box[0] * element;
+  if (row % 16 != 0 || (swizzle != 0 && row > swizzle))
+    return emitError()
+           << "a row of a tensor map's box must be a multiple of 16 bytes, and no longer "
+              "than the swizzle, got "
+           << row; // (C4)
+  return success();
+}
+
+bool ConfigAttr::areThreads(int64_t threads) {
+  return threads >= 32 && threads <= 1024 && threads % 32 == 0;
+}
+
+LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t threads,
+                                 DenseI64ArrayAttr cluster, ArrayAttr maps) {
+  if (threads == 0 && !cluster && !maps)
+    return emitError() << "a config has threads, a cluster or maps"; // (C1)
+  if (threads != 0 && !areThreads(threads))
+    return emitError() << "threads of a config must be a multiple of 32 from 32 to 1024, got "
+                       << threads; // (C2)
+  if (cluster) {
+    int64_t blocks = cluster.size() == 3 ? 1 : 0;
+    for (const int64_t size : cluster.asArrayRef())
+      blocks = size < 1 || size > 8 ? 0 : blocks * size;
+    if (blocks < 1 || blocks > 8)
+      return emitError() << "a cluster has three sizes, together 1 to 8 thread blocks, got ["
+                         << cluster.asArrayRef() << "]"; // (C3)
+  }
+  if (maps && (maps.empty() || !llvm::all_of(maps, llvm::IsaPred<TensorMapAttr>)))
+    return emitError() << "maps of a config must be tensor maps, at least one"; // (C4)
+  return success();
+}
+
 LogicalResult SourceAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef arch,
-                                 int64_t shared, StringRef schedule, StringRef text) {
-  if (failed(verifyChip(emitError, "a source", arch, shared)))
+                                 int64_t shared, ConfigAttr config, StringRef schedule,
+                                 StringRef text) {
+  if (failed(verifyChip(emitError, "a source", arch, shared, config)))
     return failure();
   if (text.empty())
     return emitError() << "text of a source must not be empty";
@@ -380,8 +454,9 @@ LogicalResult SourceAttr::verify(function_ref<InFlightDiagnostic()> emitError, S
 }
 
 LogicalResult ImageAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef arch,
-                                int64_t shared, StringRef hash, DenseResourceElementsAttr data) {
-  if (failed(verifyChip(emitError, "an image", arch, shared)))
+                                int64_t shared, ConfigAttr config, StringRef hash,
+                                DenseResourceElementsAttr data) {
+  if (failed(verifyChip(emitError, "an image", arch, shared, config)))
     return failure();
   if (!isHexDigits(hash, 2 * kHashBytes))
     return emitError() << "hash of an image must be 32 lower-case hexadecimal digits, got '" << hash
@@ -399,13 +474,13 @@ std::string ImageAttr::computeHash(ArrayRef<char> bytes) {
   return llvm::toHex(hasher.final(), /*LowerCase=*/true);
 }
 
-ImageAttr ImageAttr::create(MLIRContext *context, StringRef arch, int64_t shared, StringRef name,
-                            ArrayRef<char> bytes) {
+ImageAttr ImageAttr::create(MLIRContext *context, StringRef arch, int64_t shared, ConfigAttr config,
+                            StringRef name, ArrayRef<char> bytes) {
   const auto type =
       RankedTensorType::get(static_cast<int64_t>(bytes.size()), IntegerType::get(context, 8));
   const auto data = DenseResourceElementsAttr::get(
       type, name, HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, alignof(std::max_align_t)));
-  return get(context, arch, shared, computeHash(bytes), data);
+  return get(context, arch, shared, config, computeHash(bytes), data);
 }
 
 LogicalResult GridAttr::verify(function_ref<InFlightDiagnostic()> emitError, ExtentAttr,
@@ -423,6 +498,30 @@ std::optional<int64_t> GridAttr::evaluate(int64_t symbolValue) const {
   const int64_t blocks =
       getRoundsDown() ? *extent / getDivisor() : llvm::divideCeil(*extent, getDivisor());
   return std::min(blocks, *max);
+}
+
+bool GridAttr::isMultipleOf(int64_t factor) const {
+  const auto isMultiple = [&](ExtentAttr extent) {
+    return extent.getScale() % factor == 0 && extent.getConstant() % factor == 0;
+  };
+  if (getExtent().isConstant() && (!getMax() || getMax().isConstant()))
+    return evaluate(0).value_or(1) % factor == 0;
+  return factor == 1 ||
+         (getDivisor() == 1 && isMultiple(getExtent()) && (!getMax() || isMultiple(getMax())));
+}
+
+LogicalResult PackVariantAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef arch,
+                                      PackAttr) {
+  return verifyArch(emitError, "a pack_variant", arch); // (C1)
+}
+
+LogicalResult LaunchVariantAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                        StringRef arch, ArrayAttr grid) {
+  if (failed(verifyArch(emitError, "a launch_variant", arch)))
+    return failure(); // (C1)
+  if (!grid || grid.empty() || grid.size() > 3 || !llvm::all_of(grid, llvm::IsaPred<GridAttr>))
+    return emitError() << "a grid has 1 to 3 dimensions, each a #moert.grid"; // (C2)
+  return success();
 }
 
 LogicalResult PackAttr::verify(function_ref<InFlightDiagnostic()> emitError, FlatSymbolRefAttr,

@@ -93,7 +93,7 @@ def Moert_ProgramAttr : Moert_Attr<"Program", "program"> {
 
     Example:
     ```mlir
-    module attributes {moert.program = #moert.program<abi = 4, numerics = 1, target = "cpu",
+    module attributes {moert.program = #moert.program<abi = 5, numerics = 1, target = "cpu",
         contract = [run, batch, device], features = [], producer = "sortie 0.1.0">} { ... }
     ```
   }];
@@ -117,12 +117,76 @@ def Moert_TensorsAttr : Sortie_TensorsAttr<Moert_Dialect>;
 // Kernels and launches
 //===----------------------------------------------------------------------===//
 
+def Moert_TensorMapAttr : Moert_Attr<"TensorMap", "tensor_map"> {
+  let summary = "a tensor map that a kernel takes as a parameter";
+  let description = [{
+    What the driver encodes for copies by hardware: a window of an operand of the launch.
+
+    - `operand`, `index`: which buffer read, buffer written or weight it describes;
+    - `element`: bytes of an element;
+    - `dims`: elements along each dimension, the innermost first;
+    - `strides`: bytes between neighbours along the second dimension, and so on;
+    - `box`: elements that are copied along each dimension;
+    - `swizzle`: bytes whose order the copy changes against bank conflicts, 0 for none.
+
+    (C1) `index` is not negative, `element` is 1, 2, 4 or 8, `swizzle` 0, 32, 64 or 128.
+    (C2) There are 1 to 5 `dims`, which are `#moert.extent`, as many sizes of `box`, and one stride
+    less.
+    (C3) Strides are multiples of 16 below 2^40; sizes of `box` are 1 to 256.
+    (C4) A row of the box is a multiple of 16 bytes, and no longer than `swizzle` unless that is 0.
+
+    Example:
+    ```mlir
+    #moert.tensor_map<operand = weight, index = 0, element = 1,
+                      dims = [#moert.extent<2048>, #moert.extent<98304>],
+                      strides = [2048], box = [128, 64], swizzle = 128>
+    ```
+  }];
+  let parameters = (ins
+    EnumParameter<Moert_MapOperand>:$operand,
+    "int64_t":$index,
+    "int64_t":$element,
+    "::mlir::ArrayAttr":$dims,
+    "::mlir::DenseI64ArrayAttr":$strides,
+    "::mlir::DenseI64ArrayAttr":$box,
+    DefaultValuedParameter<"int64_t", "0">:$swizzle);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def Moert_ConfigAttr : Moert_Attr<"Config", "config"> {
+  let summary = "how one architecture's variant of a kernel is launched";
+  let description = [{
+    What is left out is as the kernel says, or not there.
+
+    - `threads` of a thread block;
+    - `cluster`: thread blocks along each of three dimensions that run together;
+    - `maps`: tensor maps, which are parameters behind the extents.
+
+    (C1) There is one of them.
+    (C2) `threads` is a multiple of 32 from 32 to 1024.
+    (C3) `cluster` has three sizes, each at least 1, with a product of at most 8.
+    (C4) `maps` are `#moert.tensor_map`, at least one.
+
+    Example: `#moert.config<threads = 384, cluster = [2, 1, 1]>`
+  }];
+  let parameters = (ins
+    DefaultValuedParameter<"int64_t", "0">:$threads,
+    OptionalParameter<"::mlir::DenseI64ArrayAttr">:$cluster,
+    OptionalParameter<"::mlir::ArrayAttr">:$maps);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let extraClassDeclaration = [{
+    /// What a thread block's number of threads must be.
+    static bool areThreads(int64_t threads);
+  }];
+}
+
 def Moert_ImageAttr : Moert_Attr<"Image", "image"> {
   let summary = "a kernel compiled for one chip";
   let description = [{
     - `arch`: `sm_XY` (a cubin for chips of this major version, this minor one or a newer one),
       `sm_XYa` (a cubin for this chip alone), or `compute_XY` (PTX, with its terminating zero);
     - `shared`: bytes of dynamic shared memory that a thread block needs on this chip;
+    - `config`: how it is launched where that differs from the kernel's other variants;
     - `hash`: the first 16 bytes of BLAKE3 of the data, which the loader compares.
 
     (C1) `arch` is `sm_` and a number, with an `a` behind or without, or `compute_` and a number: 2
@@ -130,6 +194,7 @@ def Moert_ImageAttr : Moert_Attr<"Image", "image"> {
     (C2) `shared` is 0 to 232448.
     (C3) `hash` is 32 lower-case hexadecimal digits.
     (C4) `data` has one dimension, not empty, of i8.
+    (C5) A `config` with a cluster or with maps is for compute capability 9.0 or newer.
 
     Example:
     ```mlir
@@ -140,6 +205,7 @@ def Moert_ImageAttr : Moert_Attr<"Image", "image"> {
   let parameters = (ins
     StringRefParameter<"chip">:$arch,
     "int64_t":$shared,
+    OptionalParameter<"ConfigAttr">:$config,
     StringRefParameter<"hash of the data">:$hash,
     "::mlir::DenseResourceElementsAttr":$data);
   let assemblyFormat = "`<` struct(params) `>`";
@@ -152,18 +218,19 @@ def Moert_ImageAttr : Moert_Attr<"Image", "image"> {
 
     /// An image of these bytes, which it copies, with their hash. `name` is that of the resource.
     static ImageAttr create(::mlir::MLIRContext *context, ::llvm::StringRef arch, int64_t shared,
-                            ::llvm::StringRef name, ::llvm::ArrayRef<char> bytes);
+                            ConfigAttr config, ::llvm::StringRef name,
+                            ::llvm::ArrayRef<char> bytes);
   }];
 }
 
 def Moert_SourceAttr : Moert_Attr<"Source", "source"> {
   let summary = "a kernel's source for one chip, before it is compiled";
   let description = [{
-    - `arch` and `shared` are those of the image that will be made of it;
+    - `arch`, `shared` and `config` are those of the image that will be made of it;
     - `schedule`: what was chosen for the chip, in words, for people;
     - `text`: what the compiler is given.
 
-    (C1) `arch` and `shared` keep the constraints of `#moert.image`, `text` is not empty.
+    (C1) `arch`, `shared` and `config` keep the constraints of `#moert.image`, `text` is not empty.
 
     Example:
     ```mlir
@@ -174,6 +241,7 @@ def Moert_SourceAttr : Moert_Attr<"Source", "source"> {
   let parameters = (ins
     StringRefParameter<"chip">:$arch,
     "int64_t":$shared,
+    OptionalParameter<"ConfigAttr">:$config,
     StringRefParameter<"what was chosen">:$schedule,
     StringRefParameter<"source">:$text);
   let assemblyFormat = "`<` struct(params) `>`";
@@ -200,6 +268,9 @@ def Moert_GridAttr : Moert_Attr<"Grid", "grid"> {
 
     /// The number of thread blocks; empty if 64 bits cannot hold an extent.
     std::optional<int64_t> evaluate(int64_t symbolValue) const;
+
+    /// Whether the number is a multiple of `factor` at every value of the symbols.
+    bool isMultipleOf(int64_t factor) const;
   }];
 }
 
@@ -214,6 +285,30 @@ def Moert_PackAttr : Moert_Attr<"Pack", "pack"> {
   }];
   let parameters = (ins "::mlir::FlatSymbolRefAttr":$kernel, "int64_t":$rows, "int64_t":$bytes);
   let assemblyFormat = "`<` custom<PackParameters>($kernel, $rows, $bytes) `>`";
+}
+
+def Moert_PackVariantAttr : Moert_Attr<"PackVariant", "pack_variant"> {
+  let summary = "how a weight is packed for one architecture";
+  let description = [{
+    (C1) `arch` is one of `#moert.image`.
+
+    Example: `#moert.pack_variant<arch = "sm_90a", pack = <@pack_q4_K_1 rows(64) bytes(73728)>>`
+  }];
+  let parameters = (ins StringRefParameter<"chip">:$arch, "PackAttr":$pack);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def Moert_LaunchVariantAttr : Moert_Attr<"LaunchVariant", "launch_variant"> {
+  let summary = "the grid of a launch on one architecture";
+  let description = [{
+    (C1) `arch` is one of `#moert.image`.
+    (C2) `grid` has 1 to 3 dimensions, each a `#moert.grid`.
+
+    Example:
+    `#moert.launch_variant<arch = "sm_90a", grid = [#moert.grid<12>, #moert.grid<tokens ceildiv 64>]>`
+  }];
+  let parameters = (ins StringRefParameter<"chip">:$arch, "::mlir::ArrayAttr":$grid);
+  let assemblyFormat = "`<` struct(params) `>`";
 }
 
 def Moert_WorkAttr : Moert_Attr<"Work", "work"> {

@@ -16,7 +16,7 @@ using namespace sortie::moert;
 
 namespace {
 /// Stands before an attribute that is not stored as text.
-enum class AttributeCode : uint64_t { Image = 0 };
+enum class AttributeCode : uint64_t { Image = 0, ImageWithConfig = 1 };
 
 struct MoertVersion : public DialectVersion {
   explicit MoertVersion(uint64_t number) : number(number) {}
@@ -47,7 +47,11 @@ struct MoertBytecodeInterface : public BytecodeDialectInterface {
     const auto image = dyn_cast<ImageAttr>(attribute);
     if (!image)
       return failure(); // as text
-    writer.writeVarInt(static_cast<uint64_t>(AttributeCode::Image));
+    const AttributeCode code =
+        image.getConfig() ? AttributeCode::ImageWithConfig : AttributeCode::Image;
+    writer.writeVarInt(static_cast<uint64_t>(code));
+    if (image.getConfig())
+      writer.writeAttribute(image.getConfig());
     writer.writeOwnedString(image.getArch());
     writer.writeVarInt(static_cast<uint64_t>(image.getShared()));
     writer.writeOwnedString(image.getHash());
@@ -58,18 +62,22 @@ struct MoertBytecodeInterface : public BytecodeDialectInterface {
   Attribute readAttribute(DialectBytecodeReader &reader) const override {
     uint64_t code, shared;
     StringRef arch, hash;
+    ConfigAttr config;
     DenseResourceElementsAttr data;
     if (failed(reader.readVarInt(code)))
       return {};
-    if (code != static_cast<uint64_t>(AttributeCode::Image)) {
+    if (code > static_cast<uint64_t>(AttributeCode::ImageWithConfig)) {
       reader.emitError() << "unknown attribute " << code << " of the dialect moert";
       return {};
     }
+    if (code == static_cast<uint64_t>(AttributeCode::ImageWithConfig) &&
+        failed(reader.readAttribute(config)))
+      return {};
     if (failed(reader.readString(arch)) || failed(reader.readVarInt(shared)) ||
         failed(reader.readString(hash)) || failed(reader.readAttribute(data)))
       return {};
     return ImageAttr::getChecked([&] { return reader.emitError(); }, getContext(), arch,
-                                 static_cast<int64_t>(shared), hash, data);
+                                 static_cast<int64_t>(shared), config, hash, data);
   }
 };
 } // namespace

@@ -18,7 +18,9 @@ namespace sortie::moert {
 /// Version 1: the first.
 /// Version 2: moert.matmul and moert.glu_matmul have scales by expert, moert.route a group_score,
 /// moert.weight the attribute tensors.
-inline constexpr uint64_t kBytecodeVersion = 2;
+/// Version 3: moert.kernel has early, moert.weight packs, moert.launch overlaps and variants;
+/// images may have a config.
+inline constexpr uint64_t kBytecodeVersion = 3;
 
 /// The version of the file that is being read.
 uint64_t getVersion(const mlir::DialectBytecodeReader &reader);

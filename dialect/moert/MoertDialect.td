@@ -69,8 +69,11 @@ def Moert_Dialect : Dialect {
     /// 2 on, kernels of cubins for sm_90 and newer wait themselves for the launch before theirs
     /// (runtime/cuda/ImageChoice.h). From 3 on, kernels write the number of their step when they
     /// begin. From 4 on, weights may be parts of tensors, or several, and products have scales by
-    /// expert.
-    static constexpr int64_t kProgramAbi = 4;
+    /// expert. From 5 on, launches and packs of weights have variants, and a launch overlaps the one
+    /// before only if it says so (kOverlapAbi).
+    static constexpr int64_t kProgramAbi = 5;
+    /// Of programs before this, every launch may overlap the one before.
+    static constexpr int64_t kOverlapAbi = 5;
     /// The oldest that the runtime runs.
     static constexpr int64_t kOldestProgramAbi = 3;
 

@@ -27,4 +27,12 @@ def Moert_WeightForm : I32Enum<"WeightForm", "the form in which a kernel reads a
   let cppNamespace = "::sortie::moert";
 }
 
+def Moert_MapOperand : I32Enum<"MapOperand", "which operands of a launch a tensor map describes", [
+  I32EnumCase<"Read", 0, "read">,
+  I32EnumCase<"Write", 1, "write">,
+  I32EnumCase<"Weight", 2, "weight">
+]> {
+  let cppNamespace = "::sortie::moert";
+}
+
 #endif // SORTIE_DIALECT_MOERT_ENUMS

@@ -231,10 +231,11 @@ public:
   FuncVerifier(moert::FuncOp func, SymbolTableCollection &symbols) : func(func), symbols(symbols) {}
 
   LogicalResult verify() {
-    return success(
-        succeeded(collectBounds()) && succeeded(verifySizes()) && succeeded(verifyStates()) &&
-        succeeded(collectLifetimes()) && succeeded(verifyOutputs()) && succeeded(verifyRegions()) &&
-        succeeded(verifySlices()) && succeeded(verifyOverlaps()) && succeeded(verifyOrigins()));
+    return success(succeeded(collectBounds()) && succeeded(verifySizes()) &&
+                   succeeded(verifyStates()) && succeeded(collectLifetimes()) &&
+                   succeeded(verifyOutputs()) && succeeded(verifyRegions()) &&
+                   succeeded(verifySlices()) && succeeded(verifyOverlaps()) &&
+                   succeeded(verifyOrigins()) && succeeded(verifyEarlyReads()));
   }
 
 private:
@@ -253,6 +254,7 @@ private:
   LogicalResult verifySlices();
   LogicalResult verifyOverlaps();
   LogicalResult verifyOrigins();
+  LogicalResult verifyEarlyReads();
   bool endsBefore(BufferOp first, BufferOp second) const;
 
   moert::FuncOp func;
@@ -285,10 +287,11 @@ LogicalResult FuncVerifier::collectBounds(Operation *op, Type type) {
 }
 
 LogicalResult FuncVerifier::collectBounds(LaunchOp launch) {
-  for (GridAttr dim : launch.getGrid().getAsRange<GridAttr>())
-    if (failed(collectBound(launch, dim.getExtent())) ||
-        (dim.getMax() && failed(collectBound(launch, dim.getMax()))))
-      return failure();
+  for (ArrayAttr grid : launch.getGrids())
+    for (GridAttr dim : grid.getAsRange<GridAttr>())
+      if (failed(collectBound(launch, dim.getExtent())) ||
+          (dim.getMax() && failed(collectBound(launch, dim.getMax()))))
+        return failure();
   for (ExtentAttr extent : launch.getExtents().getAsRange<ExtentAttr>())
     if (failed(collectBound(launch, extent)))
       return failure();
@@ -511,6 +514,31 @@ LogicalResult FuncVerifier::verifyOrigins() {
   if (!func->getParentOp()->hasAttr(MoertDialect::kProgramName))
     return success();
   return verifyIndices(func);
+}
+
+/// (C12). Kernels that are not there, or have other operands, launches report themselves.
+LogicalResult FuncVerifier::verifyEarlyReads() {
+  for (LaunchOp launch : func.getBody().getOps<LaunchOp>()) {
+    auto kernel = symbols.lookupNearestSymbolFrom<KernelOp>(launch, launch.getKernelAttr());
+    if (!launch.getOverlaps() || !kernel)
+      continue;
+    const SmallVector<LaunchOp> running = getLaunchesBefore(launch);
+    for (const int64_t index : kernel.getEarly().value_or(ArrayRef<int64_t>())) {
+      if (index >= static_cast<int64_t>(launch.getReads().size()))
+        continue;
+      for (LaunchOp other : running) {
+        if (!llvm::is_contained(other.getWrites(), launch.getReads()[index]))
+          continue;
+        InFlightDiagnostic diagnostic = launch.emitOpError()
+                                        << "overlaps a launch that writes read buffer " << index
+                                        << ", which kernel " << launch.getKernelAttr()
+                                        << " reads before it waits";
+        diagnostic.attachNote(other.getLoc()) << "the other launch";
+        return diagnostic;
+      }
+    }
+  }
+  return success();
 }
 
 LogicalResult moert::FuncOp::verifySymbolUses(SymbolTableCollection &symbols) {

@@ -16,6 +16,31 @@ using namespace sortie::moert;
 // Kernels
 //===----------------------------------------------------------------------===//
 
+static LogicalResult verifyMaps(KernelOp op, Attribute variant) {
+  const ConfigAttr config = KernelOp::getConfig(variant);
+  if (!config || !config.getMaps())
+    return success();
+  for (const auto map : config.getMaps().getAsRange<TensorMapAttr>()) {
+    const uint64_t counts[] = {op.getReads(), op.getWrites(), op.getWeights().size()};
+    const uint64_t count = counts[static_cast<size_t>(map.getOperand())];
+    if (static_cast<uint64_t>(map.getIndex()) >= count)
+      return op.emitOpError() << "a tensor map is of " << stringifyMapOperand(map.getOperand())
+                              << ' ' << map.getIndex() << " of " << count;
+  }
+  return success();
+}
+
+static LogicalResult verifyEarly(KernelOp op) {
+  int64_t last = -1;
+  for (const int64_t index : op.getEarly().value_or(ArrayRef<int64_t>())) {
+    if (index <= last || static_cast<uint64_t>(index) >= op.getReads())
+      return op.emitOpError() << "early must be numbers of the " << op.getReads()
+                              << " buffers that it reads, ascending, got " << index;
+    last = index;
+  }
+  return success();
+}
+
 LogicalResult KernelOp::verify() {
   if (!isIdentifier(getEntry()))
     return emitOpError() << "the entry must be an identifier of letters, digits and underscores, "
@@ -28,37 +53,67 @@ LogicalResult KernelOp::verify() {
   if (getWrites() == 0 || parameters > kMaxParameters)
     return emitOpError() << "a kernel writes at least 1 buffer and has at most " << kMaxParameters
                          << " parameters"; // (C2)
-  if (getThreads() < 32 || getThreads() > 1024 || getThreads() % 32 != 0)
+  if (!ConfigAttr::areThreads(static_cast<int64_t>(getThreads())))
     return emitOpError() << "threads must be a multiple of 32 from 32 to 1024, got "
                          << static_cast<int64_t>(getThreads()); // (C3)
-  const ArrayAttr sources = getSourcesAttr();
-  const ArrayAttr images = getImagesAttr();
-  if (!sources == !images || (sources ? sources : images).empty())
+  if (!getSourcesAttr() == !getImagesAttr() || getVariants().empty())
     return emitOpError("a kernel has either sources or images, at least one"); // (C4)
   llvm::StringSet<> seen;
-  for (const Attribute attribute : sources ? sources : images) {
-    const auto source = dyn_cast<SourceAttr>(attribute);
-    const StringRef arch = source ? source.getArch() : cast<ImageAttr>(attribute).getArch();
-    if (!seen.insert(arch).second)
-      return emitOpError() << "there are two " << (sources ? "sources" : "images") << " for "
-                           << arch; // (C5)
+  for (const Attribute variant : getVariants()) {
+    if (!seen.insert(getArch(variant)).second)
+      return emitOpError() << "there are two " << (getSourcesAttr() ? "sources" : "images")
+                           << " for " << getArch(variant); // (C5)
+    if (failed(verifyMaps(*this, variant)))
+      return failure(); // (C6)
   }
+  return verifyEarly(*this); // (C7)
+}
+
+StringRef KernelOp::getArch(Attribute variant) {
+  const auto source = dyn_cast<SourceAttr>(variant);
+  return source ? source.getArch() : cast<ImageAttr>(variant).getArch();
+}
+
+ConfigAttr KernelOp::getConfig(Attribute variant) {
+  const auto source = dyn_cast<SourceAttr>(variant);
+  return source ? source.getConfig() : cast<ImageAttr>(variant).getConfig();
+}
+
+/// (C6) of weights.
+static LogicalResult verifyPackKernel(WeightOp op, PackAttr pack, SymbolTableCollection &symbols) {
+  auto kernel = symbols.lookupNearestSymbolFrom<KernelOp>(op, pack.getKernel());
+  if (!kernel)
+    return op.emitOpError() << "there is no moert.kernel " << pack.getKernel();
+  if (kernel.getReads() != 1 || kernel.getWrites() != 1 || kernel.getExtents() != 2 ||
+      !kernel.getWeights().empty())
+    return op.emitOpError() << "kernel " << pack.getKernel()
+                            << " cannot pack: it must read one buffer, write one, and take two "
+                               "extents and no weight";
   return success();
 }
 
 LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  const PackAttr pack = getPackAttr();
-  if (!pack)
-    return success();
-  auto kernel = symbols.lookupNearestSymbolFrom<KernelOp>(*this, pack.getKernel());
-  if (!kernel)
-    return emitOpError() << "there is no moert.kernel " << pack.getKernel(); // (C6)
-  if (kernel.getReads() != 1 || kernel.getWrites() != 1 || kernel.getExtents() != 2 ||
-      !kernel.getWeights().empty())
-    return emitOpError() << "kernel " << pack.getKernel()
-                         << " cannot pack: it must read one buffer, write one, and take two "
-                            "extents and no weight"; // (C6)
-  return success();
+  return success(llvm::all_of(getAllPacks(), [&](PackAttr pack) {
+    return succeeded(verifyPackKernel(*this, pack, symbols));
+  }));
+}
+
+SmallVector<PackAttr> WeightOp::getAllPacks() {
+  SmallVector<PackAttr> packs;
+  if (getPackAttr())
+    packs.push_back(getPackAttr());
+  if (getPacks())
+    for (const auto variant : getPacks()->getAsRange<PackVariantAttr>())
+      packs.push_back(variant.getPack());
+  return packs;
+}
+
+PackAttr WeightOp::getPackFor(StringRef arch) {
+  if (getPacks())
+    for (const auto variant : getPacks()->getAsRange<PackVariantAttr>())
+      if (variant.getArch() == arch)
+        return variant.getPack();
+  return getPackAttr();
 }
 
 //===----------------------------------------------------------------------===//
@@ -80,8 +135,61 @@ static LogicalResult verifyOffsets(LaunchOp op, int64_t index) {
 LogicalResult LaunchOp::verify() {
   if (getGrid().empty() || getGrid().size() > 3)
     return emitOpError() << "a grid has 1 to 3 dimensions, got " << getGrid().size(); // (C1)
+  llvm::StringSet<> seen;
+  if (getVariants())
+    for (const auto variant : getVariants()->getAsRange<LaunchVariantAttr>())
+      if (!seen.insert(variant.getArch()).second)
+        return emitOpError() << "there are two variants for " << variant.getArch(); // (C7)
   if (const std::optional<int64_t> offsets = getWork().getOffsets())
     return verifyOffsets(*this, *offsets); // (C4)
+  return success();
+}
+
+ArrayAttr LaunchOp::getGridFor(StringRef arch) {
+  if (getVariants())
+    for (const auto variant : getVariants()->getAsRange<LaunchVariantAttr>())
+      if (variant.getArch() == arch)
+        return variant.getGrid();
+  return getGrid();
+}
+
+SmallVector<ArrayAttr> LaunchOp::getGrids() {
+  SmallVector<ArrayAttr> grids{getGrid()};
+  if (getVariants())
+    for (const auto variant : getVariants()->getAsRange<LaunchVariantAttr>())
+      grids.push_back(variant.getGrid());
+  return grids;
+}
+
+bool LaunchOp::mayBeEmpty() {
+  // Grids only grow with the symbol.
+  const auto isEmpty = [](GridAttr dim) { return dim.evaluate(1).value_or(0) == 0; };
+  return llvm::any_of(getGrids(), [&](ArrayAttr grid) {
+    return llvm::any_of(grid.getAsRange<GridAttr>(), isEmpty);
+  });
+}
+
+/// (C7) and (C8) of launches.
+static LogicalResult verifyVariants(LaunchOp op, KernelOp kernel) {
+  const ArrayAttr variants = kernel.getVariants();
+  if (op.getVariants())
+    for (const auto variant : op.getVariants()->getAsRange<LaunchVariantAttr>())
+      if (llvm::none_of(variants, [&](Attribute ofKernel) {
+            return KernelOp::getArch(ofKernel) == variant.getArch();
+          }))
+        return op.emitOpError() << "has a variant for " << variant.getArch() << ", kernel "
+                                << op.getKernelAttr() << " has none";
+  for (const Attribute variant : variants) {
+    const ConfigAttr config = KernelOp::getConfig(variant);
+    if (!config || !config.getCluster())
+      continue;
+    const ArrayAttr grid = op.getGridFor(KernelOp::getArch(variant));
+    for (auto [index, size] : llvm::enumerate(config.getCluster().asArrayRef()))
+      if (index < grid.size() ? !cast<GridAttr>(grid[index]).isMultipleOf(size) : size != 1)
+        return op.emitOpError() << "dimension " << index << " of its grid is no multiple of "
+                                << size << ", the cluster of kernel " << op.getKernelAttr()
+                                << " for " << KernelOp::getArch(variant);
+  }
   return success();
 }
 
@@ -132,9 +240,24 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   for (unsigned index = 0; index < getWeights().size(); ++index)
     if (failed(verifyWeight(*this, kernel, index, symbols)))
       return failure(); // (C3)
-  if (getWork().getArithmetic())
-    return verifyProduct(*this, symbols); // (C6)
-  return success();
+  if (getWork().getArithmetic() && failed(verifyProduct(*this, symbols)))
+    return failure(); // (C6)
+  return verifyVariants(*this, kernel);
+}
+
+SmallVector<LaunchOp> sortie::moert::getLaunchesBefore(Operation *op) {
+  SmallVector<LaunchOp> launches;
+  while ((op = op->getPrevNode())) {
+    if (isa<BufferOp, StateBufferOp, CheckpointOp>(op)) // nothing that takes time
+      continue;
+    auto launch = dyn_cast<LaunchOp>(op);
+    if (!launch)
+      break;
+    launches.push_back(launch);
+    if (!launch.mayBeEmpty())
+      break;
+  }
+  return launches;
 }
 
 /// (C1) of checks.

@@ -10,6 +10,7 @@
 
 #include "mlir/IR/OpImplementation.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -302,15 +303,25 @@ LogicalResult WeightOp::verify() {
     return failure(); // (C7)
   if (!getWeightBytes(getWholeShape(tensors, shape), *info))
     return emitOpError("the weight is larger than 2^48 bytes"); // (C3), (C7)
-  const std::optional<PackAttr> pack = getPack();
-  if (!pack)
-    return success();
-  int64_t bytes;
-  if (shape.size() < 2)
-    return emitOpError("a weight that is packed has 2 or 3 dimensions"); // (C5)
-  if (llvm::MulOverflow(getPanels(pack->getRows()), pack->getBytes(), bytes) ||
-      bytes > ExtentAttr::kLimit)
-    return emitOpError("the packed weight is larger than 2^48 bytes"); // (C5)
+  return verifyPacks();
+}
+
+LogicalResult moert::WeightOp::verifyPacks() {
+  if (getPacksAttr() && !getPackAttr())
+    return emitOpError("packs for architectures stand beside a pack for all others"); // (C8)
+  llvm::StringSet<> seen;
+  if (getPacks())
+    for (const auto variant : getPacks()->getAsRange<PackVariantAttr>())
+      if (!seen.insert(variant.getArch()).second)
+        return emitOpError() << "there are two packs for " << variant.getArch(); // (C8)
+  for (const PackAttr pack : getAllPacks()) {
+    int64_t bytes;
+    if (getShape().size() < 2)
+      return emitOpError("a weight that is packed has 2 or 3 dimensions"); // (C5)
+    if (llvm::MulOverflow(getPanels(pack.getRows()), pack.getBytes(), bytes) ||
+        bytes > ExtentAttr::kLimit)
+      return emitOpError("the packed weight is larger than 2^48 bytes"); // (C5)
+  }
   return success();
 }
 
@@ -553,8 +564,9 @@ LogicalResult CublasMatmulOp::verify() {
 static bool isBf16Matrix(WeightOp weight) {
   if (weight.getFormatInfo().format == numerics::Format::BF16)
     return true;
-  const PackAttr pack = weight.getPackAttr();
-  return pack && pack.getRows() == 1 && pack.getBytes() == 2 * weight.getShape().back();
+  return weight.getPackAttr() && llvm::all_of(weight.getAllPacks(), [&](PackAttr pack) {
+           return pack.getRows() == 1 && pack.getBytes() == 2 * weight.getShape().back();
+         });
 }
 
 /// (C3) and (C4) of moert.cublas_matmul. Nothing is promised or asked for outside of a program.

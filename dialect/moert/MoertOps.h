@@ -62,6 +62,10 @@ namespace sortie::moert {
 /// which must be constant.
 numerics::RouteParams getRouteParams(RouteOp op);
 
+/// The launches that a launch in the place of `op` may overlap, the nearest first: the one before
+/// it, and, as long as those can have no thread blocks, the ones before that.
+llvm::SmallVector<LaunchOp> getLaunchesBefore(mlir::Operation *op);
+
 } // namespace sortie::moert
 
 #endif // SORTIE_DIALECT_MOERT_MOERTOPS_H

@@ -43,6 +43,9 @@ def Moert_SymbolOp : Moert_Op<"symbol", [Symbol, HasParent<"::mlir::ModuleOp">]>
 def Moert_SourceArrayAttr : TypedArrayAttrBase<Moert_SourceAttr, "sources">;
 def Moert_ImageArrayAttr : TypedArrayAttrBase<Moert_ImageAttr, "images">;
 def Moert_WeightFormArrayAttr : TypedArrayAttrBase<Moert_WeightFormAttr, "forms of weights">;
+def Moert_LaunchVariantArrayAttr
+    : TypedArrayAttrBase<Moert_LaunchVariantAttr, "variants of a launch">;
+def Moert_PackVariantArrayAttr : TypedArrayAttrBase<Moert_PackVariantAttr, "variants of a pack">;
 def Moert_GridArrayAttr : TypedArrayAttrBase<Moert_GridAttr, "dimensions of a grid">;
 def Moert_WeightArrayAttr : TypedArrayAttrBase<FlatSymbolRefAttr, "names of weights">;
 def Moert_ExtentArrayAttr : TypedArrayAttrBase<Moert_ExtentAttr, "extents">;
@@ -58,7 +61,11 @@ def Moert_KernelOp : Moert_Op<"kernel", [Symbol, HasParent<"::mlir::ModuleOp">]>
     the output of the weight's pack kernel, `raw` the bytes of the file, row-major, `floats` fp32.
 
     `sources` are for `moert-compile-kernels`, which puts `images` in their place, one a chip.
-    Thread blocks have one dimension, of `threads` threads.
+    Thread blocks have one dimension, of `threads` threads where the source or image does not say
+    otherwise (docs/launch-variants.md).
+
+    Each thread waits for the launch before it before it touches what launches have written, but for
+    the buffers read whose numbers are in `early`.
 
     (C1) `entry` is an identifier of letters, digits and underscores.
     (C2) `reads` and `extents` are not negative, `writes` is at least 1, and together with the
@@ -66,6 +73,8 @@ def Moert_KernelOp : Moert_Op<"kernel", [Symbol, HasParent<"::mlir::ModuleOp">]>
     (C3) `threads` is a multiple of 32 from 32 to 1024.
     (C4) There are either sources or images, at least one.
     (C5) They are for different chips.
+    (C6) Tensor maps are of operands that the kernel has.
+    (C7) `early` are numbers of buffers that are read, ascending.
 
     Examples:
     ```mlir
@@ -80,11 +89,14 @@ def Moert_KernelOp : Moert_Op<"kernel", [Symbol, HasParent<"::mlir::ModuleOp">]>
     SymbolNameAttr:$sym_name, StrAttr:$entry, I64Attr:$reads, I64Attr:$writes,
     DefaultValuedAttr<Moert_WeightFormArrayAttr, "{}">:$weights,
     DefaultValuedAttr<I64Attr, "0">:$extents, I64Attr:$threads,
+    OptionalAttr<DenseI64ArrayAttr>:$early,
     OptionalAttr<Moert_SourceArrayAttr>:$sources, OptionalAttr<Moert_ImageArrayAttr>:$images);
+  let useCustomPropertiesEncoding = 1;
   let assemblyFormat = [{
     $sym_name $entry `reads` `(` $reads `)` `writes` `(` $writes `)`
     (`weights` `(` custom<WeightForms>($weights)^ `)`)? (`extents` `(` $extents^ `)`)?
-    `threads` `(` $threads `)` (`sources` $sources^)? (`images` $images^)? attr-dict
+    `threads` `(` $threads `)` (`early` $early^)? (`sources` $sources^)? (`images` $images^)?
+    attr-dict
   }];
   let extraClassDeclaration = [{
     static constexpr unsigned kMaxParameters = 64;
@@ -93,6 +105,13 @@ def Moert_KernelOp : Moert_Op<"kernel", [Symbol, HasParent<"::mlir::ModuleOp">]>
     WeightForm getForm(unsigned index) {
       return ::llvm::cast<WeightFormAttr>(getWeights()[index]).getValue();
     }
+
+    /// Its sources, or its images.
+    ::mlir::ArrayAttr getVariants() { return getSourcesAttr() ? getSourcesAttr() : getImagesAttr(); }
+
+    /// The architecture of a source or an image, and how it is launched; null: as the kernel says.
+    static ::llvm::StringRef getArch(::mlir::Attribute variant);
+    static ConfigAttr getConfig(::mlir::Attribute variant);
   }];
 }
 
@@ -105,17 +124,19 @@ def Moert_WeightOp : Moert_Op<"weight", [
     the program was compiled for. The loader compares both with the file, shapes without their
     dimensions of one. Rows run along the last dimension.
 
-    `pack` says how the device packs it, once, for the kernels that read it `packed`.
+    `pack` says how the device packs it, once, for the kernels that read it `packed`, and `packs`
+    how for kernels whose image is for another architecture (docs/launch-variants.md).
 
     (C1) `tensor` is not empty, and UTF-8 without control characters.
     (C2) `format` is a name of the table of encodings in `runtime/numerics/encoding.h`.
     (C3) The shape has 1 to 3 dimensions, each 1 to 2^31 - 1, and keeps the limit of 2^48 bytes.
     (C4) The last dimension is a multiple of the encoding's block.
     (C5) A weight with a `pack` has 2 or 3 dimensions; packed it keeps the limit of 2^48 bytes.
-    (C6) The kernel of `pack` is a `moert.kernel` that reads one buffer, writes one, takes two
+    (C6) The kernel of a pack is a `moert.kernel` that reads one buffer, writes one, takes two
     extents and no weight.
     (C7) `tensor` keeps the constraints (C4) to (C7) of `moe.weight`, and each tensor that it names
     the limit of 2^48 bytes.
+    (C8) `packs` stand beside a `pack` and are for different architectures; each keeps (C5).
 
     Examples:
     ```mlir
@@ -128,10 +149,12 @@ def Moert_WeightOp : Moert_Op<"weight", [
   }];
   let arguments = (ins
     SymbolNameAttr:$sym_name, AnyAttrOf<[StrAttr, Moert_TensorsAttr]>:$tensor,
-    DenseI64ArrayAttr:$shape, StrAttr:$format, OptionalAttr<Moert_PackAttr>:$pack);
+    DenseI64ArrayAttr:$shape, StrAttr:$format, OptionalAttr<Moert_PackAttr>:$pack,
+    OptionalAttr<Moert_PackVariantArrayAttr>:$packs);
+  let useCustomPropertiesEncoding = 1;
   let assemblyFormat = [{
-    $sym_name custom<Tensors>($tensor) (`pack` `(` custom<Pack>($pack)^ `)`)? attr-dict
-    `:` custom<WeightShape>($shape, $format)
+    $sym_name custom<Tensors>($tensor) (`pack` `(` custom<Pack>($pack)^ `)`)? (`packs` $packs^)?
+    attr-dict `:` custom<WeightShape>($shape, $format)
   }];
   let extraClassDeclaration = [{
     /// How the model file stores the weight. The op is verified.
@@ -143,6 +166,15 @@ def Moert_WeightOp : Moert_Op<"weight", [
 
     /// What the weight is made of.
     WeightTensors getTensors() { return WeightTensors::from<TensorsAttr>(getTensor()); }
+
+    /// (C5) and (C8).
+    ::llvm::LogicalResult verifyPacks();
+
+    /// How it is packed for kernels whose image is for this architecture. Null: it is not.
+    PackAttr getPackFor(::llvm::StringRef arch);
+
+    /// `pack`, if it has one, and those of `packs`.
+    ::llvm::SmallVector<PackAttr> getAllPacks();
 
     /// Panels of all experts together, each of `rows` rows or fewer. The weight has a matrix.
     int64_t getPanels(int64_t rows);
@@ -206,6 +238,9 @@ def Moert_FuncOp : Moert_Op<"func", [
     (C10) No operation writes a buffer twice. It writes a state that it reads, too, only if it can
     do so in place: `moert.add`, `moert.glu` and `moert.rms_norm` from any of their rows.
     (C11) A state has one `moert.state_buffer` in a function.
+    (C12) What the kernel of a launch that `overlaps` reads `early` is not written by a launch that
+    may still run then: by the one before it, nor, as long as those can have no thread blocks, by one
+    before that. What is not a launch, a buffer, a state or a checkpoint ends by itself.
 
     Example:
     ```mlir
@@ -634,7 +669,8 @@ def Moert_CublasMatmulOp : Moert_WeightUserOp<"cublas_matmul"> {
 
     The matrix is read in bf16, row-major: as it lies in the file, or packed so, a row a panel.
 
-    (C1) `weights` is `N x K` of format bf16, or of another with a `pack` of 1 row and 2*K bytes.
+    (C1) `weights` is `N x K` of format bf16, or of another that is packed in 1 row and 2*K bytes on
+    every architecture.
     (C2) `input` is bf16 `[R, K]`, `output` f32 `[R, N]`.
     (C3) The contract of the program is without `batch`.
     (C4) The program's features have `cublas`.
@@ -958,6 +994,10 @@ def Moert_LaunchOp : Moert_WeightUserOp<"launch", [AttrSizedOperandSegments]> {
     the buffers, weights and extents in the order in which they stand, then where to write the
     number of its step, and that number. `work` says for reports what the launch does.
 
+    `variants` are the grids for architectures on which it is not `grid` (docs/launch-variants.md).
+    A launch that `overlaps` may begin before the launch before it has ended; what its kernel may
+    read then, (C12) of `moert.func` says.
+
     (C1) `grid` has 1 to 3 dimensions.
     (C2) `kernel` is a `moert.kernel`, and takes as many buffers to read, buffers to write, weights
     and extents as there are.
@@ -968,11 +1008,14 @@ def Moert_LaunchOp : Moert_WeightUserOp<"launch", [AttrSizedOperandSegments]> {
     contract is without `device`.
     (C6) Where `work` has an `arithmetic`, a buffer is read, and the first weight has 2 or 3
     dimensions.
+    (C7) `variants` are for different architectures, for which the kernel has a source or an image.
+    (C8) On an architecture where the kernel has a cluster, each dimension of the grid is a multiple
+    of the cluster's size, at every value of the symbols.
 
     Example:
     ```mlir
     moert.launch @glu_0 grid(6, 8*tokens+8192 ceildiv 64 max 8*tokens)
-      reads(%x, %offsets, %permutation) writes(%act) weights(@gate, @up)
+      reads(%x, %offsets, %permutation) writes(%act) weights(@gate, @up) overlaps
       work("moert.glu_matmul" arithmetic(exact) operations(6291456) offsets(1))
       : !moert.buffer<tokens x 2048 x act16>, !moert.buffer<129 x i32>,
         !moert.buffer<8*tokens x i32>, !moert.buffer<8*tokens x 768 x act16>
@@ -981,16 +1024,30 @@ def Moert_LaunchOp : Moert_WeightUserOp<"launch", [AttrSizedOperandSegments]> {
   let arguments = (ins
     FlatSymbolRefAttr:$kernel,
     Moert_GridArrayAttr:$grid,
+    OptionalAttr<Moert_LaunchVariantArrayAttr>:$variants,
     Arg<Variadic<Moert_Buffer>, "", [MemRead]>:$reads,
     Arg<Variadic<Moert_Buffer>, "", [MemWrite]>:$writes,
     DefaultValuedAttr<Moert_WeightArrayAttr, "{}">:$weights,
     DefaultValuedAttr<Moert_ExtentArrayAttr, "{}">:$extents,
+    UnitAttr:$overlaps,
     Moert_WorkAttr:$work);
+  let useCustomPropertiesEncoding = 1;
   let assemblyFormat = [{
-    $kernel `grid` `(` custom<GridDims>($grid) `)` (`reads` `(` $reads^ `)`)?
-    (`writes` `(` $writes^ `)`)? (`weights` `(` custom<Weights>($weights)^ `)`)?
-    (`extents` `(` custom<Extents>($extents)^ `)`)? `work` `(` custom<Work>($work) `)` attr-dict
-    `:` type(operands)
+    $kernel `grid` `(` custom<GridDims>($grid) `)` (`variants` $variants^)?
+    (`reads` `(` $reads^ `)`)? (`writes` `(` $writes^ `)`)?
+    (`weights` `(` custom<Weights>($weights)^ `)`)?
+    (`extents` `(` custom<Extents>($extents)^ `)`)? (`overlaps` $overlaps^)?
+    `work` `(` custom<Work>($work) `)` attr-dict `:` type(operands)
+  }];
+  let extraClassDeclaration = [{
+    /// The grid for an architecture.
+    ::mlir::ArrayAttr getGridFor(::llvm::StringRef arch);
+
+    /// `grid` and those of all variants.
+    ::llvm::SmallVector<::mlir::ArrayAttr> getGrids();
+
+    /// Whether a grid of its can have no thread blocks at a value of the symbols from one on.
+    bool mayBeEmpty();
   }];
 }
 

@@ -65,8 +65,57 @@ private:
   DialectBytecodeWriter &writer;
 };
 
-/// The attributes of an op: `visit*` go over those of version 1, and over those that version 2
-/// added, with a reader or a writer.
+/// The attributes of an op: `visit*` go over those of version 1, and over those that versions 2 and
+/// 3 added, with a reader or a writer. Most versions add nothing to an op.
+template <typename Stream, typename Properties, typename Op>
+void visitSecond(Stream &, Properties &, Op) {}
+template <typename Stream, typename Properties, typename Op>
+void visitThird(Stream &, Properties &, Op) {}
+
+template <typename Stream, typename Properties>
+void visitFirst(Stream &stream, Properties &p, KernelOp) {
+  stream.required(p.entry)
+      .optional(p.extents)
+      .optional(p.images)
+      .required(p.reads)
+      .optional(p.sources)
+      .required(p.sym_name)
+      .required(p.threads)
+      .optional(p.weights)
+      .required(p.writes);
+}
+template <typename Stream, typename Properties>
+void visitThird(Stream &stream, Properties &p, KernelOp) {
+  stream.optional(p.early);
+}
+
+template <typename Stream, typename Properties>
+void visitFirst(Stream &stream, Properties &p, WeightOp) {
+  stream.required(p.format)
+      .optional(p.pack)
+      .required(p.shape)
+      .required(p.sym_name)
+      .required(p.tensor);
+}
+template <typename Stream, typename Properties>
+void visitThird(Stream &stream, Properties &p, WeightOp) {
+  stream.optional(p.packs);
+}
+
+template <typename Stream, typename Properties>
+void visitFirst(Stream &stream, Properties &p, LaunchOp) {
+  stream.optional(p.extents)
+      .required(p.grid)
+      .required(p.kernel)
+      .optional(p.weights)
+      .required(p.work)
+      .segments(p.operandSegmentSizes);
+}
+template <typename Stream, typename Properties>
+void visitThird(Stream &stream, Properties &p, LaunchOp) {
+  stream.optional(p.overlaps).optional(p.variants);
+}
+
 template <typename Stream, typename Properties>
 void visitFirst(Stream &stream, Properties &p, RouteOp) {
   stream.optional(p.bias)
@@ -121,6 +170,8 @@ LogicalResult readProperties(DialectBytecodeReader &reader, OperationState &stat
   visitFirst(stream, properties, Op());
   if (getVersion(reader) >= 2)
     visitSecond(stream, properties, Op());
+  if (getVersion(reader) >= 3)
+    visitThird(stream, properties, Op());
   return stream.result;
 }
 
@@ -129,9 +180,25 @@ template <typename Op> void writeProperties(DialectBytecodeWriter &writer, Op op
   PropertyWriter stream(writer);
   visitFirst(stream, properties, Op());
   visitSecond(stream, properties, Op());
+  visitThird(stream, properties, Op());
 }
 
 } // namespace
+
+LogicalResult KernelOp::readProperties(DialectBytecodeReader &reader, OperationState &state) {
+  return ::readProperties<KernelOp>(reader, state);
+}
+void KernelOp::writeProperties(DialectBytecodeWriter &writer) { ::writeProperties(writer, *this); }
+
+LogicalResult WeightOp::readProperties(DialectBytecodeReader &reader, OperationState &state) {
+  return ::readProperties<WeightOp>(reader, state);
+}
+void WeightOp::writeProperties(DialectBytecodeWriter &writer) { ::writeProperties(writer, *this); }
+
+LogicalResult LaunchOp::readProperties(DialectBytecodeReader &reader, OperationState &state) {
+  return ::readProperties<LaunchOp>(reader, state);
+}
+void LaunchOp::writeProperties(DialectBytecodeWriter &writer) { ::writeProperties(writer, *this); }
 
 LogicalResult RouteOp::readProperties(DialectBytecodeReader &reader, OperationState &state) {
   return ::readProperties<RouteOp>(reader, state);

@@ -38,8 +38,8 @@ LogicalResult FunctionSelection::run() {
   return success();
 }
 
-LogicalResult FunctionSelection::checkLimits(Operation *op, const LaunchBuilder &launch) {
-  for (auto [dim, most] : llvm::zip(launch.dims, moert::GridAttr::kMostBlocks)) {
+LogicalResult FunctionSelection::checkGrid(Operation *op, ArrayRef<moert::GridAttr> dims) {
+  for (auto [dim, most] : llvm::zip(dims, moert::GridAttr::kMostBlocks)) {
     const int64_t blocks = kernels.getMaximum(dim);
     if (blocks < 0)
       return op->emitOpError("is too large for a GPU; compile with a smaller max-tokens");
@@ -48,6 +48,15 @@ LogicalResult FunctionSelection::checkLimits(Operation *op, const LaunchBuilder 
              << blocks << " thread blocks in a dimension that can have " << most
              << "; compile with a smaller max-tokens";
   }
+  return success();
+}
+
+LogicalResult FunctionSelection::checkLimits(Operation *op, const LaunchBuilder &launch) {
+  if (failed(checkGrid(op, launch.dims)))
+    return failure();
+  for (const LaunchBuilder::Variant &variant : launch.variants)
+    if (failed(checkGrid(op, variant.dims)))
+      return failure();
   for (ExtentAttr extent : launch.extents)
     if (const int64_t value = kernels.getMaximum(extent); value < 0 || value > kMaxExtent)
       return op->emitOpError("has more rows than kernels can count (2^31 - 1); compile with a "
@@ -69,14 +78,16 @@ LogicalResult FunctionSelection::launch(Operation *op, LaunchBuilder launch, Cod
   const auto toArray = [&](auto attributes) {
     return builder.getArrayAttr(SmallVector<Attribute>(attributes.begin(), attributes.end()));
   };
-  moert::LaunchOp::create(builder, op->getLoc(), kernel, toArray(launch.dims), launch.reads,
-                          launch.writes, toArray(launch.weights), toArray(launch.extents),
+  SmallVector<Attribute> variants;
+  for (const LaunchBuilder::Variant &variant : launch.variants)
+    variants.push_back(
+        moert::LaunchVariantAttr::get(builder.getContext(), variant.arch, toArray(variant.dims)));
+  moert::LaunchOp::create(builder, op->getLoc(), kernel, toArray(launch.dims),
+                          variants.empty() ? ArrayAttr() : builder.getArrayAttr(variants),
+                          launch.reads, launch.writes, toArray(launch.weights),
+                          toArray(launch.extents), builder.getUnitAttr(),
                           moert::WorkAttr::get(builder.getContext(), launch.op, launch.arithmetic,
                                                launch.operations, launch.offsets));
-  // A launch without blocks takes no place in the order. With no tokens at all, nothing overlaps.
-  if (llvm::all_of(launch.dims,
-                   [](moert::GridAttr dim) { return dim.evaluate(1).value_or(0) > 0; }))
-    writtenLast = launch.writes;
   ++numLaunches;
   return success();
 }

@@ -45,12 +45,10 @@ public:
   const bool usesCublas;
   llvm::DenseMap<mlir::Value, Dispatched> dispatches; ///< by their offsets
   llvm::DenseMap<mlir::Value, mlir::Value> rounded;   ///< buffers of f32, and the same in bf16
-  /// By the last launch that has thread blocks whatever the number of tokens. Products rely on it
-  /// before they wait: CudaExecutor::kernelBefore() sees only launches that have some.
-  llvm::SmallVector<mlir::Value> writtenLast;
   unsigned numLibraryCalls = 0;
 
 private:
+  mlir::LogicalResult checkGrid(mlir::Operation *op, llvm::ArrayRef<moert::GridAttr> dims);
   mlir::LogicalResult checkLimits(mlir::Operation *op, const LaunchBuilder &launch);
 
   unsigned numLaunches = 0;

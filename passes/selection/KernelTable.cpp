@@ -38,13 +38,21 @@ FlatSymbolRefAttr KernelTable::get(Location location, const Interface &interface
   const StringAttr name = makeName(codes.front().kind);
   const std::string entry = ("sortie_" + name.getValue()).str();
   SmallVector<Attribute> sources;
-  for (auto [chip, codeOfChip] : llvm::zip_equal(chips, codes))
+  for (auto [chip, codeOfChip] : llvm::zip_equal(chips, codes)) {
+    moert::ConfigAttr config;
+    if (codeOfChip.threads != codes.front().threads)
+      config = moert::ConfigAttr::get(builder.getContext(), codeOfChip.threads, /*cluster=*/{},
+                                      /*maps=*/{});
     sources.push_back(moert::SourceAttr::get(builder.getContext(), chip->architecture,
-                                             codeOfChip.shared, codeOfChip.schedule,
+                                             codeOfChip.shared, config, codeOfChip.schedule,
                                              codegen::writeSource(codeOfChip, entry)));
+  }
   SmallVector<Attribute> forms;
   for (moert::WeightForm form : interface.weights)
     forms.push_back(moert::WeightFormAttr::get(builder.getContext(), form));
+  DenseI64ArrayAttr early;
+  if (!codes.front().early.empty())
+    early = builder.getDenseI64ArrayAttr(codes.front().early);
   if (last)
     builder.setInsertionPointAfter(last);
   else
@@ -53,7 +61,7 @@ FlatSymbolRefAttr KernelTable::get(Location location, const Interface &interface
       builder, location, name, builder.getStringAttr(entry),
       builder.getI64IntegerAttr(interface.reads), builder.getI64IntegerAttr(interface.writes),
       builder.getArrayAttr(forms), builder.getI64IntegerAttr(interface.extents),
-      builder.getI64IntegerAttr(codes.front().threads), builder.getArrayAttr(sources),
+      builder.getI64IntegerAttr(codes.front().threads), early, builder.getArrayAttr(sources),
       /*images=*/ArrayAttr());
   symbols.insert(op);
   last = op;
@@ -87,14 +95,6 @@ void KernelTable::setPack(moert::WeightOp weight, int64_t rows, int64_t bytes,
       get(weight.getLoc(), {/*reads=*/1, /*writes=*/1, /*weights=*/{}, /*extents=*/2},
           [&](const codegen::Chip &) { return code; });
   weight.setPackAttr(moert::PackAttr::get(builder.getContext(), kernel, rows, bytes));
-}
-
-int KernelTable::chooseSlices(const codegen::Product &product) const {
-  int most = 1;
-  for (const codegen::Chip *chip : chips)
-    most = std::max(most, codegen::chooseSlices(*chip, product.first, product.input, product.rows,
-                                                product.columns));
-  return most;
 }
 
 int64_t KernelTable::getBound(moert::ExtentAttr extent) {

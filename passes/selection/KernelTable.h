@@ -48,9 +48,7 @@ public:
   /// The same for the thread blocks along a dimension of a grid.
   int64_t getMaximum(moert::GridAttr dim);
 
-  /// Slices of a plain exact product: the most that any of the chips gains by. Those that cannot
-  /// have them share the grid.
-  int chooseSlices(const codegen::Product &product) const;
+  llvm::ArrayRef<const codegen::Chip *> getChips() const { return chips; }
 
   unsigned getNumKernels() const { return kernels.size(); }
 

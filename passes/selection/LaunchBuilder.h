@@ -34,6 +34,15 @@ public:
     dims.push_back(moert::GridAttr::get(context, extent, divisor, /*roundsDown=*/true, {}));
     return *this;
   }
+  /// The grid on an architecture on which it is not the one of all others.
+  LaunchBuilder &variant(llvm::StringRef arch, llvm::ArrayRef<moert::GridAttr> grid) {
+    variants.push_back({arch, llvm::SmallVector<moert::GridAttr>(grid)});
+    return *this;
+  }
+  LaunchBuilder &grid(llvm::ArrayRef<moert::GridAttr> all) {
+    llvm::append_range(dims, all);
+    return *this;
+  }
   LaunchBuilder &grid(int64_t blocks) { return grid(moert::ExtentAttr::get(context, blocks)); }
   LaunchBuilder &read(mlir::Value buffer) { return add(reads, buffer); }
   LaunchBuilder &write(mlir::Value buffer) { return add(writes, buffer); }
@@ -74,6 +83,11 @@ public:
   mlir::MLIRContext *context;
   llvm::StringRef op;
   llvm::SmallVector<moert::GridAttr> dims;
+  struct Variant {
+    llvm::StringRef arch;
+    llvm::SmallVector<moert::GridAttr> dims;
+  };
+  llvm::SmallVector<Variant> variants;
   llvm::SmallVector<mlir::Value> reads, writes;
   llvm::SmallVector<mlir::FlatSymbolRefAttr> weights;
   llvm::SmallVector<moert::WeightForm> forms;

@@ -3,7 +3,7 @@
 //
 // Launches of products.
 
-#include "codegen/kernels/common/Geometry.h"
+#include "codegen/ProductPlan.h"
 #include "dialect/moert/NumericParameters.h"
 #include "passes/selection/CublasProducts.h"
 #include "passes/selection/RowKernels.h"
@@ -36,27 +36,14 @@ static codegen::Product describe(FunctionSelection &selection, ProductOp op,
   return product;
 }
 
-static codegen::ProductGrid gridOf(Arithmetic arithmetic, const codegen::Product &product) {
+static codegen::ProductFamily familyOf(Arithmetic arithmetic) {
   switch (arithmetic) {
   case Arithmetic::Exact:
-    return codegen::exactProductGrid(product);
+    return codegen::ProductFamily::Exact;
   case Arithmetic::Float:
-    return codegen::floatProductGrid(product);
+    return codegen::ProductFamily::Float;
   case Arithmetic::Bf16:
-    return codegen::bf16ProductGrid(product);
-  }
-  llvm_unreachable("unknown arithmetic");
-}
-
-static codegen::KernelCode kernelOf(Arithmetic arithmetic, const codegen::Product &product,
-                                    const Chip &chip) {
-  switch (arithmetic) {
-  case Arithmetic::Exact:
-    return codegen::exactProductKernel(product, chip);
-  case Arithmetic::Float:
-    return codegen::floatProductKernel(product);
-  case Arithmetic::Bf16:
-    return codegen::bf16ProductKernel(product);
+    return codegen::ProductFamily::Bf16;
   }
   llvm_unreachable("unknown arithmetic");
 }
@@ -79,53 +66,91 @@ struct ProductOperands {
   Value scale;
 };
 
-/// The second dimension of the grid, and what says which rows a thread block has.
-template <typename ProductOp>
-static LogicalResult addRows(FunctionSelection &selection, ProductOp op, codegen::Product &product,
-                             const codegen::ProductGrid &grid, LaunchBuilder &launch) {
-  const ExtentAttr rows = rowsOf(op.getOutput());
-  if (!product.isGrouped) {
-    launch.grid(rows, grid.rowsOfBlock,
-                grid.maxRowBlocks ? ExtentAttr::get(op.getContext(), *grid.maxRowBlocks)
-                                  : ExtentAttr());
-    return success();
-  }
-  const auto dispatched = selection.dispatches.find(op.getOffsets());
-  if (dispatched == selection.dispatches.end())
-    return op.emitOpError("has offsets that no moert.dispatch of this function made; kernels "
-                          "for CUDA need its tile map");
-  const auto &[tiles, experts] = dispatched->second;
-  product.hasSettledTiles = !llvm::is_contained(selection.writtenLast, tiles);
-  launch.grid(rows.plus(experts * grid.rowsOfBlock), grid.rowsOfBlock, rows)
-      .read(op.getOffsets())
-      .read(tiles);
-  return success();
+/// The grid of a plan for so many rows of output. `experts` are those of a grouped product's tiles.
+static SmallVector<moert::GridAttr> gridOf(const codegen::ProductGrid &grid, ExtentAttr rows,
+                                           std::optional<int64_t> experts) {
+  MLIRContext *context = rows.getContext();
+  const auto dim = [&](ExtentAttr extent, int64_t divisor, ExtentAttr max) {
+    return moert::GridAttr::get(context, extent, divisor, /*roundsDown=*/false, max);
+  };
+  const moert::GridAttr columns = dim(ExtentAttr::get(context, grid.columnBlocks), 1, {});
+  if (experts)
+    return {columns, dim(rows.plus(*experts * grid.rowsOfBlock), grid.rowsOfBlock, rows)};
+  return {columns,
+          dim(rows, grid.rowsOfBlock,
+              grid.maxRowBlocks ? ExtentAttr::get(context, *grid.maxRowBlocks) : ExtentAttr())};
 }
 
+/// Whether the launch of `op` may overlap one that writes `buffer`.
+static bool mayOverlapWriterOf(Operation *op, Value buffer) {
+  return llvm::any_of(moert::getLaunchesBefore(op), [&](moert::LaunchOp launch) {
+    return llvm::is_contained(launch.getWrites(), buffer);
+  });
+}
+
+/// The plans of all chips, and their grids: the first chip's for all that have no other.
+static std::vector<codegen::ProductPlan>
+planAll(FunctionSelection &selection, Arithmetic arithmetic, const codegen::Product &product,
+        ExtentAttr rows, std::optional<int64_t> experts, LaunchBuilder &launch) {
+  std::vector<codegen::ProductPlan> plans;
+  for (const Chip *chip : selection.kernels.getChips()) {
+    plans.push_back(codegen::plan(familyOf(arithmetic), product, *chip));
+    const SmallVector<moert::GridAttr> grid = gridOf(plans.back().grid, rows, experts);
+    if (plans.size() == 1)
+      launch.grid(grid);
+    else if (grid != launch.dims)
+      launch.variant(chip->architecture, grid);
+  }
+  return plans;
+}
+
+/// The launch of a product, but for its grid. A kernel reads weights in one form on all chips.
 template <typename ProductOp>
-static LogicalResult selectProduct(FunctionSelection &selection, ProductOp op,
-                                   codegen::Product product, const ProductOperands &operands) {
-  const bool isExact = op.getArithmetic() == Arithmetic::Exact;
-  const codegen::ProductGrid grid = gridOf(op.getArithmetic(), product);
-  LaunchBuilder launch(op);
-  launch.grid(grid.columnBlocks).read(op.getInput());
-  if (failed(addRows(selection, op, product, grid, launch)))
-    return failure();
-  launch.read(op.getPermutation()).read(operands.scale).write(op.getOutput());
+static LogicalResult addOperands(FunctionSelection &selection, ProductOp op,
+                                 const codegen::Product &product, codegen::Storage storage,
+                                 Value tiles, const ProductOperands &operands,
+                                 LaunchBuilder &launch) {
+  const bool isPacked = storage == codegen::Storage::Packed;
+  launch.read(op.getInput()).read(op.getOffsets()).read(tiles).read(op.getPermutation());
+  launch.read(operands.scale).write(op.getOutput());
   for (FlatSymbolRefAttr matrix : operands.matrices) {
-    launch.weight(matrix, isExact ? WeightForm::Packed : WeightForm::Raw);
-    if (isExact && failed(pack(selection, op, selection.kernels.lookUpWeight(matrix))))
+    launch.weight(matrix, isPacked ? WeightForm::Packed : WeightForm::Raw);
+    if (isPacked && failed(pack(selection, op, selection.kernels.lookUpWeight(matrix))))
       return failure();
   }
   for (FlatSymbolRefAttr vector : operands.vectors)
     launch.weight(vector, WeightForm::Floats);
   if (!product.isGrouped)
     launch.extent(rowsOf(op.getOutput()));
-  launch.work(op.getArithmetic(),
-              2 * product.rows * product.columns * static_cast<int64_t>(operands.matrices.size()),
+  const auto matrices = static_cast<int64_t>(operands.matrices.size());
+  launch.work(op.getArithmetic(), 2 * product.rows * product.columns * matrices,
               product.isGrouped ? std::optional<int64_t>(1) : std::nullopt);
-  return selection.launch(
-      op, launch, [&](const Chip &chip) { return kernelOf(op.getArithmetic(), product, chip); });
+  return success();
+}
+
+template <typename ProductOp>
+static LogicalResult selectProduct(FunctionSelection &selection, ProductOp op,
+                                   codegen::Product product, const ProductOperands &operands) {
+  Value tiles;
+  std::optional<int64_t> experts;
+  if (product.isGrouped) {
+    const auto dispatched = selection.dispatches.find(op.getOffsets());
+    if (dispatched == selection.dispatches.end())
+      return op.emitOpError("has offsets that no moert.dispatch of this function made; kernels "
+                            "for CUDA need its tile map");
+    tiles = dispatched->second.tiles;
+    experts = dispatched->second.experts;
+    product.hasSettledTiles = !mayOverlapWriterOf(op, tiles);
+  }
+  LaunchBuilder launch(op);
+  const std::vector<codegen::ProductPlan> plans =
+      planAll(selection, op.getArithmetic(), product, rowsOf(op.getOutput()), experts, launch);
+  if (failed(addOperands(selection, op, product, plans.front().storage, tiles, operands, launch)))
+    return failure();
+  const ArrayRef<const Chip *> chips = selection.kernels.getChips();
+  return selection.launch(op, launch, [&](const Chip &chip) {
+    return plans[llvm::find(chips, &chip) - chips.begin()].code;
+  });
 }
 
 static LogicalResult select(FunctionSelection &selection, moert::MatmulOp op) {
@@ -133,8 +158,6 @@ static LogicalResult select(FunctionSelection &selection, moert::MatmulOp op) {
   product.hasScale = static_cast<bool>(op.getScale());
   product.hasFirstExpertScale = static_cast<bool>(op.getExpertScaleAttr());
   product.hasFirstBias = static_cast<bool>(op.getBiasAttr());
-  if (op.getArithmetic() == Arithmetic::Exact)
-    product.slices = selection.kernels.chooseSlices(product);
   if (selection.usesCublas && isForCublas(op.getArithmetic(), product))
     return selectCublas(selection, op);
   return selectProduct(

@@ -35,8 +35,8 @@ const KernelImage *choose(const Images &images, ComputeCapability device) {
   return index ? images[*index] : nullptr;
 }
 
-/// The image for a device among those whose shared memory it has: of GPUs that run the same cubins
-/// some have less, and there PTX may run that was sized for them.
+} // namespace
+
 Expected<const KernelImage *> imageFor(const Device &device, const Kernel &kernel) {
   const ComputeCapability capability = device.capability();
   Images all, fitting;
@@ -59,8 +59,6 @@ Expected<const KernelImage *> imageFor(const Device &device, const Kernel &kerne
                        Twine(capability.minor),
                    std::errc::not_supported);
 }
-
-} // namespace
 
 /// Loads one image; messages of the driver's PTX compiler become part of the error.
 static Expected<Module> loadModule(const DevicePtr &device, const Kernel &kernel,
@@ -88,8 +86,9 @@ Expected<LoadedKernels::Loaded> LoadedKernels::loadKernel(const DevicePtr &devic
   Expected<Module> module = loadModule(device, kernel, **image);
   if (!module)
     return module.takeError();
-  Loaded loaded{std::move(*module), nullptr, kernel.threads, (*image)->shared,
-                waitsForLaunchBefore((*image)->arch)};
+  const uint32_t threads = kernel.threadsOf(**image);
+  Loaded loaded{std::move(*module), nullptr,           threads,
+                (*image)->shared,   (*image)->cluster, waitsForLaunchBefore((*image)->arch)};
   const Driver &driver = device->driver();
   if (Error error = device->check(
           driver->cuModuleGetFunction(&loaded.function, loaded.module.get(), kernel.entry.c_str()),
@@ -133,17 +132,27 @@ CUresult LoadedKernels::launch(uint32_t kernel, const Launch &launch, CUstream s
   parameters.push_back(const_cast<uint32_t *>(&launch.step));
   const Loaded &loaded = kernels[kernel];
   const Driver &driver = device->driver();
+  // A kernel that does not wait must never overlap: nothing else would hold it back.
   const bool mayOverlap =
       loaded.waits && launch.kernelBefore && kernels[*launch.kernelBefore].waits;
-  if (!mayOverlap || !driver->cuLaunchKernelEx)
+  CUlaunchAttribute attributes[2] = {};
+  unsigned count = 0;
+  if (mayOverlap && driver->cuLaunchKernelEx) {
+    attributes[count].id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+    attributes[count++].value.programmaticStreamSerializationAllowed = 1;
+  }
+  if (loaded.cluster != std::array<uint32_t, 3>{1, 1, 1}) {
+    if (!driver->cuLaunchKernelEx)
+      return CUDA_ERROR_NOT_SUPPORTED;
+    attributes[count].id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+    const auto [clusterX, clusterY, clusterZ] = loaded.cluster;
+    attributes[count++].value.clusterDim = {clusterX, clusterY, clusterZ};
+  }
+  if (count == 0)
     return driver->cuLaunchKernel(loaded.function, x, y, z, loaded.threads, 1, 1,
                                   loaded.sharedBytes, stream, parameters.data(), nullptr);
-  // A kernel that does not wait must never get here: nothing else would hold it back.
-  CUlaunchAttribute overlap = {};
-  overlap.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
-  overlap.value.programmaticStreamSerializationAllowed = 1;
-  const CUlaunchConfig config = {x,      y,        z, loaded.threads, 1, 1, loaded.sharedBytes,
-                                 stream, &overlap, 1};
+  const CUlaunchConfig config = {x,      y,          z,    loaded.threads, 1, 1, loaded.sharedBytes,
+                                 stream, attributes, count};
   return driver->cuLaunchKernelEx(&config, loaded.function, parameters.data(), nullptr);
 }
 

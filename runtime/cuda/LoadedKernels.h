@@ -29,6 +29,10 @@ struct Launch {
   std::optional<uint32_t> kernelBefore;
 };
 
+/// The image of a kernel that suits a device best, of those whose shared memory it has: of GPUs
+/// that run the same cubins some have less, and there PTX may run that was sized for them.
+llvm::Expected<const KernelImage *> imageFor(const Device &device, const Kernel &kernel);
+
 /// Immutable; shared by sessions.
 class LoadedKernels {
 public:
@@ -49,6 +53,7 @@ private:
     CUfunction function = nullptr;
     uint32_t threads = 0;
     uint32_t sharedBytes = 0;
+    std::array<uint32_t, 3> cluster = {1, 1, 1};
     bool waits = false; ///< see waitsForLaunchBefore()
   };
   static llvm::Expected<Loaded> loadKernel(const DevicePtr &device, const Kernel &kernel);

@@ -51,7 +51,10 @@ private:
     return extent.evaluate(boundOf(extent));
   }
   int64_t boundOf(moert::ExtentAttr extent) const;
-  llvm::Expected<GridDim> gridDim(moert::LaunchOp op, unsigned index);
+  llvm::Expected<GridDim> gridDim(moert::LaunchOp op, moert::GridAttr dim, unsigned index);
+  llvm::Expected<Grid> grid(moert::LaunchOp op, mlir::ArrayAttr dims);
+  /// The grid of a launch, and those of its variants.
+  llvm::Error lowerGrids(moert::LaunchOp op, KernelLaunch &launch);
   llvm::Expected<Affine> launchExtent(moert::LaunchOp op, moert::ExtentAttr extent);
 
   BufferId id(mlir::Value value) const;

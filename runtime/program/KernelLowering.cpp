@@ -65,9 +65,18 @@ Expected<Kernel> lowerKernel(StringRef program, moert::KernelOp op) {
       return makeError(where + ": the image for " + image.getArch() +
                        " is damaged: " + toString(bytes.takeError()) +
                        "; compile the program again, or copy it again");
-    kernel.images.push_back({image.getArch().str(), static_cast<uint32_t>(image.getShared()),
-                             image.getHash().str(),
-                             std::vector<uint8_t>(bytes->begin(), bytes->end())});
+    KernelImage lowered{image.getArch().str(), static_cast<uint32_t>(image.getShared()),
+                        image.getHash().str(), std::vector<uint8_t>(bytes->begin(), bytes->end())};
+    if (const moert::ConfigAttr config = image.getConfig()) {
+      if (config.getMaps())
+        return makeError(where + ": the image for " + image.getArch() +
+                         " takes tensor maps, which this runtime does not encode; compile the "
+                         "program with an older compiler, or use a newer runtime");
+      lowered.threads = static_cast<uint32_t>(config.getThreads());
+      if (config.getCluster())
+        copy(config.getCluster().asArrayRef(), lowered.cluster.begin());
+    }
+    kernel.images.push_back(std::move(lowered));
   }
   return kernel;
 }

@@ -15,8 +15,8 @@ using namespace llvm;
 
 namespace sortie {
 
-Expected<GridDim> FunctionLowering::gridDim(moert::LaunchOp op, unsigned index) {
-  const auto dim = cast<moert::GridAttr>(op.getGrid()[index]);
+Expected<GridDim> FunctionLowering::gridDim(moert::LaunchOp op, moert::GridAttr dim,
+                                            unsigned index) {
   const int64_t mostBlocks = moert::GridAttr::kMostBlocks[index];
   const int64_t bound =
       std::max(boundOf(dim.getExtent()), dim.getMax() ? boundOf(dim.getMax()) : int64_t{0});
@@ -30,6 +30,17 @@ Expected<GridDim> FunctionLowering::gridDim(moert::LaunchOp op, unsigned index) 
   if (dim.getMax())
     result.max = affine(dim.getMax());
   return result;
+}
+
+Expected<Grid> FunctionLowering::grid(moert::LaunchOp op, mlir::ArrayAttr dims) {
+  Grid grid;
+  for (auto [index, dim] : enumerate(dims.getAsRange<moert::GridAttr>())) {
+    Expected<GridDim> lowered = gridDim(op, dim, index);
+    if (!lowered)
+      return lowered.takeError();
+    grid.push_back(*lowered);
+  }
+  return grid;
 }
 
 Expected<Affine> FunctionLowering::launchExtent(moert::LaunchOp op, moert::ExtentAttr extent) {
@@ -51,16 +62,29 @@ WeightId FunctionLowering::use(mlir::FlatSymbolRefAttr name, WeightForm form) {
   return weight;
 }
 
+Error FunctionLowering::lowerGrids(moert::LaunchOp op, KernelLaunch &launch) {
+  Expected<Grid> common = grid(op, op.getGrid());
+  if (!common)
+    return common.takeError();
+  launch.grid = std::move(*common);
+  if (!op.getVariants())
+    return Error::success();
+  for (const auto variant : op.getVariants()->getAsRange<moert::LaunchVariantAttr>()) {
+    Expected<Grid> lowered = grid(op, variant.getGrid());
+    if (!lowered)
+      return lowered.takeError();
+    launch.variants.push_back({variant.getArch().str(), std::move(*lowered)});
+  }
+  return Error::success();
+}
+
 Error FunctionLowering::lowerOp(moert::LaunchOp op) {
   Step step;
   KernelLaunch launch;
   launch.kernel = names.kernels.lookup(op.getKernel());
-  for (unsigned index = 0; index < op.getGrid().size(); ++index) {
-    Expected<GridDim> dim = gridDim(op, index);
-    if (!dim)
-      return dim.takeError();
-    launch.grid.push_back(*dim);
-  }
+  launch.overlaps = op.getOverlaps() || program.abi < moert::MoertDialect::kOverlapAbi;
+  if (Error failure = lowerGrids(op, launch))
+    return failure;
   for (const auto attribute : op.getExtents().getAsRange<moert::ExtentAttr>()) {
     Expected<Affine> extent = launchExtent(op, attribute);
     if (!extent)

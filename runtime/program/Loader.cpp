@@ -187,9 +187,15 @@ void ModuleLowering::lowerSymbolsAndWeights() {
     spec.isTransposed = tensors.transposed;
     spec.encoding = op.getEncodingInfo().encoding;
     spec.shape.assign(op.getShape().begin(), op.getShape().end());
+    const auto lowerPack = [&](moert::PackAttr pack) {
+      return WeightPack{names.kernels.lookup(pack.getKernel().getValue()), pack.getRows(),
+                        static_cast<uint64_t>(pack.getBytes())};
+    };
     if (const moert::PackAttr pack = op.getPackAttr())
-      spec.pack = {names.kernels.lookup(pack.getKernel().getValue()), pack.getRows(),
-                   static_cast<uint64_t>(pack.getBytes())};
+      spec.pack = lowerPack(pack);
+    if (op.getPacks())
+      for (const auto variant : op.getPacks()->getAsRange<moert::PackVariantAttr>())
+        spec.packVariants.push_back({variant.getArch().str(), lowerPack(variant.getPack())});
     program.weights.push_back(std::move(spec));
   }
 }

@@ -18,6 +18,7 @@
 #include "llvm/ADT/StringRef.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -116,6 +117,8 @@ struct KernelImage {
   uint32_t shared;           ///< bytes of dynamic shared memory of a thread block, at most 232448
   std::string hash;          ///< of the data: equal for the same code
   std::vector<uint8_t> data; ///< PTX ends with a zero
+  uint32_t threads = 0;      ///< of a thread block; 0: as the kernel says
+  std::array<uint32_t, 3> cluster = {1, 1, 1}; ///< thread blocks that run together
 };
 
 /// Its parameters are pointers to the buffers read, those written and the weights, then an int32
@@ -127,9 +130,16 @@ struct Kernel {
   uint32_t reads;
   uint32_t writes;
   uint32_t extents;
-  uint32_t threads; ///< of a thread block of one dimension: a multiple of 32, at most 1024
+  /// Of a thread block of one dimension, where an image has no others: a multiple of 32, at most
+  /// 1024.
+  uint32_t threads;
   llvm::SmallVector<WeightForm> weights;
   std::vector<KernelImage> images; ///< one or more, for different chips
+
+  /// Of a thread block, where it runs this image.
+  uint32_t threadsOf(const KernelImage &image) const {
+    return image.threads != 0 ? image.threads : threads;
+  }
 };
 
 /// Thread blocks along one dimension: extent / divisor, rounded up or down, at most max. At the
@@ -164,13 +174,24 @@ struct Checkpoint {
   std::string name;
 };
 
+using Grid = llvm::SmallVector<GridDim, 3>;
+
+/// The grid of a launch where the kernel's image is for this architecture.
+struct GridVariant {
+  std::string arch;
+  Grid grid;
+};
+
 /// Starts a kernel, unless a dimension of the grid is zero.
 struct KernelLaunch {
   uint32_t kernel; ///< index into Program::kernels
-  llvm::SmallVector<GridDim, 3> grid;
+  Grid grid;
   llvm::SmallVector<Affine> extents; ///< at the bound of the symbol they fit into an int32
   /// For reports: multiplications and additions for each row of output.
   uint64_t operationsPerRow;
+  /// It may begin before the launch directly before it has ended.
+  bool overlaps = false;
+  std::vector<GridVariant> variants = {}; // NOLINT(readability-redundant-member-init)
 };
 
 /// Writes the product of its read rows (bf16) and the transpose of its weight, by cuBLAS. Rows at

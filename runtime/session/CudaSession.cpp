@@ -6,6 +6,7 @@
 #include "runtime/session/CudaSession.h"
 
 #include "runtime/cuda/Graph.h"
+#include "runtime/cuda/Variants.h"
 #include "runtime/session/CudaExecutor.h"
 #include "runtime/session/MemoryPlan.h"
 #include "runtime/session/RunSlot.h"
@@ -531,10 +532,10 @@ Error CudaSession::repeat(const Function &function, const Arguments &arguments,
 
 class CudaWeights final : public LoadedWeights {
 public:
-  CudaWeights(std::shared_ptr<const Program> program, const BitVector &wanted,
-              const WeightSource &source, CudaProgram loaded)
-      : LoadedWeights(std::move(program), wanted, source, loaded.device->name(),
-                      loaded.device->describe()),
+  CudaWeights(std::shared_ptr<const Program> given, std::shared_ptr<const Program> resolved,
+              const BitVector &wanted, const WeightSource &source, CudaProgram loaded)
+      : LoadedWeights(std::move(given), wanted, source, loaded.device->name(),
+                      loaded.device->describe(), std::move(resolved)),
         loaded(std::move(loaded)) {}
 
   const DeviceWeights &deviceWeights() const { return loaded.weights; }
@@ -594,17 +595,21 @@ BitVector kernelsOf(const Program &program, ArrayRef<size_t> functions, const We
 } // namespace
 
 Expected<std::shared_ptr<const LoadedWeights>>
-loadCudaWeightsOn(const DevicePtr &device, std::shared_ptr<const Program> program,
+loadCudaWeightsOn(const DevicePtr &device, std::shared_ptr<const Program> given,
                   const BitVector &wanted, WeightSource &source, cpu::ThreadPool &pool,
                   ReportProgress report, GetCublas getCublas, const LoadedWeights *share) {
-  const std::vector<size_t> functions = servedFunctions(*program, wanted);
+  const std::vector<size_t> functions = servedFunctions(*given, wanted);
   const Cublas *cublas = nullptr;
-  if (any_of(functions, [&](size_t index) { return program->functions[index].usesCublas; })) {
+  if (any_of(functions, [&](size_t index) { return given->functions[index].usesCublas; })) {
     Expected<const Cublas *> library = getCublas();
     if (!library)
       return library.takeError();
     cublas = *library;
   }
+  Expected<std::shared_ptr<const Program>> resolved = resolveVariants(*device, given, functions);
+  if (!resolved)
+    return resolved.takeError();
+  const std::shared_ptr<const Program> &program = *resolved;
   const auto *others = static_cast<const CudaWeights *>(share);
   DeviceWeights shared =
       others ? DeviceWeights::share(*program, wanted, others->deviceWeights()) : DeviceWeights();
@@ -625,7 +630,7 @@ loadCudaWeightsOn(const DevicePtr &device, std::shared_ptr<const Program> progra
   if (!weights)
     return explain(weights.takeError());
   return std::make_shared<const CudaWeights>(
-      std::move(program), wanted, source,
+      std::move(given), program, wanted, source,
       CudaProgram{device, std::move(*kernels), std::move(*weights), cublas});
 }
 

@@ -23,7 +23,7 @@ using GetCublas = llvm::function_ref<llvm::Expected<const cuda::Cublas *>()>;
 
 /// The same on an open device, with the library that `getCublas` gives if a function needs it.
 llvm::Expected<std::shared_ptr<const LoadedWeights>>
-loadCudaWeightsOn(const cuda::DevicePtr &device, std::shared_ptr<const Program> program,
+loadCudaWeightsOn(const cuda::DevicePtr &device, std::shared_ptr<const Program> given,
                   const llvm::BitVector &wanted, WeightSource &source, cpu::ThreadPool &pool,
                   ReportProgress report, GetCublas getCublas = cuda::Cublas::get,
                   const LoadedWeights *share = nullptr);

@@ -85,7 +85,7 @@ uint64_t LoadedWeights::arenaBytes(int64_t maxTokens) const {
 
 Expected<std::unique_ptr<Session>>
 LoadedWeights::createSession(const SessionOptions &options) const {
-  const Program &program = *ownedProgram;
+  const Program &program = *given;
   Expected<std::string> wanted = resolveDevice(program, options.device);
   if (!wanted)
     return wanted.takeError();
@@ -177,7 +177,7 @@ Error Session::writeState(uint32_t index, ArrayRef<std::byte> bytes) {
 }
 
 Error Session::copyStates(Session &from) {
-  if (&from.program() != &program())
+  if (from.weights->loadedProgram() != weights->loadedProgram())
     return makeError("the sessions are of two programs (" + program().name + ", " +
                      from.program().name + "); copy states between sessions of one");
   from.completeAll();

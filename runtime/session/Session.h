@@ -46,7 +46,10 @@ public:
          WeightSource &source, ReportProgress report);
   virtual ~LoadedWeights();
 
-  const std::shared_ptr<const Program> &program() const { return ownedProgram; }
+  /// The program as the device runs it: a CUDA device has chosen its variants.
+  const std::shared_ptr<const Program> &program() const { return resolved ? resolved : given; }
+  /// The program that was loaded; program() is this one, or made of it.
+  const std::shared_ptr<const Program> &loadedProgram() const { return given; }
   /// Whether all weights of a function are here.
   bool serves(const Function &function) const { return !missing(function); }
   /// The first weight of a function that is not here.
@@ -63,9 +66,11 @@ public:
   llvm::Expected<std::unique_ptr<Session>> createSession(const SessionOptions &options) const;
 
 protected:
-  LoadedWeights(std::shared_ptr<const Program> program, llvm::BitVector loaded,
-                const WeightSource &source, std::string device, std::string description)
-      : ownedProgram(std::move(program)), loaded(std::move(loaded)),
+  /// `resolved` is `given` as the device runs it; null: as it is.
+  LoadedWeights(std::shared_ptr<const Program> given, llvm::BitVector loaded,
+                const WeightSource &source, std::string device, std::string description,
+                std::shared_ptr<const Program> resolved = nullptr)
+      : given(std::move(given)), resolved(std::move(resolved)), loaded(std::move(loaded)),
         sourceIdentity(source.identity()), device(std::move(device)),
         description(std::move(description)) {}
 
@@ -76,7 +81,7 @@ private:
   /// Whether weights from `source` on a device can have some of these.
   llvm::Error checkShared(const WeightSource &source, llvm::StringRef wantedDevice) const;
 
-  std::shared_ptr<const Program> ownedProgram;
+  std::shared_ptr<const Program> given, resolved;
   llvm::BitVector loaded;
   std::string sourceIdentity; ///< see WeightSource::identity()
   std::string device;

@@ -27,6 +27,12 @@ struct WeightPack {
   uint64_t bytes;
 };
 
+/// How it packs the weight for kernels whose image is for this architecture.
+struct WeightPackVariant {
+  std::string arch;
+  WeightPack pack;
+};
+
 /// Rows of a weight that lie one behind the other in a tensor of the model file.
 struct TensorPiece {
   const std::string &tensor;
@@ -46,6 +52,7 @@ struct WeightSpec {
   bool isVector = false;
   /// In a program for CUDA: how it is packed, and the forms in which kernels read it.
   std::optional<WeightPack> pack = std::nullopt;
+  std::vector<WeightPackVariant> packVariants = {}; // NOLINT(readability-redundant-member-init)
   bool usesPacked = false;
   bool usesRaw = false;
   bool usesFloats = false;

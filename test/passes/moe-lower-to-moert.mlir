@@ -4,7 +4,7 @@
 // RUN:   | FileCheck %s
 
 // What the module promises and belongs to becomes a part of the program.
-// CHECK: module attributes {moert.fingerprint_keys = ["general.architecture", "a.expert_count"], moert.program = #moert.program<abi = 4, numerics = {{[0-9]+}}, target = "cpu", contract = [run, batch], features = [], producer = "sortie {{.*}}">, moert.weight_hashes = {norm = "0123456789abcdef0123456789abcdef"}, moert.weights_fingerprint = "2:0123456789abcdef"}
+// CHECK: module attributes {moert.fingerprint_keys = ["general.architecture", "a.expert_count"], moert.program = #moert.program<abi = 5, numerics = {{[0-9]+}}, target = "cpu", contract = [run, batch], features = [], producer = "sortie {{.*}}">, moert.weight_hashes = {norm = "0123456789abcdef0123456789abcdef"}, moert.weights_fingerprint = "2:0123456789abcdef"}
 module attributes {moe.contract = #moe.contract<run, batch>,
                    moe.weights_fingerprint = "2:0123456789abcdef",
                    moe.fingerprint_keys = ["general.architecture", "a.expert_count"],

@@ -34,10 +34,10 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
     %o = moert.buffer : !moert.buffer<17 x i32>
     moert.dispatch %ids experts(16) outs(%p, %i, %o) : !moert.buffer<tokens x 4 x i32>,
       !moert.buffer<4*tokens x i32>, !moert.buffer<tokens x 4 x i32>, !moert.buffer<17 x i32>
-    // CHECK: moert.launch @matmul_bf16_0 grid(4, tokens ceildiv {{[0-9]+}}) reads(%x) writes(%y) weights(@dense, @dense_bias) extents(tokens) work("moert.matmul" arithmetic(bf16) operations(262144))
+    // CHECK: moert.launch @matmul_bf16_0 grid(4, tokens ceildiv {{[0-9]+}}) reads(%x) writes(%y) weights(@dense, @dense_bias) extents(tokens) overlaps work("moert.matmul" arithmetic(bf16) operations(262144))
     moert.matmul %x, @dense bias(@dense_bias) arithmetic(bf16) outs(%y)
       : !moert.buffer<tokens x 256 x f32>, !moert.buffer<tokens x 512 x f32>
-    // CHECK: moert.launch @glu_matmul_bf16_0 grid(2, 4*tokens+{{[0-9]+}} ceildiv {{[0-9]+}} max 4*tokens) reads(%x, %{{.*}}, %{{.*}}, %{{.*}}) writes(%a) weights(@w, @w) work("moert.glu_matmul" arithmetic(bf16) operations(131072) offsets(1))
+    // CHECK: moert.launch @glu_matmul_bf16_0 grid(2, 4*tokens+{{[0-9]+}} ceildiv {{[0-9]+}} max 4*tokens) reads(%x, %{{.*}}, %{{.*}}, %{{.*}}) writes(%a) weights(@w, @w) overlaps work("moert.glu_matmul" arithmetic(bf16) operations(131072) offsets(1))
     moert.glu_matmul %x, @w, @w offsets(%o) permutation(%p) slots(4) kind(swiglu)
       arithmetic(bf16) outs(%a)
       : !moert.buffer<tokens x 256 x f32>, !moert.buffer<17 x i32>,

@@ -30,7 +30,7 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
   moert.func @products("x" %x: !moert.buffer<tokens x 48 x f32>)
       outs("y" %y: !moert.buffer<tokens x 16 x f32>, "act" %act: !moert.buffer<tokens x 32 x f32>) {
     // CHECK: %[[X:.*]] = moert.buffer : !moert.buffer<tokens x 48 x bf16>
-    // CHECK: moert.launch @round_bf16_0 grid(tokens) reads(%x) writes(%[[X]]) work("moert.matmul")
+    // CHECK: moert.launch @round_bf16_0 grid(tokens) reads(%x) writes(%[[X]]) overlaps work("moert.matmul")
     // CHECK: moert.cublas_matmul %[[X]], @down outs(%y) : !moert.buffer<tokens x 48 x bf16>, !moert.buffer<tokens x 16 x f32>
     moert.matmul %x, @down arithmetic(bf16) outs(%y)
       : !moert.buffer<tokens x 48 x f32>, !moert.buffer<tokens x 16 x f32>
@@ -39,7 +39,7 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
     // CHECK: moert.cublas_matmul %[[X]], @gate outs(%[[GATE]])
     // CHECK: %[[UP:.*]] = moert.buffer : !moert.buffer<tokens x 32 x f32>
     // CHECK: moert.cublas_matmul %[[X]], @up outs(%[[UP]])
-    // CHECK: moert.launch @glu_0 {{.*}} reads(%[[GATE]], %[[UP]]) writes(%act) work("moert.glu_matmul")
+    // CHECK: moert.launch @glu_0 {{.*}} reads(%[[GATE]], %[[UP]]) writes(%act) overlaps work("moert.glu_matmul")
     // PLANNED: moert.buffer offset({{.*}}) : !moert.buffer<tokens x 48 x bf16>
     moert.glu_matmul %x, @gate, @up kind(swiglu) arithmetic(bf16) outs(%act)
       : !moert.buffer<tokens x 48 x f32>, !moert.buffer<tokens x 32 x f32>

@@ -42,13 +42,13 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
   moert.func @accumulate("x" %x: !moert.buffer<1 x 16 x f32>) outs() {
     // CHECK-NEXT: %[[SUM:.*]] = moert.state_buffer @sum
     %sum = moert.state_buffer @sum : !moert.buffer<1 x 16 x f32>
-    // CHECK-NEXT: moert.launch @[[FIRST]] grid(1, 1) reads(%x) writes(%[[SUM]]) work("moert.add")
+    // CHECK-NEXT: moert.launch @[[FIRST]] grid(1, 1) reads(%x) writes(%[[SUM]]) overlaps work("moert.add")
     moert.add %sum, %x outs(%sum)
       : !moert.buffer<1 x 16 x f32>, !moert.buffer<1 x 16 x f32>, !moert.buffer<1 x 16 x f32>
-    // CHECK-NEXT: moert.launch @[[SECOND]] grid(1, 1) reads(%x) writes(%[[SUM]]) work("moert.add")
+    // CHECK-NEXT: moert.launch @[[SECOND]] grid(1, 1) reads(%x) writes(%[[SUM]]) overlaps work("moert.add")
     moert.add %x, %sum outs(%sum)
       : !moert.buffer<1 x 16 x f32>, !moert.buffer<1 x 16 x f32>, !moert.buffer<1 x 16 x f32>
-    // CHECK-NEXT: moert.launch @[[BOTH]] grid(1, 1) writes(%[[SUM]]) work("moert.add")
+    // CHECK-NEXT: moert.launch @[[BOTH]] grid(1, 1) writes(%[[SUM]]) overlaps work("moert.add")
     moert.add %sum, %sum outs(%sum)
       : !moert.buffer<1 x 16 x f32>, !moert.buffer<1 x 16 x f32>, !moert.buffer<1 x 16 x f32>
     // CHECK-NEXT: moert.launch @[[NORM]] grid(1) writes(%[[SUM]]) weights(@norm)
@@ -63,11 +63,11 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
     %ring = moert.state_buffer @ring : !moert.buffer<4 x 6 x bf16>
     %y = moert.buffer : !moert.buffer<tokens x 6 x bf16>
     // CHECK:      %[[STATUS:.*]] = moert.buffer : !moert.buffer<2 x i32>
-    // CHECK-NEXT: moert.launch @[[READ]] grid(tokens+1, 1) reads(%[[RING]], %index) writes(%[[Y:.*]], %[[STATUS]]) extents(tokens) work("moert.read_rows")
+    // CHECK-NEXT: moert.launch @[[READ]] grid(tokens+1, 1) reads(%[[RING]], %index) writes(%[[Y:.*]], %[[STATUS]]) extents(tokens) overlaps work("moert.read_rows")
     moert.read_rows %ring, %index outs(%y)
       : !moert.buffer<4 x 6 x bf16>, !moert.buffer<tokens x i32>, !moert.buffer<tokens x 6 x bf16>
     // CHECK:      %[[OTHER:.*]] = moert.buffer : !moert.buffer<2 x i32>
-    // CHECK-NEXT: moert.launch @[[WRITE]] grid(tokens+1, 1) reads(%[[Y]], %index) writes(%[[RING]], %[[OTHER]]) extents(tokens) work("moert.write_rows")
+    // CHECK-NEXT: moert.launch @[[WRITE]] grid(tokens+1, 1) reads(%[[Y]], %index) writes(%[[RING]], %[[OTHER]]) extents(tokens) overlaps work("moert.write_rows")
     moert.write_rows %y, %index outs(%ring)
       : !moert.buffer<tokens x 6 x bf16>, !moert.buffer<tokens x i32>, !moert.buffer<4 x 6 x bf16>
     // CHECK:      moert.checkpoint
@@ -81,9 +81,9 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
   // CHECK: moert.func @convert
   moert.func @convert("x" %x: !moert.buffer<tokens x 16 x f32>, "b" %b: !moert.buffer<tokens x 6 x bf16>)
       outs("y" %y: !moert.buffer<tokens x 16 x f16>, "z" %z: !moert.buffer<tokens x 6 x f32>) {
-    // CHECK-NEXT: moert.launch @[[NARROW]] grid(tokens) reads(%x) writes(%y) work("moert.convert")
+    // CHECK-NEXT: moert.launch @[[NARROW]] grid(tokens) reads(%x) writes(%y) overlaps work("moert.convert")
     moert.convert %x outs(%y) : !moert.buffer<tokens x 16 x f32>, !moert.buffer<tokens x 16 x f16>
-    // CHECK-NEXT: moert.launch @[[WIDEN]] grid(tokens) reads(%b) writes(%z) work("moert.convert")
+    // CHECK-NEXT: moert.launch @[[WIDEN]] grid(tokens) reads(%b) writes(%z) overlaps work("moert.convert")
     moert.convert %b outs(%z) : !moert.buffer<tokens x 6 x bf16>, !moert.buffer<tokens x 6 x f32>
     moert.return
   }

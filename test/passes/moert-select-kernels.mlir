@@ -105,21 +105,21 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
            "a" %a: !moert.buffer<4*tokens x 128 x f32>) {
     // CHECK: %[[N:.*]] = moert.buffer
     %n = moert.buffer : !moert.buffer<tokens x 256 x f32>
-    // CHECK-NEXT: moert.launch @rms_norm_0 grid(tokens) reads(%x) writes(%[[N]]) weights(@norm) work("moert.rms_norm")
+    // CHECK-NEXT: moert.launch @rms_norm_0 grid(tokens) reads(%x) writes(%[[N]]) weights(@norm) overlaps work("moert.rms_norm")
     moert.rms_norm %x, @norm eps(1.0e-06) outs(%n)
       : !moert.buffer<tokens x 256 x f32>, !moert.buffer<tokens x 256 x f32>
     // CHECK-NEXT: moert.checkpoint "n" = %[[N]]
     moert.checkpoint "n" = %n : !moert.buffer<tokens x 256 x f32>
-    // CHECK-NEXT: moert.launch @add_0 grid(tokens, 1) reads(%[[N]], %x) writes(%y) work("moert.add")
+    // CHECK-NEXT: moert.launch @add_0 grid(tokens, 1) reads(%[[N]], %x) writes(%y) overlaps work("moert.add")
     moert.add %n, %x outs(%y) : !moert.buffer<tokens x 256 x f32>,
       !moert.buffer<tokens x 256 x f32>, !moert.buffer<tokens x 256 x f32>
-    // CHECK-NEXT: moert.launch @quantize_0 grid(tokens, 1) reads(%[[N]]) writes(%q) work("moert.quantize")
+    // CHECK-NEXT: moert.launch @quantize_0 grid(tokens, 1) reads(%[[N]]) writes(%q) overlaps work("moert.quantize")
     moert.quantize %n outs(%q)
       : !moert.buffer<tokens x 256 x f32>, !moert.buffer<tokens x 256 x act16>
     // CHECK-NEXT: moert.launch @quantize_1 {{.*}} writes(%q8)
     moert.quantize %n outs(%q8)
       : !moert.buffer<tokens x 256 x f32>, !moert.buffer<tokens x 256 x act8>
-    // CHECK-NEXT: moert.launch @glu_0 grid(4*tokens, 1) reads(%g, %g) writes(%a) work("moert.glu")
+    // CHECK-NEXT: moert.launch @glu_0 grid(4*tokens, 1) reads(%g, %g) writes(%a) overlaps work("moert.glu")
     moert.glu %g, %g kind(swiglu_clamped) alpha(1.702) limit(7.0) outs(%a)
       : !moert.buffer<4*tokens x 128 x f32>, !moert.buffer<4*tokens x 128 x f32>,
         !moert.buffer<4*tokens x 128 x f32>
@@ -137,11 +137,11 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
       : !moert.buffer<tokens x 256 x f32>, !moert.buffer<tokens x 256 x act16>
 
     // The router's product is dense: rows are an extent. Its weights are read as they are.
-    // CHECK: moert.launch @matmul_float_0 grid(16, tokens ceildiv {{[0-9]+}} max 65535) reads(%x) writes(%[[S:.*]]) weights(@router) extents(tokens) work("moert.matmul" arithmetic(float) operations(8192))
+    // CHECK: moert.launch @matmul_float_0 grid(16, tokens ceildiv {{[0-9]+}} max 65535) reads(%x) writes(%[[S:.*]]) weights(@router) extents(tokens) overlaps work("moert.matmul" arithmetic(float) operations(8192))
     %s = moert.buffer : !moert.buffer<tokens x 16 x f32>
     moert.matmul %x, @router arithmetic(float) outs(%s)
       : !moert.buffer<tokens x 256 x f32>, !moert.buffer<tokens x 16 x f32>
-    // CHECK: moert.launch @route_0 grid(tokens ceildiv 4) reads(%[[S]]) writes(%[[IDS:.*]], %[[W:.*]]) weights(@router_bias) extents(tokens) work("moert.route")
+    // CHECK: moert.launch @route_0 grid(tokens ceildiv 4) reads(%[[S]]) writes(%[[IDS:.*]], %[[W:.*]]) weights(@router_bias) extents(tokens) overlaps work("moert.route")
     %ids = moert.buffer : !moert.buffer<tokens x 4 x i32>
     %w = moert.buffer : !moert.buffer<tokens x 4 x f32>
     moert.route %s bias(@router_bias) top(4) scoring(sigmoid) groups(2 of 4) normalize scale(2.5)
@@ -154,8 +154,8 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
     // CHECK: %[[HIST:.*]] = moert.buffer : !moert.buffer<tokens+17 x i32>
     // CHECK-NEXT: %[[TILES:.*]] = moert.buffer : !moert.buffer<tokens+17 x 4 x i32>
     // CHECK-NEXT: %[[STATUS:.*]] = moert.buffer : !moert.buffer<2 x i32>
-    // CHECK-NEXT: moert.launch @dispatch_count_0 grid(4*tokens floordiv 2048) reads(%[[IDS]]) writes(%[[HIST]]) extents(4*tokens) work("moert.dispatch")
-    // CHECK-NEXT: moert.launch @dispatch_scatter_0 grid(4*tokens+1 ceildiv 2048) reads(%[[IDS]], %[[HIST]]) writes(%[[P:.*]], %[[I:.*]], %[[O:.*]], %[[TILES]], %[[STATUS]]) extents(4*tokens, tokens+17) work("moert.dispatch")
+    // CHECK-NEXT: moert.launch @dispatch_count_0 grid(4*tokens floordiv 2048) reads(%[[IDS]]) writes(%[[HIST]]) extents(4*tokens) overlaps work("moert.dispatch")
+    // CHECK-NEXT: moert.launch @dispatch_scatter_0 grid(4*tokens+1 ceildiv 2048) reads(%[[IDS]], %[[HIST]]) writes(%[[P:.*]], %[[I:.*]], %[[O:.*]], %[[TILES]], %[[STATUS]]) extents(4*tokens, tokens+17) overlaps work("moert.dispatch")
     %p = moert.buffer : !moert.buffer<4*tokens x i32>
     %i = moert.buffer : !moert.buffer<tokens x 4 x i32>
     %o = moert.buffer : !moert.buffer<17 x i32>
@@ -163,20 +163,20 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
       !moert.buffer<4*tokens x i32>, !moert.buffer<tokens x 4 x i32>, !moert.buffer<17 x i32>
 
     // The grid has room for the tiles of every distribution.
-    // CHECK: moert.launch @glu_matmul_0 grid(1, 4*tokens+1024 ceildiv 64 max 4*tokens) reads(%{{.*}}, %[[O]], %[[TILES]], %[[P]]) writes(%[[A:.*]]) weights(@gate, @up) work("moert.glu_matmul" arithmetic(exact) operations(131072) offsets(1))
+    // CHECK: moert.launch @glu_matmul_0 grid(1, 4*tokens+1024 ceildiv 64 max 4*tokens) reads(%{{.*}}, %[[O]], %[[TILES]], %[[P]]) writes(%[[A:.*]]) weights(@gate, @up) overlaps work("moert.glu_matmul" arithmetic(exact) operations(131072) offsets(1))
     %a = moert.buffer : !moert.buffer<4*tokens x 128 x act16>
     moert.glu_matmul %q, @gate, @up offsets(%o) permutation(%p) slots(4) kind(swiglu)
       arithmetic(exact) outs(%a)
       : !moert.buffer<tokens x 256 x act16>, !moert.buffer<17 x i32>,
         !moert.buffer<4*tokens x i32>, !moert.buffer<4*tokens x 128 x act16>
-    // CHECK: moert.launch @matmul_0 grid(1, 4*tokens+1024 ceildiv 64 max 4*tokens) reads(%[[A]], %[[O]], %[[TILES]], %[[P]], %[[W]]) writes(%[[D:.*]]) weights(@down, @down_bias) work("moert.matmul" arithmetic(exact) operations(65536) offsets(1))
+    // CHECK: moert.launch @matmul_0 grid(1, 4*tokens+1024 ceildiv 64 max 4*tokens) reads(%[[A]], %[[O]], %[[TILES]], %[[P]], %[[W]]) writes(%[[D:.*]]) weights(@down, @down_bias) overlaps work("moert.matmul" arithmetic(exact) operations(65536) offsets(1))
     %d = moert.buffer : !moert.buffer<4*tokens x 256 x f32>
     moert.matmul %a, @down offsets(%o) permutation(%p) bias(@down_bias) scale(%w)
       arithmetic(exact) outs(%d)
       : !moert.buffer<4*tokens x 128 x act16>, !moert.buffer<17 x i32>,
         !moert.buffer<4*tokens x i32>, !moert.buffer<tokens x 4 x f32>,
         !moert.buffer<4*tokens x 256 x f32>
-    // CHECK: moert.launch @combine_0 grid(tokens, 1) reads(%[[D]], %[[I]]) writes(%y) work("moert.combine")
+    // CHECK: moert.launch @combine_0 grid(tokens, 1) reads(%[[D]], %[[I]]) writes(%y) overlaps work("moert.combine")
     moert.combine %d inverse(%i) outs(%y) : !moert.buffer<4*tokens x 256 x f32>,
       !moert.buffer<tokens x 4 x i32>, !moert.buffer<tokens x 256 x f32>
     // CHECK-NEXT: moert.check_ids %[[STATUS]] experts(16) slots(4)
@@ -197,7 +197,7 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
     %o = moert.buffer : !moert.buffer<17 x i32>
     moert.dispatch %ids experts(64) range [32, 16] outs(%p, %i, %o) : !moert.buffer<tokens x 4 x i32>,
       !moert.buffer<4*tokens x i32>, !moert.buffer<tokens x 4 x i32>, !moert.buffer<17 x i32>
-    // CHECK: moert.launch @gather_0 grid(4*tokens, 1) reads(%x, %[[P:.*]]) writes(%[[R:.*]]) work("moert.gather")
+    // CHECK: moert.launch @gather_0 grid(4*tokens, 1) reads(%x, %[[P:.*]]) writes(%[[R:.*]]) overlaps work("moert.gather")
     %r = moert.buffer : !moert.buffer<4*tokens x 256 x f32>
     moert.gather %x, %p slots(4) outs(%r) : !moert.buffer<tokens x 256 x f32>,
       !moert.buffer<4*tokens x i32>, !moert.buffer<4*tokens x 256 x f32>
@@ -216,7 +216,7 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
       arithmetic(exact) outs(%k)
       : !moert.buffer<tokens x 256 x act8>, !moert.buffer<17 x i32>,
         !moert.buffer<4*tokens x i32>, !moert.buffer<4*tokens x 128 x f32>
-    // CHECK: moert.launch @unsort_0 grid(4*tokens, 1) reads(%k, %{{.*}}) writes(%[[U:.*]]) work("moert.unsort")
+    // CHECK: moert.launch @unsort_0 grid(4*tokens, 1) reads(%k, %{{.*}}) writes(%[[U:.*]]) overlaps work("moert.unsort")
     %u = moert.buffer : !moert.buffer<tokens x 4 x 128 x f32>
     moert.unsort %k, %i outs(%u) : !moert.buffer<4*tokens x 128 x f32>,
       !moert.buffer<tokens x 4 x i32>, !moert.buffer<tokens x 4 x 128 x f32>

@@ -35,7 +35,7 @@ func.func @layer(%x: tensor<?x256xf32> {moe.name = "hidden"}) -> (tensor<?x256xf
   return %out : tensor<?x256xf32>
 }
 
-// CHECK: moert.program = #moert.program<abi = 4, {{.*}} target = "cpu", contract = [run, batch, device]
+// CHECK: moert.program = #moert.program<abi = 5, {{.*}} target = "cpu", contract = [run, batch, device]
 // INT16: moert.symbol @tokens max(8192)
 // INT8: moert.symbol @tokens max(100)
 // CHECK: moert.func @layer("hidden" %[[X:.*]]: {{.*}}) outs("out" %[[OUT:.*]]: {{.*}}) arena(

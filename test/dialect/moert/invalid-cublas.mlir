@@ -65,6 +65,19 @@ moert.func @f("x" %x: !moert.buffer<tokens x 48 x bf16>) outs("y" %y: !moert.buf
 
 // -----
 
+moert.kernel @pack "pack" reads(1) writes(1) extents(2) threads(32)
+  sources [#moert.source<arch = "sm_80", shared = 0, schedule = "", text = "s">]
+moert.weight @w "w" pack(@pack rows(1) bytes(96))
+  packs [#moert.pack_variant<arch = "sm_90a", pack = <@pack rows(16) bytes(1536)>>] : 16x48xf32
+moert.symbol @tokens max(8)
+moert.func @f("x" %x: !moert.buffer<tokens x 48 x bf16>) outs("y" %y: !moert.buffer<tokens x 16 x f32>) {
+  // (C1)
+  // expected-error @+1 {{weight @w must be bf16, or packed in 1 row and 96 bytes, got f32}}
+  moert.cublas_matmul %x, @w outs(%y) : !moert.buffer<tokens x 48 x bf16>, !moert.buffer<tokens x 16 x f32>
+}
+
+// -----
+
 moert.weight @w "w" : 16x48xbf16
 moert.symbol @tokens max(8)
 moert.func @f("x" %x: !moert.buffer<tokens x 48 x f32>) outs("y" %y: !moert.buffer<tokens x 16 x f32>) {

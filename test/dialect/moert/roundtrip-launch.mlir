@@ -15,6 +15,19 @@ func.func private @attributes() attributes {
   g = #moert.work<"moert.add" offsets(1)>, h = #moert.pack<@k rows(16) bytes(512)>,
   i = #moert.grid<8*tokens floordiv 2048 max 9>}
 
+// CHECK: a = #moert.config<threads = 64>, b = #moert.config<cluster = [2, 1, 1]>
+// CHECK-SAME: c = #moert.config<threads = 64, cluster = [1, 4, 2],
+// CHECK-SAME: maps = [#moert.tensor_map<operand = weight, index = 0, element = 1, dims = [#moert.extent<2048>, #moert.extent<8*tokens>], strides = [2048], box = [128, 64], swizzle = 128>]>
+// CHECK-SAME: d = #moert.tensor_map<operand = read, index = 1, element = 4, dims = [#moert.extent<64>], strides = [], box = [64]>
+func.func private @variants() attributes {
+  a = #moert.config<threads = 64>, b = #moert.config<cluster = [2, 1, 1]>,
+  c = #moert.config<threads = 64, cluster = [1, 4, 2],
+    maps = [#moert.tensor_map<operand = weight, index = 0, element = 1,
+      dims = [#moert.extent<2048>, #moert.extent<8*tokens>], strides = [2048],
+      box = [128, 64], swizzle = 128>]>,
+  d = #moert.tensor_map<operand = read, index = 1, element = 4, dims = [#moert.extent<64>],
+    strides = [], box = [64], swizzle = 0>}
+
 module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target = "cuda",
     contract = [], features = [], producer = "p">} {
   // CHECK: moert.symbol @tokens max(64)
@@ -44,6 +57,20 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
   // CHECK: moert.kernel @fill "sortie_fill" reads(0) writes(1) weights(raw) threads(32) sources [
   moert.kernel @fill "sortie_fill" reads(0) writes(1) weights(raw) threads(32)
     sources [#moert.source<arch = "sm_90", shared = 0, schedule = "", text = "s">]
+  // CHECK: moert.kernel @tuned "tuned" reads(2) writes(1) threads(32) early [1] images [
+  // CHECK-SAME: #moert.image<arch = "sm_80", shared = 0, hash
+  // CHECK-SAME: #moert.image<arch = "sm_90a", shared = 0, config = <threads = 64, cluster = [2, 1, 1]>, hash
+  moert.kernel @tuned "tuned" reads(2) writes(1) threads(32) early [1] images [
+    #moert.image<arch = "sm_80", shared = 0, hash = "0123456789abcdef0123456789abcdef",
+                 data = dense_resource<all_compute_80> : tensor<3xi8>>,
+    #moert.image<arch = "sm_90a", shared = 0,
+                 config = <threads = 64, cluster = [2, 1, 1]>,
+                 hash = "0123456789abcdef0123456789abcdef",
+                 data = dense_resource<all_compute_80> : tensor<3xi8>>]
+  // CHECK: moert.weight @v "v" pack(@pack rows(16) bytes(512))
+  // CHECK-SAME: packs [#moert.pack_variant<arch = "sm_90a", pack = <@pack rows(64) bytes(4096)>>]
+  moert.weight @v "v" pack(@pack rows(16) bytes(512))
+    packs [#moert.pack_variant<arch = "sm_90a", pack = <@pack rows(64) bytes(4096)>>] : 8x32x64xf32
   // CHECK: moert.weight @w "w" pack(@pack rows(16) bytes(512)) {note = 1 : i64} : 8x32x64xf32
   moert.weight @w "w" pack(@pack rows(16) bytes(512)) {note = 1} : 8x32x64xf32
 
@@ -64,6 +91,26 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
       : !moert.buffer<2 x i32>
     // CHECK: moert.check_ids %s experts(8) slots(2) : !moert.buffer<2 x i32>
     moert.check_ids %s experts(8) slots(2) : !moert.buffer<2 x i32>
+    moert.return
+  }
+}
+
+module {
+  moert.symbol @tokens max(64)
+  moert.kernel @tuned "tuned" reads(2) writes(1) threads(32) sources [
+    #moert.source<arch = "sm_80", shared = 0, schedule = "", text = "s">,
+    #moert.source<arch = "sm_90a", shared = 0, config = <cluster = [2, 1, 1]>,
+                  schedule = "", text = "s">]
+  moert.func @g("x" %x: !moert.buffer<tokens x 8 x f32>)
+      outs("y" %y: !moert.buffer<tokens x 8 x f32>) {
+    // CHECK: moert.launch @tuned grid(6, tokens)
+    // CHECK-SAME: variants [#moert.launch_variant<arch = "sm_90a", grid = [#moert.grid<2*tokens>]>]
+    // CHECK-SAME: reads(%x, %x) writes(%y) overlaps work("moert.add")
+    moert.launch @tuned grid(6, tokens)
+      variants [#moert.launch_variant<arch = "sm_90a", grid = [#moert.grid<2*tokens>]>]
+      reads(%x, %x) writes(%y) overlaps work("moert.add")
+      : !moert.buffer<tokens x 8 x f32>, !moert.buffer<tokens x 8 x f32>,
+        !moert.buffer<tokens x 8 x f32>
     moert.return
   }
 }

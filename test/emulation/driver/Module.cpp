@@ -215,11 +215,21 @@ CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY, uns
   });
 }
 
-/// The launch begins after those before, which the attribute allows.
+/// Whether a GPU launches with this attribute.
+static bool isValid(const CUlaunchAttribute &attribute, const CUlaunchConfig &config) {
+  if (attribute.id != CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION)
+    return attribute.id == CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+  const auto [x, y, z] = attribute.value.clusterDim;
+  return x * y * z != 0 && config.gridDimX % x == 0 && config.gridDimY % y == 0 &&
+         config.gridDimZ % z == 0;
+}
+
+/// The launch begins after those before, which the attribute for overlap allows. Thread blocks of a
+/// cluster run by themselves: kernels have no function for more.
 CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction function, void **parameters,
                           void **extra) {
   for (unsigned i = 0; i < config->numAttrs; ++i)
-    if (config->attrs[i].id != CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION)
+    if (!isValid(config->attrs[i], *config))
       return CUDA_ERROR_INVALID_VALUE;
   return cuLaunchKernel(function, config->gridDimX, config->gridDimY, config->gridDimZ,
                         config->blockDimX, config->blockDimY, config->blockDimZ,

@@ -5,7 +5,7 @@
 
 // RUN: sed 's/numerics = 77/numerics = 0/; s/abi = 3/abi = 9/' %s > %t.abi.mlir
 // RUN: not sortie-run %t.abi.mlir --describe 2>&1 | FileCheck %s --check-prefix=ABI
-// ABI: has ABI version 9, this runtime runs versions 3 to 4; use a newer runtime, or
+// ABI: has ABI version 9, this runtime runs versions 3 to 5; use a newer runtime, or
 
 // RUN: sed 's/tokens x 8 x f32/tokens x 8 x f33/' %s > %t.text.mlir
 // RUN: not sortie-run %t.text.mlir --describe 2>&1 | FileCheck %s --check-prefix=TEXT

@@ -11,7 +11,6 @@
 
 using namespace sortie::codegen;
 using sortie::numerics::Format;
-using sortie::numerics::RowKind;
 
 namespace {
 
@@ -113,17 +112,6 @@ TEST(CostModelTest, FoldedSubScalesCostNothing) {
   const double folded = predict(chip("sm_90a"), work).seconds;
   work.format = Format::Q3_K; // sub-blocks of 16, too, and no minimums
   EXPECT_GT(predict(chip("sm_90a"), work).seconds, 1.3 * folded);
-}
-
-TEST(CostModelTest, LongRowsAreCutWhereBlocksAreFew) {
-  const auto slices = [](int64_t rows, int64_t columns, llvm::StringRef name = "sm_90a") {
-    return chooseSlices(chip(name), Format::Q4_K, RowKind::Int16, rows, columns);
-  };
-  EXPECT_EQ(slices(4096, 14336), 4); // 16 blocks
-  EXPECT_EQ(slices(4096, 3072), 2);  // three chunks of K, so no more than three teams
-  EXPECT_EQ(slices(2048, 768), 1);   // one chunk
-  EXPECT_EQ(slices(4096, 14336, "sm_89"), 1) << "its shared memory is too small";
-  EXPECT_EQ(slices(256 * 132, 14336), 1) << "a block for each multiprocessor, all the same";
 }
 
 TEST(CostModelTest, FewTilesLeaveHalfOfTheChipIdle) {

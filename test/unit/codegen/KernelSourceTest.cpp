@@ -137,8 +137,9 @@ protected:
             .hasPermutation = true,
             .hasScale = true};
   }
-  static void expectCleanProduct(const Product &product) {
-    expectCleanEverywhere([&](const Chip &chip) { return exactProductKernel(product, chip); });
+  static void expectCleanProduct(const Product &product, int slices = 1) {
+    expectCleanEverywhere(
+        [&](const Chip &chip) { return exactProductKernel(product, slices, chip); });
   }
 };
 
@@ -170,9 +171,8 @@ TEST_P(ExactTest, PlainWithEverything) {
 TEST_P(ExactTest, Sliced) {
   Product product = plain();
   product.columns = 4096;
-  product.slices = 4;
   product.hasSettledTiles = true;
-  expectCleanProduct(product);
+  expectCleanProduct(product, /*slices=*/4);
 }
 
 TEST_P(ExactTest, DenseInt8WithBias) {
@@ -215,7 +215,8 @@ TEST(KernelSourceTest, ExactOfTwoFormats) {
                   .rows = 300,
                   .columns = 512,
                   .isGated = true};
-  expectCleanEverywhere([&](const Chip &chip) { return exactProductKernel(product, chip); });
+  expectCleanEverywhere(
+      [&](const Chip &chip) { return exactProductKernel(product, /*slices=*/1, chip); });
 }
 
 TEST(KernelSourceTest, FloatProducts) {
@@ -335,16 +336,16 @@ TEST(KernelSourceTest, WhatAModelDoesNotHaveIsNotInItsSource) {
                   .isGrouped = true,
                   .hasFirstBias = true};
   const Chip &chip = *findChip("sm_80");
-  EXPECT_EQ(exactProductKernel(product, chip).call,
+  EXPECT_EQ(exactProductKernel(product, /*slices=*/1, chip).call,
             "exactProduct<Spec>({r0, r2, nullptr, nullptr, w0, g0, nullptr, g1, nullptr, 0}, [] "
             "{})");
   product.hasFirstExpertScale = true;
-  EXPECT_EQ(exactProductKernel(product, chip).call,
+  EXPECT_EQ(exactProductKernel(product, /*slices=*/1, chip).call,
             "exactProduct<Spec>({r0, r2, nullptr, nullptr, w0, g0, nullptr, g1, nullptr, 0, g2}, "
             "[] {})");
   product.isGated = true;
   product.hasSecondExpertScale = true;
-  EXPECT_EQ(exactProductKernel(product, chip).call,
+  EXPECT_EQ(exactProductKernel(product, /*slices=*/1, chip).call,
             "exactProduct<Spec>({r0, r2, nullptr, nullptr, w0, g0, g1, g2, nullptr, 0, g3, g4}, "
             "[] {})");
   const sortie::numerics::RouteParams params{.experts = 8, .selected = 2};
@@ -360,7 +361,7 @@ TEST(KernelSourceTest, FloatsAreExact) {
                         .columns = 64,
                         .isGated = true,
                         .glu = {sortie::numerics::GluKind::SwigluClamped, 1.702f, 7.0f}};
-  EXPECT_NE(exactProductKernel(product, *findChip("sm_80"))
+  EXPECT_NE(exactProductKernel(product, /*slices=*/1, *findChip("sm_80"))
                 .declarations.find("SwigluClamped, 0x1.b3b646p+0f, 0x1.cp+2f"),
             std::string::npos);
 }

@@ -205,6 +205,46 @@ static bool overlaps(FakeDriver &fake, std::pair<int, int> capability,
   return !fake.overlaps.empty();
 }
 
+/// Launches "scale" with 384 threads and clusters of two on an sm_90, and waits for it.
+static CUresult launchClusters(FakeDriver &fake) {
+  addKernels(fake);
+  fake.capability = {9, 0};
+  fake.kernels["scale"].run = [](const FakeLaunch &launch) {
+    EXPECT_EQ(launch.threads, 384u);
+    return CUresult{CUDA_SUCCESS};
+  };
+  const std::shared_ptr<Program> program = makeProgram();
+  KernelImage &image = program->kernels[2].images[1];
+  image.threads = 384;
+  image.cluster = {2, 1, 1};
+  const DevicePtr device = fake.open();
+  const auto kernels = cantFail(LoadedKernels::load(device, *program, allKernels(*program)));
+  const Device::Scope scope(*device);
+  const Stream stream = cantFail(makeStream(device));
+  Launch launch;
+  launch.pointers = {0, 0, 0};
+  launch.extents = {1};
+  const CUresult result = kernels.launch(2, launch, stream.get());
+  EXPECT_EQ(fake.driver()->cuStreamSynchronize(stream.get()), CUDA_SUCCESS);
+  return result;
+}
+
+/// Threads and clusters are those of the image.
+TEST(LoadedKernels, areLaunchedAsTheirImageSays) {
+  FakeDriver fake;
+  EXPECT_EQ(launchClusters(fake), CUDA_SUCCESS);
+  EXPECT_EQ(fake.launched, std::vector<std::string>{"scale"});
+  EXPECT_EQ(fake.clusters, (std::vector<std::array<unsigned, 3>>{{2, 1, 1}}));
+  EXPECT_TRUE(fake.overlaps.empty());
+}
+
+TEST(LoadedKernels, clustersNeedADriverThatKnowsThem) {
+  FakeDriver fake;
+  fake.removeOverlap();
+  EXPECT_EQ(launchClusters(fake), CUDA_ERROR_NOT_SUPPORTED);
+  EXPECT_TRUE(fake.launched.empty());
+}
+
 TEST(LoadedKernels, overlapWhereBothWaitThemselves) {
   FakeDriver fake;
   const uint32_t dispatch = 1, product = 3;

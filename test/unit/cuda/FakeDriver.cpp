@@ -236,10 +236,17 @@ CUresult launchKernel(CUfunction function, unsigned x, unsigned y, unsigned z, u
 
 CUresult launchKernelEx(const CUlaunchConfig *config, CUfunction function, void **parameters,
                         void **extra) {
-  EXPECT_EQ(config->numAttrs, 1u);
-  EXPECT_EQ(config->attrs->id, CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION);
-  EXPECT_EQ(config->attrs->value.programmaticStreamSerializationAllowed, 1);
-  fake().overlaps.push_back(as<FakeFunction>(function)->name);
+  EXPECT_GE(config->numAttrs, 1u);
+  for (const CUlaunchAttribute &attribute : llvm::ArrayRef(config->attrs, config->numAttrs)) {
+    if (attribute.id == CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION) {
+      const auto [x, y, z] = attribute.value.clusterDim;
+      fake().clusters.push_back({x, y, z});
+      continue;
+    }
+    EXPECT_EQ(attribute.id, CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION);
+    EXPECT_EQ(attribute.value.programmaticStreamSerializationAllowed, 1);
+    fake().overlaps.push_back(as<FakeFunction>(function)->name);
+  }
   return launchKernel(function, config->gridDimX, config->gridDimY, config->gridDimZ,
                       config->blockDimX, config->blockDimY, config->blockDimZ,
                       config->sharedMemBytes, config->hStream, parameters, extra);

@@ -70,7 +70,8 @@ public:
   std::string jitError;    ///< what the PTX compiler says; empty: all is well
 
   // What happened.
-  std::vector<std::string> launched; ///< entry points, in order of execution
+  std::vector<std::string> launched;             ///< entry points, in order of execution
+  std::vector<std::array<unsigned, 3>> clusters; ///< of launches that have some
   std::vector<std::string> overlaps; ///< those that may overlap, in order of being enqueued
   std::vector<std::string> loaded;   ///< the bytes of images
   std::map<std::string, int> sharedLimits;

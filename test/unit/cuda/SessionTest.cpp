@@ -262,6 +262,16 @@ TEST_P(CudaSessions, overlapLaunchesThatFollowEachOther) {
   EXPECT_EQ(engine.fake.overlaps, std::vector<std::string>(GetParam() ? 3 : 1, "product"));
 }
 
+TEST_P(CudaSessions, overlapNothingUnlessTheLaunchSaysSo) {
+  Engine engine(GetParam());
+  std::get<KernelLaunch>(engine.program->functions[0].steps[5].action).overlaps = false;
+  Floats x = Engine::input(2), y(x.size());
+  std::vector<uint64_t> times(3);
+  cantFail(engine.session->time(0, engine.inputs(x), engine.outputs(y), times));
+  EXPECT_EQ(y, expectedOutput(*engine.program, x));
+  EXPECT_TRUE(engine.fake.overlaps.empty());
+}
+
 /// A launch of no thread blocks is no work either.
 TEST_P(CudaSessions, overlapLaunchesAcrossOneThatIsSkipped) {
   Engine engine(GetParam());
@@ -803,6 +813,22 @@ TEST(CudaSession, weightsOfAnotherProgramAreUsedInPlace) {
   shared.reset();
   cantFail(engine.open(/*isEager=*/false));
   EXPECT_EQ(engine.run(9), "");
+}
+
+/// The device runs a program that was made of the loaded one, and sessions are of the latter.
+TEST(CudaSession, weightsOfAProgramWithVariantsAreOfThatProgram) {
+  Engine engine;
+  std::get<KernelLaunch>(engine.program->functions[0].steps[5].action).variants = {
+      {"sm_90a", {{{3, 0}, 1, /*roundsDown=*/false, std::nullopt}}}};
+  cantFail(engine.load());
+  cantFail(engine.open(/*isEager=*/false));
+  EXPECT_EQ(engine.weights->loadedProgram(), engine.program);
+  EXPECT_NE(engine.weights->program(), engine.program);
+  EXPECT_EQ(engine.run(5), "");
+  const std::unique_ptr<Session> first = std::move(engine.session);
+  cantFail(engine.load());
+  cantFail(engine.open(/*isEager=*/false));
+  cantFail(engine.session->copyStates(*first));
 }
 
 TEST(CudaSession, sharedWeightsMustBeOfTheSameModelAndDevice) {

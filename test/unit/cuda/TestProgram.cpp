@@ -141,6 +141,9 @@ Function makeFunction() {
        {kResult},
        {kMatrix}},
       {"moert.copy", Copy{}, {kResult}, {kY}}};
+  for (Step &step : layer.steps)
+    if (auto *launch = std::get_if<KernelLaunch>(&step.action))
+      launch->overlaps = true;
   layer.steps[2].label = "norm.weight";
   layer.steps[5].label = "matrix.weight";
   layer.steps[5].offsets = kOffsets;

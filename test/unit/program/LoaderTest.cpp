@@ -156,9 +156,9 @@ TEST(Loader, refusesOtherVersionsTargetsAndFeatures) {
   const std::string text = programText(kDenseProgram);
   expectError(
       replaced(text, "abi = 3", "abi = 2"),
-      "has ABI version 2, this runtime runs versions 3 to 4; compile it with the sortie-opt");
-  expectError(replaced(text, "abi = 3", "abi = 5"),
-              "has ABI version 5, this runtime runs versions 3 to 4; use a newer runtime");
+      "has ABI version 2, this runtime runs versions 3 to 5; compile it with the sortie-opt");
+  expectError(replaced(text, "abi = 3", "abi = 6"),
+              "has ABI version 6, this runtime runs versions 3 to 5; use a newer runtime");
   expectError(replaced(text, "numerics = 1", "numerics = 77"),
               "keeps version 77 of the numerics contract, this runtime computes by version");
   expectError(replaced(text, "\"cpu\"", "\"tpu\""),
@@ -365,6 +365,54 @@ TEST(Loader, flattensKernels) {
   EXPECT_EQ(kernel.images[0].data, (std::vector<uint8_t>{1, 2, 3, 4}));
   EXPECT_EQ(kernel.images[1].arch, "compute_80");
   EXPECT_EQ(kernel.images[1].data, (std::vector<uint8_t>{5, 6, 0}));
+}
+
+TEST(Loader, flattensVariants) {
+  std::string text = cudaProgramText(kLaunchProgram);
+  text = replaced(text, "shared = 98304,",
+                  "shared = 98304, config = <threads = 384, cluster = [1, 2, 1]>,");
+  text = replaced(text, "grid(5, 2*tokens+6 ceildiv 4 max 2*tokens)",
+                  "grid(5, 2*tokens+6 ceildiv 4 max 2*tokens) variants [#moert.launch_variant<arch "
+                  "= \"sm_90a\", grid = [#moert.grid<3>, #moert.grid<4*tokens>]>]");
+  text = replaced(text, "pack(@pack rows(16) bytes(512))",
+                  "pack(@pack rows(16) bytes(512)) packs [#moert.pack_variant<arch = \"sm_90a\", "
+                  "pack = <@pack rows(64) bytes(2048)>>]");
+  Expected<std::shared_ptr<const Program>> loaded = load(text);
+  ASSERT_TRUE(bool(loaded)) << toString(loaded.takeError());
+  const Program &program = **loaded;
+  EXPECT_EQ(program.kernels[2].images[0].threads, 384u);
+  EXPECT_EQ(program.kernels[2].images[0].cluster, (std::array<uint32_t, 3>{1, 2, 1}));
+  EXPECT_EQ(program.kernels[2].images[1].threads, 0u);
+  const auto &launch = std::get<KernelLaunch>(program.functions[0].steps[1].action);
+  ASSERT_EQ(launch.variants.size(), 1u);
+  EXPECT_EQ(launch.variants[0].arch, "sm_90a");
+  EXPECT_EQ(launch.variants[0].grid[1].at(2), 8);
+  ASSERT_EQ(program.weights[0].packVariants.size(), 1u);
+  EXPECT_EQ(program.weights[0].packVariants[0].pack.bytes, 2048u);
+}
+
+TEST(Loader, refusesTensorMaps) {
+  expectError(replaced(cudaProgramText(kLaunchProgram), "shared = 98304,",
+                       "shared = 98304, config = <maps = [#moert.tensor_map<operand = weight, "
+                       "index = 0, element = 1, dims = [#moert.extent<64>], strides = [], box = "
+                       "[64]>]>,"),
+              "kernel 'product': the image for sm_90a takes tensor maps, which this runtime does "
+              "not encode");
+}
+
+/// Of programs that are older than the attribute, every launch does.
+TEST(Loader, launchesOverlapThatSaySo) {
+  const auto overlaps = [](const std::string &text, size_t step) {
+    const auto program = cantFail(load(text));
+    return std::get<KernelLaunch>(program->functions[0].steps[step].action).overlaps;
+  };
+  const std::string old = cudaProgramText(kLaunchProgram);
+  EXPECT_TRUE(overlaps(old, 0));
+  EXPECT_TRUE(overlaps(old, 1));
+  const std::string today = replaced(replaced(old, "abi = 3", "abi = 5"), "extents(2*tokens)",
+                                     "extents(2*tokens) overlaps");
+  EXPECT_FALSE(overlaps(today, 0));
+  EXPECT_TRUE(overlaps(today, 1));
 }
 
 TEST(Loader, flattensLaunches) {

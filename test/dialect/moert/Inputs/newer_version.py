@@ -9,6 +9,6 @@ import sys
 from pathlib import Path
 
 bytecode = Path(sys.argv[1]).read_bytes()
-current = bytes([7, 2 * 1 + 1, 2 * 2 + 1])
+current = bytes([7, 2 * 1 + 1, 2 * 3 + 1])
 assert bytecode.count(current) == 1
 Path(sys.argv[2]).write_bytes(bytecode.replace(current, bytes([7, 2 * 1 + 1, 2 * 99 + 1])))
