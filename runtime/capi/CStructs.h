@@ -42,7 +42,8 @@ SORTIE_C_STRUCT(sortie_state_info, sizeof(sortie_state_info))
 SORTIE_C_STRUCT(sortie_memory_info, offsetof(sortie_memory_info, argument_bytes),
                 offsetof(sortie_memory_info, state_bytes), sizeof(sortie_memory_info))
 SORTIE_C_STRUCT(sortie_kernel_info, sizeof(sortie_kernel_info))
-SORTIE_C_STRUCT(sortie_image_info, sizeof(sortie_image_info))
+// Its member `threads` lies where the first version had padding.
+SORTIE_C_STRUCT(sortie_image_info, offsetof(sortie_image_info, cluster), sizeof(sortie_image_info))
 SORTIE_C_STRUCT(sortie_weights_options, offsetof(sortie_weights_options, device),
                 offsetof(sortie_weights_options, share), sizeof(sortie_weights_options))
 SORTIE_C_STRUCT(sortie_verify_options, sizeof(sortie_verify_options))

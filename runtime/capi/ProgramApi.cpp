@@ -284,10 +284,13 @@ sortie_error *sortie_program_get_image(const sortie_program *program, size_t ker
   const std::vector<KernelImage> &images = kernels[kernel].images;
   if (index >= images.size())
     return toC(indexError("image", index, images.size()));
+  const KernelImage &image = images[index];
   sortie_image_info value = SORTIE_INIT(sortie_image_info);
-  value.architecture = images[index].arch.c_str();
-  value.bytes = images[index].data.size();
-  value.shared_bytes = images[index].shared;
+  value.architecture = image.arch.c_str();
+  value.bytes = image.data.size();
+  value.shared_bytes = image.shared;
+  value.threads = kernels[kernel].threadsOf(image);
+  llvm::copy(image.cluster, value.cluster);
   return toC(writeStruct(value, info));
 }
 

@@ -205,6 +205,10 @@ Error Describer::describeKernels() {
       printBytes(image.bytes, out);
       out << ", shared memory ";
       printBytes(image.shared_bytes, out);
+      if (image.threads != kernel.threads)
+        out << ", " << image.threads << " threads";
+      if (const auto [x, y, z] = image.cluster; x * y * z != 1)
+        out << ", clusters of " << x << " x " << y << " x " << z;
       out << ')';
     }
     out << '\n';

@@ -67,7 +67,7 @@ extern "C" {
 
 /* Version of this interface. It grows when something is added; functions and members are never
  * removed or given another meaning. */
-#define SORTIE_ABI_VERSION 5u
+#define SORTIE_ABI_VERSION 6u
 
 /* sortie_run_options options = SORTIE_INIT(sortie_run_options); */
 #ifdef __cplusplus
@@ -278,7 +278,7 @@ SORTIE_RESULT sortie_error *sortie_program_get_memory(const sortie_program *prog
 typedef struct sortie_kernel_info {
   size_t struct_size;
   const char *name;
-  uint32_t threads;   /* of a thread block */
+  uint32_t threads;   /* of a thread block, where an image has no others */
   size_t image_count; /* machine code for several architectures */
 } sortie_kernel_info;
 
@@ -287,6 +287,8 @@ typedef struct sortie_image_info {
   const char *architecture; /* "sm_90a": a cubin for it; "compute_80": PTX */
   uint64_t bytes;
   uint32_t shared_bytes; /* shared memory of a thread block */
+  uint32_t threads;      /* of a thread block. Since 6 */
+  uint32_t cluster[3];   /* thread blocks that run together, along x, y and z. Since 6 */
 } sortie_image_info;
 
 SORTIE_RESULT sortie_error *sortie_program_get_kernel(const sortie_program *program, size_t index,

@@ -3,6 +3,7 @@
 
 // RUN: env %emulated sortie-opt %s --moert-compile-kernels --moert-plan-memory --emit-bytecode -o %t
 // RUN: sortie-opt %t | FileCheck %s
+// RUN: sortie-run %t --describe | FileCheck %s --check-prefix=DESCRIBE
 // DEFINE: %{run} = %t --weights random:seed=1 --input x=random:seed=2,tokens=7 --checksums
 // RUN: env %emulated SORTIE_EMULATED_CAPABILITY=8.0 sortie-run %{run} --function f > %t.80.txt
 // RUN: FileCheck %s --check-prefix=SUMS < %t.80.txt
@@ -16,6 +17,7 @@
 // CHECK-SAME: #moert.image<arch = "sm_90a", shared = 0, config = <threads = 64, cluster = [2, 1, 1]>, hash
 // CHECK: packs [#moert.pack_variant<arch = "sm_90a", pack = <@pack_pairs rows(2) bytes(128)>>]
 // CHECK: variants [#moert.launch_variant<arch = "sm_90a", grid = [#moert.grid<2*tokens>]>]
+// DESCRIBE: kernel scale: 32 threads, sm_80 ({{.*}}, shared memory 0 bytes), sm_90a ({{.*}}, shared memory 0 bytes, 64 threads, clusters of 2 x 1 x 1)
 // SUMS: f:y {{[0-9a-f]+$}}
 // TWO: kernels 'scale' (sm_90a) and 'scale_old' (compute_80) want tensor 'v' (f32, 4x8) packed in two ways; compile the program for this GPU
 
