@@ -19,7 +19,7 @@ namespace sortie::moert {
 /// Version 2: moert.matmul and moert.glu_matmul have scales by expert, moert.route a group_score,
 /// moert.weight the attribute tensors.
 /// Version 3: moert.kernel has early, moert.weight packs, moert.launch overlaps and variants;
-/// images may have a config.
+/// images may have a config; moert.func has a target and a device.
 inline constexpr uint64_t kBytecodeVersion = 3;
 
 /// The version of the file that is being read.

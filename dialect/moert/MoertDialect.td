@@ -24,7 +24,8 @@ def Moert_Dialect : Dialect {
     by giving slices of the arena to several buffers. States alone are written again and again: they
     belong to a session and stay between runs.
 
-    All buffers of an operation lie on one device in one memory space; only `moert.copy` crosses.
+    All buffers of a function lie on its device. Operations work in the space "global", the memory
+    of the device; only `moert.copy` knows others.
 
     The verifiers are the loader's first line of defence: a module that passes them can be executed
     without a further check of shapes, kinds, names or bounds. They never trust the producer.

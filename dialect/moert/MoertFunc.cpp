@@ -86,12 +86,28 @@ static ParseResult parseArena(OpAsmParser &parser, Attribute &arena) {
   return success();
 }
 
+/// Parses `target("cuda")` and `device(1)`, each optional, in this order.
+static ParseResult parsePlacement(OpAsmParser &parser, StringAttr &target, IntegerAttr &device) {
+  if (succeeded(parser.parseOptionalKeyword("target")) &&
+      (parser.parseLParen() || parser.parseAttribute(target) || parser.parseRParen()))
+    return failure();
+  if (failed(parser.parseOptionalKeyword("device")))
+    return success();
+  int64_t number = 0;
+  if (parser.parseLParen() || parser.parseInteger(number) || parser.parseRParen())
+    return failure();
+  device = parser.getBuilder().getI64IntegerAttr(number);
+  return success();
+}
+
 ParseResult moert::FuncOp::parse(OpAsmParser &parser, OperationState &state) {
   Properties &properties = state.getOrAddProperties<Properties>();
   SmallVector<OpAsmParser::Argument> arguments;
   if (parser.parseSymbolName(properties.sym_name) ||
       parseArguments(parser, arguments, properties.arg_names) || parser.parseKeyword("outs") ||
       parseArguments(parser, arguments, properties.out_names))
+    return failure();
+  if (parsePlacement(parser, properties.target, properties.device))
     return failure();
   if (succeeded(parser.parseOptionalKeyword("arena")) && parseArena(parser, properties.arena))
     return failure();
@@ -109,6 +125,10 @@ void moert::FuncOp::print(OpAsmPrinter &printer) {
   printArguments(printer, getInputs(), getArgNames());
   printer << " outs";
   printArguments(printer, getOutputs(), getOutNames());
+  if (getTargetAttr())
+    printer << " target(" << getTargetAttr() << ')';
+  if (getDevice() != 0)
+    printer << " device(" << static_cast<int64_t>(getDevice()) << ')';
   if (getArena()) {
     printer << " arena(";
     llvm::interleaveComma(getArenaRegions(), printer,
@@ -116,8 +136,8 @@ void moert::FuncOp::print(OpAsmPrinter &printer) {
     printer << ')';
   }
   printer.printOptionalAttrDictWithKeyword(
-      (*this)->getAttrs(),
-      {getSymNameAttrName(), getArgNamesAttrName(), getOutNamesAttrName(), getArenaAttrName()});
+      (*this)->getAttrs(), {getSymNameAttrName(), getArgNamesAttrName(), getOutNamesAttrName(),
+                            getTargetAttrName(), getDeviceAttrName(), getArenaAttrName()});
   printer << ' ';
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }
@@ -131,6 +151,14 @@ void moert::FuncOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueNameFn
   for (auto [argument, name] : llvm::zip(region.getArguments(), names))
     if (auto text = dyn_cast<StringAttr>(name))
       setName(argument, text.getValue());
+}
+
+StringRef moert::FuncOp::getTargetOrProgram() {
+  if (const std::optional<StringRef> target = getTarget())
+    return *target;
+  const auto program =
+      (*this)->getParentOp()->getAttrOfType<ProgramAttr>(MoertDialect::kProgramName);
+  return program ? program.getTarget() : "";
 }
 
 //===----------------------------------------------------------------------===//
@@ -183,6 +211,11 @@ LogicalResult moert::FuncOp::verify() {
   for (BlockArgument argument : arguments)
     if (!isa<BufferType>(argument.getType()))
       return emitOpError() << "arguments must be buffers, got " << argument.getType(); // (C2)
+  if (getTarget() && getTarget()->empty())
+    return emitOpError("the target must not be empty"); // (C13)
+  if (static_cast<int64_t>(getDevice()) < 0)
+    return emitOpError() << "the device must not be negative, got "
+                         << static_cast<int64_t>(getDevice()); // (C13)
   return success();
 }
 
@@ -232,10 +265,11 @@ public:
 
   LogicalResult verify() {
     return success(succeeded(collectBounds()) && succeeded(verifySizes()) &&
-                   succeeded(verifyStates()) && succeeded(collectLifetimes()) &&
-                   succeeded(verifyOutputs()) && succeeded(verifyRegions()) &&
-                   succeeded(verifySlices()) && succeeded(verifyOverlaps()) &&
-                   succeeded(verifyOrigins()) && succeeded(verifyEarlyReads()));
+                   succeeded(verifyPlacement()) && succeeded(verifyStates()) &&
+                   succeeded(collectLifetimes()) && succeeded(verifyOutputs()) &&
+                   succeeded(verifyRegions()) && succeeded(verifySlices()) &&
+                   succeeded(verifyOverlaps()) && succeeded(verifyOrigins()) &&
+                   succeeded(verifyEarlyReads()));
   }
 
 private:
@@ -244,6 +278,7 @@ private:
   LogicalResult collectBounds(LaunchOp launch);
   LogicalResult collectBounds();
   LogicalResult verifySizes();
+  LogicalResult verifyPlacement();
   LogicalResult verifyStates();
   LogicalResult noteRead(Operation *op, Value buffer, unsigned index);
   LogicalResult noteWrite(Operation *op, Value buffer, unsigned index);
@@ -335,6 +370,32 @@ LogicalResult FuncVerifier::verifySizes() {
   for (BlockArgument argument : func.getBody().getArguments())
     if (failed(verifySize(cast<BufferType>(argument.getType()).getByteSize())))
       return failure();
+  return success();
+}
+
+/// (C13) and (C14).
+LogicalResult FuncVerifier::verifyPlacement() {
+  const auto device = static_cast<int64_t>(func.getDevice());
+  const auto isElsewhere = [&](Type type) { return cast<BufferType>(type).getDevice() != device; };
+  const auto where = [&](InFlightDiagnostic diagnostic, Type type) -> LogicalResult {
+    return diagnostic << " lies on another device than the function, whose device is " << device
+                      << ": " << type;
+  };
+  const auto names = llvm::concat<const Attribute>(func.getArgNames(), func.getOutNames());
+  for (auto [argument, name] : llvm::zip(func.getBody().getArguments(), names))
+    if (isElsewhere(argument.getType()))
+      return where(func.emitOpError() << "argument " << name, argument.getType());
+  for (Operation &op : func.getBody().getOps()) {
+    for (Type type : op.getResultTypes())
+      if (isElsewhere(type))
+        return where(op.emitOpError("its buffer"), type);
+    if (isa<CopyOp>(op))
+      continue;
+    for (Type type : op.getOperandTypes())
+      if (cast<BufferType>(type).getSpace() != BufferType::kGlobalSpace)
+        return op.emitOpError() << "works in space \"" << BufferType::kGlobalSpace << "\", got "
+                                << type << "; moert.copy moves a buffer there and back";
+  }
   return success();
 }
 

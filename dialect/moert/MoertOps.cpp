@@ -340,9 +340,9 @@ LogicalResult BufferOp::verify() {
   if (offset && (offset.getScale() % kAlignment != 0 || offset.getConstant() % kAlignment != 0))
     return emitOpError() << "scale and constant of the offset must be multiples of " << kAlignment
                          << ", got " << toString(offset); // (C1)
-  if (getType().getDevice() != 0 || getType().getSpace() != BufferType::kGlobalSpace)
-    return emitOpError() << "the arena is on device 0 in space \"" << BufferType::kGlobalSpace
-                         << "\", got " << getType(); // (C2)
+  if (getType().getSpace() != BufferType::kGlobalSpace)
+    return emitOpError() << "the arena is in space \"" << BufferType::kGlobalSpace << "\", got "
+                         << getType(); // (C2)
   return success();
 }
 
@@ -356,9 +356,27 @@ LogicalResult StateOp::verify() {
     return emitOpError() << "dimensions must be constant, got " << type; // (C2)
   if (type.isQuantized())
     return emitOpError() << "must hold f32, i32, bf16 or f16, got " << type; // (C3)
-  if (type.getDevice() != 0 || type.getSpace() != BufferType::kGlobalSpace)
-    return emitOpError() << "states are on device 0 in space \"" << BufferType::kGlobalSpace
-                         << "\", got " << type; // (C4)
+  if (type.getSpace() != BufferType::kGlobalSpace)
+    return emitOpError() << "states are in space \"" << BufferType::kGlobalSpace << "\", got "
+                         << type; // (C4)
+  return success();
+}
+
+/// (C5). That the devices are the same follows from the types of the buffers.
+LogicalResult StateOp::verifySymbolUses(SymbolTableCollection &) {
+  moert::FuncOp first;
+  for (auto func : (*this)->getParentOfType<ModuleOp>().getOps<moert::FuncOp>()) {
+    const auto isThis = [&](StateBufferOp buffer) { return buffer.getState() == getSymName(); };
+    if (llvm::none_of(func.getBody().getOps<StateBufferOp>(), isThis))
+      continue;
+    if (!first)
+      first = func;
+    if (func.getTargetOrProgram() != first.getTargetOrProgram())
+      return emitOpError() << "is used by " << first.getSymNameAttr() << ", which runs on \""
+                           << first.getTargetOrProgram() << "\", and by " << func.getSymNameAttr()
+                           << ", which runs on \"" << func.getTargetOrProgram()
+                           << "\"; a state lies on one device";
+  }
   return success();
 }
 
@@ -678,9 +696,17 @@ LogicalResult ConvertOp::verify() {
 }
 
 LogicalResult CopyOp::verify() {
-  if (failed(verifySameKind(*this, {"input", getInput()}, {"output", getOutput()})))
-    return failure();                                                                 // (C1)
-  return verifyShape(*this, "output", getOutput(), getBuffer(getInput()).getShape()); // (C1)
+  if (failed(verifySameKind(*this, {"input", getInput()}, {"output", getOutput()})) ||
+      failed(verifyShape(*this, "output", getOutput(), getBuffer(getInput()).getShape())))
+    return failure(); // (C1)
+  const auto isElsewhere = [](Value buffer) {
+    return getBuffer(buffer).getSpace() != BufferType::kGlobalSpace;
+  };
+  if (isElsewhere(getInput()) && isElsewhere(getOutput()))
+    return emitOpError() << "input or output must lie in space \"" << BufferType::kGlobalSpace
+                         << "\", got " << getInput().getType() << " and "
+                         << getOutput().getType(); // (C2)
+  return success();
 }
 
 LogicalResult CheckpointOp::verify() {

@@ -181,7 +181,8 @@ def Moert_WeightOp : Moert_Op<"weight", [
   }];
 }
 
-def Moert_StateOp : Moert_Op<"state", [Symbol, HasParent<"::mlir::ModuleOp">]> {
+def Moert_StateOp : Moert_Op<"state", [
+    Symbol, HasParent<"::mlir::ModuleOp">, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "memory of a session that stays between runs";
   let description = [{
     A buffer that each session of the program has for itself, of zeros when the session is made or
@@ -191,7 +192,8 @@ def Moert_StateOp : Moert_Op<"state", [Symbol, HasParent<"::mlir::ModuleOp">]> {
     (C1) The name is not empty, and UTF-8 without control characters.
     (C2) All dimensions are constant.
     (C3) It holds f32, i32, bf16 or f16.
-    (C4) It lies on device 0 in space "global".
+    (C4) It lies in space "global", on the device of the functions that use it.
+    (C5) All of these have one target.
 
     Example:
     ```mlir
@@ -213,6 +215,9 @@ def Moert_FuncOp : Moert_Op<"func", [
     needs; without it, memory has not been planned yet. Where sizes depend on several symbols, the
     arena has a region for each of them: a buffer lies in the region of the symbol of its size, one
     of constant size in the first, and offsets count from the start of the region.
+
+    The function runs on a device of kind `target`, the program's if left out: on number `device` of
+    those that the program uses, 0 if left out.
 
     (C1) Each block argument has one name in `arg_names` (inputs) or `out_names` (outputs); names
     are not empty and all different. There is at least one output, or a state that is written. Names
@@ -241,8 +246,11 @@ def Moert_FuncOp : Moert_Op<"func", [
     (C12) What the kernel of a launch that `overlaps` reads `early` is not written by a launch that
     may still run then: by the one before it, nor, as long as those can have no thread blocks, by one
     before that. What is not a launch, a buffer, a state or a checkpoint ends by itself.
+    (C13) `target` is not empty, `device` not negative. All buffers lie on device `device`.
+    (C14) What lies in another space than "global" is an argument, and `moert.copy` alone reads or
+    writes it.
 
-    Example:
+    Examples:
     ```mlir
     moert.func @blk_0_ffn("hidden" %hidden: !moert.buffer<tokens x 2048 x f32>)
         outs("ffn_out" %out: !moert.buffer<tokens x 2048 x f32>) arena(8192*tokens) {
@@ -250,13 +258,17 @@ def Moert_FuncOp : Moert_Op<"func", [
       ...
       moert.return
     }
+    moert.func @experts("x" %x: !moert.buffer<tokens x 2048 x f32, device = 1>)
+        outs("y" %y: !moert.buffer<tokens x 2048 x f32, device = 1>) target("cuda") device(1) { ... }
     ```
   }];
   let arguments = (ins
     SymbolNameAttr:$sym_name, StrArrayAttr:$arg_names, StrArrayAttr:$out_names,
+    OptionalAttr<StrAttr>:$target, DefaultValuedOptionalAttr<I64Attr, "0">:$device,
     OptionalAttr<AnyAttrOf<[Moert_ExtentAttr, Moert_ExtentArrayAttr]>>:$arena);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
+  let useCustomPropertiesEncoding = 1;
   let skipDefaultBuilders = 1;
   let builders = [
     OpBuilder<(ins "::llvm::StringRef":$name,
@@ -266,6 +278,9 @@ def Moert_FuncOp : Moert_Op<"func", [
   let extraClassDeclaration = [{
     unsigned getNumInputs() { return getArgNames().size(); }
     unsigned getNumOutputs() { return getOutNames().size(); }
+    /// The kind of device that the function runs on: its own, or the program's; empty if neither is
+    /// there.
+    ::llvm::StringRef getTargetOrProgram();
     /// The sizes of the arena's regions; none before memory is planned.
     ::llvm::SmallVector<ExtentAttr> getArenaRegions();
     /// At least one region.
@@ -337,7 +352,7 @@ def Moert_BufferOp : Moert_BodyOp<"buffer"> {
     `moert-plan-memory`. The function's constraints (C4) to (C6) say where it may lie.
 
     (C1) Scale and constant of `offset` are multiples of 64.
-    (C2) The buffer lies on device 0 in space "global", where the arena is.
+    (C2) The buffer lies in space "global", where the arena is.
 
     Example:
     ```mlir
@@ -934,11 +949,13 @@ def Moert_ConvertOp : Moert_StepOp<"convert"> {
 }
 
 def Moert_CopyOp : Moert_BodyOp<"copy"> {
-  let summary = "copies a buffer, also between devices and memory spaces";
+  let summary = "copies a buffer, also between memory spaces";
   let description = [{
-    The only operation whose operands may lie on different devices or in different spaces.
+    The only operation whose operands may lie in different spaces. Between "host" and "global" it
+    moves a buffer in the order of the function's operations, as a GPU comes to them.
 
     (C1) `input` and `output` have one shape and one element kind.
+    (C2) One of them lies in space "global".
 
     Example:
     ```mlir

@@ -163,6 +163,15 @@ void visitSecond(Stream &stream, Properties &p, GluMatmulOp) {
   stream.optional(p.gate_scale).optional(p.up_scale);
 }
 
+template <typename Stream, typename Properties>
+void visitFirst(Stream &stream, Properties &p, FuncOp) {
+  stream.optional(p.arena).required(p.arg_names).required(p.out_names).required(p.sym_name);
+}
+template <typename Stream, typename Properties>
+void visitThird(Stream &stream, Properties &p, FuncOp) {
+  stream.optional(p.device).optional(p.target);
+}
+
 template <typename Op>
 LogicalResult readProperties(DialectBytecodeReader &reader, OperationState &state) {
   auto &properties = state.getOrAddProperties<typename Op::Properties>();
@@ -216,3 +225,8 @@ LogicalResult GluMatmulOp::readProperties(DialectBytecodeReader &reader, Operati
 void GluMatmulOp::writeProperties(DialectBytecodeWriter &writer) {
   ::writeProperties(writer, *this);
 }
+
+LogicalResult FuncOp::readProperties(DialectBytecodeReader &reader, OperationState &state) {
+  return ::readProperties<FuncOp>(reader, state);
+}
+void FuncOp::writeProperties(DialectBytecodeWriter &writer) { ::writeProperties(writer, *this); }

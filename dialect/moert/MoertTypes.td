@@ -27,7 +27,7 @@ def Moert_BufferType : TypeDef<Moert_Dialect, "Buffer"> {
     (C4) `device` is at least 0, `space` is not empty.
     (C5) The size in bytes keeps the limits of `#moert.extent`.
 
-    Device 0 and space "global" are left out when printed.
+    Device 0 and space "global", the device's own memory, are left out when printed.
 
     Examples: `!moert.buffer<tokens x 2048 x f32>`, `!moert.buffer<8*tokens x 768 x act16>`,
     `!moert.buffer<129 x i32, device = 1, space = "host">`
@@ -45,7 +45,10 @@ def Moert_BufferType : TypeDef<Moert_Dialect, "Buffer"> {
     }]>
   ];
   let extraClassDeclaration = [{
+    /// The memory of the device.
     static constexpr ::llvm::StringLiteral kGlobalSpace = "global";
+    /// That of the host, beside a GPU.
+    static constexpr ::llvm::StringLiteral kHostSpace = "host";
     static constexpr unsigned kMaxRank = 4;
 
     unsigned getRank() const { return getShape().size(); }

@@ -27,7 +27,7 @@ moert.state @s : !moert.buffer<8 x 16 x act16>
 // -----
 
 // (C4)
-// expected-error @+1 {{states are on device 0 in space "global", got}}
+// expected-error @+1 {{states are in space "global", got}}
 moert.state @s : !moert.buffer<8 x f32, space = "host">
 
 // -----

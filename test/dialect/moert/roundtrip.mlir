@@ -130,11 +130,10 @@ moert.func @ops("x" %x: !moert.buffer<tokens x 64 x f32>)
 
 // CHECK-LABEL: moert.func @copy
 moert.func @copy("x" %x: !moert.buffer<4 x f32>)
-    outs("y" %y: !moert.buffer<4 x f32, device = 1, space = "host">) {
+    outs("y" %y: !moert.buffer<4 x f32, space = "host">) {
   // CHECK: moert.copy %x outs(%y) : !moert.buffer<4 x f32>,
-  // CHECK-SAME: !moert.buffer<4 x f32, device = 1, space = "host">
-  moert.copy %x outs(%y)
-    : !moert.buffer<4 x f32>, !moert.buffer<4 x f32, device = 1, space = "host">
+  // CHECK-SAME: !moert.buffer<4 x f32, space = "host">
+  moert.copy %x outs(%y) : !moert.buffer<4 x f32>, !moert.buffer<4 x f32, space = "host">
 }
 
 // Buffers whose lives do not meet share memory, and so do neighbours without a gap.
