@@ -33,7 +33,7 @@ SORTIE_C_STRUCT(sortie_program_info, offsetof(sortie_program_info, kernel_count)
                 offsetof(sortie_program_info, state_count), sizeof(sortie_program_info))
 SORTIE_C_STRUCT(sortie_symbol_info, sizeof(sortie_symbol_info))
 SORTIE_C_STRUCT(sortie_function_info, offsetof(sortie_function_info, symbol_count),
-                sizeof(sortie_function_info))
+                offsetof(sortie_function_info, target), sizeof(sortie_function_info))
 SORTIE_C_STRUCT(sortie_value_info, offsetof(sortie_value_info, shape_symbols),
                 sizeof(sortie_value_info))
 SORTIE_C_STRUCT(sortie_weight_info, offsetof(sortie_weight_info, tensor_count),

@@ -165,7 +165,7 @@ sortie_error *sortie_program_get_function(const sortie_program *program, size_t 
   const Function &function = functions[index];
   sortie_function_info value = SORTIE_INIT(sortie_function_info);
   value.name = function.name.c_str();
-  if (function.symbols.size() > 1 && info->struct_size < sizeof(value))
+  if (function.symbols.size() > 1 && info->struct_size < offsetof(sortie_function_info, target))
     return toC(
         makeError("function '" + function.name +
                   "' has several symbols, which this caller's version of "
@@ -176,6 +176,8 @@ sortie_error *sortie_program_get_function(const sortie_program *program, size_t 
   value.input_count = function.inputs.size();
   value.output_count = function.outputs.size();
   value.step_count = function.steps.size();
+  value.target = program->program->partitionOf(function).target.c_str();
+  value.device = program->program->partitionOf(function).device;
   for (const Step &step : function.steps)
     value.checkpoint_count += std::holds_alternative<Checkpoint>(step.action);
   return toC(writeStruct(value, info));

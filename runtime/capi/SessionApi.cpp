@@ -94,7 +94,7 @@ sortie_error *sortie_session_create(const sortie_program *program, const sortie_
   Expected<sortie_session_options> given = readStruct(options);
   if (!given)
     return toC(given.takeError());
-  if (weights->loaded->loadedProgram() != program->program)
+  if (weights->loaded->program() != program->program)
     return toC(makeError("these weights have been created for another program (" +
                          weights->loaded->program()->name + ")"));
   Expected<SessionOptions> checked = sessionOptions(*given);

@@ -33,9 +33,8 @@ sortie_error *sortie_session_reset_state(sortie_session *session, size_t state) 
   constexpr const char *kName = "sortie_session_reset_state";
   if (Error error = requireArguments(kName, session))
     return toC(std::move(error));
-  return toC(withState(kName, session, state, [&](Session &own) {
-    return own.resetStates(static_cast<uint32_t>(state));
-  }));
+  return toC(withState(kName, session, state,
+                       [&](Session &own) { return own.resetState(static_cast<uint32_t>(state)); }));
 }
 
 sortie_error *sortie_session_read_state(const sortie_session *session, size_t state, void *data,

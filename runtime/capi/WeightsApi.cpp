@@ -76,7 +76,7 @@ Expected<std::unique_ptr<WeightSource>> makeSource(const sortie_weights_options 
 /// What a caller asks for, checked. The model is opened last, when nothing else is wrong.
 struct CheckedOptions {
   CallerObserver caller;
-  BitVector weights; ///< of the program: those of the functions that are wanted
+  std::vector<size_t> functions; ///< that are wanted
   int threads;
   std::string device;
   std::shared_ptr<const LoadedWeights> share;
@@ -104,7 +104,7 @@ Expected<CheckedOptions> CheckedOptions::read(const Program &program,
   if (!source)
     return source.takeError();
   return CheckedOptions{*caller,
-                        weightsOf(program, *functions),
+                        std::move(*functions),
                         *threads,
                         stringOf(options->device),
                         options->share ? options->share->loaded : nullptr,
@@ -120,7 +120,7 @@ createWeights(const std::shared_ptr<const Program> &program,
   if (Error error = checkFingerprint(*program, *checked->source))
     return error;
   return LoadedWeights::create(
-      program, {checked->device, checked->weights, checked->threads, checked->share},
+      program, {checked->device, checked->functions, checked->threads, checked->share},
       *checked->source, [&](uint64_t done, uint64_t total) {
         return !checked->caller.report("packing weights", done, total);
       });
@@ -157,7 +157,8 @@ Error verify(const Program &program, const sortie_weights_options *options,
   if (!checked)
     return checked.takeError();
   Expected<Verification> result = verifyWeights(
-      program, *checked->source, {checked->weights, verifyOptions->values != 0, checked->threads},
+      program, *checked->source,
+      {weightsOf(program, checked->functions), verifyOptions->values != 0, checked->threads},
       [&](uint64_t done, uint64_t total) {
         return !checked->caller.report("verifying weights", done, total);
       });

@@ -78,9 +78,9 @@ Expected<BufferId> FunctionLowering::addBuffer(mlir::Value value, Buffer::Place 
                                                uint32_t argument, moert::ExtentAttr offset,
                                                mlir::Operation *op) {
   const auto type = cast<moert::BufferType>(value.getType());
-  if (type.getDevice() != 0 || type.getSpace() != moert::BufferType::kGlobalSpace)
-    return error(op, "a buffer on device " + Twine(type.getDevice()) + " in space '" +
-                         type.getSpace() + "'; this runtime has device 0 and space 'global' only");
+  if (type.getSpace() != moert::BufferType::kGlobalSpace)
+    return error(op, "a buffer in space '" + type.getSpace() + "'; target '" + partition().target +
+                         "' has space 'global' only");
   Buffer buffer{place, argument, {}, elementType(type.getKind()), {}, affine(type.getByteSize())};
   if (offset) {
     buffer.offset = affine(offset);
@@ -219,7 +219,7 @@ Error FunctionLowering::lowerOperation(mlir::Operation *op) {
       isForCuda();
   if (!isCommandOfCuda && !isa<moert::BufferOp, moert::StateBufferOp, moert::CopyOp,
                                moert::CheckpointOp, moert::ReturnOp>(op))
-    return error(op, "is not an operation of target '" + program.target + "'" +
+    return error(op, "is not an operation of target '" + partition().target + "'" +
                          (isForCuda() ? "; compile the program with moert-select-kernels" : ""));
   return TypeSwitch<mlir::Operation *, Error>(op)
       .Case<moert::BufferOp, moert::StateBufferOp, moert::CopyOp, moert::CheckpointOp,

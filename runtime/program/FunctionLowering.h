@@ -21,15 +21,20 @@ struct ModuleNames {
   llvm::StringMap<uint32_t> kernels;
   llvm::StringMap<WeightId> weights;
   llvm::StringMap<uint32_t> states;
+  std::vector<uint32_t> partitions;           ///< of the functions, in the order of the module
+  llvm::StringMap<uint32_t> partitionOfState; ///< of those that a function uses
 };
 
 ElementType elementType(moert::ElementKind kind);
 
 class FunctionLowering {
 public:
-  /// `program` has its kernels and weights; uses of weights are noted there.
-  FunctionLowering(Program &program, const ModuleNames &names, moert::FuncOp func)
-      : program(program), names(names), func(func) {}
+  /// `program` has all but functions; uses of weights are noted there.
+  FunctionLowering(Program &program, const ModuleNames &names, moert::FuncOp func,
+                   uint32_t partition)
+      : program(program), names(names), func(func) {
+    function.partition = partition;
+  }
 
   llvm::Expected<Function> lower();
 
@@ -42,9 +47,8 @@ private:
   llvm::Error lowerArguments();
   llvm::Error lowerOperation(mlir::Operation *op);
   llvm::Error checkInputsGiveSymbols();
-  bool isForCuda() const { return program.target == kCudaTarget; }
-  /// Checks that the device of the program has this operation.
-  llvm::Error checkTarget(mlir::Operation *op) const;
+  const Partition &partition() const { return program.partitionOf(function); }
+  bool isForCuda() const { return partition().isCuda(); }
   void addStep(mlir::Operation *op, Step step);
   /// The value of an extent at the bound of its symbol; nothing if 64 bits cannot hold it.
   std::optional<int64_t> most(moert::ExtentAttr extent) const {

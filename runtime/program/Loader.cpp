@@ -66,6 +66,22 @@ std::string knownAbis() {
       .str();
 }
 
+/// Whether this runtime has the device of a function.
+Error checkPlace(const Program &program, moert::FuncOp func) {
+  const std::string where = program.name + ": function '" + func.getSymName().str() + "'";
+  const StringRef target = func.getTargetOrProgram();
+  if (target != kCpuTarget && target != kCudaTarget)
+    return makeError(where + " is for target '" + target + "', this runtime has '" + kCpuTarget +
+                     "' and '" + kCudaTarget + "'; compile it for one of them");
+  if (target == kCpuTarget && func.getDevice() != 0)
+    return makeError(where + " is for device " + Twine(func.getDevice()) + " of target '" + target +
+                     "', of which there is device 0 alone");
+  if (func.getDevice() > kLargestDevice)
+    return makeError(where + " is for device " + Twine(func.getDevice()) + " of target '" + target +
+                     "', numbers are at most " + Twine(kLargestDevice));
+  return Error::success();
+}
+
 /// Fills `program` from a verified module.
 class ModuleLowering {
 public:
@@ -77,16 +93,17 @@ public:
     if (Error failure = lowerKernels())
       return failure;
     lowerSymbolsAndWeights();
+    if (Error failure = lowerPartitions())
+      return failure;
     if (Error failure = lowerStates())
       return failure;
     for (const moert::FuncOp func : module.getOps<moert::FuncOp>()) {
-      Expected<Function> function = FunctionLowering(program, names, func).lower();
+      const uint32_t partition = names.partitions[program.functions.size()];
+      Expected<Function> function = FunctionLowering(program, names, func, partition).lower();
       if (!function)
         return function.takeError();
       program.functions.push_back(std::move(*function));
     }
-    if (program.functions.empty())
-      return error("has no functions, so there is nothing to run; compile a model again");
     return Error::success();
   }
 
@@ -96,6 +113,8 @@ private:
   void lowerModelAttributes();
   Error lowerKernels();
   void lowerSymbolsAndWeights();
+  uint32_t partitionOf(moert::FuncOp func);
+  Error lowerPartitions();
   Error lowerStates();
 
   mlir::ModuleOp module;
@@ -200,20 +219,49 @@ void ModuleLowering::lowerSymbolsAndWeights() {
   }
 }
 
-/// Places the states one behind the other.
+/// The partition of a function: that of its place, which is a new one if no function before has it.
+uint32_t ModuleLowering::partitionOf(moert::FuncOp func) {
+  const StringRef target = func.getTargetOrProgram();
+  const auto device = static_cast<uint32_t>(func.getDevice());
+  auto found = find_if(program.partitions, [&](const Partition &partition) {
+    return partition.target == target && partition.device == device;
+  });
+  const auto index = static_cast<uint32_t>(found - program.partitions.begin());
+  if (found == program.partitions.end())
+    program.partitions.push_back({target.str(), device});
+  return index;
+}
+
+/// Also notes where states are: on the device of the functions that use them.
+Error ModuleLowering::lowerPartitions() {
+  for (moert::FuncOp func : module.getOps<moert::FuncOp>()) {
+    if (Error failure = checkPlace(program, func))
+      return failure;
+    const uint32_t partition = partitionOf(func);
+    names.partitions.push_back(partition);
+    for (moert::StateBufferOp buffer : func.getBody().getOps<moert::StateBufferOp>())
+      names.partitionOfState[buffer.getState()] = partition;
+  }
+  if (program.partitions.empty())
+    return error("has no functions, so there is nothing to run; compile a model again");
+  return Error::success();
+}
+
+/// Places the states of each partition one behind the other.
 Error ModuleLowering::lowerStates() {
   constexpr uint64_t kMostBytes = uint64_t{1} << 48;
   for (moert::StateOp op : module.getOps<moert::StateOp>()) {
     const moert::BufferType type = op.getBufferType();
-    State state{op.getSymName().str(),
-                elementType(type.getKind()),
-                {},
-                program.stateBytes,
-                static_cast<uint64_t>(type.getByteSize().getConstant())};
+    const uint32_t index = names.partitionOfState.lookup(op.getSymName());
+    Partition &partition = program.partitions[index];
+    State state{
+        op.getSymName().str(),       index,
+        elementType(type.getKind()), {},
+        partition.stateBytes,        static_cast<uint64_t>(type.getByteSize().getConstant())};
     for (const moert::ExtentAttr extent : type.getShape())
       state.shape.push_back(extent.getConstant());
-    program.stateBytes = alignTo(state.offset + state.bytes, kStateAlignment);
-    if (program.stateBytes > kMostBytes)
+    partition.stateBytes = alignTo(state.offset + state.bytes, kStateAlignment);
+    if (partition.stateBytes > kMostBytes)
       return error("its states take more than 2^48 bytes");
     names.states[op.getSymName()] = program.states.size();
     program.states.push_back(std::move(state));

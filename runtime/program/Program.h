@@ -32,6 +32,8 @@ namespace sortie {
 /// The targets of programs that this runtime runs.
 inline constexpr llvm::StringLiteral kCpuTarget = "cpu";
 inline constexpr llvm::StringLiteral kCudaTarget = "cuda";
+/// The largest number of a device that a program may ask for.
+inline constexpr uint32_t kLargestDevice = 1023;
 
 /// The values of a function's symbols, in the order of Function::symbols.
 using SymbolValues = llvm::SmallVector<int64_t, 2>;
@@ -78,10 +80,20 @@ inline constexpr BufferId kNoBuffer = UINT32_MAX;
 using WeightId = uint32_t;
 inline constexpr WeightId kNoWeight = UINT32_MAX;
 
-/// Memory of a session that stays between runs: a slice of the block that holds all states of the
-/// program. Zeros at first.
+/// The functions of a program that run on one device.
+struct Partition {
+  std::string target;      ///< kCpuTarget or kCudaTarget
+  uint32_t device = 0;     ///< number of those of the target that the program uses
+  uint64_t stateBytes = 0; ///< of the block that holds all of its states
+
+  bool isCuda() const { return target == kCudaTarget; }
+};
+
+/// Memory of a session that stays between runs: a slice of the block that holds all states of its
+/// partition. Zeros at first.
 struct State {
   std::string name;
+  uint32_t partition = 0; ///< index into Program::partitions
   ElementType type;
   llvm::SmallVector<int64_t, 4> shape;
   uint64_t offset; ///< in the block, a multiple of kStateAlignment
@@ -164,7 +176,7 @@ struct Compute {
   uint32_t operation;
 };
 
-/// Copies its read buffer to its written one.
+/// Copies its read buffer to its written one. One of them may be on the host.
 struct Copy {};
 
 /// Names a value for the audit: the read buffer, unless the value was fused away. With a second
@@ -244,6 +256,7 @@ struct Argument {
 
 struct Function {
   std::string name;
+  uint32_t partition = 0; ///< index into Program::partitions
   /// Those that its extents depend on, as indices into Program::symbols; none if every shape is
   /// constant.
   std::vector<uint32_t> symbols;
@@ -265,7 +278,7 @@ struct Program {
   std::string name;
   int64_t abi;
   int64_t numerics;
-  std::string target; ///< kCpuTarget or kCudaTarget
+  std::string target; ///< of functions that state none
   std::string contract;
   std::string producer;
   std::optional<ModelFingerprint> fingerprint;
@@ -277,8 +290,12 @@ struct Program {
   std::vector<Kernel> kernels;
   std::vector<WeightSpec> weights;
   std::vector<State> states;
-  uint64_t stateBytes = 0; ///< of the block that holds all states
+  std::vector<Partition> partitions; ///< each has a function
   std::vector<Function> functions;
+
+  const Partition &partitionOf(const Function &function) const {
+    return partitions[function.partition];
+  }
 
   /// Bytes of the arena of a function when its symbols are at most `maxTokens` (0: at their
   /// bounds).

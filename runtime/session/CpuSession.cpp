@@ -28,12 +28,12 @@ private:
   Error error;
 };
 
-class CpuSession final : public Session {
+class CpuSession final : public PartitionSession {
 public:
-  CpuSession(std::shared_ptr<const LoadedWeights> loaded, const PackedWeights &packed,
+  CpuSession(std::shared_ptr<const PartitionWeights> loaded, const PackedWeights &packed,
              const SessionOptions &options, AlignedBytes arena, AlignedBytes states,
              std::unique_ptr<cpu::ThreadPool> pool)
-      : Session(std::move(loaded), options), packed(packed), isa(options.isa),
+      : PartitionSession(std::move(loaded), options), packed(packed), isa(options.isa),
         arena(std::move(arena)), states(std::move(states)), pool(std::move(pool)) {}
 
 private:
@@ -79,7 +79,7 @@ private:
     std::memcpy(states.data() + offset, bytes.data(), bytes.size());
     return Error::success();
   }
-  Error copyStateBlock(Session &from) override {
+  Error copyStateBlock(PartitionSession &from) override {
     const auto &other = static_cast<CpuSession &>(from);
     std::memcpy(states.data(), other.states.data(), states.size());
     return Error::success();
@@ -92,24 +92,21 @@ private:
   std::unique_ptr<cpu::ThreadPool> pool;
 };
 
-class CpuWeights final : public LoadedWeights {
+class CpuWeights final : public PartitionWeights {
 public:
-  CpuWeights(std::shared_ptr<const Program> program, const BitVector &loaded,
-             const WeightSource &source, const std::string &device,
+  CpuWeights(const WantedWeights &loaded, const std::string &device,
              std::unique_ptr<PackedWeights> packed)
-      : LoadedWeights(std::move(program), loaded, source, device, device),
-        packed(std::move(packed)) {}
+      : PartitionWeights(loaded, device, device), packed(std::move(packed)) {}
 
   const PackedWeights &packedWeights() const { return *packed; }
   WeightBytes bytes() const override { return packed->bytes(); }
-
-private:
-  Expected<std::unique_ptr<Session>> makeSession(const SessionOptions &options) const override {
+  Expected<std::unique_ptr<PartitionSession>>
+  makeSession(const SessionOptions &options) const override {
     Expected<AlignedBytes> arena =
         AlignedBytes::allocate(arenaBytes(options.maxTokens), "intermediate values");
     if (!arena)
       return arena.takeError();
-    const uint64_t stateBytes = program()->stateBytes;
+    const uint64_t stateBytes = program()->partitions[partition()].stateBytes;
     Expected<AlignedBytes> states = AlignedBytes::allocate(stateBytes, "states");
     if (!states)
       return states.takeError();
@@ -121,22 +118,22 @@ private:
                                         std::move(*states), std::move(*pool));
   }
 
+private:
   std::unique_ptr<PackedWeights> packed;
 };
 
 } // namespace
 
-Expected<std::shared_ptr<const LoadedWeights>>
-loadCpuWeights(std::shared_ptr<const Program> program, const BitVector &wanted,
-               const std::string &device, WeightSource &source, cpu::ThreadPool &pool,
-               ReportProgress report, const LoadedWeights *share) {
+Expected<std::shared_ptr<const PartitionWeights>>
+loadCpuWeights(const WantedWeights &wanted, const std::string &device, WeightSource &source,
+               cpu::ThreadPool &pool, ReportProgress report, const PartitionWeights *share) {
   const auto *others = static_cast<const CpuWeights *>(share);
-  Expected<std::unique_ptr<PackedWeights>> packed = PackedWeights::create(
-      program->weights, wanted, source, pool, report, others ? &others->packedWeights() : nullptr);
+  Expected<std::unique_ptr<PackedWeights>> packed =
+      PackedWeights::create(wanted.program->weights, wanted.weights, source, pool, report,
+                            others ? &others->packedWeights() : nullptr);
   if (!packed)
     return packed.takeError();
-  return std::make_shared<const CpuWeights>(std::move(program), wanted, source, device,
-                                            std::move(*packed));
+  return std::make_shared<const CpuWeights>(wanted, device, std::move(*packed));
 }
 
 } // namespace sortie

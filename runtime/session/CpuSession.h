@@ -6,16 +6,16 @@
 #ifndef SORTIE_RUNTIME_SESSION_CPUSESSION_H
 #define SORTIE_RUNTIME_SESSION_CPUSESSION_H
 
-#include "runtime/session/Session.h"
+#include "runtime/session/Partition.h"
 
 namespace sortie {
 
-/// Packs weights of a program for target=cpu with the threads of `pool`. What `share`, weights of
-/// the same model on the CPU, has already is used in place.
-llvm::Expected<std::shared_ptr<const LoadedWeights>>
-loadCpuWeights(std::shared_ptr<const Program> program, const llvm::BitVector &wanted,
-               const std::string &device, WeightSource &source, cpu::ThreadPool &pool,
-               ReportProgress report, const LoadedWeights *share = nullptr);
+/// Packs weights of a partition for target "cpu" with the threads of `pool`. What `share`, weights
+/// of the same model on the CPU, has already is used in place.
+llvm::Expected<std::shared_ptr<const PartitionWeights>>
+loadCpuWeights(const WantedWeights &wanted, const std::string &device, WeightSource &source,
+               cpu::ThreadPool &pool, ReportProgress report,
+               const PartitionWeights *share = nullptr);
 
 } // namespace sortie
 

@@ -111,23 +111,15 @@ Expected<Resources> Resources::create(const CudaProgram &loaded, const MemoryPla
 
 class CudaRun;
 
-class CudaSession final : public Session {
+class CudaSession final : public PartitionSession {
 public:
-  CudaSession(std::shared_ptr<const LoadedWeights> weights, const CudaProgram &loaded,
+  CudaSession(std::shared_ptr<const PartitionWeights> weights, const CudaProgram &loaded,
               const SessionOptions &options, Resources resources)
-      : Session(std::move(weights), options), loaded(loaded), device(loaded.device),
+      : PartitionSession(std::move(weights), options), loaded(loaded), device(loaded.device),
         isEager(options.isEager), resources(std::move(resources)),
         graphs(program().functions.size()) {}
-  ~CudaSession() override { completeAll(); }
-
-private:
-  friend class CudaRun;
 
   bool hasDeviceMemory() const override { return true; }
-  bool isDeviceLost() const override;
-  Error explainMemory(Error error) const override {
-    return sortie::explainMemory(std::move(error), *device, resources.plan, maxTokens());
-  }
   Error execute(const Function &function, const Arguments &arguments,
                 RunObserver &observer) override;
   Expected<std::unique_ptr<StartedRun>> start(const Function &function,
@@ -139,7 +131,15 @@ private:
   Error downloadStates(uint64_t offset, MutableArrayRef<std::byte> bytes,
                        const Twine &what) override;
   Error uploadStates(uint64_t offset, ArrayRef<std::byte> bytes, const Twine &what) override;
-  Error copyStateBlock(Session &from) override;
+  Error copyStateBlock(PartitionSession &from) override;
+
+private:
+  friend class CudaRun;
+
+  bool isDeviceLost() const override;
+  Error explainMemory(Error error) const override {
+    return sortie::explainMemory(std::move(error), *device, resources.plan, maxTokens());
+  }
   /// Waits for what `enqueued` has been enqueued.
   Error finishTransfer(CUresult enqueued, const Twine &what) const;
 
@@ -442,7 +442,7 @@ Error CudaSession::uploadStates(uint64_t offset, ArrayRef<std::byte> bytes, cons
                         what);
 }
 
-Error CudaSession::copyStateBlock(Session &from) {
+Error CudaSession::copyStateBlock(PartitionSession &from) {
   constexpr const char *kWhat = "copying states";
   auto &other = static_cast<CudaSession &>(from);
   const uint64_t bytes = resources.plan.states;
@@ -530,24 +530,25 @@ Error CudaSession::repeat(const Function &function, const Arguments &arguments,
 
 //===- Weights -----------------------------------------------------===//
 
-class CudaWeights final : public LoadedWeights {
+class CudaWeights final : public PartitionWeights {
 public:
-  CudaWeights(std::shared_ptr<const Program> given, std::shared_ptr<const Program> resolved,
-              const BitVector &wanted, const WeightSource &source, CudaProgram loaded)
-      : LoadedWeights(std::move(given), wanted, source, loaded.device->name(),
-                      loaded.device->describe(), std::move(resolved)),
+  CudaWeights(const WantedWeights &wanted, std::shared_ptr<const Program> resolved,
+              CudaProgram loaded)
+      : PartitionWeights(wanted, loaded.device->name(), loaded.device->describe(),
+                         std::move(resolved)),
         loaded(std::move(loaded)) {}
 
   const DeviceWeights &deviceWeights() const { return loaded.weights; }
   WeightBytes bytes() const override { return loaded.weights.bytes(); }
+  Expected<std::unique_ptr<PartitionSession>>
+  makeSession(const SessionOptions &options) const override;
 
 private:
-  Expected<std::unique_ptr<Session>> makeSession(const SessionOptions &options) const override;
-
   CudaProgram loaded;
 };
 
-Expected<std::unique_ptr<Session>> CudaWeights::makeSession(const SessionOptions &options) const {
+Expected<std::unique_ptr<PartitionSession>>
+CudaWeights::makeSession(const SessionOptions &options) const {
   std::vector<size_t> functions;
   size_t checks = 0;
   for (size_t i = 0; i < program()->functions.size(); ++i) {
@@ -558,23 +559,25 @@ Expected<std::unique_ptr<Session>> CudaWeights::makeSession(const SessionOptions
   }
   if (Error error = loaded.device->checkProcess())
     return error;
-  MemoryPlan plan = planMemory(*program(), functions, options.maxTokens);
+  MemoryPlan plan = planPartition(*program(), partition(), functions, options.maxTokens);
   plan.weights = loaded.weights.bytes().own;
   Expected<Resources> resources = Resources::create(loaded, plan, checks);
   if (!resources)
     return explainMemory(resources.takeError(), *loaded.device, plan, options.maxTokens);
   auto session =
       std::make_unique<CudaSession>(shared_from_this(), loaded, options, std::move(*resources));
-  if (Error error = session->resetStates())
+  if (Error error = session->clearStates(0, plan.states, "resetting states"))
     return error;
   return session;
 }
 
-/// The functions whose weights are all wanted.
-std::vector<size_t> servedFunctions(const Program &program, const BitVector &wanted) {
+/// The functions of the partition whose weights are all wanted.
+std::vector<size_t> servedFunctions(const WantedWeights &wanted) {
+  const std::vector<Function> &functions = wanted.program->functions;
   std::vector<size_t> served;
-  for (size_t i = 0; i < program.functions.size(); ++i)
-    if (!program.functions[i].weights.test(wanted)) // none that is not wanted
+  for (size_t i = 0; i < functions.size(); ++i)
+    if (functions[i].partition == wanted.partition &&
+        !functions[i].weights.test(wanted.weights)) // none that is not wanted
       served.push_back(i);
   return served;
 }
@@ -594,61 +597,77 @@ BitVector kernelsOf(const Program &program, ArrayRef<size_t> functions, const We
 
 } // namespace
 
-Expected<std::shared_ptr<const LoadedWeights>>
-loadCudaWeightsOn(const DevicePtr &device, std::shared_ptr<const Program> given,
-                  const BitVector &wanted, WeightSource &source, cpu::ThreadPool &pool,
-                  ReportProgress report, GetCublas getCublas, const LoadedWeights *share) {
-  const std::vector<size_t> functions = servedFunctions(*given, wanted);
+Expected<std::shared_ptr<const PartitionWeights>>
+loadCudaWeightsOn(const DevicePtr &device, const WantedWeights &wanted, WeightSource &source,
+                  cpu::ThreadPool &pool, ReportProgress report, GetCublas getCublas,
+                  const PartitionWeights *share) {
+  const std::vector<size_t> functions = servedFunctions(wanted);
+  const auto usesCublas = [&](size_t index) { return wanted.program->functions[index].usesCublas; };
   const Cublas *cublas = nullptr;
-  if (any_of(functions, [&](size_t index) { return given->functions[index].usesCublas; })) {
+  if (any_of(functions, usesCublas)) {
     Expected<const Cublas *> library = getCublas();
     if (!library)
       return library.takeError();
     cublas = *library;
   }
-  Expected<std::shared_ptr<const Program>> resolved = resolveVariants(*device, given, functions);
+  Expected<std::shared_ptr<const Program>> resolved =
+      resolveVariants(*device, wanted.program, functions);
   if (!resolved)
     return resolved.takeError();
-  const std::shared_ptr<const Program> &program = *resolved;
+  const Program &program = **resolved;
   const auto *others = static_cast<const CudaWeights *>(share);
   DeviceWeights shared =
-      others ? DeviceWeights::share(*program, wanted, others->deviceWeights()) : DeviceWeights();
-  const WeightPlan plan(*program, wanted,
+      others ? DeviceWeights::share(program, wanted.weights, others->deviceWeights())
+             : DeviceWeights();
+  const WeightPlan plan(program, wanted.weights,
                         [&](WeightId id, WeightForm form) { return shared.find(id, form); });
   const auto explain = [&](Error error) {
-    MemoryPlan all = planMemory(*program, functions, /*maxTokens=*/0);
+    MemoryPlan all = planPartition(program, wanted.partition, functions, /*maxTokens=*/0);
     all.weights = plan.bytes();
     return explainMemory(std::move(error), *device, all, /*maxTokens=*/0);
   };
   Expected<LoadedKernels> kernels =
-      LoadedKernels::load(device, *program, kernelsOf(*program, functions, plan));
+      LoadedKernels::load(device, program, kernelsOf(program, functions, plan));
   if (!kernels)
     return explain(kernels.takeError());
   Expected<DeviceWeights> weights =
-      DeviceWeights::load(device, *program, plan, *kernels, source, pool, report,
+      DeviceWeights::load(device, program, plan, *kernels, source, pool, report,
                           DeviceWeights::kSlabBytes, std::move(shared));
   if (!weights)
     return explain(weights.takeError());
   return std::make_shared<const CudaWeights>(
-      std::move(given), program, wanted, source,
+      wanted, std::move(*resolved),
       CudaProgram{device, std::move(*kernels), std::move(*weights), cublas});
 }
 
-Expected<std::shared_ptr<const LoadedWeights>>
-loadCudaWeights(std::shared_ptr<const Program> program, const BitVector &wanted,
-                const std::string &device, WeightSource &source, cpu::ThreadPool &pool,
-                ReportProgress report, const LoadedWeights *share) {
+/// Opens the GPU of that name.
+static Expected<DevicePtr> openDevice(const std::string &name) {
   Expected<const Driver *> driver = Driver::get();
   if (!driver)
     return driver.takeError();
-  Expected<int> ordinal = parseDeviceName(device);
+  Expected<int> ordinal = parseDeviceName(name);
   if (!ordinal)
     return ordinal.takeError();
-  Expected<DevicePtr> opened = Device::open(**driver, *ordinal);
+  return Device::open(**driver, *ordinal);
+}
+
+/// `error` with the device of the program that was to lie there, where it is not the first.
+static Error explainDevice(Error error, const Partition &partition) {
+  if (partition.device == 0)
+    return error;
+  return handleErrors(std::move(error), [&](const ErrorInfoBase &info) {
+    return createStringError(info.convertToErrorCode(), "device " + Twine(partition.device) +
+                                                            " of the program: " + info.message());
+  });
+}
+
+Expected<std::shared_ptr<const PartitionWeights>>
+loadCudaWeights(const WantedWeights &wanted, const std::string &device, WeightSource &source,
+                cpu::ThreadPool &pool, ReportProgress report, const PartitionWeights *share) {
+  Expected<DevicePtr> opened = openDevice(device);
   if (!opened)
-    return opened.takeError();
-  return loadCudaWeightsOn(*opened, std::move(program), wanted, source, pool, report, Cublas::get,
-                           share);
+    return explainDevice(opened.takeError(), wanted.program->partitions[wanted.partition]);
+  return loadCudaWeightsOn(*opened, wanted, source, pool, report, Cublas::get, share);
 }
 
 } // namespace sortie

@@ -7,26 +7,25 @@
 #define SORTIE_RUNTIME_SESSION_CUDASESSION_H
 
 #include "runtime/cuda/Cublas.h"
-#include "runtime/session/Session.h"
+#include "runtime/session/Partition.h"
 
 namespace sortie {
 
-/// Loads kernels of a program for target=cuda onto the GPU of that name ("cuda:0"), uploads its
+/// Loads kernels of a partition for target "cuda" onto the GPU of that name ("cuda:0"), uploads its
 /// weights, read by the threads of `pool`, and packs them there. What `share`, weights of the same
 /// model on that GPU, has already is used in place.
-llvm::Expected<std::shared_ptr<const LoadedWeights>>
-loadCudaWeights(std::shared_ptr<const Program> program, const llvm::BitVector &wanted,
-                const std::string &device, WeightSource &source, cpu::ThreadPool &pool,
-                ReportProgress report, const LoadedWeights *share = nullptr);
+llvm::Expected<std::shared_ptr<const PartitionWeights>>
+loadCudaWeights(const WantedWeights &wanted, const std::string &device, WeightSource &source,
+                cpu::ThreadPool &pool, ReportProgress report,
+                const PartitionWeights *share = nullptr);
 
 using GetCublas = llvm::function_ref<llvm::Expected<const cuda::Cublas *>()>;
 
 /// The same on an open device, with the library that `getCublas` gives if a function needs it.
-llvm::Expected<std::shared_ptr<const LoadedWeights>>
-loadCudaWeightsOn(const cuda::DevicePtr &device, std::shared_ptr<const Program> given,
-                  const llvm::BitVector &wanted, WeightSource &source, cpu::ThreadPool &pool,
-                  ReportProgress report, GetCublas getCublas = cuda::Cublas::get,
-                  const LoadedWeights *share = nullptr);
+llvm::Expected<std::shared_ptr<const PartitionWeights>>
+loadCudaWeightsOn(const cuda::DevicePtr &device, const WantedWeights &wanted, WeightSource &source,
+                  cpu::ThreadPool &pool, ReportProgress report,
+                  GetCublas getCublas = cuda::Cublas::get, const PartitionWeights *share = nullptr);
 
 } // namespace sortie
 

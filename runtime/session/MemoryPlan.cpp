@@ -9,9 +9,11 @@
 #include "runtime/cuda/WeightPlan.h"
 #include "runtime/support/Error.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
+#include <iterator>
 
 using namespace llvm;
 
@@ -38,6 +40,15 @@ Error checkTokenLimit(const Program &program, int64_t maxTokens) {
                    "; ask for fewer, or compile it with a larger max-tokens");
 }
 
+/// Those of the functions that are of a partition.
+static std::vector<size_t> functionsOf(const Program &program, uint32_t partition,
+                                       ArrayRef<size_t> functions) {
+  std::vector<size_t> own;
+  copy_if(functions, std::back_inserter(own),
+          [&](size_t index) { return program.functions[index].partition == partition; });
+  return own;
+}
+
 BitVector weightsOf(const Program &program, ArrayRef<size_t> functions) {
   BitVector wanted(program.weights.size());
   for (const size_t index : functions)
@@ -45,8 +56,22 @@ BitVector weightsOf(const Program &program, ArrayRef<size_t> functions) {
   return wanted;
 }
 
-static uint64_t bytesOfWeights(const Program &program, const BitVector &wanted) {
-  if (program.target == kCudaTarget)
+BitVector weightsOf(const Program &program, uint32_t partition, ArrayRef<size_t> functions) {
+  return weightsOf(program, functionsOf(program, partition, functions));
+}
+
+SmallVector<uint32_t> partitionsOf(const Program &program, ArrayRef<size_t> functions) {
+  SmallVector<uint32_t> partitions;
+  for (const size_t index : functions)
+    partitions.push_back(program.functions[index].partition);
+  sort(partitions);
+  partitions.erase(llvm::unique(partitions), partitions.end());
+  return partitions;
+}
+
+static uint64_t bytesOfWeights(const Program &program, const Partition &partition,
+                               const BitVector &wanted) {
+  if (partition.isCuda())
     return cuda::WeightPlan(program, wanted).bytes();
   uint64_t bytes = 0;
   for (const unsigned id : wanted.set_bits())
@@ -57,7 +82,15 @@ static uint64_t bytesOfWeights(const Program &program, const BitVector &wanted) 
 uint64_t weightBytes(const Program &program, WeightId weight) {
   BitVector wanted(program.weights.size());
   wanted.set(weight);
-  return bytesOfWeights(program, wanted);
+  const auto reads = [&](const Function &function) { return function.weights.test(weight); };
+  BitVector counted(program.partitions.size());
+  uint64_t bytes = 0;
+  for (const Function &function : make_filter_range(program.functions, reads)) {
+    if (!counted.test(function.partition))
+      bytes += bytesOfWeights(program, program.partitionOf(function), wanted);
+    counted.set(function.partition);
+  }
+  return bytes;
 }
 
 ArgumentLayout layoutArguments(const Program &program, const Function &function,
@@ -77,20 +110,35 @@ ArgumentLayout layoutArguments(const Program &program, const Function &function,
   return layout;
 }
 
-MemoryPlan planMemory(const Program &program, ArrayRef<size_t> functions, int64_t maxTokens) {
+MemoryPlan planPartition(const Program &program, uint32_t index, ArrayRef<size_t> functions,
+                         int64_t maxTokens) {
+  const Partition &partition = program.partitions[index];
   MemoryPlan plan;
-  plan.weights = bytesOfWeights(program, weightsOf(program, functions));
-  plan.states = program.stateBytes;
-  for (const size_t index : functions) {
-    const Function &function = program.functions[index];
+  plan.weights = bytesOfWeights(program, partition, weightsOf(program, index, functions));
+  plan.states = partition.stateBytes;
+  for (const size_t number : functionsOf(program, index, functions)) {
+    const Function &function = program.functions[number];
     plan.arena = std::max(plan.arena, program.arenaBytes(function, maxTokens));
     if (function.usesCublas)
       plan.library = cuda::CublasHandle::kWorkspaceBytes;
-    if (program.target == kCudaTarget)
+    if (partition.isCuda())
       plan.arguments =
           std::max(plan.arguments, layoutArguments(program, function, maxTokens).bytes);
   }
   return plan;
+}
+
+MemoryPlan planMemory(const Program &program, ArrayRef<size_t> functions, int64_t maxTokens) {
+  MemoryPlan sum;
+  for (const uint32_t partition : partitionsOf(program, functions)) {
+    const MemoryPlan plan = planPartition(program, partition, functions, maxTokens);
+    sum.weights += plan.weights;
+    sum.arena += plan.arena;
+    sum.arguments += plan.arguments;
+    sum.states += plan.states;
+    sum.library += plan.library;
+  }
+  return sum;
 }
 
 } // namespace sortie

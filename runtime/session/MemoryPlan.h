@@ -14,9 +14,9 @@ namespace sortie {
 
 struct MemoryPlan {
   uint64_t weights = 0;
-  uint64_t arena = 0;     ///< of the largest function
+  uint64_t arena = 0;     ///< of the largest function of each partition
   uint64_t arguments = 0; ///< inputs and outputs of the largest function; 0 on the CPU
-  uint64_t states = 0;    ///< of the whole program
+  uint64_t states = 0;    ///< of whole partitions
   uint64_t library = 0;   ///< what cuBLAS works in; 0 where no function uses it
 
   /// "weights 1.50 GiB, intermediate values 20.00 MiB, inputs and outputs 4096 bytes".
@@ -26,13 +26,24 @@ struct MemoryPlan {
 /// Whether a session of the program can be planned for `maxTokens` tokens (0: the program's bound).
 llvm::Error checkTokenLimit(const Program &program, int64_t maxTokens);
 
-/// Of running these functions with at most `maxTokens` tokens (0: the program's bound).
+/// Of running these functions with at most `maxTokens` tokens (0: the program's bound), on all
+/// devices together.
 MemoryPlan planMemory(const Program &program, llvm::ArrayRef<size_t> functions, int64_t maxTokens);
+
+/// The same of those functions that are of one partition, on its device.
+MemoryPlan planPartition(const Program &program, uint32_t partition,
+                         llvm::ArrayRef<size_t> functions, int64_t maxTokens);
 
 /// The weights that any of these functions reads.
 llvm::BitVector weightsOf(const Program &program, llvm::ArrayRef<size_t> functions);
+/// The same of those functions that are of one partition.
+llvm::BitVector weightsOf(const Program &program, uint32_t partition,
+                          llvm::ArrayRef<size_t> functions);
 
-/// Bytes of one weight in the memory of the program's device.
+/// The partitions of these functions, in ascending order.
+llvm::SmallVector<uint32_t> partitionsOf(const Program &program, llvm::ArrayRef<size_t> functions);
+
+/// Bytes of one weight in the memory of all devices whose functions read it.
 uint64_t weightBytes(const Program &program, WeightId weight);
 
 /// Where the arguments of a function lie in the device buffer that a session has for them. Offsets

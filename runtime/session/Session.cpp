@@ -1,7 +1,7 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What loaded weights and sessions of all devices have in common.
+// Parts for the partitions of a program, and the order of their runs.
 
 #include "runtime/session/Session.h"
 
@@ -12,54 +12,103 @@
 #include "runtime/support/Error.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 
-#include <algorithm>
+#include <functional>
 
 using namespace llvm;
 
 namespace sortie {
 
+//===- Devices -----------------------------------------------------===//
+
+/// Whether a name that a caller gives is one of a device of this target.
+static bool isOf(StringRef name, StringRef target) {
+  return (target == kCudaTarget ? name.split(':').first : name) == target;
+}
+
+/// Where a partition lies if the caller gives the name of a device, or none: see WeightsOptions.
+static Expected<std::string> deviceOf(const Partition &partition, StringRef name) {
+  if (!partition.isCuda())
+    return partition.target;
+  Expected<int> first = isOf(name, partition.target) ? cuda::parseDeviceName(name) : 0;
+  if (!first)
+    return first.takeError();
+  return partition.target + ":" + std::to_string(int64_t{*first} + partition.device);
+}
+
+/// The devices of partitions.
+static Expected<std::vector<std::string>> devicesOf(const Program &program,
+                                                    ArrayRef<uint32_t> partitions, StringRef name) {
+  std::vector<std::string> devices;
+  std::string targets;
+  bool isKnown = name.empty();
+  for (const uint32_t index : partitions) {
+    const Partition &partition = program.partitions[index];
+    Expected<std::string> device = deviceOf(partition, name);
+    if (!device)
+      return device.takeError();
+    devices.push_back(std::move(*device));
+    isKnown |= isOf(name, partition.target);
+    if (const std::string target = "'" + partition.target + "'";
+        !StringRef(targets).contains(target))
+      targets += (targets.empty() ? "" : ", ") + target;
+  }
+  if (isKnown)
+    return devices;
+  const bool isWhole = program.partitions.size() == 1;
+  return makeError("device '" + name + "' is asked for, " + program.name +
+                   (isWhole ? " is compiled for " : " runs what is to be loaded on ") + targets);
+}
+
 //===- Weights -----------------------------------------------------===//
 
-LoadedWeights::~LoadedWeights() = default;
-
-/// The device that a name means for a program: "" is its target, "cuda" and "cuda:0" are the same.
-static Expected<std::string> resolveDevice(const Program &program, StringRef name) {
-  const StringRef wanted = name.empty() ? StringRef(program.target) : name;
-  const bool isCuda = program.target == kCudaTarget;
-  if ((isCuda ? wanted.split(':').first : wanted) != program.target)
-    return makeError("device '" + wanted + "' is asked for, " + program.name +
-                     " is compiled for '" + program.target + "'");
-  if (!isCuda)
-    return wanted.str();
-  Expected<int> ordinal = cuda::parseDeviceName(wanted);
-  if (!ordinal)
-    return ordinal.takeError();
-  return "cuda:" + std::to_string(*ordinal);
-}
+LoadedWeights::LoadedWeights(const WeightSource &source, std::vector<Part> parts)
+    : parts(std::move(parts)), sourceIdentity(source.identity()),
+      description(
+          join(map_range(this->parts, std::mem_fn(&PartitionWeights::describeDevice)), ", ")) {}
 
 Expected<std::shared_ptr<const LoadedWeights>>
 LoadedWeights::create(std::shared_ptr<const Program> program, const WeightsOptions &options,
                       WeightSource &source, ReportProgress report) {
-  Expected<std::string> device = resolveDevice(*program, options.device);
-  if (!device)
-    return device.takeError();
+  const SmallVector<uint32_t> partitions = partitionsOf(*program, options.functions);
+  Expected<std::vector<std::string>> devices = devicesOf(*program, partitions, options.device);
+  if (!devices)
+    return devices.takeError();
   if (options.share)
-    if (Error error = options.share->checkShared(source, *device))
+    if (Error error = options.share->checkShared(source, *devices))
       return error;
   const cpu::FloatEnvironment environment;
   Expected<std::unique_ptr<cpu::ThreadPool>> pool = cpu::ThreadPool::create(options.threads);
   if (!pool)
     return pool.takeError();
-  auto load = program->target == kCudaTarget ? loadCudaWeights : loadCpuWeights;
-  return load(std::move(program), options.wanted, *device, source, **pool, report,
-              options.share.get());
+  std::vector<Part> parts;
+  for (auto [partition, device] : zip_equal(partitions, *devices)) {
+    auto load = program->partitions[partition].isCuda() ? loadCudaWeights : loadCpuWeights;
+    Expected<Part> part =
+        load({program, partition, weightsOf(*program, partition, options.functions)}, device,
+             source, **pool, report, options.share ? options.share->partOn(device) : nullptr);
+    if (!part)
+      return part.takeError();
+    parts.push_back(std::move(*part));
+  }
+  return std::make_shared<const LoadedWeights>(source, std::move(parts));
 }
 
-Error LoadedWeights::checkShared(const WeightSource &source, StringRef wantedDevice) const {
-  if (device != wantedDevice)
-    return makeError("the weights to share are on '" + device + "', those to be loaded on '" +
-                     wantedDevice + "'; share weights of the same device");
+const PartitionWeights *LoadedWeights::partOn(StringRef device) const {
+  for (const Part &part : parts)
+    if (part->device() == device)
+      return part.get();
+  return nullptr;
+}
+
+Error LoadedWeights::checkShared(const WeightSource &source, ArrayRef<std::string> devices) const {
+  if (none_of(devices, [this](const std::string &device) { return partOn(device); })) {
+    const auto own = map_range(parts, std::mem_fn(&PartitionWeights::device));
+    return makeError("the weights to share are on '" + join(own, "', '") +
+                     "', those to be loaded on '" + join(devices, "', '") +
+                     "'; share weights of the same device");
+  }
   const std::string wanted = source.identity();
   if (wanted.empty() || sourceIdentity.empty() || wanted == sourceIdentity)
     return Error::success();
@@ -68,60 +117,103 @@ Error LoadedWeights::checkShared(const WeightSource &source, StringRef wantedDev
                    "); share weights of the same model");
 }
 
-std::optional<WeightId> LoadedWeights::missing(const Function &function) const {
-  for (const unsigned id : function.weights.set_bits())
-    if (!loaded.test(id))
-      return id;
-  return std::nullopt;
-}
-
-uint64_t LoadedWeights::arenaBytes(int64_t maxTokens) const {
-  uint64_t bytes = 0;
-  for (const Function &function : program()->functions)
-    if (serves(function))
-      bytes = std::max(bytes, program()->arenaBytes(function, maxTokens));
-  return bytes;
+WeightBytes LoadedWeights::bytes() const {
+  WeightBytes sum;
+  for (const Part &part : parts) {
+    const WeightBytes bytes = part->bytes();
+    sum.own += bytes.own;
+    sum.shared += bytes.shared;
+  }
+  return sum;
 }
 
 Expected<std::unique_ptr<Session>>
 LoadedWeights::createSession(const SessionOptions &options) const {
-  const Program &program = *given;
-  Expected<std::string> wanted = resolveDevice(program, options.device);
+  const Program &program = *this->program();
+  SmallVector<uint32_t> partitions;
+  for (const Part &part : parts)
+    partitions.push_back(part->partition());
+  Expected<std::vector<std::string>> wanted = devicesOf(program, partitions, options.device);
   if (!wanted)
     return wanted.takeError();
-  if (!options.device.empty() && *wanted != device)
-    return makeError("a session on '" + *wanted + "' is asked for, its weights are on '" + device +
-                     "'; load them there, too");
+  for (auto [part, device] : zip_equal(parts, *wanted))
+    if (!options.device.empty() && device != part->device())
+      return makeError("a session on '" + device + "' is asked for, its weights are on '" +
+                       part->device() + "'; load them there, too");
   if (Error error = checkTokenLimit(program, options.maxTokens))
     return error;
-  return makeSession(options);
+  std::vector<std::unique_ptr<PartitionSession>> sessions;
+  for (const Part &part : parts) {
+    Expected<std::unique_ptr<PartitionSession>> session = part->makeSession(options);
+    if (!session)
+      return session.takeError();
+    sessions.push_back(std::move(*session));
+  }
+  return std::make_unique<Session>(std::move(sessions), options);
 }
 
 //===- Sessions ----------------------------------------------------===//
 
-StartedRun::~StartedRun() = default;
-Session::~Session() = default;
+Session::Session(std::vector<std::unique_ptr<PartitionSession>> given,
+                 const SessionOptions &options)
+    : program(given.front()->weights().loadedProgram()), tokenLimit(options.maxTokens),
+      parts(program->partitions.size()) {
+  for (std::unique_ptr<PartitionSession> &part : given) {
+    const uint32_t partition = part->weights().partition();
+    parts[partition] = std::move(part);
+  }
+}
 
-Expected<Arguments> Session::bind(uint32_t index, ArrayRef<TensorView> inputs,
-                                  ArrayRef<TensorView> outputs) const {
-  const Function &function = program().functions[index];
-  if (const std::optional<WeightId> missing = weights->missing(function))
-    return makeError("function '" + function.name + "': " + program().weights[*missing].describe() +
+Session::~Session() { completeAll(); }
+
+/// The error of what belongs to a partition that is not loaded.
+static Error notLoaded(const Twine &what, const Partition &partition) {
+  return makeError(what + " belongs to device " + Twine(partition.device) + " of target '" +
+                   partition.target +
+                   "', for which nothing has been loaded; name a function of that device when the "
+                   "weights are created");
+}
+
+Expected<PartitionSession *> Session::partOf(const State &state) const {
+  if (PartitionSession *part = parts[state.partition].get())
+    return part;
+  return notLoaded("state '" + state.name + "'", program->partitions[state.partition]);
+}
+
+Error Session::checkLoaded(const Function &function) const {
+  const PartitionSession *part = parts[function.partition].get();
+  if (!part)
+    return notLoaded("function '" + function.name + "'", program->partitionOf(function));
+  if (const std::optional<WeightId> missing = part->weights().missing(function))
+    return makeError("function '" + function.name + "': " + program->weights[*missing].describe() +
                      " has not been loaded; name the function when the weights are created");
-  return Arguments::bind(program(), function, {tokenLimit, hasDeviceMemory()}, inputs, outputs);
+  return Error::success();
+}
+
+Expected<Session::Call> Session::bind(uint32_t index, ArrayRef<TensorView> inputs,
+                                      ArrayRef<TensorView> outputs) const {
+  if (Error error = checkLoaded(program->functions[index]))
+    return error;
+  PartitionSession &part = *parts[program->functions[index].partition];
+  const Function &function = part.weights().program()->functions[index];
+  Expected<Arguments> arguments =
+      Arguments::bind(*program, function, {tokenLimit, part.hasDeviceMemory()}, inputs, outputs);
+  if (!arguments)
+    return arguments.takeError();
+  return Call{function, part, std::move(*arguments)};
 }
 
 Error Session::run(uint32_t index, ArrayRef<TensorView> inputs, ArrayRef<TensorView> outputs,
                    RunObserver &observer) {
   const cpu::FloatEnvironment environment;
   completeAll();
-  Expected<Arguments> arguments = bind(index, inputs, outputs);
-  if (!arguments)
-    return arguments.takeError();
-  const Function &function = program().functions[index];
-  if (Error error = explain(function, execute(function, *arguments, observer)))
+  Expected<Call> call = bind(index, inputs, outputs);
+  if (!call)
+    return call.takeError();
+  const auto &[function, part, arguments] = *call;
+  if (Error error = part.explain(function, part.execute(function, arguments, observer)))
     return error;
-  arguments->finish();
+  arguments.finish();
   return Error::success();
 }
 
@@ -129,27 +221,37 @@ Error Session::time(uint32_t index, ArrayRef<TensorView> inputs, ArrayRef<Tensor
                     MutableArrayRef<uint64_t> nanoseconds) {
   const cpu::FloatEnvironment environment;
   completeAll();
-  Expected<Arguments> arguments = bind(index, inputs, outputs);
-  if (!arguments)
-    return arguments.takeError();
-  const Function &function = program().functions[index];
+  Expected<Call> call = bind(index, inputs, outputs);
+  if (!call)
+    return call.takeError();
+  const auto &[function, part, arguments] = *call;
   RunObserver nobody;
-  if (Error error = explain(function, execute(function, *arguments, nobody)))
+  if (Error error = part.explain(function, part.execute(function, arguments, nobody)))
     return error;
-  if (Error error = explain(function, repeat(function, *arguments, nanoseconds)))
+  if (Error error = part.explain(function, part.repeat(function, arguments, nanoseconds)))
     return error;
-  arguments->finish();
+  arguments.finish();
   return Error::success();
 }
 
 //===- States ------------------------------------------------------===//
 
-Error Session::resetStates(std::optional<uint32_t> index) {
+Error Session::resetStates() {
   completeAll();
-  if (!index)
-    return clearStates(0, program().stateBytes, "resetting states");
-  const State &state = program().states[*index];
-  return clearStates(state.offset, state.bytes, "resetting state '" + state.name + "'");
+  for (auto [partition, part] : zip_equal(program->partitions, parts))
+    if (part)
+      if (Error error = part->clearStates(0, partition.stateBytes, "resetting states"))
+        return error;
+  return Error::success();
+}
+
+Error Session::resetState(uint32_t index) {
+  const State &state = program->states[index];
+  Expected<PartitionSession *> part = partOf(state);
+  if (!part)
+    return part.takeError();
+  completeAll();
+  return (*part)->clearStates(state.offset, state.bytes, "resetting state '" + state.name + "'");
 }
 
 /// A state is copied as a whole or not at all.
@@ -161,28 +263,42 @@ static Error checkSize(const State &state, size_t given) {
 }
 
 Error Session::readState(uint32_t index, MutableArrayRef<std::byte> bytes) {
-  const State &state = program().states[index];
+  const State &state = program->states[index];
+  Expected<PartitionSession *> part = partOf(state);
+  if (!part)
+    return part.takeError();
   if (Error error = checkSize(state, bytes.size()))
     return error;
   completeAll();
-  return downloadStates(state.offset, bytes, "reading state '" + state.name + "'");
+  return (*part)->downloadStates(state.offset, bytes, "reading state '" + state.name + "'");
 }
 
 Error Session::writeState(uint32_t index, ArrayRef<std::byte> bytes) {
-  const State &state = program().states[index];
+  const State &state = program->states[index];
+  Expected<PartitionSession *> part = partOf(state);
+  if (!part)
+    return part.takeError();
   if (Error error = checkSize(state, bytes.size()))
     return error;
   completeAll();
-  return uploadStates(state.offset, bytes, "writing state '" + state.name + "'");
+  return (*part)->uploadStates(state.offset, bytes, "writing state '" + state.name + "'");
 }
 
 Error Session::copyStates(Session &from) {
-  if (from.weights->loadedProgram() != weights->loadedProgram())
-    return makeError("the sessions are of two programs (" + program().name + ", " +
-                     from.program().name + "); copy states between sessions of one");
+  if (from.program != program)
+    return makeError("the sessions are of two programs (" + program->name + ", " +
+                     from.program->name + "); copy states between sessions of one");
+  for (const State &state : program->states)
+    if (parts[state.partition])
+      if (Error error = from.partOf(state).takeError())
+        return error;
   from.completeAll();
   completeAll();
-  return copyStateBlock(from);
+  for (auto [part, other] : zip_equal(parts, from.parts))
+    if (part && other)
+      if (Error error = part->copyStateBlock(*other))
+        return error;
+  return Error::success();
 }
 
 //===- Submitted runs ----------------------------------------------===//
@@ -190,15 +306,15 @@ Error Session::copyStates(Session &from) {
 Expected<std::shared_ptr<SubmittedRun>> Session::submit(uint32_t index, ArrayRef<TensorView> inputs,
                                                         ArrayRef<TensorView> outputs) {
   const cpu::FloatEnvironment environment;
-  Expected<Arguments> arguments = bind(index, inputs, outputs);
-  if (!arguments)
-    return arguments.takeError();
-  const Function &function = program().functions[index];
-  std::shared_ptr<SubmittedRun> run(new SubmittedRun(*this, function, std::move(*arguments)));
-  Expected<std::unique_ptr<StartedRun>> started = start(function, run->arguments);
+  Expected<Call> call = bind(index, inputs, outputs);
+  if (!call)
+    return call.takeError();
+  auto &[function, part, arguments] = *call;
+  std::shared_ptr<SubmittedRun> run(new SubmittedRun(*this, function, part, std::move(arguments)));
+  Expected<std::unique_ptr<StartedRun>> started = part.start(function, run->arguments);
   if (!started) {
     completeAll(); // one of them may be the reason
-    return explain(function, started.takeError());
+    return part.explain(function, started.takeError());
   }
   run->started = std::move(*started);
   pending.push_back(run);
@@ -206,27 +322,10 @@ Expected<std::shared_ptr<SubmittedRun>> Session::submit(uint32_t index, ArrayRef
   return run;
 }
 
-Error Session::explain(const Function &function, Error error) {
-  if (!error)
-    return Error::success();
-  if (!deviceFailure.empty()) {
-    consumeError(std::move(error));
-    return makeError("function '" + function.name +
-                         "': not run, because a run before it failed: " + deviceFailure,
-                     std::errc::state_not_recoverable);
-  }
-  return handleErrors(explainMemory(std::move(error)), [&](std::unique_ptr<ErrorInfoBase> info) {
-    // A launch that was refused has that code, too.
-    if (info->convertToErrorCode() == std::errc::state_not_recoverable && isDeviceLost())
-      deviceFailure = info->message();
-    return Error(std::move(info));
-  });
-}
-
 void Session::completeNext() {
   const std::shared_ptr<SubmittedRun> run = std::move(pending.front());
   pending.pop_front();
-  Error error = explain(run->function, run->started->finish());
+  Error error = run->part.explain(run->function, run->started->finish());
   run->started.reset();
   run->session = nullptr;
   if (!error) {

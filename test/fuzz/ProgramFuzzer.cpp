@@ -54,10 +54,10 @@ struct ZeroArguments {
 
 void runFunction(const std::shared_ptr<const Program> &program, uint32_t index) {
   const Function &function = program->functions[index];
-  if (program->target != kCpuTarget || bytesNeeded(*program, function) > kMostBytes)
+  if (program->partitionOf(function).isCuda() || bytesNeeded(*program, function) > kMostBytes)
     return;
   WeightsOptions weightsOptions;
-  weightsOptions.wanted = function.weights;
+  weightsOptions.functions = {index};
   Expected<std::shared_ptr<const LoadedWeights>> weights = LoadedWeights::create(
       program, weightsOptions, *makeRandomSource(1), [](uint64_t, uint64_t) { return true; });
   if (!weights)

@@ -148,7 +148,11 @@ Error Describer::describeFunction(size_t index) {
     return error;
   out << '\n'
       << "function " << function.name << ": " << function.step_count - function.checkpoint_count
-      << " steps, " << function.checkpoint_count << " named values\n";
+      << " steps, " << function.checkpoint_count << " named values";
+  // Most programs are for one device, which the header names.
+  if (StringRef(function.target) != info.target || function.device != 0)
+    out << ", on device " << function.device << " of target " << function.target;
+  out << '\n';
   sortie_value_info value = SORTIE_INIT(sortie_value_info);
   for (size_t i = 0; i < function.input_count; ++i) {
     if (Error error = toError(sortie_program_get_input(program, index, i, &value)))
@@ -178,7 +182,7 @@ Error Describer::describeFunction(size_t index) {
       return symbol.takeError();
     out << (i == 0 ? " at " : ", ") << symbol->max << ' ' << symbol->name;
   }
-  const bool isOnHost = StringRef(info.target) == "cpu";
+  const bool isOnHost = StringRef(function.target) == "cpu";
   out << (isOnHost ? ", threads " : ", inputs and outputs ");
   printBytes(isOnHost ? memory.scratch_bytes : memory.argument_bytes, out);
   if (memory.state_bytes != 0) {

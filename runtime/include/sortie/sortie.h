@@ -133,7 +133,7 @@ typedef struct sortie_program_info {
   size_t struct_size;
   uint32_t abi;         /* ABI version of the program format */
   uint32_t numerics;    /* version of the numerics contract */
-  const char *target;   /* "cpu" or "cuda" */
+  const char *target;   /* "cpu" or "cuda": of functions that state none */
   const char *contract; /* what cannot change a bit: "run, batch, device" */
   const char *producer; /* the compiler that made it */
   size_t function_count;
@@ -188,6 +188,9 @@ typedef struct sortie_function_info {
   size_t checkpoint_count; /* named values, function outputs not among them */
   size_t symbol_count;     /* that its extents depend on. Since 4 */
   const size_t *symbols;   /* their indices, [symbol_count] */
+  const char *target;      /* "cpu" or "cuda": what it runs on. Since 6 */
+  size_t device;           /* number of that kind of device among those that the program uses: where
+                            * number 0 lies, sortie_weights_options.device says */
 } sortie_function_info;
 
 /* An input or output. */
@@ -222,7 +225,7 @@ typedef struct sortie_weight_info {
   size_t rank;
   const int64_t *shape;  /* of the weight, row-major, [rank] */
   uint64_t file_bytes;   /* of the weight in the model's file */
-  uint64_t packed_bytes; /* in the device's memory */
+  uint64_t packed_bytes; /* in the memory of the devices whose functions read it */
   size_t tensor_count;
   const char *const *tensors; /* names in the model, [tensor_count] */
   size_t tensor_rank;
@@ -261,14 +264,15 @@ typedef struct sortie_memory_info {
                             * cuBLAS works in where one needs it */
   uint64_t scratch_bytes;  /* of all threads, on the host */
   uint64_t argument_bytes; /* inputs and outputs of the largest of these functions on a GPU */
-  uint64_t state_bytes;    /* states of the program, those that no function uses, too. Since 5 */
+  uint64_t state_bytes;    /* all states on the devices of these functions. Since 5 */
 } sortie_memory_info;
 
-/* Memory that running these functions takes, before anything is allocated: on the program's device,
- * but for scratch_bytes. function_count 0 means all functions, max_tokens 0 the program's own
- * limit, threads 0 sortie_available_processors(). What sortie_session_create refuses is refused
- * here, too: max_tokens that are negative or beyond the program's limit. Inputs and outputs on the
- * host are the caller's; those that are not contiguous are copied, which is not counted. */
+/* Memory that running these functions takes, before anything is allocated: on the devices that they
+ * run on, together, but for scratch_bytes. function_count 0 means all functions, max_tokens 0 the
+ * program's own limit, threads 0 sortie_available_processors(). What sortie_session_create refuses
+ * is refused here, too: max_tokens that are negative or beyond the program's limit. Inputs and
+ * outputs on the host are the caller's; those that are not contiguous are copied, which is not
+ * counted. */
 SORTIE_RESULT sortie_error *sortie_program_get_memory(const sortie_program *program,
                                                       const size_t *functions,
                                                       size_t function_count, int64_t max_tokens,
@@ -329,7 +333,8 @@ typedef struct sortie_weights_options {
   size_t function_count;
   int threads;                       /* 0: sortie_available_processors() */
   const sortie_callbacks *callbacks; /* may be NULL */
-  const char *device; /* NULL: the program's target; "cpu", "cuda" or "cuda:N" for GPU number N */
+  const char *device; /* "cpu", "cuda" or "cuda:N" for GPU number N: where device 0 of that kind
+                       * lies; device 1 is the next GPU. NULL: "cuda:0" of functions for GPUs */
   /* Since 4. NULL, or weights that were created from the same model on the same device, for this
    * program or another one. A tensor that they hold in the form that this program needs is used in
    * place: it is not read again, and takes memory once. Its memory is freed when all that use it
@@ -341,7 +346,8 @@ typedef struct sortie_weights_options {
 } sortie_weights_options;
 
 /* Finds every weight, compares name, format and shape (and the fingerprint, for FILE and MEMORY),
- * then packs them for the device. Files are mapped, not read whole. */
+ * then packs them for the device of the functions. Of a program with functions for several devices,
+ * each gets what its functions read. Files are mapped, not read whole. */
 SORTIE_RESULT sortie_error *sortie_weights_create(const sortie_program *program,
                                                   const sortie_weights_options *options,
                                                   sortie_weights **weights);
@@ -397,8 +403,9 @@ SORTIE_RESULT sortie_error *sortie_weights_verify(const sortie_program *program,
 /* Since 4. */
 typedef struct sortie_weights_info {
   size_t struct_size;
-  const char *device; /* for people: "cpu", "cuda:0 (NVIDIA H100)"; lives as long as the weights */
-  uint64_t bytes;     /* of the device's memory that were allocated for these weights */
+  const char *device;    /* for people: "cpu", "cuda:0 (NVIDIA H100)", "cpu, cuda:0 (NVIDIA H100)";
+                          * lives as long as the weights */
+  uint64_t bytes;        /* of the device's memory that were allocated for these weights */
   uint64_t shared_bytes; /* of sortie_weights_options.share that these weights use in place */
 } sortie_weights_info;
 
@@ -442,7 +449,7 @@ SORTIE_API const char *sortie_session_device(const sortie_session *session);
 
 typedef enum sortie_memory {
   SORTIE_HOST = 0,  /* pageable or pinned */
-  SORTIE_DEVICE = 1 /* of the session's GPU */
+  SORTIE_DEVICE = 1 /* of the function's GPU */
 } sortie_memory;
 
 /* An array. Inputs are only read. Outputs may not share a byte with inputs, with each other, or
@@ -560,8 +567,8 @@ SORTIE_RESULT sortie_error *sortie_session_read_state(const sortie_session *sess
 SORTIE_RESULT sortie_error *sortie_session_write_state(sortie_session *session, size_t state,
                                                        const void *data, size_t size);
 
-/* Makes all states of a session equal to those of another session of the same program, which may be
- * on another GPU. The call needs both for itself alone. */
+/* Makes all states of a session equal to those of another session of the same program, which must
+ * have them and may be on another GPU. The call needs both for itself alone. */
 SORTIE_RESULT sortie_error *sortie_session_copy_states(sortie_session *session,
                                                        const sortie_session *from);
 

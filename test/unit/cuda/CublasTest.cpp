@@ -4,6 +4,7 @@
 // Products by cuBLAS: what the library is told, machines without it, and its errors.
 
 #include "test/unit/cuda/FakeDriver.h"
+#include "test/unit/cuda/LoadOn.h"
 
 #include "runtime/session/CudaSession.h"
 #include "runtime/session/MemoryPlan.h"
@@ -76,6 +77,7 @@ std::shared_ptr<Program> makeProgram() {
   auto program = std::make_shared<Program>();
   program->name = "test";
   program->target = kCudaTarget.str();
+  program->partitions = {{kCudaTarget.str()}};
   program->symbols = {{"tokens", kMaxTokens}};
   program->kernels = {{"round", "round", 1, 1, 0, 256, {}, {{"sm_90", 0, "hash", {'x', 0}}}}};
   WeightSpec weight;
@@ -128,10 +130,8 @@ struct Engine {
     driver.kernels["round"] = {2, 0, [](const FakeLaunch &) { return CUresult{CUDA_SUCCESS}; }};
   }
   Error load(GetCublas getCublas) {
-    const auto pool = cantFail(cpu::ThreadPool::create(1));
-    Expected<std::shared_ptr<const LoadedWeights>> loaded = loadCudaWeightsOn(
-        driver.open(), program, BitVector(1, true), *makeRandomSource(1), *pool,
-        [](uint64_t, uint64_t) { return true; }, getCublas);
+    Expected<std::shared_ptr<const LoadedWeights>> loaded = loadOn(
+        driver.open(), {program, 0, BitVector(1, true)}, *makeRandomSource(1), nullptr, getCublas);
     if (!loaded)
       return loaded.takeError();
     weights = std::move(*loaded);

@@ -4,6 +4,7 @@
 // Sessions of a GPU: graphs, eager runs, observers, errors.
 
 #include "test/unit/cuda/FakeDriver.h"
+#include "test/unit/cuda/LoadOn.h"
 #include "test/unit/cuda/TestProgram.h"
 #include "test/unit/runtime/ChildProcess.h"
 
@@ -40,10 +41,8 @@ struct Engine {
   }
 
   Error load() {
-    const auto pool = cantFail(cpu::ThreadPool::create(1));
     Expected<std::shared_ptr<const LoadedWeights>> loaded =
-        loadCudaWeightsOn(fake.open(), program, BitVector(2, true), *makeRandomSource(1), *pool,
-                          [](uint64_t, uint64_t) { return true; });
+        loadOn(fake.open(), {program, 0, BitVector(2, true)}, *makeRandomSource(1));
     if (!loaded)
       return loaded.takeError();
     weights = std::move(*loaded);
@@ -170,7 +169,7 @@ TEST_P(CudaSessions, run) {
   EXPECT_EQ(engine.fake.launched.size(), 4u * 3);
   // One wait a run, at its end.
   EXPECT_EQ(engine.fake.waits, 4u);
-  EXPECT_EQ(engine.session->describeDevice(), "cuda:0 (Fake GPU)");
+  EXPECT_EQ(engine.weights->describeDevice(), "cuda:0 (Fake GPU)");
 }
 
 TEST_P(CudaSessions, zeroTokensLaunchNothing) {
@@ -787,10 +786,8 @@ namespace {
 
 /// Weights of another program of the same kind that share those of `engine`, from `source`.
 std::shared_ptr<const LoadedWeights> shareWeights(Engine &engine, WeightSource &source) {
-  const auto pool = cantFail(cpu::ThreadPool::create(1));
-  return cantFail(loadCudaWeightsOn(
-      engine.fake.open(), makeProgram(), BitVector(2, true), source, *pool,
-      [](uint64_t, uint64_t) { return true; }, Cublas::get, engine.weights.get()));
+  return cantFail(loadOn(engine.fake.open(), {makeProgram(), 0, BitVector(2, true)}, source,
+                         engine.weights.get()));
 }
 
 } // namespace
@@ -822,8 +819,8 @@ TEST(CudaSession, weightsOfAProgramWithVariantsAreOfThatProgram) {
       {"sm_90a", {{{3, 0}, 1, /*roundsDown=*/false, std::nullopt}}}};
   cantFail(engine.load());
   cantFail(engine.open(/*isEager=*/false));
-  EXPECT_EQ(engine.weights->loadedProgram(), engine.program);
-  EXPECT_NE(engine.weights->program(), engine.program);
+  EXPECT_EQ(engine.weights->program(), engine.program);
+  EXPECT_NE(engine.weights->partOn("cuda:0")->program(), engine.program);
   EXPECT_EQ(engine.run(5), "");
   const std::unique_ptr<Session> first = std::move(engine.session);
   cantFail(engine.load());
@@ -834,14 +831,14 @@ TEST(CudaSession, weightsOfAProgramWithVariantsAreOfThatProgram) {
 TEST(CudaSession, sharedWeightsMustBeOfTheSameModelAndDevice) {
   Engine engine;
   auto load = [&](std::shared_ptr<Program> program, WeightSource &source) {
-    WeightsOptions options{"", BitVector(2, true), 1, engine.weights};
+    WeightsOptions options{"", {0}, 1, engine.weights};
     return toString(
         LoadedWeights::create(std::move(program), options, source, [](uint64_t, uint64_t) {
           return true;
         }).takeError());
   };
   std::shared_ptr<Program> forCpu = makeProgram();
-  forCpu->target = kCpuTarget.str();
+  forCpu->partitions = {{kCpuTarget.str()}};
   EXPECT_EQ(load(forCpu, *makeRandomSource(1)),
             "the weights to share are on 'cuda:0', those to be loaded on 'cpu'; share weights of "
             "the same device");

@@ -4,6 +4,7 @@
 // States of sessions of a GPU: their memory, order with submitted runs, copies, checks of rows.
 
 #include "test/unit/cuda/FakeDriver.h"
+#include "test/unit/cuda/LoadOn.h"
 #include "test/unit/program/ProgramText.h"
 
 #include "runtime/program/Loader.h"
@@ -82,10 +83,8 @@ protected:
   }
 
   std::unique_ptr<Session> open(int gpu = 0) {
-    const auto pool = cantFail(cpu::ThreadPool::create(1));
     const auto weights = cantFail(
-        loadCudaWeightsOn(cantFail(Device::open(fake.driver(), gpu)), program, BitVector(),
-                          *makeRandomSource(1), *pool, [](uint64_t, uint64_t) { return true; }));
+        loadOn(cantFail(Device::open(fake.driver(), gpu)), {program, 0, {}}, *makeRandomSource(1)));
     SessionOptions options;
     options.isEager = GetParam();
     return cantFail(weights->createSession(options));
@@ -136,7 +135,7 @@ TEST_P(CudaStates, areZeroAtFirstAndStayBetweenRuns) {
 TEST_P(CudaStates, canBeResetSavedAndRestored) {
   accumulate({1, 2, 3});
   EXPECT_EQ(keep({4, 5, 6}, 2), "");
-  cantFail(session->resetStates(kSum));
+  cantFail(session->resetState(kSum));
   EXPECT_EQ(sum(), Floats({0, 0, 0}));
   const Floats saved = read(*session, kTable, 12);
   EXPECT_EQ(saved, Floats({0, 0, 0, 0, 0, 0, 4, 5, 6, 0, 0, 0}));
@@ -186,7 +185,7 @@ TEST_P(CudaStates, failuresOfTheDeviceNameTheState) {
             "cuda:0: reading state 'sum': CUDA_ERROR_ILLEGAL_ADDRESS (it failed)");
   EXPECT_EQ(toString(session->writeState(kSum, bytes)),
             "cuda:0: writing state 'sum': CUDA_ERROR_ILLEGAL_ADDRESS (it failed)");
-  EXPECT_EQ(toString(session->resetStates(kSum)),
+  EXPECT_EQ(toString(session->resetState(kSum)),
             "cuda:0: resetting state 'sum': CUDA_ERROR_ILLEGAL_ADDRESS (it failed)");
   // The run keeps its own error.
   EXPECT_NE(toString(session->wait()).find("moert.add (kernel 'accumulate_0')"), std::string::npos);
@@ -195,10 +194,8 @@ TEST_P(CudaStates, failuresOfTheDeviceNameTheState) {
 TEST_P(CudaStates, wantOfMemoryStatesThePlan) {
   session.reset();
   fake.freeBytes = 300;
-  const auto pool = cantFail(cpu::ThreadPool::create(1));
   Expected<std::shared_ptr<const LoadedWeights>> weights =
-      loadCudaWeightsOn(fake.open(), program, BitVector(), *makeRandomSource(1), *pool,
-                        [](uint64_t, uint64_t) { return true; });
+      loadOn(fake.open(), {program, 0, {}}, *makeRandomSource(1));
   ASSERT_TRUE(bool(weights)) << toString(weights.takeError());
   Expected<std::unique_ptr<Session>> created = (*weights)->createSession({});
   ASSERT_FALSE(bool(created));

@@ -157,6 +157,7 @@ std::shared_ptr<Program> makeProgram() {
   auto program = std::make_shared<Program>();
   program->name = "test";
   program->target = kCudaTarget.str();
+  program->partitions = {{kCudaTarget.str()}};
   program->symbols = {{"tokens", kMaxTokens}};
   program->kernels = {kernel("pack", 1, 1, {}, 2, 0), kernel("dispatch", 1, 2, {}, 1, 0),
                       kernel("scale", 1, 1, {WeightForm::Floats}, 1, 48 << 10),

@@ -167,21 +167,33 @@ TEST(Loader, refusesOtherVersionsTargetsAndFeatures) {
               "needs the feature state, which this runtime does not have");
 }
 
-TEST(Loader, refusesOtherDevicesAndSpaces) {
-  const std::string text = programText(R"(
-  moert.symbol @tokens max(16)
-  moert.func @f("x" %x: !moert.buffer<tokens x 8 x f32>)
-      outs("y" %y: !moert.buffer<tokens x 8 x f32, WHERE>) {
-    moert.copy %x outs(%y)
-      : !moert.buffer<tokens x 8 x f32>, !moert.buffer<tokens x 8 x f32, WHERE>
-    moert.return
-  })");
-  for (const std::string where : {"device = 1", "space = \"host\""}) {
-    std::string placed = text;
-    for (size_t at = placed.find("WHERE"); at != std::string::npos; at = placed.find("WHERE"))
-      placed.replace(at, 5, where);
-    expectError(placed, "this runtime has device 0 and space 'global' only");
-  }
+namespace {
+
+/// A function that copies x, in this space, to y, with this text behind its outputs.
+std::string copyProgram(const std::string &space, const std::string &placement = "",
+                        const std::string &device = "") {
+  const std::string x = "!moert.buffer<8 x f32" + device + ", space = \"" + space + "\">";
+  const std::string y = "!moert.buffer<8 x f32" + device + ">";
+  return "moert.func @f(\"x\" %x: " + x + ") outs(\"y\" %y: " + y + ") " + placement +
+         " {\n moert.copy %x outs(%y) : " + x + ", " + y + "\n moert.return\n}";
+}
+
+} // namespace
+
+TEST(Loader, refusesSpacesThatATargetLacks) {
+  expectError(programText(copyProgram("host")),
+              "a buffer in space 'host'; target 'cpu' has space 'global' only");
+  expectError(cudaProgramText(copyProgram("texture")),
+              "a buffer in space 'texture'; target 'cuda' has space 'global' only");
+}
+
+TEST(Loader, refusesPlacesThatThereAreNot) {
+  expectError(programText(copyProgram("global", "target(\"tpu\")")),
+              "function 'f' is for target 'tpu', this runtime has 'cpu' and 'cuda'");
+  expectError(programText(copyProgram("global", "device(1)", ", device = 1")),
+              "function 'f' is for device 1 of target 'cpu', of which there is device 0 alone");
+  expectError(cudaProgramText(copyProgram("global", "device(1024)", ", device = 1024")),
+              "function 'f' is for device 1024 of target 'cuda', numbers are at most 1023");
 }
 
 TEST(Loader, refusesUnplannedMemory) {
@@ -255,7 +267,7 @@ TEST(Loader, placesStatesBehindEachOther) {
   EXPECT_EQ(ArrayRef(ring.shape), ArrayRef<int64_t>({4, 2}));
   EXPECT_EQ(ring.bytes, 32u);
   EXPECT_EQ(ring.offset, 2 * kStateAlignment);
-  EXPECT_EQ(program.stateBytes, 3 * kStateAlignment);
+  EXPECT_EQ(program.partitions[0].stateBytes, 3 * kStateAlignment);
   const Buffer &buffer = program.functions[0].buffers[1];
   EXPECT_EQ(buffer.place, Buffer::Place::State);
   EXPECT_EQ(buffer.argument, 0u);

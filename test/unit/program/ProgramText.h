@@ -128,7 +128,7 @@ inline std::string replaced(std::string text, const std::string &from, const std
 /// A program of target "cuda" with these contents and the data of its images.
 inline std::string cudaProgramText(const std::string &contents,
                                    const std::string &resources = kLaunchResources) {
-  return replaced(programText(contents), "\"cpu\"", "\"cuda\"") + resources;
+  return replaced(programText(contents), "target = \"cpu\"", "target = \"cuda\"") + resources;
 }
 
 } // namespace sortie::test

@@ -5,6 +5,7 @@
 // the generator.
 
 #include "test/unit/gguf/GgufWriter.h"
+#include "test/unit/program/DeviceText.h"
 #include "test/unit/runtime/Engine.h"
 
 #include "runtime/audit/ValueHash.h"
@@ -30,6 +31,42 @@ std::vector<int64_t> extents(const int64_t *shape, size_t rank) { return {shape,
 } // namespace
 
 //===- Program --------------------------------------------------------===//
+
+TEST(CApi, saysWhereFunctionsRun) {
+  const Engine engine(Engine::WholeText{cudaProgramText(kDeviceProgram, kDeviceResources)});
+  const std::pair<const char *, size_t> expected[] = {{"cpu", 0}, {"cuda", 0}, {"cuda", 1}};
+  for (size_t i = 0; i < std::size(expected); ++i) {
+    sortie_function_info function = SORTIE_INIT(sortie_function_info);
+    EXPECT_EQ(take(sortie_program_get_function(engine.program, i, &function)), "");
+    EXPECT_STREQ(function.target, expected[i].first);
+    EXPECT_EQ(function.device, expected[i].second);
+  }
+}
+
+/// What is for the CPU needs no GPU.
+TEST(CApi, runsTheFunctionsOfOneDeviceOfAProgram) {
+  Engine engine(Engine::WholeText{cudaProgramText(kDeviceProgram, kDeviceResources)});
+  const size_t function = 0;
+  sortie_weights_options options = SORTIE_INIT(sortie_weights_options);
+  options.source = SORTIE_WEIGHTS_RANDOM;
+  options.functions = &function;
+  options.function_count = 1;
+  options.device = "cuda";
+  EXPECT_EQ(engine.load(options),
+            "device 'cuda' is asked for, test.mlir runs what is to be loaded on 'cpu'");
+  options.device = "cpu";
+  EXPECT_EQ(engine.load(options), "");
+  EXPECT_EQ(engine.open(), "");
+  EXPECT_STREQ(sortie_session_device(engine.session), "cpu");
+  std::vector<float> x = {1, 2, 3}, y(3);
+  const std::vector<Array> in = {{"x", SORTIE_F32, {1, 3}, x.data()}};
+  const std::vector<Array> out = {{"y", SORTIE_F32, {1, 3}, y.data()}};
+  EXPECT_EQ(run(engine.session, in, out), "");
+  EXPECT_NE(y[0], 0);
+  EXPECT_TRUE(contains(run(engine.session, in, out, nullptr, nullptr, 1),
+                       "function 'times' belongs to device 0 of target 'cuda', for which nothing "
+                       "has been loaded"));
+}
 
 TEST(CApi, saysWhereAProgramIsNotItsModel) {
   const Engine engine(kDenseProgram, ", moert.import_options = {experts_used = 4 : i64}");
@@ -57,6 +94,12 @@ TEST(CApi, saysOfWhichSymbolsAFunctionIs) {
   EXPECT_EQ(take(sortie_program_get_output(engine.program, 0, 1, &value)), "");
   EXPECT_EQ(value.shape[0].per_symbol, 3);
   EXPECT_EQ(value.shape_symbols[0], 1u);
+  // As in the version before functions said where they run.
+  function = {};
+  function.struct_size = offsetof(sortie_function_info, target);
+  EXPECT_EQ(take(sortie_program_get_function(engine.program, 0, &function)), "");
+  EXPECT_EQ(function.symbol_count, 2u);
+  EXPECT_EQ(function.target, nullptr);
   function.struct_size = offsetof(sortie_function_info, symbol_count);
   EXPECT_EQ(take(sortie_program_get_function(engine.program, 0, &function)),
             "function 'f' has several symbols, which this caller's version of sortie_function_info "

@@ -37,8 +37,14 @@ struct Engine {
   sortie_weights *weights = nullptr;
   sortie_session *session = nullptr;
 
-  explicit Engine(const std::string &contents, const std::string &attributes = "") {
-    const std::string text = programText(contents, attributes);
+  explicit Engine(const std::string &contents, const std::string &attributes = "")
+      : Engine(WholeText{programText(contents, attributes)}) {}
+  /// Of all of a program's text.
+  struct WholeText {
+    std::string text;
+  };
+  explicit Engine(const WholeText &whole) {
+    const std::string &text = whole.text;
     EXPECT_EQ(take(sortie_program_parse(text.data(), text.size(), "test.mlir", &program)), "");
   }
   ~Engine() {
