@@ -98,22 +98,21 @@ static KernelCode dispatchKernel(StringRef kind) {
   return code;
 }
 
-KernelCode dispatchCountKernel(const ExpertRange &experts) {
+KernelCode dispatchCountKernel(const ExpertCounts &experts) {
   KernelCode code = dispatchKernel("dispatch_count");
-  code.parameters = {"const int32_t *r0", "int32_t *w0", "int32_t e0"};
-  code.call = formatv("dispatchCount<{0}, {1}, {2}>(r0, w0, e0)", experts.count, experts.total,
-                      experts.first);
+  code.parameters = {"const int32_t *r0", "int32_t *w0", "int32_t e0", "int32_t e1"};
+  code.call = formatv("dispatchCount<{0}, {1}>(r0, w0, e0, e1)", experts.count, experts.total);
   code.shared = kernels::dispatchCountSharedBytes(experts.count);
   return code;
 }
 
-KernelCode dispatchScatterKernel(const ExpertRange &experts) {
+KernelCode dispatchScatterKernel(const ExpertCounts &experts) {
   KernelCode code = dispatchKernel("dispatch_scatter");
-  code.parameters = {"const int32_t *r0", "const int32_t *r1", "int32_t *w0",
-                     "int32_t *w1",       "int32_t *w2",       "int32_t *w3",
-                     "int32_t *w4",       "int32_t e0",        "int32_t e1"};
-  code.call = formatv("dispatchScatter<{0}, {1}, {2}>(r0, r1, w0, w1, w2, w3, w4, e0, e1)",
-                      experts.count, experts.total, experts.first);
+  code.parameters = {"const int32_t *r0", "const int32_t *r1", "int32_t *w0", "int32_t *w1",
+                     "int32_t *w2",       "int32_t *w3",       "int32_t *w4", "int32_t e0",
+                     "int32_t e1",        "int32_t e2"};
+  code.call = formatv("dispatchScatter<{0}, {1}>(r0, r1, w0, w1, w2, w3, w4, e0, e1, e2)",
+                      experts.count, experts.total);
   code.shared = kernels::dispatchScatterSharedBytes(experts.count);
   return code;
 }

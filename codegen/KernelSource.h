@@ -61,19 +61,20 @@ KernelCode inPlace(KernelCode code, unsigned read, unsigned write);
 /// kRouteTokens).
 KernelCode routeKernel(const numerics::RouteParams &params, bool hasBias);
 
-/// Experts [first, first + count) of `total`.
-struct ExpertRange {
+/// Of `total` experts, slots are sorted by `count` neighbours. Which one is the first of these, an
+/// extent says.
+struct ExpertCounts {
   int64_t total;
-  int64_t first;
   int64_t count;
 };
 
-/// reads(ids) writes(histogram) extents(slots); grid (slots floordiv kDispatchSegment).
-KernelCode dispatchCountKernel(const ExpertRange &experts);
+/// reads(ids) writes(histogram) extents(slots, first expert); grid (slots floordiv
+/// kDispatchSegment).
+KernelCode dispatchCountKernel(const ExpertCounts &experts);
 
 /// reads(ids, histogram) writes(permutation, inverse, offsets, tiles, status) extents(slots,
-/// entries of tiles); grid (slots + 1 ceildiv kDispatchSegment).
-KernelCode dispatchScatterKernel(const ExpertRange &experts);
+/// entries of tiles, first expert); grid (slots + 1 ceildiv kDispatchSegment).
+KernelCode dispatchScatterKernel(const ExpertCounts &experts);
 
 //===----------------------------------------------------------------------===//
 // Products

@@ -42,15 +42,17 @@ struct DispatchBuffers {
 };
 
 static LogicalResult launchDispatch(FunctionSelection &selection, moert::DispatchOp op,
-                                    const codegen::ExpertRange &experts,
+                                    const codegen::ExpertCounts &experts,
                                     const DispatchBuffers &buffers) {
   const ExtentAttr slots = elementsOf(op.getIds());
+  const ExtentAttr first = ExtentAttr::get(op.getContext(), op.getFirstExpert());
   if (failed(selection.launch(op,
                               LaunchBuilder(op)
                                   .gridOfWhole(slots, kernels::kDispatchSegment)
                                   .read(op.getIds())
                                   .write(buffers.histogram)
-                                  .extent(slots),
+                                  .extent(slots)
+                                  .extent(first),
                               [&](const Chip &) { return codegen::dispatchCountKernel(experts); })))
     return failure();
   return selection.launch(op,
@@ -64,7 +66,8 @@ static LogicalResult launchDispatch(FunctionSelection &selection, moert::Dispatc
                               .write(buffers.tiles)
                               .write(buffers.status)
                               .extent(slots)
-                              .extent(typeOf(buffers.tiles).getDim(0)),
+                              .extent(typeOf(buffers.tiles).getDim(0))
+                              .extent(first),
                           [&](const Chip &) { return codegen::dispatchScatterKernel(experts); });
 }
 
@@ -72,8 +75,7 @@ static LogicalResult select(FunctionSelection &selection, moert::DispatchOp op) 
   const int64_t slotsOfToken = selection.columnsOf(op, op.getIds());
   if (slotsOfToken < 0)
     return failure();
-  const codegen::ExpertRange experts{static_cast<int64_t>(op.getExperts()), op.getFirstExpert(),
-                                     op.getExpertCount()};
+  const codegen::ExpertCounts experts{static_cast<int64_t>(op.getExperts()), op.getExpertCount()};
   const ExtentAttr slots = elementsOf(op.getIds());
   const ExtentAttr entries = slots.atLeastQuotient(kernels::kTileRows, 1).plus(experts.count);
   const auto makeBuffer = [&](ArrayRef<ExtentAttr> shape) {

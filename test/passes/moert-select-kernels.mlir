@@ -55,7 +55,7 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
   // CHECK: moert.kernel @route_0
   // CHECK-SAME: routeRows<16, 4, 4, 2, sortie::numerics::Scoring::Sigmoid, true, 0x40200000u>(r0, w0, w1, g0, e0)
   // CHECK: moert.kernel @dispatch_count_0
-  // CHECK-SAME: dispatchCount<16, 16, 0>(r0, w0, e0)
+  // CHECK-SAME: dispatchCount<16, 16>(r0, w0, e0, e1)
   // CHECK: moert.kernel @pack_q4_K_0 "sortie_pack_q4_K_0" reads(1) writes(1) extents(2) threads(256)
   // CHECK-SAME: packPanels<Encoding::Q4_K, 128, 256>(r0, w0, e0, e1)
   // A tile and its stages depend on the chip; PTX must run where shared memory is scarce.
@@ -76,7 +76,7 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
   // CHECK: moert.kernel @combine_0
   // CHECK-SAME: combineRows<256, 4>(r0, r1, nullptr, w0)
   // CHECK: moert.kernel @dispatch_scatter_1
-  // CHECK-SAME: dispatchScatter<16, 64, 32>
+  // CHECK-SAME: dispatchScatter<16, 64>
   // CHECK: moert.kernel @gather_0
   // CHECK-SAME: gatherRows<256, 4>(r0, r1, w0)
   // CHECK: moert.kernel @glu_matmul_float_0
@@ -154,8 +154,8 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
     // CHECK: %[[HIST:.*]] = moert.buffer : !moert.buffer<tokens+17 x i32>
     // CHECK-NEXT: %[[TILES:.*]] = moert.buffer : !moert.buffer<tokens+17 x 4 x i32>
     // CHECK-NEXT: %[[STATUS:.*]] = moert.buffer : !moert.buffer<2 x i32>
-    // CHECK-NEXT: moert.launch @dispatch_count_0 grid(4*tokens floordiv 2048) reads(%[[IDS]]) writes(%[[HIST]]) extents(4*tokens) overlaps work("moert.dispatch")
-    // CHECK-NEXT: moert.launch @dispatch_scatter_0 grid(4*tokens+1 ceildiv 2048) reads(%[[IDS]], %[[HIST]]) writes(%[[P:.*]], %[[I:.*]], %[[O:.*]], %[[TILES]], %[[STATUS]]) extents(4*tokens, tokens+17) overlaps work("moert.dispatch")
+    // CHECK-NEXT: moert.launch @dispatch_count_0 grid(4*tokens floordiv 2048) reads(%[[IDS]]) writes(%[[HIST]]) extents(4*tokens, 0) overlaps work("moert.dispatch")
+    // CHECK-NEXT: moert.launch @dispatch_scatter_0 grid(4*tokens+1 ceildiv 2048) reads(%[[IDS]], %[[HIST]]) writes(%[[P:.*]], %[[I:.*]], %[[O:.*]], %[[TILES]], %[[STATUS]]) extents(4*tokens, tokens+17, 0) overlaps work("moert.dispatch")
     %p = moert.buffer : !moert.buffer<4*tokens x i32>
     %i = moert.buffer : !moert.buffer<tokens x 4 x i32>
     %o = moert.buffer : !moert.buffer<17 x i32>
@@ -191,7 +191,7 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
       outs("y" %y: !moert.buffer<tokens x 128 x f32>, "d" %d: !moert.buffer<tokens x 512 x f32>,
            "h" %h: !moert.buffer<4*tokens x 128 x act16>, "m" %m: !moert.buffer<4*tokens x 128 x f32>,
            "k" %k: !moert.buffer<4*tokens x 128 x f32>) {
-    // CHECK: moert.launch @dispatch_scatter_1 {{.*}} extents(4*tokens, tokens+17)
+    // CHECK: moert.launch @dispatch_scatter_1 {{.*}} extents(4*tokens, tokens+17, 32)
     %p = moert.buffer : !moert.buffer<4*tokens x i32>
     %i = moert.buffer : !moert.buffer<tokens x 4 x i32>
     %o = moert.buffer : !moert.buffer<17 x i32>

@@ -14,8 +14,9 @@
 
 namespace sortie::kernels {
 
-/// The experts [First, First + Experts) of Total, as the kernels of one dispatch count them.
-template <int Experts, int Total, int First> struct Dispatch {
+/// `Experts` experts of Total, from one that a launch names as `first` on, as the kernels of one
+/// dispatch count them.
+template <int Experts, int Total> struct Dispatch {
   static constexpr int kColumns = dispatchColumns(Experts);
   static constexpr int kPadded = dispatchPadded(Experts);
   static constexpr int kPieces = kPadded / kWarp;
@@ -41,9 +42,9 @@ template <int Experts, int Total, int First> struct Dispatch {
   }
 
   /// The number of the expert here; a bad id counts as expert 0.
-  SORTIE_DEVICE int localExpert(int32_t id) {
+  SORTIE_DEVICE int localExpert(int32_t id, int32_t first) {
     const int32_t expert = static_cast<uint32_t>(id) < static_cast<uint32_t>(Total) ? id : 0;
-    const int32_t local = expert - First;
+    const int32_t local = expert - first;
     return static_cast<uint32_t>(local) < static_cast<uint32_t>(Experts) ? local : kElsewhere;
   }
 
@@ -61,7 +62,7 @@ template <int Experts, int Total, int First> struct Dispatch {
 
   /// The thread's slots of a segment, with warpCounts() and warpBad(). Begins and ends with all
   /// threads in step.
-  SORTIE_DEVICE Slots countSegment(const int32_t *ids, int segment, int32_t slots) {
+  SORTIE_DEVICE Slots countSegment(const int32_t *ids, int segment, int32_t slots, int32_t first) {
     Slots mine;
     uint32_t bad = 0;
 #pragma unroll
@@ -70,7 +71,7 @@ template <int Experts, int Total, int First> struct Dispatch {
       mine.expert[round] = kElsewhere;
       if (slot < slots) {
         const int32_t id = ids[slot];
-        mine.expert[round] = localExpert(id);
+        mine.expert[round] = localExpert(id, first);
         const bool isBad = static_cast<uint32_t>(id) >= static_cast<uint32_t>(Total);
         bad = isBad && bad == 0 ? ~static_cast<uint32_t>(slot) : bad;
       }
@@ -236,10 +237,11 @@ template <int Experts, int Total, int First> struct Dispatch {
 /// histogram[segment] from ids [slots]. Grid (slots floordiv kDispatchSegment): the row of the last
 /// segment is not needed, so that few slots need no such launch. kDispatchThreads threads,
 /// dispatchCountSharedBytes(Experts) bytes.
-template <int Experts, int Total, int First>
-SORTIE_DEVICE void dispatchCount(const int32_t *ids, int32_t *histogram, int32_t slots) {
-  using D = Dispatch<Experts, Total, First>;
-  D::countSegment(ids, hw::blockIndexX(), slots);
+template <int Experts, int Total>
+SORTIE_DEVICE void dispatchCount(const int32_t *ids, int32_t *histogram, int32_t slots,
+                                 int32_t first) {
+  using D = Dispatch<Experts, Total>;
+  D::countSegment(ids, hw::blockIndexX(), slots, first);
   int32_t *row = histogram + int64_t{hw::blockIndexX()} * D::kColumns;
   for (int expert = hw::threadIndex(); expert < Experts; expert += kDispatchThreads)
     row[expert] = static_cast<int32_t>(D::sumWarps(expert));
@@ -255,22 +257,22 @@ SORTIE_DEVICE void dispatchCount(const int32_t *ids, int32_t *histogram, int32_t
 /// least the number of tiles: tileCount(slots, Experts). Grid (slots + 1 ceildiv kDispatchSegment),
 /// so that there is a block for no slots, too; kDispatchThreads threads,
 /// dispatchScatterSharedBytes(Experts) bytes.
-template <int Experts, int Total, int First>
+template <int Experts, int Total>
 SORTIE_DEVICE void dispatchScatter(const int32_t *ids, const int32_t *histogram,
                                    int32_t *permutation, int32_t *inverse, int32_t *offsets,
-                                   int32_t *tiles, int32_t *status, int32_t slots,
-                                   int32_t maxTiles) {
-  using D = Dispatch<Experts, Total, First>;
+                                   int32_t *tiles, int32_t *status, int32_t slots, int32_t maxTiles,
+                                   int32_t first) {
+  using D = Dispatch<Experts, Total>;
   const int segment = hw::blockIndexX();
   const int last = slots == 0 ? 0 : (slots - 1) / kDispatchSegment;
   uint32_t bad = 0;
   if (segment != last) {
-    D::countSegment(ids, last, slots);
+    D::countSegment(ids, last, slots, first);
     bad = D::firstBad();
     for (int expert = hw::threadIndex(); expert < Experts; expert += kDispatchThreads)
       D::counts()[expert] = D::sumWarps(expert);
   }
-  const typename D::Slots mine = D::countSegment(ids, segment, slots);
+  const typename D::Slots mine = D::countSegment(ids, segment, slots, first);
   const uint32_t ownBad = D::firstBad();
   bad = bad > ownBad ? bad : ownBad;
   D::sumSegments(histogram, segment, last);

@@ -100,8 +100,8 @@ TEST(KernelSourceTest, Route) {
 }
 
 TEST(KernelSourceTest, Dispatch) {
-  for (const ExpertRange &experts : {ExpertRange{1, 0, 1}, ExpertRange{128, 0, 128},
-                                     ExpertRange{1024, 512, 256}, ExpertRange{1024, 0, 1024}}) {
+  for (const ExpertCounts &experts : {ExpertCounts{1, 1}, ExpertCounts{128, 128},
+                                      ExpertCounts{1024, 256}, ExpertCounts{1024, 1024}}) {
     expectCleanEverywhere(dispatchCountKernel(experts));
     expectCleanEverywhere(dispatchScatterKernel(experts));
   }

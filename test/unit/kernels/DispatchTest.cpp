@@ -12,16 +12,16 @@
 namespace sortie::kernels {
 namespace {
 
-template <int Experts, int Total, int First>
-void countKernel(const int32_t *ids, int32_t *histogram, int32_t slots) {
-  dispatchCount<Experts, Total, First>(ids, histogram, slots);
+template <int Experts, int Total>
+void countKernel(const int32_t *ids, int32_t *histogram, int32_t slots, int32_t first) {
+  dispatchCount<Experts, Total>(ids, histogram, slots, first);
 }
-template <int Experts, int Total, int First>
+template <int Experts, int Total>
 void scatterKernel(const int32_t *ids, const int32_t *histogram, int32_t *permutation,
                    int32_t *inverse, int32_t *offsets, int32_t *tiles, int32_t *status,
-                   int32_t slots, int32_t maxTiles) {
-  dispatchScatter<Experts, Total, First>(ids, histogram, permutation, inverse, offsets, tiles,
-                                         status, slots, maxTiles);
+                   int32_t slots, int32_t maxTiles, int32_t first) {
+  dispatchScatter<Experts, Total>(ids, histogram, permutation, inverse, offsets, tiles, status,
+                                  slots, maxTiles, first);
 }
 
 struct Dispatched {
@@ -46,7 +46,7 @@ Ints tileMap(const Ints &offsets, int64_t count) {
   return tiles;
 }
 
-template <int Experts, int Total, int First> Dispatched expected(Ints ids) {
+template <int Experts, int Total> Dispatched expected(Ints ids, int32_t first) {
   Dispatched result{Ints(ids.size()), Ints(ids.size()), Ints(Experts + 1), {}, {-1, -1}};
   for (size_t i = 0; i < ids.size(); ++i)
     if (ids[i] < 0 || ids[i] >= Total) {
@@ -55,15 +55,15 @@ template <int Experts, int Total, int First> Dispatched expected(Ints ids) {
       ids[i] = 0;
     }
   const auto slots = static_cast<int64_t>(ids.size());
-  cpu::dispatch(ids.data(), slots, Total, First, Experts, result.permutation.data(),
+  cpu::dispatch(ids.data(), slots, Total, first, Experts, result.permutation.data(),
                 result.inverse.data(), result.offsets.data());
   std::fill(result.permutation.begin() + result.offsets.back(), result.permutation.end(), 0);
   result.tiles = tileMap(result.offsets, tileCount(slots, Experts));
   return result;
 }
 
-template <int Experts, int Total, int First>
-Dispatched actual(const Ints &ids, bool countsLast, uint64_t seed) {
+template <int Experts, int Total>
+Dispatched actual(const Ints &ids, int32_t first, bool countsLast, uint64_t seed) {
   const auto slots = static_cast<int32_t>(ids.size());
   const auto maxTiles = static_cast<int32_t>(tileCount(slots, Experts));
   const auto unwritten = [](int64_t count) {
@@ -74,24 +74,24 @@ Dispatched actual(const Ints &ids, bool countsLast, uint64_t seed) {
   const auto segments = static_cast<int>(ceilDiv(slots, kDispatchSegment));
   Ints histogram = unwritten(segments * dispatchColumns(Experts));
   const int counted = countsLast ? segments : std::max(segments - 1, 0);
-  run<countKernel<Experts, Total, First>>({counted}, kDispatchThreads,
-                                          dispatchCountSharedBytes(Experts), seed, ids.data(),
-                                          histogram.data(), slots);
-  run<scatterKernel<Experts, Total, First>>(
-      {static_cast<int>(ceilDiv(slots + 1, kDispatchSegment))}, kDispatchThreads,
-      dispatchScatterSharedBytes(Experts), seed, ids.data(),
-      static_cast<const int32_t *>(histogram.data()), result.permutation.data(),
-      result.inverse.data(), result.offsets.data(), result.tiles.data(), result.status.data(),
-      slots, maxTiles);
+  run<countKernel<Experts, Total>>({counted}, kDispatchThreads, dispatchCountSharedBytes(Experts),
+                                   seed, ids.data(), histogram.data(), slots, first);
+  run<scatterKernel<Experts, Total>>({static_cast<int>(ceilDiv(slots + 1, kDispatchSegment))},
+                                     kDispatchThreads, dispatchScatterSharedBytes(Experts), seed,
+                                     ids.data(), static_cast<const int32_t *>(histogram.data()),
+                                     result.permutation.data(), result.inverse.data(),
+                                     result.offsets.data(), result.tiles.data(),
+                                     result.status.data(), slots, maxTiles, first);
   return result;
 }
 
-template <int Experts, int Total, int First> void testDispatch(const Ints &ids) {
-  const Dispatched wanted = expected<Experts, Total, First>(ids);
+/// Of the experts [first, first + Experts).
+template <int Experts, int Total> void testDispatch(const Ints &ids, int32_t first = 0) {
+  const Dispatched wanted = expected<Experts, Total>(ids, first);
   for (const uint64_t seed : kSeeds) {
     SCOPED_TRACE(seed);
     const bool countsLast = seed == kSeeds[0];
-    const Dispatched result = actual<Experts, Total, First>(ids, countsLast, seed);
+    const Dispatched result = actual<Experts, Total>(ids, first, countsLast, seed);
     EXPECT_EQ(result.offsets, wanted.offsets);
     EXPECT_EQ(result.status, wanted.status);
     EXPECT_EQ(result.tiles, wanted.tiles);
@@ -112,24 +112,24 @@ TEST(Dispatch, AnyNumberOfSlots) {
   for (const size_t slots : {size_t{0}, size_t{1}, size_t{8}, size_t{33}, size_t{700}, size_t{2047},
                              size_t{2048}, size_t{2049}, size_t{6000}}) {
     SCOPED_TRACE(slots);
-    testDispatch<17, 17, 0>(randomIds(slots, 17));
+    testDispatch<17, 17>(randomIds(slots, 17));
   }
 }
 
 TEST(Dispatch, EmptyExpertsAndOneForAll) {
-  testDispatch<128, 128, 0>(Ints(5000, 77));
-  testDispatch<128, 128, 0>(Ints(64, 0));
-  testDispatch<128, 128, 0>(Ints(65, 127));
-  testDispatch<1, 1, 0>(Ints(300, 0));
-  testDispatch<128, 128, 0>(randomIds(20, 128));
+  testDispatch<128, 128>(Ints(5000, 77));
+  testDispatch<128, 128>(Ints(64, 0));
+  testDispatch<128, 128>(Ints(65, 127));
+  testDispatch<1, 1>(Ints(300, 0));
+  testDispatch<128, 128>(randomIds(20, 128));
 }
 
-TEST(Dispatch, ManyExperts) { testDispatch<1024, 1024, 0>(randomIds(4500, 1024)); }
+TEST(Dispatch, ManyExperts) { testDispatch<1024, 1024>(randomIds(4500, 1024)); }
 
 TEST(Dispatch, RangeOfExperts) {
-  testDispatch<20, 60, 20>(randomIds(4500, 60));
-  testDispatch<20, 60, 40>(Ints(70, 3)); // none here
-  testDispatch<20, 60, 0>(randomIds(10, 60));
+  testDispatch<20, 60>(randomIds(4500, 60), 20);
+  testDispatch<20, 60>(Ints(70, 3), 40); // none here
+  testDispatch<20, 60>(randomIds(10, 60));
 }
 
 TEST(Dispatch, NamesTheFirstBadId) {
@@ -140,8 +140,8 @@ TEST(Dispatch, NamesTheFirstBadId) {
     ids.back() = 17;
     if (first < 4900)
       ids[first + 64] = 1 << 30;
-    testDispatch<17, 17, 0>(ids);
-    testDispatch<4, 17, 13>(ids); // expert 0 is elsewhere
+    testDispatch<17, 17>(ids);
+    testDispatch<4, 17>(ids, 13); // expert 0 is elsewhere
   }
 }
 
