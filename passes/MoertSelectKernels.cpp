@@ -16,6 +16,8 @@ namespace {
 
 using codegen::Chip;
 
+constexpr StringLiteral kTarget = "cuda";
+
 class MoertSelectKernels : public impl::MoertSelectKernelsBase<MoertSelectKernels> {
 public:
   using MoertSelectKernelsBase::MoertSelectKernelsBase;
@@ -24,6 +26,8 @@ public:
 private:
   /// The chips of the option, and those that PTX stands for.
   FailureOr<SmallVector<const Chip *>> findChips();
+  /// The functions that are for CUDA, now or from now on.
+  SmallVector<moert::FuncOp> findFunctions();
   LogicalResult checkUnplanned();
   LogicalResult checkCublas(moert::ProgramAttr program);
   /// The program that comes of `program`.
@@ -49,12 +53,20 @@ FailureOr<SmallVector<const Chip *>> MoertSelectKernels::findChips() {
   return found;
 }
 
+SmallVector<moert::FuncOp> MoertSelectKernels::findFunctions() {
+  const auto isForCuda = [](moert::FuncOp function) {
+    return function.getTarget().value_or(kTarget) == kTarget;
+  };
+  return llvm::to_vector(
+      llvm::make_filter_range(getOperation().getOps<moert::FuncOp>(), isForCuda));
+}
+
 LogicalResult MoertSelectKernels::checkUnplanned() {
   const auto needsBuffers = [&](Operation &op) {
     return isa<moert::DispatchOp, moert::ReadRowsOp, moert::WriteRowsOp>(op) ||
            (cublas && isa<moert::MatmulOp, moert::GluMatmulOp>(op));
   };
-  for (auto function : getOperation().getOps<moert::FuncOp>())
+  for (moert::FuncOp function : findFunctions())
     if (function.getArenaAttr() && llvm::any_of(function.getBody().getOps(), needsBuffers))
       return function.emitOpError("has planned memory already; kernels need buffers of their own, "
                                   "so moert-select-kernels comes before moert-plan-memory");
@@ -76,7 +88,7 @@ moert::ProgramAttr MoertSelectKernels::selectedProgram(moert::ProgramAttr progra
   const auto feature = StringAttr::get(&getContext(), moert::MoertDialect::kCublasFeature);
   if (hasLibraryCalls && !llvm::is_contained(features, feature))
     features.push_back(feature);
-  return moert::ProgramAttr::get(&getContext(), program.getAbi(), program.getNumerics(), "cuda",
+  return moert::ProgramAttr::get(&getContext(), program.getAbi(), program.getNumerics(), kTarget,
                                  program.getContract(), features, program.getProducer());
 }
 
@@ -92,7 +104,7 @@ void MoertSelectKernels::runOnOperation() {
     return signalPassFailure();
   selection::KernelTable kernels(module, *found);
   unsigned calls = 0;
-  for (auto function : module.getOps<moert::FuncOp>()) {
+  for (moert::FuncOp function : findFunctions()) {
     selection::FunctionSelection selection(function, kernels, cublas);
     if (failed(selection.run()))
       return signalPassFailure();

@@ -103,9 +103,10 @@ int64_t FunctionSelection::constantOf(Operation *op, ExtentAttr extent) {
 
 Value FunctionSelection::makeBuffer(Location location, ArrayRef<ExtentAttr> shape,
                                     moert::ElementKind kind) {
-  return moert::BufferOp::create(builder, location,
-                                 moert::BufferType::get(builder.getContext(), shape, kind),
-                                 /*offset=*/ExtentAttr());
+  const auto type = moert::BufferType::get(builder.getContext(), shape, kind,
+                                           static_cast<int64_t>(function.getDevice()),
+                                           moert::BufferType::kGlobalSpace);
+  return moert::BufferOp::create(builder, location, type, /*offset=*/ExtentAttr());
 }
 
 } // namespace sortie::selection
