@@ -78,14 +78,17 @@ Expected<BufferId> FunctionLowering::addBuffer(mlir::Value value, Buffer::Place 
                                                uint32_t argument, moert::ExtentAttr offset,
                                                mlir::Operation *op) {
   const auto type = cast<moert::BufferType>(value.getType());
-  if (type.getSpace() != moert::BufferType::kGlobalSpace)
+  const bool isOnHost = type.getSpace() == moert::BufferType::kHostSpace && isForCuda();
+  if (type.getSpace() != moert::BufferType::kGlobalSpace && !isOnHost)
     return error(op, "a buffer in space '" + type.getSpace() + "'; target '" + partition().target +
-                         "' has space 'global' only");
+                         (isForCuda() ? "' has spaces 'global' and 'host' only"
+                                      : "' has space 'global' only"));
   Buffer buffer{place, argument, {}, elementType(type.getKind()), {}, affine(type.getByteSize())};
   if (offset) {
     buffer.offset = affine(offset);
     buffer.region = func.getArenaRegionOf(type.getByteSize());
   }
+  buffer.isOnHost = isOnHost;
   for (const moert::ExtentAttr extent : type.getShape())
     buffer.shape.push_back(affine(extent));
   const auto id = static_cast<BufferId>(function.buffers.size());

@@ -112,6 +112,8 @@ struct Buffer {
   llvm::SmallVector<Affine, 4> shape;
   Affine bytes;
   uint32_t region = 0; ///< of Function::arena
+  /// An argument that stays in host memory though the function runs on a GPU. Copies use it alone.
+  bool isOnHost = false;
 };
 
 //===- Kernels of a program for CUDA ----------------------------------===//

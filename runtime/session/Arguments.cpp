@@ -181,6 +181,9 @@ Error Binder::checkSpace(const Argument &argument, const TensorView &tensor,
   if (!limits.takesDeviceMemory)
     return error(kind + " '" + argument.name +
                  "' is in device memory, which the CPU does not read; copy it to the host");
+  if (function.buffers[argument.buffer].isOnHost)
+    return error(kind + " '" + argument.name +
+                 "' is in device memory, the function has it in host memory; copy it to the host");
   const ElementType wanted = function.buffers[argument.buffer].type;
   if (tensor.type != hostTypeOf(wanted))
     return error(kind + " '" + argument.name + "' holds " + hostTypeName(tensor.type) +

@@ -10,6 +10,8 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 
+#include <cstring>
+
 using namespace llvm;
 using namespace sortie::cuda;
 
@@ -60,9 +62,14 @@ CUresult CudaExecutor::enqueueLaunch(size_t index, const KernelLaunch &action,
 
 CUresult CudaExecutor::enqueueCopy(const Step &step) {
   const BufferId from = step.reads[0];
+  const BufferId to = step.writes[0];
   if (bytes(from) == 0)
     return CUDA_SUCCESS;
-  return driver->cuMemcpyDtoDAsync(address(step.writes[0]), address(from), bytes(from), stream);
+  if (isOnHost(from))
+    return driver->cuMemcpyHtoDAsync(address(to), hostAddress(from), bytes(from), stream);
+  if (isOnHost(to))
+    return driver->cuMemcpyDtoHAsync(hostAddress(to), address(from), bytes(from), stream);
+  return driver->cuMemcpyDtoDAsync(address(to), address(from), bytes(from), stream);
 }
 
 /// Now, because later steps may have the buffer's memory; and on the device, because the graph in
@@ -383,7 +390,11 @@ Expected<BoundFunction::HostBytes> CudaExecutor::download(BufferId buffer) {
   Expected<AlignedBytes> copy = AlignedBytes::allocate(bytes(buffer), "a copy of a value");
   if (!copy)
     return copy.takeError();
-  if (bytes(buffer) != 0) {
+  if (isOnHost(buffer)) {
+    if (Error error = wait())
+      return error;
+    std::memcpy(copy->data(), hostAddress(buffer), bytes(buffer));
+  } else if (bytes(buffer) != 0) {
     const CUresult result =
         driver->cuMemcpyDtoHAsync(copy->data(), address(buffer), bytes(buffer), stream);
     if (Error error = wait())

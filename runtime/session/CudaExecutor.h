@@ -34,7 +34,8 @@ struct CudaProgram {
 struct CudaMemory {
   cuda::CUdeviceptr arena;
   cuda::CUdeviceptr states;                    ///< the block that holds all of them
-  llvm::SmallVector<cuda::CUdeviceptr> inputs; ///< in the order of the function
+  llvm::SmallVector<cuda::CUdeviceptr> inputs; ///< in the order of the function; pinned memory of
+                                               ///< those on the host
   llvm::SmallVector<cuda::CUdeviceptr> outputs;
   cuda::CUdeviceptr checks; ///< one CheckedIndex for each check of a function
   RunProgress &progress;
@@ -110,6 +111,11 @@ private:
   bool isUnwritten(BufferId buffer) const;
 
   cuda::CUdeviceptr address(BufferId buffer) const { return addresses[buffer]; }
+  bool isOnHost(BufferId buffer) const { return function.buffers[buffer].isOnHost; }
+  /// Of a buffer on the host.
+  std::byte *hostAddress(BufferId buffer) const {
+    return reinterpret_cast<std::byte *>(addresses[buffer]); // NOLINT(performance-no-int-to-ptr)
+  }
 
   const CudaProgram &loaded;
   const cuda::Driver &driver;

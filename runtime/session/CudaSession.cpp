@@ -8,6 +8,7 @@
 #include "runtime/cuda/Graph.h"
 #include "runtime/cuda/Variants.h"
 #include "runtime/session/CudaExecutor.h"
+#include "runtime/session/HostArguments.h"
 #include "runtime/session/MemoryPlan.h"
 #include "runtime/session/RunSlot.h"
 #include "runtime/support/Error.h"
@@ -145,7 +146,8 @@ private:
 
   Expected<std::unique_ptr<CudaRun>> makeRun(const Function &function, const Arguments &arguments);
   Expected<RunSlot> takeSlot();
-  CudaMemory memoryFor(const Function &function, const Arguments &arguments);
+  CudaMemory memoryFor(const Function &function, const Arguments &arguments,
+                       const HostArguments &hostArguments);
   Error launchGraph(const Function &function, CudaExecutor &executor, const CudaMemory &memory);
   Error measure(function_ref<Error()> launch, MutableArrayRef<uint64_t> nanoseconds);
 
@@ -174,20 +176,24 @@ Expected<RunSlot> CudaSession::takeSlot() {
   return slot;
 }
 
-CudaMemory CudaSession::memoryFor(const Function &function, const Arguments &arguments) {
+CudaMemory CudaSession::memoryFor(const Function &function, const Arguments &arguments,
+                                  const HostArguments &hostArguments) {
   CudaMemory memory{
       resources.arena.get(), resources.states.get(), {}, {}, resources.checkedIndices.get(),
       resources.progress,    resources.cublas};
   const ArgumentLayout layout = layoutArguments(program(), function, maxTokens());
-  auto place = [&](ArrayRef<BoundArgument> given, ArrayRef<uint64_t> offsets,
-                   SmallVector<CUdeviceptr> &addresses) {
-    for (auto [argument, offset] : zip_equal(given, offsets))
-      addresses.push_back(argument.space == MemorySpace::Device
-                              ? reinterpret_cast<CUdeviceptr>(argument.data)
-                              : resources.arguments.get() + offset);
+  auto addressOf = [&](const BoundArgument &argument, uint64_t offset, std::byte *onHost) {
+    if (onHost)
+      return reinterpret_cast<CUdeviceptr>(onHost);
+    return argument.space == MemorySpace::Device ? reinterpret_cast<CUdeviceptr>(argument.data)
+                                                 : resources.arguments.get() + offset;
   };
-  place(arguments.inputs(), layout.inputs, memory.inputs);
-  place(arguments.outputs(), layout.outputs, memory.outputs);
+  for (size_t i = 0; i < layout.inputs.size(); ++i)
+    memory.inputs.push_back(
+        addressOf(arguments.inputs()[i], layout.inputs[i], hostArguments.input(i)));
+  for (size_t i = 0; i < layout.outputs.size(); ++i)
+    memory.outputs.push_back(
+        addressOf(arguments.outputs()[i], layout.outputs[i], hostArguments.output(i)));
   return memory;
 }
 
@@ -225,9 +231,11 @@ struct HostCopy {
 /// A run on the session's stream. Gives its slot back.
 class CudaRun final : public StartedRun {
 public:
-  CudaRun(CudaSession &session, const Function &function, const Arguments &arguments, RunSlot slot)
+  CudaRun(CudaSession &session, const Function &function, const Arguments &arguments, RunSlot slot,
+          HostArguments hostArguments)
       : session(session), device(*session.device), function(function), slot(std::move(slot)),
-        memory(session.memoryFor(function, arguments)),
+        hostArguments(std::move(hostArguments)),
+        memory(session.memoryFor(function, arguments, this->hostArguments)),
         executor(session.program(), function, arguments.symbols(), session.loaded, memory,
                  session.stream()),
         inputs(hostCopies(function.inputs, arguments.inputs(), memory.inputs)),
@@ -264,6 +272,7 @@ private:
   const Device &device;
   const Function &function;
   RunSlot slot;
+  HostArguments hostArguments;
   CudaMemory memory;
   CudaExecutor executor;
   bool runsEagerly = session.isEager;
@@ -277,7 +286,8 @@ std::vector<HostCopy> CudaRun::hostCopies(ArrayRef<Argument> described,
   std::vector<HostCopy> copies;
   for (auto [argument, given, address] : zip_equal(described, bound, addresses))
     if (const uint64_t bytes = executor.bytes(argument.buffer);
-        given.space == MemorySpace::Host && bytes != 0)
+        given.space == MemorySpace::Host && bytes != 0 &&
+        !function.buffers[argument.buffer].isOnHost)
       copies.push_back({argument.name, address, given.data, bytes});
   return copies;
 }
@@ -374,6 +384,7 @@ Error CudaRun::finish() {
   for (const HostCopy &output : outputs)
     if (output.staged)
       std::memcpy(output.array, output.staged, output.bytes);
+  hostArguments.finish();
   return Error::success();
 }
 
@@ -382,7 +393,11 @@ Expected<std::unique_ptr<CudaRun>> CudaSession::makeRun(const Function &function
   Expected<RunSlot> slot = takeSlot();
   if (!slot)
     return slot.takeError();
-  return std::make_unique<CudaRun>(*this, function, arguments, std::move(*slot));
+  Expected<HostArguments> hostArguments = HostArguments::place(function, arguments, *device, *slot);
+  if (!hostArguments)
+    return hostArguments.takeError();
+  return std::make_unique<CudaRun>(*this, function, arguments, std::move(*slot),
+                                   std::move(*hostArguments));
 }
 
 Error CudaSession::execute(const Function &function, const Arguments &arguments,

@@ -101,7 +101,8 @@ ArgumentLayout layoutArguments(const Program &program, const Function &function,
   auto add = [&](const std::vector<Argument> &arguments, SmallVector<uint64_t> &offsets) {
     for (const Argument &argument : arguments) {
       offsets.push_back(layout.bytes);
-      const uint64_t bytes = function.buffers[argument.buffer].bytes.at(bounds);
+      const Buffer &buffer = function.buffers[argument.buffer];
+      const uint64_t bytes = buffer.isOnHost ? 0 : buffer.bytes.at(bounds);
       layout.bytes = alignTo(layout.bytes + bytes, kAlignment);
     }
   };

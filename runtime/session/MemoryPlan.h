@@ -46,8 +46,9 @@ llvm::SmallVector<uint32_t> partitionsOf(const Program &program, llvm::ArrayRef<
 /// Bytes of one weight in the memory of all devices whose functions read it.
 uint64_t weightBytes(const Program &program, WeightId weight);
 
-/// Where the arguments of a function lie in the device buffer that a session has for them. Offsets
-/// do not depend on the number of tokens, so that graphs stay valid.
+/// Where the arguments of a function lie in the device buffer that a session has for them; those
+/// that stay on the host take no room. Offsets do not depend on the number of tokens, so that
+/// graphs stay valid.
 struct ArgumentLayout {
   llvm::SmallVector<uint64_t> inputs;
   llvm::SmallVector<uint64_t> outputs;

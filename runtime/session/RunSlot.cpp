@@ -25,15 +25,22 @@ Expected<RunSlot> RunSlot::create(const DevicePtr &device, size_t checks) {
   return slot;
 }
 
-Expected<std::byte *> RunSlot::stage(uint64_t bytes) {
-  if (bytes > stagingBytes) {
-    Expected<PinnedMemory> memory = allocatePinned(device, bytes, "arguments of a submitted run");
+Expected<std::byte *> RunSlot::take(Room &room, uint64_t bytes, const char *what) const {
+  if (bytes > room.bytes) {
+    Expected<PinnedMemory> memory = allocatePinned(device, bytes, what);
     if (!memory)
       return memory.takeError();
-    staging = std::move(*memory);
-    stagingBytes = bytes;
+    room = {std::move(*memory), bytes};
   }
-  return static_cast<std::byte *>(staging.get());
+  return static_cast<std::byte *>(room.memory.get());
+}
+
+Expected<std::byte *> RunSlot::stage(uint64_t bytes) {
+  return take(staging, bytes, "arguments of a submitted run");
+}
+
+Expected<std::byte *> RunSlot::placeHostArguments(uint64_t bytes) {
+  return take(hostArguments, bytes, "arguments in host memory");
 }
 
 CUresult RunSlot::end(CUstream stream) {

@@ -16,8 +16,10 @@ public:
   /// For functions with at most `checks` checks of indices.
   static llvm::Expected<RunSlot> create(const cuda::DevicePtr &device, size_t checks);
 
-  /// Pinned memory of at least so many bytes, the same until the slot is used again.
+  /// Pinned memory of at least so many bytes, the same until the slot is used again: for copies of
+  /// arguments of the device, and for arguments on the host.
   llvm::Expected<std::byte *> stage(uint64_t bytes);
+  llvm::Expected<std::byte *> placeHostArguments(uint64_t bytes);
 
   /// When all is enqueued: what isPast() and wait() look for.
   cuda::CUresult end(cuda::CUstream stream);
@@ -31,11 +33,18 @@ public:
   CheckedIndex *checkedIndices() const { return static_cast<CheckedIndex *>(checks.get()); }
 
 private:
+  /// Pinned memory that becomes larger when a run needs more.
+  struct Room {
+    cuda::PinnedMemory memory;
+    uint64_t bytes = 0;
+  };
+  llvm::Expected<std::byte *> take(Room &room, uint64_t bytes, const char *what) const;
+
   cuda::DevicePtr device;
   cuda::PinnedMemory checks;
   cuda::Event past;
-  cuda::PinnedMemory staging;
-  uint64_t stagingBytes = 0;
+  Room staging;
+  Room hostArguments;
 };
 
 } // namespace sortie

@@ -4,6 +4,7 @@
 // Sessions of a program with functions for the CPU and for two GPUs.
 
 #include "test/unit/cuda/FakeDriver.h"
+#include "test/unit/cuda/LoadOn.h"
 #include "test/unit/program/DeviceText.h"
 #include "test/unit/program/ProgramText.h"
 
@@ -245,4 +246,143 @@ TEST_F(Devices, weightsAreSharedByDevice) {
   const auto shared = cantFail(loadForCpu(load(all)));
   EXPECT_EQ(shared->bytes().own, 0u);
   EXPECT_EQ(shared->bytes().shared, 12u);
+}
+
+//===- Arguments in host memory ------------------------------------===//
+
+namespace {
+
+/// In a function for the GPU, a = x, b = a * w, y = b on the host, and z = a on the device.
+constexpr const char *kHostProgram = R"(
+  moert.symbol @tokens max(16)
+  moert.kernel @times_0 "times" reads(1) writes(1) weights(floats) extents(1) threads(32) images [
+    #moert.image<arch = "sm_90", shared = 0, hash = "06bddef0b75d6e6154882f051f965fac",
+                 data = dense_resource<image> : tensor<3xi8>>]
+  moert.weight @w "w" : 3xf32
+  moert.func @f("x" %x: !moert.buffer<tokens x 3 x f32, space = "host">)
+      outs("y" %y: !moert.buffer<tokens x 3 x f32, space = "host">,
+           "z" %z: !moert.buffer<tokens x 3 x f32>) arena(128*tokens) {
+    %a = moert.buffer offset(0) : !moert.buffer<tokens x 3 x f32>
+    moert.copy %x outs(%a) : !moert.buffer<tokens x 3 x f32, space = "host">, !moert.buffer<tokens x 3 x f32>
+    %b = moert.buffer offset(64*tokens) : !moert.buffer<tokens x 3 x f32>
+    moert.launch @times_0 grid(tokens) reads(%a) writes(%b) weights(@w) extents(tokens)
+      work("moert.mul") : !moert.buffer<tokens x 3 x f32>, !moert.buffer<tokens x 3 x f32>
+    moert.copy %b outs(%y) : !moert.buffer<tokens x 3 x f32>, !moert.buffer<tokens x 3 x f32, space = "host">
+    moert.copy %a outs(%z) : !moert.buffer<tokens x 3 x f32>, !moert.buffer<tokens x 3 x f32>
+    moert.return
+  })";
+
+struct HashWatcher : RunObserver {
+  std::vector<uint64_t> hashes;
+  bool wantsCheckpoints() const override { return true; }
+  void checkpoint(const std::string &, std::optional<uint64_t> hash) override {
+    hashes.push_back(hash.value());
+  }
+};
+
+class HostMemory : public testing::Test {
+protected:
+  HostMemory() {
+    fake.kernels["times"] = {3, 1, timesKernel};
+    const std::string text = cudaProgramText(kHostProgram, kDeviceResources);
+    program = cantFail(loadProgram({text, "test"}));
+    session = open(/*isEager=*/false);
+  }
+  std::unique_ptr<Session> open(bool isEager) {
+    const auto weights =
+        cantFail(loadOn(fake.open(), {program, 0, BitVector(1, true)}, *makeRandomSource(1)));
+    SessionOptions options;
+    options.isEager = isEager;
+    return cantFail(weights->createSession(options));
+  }
+  std::string run(Session &with, Floats &x, RunObserver &&observer = RunObserver()) {
+    y.assign(x.size(), -1);
+    z.assign(x.size(), -1);
+    return toString(with.run(0, {view("x", x)}, {view("y", y), view("z", z)}, observer));
+  }
+
+  FakeDriver fake;
+  std::shared_ptr<const Program> program;
+  std::unique_ptr<Session> session;
+  Floats y, z;
+};
+
+} // namespace
+
+TEST_F(HostMemory, isCopiedByTheSteps) {
+  Floats x = {1, -2, 3, 0.5f, 4, 5};
+  EXPECT_EQ(run(*session, x), "");
+  EXPECT_EQ(z, x);
+  const Floats expected = y;
+  EXPECT_NE(expected, x);
+  EXPECT_EQ(fake.captures, 1u);
+  EXPECT_EQ(fake.pageableCopies, 1u); // of z, which the runtime copies
+
+  // The graph serves arrays that lie elsewhere, since they go through one place.
+  Floats other = x;
+  EXPECT_EQ(run(*session, other), "");
+  EXPECT_EQ(y, expected);
+  EXPECT_EQ(fake.captures, 1u);
+  const auto eager = open(/*isEager=*/true);
+  EXPECT_EQ(run(*eager, x), "");
+  EXPECT_EQ(y, expected);
+  Floats none;
+  EXPECT_EQ(run(*session, none), "");
+}
+
+TEST_F(HostMemory, belongsToEachSubmittedRun) {
+  std::vector<Floats> x = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}}, yOf(3, Floats(3)), zOf(3, Floats(3));
+  for (size_t i = 0; i < 3; ++i)
+    cantFail(session->submit(0, {view("x", x[i])}, {view("y", yOf[i]), view("z", zOf[i])}));
+  EXPECT_EQ(toString(session->wait()), "");
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(run(*session, x[i]), "");
+    EXPECT_EQ(yOf[i], y);
+    EXPECT_EQ(zOf[i], x[i]);
+  }
+}
+
+TEST_F(HostMemory, thatIsPinnedIsUsedInPlace) {
+  const PinnedMemory pinned = cantFail(allocatePinned(fake.open(), 24, "a test"));
+  auto *values = static_cast<float *>(pinned.get());
+  Floats x = {1, -2, 3};
+  std::copy(x.begin(), x.end(), values);
+  EXPECT_EQ(run(*session, x), "");
+  const Floats expected = y;
+  TensorView in = view("x", x), out = view("y", y);
+  in.data = reinterpret_cast<std::byte *>(values);
+  out.data = reinterpret_cast<std::byte *>(values + 3);
+  RunObserver nobody;
+  EXPECT_EQ(toString(session->run(0, {in}, {out, view("z", z)}, nobody)), "");
+  EXPECT_EQ(Floats(values + 3, values + 6), expected);
+  EXPECT_EQ(fake.captures, 2u); // for other addresses
+}
+
+TEST_F(HostMemory, outputsAreHashed) {
+  Floats x = {1, -2, 3};
+  HashWatcher onHost;
+  y.assign(3, -1);
+  z.assign(3, -1);
+  EXPECT_EQ(toString(session->run(0, {view("x", x)}, {view("y", y), view("z", z)}, onHost)), "");
+  ASSERT_EQ(onHost.hashes.size(), 2u);
+  EXPECT_NE(onHost.hashes[0], onHost.hashes[1]);
+  // z is x, which is also what a run on y's values would begin with.
+  Floats again = y;
+  HashWatcher second;
+  EXPECT_EQ(toString(session->run(0, {view("x", again)}, {view("y", y), view("z", z)}, second)),
+            "");
+  EXPECT_EQ(second.hashes[1], onHost.hashes[0]);
+}
+
+TEST_F(HostMemory, isNoMemoryOfADevice) {
+  Floats x = {1, -2, 3};
+  y.assign(3, -1);
+  z.assign(3, -1);
+  TensorView input = view("x", x);
+  input.space = MemorySpace::Device;
+  RunObserver nobody;
+  EXPECT_EQ(toString(session->run(0, {input}, {view("y", y), view("z", z)}, nobody)),
+            "function 'f': input 'x' is in device memory, the function has it in host memory; copy "
+            "it to the host");
+  EXPECT_EQ(planMemory(*program, {0}, 0).arguments, 256u); // z alone: 16 rows of 12 bytes
 }

@@ -184,7 +184,7 @@ TEST(Loader, refusesSpacesThatATargetLacks) {
   expectError(programText(copyProgram("host")),
               "a buffer in space 'host'; target 'cpu' has space 'global' only");
   expectError(cudaProgramText(copyProgram("texture")),
-              "a buffer in space 'texture'; target 'cuda' has space 'global' only");
+              "a buffer in space 'texture'; target 'cuda' has spaces 'global' and 'host' only");
 }
 
 TEST(Loader, refusesPlacesThatThereAreNot) {
