@@ -43,9 +43,10 @@ class Tensor(Struct):
 
     @classmethod
     def of(cls, name: str, array: np.ndarray) -> Tensor:
-        """A float32 array, which stays where it is."""
+        """A float32 or int32 array, which stays where it is."""
         shape = (c_int64 * array.ndim)(*array.shape)
-        return cls(name=name.encode(), data=array.ctypes.data, rank=array.ndim, shape=shape)
+        return cls(name=name.encode(), dtype=int(array.dtype == np.int32), data=array.ctypes.data,
+                   rank=array.ndim, shape=shape)
 
 
 class RunOptions(Struct):
@@ -57,7 +58,7 @@ class RunOptions(Struct):
 class Library:
     """libsortie.so; errors are exceptions."""
 
-    FILE = 1
+    FILE, RANDOM = 1, 4
 
     def __init__(self, path: str) -> None:
         self.library = ctypes.CDLL(path)
