@@ -358,6 +358,16 @@ TEST_F(HostMemory, thatIsPinnedIsUsedInPlace) {
   EXPECT_EQ(fake.captures, 2u); // for other addresses
 }
 
+TEST_F(HostMemory, wantOfPinnedMemoryIsTold) {
+  Floats x = {1, -2, 3};
+  fake.memoryless = "cuMemHostAlloc";
+  EXPECT_EQ(run(*session, x),
+            "cuda:0: allocating 128 bytes of pinned host memory for arguments in host memory: "
+            "CUDA_ERROR_OUT_OF_MEMORY (out of memory); free memory of the host");
+  fake.memoryless.clear();
+  EXPECT_EQ(run(*session, x), "");
+}
+
 TEST_F(HostMemory, outputsAreHashed) {
   Floats x = {1, -2, 3};
   HashWatcher onHost;
