@@ -87,12 +87,12 @@ SORTIE_DEVICE int32_t subScale(const SubScales &row, int s) {
 }
 
 /// run += sub-scale * sum, for sums of the first of the lane's rows and then of the second.
-template <int N>
-SORTIE_DEVICE void addScaled(int32_t (&run)[N], const int32_t (&sum)[N],
+template <int Count>
+SORTIE_DEVICE void addScaled(int32_t (&run)[Count], const int32_t (&sum)[Count],
                              const int32_t (&scale)[2]) {
 #pragma unroll
-  for (int i = 0; i < N; ++i)
-    run[i] += scale[i / (N / 2)] * sum[i];
+  for (int i = 0; i < Count; ++i)
+    run[i] += scale[i / (Count / 2)] * sum[i];
 }
 
 /// Calls `body(words, s, i)` for each sub-block `s` of the half, which is number `i` of the step

@@ -24,7 +24,7 @@ namespace sortie::kernels {
 template <typename Spec> class ExactStages {
   using Block = ExactBlock<Spec>;
   static constexpr ExactGeometry kGeometry = Block::kGeometry;
-  static constexpr ActRowLayout kRow = actRowLayout(Spec::kInput, Spec::kColumns);
+  static constexpr ActRowLayout kRow = actRowLayout(Spec::kInput, Spec::kK);
   static_assert(kRow.bytes % 16 == 0 && kRow.limbs % 16 == 0 && kRow.limbStride % 16 == 0);
 
   /// Threads that copy a token's limbs of a stage, 16 bytes each.

@@ -24,7 +24,7 @@ template <typename Spec, int Slices> class NarrowTile {
   static constexpr int kGroups = kTokens / Lane::kTokens;
   static constexpr int kLimbs = Block::kLimbs;
   static constexpr int kHalves = Block::kStageCount; ///< activation blocks of a row
-  static constexpr ActRowLayout kRow = actRowLayout(Spec::kInput, Spec::kColumns);
+  static constexpr ActRowLayout kRow = actRowLayout(Spec::kInput, Spec::kK);
   static constexpr int kAtOnce = kGroups < 2 ? 1 : 2;
   using Sums = float[kGroups][Lane::kOutputs];
 

@@ -23,13 +23,13 @@ template <typename Spec, int Halves, int Tokens, int Threads> class PendingSums 
     static constexpr int kOfThread = static_cast<int>(ceilDiv(Halves * kOfHalf, Threads));
 
     SORTIE_MEMBER void load(const char *rows, int half, int thread) {
-      constexpr ActRowLayout kRow = actRowLayout(Spec::kInput, Spec::kColumns);
+      constexpr ActRowLayout kRow = actRowLayout(Spec::kInput, Spec::kK);
       constexpr int kLast = Block::kStageCount - 1;
 #pragma unroll
       for (int n = 0; n < kOfThread; ++n) {
         const int i = n * Threads + thread;
         const int wanted = half + i / kOfHalf;
-        raw[n] = Sums::template load<Spec::kInput, Spec::kColumns>(
+        raw[n] = Sums::template load<Spec::kInput, Spec::kK>(
             rows + Block::rowTable()[i / Sums::kCount % Tokens] * kRow.bytes,
             wanted < kLast ? wanted : kLast, i % Sums::kCount);
       }

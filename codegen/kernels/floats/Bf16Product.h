@@ -104,7 +104,7 @@ template <typename Glu, typename Weight, int K, int Slots, typename Store>
 SORTIE_DEVICE void multiplyBf16GluTile(const TileRows<K, Slots> &rows, const GluWeights<Weight> &w,
                                        int first, Store store) {
   static_assert(Bf16Sums::kColumnTiles == 2);
-  constexpr int kN = Glu::kColumns;
+  constexpr int kN = Glu::kN;
   using Block = Bf16Block<Weight, K, kN, kBf16GluColumns, Glu::kIsQuantized>;
   const RowTile &tile = rows.tile;
   const Bf16Sums sums = Block::Tile::multiply(
@@ -137,8 +137,7 @@ SORTIE_DEVICE void bf16GluToQuantized(const TileRows<K, Slots> &rows, const GluW
       hw::sharedMemory<float>(bf16SharedBytes(sizeof(Weight), true) - kBf16ActivationBytes);
   const int first = block * kBlock;
 #pragma unroll 1
-  for (int column = first; column < Glu::kColumns && column < first + kBlock;
-       column += kBf16GluColumns)
+  for (int column = first; column < Glu::kN && column < first + kBlock; column += kBf16GluColumns)
     multiplyBf16GluTile<Glu, Weight, K, Slots>(rows, w, column, [&](int r, int at, float value) {
       activations[r * kBlock + at - first] = value;
     });
@@ -155,7 +154,7 @@ SORTIE_DEVICE void multiplyBf16Glu(const TileRows<K, Slots> &rows, const GluWeig
   else
     multiplyBf16GluTile<Glu, Weight, K, Slots>(
         rows, w, hw::blockIndexX() * kBf16GluColumns, [&](int r, int column, float value) {
-          static_cast<float *>(y)[int64_t{rows.tile.first + r} * Glu::kColumns + column] =
+          static_cast<float *>(y)[int64_t{rows.tile.first + r} * Glu::kN + column] =
               numerics::canonicalNan(value);
         });
 }

@@ -112,7 +112,7 @@ template <int N, numerics::GluKind Kind, uint32_t AlphaBits, uint32_t LimitBits,
 struct GluOutput {
   static constexpr numerics::RowKind kKind = Output;
   static constexpr bool kIsQuantized = Output != numerics::RowKind::F32;
-  static constexpr int kColumns = N;
+  static constexpr int kN = N;
 
   /// The activation of one output, column `column` of an expert, from its two sums.
   template <typename Weight>
@@ -133,12 +133,12 @@ struct GluOutput {
 /// holds, a warp a row.
 template <typename Glu>
 SORTIE_DEVICE void quantizeTile(const float *activations, const RowTile &tile, int block, void *y) {
-  constexpr numerics::ActRowLayout kLayout = numerics::actRowLayout(Glu::kKind, Glu::kColumns);
+  constexpr numerics::ActRowLayout kLayout = numerics::actRowLayout(Glu::kKind, Glu::kN);
   constexpr int kBlock = numerics::kActivationBlock;
   for (int r = hw::warpIndex(); r < tile.rows; r += hw::threadCount() / kWarp) {
     const auto *four =
         reinterpret_cast<const FourFloats *>(activations + r * kBlock) + hw::laneIndex();
-    quantizeBlock128<Glu::kKind>(four->value, Glu::kColumns - block * kBlock,
+    quantizeBlock128<Glu::kKind>(four->value, Glu::kN - block * kBlock,
                                  static_cast<char *>(y) + int64_t{tile.first + r} * kLayout.bytes,
                                  kLayout, block);
   }
