@@ -55,7 +55,7 @@ template <typename Spec> struct ExactBlock {
   static constexpr int kTokens = kGeometry.tokens;
   static constexpr int kLimbs = limbCount(Spec::kInput);
   using Lane = ProductLane<kLimbs>;
-  static constexpr int kStageCount = static_cast<int>(ceilDiv(Spec::kK, kHalfElements));
+  static constexpr int kStageCount = static_cast<int>(ceilDiv(Spec::kK, kSectionElements));
   /// Columns of the output of a block.
   static constexpr int kBlockColumns = Spec::kIsGated ? kGatedColumns : kPlainColumns;
   static constexpr int kPanels = static_cast<int>(panelsOf(Spec::kN)); ///< of an expert
@@ -135,13 +135,13 @@ template <typename Spec> struct ExactBlock {
 
   //===- Sums and totals ---------------------------------------------------===//
 
-  /// Adds the chunk that ends with activation block `half` to the totals of those before, which a
-  /// thread keeps at `totals` in shared memory. After the last chunk `sums` are the totals.
+  /// Adds the chunk that ends with activation block `section` to the totals of those before, which
+  /// a thread keeps at `totals` in shared memory. After the last chunk `sums` are the totals.
   template <int Groups>
-  SORTIE_DEVICE void endChunk(int totals, int half, float (&sums)[Groups][Lane::kOutputs]) {
+  SORTIE_DEVICE void endChunk(int totals, int section, float (&sums)[Groups][Lane::kOutputs]) {
     if constexpr (kStageCount > kBlocksPerChunk) {
-      const bool isFirst = half < kBlocksPerChunk;
-      const bool isLast = half == kStageCount - 1;
+      const bool isFirst = section < kBlocksPerChunk;
+      const bool isLast = section == kStageCount - 1;
       const int count = groups();
 #pragma unroll
       for (int n = 0; n < Groups; ++n) {

@@ -28,7 +28,7 @@ template <typename Spec> class ExactStages {
   static_assert(kRow.bytes % 16 == 0 && kRow.limbs % 16 == 0 && kRow.limbStride % 16 == 0);
 
   /// Threads that copy a token's limbs of a stage, 16 bytes each.
-  static constexpr int kUnits = kHalfElements / 16;
+  static constexpr int kUnits = kSectionElements / 16;
   static constexpr int kTokensAtOnce = kExactThreads / (Block::kLimbs * kUnits);
   static constexpr int kCopies = static_cast<int>(ceilDiv(Block::kTokens, kTokensAtOnce));
 
@@ -122,10 +122,10 @@ private:
       return;
     Block::withFormat([&]<Format F>() {
       const int thread = hw::threadIndexAnew();
-      copyHalf<F>(hw::sharedMemory<char>(offsetOf(stage) +
-                                         thread / hw::kWarpSize * kGeometry.warpBytes +
-                                         thread % hw::kWarpSize * kLaneBytes),
-                  Block::weights(operands, hw::recomputed(panel)), stage);
+      copySection<F>(hw::sharedMemory<char>(offsetOf(stage) +
+                                            thread / hw::kWarpSize * kGeometry.warpBytes +
+                                            thread % hw::kWarpSize * kLaneBytes),
+                     Block::weights(operands, hw::recomputed(panel)), stage);
     });
   }
 
@@ -161,7 +161,7 @@ private:
     const int first = column / Block::kLimbs;
     const int unit = thread % kUnits;
     const char *from = input() + (column % Block::kLimbs * static_cast<int>(kRow.limbStride) +
-                                  unit * 16 + stage * kHalfElements);
+                                  unit * 16 + stage * kSectionElements);
     const int slot = offsetOf(stage);
     const int to =
         slot + kGeometry.limbsOffset + column * kColumnStride + placeOfUnit(column, unit);

@@ -32,7 +32,7 @@ template <Format F> struct TokenSums {
   static constexpr FormatInfo kInfo = formatInfo(F);
   static constexpr bool kAreUsed = kInfo.minimum != Minimum::None;
   static constexpr bool kAreFloats = kInfo.minimum == Minimum::AddedFloat;
-  static constexpr int kCount = kHalfElements / kInfo.subBlock;
+  static constexpr int kCount = kSectionElements / kInfo.subBlock;
   static constexpr int kBytes = tokenSumBytes(F);
   static constexpr int kWords = kCount / 4; ///< of a row's minimums
   static constexpr int kDigitBits = 10;

@@ -56,7 +56,7 @@ private:
     const char *planes = slot + hw::threadIndexAnew() / hw::kWarpSize * kGeometry.warpBytes;
     constexpr PackedSizes kSizes = packedSizes(F);
     ExactPanel<F> panel;
-    loadPanel<F>(planes, planes + kSizes.halfBytes, stage % kSizes.halves, panel);
+    loadPanel<F>(planes, planes + kSizes.sectionBytes, stage % kSizes.sections, panel);
     constexpr int kSumsOffset = Block::sumsOffset(kGeometry, F);
     const int lane = laneOfColumns(kColumnStride);
     const TokenBlock tokens = {hw::recomputed(at + kGeometry.limbsOffset + lane), kColumnStride,

@@ -39,9 +39,9 @@ SORTIE_DEVICE void storeBf16Outputs(const Bf16Sums &sums, const RowTile &tile, i
 #pragma unroll
   for (int c = 0; c < Bf16Sums::kColumnTiles; ++c)
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const int column = columnOf(c, 2 * half);
-      bias[c][half] =
+    for (int upper = 0; upper < 2; ++upper) {
+      const int column = columnOf(c, 2 * upper);
+      bias[c][upper] =
           Block::exists(column) ? biasOf(epilogue, int64_t{tile.expert} * N + column) : 0.0f;
     }
 #pragma unroll
@@ -56,10 +56,10 @@ SORTIE_DEVICE void storeBf16Outputs(const Bf16Sums &sums, const RowTile &tile, i
 #pragma unroll
       for (int c = 0; c < Bf16Sums::kColumnTiles; ++c)
 #pragma unroll
-        for (int half = 0; half < 2; ++half)
-          if (const int column = columnOf(c, 2 * half); Block::exists(column))
-            to[column] = finishOutput(epilogue, sums.sum[c][r][2 * half + odd], tile.expert,
-                                      bias[c][half], scale);
+        for (int upper = 0; upper < 2; ++upper)
+          if (const int column = columnOf(c, 2 * upper); Block::exists(column))
+            to[column] = finishOutput(epilogue, sums.sum[c][r][2 * upper + odd], tile.expert,
+                                      bias[c][upper], scale);
     }
 }
 

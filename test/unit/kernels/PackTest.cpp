@@ -52,19 +52,20 @@ public:
 
 private:
   const uint8_t *block(int k) const { return panel + k / sizes.blockElements * sizes.blockBytes; }
-  const uint8_t *allScales(int k) const { return block(k) + sizes.halves * sizes.halfBytes; }
+  const uint8_t *allScales(int k) const { return block(k) + sizes.sections * sizes.sectionBytes; }
 
   int codeAt(int row, int k) const {
-    const uint8_t *half = block(k) + k % sizes.blockElements / kHalfElements * sizes.halfBytes;
-    int code = bitsAt(half, sizes.lowBits, row, k % kHalfElements);
+    const uint8_t *section =
+        block(k) + k % sizes.blockElements / kSectionElements * sizes.sectionBytes;
+    int code = bitsAt(section, sizes.lowBits, row, k % kSectionElements);
     if (sizes.highBits != 0) {
-      const uint8_t *high = half + sizes.lowBits * kPanelRows * kHalfElements / 8;
-      code |= bitsAt(high, sizes.highBits, row, k % kHalfElements) << sizes.lowBits;
+      const uint8_t *high = section + sizes.lowBits * kPanelRows * kSectionElements / 8;
+      code |= bitsAt(high, sizes.highBits, row, k % kSectionElements) << sizes.lowBits;
     }
     return code;
   }
 
-  /// The code of `row` and element `e` of a half in a plane of `bits` bits.
+  /// The code of `row` and element `e` of a section in a plane of `bits` bits.
   int bitsAt(const uint8_t *plane, int bits, int row, int e) const {
     const int lane = row % 8 * 4 + e % 16 / 4;
     const int q = e / 32 * 4 + e % 32 / 16 * 2 + row / 8;
@@ -118,7 +119,7 @@ template <Encoding E> struct PackedRow {
 
   /// The float scales of a group.
   void checkGroup(int k) const {
-    const int group = k % kHalfElements / numerics::kGroup;
+    const int group = k % kSectionElements / numerics::kGroup;
     const uint8_t *scales = panel.scales(row, k);
     ASSERT_EQ(numerics::loadUint16(scales + 2 * group), scale(k));
     ASSERT_EQ(bitsOf(numerics::scaleValue<kInfo.scaleType>(scale(k))), bitsOf(decode(k).d));
@@ -128,7 +129,7 @@ template <Encoding E> struct PackedRow {
   }
   /// Groups past the end of a row: what adds nothing, and does not turn -0.0 into 0.0.
   void checkAbsentGroup(int k) const {
-    const int group = k % kHalfElements / numerics::kGroup;
+    const int group = k % kSectionElements / numerics::kGroup;
     const uint8_t *scales = panel.scales(row, k);
     ASSERT_EQ(numerics::loadUint16(scales + 2 * group), 0x8000);
     if constexpr (kInfo.minimum == Minimum::AddedFloat) {
@@ -167,7 +168,7 @@ template <Encoding E> struct PackedRow {
       for (int k = 0; k < columns; k += kInfo.elements)
         checkBlock(k);
     else
-      for (int k = 0; k < packedBlocks(kFormat, columns) * kHalfElements; k += numerics::kGroup)
+      for (int k = 0; k < packedBlocks(kFormat, columns) * kSectionElements; k += numerics::kGroup)
         k < columns ? checkGroup(k) : checkAbsentGroup(k);
   }
 };
