@@ -60,7 +60,7 @@ template <typename Spec> struct ExactBlock {
   static constexpr int kBlockColumns = Spec::kIsGated ? kGatedColumns : kPlainColumns;
   static constexpr int kPanels = static_cast<int>(panelsOf(Spec::kN)); ///< of an expert
 
-  //===- The tile: in shared memory, not in scarce registers ---------------===//
+  //===- The tile: in shared memory, not in scarce registers --------------===//
 
   SORTIE_DEVICE const Tile &tile() { return *hw::sharedMemory<Tile>(); }
   /// The input row of each token of the tile; of its first row for tokens past its end.
@@ -90,7 +90,7 @@ template <typename Spec> struct ExactBlock {
       Codebook<formatInfo(F).coding>::store();
   }
 
-  //===- What a warp multiplies --------------------------------------------===//
+  //===- What a warp multiplies -------------------------------------------===//
 
   /// Whether the warp has a panel of up.
   SORTIE_DEVICE bool isSecond() { return Spec::kIsGated && hw::warpIndex() >= kExactWarps / 2; }
@@ -133,7 +133,7 @@ template <typename Spec> struct ExactBlock {
     body.template operator()<Spec::kFirst>();
   }
 
-  //===- Sums and totals ---------------------------------------------------===//
+  //===- Sums and totals --------------------------------------------------===//
 
   /// Adds the chunk that ends with activation block `section` to the totals of those before, which
   /// a thread keeps at `totals` in shared memory. After the last chunk `sums` are the totals.

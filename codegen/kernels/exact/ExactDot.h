@@ -71,8 +71,8 @@ SORTIE_DEVICE void multiplySubBlock(int32_t (&sum)[4], const SubBlock<F> &a,
     hw::multiplyK32(sum, a.operand, words[2 * i], words[2 * i + 1]);
 }
 
-/// The sums of the lane's outputs over q from those over its mma columns. Only where the contract
-/// allows limbs to be combined as integers.
+/// The sums of the lane's outputs over q from those over its mma columns. It is called only where
+/// the contract allows limbs to be combined as integers.
 template <int Limbs>
 SORTIE_DEVICE void combineColumns(const int32_t (&columns)[4],
                                   int32_t (&sums)[ProductLane<Limbs>::kOutputs]) {
@@ -199,7 +199,7 @@ SORTIE_DEVICE void blockTerm(const ExactPanel<F, true> &panel, const TokenBlock 
   }
 }
 
-//===- Formats with a float scale a group ---------------------------------===//
+//===- Formats with a float scale for each group --------------------------===//
 
 /// Adds the float minimums of the four groups to t.
 template <Format F, int Limbs>

@@ -14,15 +14,15 @@
 
 namespace sortie::kernels {
 
-/// Of a block whose K is cut into `Slices`: the warps of the first one have all sums.
+/// The outputs of a block whose K is cut into `Slices`: the warps of the first slice have all sums.
 template <typename Spec, int Slices> class ExactOutputs {
   using Block = ExactBlock<Spec>;
   using Lane = typename Block::Lane;
   static constexpr int kColumns = Block::kBlockColumns / Slices;
 
 public:
-  /// `sums` as ExactDot.h lays them out in a warp. All threads have done with the shared memory
-  /// behind the tile's table.
+  /// Stores the outputs. A warp has `sums` as ExactDot.h lays them out. No thread needs the shared
+  /// memory behind the tile's table any more.
   template <int Groups>
   SORTIE_DEVICE void store(const ExactOperands &operands,
                            const float (&sums)[Groups][Lane::kOutputs]) {
@@ -43,8 +43,8 @@ public:
   }
 
 private:
-  /// What a token waits with for the threads that store it: a float a column, or of gate and then
-  /// of up.
+  /// Where a token's values wait for the threads that store them: a float for each column, those of
+  /// gate before those of up.
   SORTIE_DEVICE float *valuesAt(int token) {
     return hw::sharedMemory<float>(kTileTableBytes) + token * kValueStride;
   }

@@ -34,7 +34,7 @@ template <int Words> SORTIE_DEVICE void loadWords(const char *from, uint32_t *wo
   }
 }
 
-/// A lane's words of a plane of `Bits` bits a code.
+/// A lane's words of a plane of `Bits` bits per code.
 template <int Bits> struct Plane {
   uint32_t words[2 * Bits];
 };
@@ -52,7 +52,7 @@ template <int Bits> SORTIE_DEVICE Plane<Bits> loadPlane(const char *plane) {
   return result;
 }
 
-/// The bits of register `q` of the operand, a code a byte.
+/// The bits of register `q` of the operand, one code in each byte.
 template <int Bits> SORTIE_DEVICE uint32_t codeBits(const Plane<Bits> &plane, int q) {
   constexpr int kRegisters = 8 / Bits;
   if constexpr (Bits == 8)
@@ -68,7 +68,7 @@ template <LevelCoding Coding> struct Codebook {
   static constexpr int kOffset =
       kCodebooksOffset + (Coding == LevelCoding::CodebookIq4 ? 0 : kCodebookLevels);
 
-  /// Of one thread.
+  /// One thread stores the levels.
   SORTIE_DEVICE void store() {
     constexpr auto word = [](int first) {
       uint32_t bytes = 0;
@@ -140,7 +140,7 @@ struct GroupScales {
   float m[4];
 };
 
-/// Sub-scales and minimums of the up to eight sub-blocks of a row's section, a byte each. Of a
+/// Sub-scales and minimums of the up to eight sub-blocks of a row's section, a byte each. In a
 /// panel, the minimums are the operand that TokenSums.h describes.
 struct SubScales {
   uint32_t scales[2];
@@ -166,7 +166,8 @@ constexpr int kScaleWords =
     : PackedLayout<F>::kHasSixBitScales ? 4
                                         : PackedLayout<F>::kSubBlocks / 8 + 1;
 
-/// `scales` are those of a whole block.
+/// Loads the words of a row's scales for section `section` of a block, of which `scales` has all
+/// scales.
 template <Format F>
 SORTIE_DEVICE void loadScaleWords(const char *scales, int section, int row,
                                   uint32_t (&words)[kScaleWords<F>]) {
@@ -200,7 +201,7 @@ SORTIE_DEVICE GroupScales decodeGroupScales(const uint32_t (&words)[kScaleWords<
   return scales;
 }
 
-/// d and dmin, then six-bit scales and minimums, see decodeScalesAndMinimums().
+/// From d, dmin and six-bit scales and minimums, in the order of decodeScalesAndMinimums().
 SORTIE_DEVICE SubScales decodeSixBits(const uint32_t (&header)[4], int section) {
   SubScales scales;
   scales.dAndDmin = header[0];

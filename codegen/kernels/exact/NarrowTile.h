@@ -36,7 +36,7 @@ template <typename Spec, int Slices> class NarrowTile {
   static_assert(kBlocksPerChunk * kTokens <= kTeamThreads, "a thread copies one scale");
 
 public:
-  /// The first weights are on their way when it calls `begin`.
+  /// Multiplies the tile. The first weights are on their way when it calls `begin`.
   template <typename Begin>
   SORTIE_DEVICE void run(const ExactOperands &operands, const Tile &tile, Begin begin) {
     Block::withFormat([&]<Format F>() { multiply<F>(operands, tile, begin); });
@@ -90,7 +90,7 @@ private:
     ExactOutputs<Spec, Slices>::store(operands, sums);
   }
 
-  //===- Slices ------------------------------------------------------------===//
+  //===- Slices -----------------------------------------------------------===//
 
   SORTIE_DEVICE int teamThread() { return hw::threadIndexAnew() % kTeamThreads; }
   SORTIE_DEVICE int team() { return hw::threadIndexAnew() / kTeamThreads; }
@@ -132,7 +132,7 @@ private:
     }
   }
 
-  //===- Weights -----------------------------------------------------------===//
+  //===- Weights ----------------------------------------------------------===//
 
   static constexpr int kStageBytes = kExactWarps * kGeometry.warpBytes;
 
@@ -141,7 +141,8 @@ private:
     return kGeometry.stagesOffset + stage * kStageBytes + hw::warpIndex() * kGeometry.warpBytes;
   }
 
-  /// Copies block `block` of the team's. Each has a group of copies, also those past the last.
+  /// Copies block `block` of the team's blocks. Each has a group of copies, also those past the
+  /// last.
   template <Format F>
   SORTIE_DEVICE void copyWeights(const ExactOperands &operands, uint32_t panel, int slot,
                                  int block) {
@@ -153,7 +154,7 @@ private:
     hw::commitCopies();
   }
 
-  //===- Tokens ------------------------------------------------------------===//
+  //===- Tokens -----------------------------------------------------------===//
 
   SORTIE_DEVICE int bufferAt(int section) {
     const int buffer = section / kBlocksPerChunk % 2 + (Slices == 1 ? 0 : 2 * team());
@@ -209,7 +210,7 @@ private:
                        rows + Block::rowTable()[token] * kRow.bytes + section * 4);
   }
 
-  //===- Products ----------------------------------------------------------===//
+  //===- Products ---------------------------------------------------------===//
 
   /// Adds the products of a block of weights, whose first section is number `section` of the row.
   template <Format F> SORTIE_DEVICE void multiplyBlock(int slot, int section, Sums &sums) {

@@ -16,7 +16,7 @@ namespace sortie::kernels {
 template <typename Spec, int Sections, int Tokens, int Threads> class PendingSums {
   using Block = ExactBlock<Spec>;
 
-  /// Those for format F.
+  /// The sums for format F.
   template <Format F> struct OfFormat {
     using Sums = TokenSums<F>;
     static constexpr int kOfSection = Tokens * Sums::kCount;
@@ -49,8 +49,8 @@ template <typename Spec, int Sections, int Tokens, int Threads> class PendingSum
   };
 
 public:
-  /// Loads those from activation block `section` on, for thread `thread`; past the end of the rows,
-  /// the last ones once more. `rows` is the input; the tile's table has been filled.
+  /// Loads the sums from activation block `section` on, for thread `thread`; past the end of the
+  /// rows, the last ones once more. `rows` is the input; the tile's table has been filled.
   SORTIE_MEMBER void load(const char *rows, int section, int thread) {
     if constexpr (kHasFirst)
       first.load(rows, section, thread);
@@ -58,7 +58,7 @@ public:
       second.load(rows, section, thread);
   }
 
-  /// Stores those for the first and for the second format where each has its place in shared
+  /// Stores the sums for the first and for the second format where each has its place in shared
   /// memory.
   SORTIE_MEMBER void store(int firstTo, int secondTo, int thread) const {
     if constexpr (kHasFirst)

@@ -20,11 +20,11 @@ template <typename Spec> class WideTile {
   static constexpr ExactGeometry kGeometry = Block::kGeometry;
   using Lane = typename Block::Lane;
   static constexpr int kGroups = Block::kTokens / Lane::kTokens;
-  /// Of a warp's panel and the tile.
+  /// The sums of a warp's panel and the tile.
   using Sums = float[kGroups][Lane::kOutputs];
 
 public:
-  /// The first weights are on their way when it calls `begin`.
+  /// Multiplies the tile. The first weights are on their way when it calls `begin`.
   template <typename Begin>
   SORTIE_DEVICE void run(const ExactOperands &operands, const Tile &tile, Begin begin) {
     Stages stages(operands, tile.expert);

@@ -15,7 +15,8 @@ namespace sortie::kernels {
 
 /// Products of blocks of `Columns` columns out of N.
 template <typename Weight, int K, int N, int Columns, bool IsQuantized> struct Bf16Block {
-  /// Then the compiler has one pointer for all of a thread's rows of weights, and checks nothing.
+  /// Whether no column of a block is past the end. Then the compiler has one pointer for all of a
+  /// thread's rows of weights, and checks nothing.
   static constexpr bool kAllExist = N % Columns == 0;
   using Tile = Bf16Tile<Weight, K, bf16Stages(sizeof(Weight), IsQuantized), kAllExist>;
 
@@ -127,8 +128,8 @@ SORTIE_DEVICE void multiplyBf16GluTile(const TileRows<K, Slots> &rows, const Glu
     }
 }
 
-/// The outputs of a tile of rows in the columns of block `block`, quantized: one half after the
-/// other, then a warp a row.
+/// The outputs of a tile of rows in the columns of block `block`, quantized: first the
+/// columns, one half after the other, then the rows, of which each warp takes one at a time.
 template <typename Glu, typename Weight, int K, int Slots>
 SORTIE_DEVICE void bf16GluToQuantized(const TileRows<K, Slots> &rows, const GluWeights<Weight> &w,
                                       int block, void *y) {

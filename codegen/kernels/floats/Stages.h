@@ -50,8 +50,8 @@ template <int K, int Depth, int Streams> struct StageOrder {
 /// What a copy does with the elements of a stage that lie past the end of a row.
 enum class PastEnd { Left, Zeros };
 
-/// A thread's part in the copy of one row of each stage: `Threads` threads a row, pieces as large
-/// as all rows of that length are aligned to. All rows that are copied exist, or some may lack.
+/// A thread's part in the copy of one row of each stage: `Threads` threads share a row, in pieces
+/// as large as all rows of that length are aligned to. `AllExist` says that no row may be missing.
 template <typename Row, typename Order, int Threads, PastEnd Past, bool AllExist = false>
 struct StageCopy {
   using T = typename Row::Element;

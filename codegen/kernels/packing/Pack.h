@@ -24,7 +24,7 @@ template <Encoding E, int N, int K> class PanelPacker {
   static constexpr int kFileBlocks = fileBlocks(E);
 
 public:
-  /// `raw`: the rows of the panel that exist; `rows` of them.
+  /// Packs a panel, of which `rows` rows exist, from `raw` on.
   SORTIE_DEVICE void packPanel(const uint8_t *raw, int rows, uint8_t *panel) {
     for (int block = 0; block < packedBlocks(kFormat, K); ++block) {
       hw::syncBlock();
@@ -158,8 +158,8 @@ private:
   }
 };
 
-/// One block of threads a panel; packSharedBytes() of shared memory. `raw` points to the first row
-/// of panel `firstPanel`, `packed` to that panel.
+/// Each thread block packs one panel, with packSharedBytes() of shared memory. `raw` points to the
+/// first row of panel `firstPanel`, `packed` to that panel.
 template <Encoding E, int N, int K>
 SORTIE_DEVICE void packPanels(const void *raw, void *packed, int firstPanel, int panels) {
   constexpr int kPanels = static_cast<int>(panelsOf(N));

@@ -12,8 +12,8 @@
 //
 // Codes stand in the order of the A operand of mma.m16n8k32: in a section, register q = 4 g + r of
 // lane l holds four codes, those of row l / 4 + 8 (r mod 2), elements 32 g + 16 (r / 2) + 4 (l mod
-// 4) on. A plane of b bits a code is 2 b words a lane, kept in vectors of 4 words (2 where there
-// are only two): vector v of lane l is at (32 v + l) times its size. What word w holds:
+// 4) on. A plane of b bits per code is 2 b words per lane, kept in vectors of 4 words (2 where
+// there are only two): vector v of lane l is at (32 v + l) times its size. What word w holds:
 //   8 bits: register w;
 //   4 bits: registers 2w and 2w + 1, in the low and the high four bits of its bytes; where a level
 //           is looked up in a codebook, in its low and its high 16 bits, which a byte permutation
@@ -28,7 +28,7 @@
 //     widen, where the file's byte takes six;
 //   Q4_K, Q5_K: d, dmin and twelve bytes of six-bit scales and minimums, in the order of a Q4_K
 //     file (packSixBits() and decodeSixBits());
-//   the other formats with sub-scales: a byte a sub-block, in Q2_K with the minimum in its high
+//   the other formats with sub-scales: a byte per sub-block, in Q2_K with the minimum in its high
 //     four bits; the tail holds d and dmin as fp16 (zero where there is none), or d as a float.
 // Rows past the end of an expert have codes of level 0 and zeros as scales. Groups past the end of
 // a row have d = m = -0.0, which leaves every bit of a product as it is: fma(+0, -0, t) = t.
@@ -54,8 +54,8 @@ struct PackedSizes {
   int lowBits;       ///< of a code: those of the first plane
   int highBits;      ///< of the second, or 0
   int sectionBytes;  ///< the planes of a section
-  int scaleBytes;    ///< a row
-  int tailBytes;     ///< a row
+  int scaleBytes;    ///< of a row
+  int tailBytes;     ///< of a row
   int blockBytes;
 };
 
