@@ -81,7 +81,7 @@ def Moe_WeightOp : Moe_Op<"weight"> {
   let builders = [
     // A whole tensor.
     OpBuilder<(ins "::mlir::Type":$result, "::llvm::StringRef":$source)>,
-    // A part of one tensor, or several, one an expert; parts are whole by default.
+    // A part of one tensor, or several, one for each expert; parts are whole by default.
     OpBuilder<(ins "::mlir::Type":$result, "::llvm::ArrayRef<::llvm::StringRef>":$tensors,
       CArg<"DimensionPart", "{}">:$rows, CArg<"DimensionPart", "{}">:$columns)>,
   ];

@@ -41,7 +41,7 @@ private:
   struct Form;
   class Packer;
 
-  /// Those of the wanted weights, in order.
+  /// The forms of the wanted weights, in order.
   static std::vector<Form> formsOf(llvm::ArrayRef<WeightSpec> specs, const llvm::BitVector &wanted);
   void keep(const Form &form, Bytes bytes);
 

@@ -22,9 +22,9 @@ public:
   int64_t firstRow(int64_t panel) const {
     return expert(panel) * rowsOfExpert + rowOfExpert(panel);
   }
-  /// Of the panels [first, end).
+  /// Rows of the panels [first, end).
   int64_t rows(int64_t first, int64_t end) const { return firstRow(end) - firstRow(first); }
-  /// Of the panels [first, end), in the model's file.
+  /// Bytes of the panels [first, end) in the model's file.
   uint64_t bytes(int64_t first, int64_t end) const { return rows(first, end) * rowBytes; }
 
   /// Where a slab from `first` on ends: after `least` bytes or more, where what lies together in a

@@ -36,7 +36,7 @@ struct TensorPiece {
 };
 
 struct WeightSpec {
-  /// Names in the model: one, or several of one shape and encoding, one an expert.
+  /// Names in the model: one, or several of one shape and encoding, one for each expert.
   std::vector<std::string> tensors;
   numerics::Encoding encoding;
   /// Row-major, 1 to 3 dimensions. Of several tensors the first dimension counts them.
@@ -61,8 +61,8 @@ struct WeightSpec {
   /// The first `rowCount` rows from `firstRow` on, or as many of them as lie together. Both are
   /// whole strips of rows that the encoding stores together.
   TensorPiece piece(int64_t firstRow, int64_t rowCount) const;
-  /// Of a transposed weight: element `column` of the first `rowCount` rows from `firstRow` on, or
-  /// of those that are of one matrix.
+  /// A piece of a transposed weight: element `column` of the first `rowCount` rows from `firstRow`
+  /// on, or of those that are of one matrix.
   TensorPiece columnPiece(int64_t firstRow, int64_t rowCount, int64_t column) const;
 
   int64_t columns() const { return shape.back(); }

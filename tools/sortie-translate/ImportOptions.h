@@ -21,7 +21,7 @@ struct LayerRange {
 };
 
 struct ImportOptions {
-  /// All layers if absent.
+  /// The layers to import; all of them if absent.
   std::optional<LayerRange> layers;
   /// What the module promises.
   Determinism contract = kFullDeterminism;
