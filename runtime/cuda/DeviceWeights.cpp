@@ -41,10 +41,10 @@ public:
     return cut(panels.count, panels.panelsOfExpert, panels.rows * spec.rowBytes());
   }
   Cut rows(const WeightSpec &spec) const {
-    return cut(spec.rows(), spec.matrixShape().rows, spec.rowBytes());
+    return cut(spec.rows(), spec.rowsOfExpert(), spec.rowBytes());
   }
   Cut floatRows(const WeightSpec &spec) const {
-    return cut(spec.rows(), spec.matrixShape().rows, floatRowBytes(spec));
+    return cut(spec.rows(), spec.rowsOfExpert(), floatRowBytes(spec));
   }
 
   /// Bytes that the slabs of a weight need at most in a staging buffer.

@@ -9,6 +9,8 @@
 #include "runtime/modelfile/ModelFile.h"
 #include "runtime/weights/WeightSpec.h"
 
+#include "llvm/Support/Error.h"
+
 #include <functional>
 #include <memory>
 

@@ -3,9 +3,11 @@
 //
 // Reading of a matrix's panels, of which several threads pack one each.
 
-#ifndef SORTIE_RUNTIME_WEIGHTS_PANELREADER_H
-#define SORTIE_RUNTIME_WEIGHTS_PANELREADER_H
+#ifndef SORTIE_RUNTIME_CPU_PANELREADER_H
+#define SORTIE_RUNTIME_CPU_PANELREADER_H
 
+#include "runtime/cpu/Matrix.h"
+#include "runtime/cpu/ThreadPool.h"
 #include "runtime/weights/WeightSource.h"
 
 namespace sortie {
@@ -63,4 +65,4 @@ public:
 
 } // namespace sortie
 
-#endif // SORTIE_RUNTIME_WEIGHTS_PANELREADER_H
+#endif // SORTIE_RUNTIME_CPU_PANELREADER_H
