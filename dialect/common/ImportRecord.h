@@ -7,7 +7,7 @@
 #ifndef SORTIE_DIALECT_COMMON_IMPORTRECORD_H
 #define SORTIE_DIALECT_COMMON_IMPORTRECORD_H
 
-#include "dialect/common/Common.h"
+#include "dialect/common/EmitError.h"
 
 namespace sortie::import_record {
 

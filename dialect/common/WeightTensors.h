@@ -7,7 +7,7 @@
 #ifndef SORTIE_DIALECT_COMMON_WEIGHTTENSORS_H
 #define SORTIE_DIALECT_COMMON_WEIGHTTENSORS_H
 
-#include "dialect/common/Common.h"
+#include "dialect/common/EmitError.h"
 #include "runtime/numerics/encoding.h"
 #include "runtime/weights/DimensionPart.h"
 

@@ -6,7 +6,7 @@
 #ifndef SORTIE_DIALECT_MOE_MOEINTERFACES_H
 #define SORTIE_DIALECT_MOE_MOEINTERFACES_H
 
-#include "dialect/common/Common.h"
+#include "dialect/common/Enums.h"
 #include "dialect/moe/RuntimeOperands.h"
 
 #include "mlir/IR/BuiltinOps.h"

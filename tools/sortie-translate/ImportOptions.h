@@ -6,7 +6,7 @@
 #ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_IMPORTOPTIONS_H
 #define SORTIE_TOOLS_SORTIE_TRANSLATE_IMPORTOPTIONS_H
 
-#include "dialect/common/Common.h"
+#include "dialect/common/Determinism.h"
 #include "runtime/model/Config.h"
 
 #include <optional>
