@@ -3,6 +3,7 @@
 
 #include "codegen/Compiler.h"
 
+#include "codegen/HeaderKeys.h"
 #include "codegen/KernelHeaders.h"
 
 #include "llvm/ADT/SmallVector.h"
@@ -11,20 +12,11 @@ using namespace llvm;
 
 namespace sortie::codegen {
 
-/// A key of all headers: whatever changes in one of them, every kernel is compiled anew.
-static const std::string &headersKey() {
-  static const std::string key = [] {
-    SmallVector<StringRef> parts;
-    for (const KernelHeader &header : ArrayRef(kKernelHeaders, kKernelHeaderCount))
-      llvm::append_values(parts, StringRef(header.name), StringRef(header.text));
-    return KernelCache::makeKey(parts);
-  }();
-  return key;
-}
-
 std::string Compiler::keyOf(StringRef source, StringRef architecture) const {
+  static const HeaderKeys kKeys(ArrayRef(kKernelHeaders, kKernelHeaderCount));
+  const std::string headers = kKeys.keyOf(source);
   const SmallVector<std::string> flags = Nvrtc::getFlags(architecture);
-  SmallVector<StringRef> parts = {source, headersKey(), nvrtc.getIdentity()};
+  SmallVector<StringRef> parts = {source, headers, nvrtc.getIdentity()};
   parts.append(flags.begin(), flags.end());
   return KernelCache::makeKey(parts);
 }

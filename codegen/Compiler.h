@@ -32,7 +32,7 @@ public:
   llvm::Expected<CompiledImage> compile(llvm::StringRef name, llvm::StringRef source,
                                         llvm::StringRef architecture) const;
 
-  /// To be called after the last compilation: keeps the cache within its limit.
+  /// Keeps the cache within its limit. It is called after the last compilation.
   void finish() const;
 
 private:

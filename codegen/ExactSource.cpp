@@ -37,7 +37,7 @@ static std::string writeSpec(const Product &product, int slices, const Chip &chi
   return formatv("struct Spec {{\n"
                  "  static constexpr Format kFirst = {0}, kSecond = {1};\n"
                  "  static constexpr RowKind kInput = {2}, kOutput = {3};\n"
-                 "  static constexpr int kRows = {4}, kColumns = {5}, kSlots = {6};\n"
+                 "  static constexpr int kN = {4}, kK = {5}, kSlots = {6};\n"
                  "  static constexpr int kSlices = {13}, kFewTiles = {14};\n"
                  "  static constexpr bool kIsGated = {7}, kIsGrouped = {8}, kHasScale = {9};\n"
                  "  static constexpr Glu kGlu = {{{10}, {11}, {12}};\n"

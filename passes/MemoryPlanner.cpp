@@ -45,8 +45,8 @@ AffineBytes MemoryPlanner::bestFit(AffineBytes size, const std::vector<Slice> &t
   for (const Slice &slice : taken)
     ends.push_back(slice.end);
 
-  // On top of everything is always possible. A gap that starts at the bottom or at the end of a
-  // buffer is better, the smaller the better.
+  // A place on top of everything is always possible. A gap that starts at the bottom or at the end
+  // of a buffer is better, the smaller the better.
   const AffineBytes top = envelope(ends);
   AffineBytes best = top;
   int64_t bestGap = INT64_MAX;

@@ -155,9 +155,9 @@ private:
 //===----------------------------------------------------------------------===//
 
 /// Lowers one function that checkFunction has passed.
-class FunctionLowering {
+class MoeFunctionLowering {
 public:
-  FunctionLowering(func::FuncOp source, const BufferTypes &types, WeightTable &weights)
+  MoeFunctionLowering(func::FuncOp source, const BufferTypes &types, WeightTable &weights)
       : source(source), types(types), weights(weights), names(source), builder(source) {}
 
   LogicalResult run();
@@ -189,7 +189,7 @@ private:
   unsigned numFusedAway = 0;
 };
 
-moert::FuncOp FunctionLowering::makeFunction() {
+moert::FuncOp MoeFunctionLowering::makeFunction() {
   const StringRef attribute = moe::MoeDialect::kNameName;
   NamedBuffers inputs, outputs;
   for (BlockArgument argument : source.getArguments()) {
@@ -208,21 +208,21 @@ moert::FuncOp FunctionLowering::makeFunction() {
 }
 
 /// Values that are returned are computed in the caller's buffers.
-void FunctionLowering::assignOutputs(moert::FuncOp function) {
+void MoeFunctionLowering::assignOutputs(moert::FuncOp function) {
   ValueRange returned = source.front().getTerminator()->getOperands();
   for (auto [value, output] : llvm::zip_equal(returned, function.getOutputs()))
     buffers.try_emplace(value, output);
 }
 
 /// What is returned twice, or handed through, is in one buffer and has to be copied to another.
-void FunctionLowering::copyOutputs(moert::FuncOp function) {
+void MoeFunctionLowering::copyOutputs(moert::FuncOp function) {
   Operation *terminator = source.front().getTerminator();
   for (auto [value, output] : llvm::zip_equal(terminator->getOperands(), function.getOutputs()))
     if (bufferOf(value) != output)
       moert::CopyOp::create(builder, terminator->getLoc(), bufferOf(value), output);
 }
 
-LogicalResult FunctionLowering::run() {
+LogicalResult MoeFunctionLowering::run() {
   moert::FuncOp function = makeFunction();
   for (auto [argument, input] : llvm::zip_equal(source.getArguments(), function.getInputs()))
     buffers[argument] = input;
@@ -244,14 +244,14 @@ LogicalResult FunctionLowering::run() {
   return success();
 }
 
-void FunctionLowering::makeBuffers(Operation *op) {
+void MoeFunctionLowering::makeBuffers(Operation *op) {
   for (Value result : op->getResults())
     if (!buffers.contains(result))
       buffers[result] = moert::BufferOp::create(builder, op->getLoc(), types.of(result),
                                                 /*offset=*/moert::ExtentAttr());
 }
 
-void FunctionLowering::checkpointFusedAwayBefore(Location location, StringRef name) {
+void MoeFunctionLowering::checkpointFusedAwayBefore(Location location, StringRef name) {
   for (StringRef fusedAway : names.takeFusedAwayBefore(name)) {
     moert::CheckpointOp::create(builder, location, fusedAway, /*value=*/Value(),
                                 /*order=*/Value());
@@ -259,7 +259,7 @@ void FunctionLowering::checkpointFusedAwayBefore(Location location, StringRef na
   }
 }
 
-void FunctionLowering::checkpoint(Location location, StringRef name, Value tensor) {
+void MoeFunctionLowering::checkpoint(Location location, StringRef name, Value tensor) {
   checkpointFusedAwayBefore(location, name);
   moe::DispatchOp dispatch = rowOrderOf(tensor);
   moert::CheckpointOp::create(builder, location, name, bufferOf(tensor),
@@ -298,7 +298,7 @@ void copyAttributes(Operation *op, OperationState &state) {
       state.addAttribute(name, toRuntimeAttribute(*value));
 }
 
-LogicalResult FunctionLowering::lower(moe::RuntimeOpInterface op) {
+LogicalResult MoeFunctionLowering::lower(moe::RuntimeOpInterface op) {
   const std::string name =
       (moert::MoertDialect::getDialectNamespace() + "." + op.getRuntimeName()).str();
   OperationState state(op.getLoc(), name);
@@ -388,7 +388,7 @@ LogicalResult MoeLowerToMoert::lowerFunctions() {
     FailureOr<BufferTypes> types = BufferTypes::compute(source, tokens);
     if (failed(types))
       return failure();
-    FunctionLowering lowering(source, *types, weights);
+    MoeFunctionLowering lowering(source, *types, weights);
     if (failed(lowering.run()))
       return failure();
     source.erase();

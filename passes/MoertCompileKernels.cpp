@@ -4,7 +4,7 @@
 // moert-compile-kernels: sources of kernels become images.
 
 #include "codegen/Compiler.h"
-#include "passes/KernelSchedule.h"
+#include "passes/KernelReport.h"
 
 #include "mlir/IR/Threading.h"
 #include "llvm/Support/Process.h"
@@ -140,8 +140,8 @@ void MoertCompileKernels::report(MutableArrayRef<Job> jobs) {
           << usage->spillLoads << " of loads, and " << usage->staticShared
           << " bytes of static shared memory";
     if (printSchedule) {
-      sortie::printSchedule(llvm::errs(), job.kernel, job.source, usage,
-                            launches.lookup(job.kernel.getSymName()), maxTokens);
+      reportKernel(llvm::errs(), job.kernel, job.source, usage,
+                   launches.lookup(job.kernel.getSymName()), maxTokens);
       llvm::errs() << (job.image->cached ? " [cached]\n" : "\n");
     }
     ++images;

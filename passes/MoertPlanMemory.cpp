@@ -63,7 +63,7 @@ SmallVector<MoertPlanMemory::Region> MoertPlanMemory::collectRegions() {
     regions.push_back({symbol, buffers});
   if (regions.empty())
     regions.push_back({});
-  // In the order of the body, in which the planner breaks ties.
+  // The planner breaks ties in the order of the body.
   SmallVector<moert::BufferOp> &first = regions.front().buffers;
   llvm::append_range(first, constant);
   llvm::sort(first, [](moert::BufferOp a, moert::BufferOp b) { return a->isBeforeInBlock(b); });

@@ -73,7 +73,7 @@ def MoeDispatchBySort : Pass<"moe-dispatch-by-sort", "::mlir::func::FuncOp"> {
     matmul with one group, so that later passes know one kind of matmul. Biases go along.
 
     Two routed matmuls by the same ids whose weights hold different numbers of experts are an error;
-    so is a number of experts, or of slots a token, that is not static.
+    so is a number of experts, or of slots per token, that is not static.
   }];
   let dependentDialects = ["::sortie::moe::MoeDialect", "::mlir::tensor::TensorDialect"];
   let statistics = [
@@ -103,7 +103,7 @@ def MoeFuseGather : Pass<"moe-fuse-gather", "::mlir::func::FuncOp"> {
   let summary = "Let grouped matmuls read token rows through the permutation";
   let description = [{
     A gather that only feeds grouped matmuls disappears: the matmul is given the token rows and the
-    permutation, so that every token is stored (and quantized) once, not once a slot.
+    permutation, so that every token is stored (and quantized) once, not once per slot.
   }];
   let dependentDialects = ["::sortie::moe::MoeDialect"];
   let statistics = [Statistic<"fused", "gathers-fused", "Matmuls that took a gather in">];
@@ -269,7 +269,7 @@ def MoertSelectKernels : Pass<"moert-select-kernels", "::mlir::ModuleOp"> {
     PTX (`compute_80`) is added to `chips` always: it runs on what is not named.
 
     With `cublas`, dense products in `bf16` arithmetic are NVIDIA's library's: `moert.cublas_matmul`,
-    whose input a kernel rounds to bf16, once a value. A gated product becomes two and a `glu` kernel.
+    whose input a kernel rounds to bf16, once per value. A gated product becomes two and a `glu` kernel.
     Weights in F32 and F16 are packed as bf16. Products with a bias or a quantized output stay
     kernels, since the library has no such epilogue. It keeps no contract but `{run}`: under `batch`
     the option is an error. A remark says so where it finds nothing to do.

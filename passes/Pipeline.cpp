@@ -13,7 +13,7 @@ using namespace mlir;
 
 namespace sortie {
 
-/// From what the model means to sorted rows and grouped matmuls.
+/// Adds the passes that lead from what the model means to sorted rows and grouped matmuls.
 static void buildDispatchLevel(OpPassManager &manager, const CompileOptions &options) {
   OpPassManager &functions = manager.nest<func::FuncOp>();
   functions.addPass(createMoeDispatchBySort());

@@ -22,7 +22,7 @@ public:
   ~Statistic();
 
   /// `statistic` as one of this class; null if it is none, such as one of MLIR's own passes or of a
-  /// plugin's. For any thread.
+  /// plugin's. Any thread may call it.
   static Statistic *of(mlir::Pass::Statistic *statistic);
 
   llvm::StringRef getName() const { return name; }

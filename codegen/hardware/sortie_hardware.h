@@ -11,7 +11,7 @@
 #include "runtime/numerics/contract.h"
 
 #define SORTIE_DEVICE static __device__ __forceinline__
-/// Of an object.
+/// A member function of an object.
 #define SORTIE_MEMBER __device__ __forceinline__
 
 /// Begins the definition of a kernel: SORTIE_KERNEL(256, 1) name(parameters) { ... }
@@ -86,9 +86,9 @@ SORTIE_DEVICE void beginStep(uint32_t *progress, uint32_t step) {
 
 //===- Synchronization and exchange ---------------------------------------===//
 
-/// All threads of the block; none may have ended.
+/// Waits for all threads of the block; none may have ended.
 SORTIE_DEVICE void syncBlock() { __syncthreads(); }
-/// All threads of the warp; also orders their accesses to shared memory.
+/// Waits for all threads of the warp; also orders their accesses to shared memory.
 SORTIE_DEVICE void syncWarp() { __syncwarp(); }
 
 /// Named barriers (PTX ISA, "bar"): some warps of the block meet, `threads` threads in all, a
@@ -203,9 +203,9 @@ struct alignas(8) Mbarrier {
   uint64_t opaque;
 };
 
-/// Before any use, by one thread. `arrivals` (1 to 2^20 - 1) are those of each phase. Others may
-/// use the barrier after a barrier of the block; copies, after publishMbarriers() of this thread,
-/// too.
+/// One thread makes the barrier before any use. `arrivals` (1 to 2^20 - 1) are those of each phase.
+/// Other threads may use it after a barrier of the block; copies, after publishMbarriers() of this
+/// thread, too.
 SORTIE_DEVICE void initMbarrier(Mbarrier *barrier, int arrivals) {
   asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(sharedAddress(barrier)),
                "r"(arrivals)
@@ -215,7 +215,8 @@ SORTIE_DEVICE void initMbarrier(Mbarrier *barrier, int arrivals) {
 SORTIE_DEVICE void invalidateMbarrier(Mbarrier *barrier) {
   asm volatile("mbarrier.inval.shared::cta.b64 [%0];" ::"r"(sharedAddress(barrier)) : "memory");
 }
-/// An arrival. What the thread wrote before can be seen by those that have waited for the phase.
+/// Arrives at the barrier. What the thread wrote before can be seen by those that have waited for
+/// the phase.
 SORTIE_DEVICE void arriveMbarrier(Mbarrier *barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(sharedAddress(barrier)) : "memory");
 }
@@ -249,8 +250,8 @@ SORTIE_DEVICE void loadMatrices(uint32_t (&rows)[4], const void *sharedRow) {
                : "memory");
 }
 
-/// mma.m16n8k32, s8 x s8 -> s32: sum += A * B. With g = lane / 4, t = lane % 4 and four int8 a
-/// word:
+/// mma.m16n8k32, s8 x s8 -> s32: sum += A * B. With g = lane / 4, t = lane % 4 and four int8 in
+/// a word:
 ///   a[0]: row g, k 4t...4t+3;  a[1]: row g + 8;  a[2], a[3]: the same rows, k 16 + 4t...
 ///   b0: column g, k 4t...4t+3;  b1: k 16 + 4t...
 ///   sum[0], sum[1]: row g, columns 2t, 2t + 1;  sum[2], sum[3]: row g + 8.
@@ -287,8 +288,8 @@ SORTIE_DEVICE uint32_t packBFloat16(float low, float high) {
   return pair;
 }
 
-/// mma.m16n8k16, bf16 x bf16 -> f32: sum += A * B. With two bfloat16 a word, the lower k in the
-/// lower half:
+/// mma.m16n8k16, bf16 x bf16 -> f32: sum += A * B. With two bfloat16 in a word, the lower k in
+/// the lower half:
 ///   a[0]: row g, k 2t, 2t + 1;  a[1]: row g + 8;  a[2], a[3]: the same rows, k 8 + 2t...
 ///   b0: column g, k 2t, 2t + 1;  b1: k 8 + 2t...
 ///   sum as above.

@@ -11,8 +11,8 @@
 
 #include <sortie_hardware.h>
 
-/// Before the type of a kernel's parameter that is read where the launch has put it; tensor maps
-/// must be.
+/// Stands before the type of a kernel's parameter that is read where the launch has put it; tensor
+/// maps must be.
 #define SORTIE_IN_PLACE const __grid_constant__
 
 #if __CUDA_ARCH__ >= 900
@@ -53,7 +53,7 @@ SORTIE_DEVICE void copyBulk(void *shared, const void *global, int bytes, Mbarrie
 }
 
 /// A CUtensorMap that the host has made by cuTensorMapEncodeTiled, without interleaving, with
-/// element strides of 1 and zeros outside. In global memory, or a parameter SORTIE_IN_PLACE.
+/// element strides of 1 and zeros outside. It is in global memory, or a parameter SORTIE_IN_PLACE.
 struct alignas(64) TensorMap {
   uint64_t opaque[16];
 };

@@ -5,7 +5,7 @@
 
 #include "dialect/common/Fingerprint.h"
 
-#include "dialect/common/Common.h"
+#include "dialect/common/TextRules.h"
 #include "runtime/weights/TensorHash.h"
 
 #include "mlir/IR/BuiltinAttributes.h"

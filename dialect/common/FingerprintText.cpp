@@ -3,7 +3,9 @@
 
 #include "dialect/common/FingerprintText.h"
 
-#include "dialect/common/Common.h"
+#include "dialect/common/TextRules.h"
+
+#include "llvm/ADT/StringExtras.h"
 
 using llvm::StringLiteral;
 using llvm::StringRef;

@@ -3,6 +3,8 @@
 
 #include "dialect/common/ImportRecord.h"
 
+#include "dialect/common/TextRules.h"
+
 #include "mlir/IR/BuiltinAttributes.h"
 
 using namespace mlir;

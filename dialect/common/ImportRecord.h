@@ -7,7 +7,7 @@
 #ifndef SORTIE_DIALECT_COMMON_IMPORTRECORD_H
 #define SORTIE_DIALECT_COMMON_IMPORTRECORD_H
 
-#include "dialect/common/Common.h"
+#include "dialect/common/EmitError.h"
 
 namespace sortie::import_record {
 
@@ -16,7 +16,7 @@ inline constexpr llvm::StringLiteral kIgnoredTensors = "ignored_tensors";
 inline constexpr llvm::StringLiteral kIgnoredKeys = "ignored_keys";
 /// The scoring where the file does not say which: a string.
 inline constexpr llvm::StringLiteral kGating = "gating";
-/// The number of experts a token, where the file says another or none: an i64.
+/// The number of experts per token, where the file says another or none: an i64.
 inline constexpr llvm::StringLiteral kExpertsUsed = "experts_used";
 
 /// Checks that `value`, of the attribute `name`, is such a dictionary.

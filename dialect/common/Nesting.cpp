@@ -196,8 +196,8 @@ void NestingScanner::addOperator() {
   reach(0);
 }
 
-/// At a token that may begin a value: outside of brackets, one that nothing announces ends the
-/// definition of an alias.
+/// Is called at a token that may begin a value: outside of brackets, one that nothing announces
+/// ends the definition of an alias.
 void NestingScanner::startValue() {
   if (levels.empty() && !isValueExpected)
     defined = nullptr;

@@ -15,7 +15,7 @@ class Sortie_TensorsAttr<Dialect dialect> : AttrDef<dialect, "Tensors"> {
   let description = [{
     What the bytes of a weight are, where they are not those of one whole tensor:
     - `names`: the tensor, or several of one shape and format, which the weight stacks along its
-      first dimension: one an expert;
+      first dimension: one for each expert;
     - `rows(first of total)`: each matrix of the file has `total` rows, and those of the weight are
       the ones from `first` on;
     - `columns(first of total)`: the same for the elements of each row;

@@ -7,6 +7,7 @@
 #include "dialect/common/WeightTensors.h"
 
 #include "dialect/common/PrintableName.h"
+#include "dialect/common/TextRules.h"
 
 #include <limits>
 

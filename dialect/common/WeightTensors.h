@@ -7,7 +7,7 @@
 #ifndef SORTIE_DIALECT_COMMON_WEIGHTTENSORS_H
 #define SORTIE_DIALECT_COMMON_WEIGHTTENSORS_H
 
-#include "dialect/common/Common.h"
+#include "dialect/common/EmitError.h"
 #include "runtime/numerics/encoding.h"
 #include "runtime/weights/DimensionPart.h"
 
@@ -16,7 +16,7 @@
 namespace sortie {
 
 struct WeightTensors {
-  /// One, or several of one shape: one an expert.
+  /// One, or several of one shape: one for each expert.
   llvm::SmallVector<mlir::StringAttr> names;
   DimensionPart rows;
   DimensionPart columns;
@@ -24,7 +24,7 @@ struct WeightTensors {
 
   bool isWhole() const { return names.size() == 1 && !rows && !columns && !transposed; }
 
-  /// From and to the attribute of an op, `TensorsAttr` being that of its dialect.
+  /// Conversions from and to the attribute of an op, `TensorsAttr` being that of its dialect.
   template <typename TensorsAttr> static WeightTensors from(mlir::Attribute attribute) {
     if (const auto name = llvm::dyn_cast<mlir::StringAttr>(attribute))
       return {{name}, {}, {}, false};

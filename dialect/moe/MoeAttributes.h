@@ -6,7 +6,8 @@
 #ifndef SORTIE_DIALECT_MOE_MOEATTRIBUTES_H
 #define SORTIE_DIALECT_MOE_MOEATTRIBUTES_H
 
-#include "dialect/common/Common.h"
+#include "dialect/common/Determinism.h"
+#include "dialect/common/ParameterRules.h"
 #include "dialect/common/WeightTensors.h"
 #include "dialect/moe/MoeDialect.h"
 

@@ -7,6 +7,7 @@
 #include "dialect/common/Fingerprint.h"
 #include "dialect/common/ImportRecord.h"
 #include "dialect/common/PrintableName.h"
+#include "dialect/common/TextRules.h"
 #include "dialect/moe/MoeAttributes.h"
 
 #include "mlir/IR/BuiltinAttributes.h"

@@ -6,7 +6,7 @@
 #ifndef SORTIE_DIALECT_MOE_MOEINTERFACES_H
 #define SORTIE_DIALECT_MOE_MOEINTERFACES_H
 
-#include "dialect/common/Common.h"
+#include "dialect/common/Enums.h"
 #include "dialect/moe/RuntimeOperands.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -17,12 +17,12 @@ namespace sortie::moe {
 /// What a module promises in `moe.contract`; one that says nothing promises everything.
 Determinism getPromisedContract(mlir::ModuleOp module);
 
-/// Of ops with one result, whose every element follows from the same element of each operand. All
-/// of them have one type.
+/// Marks ops with one result, whose every element follows from the same element of each operand.
+/// All of them have one type.
 template <typename ConcreteOp>
 class Elementwise : public mlir::OpTrait::TraitBase<ConcreteOp, Elementwise> {};
 
-/// Of ops that moe-dispatch-by-sort replaces: programs have no counterpart.
+/// Marks ops that moe-dispatch-by-sort replaces: programs have no counterpart.
 template <typename ConcreteOp>
 class SemanticLevelOnly : public mlir::OpTrait::TraitBase<ConcreteOp, SemanticLevelOnly> {};
 

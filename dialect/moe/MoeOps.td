@@ -47,7 +47,7 @@ def Moe_WeightOp : Moe_Op<"weight"> {
   let summary = "a tensor of the model file, a part of one, or several";
   let description = [{
     The tensor that the model file stores under `source`, a part of each of its matrices, or several
-    tensors of one shape, one an expert, stacked (`#moe.tensors`). It is a constant of the program;
+    tensors of one shape, one for each expert, stacked (`#moe.tensors`). It is a constant of the program;
     its bytes stay in the model's own file. The shapes of files are compared without their
     dimensions of one, which writers leave out.
 
@@ -81,7 +81,7 @@ def Moe_WeightOp : Moe_Op<"weight"> {
   let builders = [
     // A whole tensor.
     OpBuilder<(ins "::mlir::Type":$result, "::llvm::StringRef":$source)>,
-    // A part of one tensor, or several, one an expert; parts are whole by default.
+    // A part of one tensor, or several, one for each expert; parts are whole by default.
     OpBuilder<(ins "::mlir::Type":$result, "::llvm::ArrayRef<::llvm::StringRef>":$tensors,
       CArg<"DimensionPart", "{}">:$rows, CArg<"DimensionPart", "{}">:$columns)>,
   ];
@@ -164,7 +164,7 @@ def Moe_MatmulOp : Moe_InferringOp<"matmul", [Moe_SemanticOpInterface, Moe_Seman
 def Moe_RouteOp : Moe_InferringOp<"route", [Moe_SemanticOpInterface, Moe_RuntimeOpInterface]> {
   let summary = "selects the experts of each token and their weights";
   let description = [{
-    From the router's logits `scores` `[T, E]` selects `top` experts a token, best first: `ids`
+    From the router's logits `scores` `[T, E]` selects `top` experts per token, best first: `ids`
     `[T, k]` and `weights` `[T, k]`.
 
     1. Each logit becomes a score: `softmax` over all experts, `sigmoid`, or as it is (`raw`,

@@ -6,7 +6,9 @@
 #ifndef SORTIE_DIALECT_MOERT_MOERTATTRIBUTES_H
 #define SORTIE_DIALECT_MOERT_MOERTATTRIBUTES_H
 
-#include "dialect/common/Common.h"
+#include "dialect/common/Determinism.h"
+#include "dialect/common/ParameterRules.h"
+#include "dialect/common/TextRules.h"
 #include "dialect/common/WeightTensors.h"
 #include "dialect/moert/MoertDialect.h"
 

@@ -6,7 +6,7 @@
 #ifndef SORTIE_DIALECT_MOERT_NUMERICPARAMETERS_H
 #define SORTIE_DIALECT_MOERT_NUMERICPARAMETERS_H
 
-#include "dialect/common/Common.h"
+#include "dialect/common/Enums.h"
 #include "runtime/numerics/activation.h"
 #include "runtime/numerics/route.h"
 

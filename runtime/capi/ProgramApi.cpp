@@ -41,7 +41,7 @@ sortie_program::sortie_program(std::shared_ptr<const Program> loaded) : program(
                          arraysOf(function, function.outputs)});
 }
 
-/// Of what callers see: not of quantized rows.
+/// The type of what callers see, which are never quantized rows.
 static sortie_dtype dtypeOf(ElementType type) {
   switch (type) {
   case ElementType::I32:

@@ -10,6 +10,8 @@
 #include "runtime/program/Program.h"
 #include "runtime/session/TensorView.h"
 
+#include "llvm/Support/Error.h"
+
 namespace sortie {
 
 /// The inputs or outputs of a call, of which the function has `arguments`.

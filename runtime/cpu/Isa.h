@@ -13,7 +13,7 @@
 
 namespace sortie::cpu {
 
-/// In ascending order of preference.
+/// Instruction sets, in ascending order of preference.
 enum class Isa {
   Portable,   ///< plain C++
   Avx2,       ///< AVX2, FMA, F16C

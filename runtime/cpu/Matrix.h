@@ -36,7 +36,7 @@ struct RowMap {
   const int32_t *offsets = nullptr;
   /// [rows] slot (token * slots + j) of each sorted row; null where nothing below needs it.
   const int32_t *permutation = nullptr;
-  /// Routed slots a token. With `gather`, sorted row r reads input row permutation[r] / slots.
+  /// Routed slots per token. With `gather`, sorted row r reads input row permutation[r] / slots.
   int64_t slots = 1;
   bool gather = false;
 };

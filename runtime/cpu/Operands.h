@@ -17,8 +17,8 @@
 
 namespace sortie::cpu {
 
-/// A dense array of the host as rows of its last dimension. Without data: an optional operand that
-/// is absent.
+/// A dense array of the host as rows of its last dimension. An optional operand that is absent has
+/// no data.
 struct Rows {
   std::byte *data = nullptr;
   int64_t rows = 0;

@@ -16,8 +16,8 @@
 
 namespace sortie::cpu {
 
-/// Not itself thread-safe: one loop at a time, started by one thread. Sessions that run at the same
-/// time have a pool each.
+/// A pool is not itself thread-safe: one thread starts one loop at a time. Sessions that run at the
+/// same time have a pool each.
 class ThreadPool {
 public:
   /// Memory that kernels use while they run, for each thread, 64-byte aligned.

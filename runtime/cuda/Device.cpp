@@ -118,7 +118,7 @@ Expected<PinnedMemory> allocatePinned(const DevicePtr &device, uint64_t bytes, c
 bool isPinned(const Device &device, const void *address) {
   const Device::Scope scope(device);
   unsigned type = 0;
-  // Of ordinary memory the driver knows nothing, which is an error.
+  // The driver knows nothing of ordinary memory, and says so by an error.
   return device.driver()->cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
                                                 reinterpret_cast<CUdeviceptr>(address)) ==
              CUDA_SUCCESS &&

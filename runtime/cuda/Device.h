@@ -140,9 +140,9 @@ llvm::Expected<PinnedMemory> allocatePinned(const DevicePtr &device, uint64_t by
 bool isPinned(const Device &device, const void *address);
 /// A stream that does not wait for the default stream.
 llvm::Expected<Stream> makeStream(const DevicePtr &device);
-/// With `isTimed`, it can be compared with another by elapsedNanoseconds().
+/// An event. If it `isTimed`, elapsedNanoseconds() can compare it with another one.
 llvm::Expected<Event> makeEvent(const DevicePtr &device, bool isTimed);
-/// Between two timed events that have both happened.
+/// The time between two timed events that have both happened.
 llvm::Expected<uint64_t> elapsedNanoseconds(const Device &device, const Event &begin,
                                             const Event &end);
 

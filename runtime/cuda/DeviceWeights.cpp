@@ -41,10 +41,10 @@ public:
     return cut(panels.count, panels.panelsOfExpert, panels.rows * spec.rowBytes());
   }
   Cut rows(const WeightSpec &spec) const {
-    return cut(spec.rows(), spec.matrixShape().rows, spec.rowBytes());
+    return cut(spec.rows(), spec.rowsOfExpert(), spec.rowBytes());
   }
   Cut floatRows(const WeightSpec &spec) const {
-    return cut(spec.rows(), spec.matrixShape().rows, floatRowBytes(spec));
+    return cut(spec.rows(), spec.rowsOfExpert(), floatRowBytes(spec));
   }
 
   /// Bytes that the slabs of a weight need at most in a staging buffer.
@@ -64,7 +64,8 @@ public:
   static uint64_t floatRowBytes(const WeightSpec &spec) { return spec.columns() * sizeof(float); }
 
 private:
-  /// Of `all` pieces of so many bytes, of which `ofExpert` are an expert's, which may be a tensor.
+  /// The cut of `all` pieces of `bytes` bytes each. `ofExpert` of them are an expert's, which may
+  /// be a tensor.
   Cut cut(int64_t all, int64_t ofExpert, uint64_t bytes) const {
     const int64_t most = std::max<int64_t>(1, static_cast<int64_t>(slabBytes / bytes));
     const bool isOfExpert = most < ofExpert;

@@ -28,8 +28,8 @@ class DeviceWeights {
 public:
   static constexpr uint64_t kSlabBytes = uint64_t{32} << 20;
 
-  /// Those of other weights, from the same model and on the same device, that a program needs in
-  /// the same form: they are used in place.
+  /// Takes from other weights, of the same model and on the same device, what a program needs in
+  /// the same form: it is used in place.
   static DeviceWeights share(const Program &program, const llvm::BitVector &wanted,
                              const DeviceWeights &others);
 

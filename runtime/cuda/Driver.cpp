@@ -20,7 +20,7 @@ namespace {
 
 constexpr const char *kLibrary = "libcuda.so.1";
 
-/// Of CUDA 12.3, the first whose graphs capture launches that overlap.
+/// The driver of CUDA 12.3, the first whose graphs capture launches that overlap.
 constexpr int kFirstOverlapVersion = 12030;
 
 Error noDriver(const Twine &why) {

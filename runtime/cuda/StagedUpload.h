@@ -14,7 +14,7 @@ namespace sortie::cuda {
 
 class StagedUpload {
 public:
-  /// With buffers of `bytes` bytes.
+  /// Makes an upload with buffers of `bytes` bytes.
   static llvm::Expected<StagedUpload> create(const DevicePtr &device, uint64_t bytes);
 
   /// The buffer to be filled next, when the device has read what was in it.

@@ -15,7 +15,7 @@ using namespace llvm;
 namespace sortie::cuda {
 
 Panels panelsOf(const WeightSpec &spec) {
-  const int64_t rowsOfExpert = spec.matrixShape().rows;
+  const int64_t rowsOfExpert = spec.rowsOfExpert();
   const int64_t rows = spec.pack->rows;
   return {rows, spec.pack->bytes, rowsOfExpert,
           static_cast<int64_t>(divideCeil(rowsOfExpert, rows)), spec.panels()};
@@ -33,7 +33,7 @@ WeightPlan::WeightPlan(const Program &program, const BitVector &wanted,
   for (const unsigned id : wanted.set_bits()) {
     const WeightSpec &spec = program.weights[id];
     if (spec.usesPacked)
-      add(id, WeightForm::Packed, spec.cudaPackedBytes());
+      add(id, WeightForm::Packed, spec.panelBytes());
     if (spec.usesRaw)
       add(id, WeightForm::Raw, spec.fileBytes());
     if (spec.usesFloats)

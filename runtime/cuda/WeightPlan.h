@@ -39,8 +39,8 @@ Panels panelsOf(const WeightSpec &spec);
 
 class WeightPlan {
 public:
-  /// Of the weights in `wanted`, in the forms in which launches read them, but for those that
-  /// `isElsewhere`.
+  /// A plan of the weights in `wanted`, in the forms in which launches read them, but for those
+  /// that `isElsewhere`.
   WeightPlan(
       const Program &program, const llvm::BitVector &wanted,
       llvm::function_ref<bool(WeightId, WeightForm)> isElsewhere = [](WeightId, WeightForm) {

@@ -53,9 +53,9 @@ public:
               DataPresence presence = DataPresence::Required);
 
   llvm::StringRef name() const override { return parts.front()->getBufferIdentifier(); }
-  /// Of the first part, which holds the model's own keys.
+  /// The metadata of the first part, which holds the model's own keys.
   const Metadata &metadata() const { return metadataOfModel; }
-  /// Of all parts, in the order of the files.
+  /// The tensors of all parts, in the order of the files.
   llvm::ArrayRef<Tensor> tensors() const { return table; }
   const Tensor *findTensor(llvm::StringRef name) const override;
   std::optional<uint64_t> fingerprint(const ModelFingerprint &rule) const override;

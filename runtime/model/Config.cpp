@@ -49,7 +49,7 @@ private:
   Error readShape();
   Error readExpertCounts();
   Error readSelectedCounts();
-  /// Sets the number of experts a token of a layer, of which the file states `stated`, if any.
+  /// Sets the number of experts per token of a layer, of which the file states `stated`, if any.
   Error chooseSelectedCount(int64_t number, std::optional<int64_t> stated);
   Error readWidths();
   Error readSharedWidths();

@@ -19,7 +19,7 @@ namespace sortie::model {
 struct ConfigOverrides {
   /// The scoring where the file does not say which.
   std::optional<numerics::Scoring> gating;
-  /// The number of experts a token, whatever the file says.
+  /// The number of experts per token, whatever the file says.
   std::optional<int64_t> expertsUsed;
 };
 
@@ -37,14 +37,15 @@ struct LayerConfig {
   /// Where the file does not say whether the layer has shared experts, it has them if it has their
   /// tensors.
   std::optional<bool> hasShared;
-  /// Of all shared experts together, which are stored as one.
+  /// The width of all shared experts together, which are stored as one.
   std::optional<int64_t> sharedWidth;
 };
 
 /// What the file says of the feed-forward halves of all layers.
 struct Config {
   const Architecture *architecture;
-  /// Of the model itself. Layers that predict further tokens come after them in the file.
+  /// The layers of the model itself. Layers that predict further tokens come after them in the
+  /// file.
   std::vector<LayerConfig> layers;
   int64_t predictionLayers = 0;
   /// Width of the residual stream.

@@ -58,7 +58,7 @@ private:
     /// Norms and biases are added and multiplied in fp32 and stored so; matrices have any format.
     bool isMatrix = false;
     bool isOptional = false;
-    /// The names of its tensors in this file, if not the usual: one, or one an expert.
+    /// The names of its tensors in this file, if not the usual: one, or one for each expert.
     // Without an initializer, g++ warns of every weight that leaves it out.
     SmallVector<std::string, 1> tensors = {}; // NOLINT(readability-redundant-member-init)
     Extent extent = Extent::Whole;

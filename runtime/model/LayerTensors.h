@@ -30,7 +30,7 @@ private:
 
 /// A weight of a layer: its type and where the file has it.
 struct LayerWeight {
-  /// One, or one an expert.
+  /// One, or one for each expert.
   llvm::SmallVector<const gguf::Tensor *, 1> tensors;
   numerics::Encoding encoding;
   /// Row-major, as the layer takes it: the last is the contraction dimension of a matrix.

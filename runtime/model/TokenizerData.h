@@ -57,9 +57,10 @@ struct TokenizerData {
 
   /// The text of each token, by its id; 1 to kMaxTokens of them.
   std::vector<llvm::StringRef> tokens;
-  /// Of each token. All are normal where the file has no types.
+  /// The type of each token. All are normal where the file has no types.
   std::vector<TokenType> types;
-  /// Of each token, none of them NaN; empty where the file has none, which SentencePiece needs.
+  /// The score of each token, none of them NaN; empty where the file has none, which SentencePiece
+  /// needs.
   std::vector<float> scores;
   /// In the order of their ranks, no half empty; BytePairs needs the key.
   std::vector<Merge> merges;

@@ -209,7 +209,7 @@ SORTIE_NUMERICS_INLINE void decodeIQ4XS(const uint8_t *bytes, DecodedBlock &bloc
     block.levels[i] = iq4Level(nibble32(bytes + 8 + i / 32 * 16, i % 32));
 }
 
-/// Of four rows: d[4], dmin[4], high bits of scales and minimums[16], their low halves[32] (low
+/// Four rows: d[4], dmin[4], high bits of scales and minimums[16], their low halves[32] (low
 /// half scale, high half minimum), codes[512]. Sub-block s of a row is entry 4 s + `place` of
 /// these.
 SORTIE_NUMERICS_INLINE void decodeQ4KR4(const uint8_t *bytes, int place, DecodedBlock &block) {

@@ -230,7 +230,7 @@ SORTIE_NUMERICS_CONSTEXPR bool isTableSound() {
                           info.minimums.least >= 0 && info.minimums.most <= 127;
     const bool fitsRun =
         info.elements % integerRun(info) == 0 && integerRun(info) % info.subBlock == 0;
-    // Of four bytes that hold d and dmin.
+    // d and dmin share four bytes.
     const bool fitsScales = info.minimum == Minimum::None || info.scaleType != ScaleType::Float32;
     if (!fitsInt32 || !fitsInt8 || !fitsRun || !fitsScales)
       return false;

@@ -23,7 +23,7 @@ constexpr int kLatticeElements = 8;
 
 /// Magnitude `i` of point `point` (0 to 255) of the lattice of IQ2_XXS: 8, 25 or 43.
 SORTIE_NUMERICS_INLINE int iq2xxsMagnitude(int point, int i) {
-  // Two bits a magnitude, the first in the lowest.
+  // Two bits per magnitude, the first in the lowest.
   SORTIE_NUMERICS_TABLE uint16_t kPoints[256] = {
       0x0000, 0x0002, 0x0005, 0x0008, 0x000a, 0x0011, 0x0014, 0x0020, 0x0022, 0x0028, 0x002a,
       0x0041, 0x0044, 0x0050, 0x0058, 0x0061, 0x0064, 0x0080, 0x0082, 0x008a, 0x00a2, 0x0101,

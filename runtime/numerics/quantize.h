@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Quantization of activation rows: blocks of 128 elements along K, one fp32 scale a block, integers
-// of 8 bits or of 15 bits kept as two int8 limbs.
+// Quantization of activation rows: blocks of 128 elements along K, each with one fp32 scale and
+// integers of 8 bits or of 15 bits kept as two int8 limbs.
 
 #ifndef SORTIE_RUNTIME_NUMERICS_QUANTIZE_H
 #define SORTIE_RUNTIME_NUMERICS_QUANTIZE_H

@@ -28,7 +28,7 @@ enum class GroupScore : uint8_t {
 
 struct RouteParams {
   int experts;        ///< 1 to kMaxExperts
-  int selected;       ///< experts a token, 1 to kMaxSelected
+  int selected;       ///< experts per token, 1 to kMaxSelected
   int groups = 1;     ///< 1 to kMaxExpertGroups, divides `experts`; 1 means no groups
   int groupsUsed = 1; ///< groups kept, 1 to `groups`; they hold at least `selected` experts
   Scoring scoring = Scoring::Softmax;

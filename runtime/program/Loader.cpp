@@ -5,7 +5,7 @@
 
 #include "runtime/program/Loader.h"
 
-#include "dialect/common/Common.h"
+#include "dialect/common/Enums.h"
 #include "dialect/common/Fingerprint.h"
 #include "dialect/common/Nesting.h"
 #include "dialect/moert/MoertOps.h"

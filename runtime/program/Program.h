@@ -8,6 +8,7 @@
 #define SORTIE_RUNTIME_PROGRAM_PROGRAM_H
 
 #include "runtime/modelfile/ModelFile.h"
+#include "runtime/numerics/layout.h"
 #include "runtime/support/Parameter.h"
 #include "runtime/weights/TensorHash.h"
 #include "runtime/weights/WeightSpec.h"

@@ -112,7 +112,7 @@ StepCost CpuExecutor::productCost(const Step &step) const {
   StepCost cost;
   cost.bytes = bytes(step.reads[0]) + bytes(step.writes[0]);
   for (const WeightId weight : ArrayRef(step.weights).take_front(step.matrices)) {
-    const cpu::MatrixShape shape = program.weights[weight].matrixShape();
+    const cpu::MatrixShape shape = cpu::shapeOf(program.weights[weight]);
     UsedRows used{rows(step.writes[0]), rows(step.writes[0]) != 0 ? 1 : 0};
     if (step.offsets != kNoBuffer)
       used = usedRows(reinterpret_cast<const int32_t *>(data(step.offsets)), shape.experts);

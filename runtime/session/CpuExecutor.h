@@ -7,9 +7,9 @@
 #define SORTIE_RUNTIME_SESSION_CPUEXECUTOR_H
 
 #include "runtime/cpu/Operations.h"
+#include "runtime/cpu/PackedWeights.h"
 #include "runtime/session/Arguments.h"
 #include "runtime/session/BoundFunction.h"
-#include "runtime/weights/PackedWeights.h"
 
 namespace sortie {
 

@@ -5,6 +5,7 @@
 
 #include "runtime/session/MemoryPlan.h"
 
+#include "runtime/cpu/PackedWeights.h"
 #include "runtime/cuda/Cublas.h"
 #include "runtime/cuda/WeightPlan.h"
 #include "runtime/support/Error.h"
@@ -75,7 +76,7 @@ static uint64_t bytesOfWeights(const Program &program, const Partition &partitio
     return cuda::WeightPlan(program, wanted).bytes();
   uint64_t bytes = 0;
   for (const unsigned id : wanted.set_bits())
-    bytes += program.weights[id].packedBytes();
+    bytes += cpu::packedBytes(program.weights[id]);
   return bytes;
 }
 

@@ -7,9 +7,9 @@
 #ifndef SORTIE_RUNTIME_SESSION_PARTITION_H
 #define SORTIE_RUNTIME_SESSION_PARTITION_H
 
+#include "runtime/cpu/PackedWeights.h"
 #include "runtime/session/Arguments.h"
 #include "runtime/session/Observer.h"
-#include "runtime/weights/PackedWeights.h"
 
 #include <memory>
 

@@ -190,7 +190,7 @@ void NonFiniteScan::addSlab(size_t tensor, uint64_t offset, uint64_t size) {
   Result &result = results[tensor];
   result.count += found.count;
   append_range(result.first, found.first);
-  // In order, whichever thread was first.
+  // They are in order, whichever thread was first.
   sort(result.first, [](const NonFinite &a, const NonFinite &b) {
     return std::pair(a.unit, a.field) < std::pair(b.unit, b.field);
   });

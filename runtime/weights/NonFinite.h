@@ -23,7 +23,7 @@ struct NonFinite {
 /// Scans tensors slab by slab, in any order, by any number of threads.
 class NonFiniteScan {
 public:
-  /// As many numbers of a tensor are kept, the first ones.
+  /// This many numbers of a tensor are kept, the first ones.
   static constexpr size_t kKept = 5;
 
   /// Tensors of encodings that Sortie reads.

@@ -17,7 +17,7 @@ namespace sortie {
 
 using TensorHash = std::array<uint8_t, 16>;
 
-/// Of a hash as it is written: 32.
+/// The number of digits of a hash as it is written: 32.
 inline constexpr size_t kHashDigits = 2 * std::tuple_size_v<TensorHash>;
 
 /// The kHashDigits lower-case hexadecimal digits of a hash.

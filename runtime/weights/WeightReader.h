@@ -7,6 +7,7 @@
 #ifndef SORTIE_RUNTIME_WEIGHTS_WEIGHTREADER_H
 #define SORTIE_RUNTIME_WEIGHTS_WEIGHTREADER_H
 
+#include "runtime/cpu/ThreadPool.h"
 #include "runtime/weights/WeightSource.h"
 
 #include "llvm/ADT/STLFunctionalExtras.h"

@@ -75,7 +75,7 @@ public:
   std::optional<uint64_t> fingerprint(const ModelFingerprint &rule) const override {
     return model->fingerprint(rule);
   }
-  /// By the tensor table and the sampled bytes: no key changes what a tensor holds.
+  /// Follows from the tensor table and the sampled bytes: no key changes what a tensor holds.
   std::string identity() const override {
     const std::optional<uint64_t> tensors =
         model->fingerprint({.keys = std::vector<std::string>()});

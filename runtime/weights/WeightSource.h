@@ -9,12 +9,14 @@
 #include "runtime/modelfile/ModelFile.h"
 #include "runtime/weights/WeightSpec.h"
 
+#include "llvm/Support/Error.h"
+
 #include <functional>
 #include <memory>
 
 namespace sortie {
 
-/// Of a source whose calls cost: what is asked for at once, or all of a tensor that is smaller.
+/// What is asked for at once of a source whose calls cost, or all of a tensor that is smaller.
 inline constexpr uint64_t kLeastReadBytes = uint64_t{1} << 20;
 
 class WeightSource {

@@ -28,7 +28,7 @@ SmallVector<int64_t, 3> WeightSpec::tensorShape() const {
 }
 
 TensorPiece WeightSpec::columnPiece(int64_t firstRow, int64_t rowCount, int64_t column) const {
-  const int64_t matrixRows = matrixShape().rows;
+  const int64_t matrixRows = rowsOfExpert();
   const int64_t matrix = firstRow / matrixRows;
   const int64_t rowOfMatrix = firstRow % matrixRows;
   const int64_t together = std::min(rowCount, matrixRows - rowOfMatrix);

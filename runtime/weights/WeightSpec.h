@@ -7,7 +7,7 @@
 #ifndef SORTIE_RUNTIME_WEIGHTS_WEIGHTSPEC_H
 #define SORTIE_RUNTIME_WEIGHTS_WEIGHTSPEC_H
 
-#include "runtime/cpu/ops.h"
+#include "runtime/numerics/encoding.h"
 #include "runtime/weights/DimensionPart.h"
 
 #include "llvm/ADT/ArrayRef.h"
@@ -42,7 +42,7 @@ struct TensorPiece {
 };
 
 struct WeightSpec {
-  /// Names in the model: one, or several of one shape and encoding, one an expert.
+  /// Names in the model: one, or several of one shape and encoding, one for each expert.
   std::vector<std::string> tensors;
   numerics::Encoding encoding;
   /// Row-major, 1 to 3 dimensions. Of several tensors the first dimension counts them.
@@ -68,8 +68,8 @@ struct WeightSpec {
   /// The first `rowCount` rows from `firstRow` on, or as many of them as lie together. Both are
   /// whole strips of rows that the encoding stores together.
   TensorPiece piece(int64_t firstRow, int64_t rowCount) const;
-  /// Of a transposed weight: element `column` of the first `rowCount` rows from `firstRow` on, or
-  /// of those that are of one matrix.
+  /// A piece of a transposed weight: element `column` of the first `rowCount` rows from `firstRow`
+  /// on, or of those that are of one matrix.
   TensorPiece columnPiece(int64_t firstRow, int64_t rowCount, int64_t column) const;
 
   int64_t columns() const { return shape.back(); }
@@ -85,22 +85,11 @@ struct WeightSpec {
   uint64_t fileBytes() const { return rows() * rowBytes(); }
 
   /// A matrix [N, K] is one expert.
-  cpu::MatrixShape matrixShape() const {
-    const int64_t experts = shape.size() == 3 ? shape.front() : 1;
-    return {info().format, experts, rows() / experts, columns()};
-  }
-  /// Bytes of the packed matrix and of the floats.
-  uint64_t packedBytes() const {
-    const uint64_t matrix = isMatrix ? cpu::packedBytes(matrixShape()) : 0;
-    return matrix + (isVector ? rows() * columns() * sizeof(float) : 0);
-  }
-  /// Panels of all experts together, as `pack` makes them.
-  int64_t panels() const {
-    const cpu::MatrixShape matrix = matrixShape();
-    return matrix.experts * ((matrix.rows + pack->rows - 1) / pack->rows);
-  }
-  /// Bytes of the form that kernels read as packed.
-  uint64_t cudaPackedBytes() const { return panels() * pack->bytes; }
+  int64_t experts() const { return shape.size() == 3 ? shape.front() : 1; }
+  int64_t rowsOfExpert() const { return rows() / experts(); }
+  /// Panels of all experts together, as `pack` makes them, and their bytes.
+  int64_t panels() const { return experts() * ((rowsOfExpert() + pack->rows - 1) / pack->rows); }
+  uint64_t panelBytes() const { return panels() * pack->bytes; }
 
   /// "tensor 'blk.0.ffn_norm.weight' (f32, 2048)", "rows 0 to 3 of tensor 'w' (f32, 8x64)",
   /// "tensors 'a' to 'h' (q4_K, 512x256)".

@@ -12,7 +12,7 @@
 
 namespace sortie::emulation {
 
-static std::string checkLaunch(const Launch &what, const Options &options) {
+static std::string checkLaunch(const EmulatedLaunch &what, const Options &options) {
   const Index3 grid = what.grid;
   if (grid.x < 1 || grid.y < 1 || grid.z < 1 || grid.y > 65535 || grid.z > 65535)
     return "the grid " + std::to_string(grid.x) + " x " + std::to_string(grid.y) + " x " +
@@ -30,7 +30,7 @@ static std::string describe(Index3 index) {
          std::to_string(index.z) + ")";
 }
 
-static std::string runBlocks(Scheduler &scheduler, const Launch &what, Random &random) {
+static std::string runBlocks(Scheduler &scheduler, const EmulatedLaunch &what, Random &random) {
   const auto x = static_cast<uint64_t>(what.grid.x);
   const auto y = static_cast<uint64_t>(what.grid.y);
   const uint64_t count = x * y * static_cast<uint64_t>(what.grid.z);
@@ -55,7 +55,7 @@ std::string launch(const Kernel &kernel, Index3 grid, int threads, int sharedByt
   static std::mutex mutex;
   static Scheduler scheduler;
   const std::lock_guard<std::mutex> lock(mutex);
-  const Launch what = {&kernel, grid, threads, sharedBytes, parameters};
+  const EmulatedLaunch what = {&kernel, grid, threads, sharedBytes, parameters};
   Random random(options.seed);
   std::string error = checkLaunch(what, options);
   if (error.empty())

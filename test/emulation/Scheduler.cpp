@@ -30,7 +30,7 @@ Scheduler::~Scheduler() {
 
 //===- A block ------------------------------------------------------------===//
 
-std::string Scheduler::runBlock(const Launch &what, Index3 index, Random &generator) {
+std::string Scheduler::runBlock(const EmulatedLaunch &what, Index3 index, Random &generator) {
   if (stacks == nullptr)
     return "no memory for the stacks of the threads";
   launch = &what;

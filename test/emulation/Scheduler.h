@@ -24,7 +24,7 @@
 namespace sortie::emulation {
 
 /// What all blocks of a launch have in common.
-struct Launch {
+struct EmulatedLaunch {
   const Kernel *kernel;
   Index3 grid;
   int threads;
@@ -42,7 +42,7 @@ public:
   Scheduler &operator=(const Scheduler &) = delete;
 
   /// Runs one block. Returns the error, empty for none.
-  std::string runBlock(const Launch &what, Index3 index, Random &generator);
+  std::string runBlock(const EmulatedLaunch &what, Index3 index, Random &generator);
 
   void syncBlock(Site site) override;
   void collective(Collective what, void *operands, Site site) override;
@@ -131,7 +131,7 @@ private:
   std::string describeThreads() const;
   std::string describe(const Thread &thread) const;
 
-  const Launch *launch = nullptr;
+  const EmulatedLaunch *launch = nullptr;
   Random *random = nullptr;
   SharedMemory sharedMemory;
   std::vector<Thread> threads;

@@ -8,6 +8,7 @@
 // and goes through parser, verifiers and lowering.
 
 #include "runtime/cpu/Isa.h"
+#include "runtime/cpu/PackedWeights.h"
 #include "runtime/program/Loader.h"
 #include "runtime/session/Session.h"
 
@@ -23,7 +24,7 @@ constexpr uint64_t kMostBytes = uint64_t{1} << 24;
 uint64_t bytesNeeded(const Program &program, const Function &function) {
   uint64_t bytes = program.arenaBytes(function, kTokens);
   for (const unsigned id : function.weights.set_bits())
-    bytes += program.weights[id].fileBytes() + program.weights[id].packedBytes();
+    bytes += program.weights[id].fileBytes() + cpu::packedBytes(program.weights[id]);
   for (const Buffer &buffer : function.buffers)
     bytes += buffer.bytes.at(program.symbolBounds(function, kTokens));
   return bytes;

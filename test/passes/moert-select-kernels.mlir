@@ -63,7 +63,7 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
   // CHECK-SAME: arch = "sm_80", shared = {{[0-9]+}}, schedule = "tile 128 x {{[0-9]+}}, {{[0-9]+}} stages", text = "#define SORTIE_SHARED_LIMIT 166912
   // CHECK-SAME: static constexpr Format kFirst = Format::Q4_K, kSecond = Format::Q4_K;
   // CHECK-SAME: static constexpr RowKind kInput = sortie::numerics::RowKind::Int16, kOutput = sortie::numerics::RowKind::Int16;
-  // CHECK-SAME: static constexpr int kRows = 128, kColumns = 256, kSlots = 4;
+  // CHECK-SAME: static constexpr int kN = 128, kK = 256, kSlots = 4;
   // CHECK-SAME: static constexpr bool kIsGated = true, kIsGrouped = true, kHasScale = false;
   // CHECK-SAME: (const void *r0, const int32_t *r1, const Tile *r2, const int32_t *r3, void *w0, const void *g0, const void *g1, uint32_t *progress, uint32_t step)
   // CHECK-SAME: exactProduct<Spec>({r0, r2, r3, nullptr, w0, g0, g1, nullptr, nullptr, 0}, [] {})

@@ -16,7 +16,8 @@ namespace sortie {
 
 /// Where an output goes: to an open file of this process, or to a path.
 struct OutputTarget {
-  /// Of the open file: 1 for `-`, N for `/dev/fd/N` and what leads there (`/dev/stdout`).
+  /// The number of the open file: 1 for `-`, N for `/dev/fd/N` and what leads there
+  /// (`/dev/stdout`).
   std::optional<int> descriptor;
   /// Otherwise: the path with symbolic links followed, so that its last part is none. It need not
   /// exist, its folder does.

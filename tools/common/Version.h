@@ -10,7 +10,7 @@
 
 namespace sortie {
 
-/// Makes `--version` print "<tool> 0.1.0, with LLVM 22.1.8". To be called before the command line
+/// Makes `--version` print "<tool> 0.1.0, with LLVM 22.1.8". It is called before the command line
 /// is parsed.
 void setVersionOf(llvm::StringRef tool);
 

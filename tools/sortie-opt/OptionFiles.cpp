@@ -37,7 +37,7 @@ Error checkOptionFiles(StringRef input, StringRef output, const mlir::MlirOptMai
       {config.getRemarksOutputFile(), "--remarks-output-file"},
       {valueOf(kCrashReproducer), "--" + kCrashReproducer.str()}};
   for (const auto &[path, role] : reports)
-    // Of these, `-` is the standard error.
+    // In these options, `-` is the standard error.
     if (!path.empty() && path != "-")
       if (Error error = claims.claimOutput(path, role))
         return error;

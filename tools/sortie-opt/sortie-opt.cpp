@@ -110,7 +110,7 @@ static LogicalResult run(StringRef inputPath, StringRef outputPath, DialectRegis
 }
 
 /// Leaves what LLVM's libraries registered (hundreds of options of its code generators) to
-/// --help-hidden. To be called before any option of ours is registered.
+/// --help-hidden. It is called before any option of ours is registered.
 static void hideOptionsOfLlvm() {
   for (auto &[name, option] : llvm::cl::getRegisteredOptions())
     if (!llvm::is_contained({"help", "help-hidden", "version"}, name))
@@ -118,7 +118,7 @@ static void hideOptionsOfLlvm() {
 }
 
 /// Withdraws the choice between the two forms of MLIR's report of statistics, for ours has one.
-/// To be called before the command line is parsed.
+/// It is called before the command line is parsed.
 static void withdrawStatisticsDisplay() {
   registerPassManagerCLOptions();
   if (llvm::cl::Option *option =
@@ -127,7 +127,7 @@ static void withdrawStatisticsDisplay() {
 }
 
 /// Takes over the driver's option of this name, whose own report is empty in LLVM as distributions
-/// build it. To be called when the command line has been parsed.
+/// build it. It is called when the command line has been parsed.
 static bool takePassStatistics() {
   auto *option = static_cast<llvm::cl::opt<bool> *>(
       llvm::cl::getRegisteredOptions().lookup("mlir-pass-statistics"));
@@ -144,7 +144,7 @@ int main(int argc, char **argv) {
   withdrawStatisticsDisplay();
   const ToolOptions tool;
   DialectRegistry registry = makeRegistry();
-  // Of MLIR's own passes, those that a model can pass through on its way.
+  // Those of MLIR's own passes that a model can pass through on its way.
   registerCanonicalizerPass();
   registerCSEPass();
   registerPrintIRPass();

@@ -6,7 +6,7 @@
 #ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_DIALECTENUMS_H
 #define SORTIE_TOOLS_SORTIE_TRANSLATE_DIALECTENUMS_H
 
-#include "dialect/common/Common.h"
+#include "dialect/common/Enums.h"
 #include "runtime/numerics/route.h"
 
 namespace sortie {

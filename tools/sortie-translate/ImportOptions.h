@@ -6,7 +6,7 @@
 #ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_IMPORTOPTIONS_H
 #define SORTIE_TOOLS_SORTIE_TRANSLATE_IMPORTOPTIONS_H
 
-#include "dialect/common/Common.h"
+#include "dialect/common/Determinism.h"
 #include "runtime/model/Config.h"
 
 #include <optional>
@@ -21,7 +21,7 @@ struct LayerRange {
 };
 
 struct ImportOptions {
-  /// All layers if absent.
+  /// The layers to import; all of them if absent.
   std::optional<LayerRange> layers;
   /// What the module promises.
   Determinism contract = kFullDeterminism;

@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Rows of floats, four neighbouring columns a thread: one access of 16 bytes where every row starts
-// at a multiple of that.
+// Rows of floats, of which a thread takes four neighbouring columns: one access of 16 bytes where
+// every row starts at a multiple of that.
 
 #ifndef SORTIE_CODEGEN_KERNELS_COMMON_FOURFLOATS_H
 #define SORTIE_CODEGEN_KERNELS_COMMON_FOURFLOATS_H
@@ -45,7 +45,7 @@ template <int Columns> SORTIE_DEVICE void storeFour(float *row, int column, Four
   }
 }
 
-/// Of a grid (rows, rowBlocks(Columns)): the thread's row and first column.
+/// The thread's row and first column in a grid (rows, rowBlocks(Columns)).
 SORTIE_DEVICE int64_t gridRow() { return hw::blockIndexX(); }
 SORTIE_DEVICE int gridColumn() {
   return (hw::blockIndexY() * hw::threadCount() + hw::threadIndex()) * 4;

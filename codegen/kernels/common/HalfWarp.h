@@ -12,8 +12,8 @@
 
 namespace sortie::kernels {
 
-/// The contract's tree over 16 partials, one a lane of each half warp: j and j + 8, then + 4, 2, 1.
-/// Every lane gets the sum. (Which operand comes first does not show: addition commutes.)
+/// The contract's tree over 16 partials, one in each lane of a half warp: j and j + 8, then + 4,
+/// 2, 1. Every lane gets the sum. (Which operand comes first does not show: addition commutes.)
 SORTIE_DEVICE float sumHalfWarp(float partial) {
 #pragma unroll
   for (int mask = numerics::kPartials / 2; mask > 0; mask /= 2)

@@ -7,7 +7,7 @@
 // A kernel is exactProduct<Spec>(operands, begin), where Spec is a struct of constants:
 //   Format kFirst, kSecond;   of gate and up; equal in a plain product
 //   RowKind kInput, kOutput;  Int16 or Int8; the output of a gated product may be F32, too
-//   int kRows, kColumns;      N and K of an expert
+//   int kN, kK;               of an expert: rows of weights, and elements of each
 //   bool kIsGated, kIsGrouped;
 //   int kSlices, kFewTiles;   where there are up to kFewTiles tiles in all, those of one mma cut K
 //                             into so many slices, so that few tokens use a whole GPU: a block
@@ -35,10 +35,10 @@ struct ExactOperands {
   const Tile *tiles;          ///< grouped: the tile map
   const int32_t *permutation; ///< [sorted rows]
   const float *scale;         ///< [slots]
-  void *output;               ///< [sorted rows, kRows]
+  void *output;               ///< [sorted rows, N]
   const void *first;          ///< packed weights, of gate or of the only matrix
   const void *second;         ///< packed weights of up
-  const float *firstBias;     ///< [experts, kRows], or null
+  const float *firstBias;     ///< [experts, N], or null
   const float *secondBias;
   int rows;                                ///< dense: rows of the input
   const float *firstExpertScale = nullptr; ///< [experts], or null
@@ -48,18 +48,19 @@ struct ExactOperands {
 template <typename Spec> struct ExactBlock {
   static constexpr int kSlices = Spec::kSlices;
   static constexpr ExactGeometry kGeometry = exactGeometry(
-      Spec::kFirst, Spec::kSecond, Spec::kInput, Spec::kColumns, kSlices, SORTIE_SHARED_LIMIT);
+      Spec::kFirst, Spec::kSecond, Spec::kInput, Spec::kK, kSlices, SORTIE_SHARED_LIMIT);
   static_assert(kGeometry.stages >= 2, "the block's shared memory is too small");
   static_assert(kSlices == 1 || !Spec::kIsGated);
   /// Most rows of a tile.
   static constexpr int kTokens = kGeometry.tokens;
   static constexpr int kLimbs = limbCount(Spec::kInput);
   using Lane = ProductLane<kLimbs>;
-  static constexpr int kStageCount = static_cast<int>(ceilDiv(Spec::kColumns, kHalfElements));
-  static constexpr int kColumns = Spec::kIsGated ? kGatedColumns : kPlainColumns;
-  static constexpr int kPanels = static_cast<int>(panelsOf(Spec::kRows)); ///< of an expert
+  static constexpr int kStageCount = static_cast<int>(ceilDiv(Spec::kK, kSectionElements));
+  /// Columns of the output of a block.
+  static constexpr int kBlockColumns = Spec::kIsGated ? kGatedColumns : kPlainColumns;
+  static constexpr int kPanels = static_cast<int>(panelsOf(Spec::kN)); ///< of an expert
 
-  //===- The tile: in shared memory, not in scarce registers ---------------===//
+  //===- The tile: in shared memory, not in scarce registers --------------===//
 
   SORTIE_DEVICE const Tile &tile() { return *hw::sharedMemory<Tile>(); }
   /// The input row of each token of the tile; of its first row for tokens past its end.
@@ -89,13 +90,13 @@ template <typename Spec> struct ExactBlock {
       Codebook<formatInfo(F).coding>::store();
   }
 
-  //===- What a warp multiplies --------------------------------------------===//
+  //===- What a warp multiplies -------------------------------------------===//
 
   /// Whether the warp has a panel of up.
   SORTIE_DEVICE bool isSecond() { return Spec::kIsGated && hw::warpIndex() >= kExactWarps / 2; }
   /// Panels of a block whose K is cut into `Slices`: kSlices, or 1, where the first of kSlices
   /// blocks multiplies all of their columns.
-  template <int Slices> static constexpr int kBlockPanels = kColumns / kPanelRows / Slices;
+  template <int Slices> static constexpr int kBlockPanels = kBlockColumns / kPanelRows / Slices;
   /// The block's first panel among those of an expert.
   template <int Slices> SORTIE_DEVICE int firstPanel() {
     return hw::recomputed(hw::blockIndexX()) / (kSlices / Slices) * kBlockPanels<Slices>;
@@ -107,7 +108,7 @@ template <typename Spec> struct ExactBlock {
   /// The lane's first bytes of the warp's panel, which has format F: in units of kLaneBytes from
   /// the start of the matrix (kMostPackedBytes), since an address would take two registers.
   template <Format F, int Slices> SORTIE_DEVICE uint32_t panelUnit(int expert) {
-    constexpr int64_t kPanelBytes = packedPanelBytes(F, Spec::kColumns);
+    constexpr int64_t kPanelBytes = packedPanelBytes(F, Spec::kK);
     static_assert(kPanelBytes % kLaneBytes == 0);
     return static_cast<uint32_t>(expert * kPanels + panelIndex<Slices>()) *
                static_cast<uint32_t>(kPanelBytes / kLaneBytes) +
@@ -119,7 +120,7 @@ template <typename Spec> struct ExactBlock {
   }
   /// The matrix may end before the block does.
   template <int Slices> SORTIE_DEVICE bool hasPanel() {
-    return Spec::kRows % kColumns == 0 || panelIndex<Slices>() < kPanels;
+    return Spec::kN % kBlockColumns == 0 || panelIndex<Slices>() < kPanels;
   }
   /// Calls `body` with the format of the warp's panel.
   template <typename Body> SORTIE_DEVICE void withFormat(Body body) {
@@ -132,15 +133,15 @@ template <typename Spec> struct ExactBlock {
     body.template operator()<Spec::kFirst>();
   }
 
-  //===- Sums and totals ---------------------------------------------------===//
+  //===- Sums and totals --------------------------------------------------===//
 
-  /// Adds the chunk that ends with activation block `half` to the totals of those before, which a
-  /// thread keeps at `totals` in shared memory. After the last chunk `sums` are the totals.
+  /// Adds the chunk that ends with activation block `section` to the totals of those before, which
+  /// a thread keeps at `totals` in shared memory. After the last chunk `sums` are the totals.
   template <int Groups>
-  SORTIE_DEVICE void endChunk(int totals, int half, float (&sums)[Groups][Lane::kOutputs]) {
+  SORTIE_DEVICE void endChunk(int totals, int section, float (&sums)[Groups][Lane::kOutputs]) {
     if constexpr (kStageCount > kBlocksPerChunk) {
-      const bool isFirst = half < kBlocksPerChunk;
-      const bool isLast = half == kStageCount - 1;
+      const bool isFirst = section < kBlocksPerChunk;
+      const bool isLast = section == kStageCount - 1;
       const int count = groups();
 #pragma unroll
       for (int n = 0; n < Groups; ++n) {

@@ -42,18 +42,18 @@ SORTIE_DEVICE void loadColumns(const TokenBlock &tokens, int u, int step, uint32
 
 //===- Integer runs -------------------------------------------------------===//
 
-/// The A operand of what mma sums by itself, part `s` of a half: a sub-block of 32 elements or 16,
-/// or, of folded sub-blocks, 32 elements of them.
+/// The A operand of what mma sums by itself, part `s` of a section: a sub-block of 32 elements or
+/// 16, or, of folded sub-blocks, 32 elements of them.
 template <Format F> struct SubBlock {
   static constexpr bool kIs16 =
       formatInfo(F).formatClass == FormatClass::SubScale16 && !kIsFolded<F>;
-  static constexpr int kCount = kHalfElements / (kIs16 ? 16 : 32);
-  static constexpr int kRegisters = kRegistersPerHalf / kCount;
+  static constexpr int kCount = kSectionElements / (kIs16 ? 16 : 32);
+  static constexpr int kRegisters = kRegistersPerSection / kCount;
   uint32_t operand[kRegisters];
 };
 
 template <Format F>
-SORTIE_DEVICE SubBlock<F> operandOf(const uint32_t (&levels)[kRegistersPerHalf], int s) {
+SORTIE_DEVICE SubBlock<F> operandOf(const uint32_t (&levels)[kRegistersPerSection], int s) {
   SubBlock<F> block;
 #pragma unroll
   for (int i = 0; i < SubBlock<F>::kRegisters; ++i)
@@ -71,8 +71,8 @@ SORTIE_DEVICE void multiplySubBlock(int32_t (&sum)[4], const SubBlock<F> &a,
     hw::multiplyK32(sum, a.operand, words[2 * i], words[2 * i + 1]);
 }
 
-/// The sums of the lane's outputs over q from those over its mma columns. Only where the contract
-/// allows limbs to be combined as integers.
+/// The sums of the lane's outputs over q from those over its mma columns. It is called only where
+/// the contract allows limbs to be combined as integers.
 template <int Limbs>
 SORTIE_DEVICE void combineColumns(const int32_t (&columns)[4],
                                   int32_t (&sums)[ProductLane<Limbs>::kOutputs]) {
@@ -87,19 +87,19 @@ SORTIE_DEVICE int32_t subScale(const SubScales &row, int s) {
 }
 
 /// run += sub-scale * sum, for sums of the first of the lane's rows and then of the second.
-template <int N>
-SORTIE_DEVICE void addScaled(int32_t (&run)[N], const int32_t (&sum)[N],
+template <int Count>
+SORTIE_DEVICE void addScaled(int32_t (&run)[Count], const int32_t (&sum)[Count],
                              const int32_t (&scale)[2]) {
 #pragma unroll
-  for (int i = 0; i < N; ++i)
-    run[i] += scale[i / (N / 2)] * sum[i];
+  for (int i = 0; i < Count; ++i)
+    run[i] += scale[i / (Count / 2)] * sum[i];
 }
 
-/// Calls `body(words, s, i)` for each sub-block `s` of the half, which is number `i` of the step
+/// Calls `body(words, s, i)` for each sub-block `s` of the section, which is number `i` of the step
 /// that `words[u]` hold.
 template <Format F, int Count, typename Body>
 SORTIE_DEVICE void forEachSubBlock(const TokenBlock &tokens, Body body) {
-  constexpr int kSteps = kHalfElements / kStepElements;
+  constexpr int kSteps = kSectionElements / kStepElements;
   constexpr int kPerStep = SubBlock<F>::kCount / kSteps;
 #pragma unroll
   for (int step = 0; step < kSteps; ++step) {
@@ -199,7 +199,7 @@ SORTIE_DEVICE void blockTerm(const ExactPanel<F, true> &panel, const TokenBlock 
   }
 }
 
-//===- Formats with a float scale a group ---------------------------------===//
+//===- Formats with a float scale for each group --------------------------===//
 
 /// Adds the float minimums of the four groups to t.
 template <Format F, int Limbs>
@@ -281,12 +281,12 @@ SORTIE_DEVICE void addGroups(const ExactPanel<F> &panel, const TokenBlock &token
                              float (&sums)[Groups][Outputs]) {
   if constexpr (First < Groups) {
     static_assert(Groups % AtOnce == 0);
-    constexpr int kHalf = AtOnce / 2;
-    if (First + kHalf < count) {
+    constexpr int kFewer = AtOnce / 2;
+    if (First + kFewer < count) {
       addBlocks<F, First, AtOnce, Limbs>(panel, tokens, sums);
-    } else if constexpr (kHalf != 0) {
+    } else if constexpr (kFewer != 0) {
       if (First < count)
-        addBlocks<F, First, kHalf, Limbs>(panel, tokens, sums);
+        addBlocks<F, First, kFewer, Limbs>(panel, tokens, sums);
     }
     addGroups<F, Limbs, AtOnce, First + AtOnce>(panel, tokens, count, sums);
   }

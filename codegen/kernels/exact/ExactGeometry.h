@@ -31,7 +31,7 @@ constexpr int kTokensAtATime = 16;
 constexpr int kTokenStep = kTokensAtATime / 2;
 
 /// Bytes between two mma columns, in a stage of a wide tile and in a chunk of a narrow one.
-constexpr int kColumnStride = kHalfElements;
+constexpr int kColumnStride = kSectionElements;
 constexpr int kChunkColumnStride = kChunk;
 /// A warp's copies are fastest where each 128 bytes of them are one line of shared memory, so what
 /// is copied begins at a multiple of this.
@@ -105,7 +105,7 @@ constexpr int kValueStride = kPlainColumns + 4;
 /// Bytes that the minimums of a format need of a token and stage.
 SORTIE_NUMERICS_CONSTEXPR int tokenSumBytes(Format format) {
   const FormatInfo info = formatInfo(format);
-  return info.minimum == Minimum::None ? 0 : kHalfElements / info.subBlock * 4;
+  return info.minimum == Minimum::None ? 0 : kSectionElements / info.subBlock * 4;
 }
 
 /// Whether two formats want the same sums of a token.
@@ -116,10 +116,10 @@ SORTIE_NUMERICS_CONSTEXPR bool haveSameSums(Format first, Format second) {
 
 namespace detail {
 
-/// Bytes of a panel in a stage: the planes of a half, and the scales of its whole block.
+/// Bytes of a panel in a stage: the planes of a section, and the scales of its whole block.
 SORTIE_NUMERICS_CONSTEXPR int stagePanelBytes(Format format) {
   const PackedSizes sizes = packedSizes(format);
-  return sizes.blockBytes - (sizes.halves - 1) * sizes.halfBytes;
+  return sizes.blockBytes - (sizes.sections - 1) * sizes.sectionBytes;
 }
 
 SORTIE_NUMERICS_CONSTEXPR int larger(int a, int b) { return a > b ? a : b; }

@@ -14,15 +14,15 @@
 
 namespace sortie::kernels {
 
-/// Of a block whose K is cut into `Slices`: the warps of the first one have all sums.
+/// The outputs of a block whose K is cut into `Slices`: the warps of the first slice have all sums.
 template <typename Spec, int Slices> class ExactOutputs {
   using Block = ExactBlock<Spec>;
   using Lane = typename Block::Lane;
-  static constexpr int kColumns = Block::kColumns / Slices;
+  static constexpr int kColumns = Block::kBlockColumns / Slices;
 
 public:
-  /// `sums` as ExactDot.h lays them out in a warp. All threads have done with the shared memory
-  /// behind the tile's table.
+  /// Stores the outputs. A warp has `sums` as ExactDot.h lays them out. No thread needs the shared
+  /// memory behind the tile's table any more.
   template <int Groups>
   SORTIE_DEVICE void store(const ExactOperands &operands,
                            const float (&sums)[Groups][Lane::kOutputs]) {
@@ -30,7 +30,7 @@ public:
       place(operands, sums);
     hw::syncBlock();
     const int firstColumn = Block::template firstPanel<Slices>() * kPanelRows;
-    const int left = Spec::kRows - firstColumn;
+    const int left = Spec::kN - firstColumn;
     const int columns = left < kColumns ? left : kColumns;
     for (int token = hw::threadIndexAnew() / hw::kWarpSize; token < Block::tile().rows;
          token += kExactWarps) {
@@ -43,8 +43,8 @@ public:
   }
 
 private:
-  /// What a token waits with for the threads that store it: a float a column, or of gate and then
-  /// of up.
+  /// Where a token's values wait for the threads that store them: a float for each column, those of
+  /// gate before those of up.
   SORTIE_DEVICE float *valuesAt(int token) {
     return hw::sharedMemory<float>(kTileTableBytes) + token * kValueStride;
   }
@@ -64,9 +64,9 @@ private:
     for (int o = 0; o < Lane::kOutputs; ++o) {
       const int row = Lane::rowOf(o);
       const int column = Block::template panelIndex<Slices>() * kPanelRows + row;
-      const bool isBiased = bias != nullptr && column < Spec::kRows;
+      const bool isBiased = bias != nullptr && column < Spec::kN;
       const float b =
-          isBiased ? hw::loadReadOnly(bias + int64_t{Block::tile().expert} * Spec::kRows + column)
+          isBiased ? hw::loadReadOnly(bias + int64_t{Block::tile().expert} * Spec::kN + column)
                    : 0.0f;
 #pragma unroll
       for (int n = 0; n < Groups; ++n) {
@@ -79,7 +79,7 @@ private:
 
   SORTIE_DEVICE void storePlain(const ExactOperands &operands, int64_t sorted, int firstColumn,
                                 int columns, const float *values) {
-    float *to = static_cast<float *>(operands.output) + sorted * Spec::kRows + firstColumn;
+    float *to = static_cast<float *>(operands.output) + sorted * Spec::kN + firstColumn;
     float scale = 1.0f;
     if constexpr (Spec::kHasScale)
       scale = hw::loadReadOnly(operands.scale + hw::loadReadOnly(operands.permutation + sorted));
@@ -94,7 +94,7 @@ private:
   SORTIE_DEVICE void storeGated(const ExactOperands &operands, int64_t sorted, int firstColumn,
                                 int columns, const float *values) {
     constexpr Glu kGlu = Spec::kGlu;
-    constexpr ActRowLayout kLayout = actRowLayout(Spec::kOutput, Spec::kRows);
+    constexpr ActRowLayout kLayout = actRowLayout(Spec::kOutput, Spec::kN);
     float four[4];
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
@@ -102,7 +102,7 @@ private:
       four[i] = canonicalNan(applyGlu(kGlu, values[column], values[kGatedColumns + column]));
     }
     if constexpr (Spec::kOutput == RowKind::F32) {
-      float *to = static_cast<float *>(operands.output) + sorted * Spec::kRows + firstColumn;
+      float *to = static_cast<float *>(operands.output) + sorted * Spec::kN + firstColumn;
 #pragma unroll
       for (int i = 0; i < 4; ++i)
         if (4 * hw::laneIndex() + i < columns)

@@ -34,7 +34,7 @@ template <int Words> SORTIE_DEVICE void loadWords(const char *from, uint32_t *wo
   }
 }
 
-/// A lane's words of a plane of `Bits` bits a code.
+/// A lane's words of a plane of `Bits` bits per code.
 template <int Bits> struct Plane {
   uint32_t words[2 * Bits];
 };
@@ -52,7 +52,7 @@ template <int Bits> SORTIE_DEVICE Plane<Bits> loadPlane(const char *plane) {
   return result;
 }
 
-/// The bits of register `q` of the operand, a code a byte.
+/// The bits of register `q` of the operand, one code in each byte.
 template <int Bits> SORTIE_DEVICE uint32_t codeBits(const Plane<Bits> &plane, int q) {
   constexpr int kRegisters = 8 / Bits;
   if constexpr (Bits == 8)
@@ -68,7 +68,7 @@ template <LevelCoding Coding> struct Codebook {
   static constexpr int kOffset =
       kCodebooksOffset + (Coding == LevelCoding::CodebookIq4 ? 0 : kCodebookLevels);
 
-  /// Of one thread.
+  /// One thread stores the levels.
   SORTIE_DEVICE void store() {
     constexpr auto word = [](int first) {
       uint32_t bytes = 0;
@@ -80,22 +80,22 @@ template <LevelCoding Coding> struct Codebook {
     *hw::sharedMemory<hw::Words4>(kOffset) = kWords;
   }
 
-  /// The levels of a plane of codes. The low bits of a code select in both halves of the codebook,
-  /// its high bit between what they gave.
-  SORTIE_DEVICE void lookUp(const Plane<4> &codes, uint32_t (&levels)[kRegistersPerHalf]) {
+  /// Looks up the levels of a plane of codes. The low three bits of a code select one byte of the
+  /// first eight levels and one of the last eight; its high bit selects between the two.
+  SORTIE_DEVICE void lookUp(const Plane<4> &codes, uint32_t (&levels)[kRegistersPerSection]) {
     uint32_t words[4];
     loadWords<4>(hw::sharedMemory<char>(kOffset), words);
-    const auto select = [&](uint32_t inHalf, uint32_t ofHalf) {
-      return hw::selectBytes(hw::selectBytes(words[0], words[1], inHalf),
-                             hw::selectBytes(words[2], words[3], inHalf), ofHalf);
+    const auto select = [&](uint32_t low, uint32_t high) {
+      return hw::selectBytes(hw::selectBytes(words[0], words[1], low),
+                             hw::selectBytes(words[2], words[3], low), high);
     };
 #pragma unroll
-    for (int q = 0; q < kRegistersPerHalf; q += 2) {
+    for (int q = 0; q < kRegistersPerSection; q += 2) {
       const uint32_t word = codes.words[q / 2];
-      const uint32_t inHalf = word & 0x77777777u;
-      const uint32_t ofHalf = (word & 0x88888888u) / 2 + 0x32103210u;
-      levels[q] = hw::recomputed(select(inHalf, ofHalf));
-      levels[q + 1] = hw::recomputed(select(inHalf >> 16, ofHalf >> 16));
+      const uint32_t low = word & 0x77777777u;
+      const uint32_t high = (word & 0x88888888u) / 2 + 0x32103210u;
+      levels[q] = hw::recomputed(select(low, high));
+      levels[q + 1] = hw::recomputed(select(low >> 16, high >> 16));
     }
   }
 };
@@ -107,17 +107,17 @@ template <int Offset> SORTIE_DEVICE uint32_t subtractOffset(uint32_t codes) {
   return ((codes | 0x80808080u) - Offset * 0x01010101u) ^ 0x80808080u;
 }
 
-/// The levels of a half block from its planes.
+/// The levels of a section from its planes.
 template <Format F>
 SORTIE_DEVICE void decodeLevels(const Plane<PackedLayout<F>::kLowBits> &low,
                                 const Plane<PackedLayout<F>::kHighBits> &high,
-                                uint32_t (&levels)[kRegistersPerHalf]) {
+                                uint32_t (&levels)[kRegistersPerSection]) {
   using Layout = PackedLayout<F>;
   if constexpr (Layout::kHasCodebook) {
     Codebook<Layout::kInfo.coding>::lookUp(low, levels);
   } else {
 #pragma unroll
-    for (int q = 0; q < kRegistersPerHalf; ++q) {
+    for (int q = 0; q < kRegistersPerSection; ++q) {
       uint32_t codes = codeBits(low, q);
       if constexpr (Layout::kHighBits != 0)
         codes |= codeBits(high, q) << Layout::kLowBits;
@@ -129,12 +129,10 @@ SORTIE_DEVICE void decodeLevels(const Plane<PackedLayout<F>::kLowBits> &low,
 
 //===- Scales -------------------------------------------------------------===//
 
-SORTIE_DEVICE float lowHalfFloat(uint32_t word) {
+SORTIE_DEVICE float lowFp16(uint32_t word) {
   return fromHalf(static_cast<uint16_t>(word & 0xffff));
 }
-SORTIE_DEVICE float highHalfFloat(uint32_t word) {
-  return fromHalf(static_cast<uint16_t>(word >> 16));
-}
+SORTIE_DEVICE float highFp16(uint32_t word) { return fromHalf(static_cast<uint16_t>(word >> 16)); }
 
 /// Class GroupScale: d and m of the four groups of a row.
 struct GroupScales {
@@ -142,12 +140,12 @@ struct GroupScales {
   float m[4];
 };
 
-/// Sub-scales and minimums of the up to eight sub-blocks of a row's half, a byte each. Of a panel,
-/// the minimums are the operand that TokenSums.h describes.
+/// Sub-scales and minimums of the up to eight sub-blocks of a row's section, a byte each. In a
+/// panel, the minimums are the operand that TokenSums.h describes.
 struct SubScales {
   uint32_t scales[2];
   uint32_t minimums[2];
-  uint32_t dAndDmin; ///< two halves, or d as a float
+  uint32_t dAndDmin; ///< both as fp16, or d as a float
 };
 
 template <Format F> SORTIE_DEVICE float scaleOf(const SubScales &scales) {
@@ -155,22 +153,23 @@ template <Format F> SORTIE_DEVICE float scaleOf(const SubScales &scales) {
   if constexpr (formatInfo(F).scaleType == ScaleType::Float32)
     return floatOf(word);
   else
-    return lowHalfFloat(word);
+    return lowFp16(word);
 }
 SORTIE_DEVICE float minimumScaleOf(const SubScales &scales) {
-  return highHalfFloat(hw::recomputed(scales.dAndDmin));
+  return highFp16(hw::recomputed(scales.dAndDmin));
 }
 
-/// Words of a row's scales in a half.
+/// Words of a row's scales that a section needs.
 template <Format F>
 constexpr int kScaleWords =
     !PackedLayout<F>::kHasSubScales     ? PackedLayout<F>::kSizes.scaleBytes / 4
     : PackedLayout<F>::kHasSixBitScales ? 4
                                         : PackedLayout<F>::kSubBlocks / 8 + 1;
 
-/// `scales` are those of a whole block.
+/// Loads the words of a row's scales for section `section` of a block, of which `scales` has all
+/// scales.
 template <Format F>
-SORTIE_DEVICE void loadScaleWords(const char *scales, int half, int row,
+SORTIE_DEVICE void loadScaleWords(const char *scales, int section, int row,
                                   uint32_t (&words)[kScaleWords<F>]) {
   using Layout = PackedLayout<F>;
   const char *at = scales + row * Layout::kSizes.scaleBytes;
@@ -178,7 +177,7 @@ SORTIE_DEVICE void loadScaleWords(const char *scales, int half, int row,
     loadWords<kScaleWords<F>>(at, words);
   } else {
     constexpr int kWords = kScaleWords<F> - 1;
-    loadWords<kWords>(at + half * kWords * 4, words);
+    loadWords<kWords>(at + section * kWords * 4, words);
     loadWords<1>(scales + Layout::kTailsInScales + row * 4, words + kWords);
   }
 }
@@ -188,40 +187,40 @@ SORTIE_DEVICE GroupScales decodeGroupScales(const uint32_t (&words)[kScaleWords<
   GroupScales scales;
 #pragma unroll
   for (int g = 0; g < 4; ++g) {
-    const auto half = [&](int first) {
+    const auto fp16 = [&](int first) {
       const uint32_t word = words[first + g / 2];
-      return g % 2 == 0 ? lowHalfFloat(word) : highHalfFloat(word);
+      return g % 2 == 0 ? lowFp16(word) : highFp16(word);
     };
     if constexpr (PackedLayout<F>::kInfo.scaleType == ScaleType::BFloat16)
       scales.d[g] = floatOf(g % 2 == 0 ? words[g / 2] << 16 : words[g / 2] & 0xffff0000u);
     else
-      scales.d[g] = half(0);
+      scales.d[g] = fp16(0);
     if constexpr (PackedLayout<F>::kInfo.minimum == Minimum::AddedFloat)
-      scales.m[g] = half(2);
+      scales.m[g] = fp16(2);
   }
   return scales;
 }
 
-/// d and dmin, then six-bit scales and minimums, see decodeScalesAndMinimums().
-SORTIE_DEVICE SubScales decodeSixBits(const uint32_t (&header)[4], int half) {
+/// From d, dmin and six-bit scales and minimums, in the order of decodeScalesAndMinimums().
+SORTIE_DEVICE SubScales decodeSixBits(const uint32_t (&header)[4], int section) {
   SubScales scales;
   scales.dAndDmin = header[0];
   const uint32_t first = header[1];
   const uint32_t second = header[2];
   const uint32_t third = header[3];
   scales.scales[0] =
-      half == 0 ? first & 0x3f3f3f3fu : (third & 0x0f0f0f0fu) | (first >> 2 & 0x30303030u);
-  scales.minimums[0] =
-      half == 0 ? second & 0x3f3f3f3fu : (third >> 4 & 0x0f0f0f0fu) | (second >> 2 & 0x30303030u);
+      section == 0 ? first & 0x3f3f3f3fu : (third & 0x0f0f0f0fu) | (first >> 2 & 0x30303030u);
+  scales.minimums[0] = section == 0 ? second & 0x3f3f3f3fu
+                                    : (third >> 4 & 0x0f0f0f0fu) | (second >> 2 & 0x30303030u);
   scales.scales[1] = 0;
   scales.minimums[1] = 0;
   return scales;
 }
 
 template <Format F>
-SORTIE_DEVICE SubScales decodeSubScales(const uint32_t (&words)[kScaleWords<F>], int half) {
+SORTIE_DEVICE SubScales decodeSubScales(const uint32_t (&words)[kScaleWords<F>], int section) {
   if constexpr (PackedLayout<F>::kHasSixBitScales) {
-    return decodeSixBits(words, half);
+    return decodeSixBits(words, section);
   } else {
     constexpr int kWords = kScaleWords<F> - 1;
     constexpr bool kHasMinimum = PackedLayout<F>::kInfo.minimum != Minimum::None;
@@ -243,32 +242,33 @@ template <Format F> constexpr bool kIsFolded = isFolded(formatInfo(F));
 /// levels *= sub-scale.
 template <Format F>
 SORTIE_DEVICE void foldSubScales(const SubScales (&rows)[2],
-                                 uint32_t (&levels)[kRegistersPerHalf]) {
-  constexpr int kRegisters = PackedLayout<F>::kInfo.subBlock * kRegistersPerHalf / kHalfElements;
+                                 uint32_t (&levels)[kRegistersPerSection]) {
+  constexpr int kRegisters =
+      PackedLayout<F>::kInfo.subBlock * kRegistersPerSection / kSectionElements;
 #pragma unroll
-  for (int q = 0; q < kRegistersPerHalf; ++q) {
+  for (int q = 0; q < kRegistersPerSection; ++q) {
     const int s = q / kRegisters;
     const uint32_t scale = hw::selectBytes(rows[q % 2].scales[s / 4], 0, 0x4440 + s % 4);
     levels[q] = hw::recomputed(levels[q] * scale);
   }
 }
 
-/// A half block of a panel: the operand's registers (levels, or their products with the sub-scales:
+/// A section of a panel: the operand's registers (levels, or their products with the sub-scales:
 /// kIsFolded), and the scales of the lane's two rows.
 template <Format F, bool HasSubScales = PackedLayout<F>::kHasSubScales> struct ExactPanel;
 
 template <Format F> struct ExactPanel<F, false> {
-  uint32_t levels[kRegistersPerHalf];
+  uint32_t levels[kRegistersPerSection];
   GroupScales rows[2];
 };
 template <Format F> struct ExactPanel<F, true> {
-  uint32_t levels[kRegistersPerHalf];
+  uint32_t levels[kRegistersPerSection];
   SubScales rows[2];
 };
 
-/// Loads half `half` of a block: its planes, and the scales of the whole block.
+/// Loads section `section` of a block: its planes, and the scales of the whole block.
 template <Format F>
-SORTIE_DEVICE void loadPanel(const char *planes, const char *scales, int half,
+SORTIE_DEVICE void loadPanel(const char *planes, const char *scales, int section,
                              ExactPanel<F> &panel) {
   using Layout = PackedLayout<F>;
   const auto low = loadPlane<Layout::kLowBits>(planes);
@@ -276,12 +276,12 @@ SORTIE_DEVICE void loadPanel(const char *planes, const char *scales, int half,
   uint32_t words[2][kScaleWords<F>];
 #pragma unroll
   for (int r = 0; r < 2; ++r)
-    loadScaleWords<F>(scales, half, hw::laneIndex() / 4 + 8 * r, words[r]);
+    loadScaleWords<F>(scales, section, hw::laneIndex() / 4 + 8 * r, words[r]);
   decodeLevels<F>(low, high, panel.levels);
 #pragma unroll
   for (int r = 0; r < 2; ++r) {
     if constexpr (Layout::kHasSubScales) {
-      panel.rows[r] = decodeSubScales<F>(words[r], half);
+      panel.rows[r] = decodeSubScales<F>(words[r], section);
       for (uint32_t &minimums : panel.rows[r].minimums)
         minimums *= TokenSums<F>::factor();
     } else {

@@ -5,7 +5,7 @@
 // the tile map, or dense; plain, or gate and up with their activation. docs/cuda.md has the
 // picture, ExactBlock.h says what a Spec is.
 //
-// Grid: x = ceil(kRows / columns of a block, or of a slice), y = tiles (grouped) or ceil(rows /
+// Grid: x = ceil(N / columns of a block, or of a slice), y = tiles (grouped) or ceil(rows /
 // kTileRows). kExactThreads threads, exactGeometry().sharedBytes of shared memory.
 
 #ifndef SORTIE_CODEGEN_KERNELS_EXACT_EXACTPRODUCT_H

@@ -6,12 +6,12 @@
 // registers, loaded two stages and stored one stage ahead. Addresses follow from the thread anew in
 // each stage: kept, they would take registers that the products need.
 //
-// Each stage has two mbarriers, at which every thread arrives once a turn of the ring: one says
-// that the stage is there, the other that it has been read. So with four stages warps drift apart
-// by one or two. At a barrier of the block they would copy, decode and multiply in step, and wait
-// in step for the same units. (With fewer stages the place of the one just read is filled at once,
-// which is as good as such a barrier.) One lane's arrival for its warp would be no faster, and
-// racecheck could not follow it.
+// Each stage has two mbarriers, at which every thread arrives once in each turn of the ring: one
+// says that the stage is there, the other that it has been read. So with four stages warps drift
+// apart by one or two. At a barrier of the block they would copy, decode and multiply in step, and
+// wait in step for the same units. (With fewer stages the place of the one just read is filled at
+// once, which is as good as such a barrier.) One lane's arrival for its warp would be no faster,
+// and racecheck could not follow it.
 
 #ifndef SORTIE_CODEGEN_KERNELS_EXACT_EXACTSTAGES_H
 #define SORTIE_CODEGEN_KERNELS_EXACT_EXACTSTAGES_H
@@ -24,11 +24,11 @@ namespace sortie::kernels {
 template <typename Spec> class ExactStages {
   using Block = ExactBlock<Spec>;
   static constexpr ExactGeometry kGeometry = Block::kGeometry;
-  static constexpr ActRowLayout kRow = actRowLayout(Spec::kInput, Spec::kColumns);
+  static constexpr ActRowLayout kRow = actRowLayout(Spec::kInput, Spec::kK);
   static_assert(kRow.bytes % 16 == 0 && kRow.limbs % 16 == 0 && kRow.limbStride % 16 == 0);
 
   /// Threads that copy a token's limbs of a stage, 16 bytes each.
-  static constexpr int kUnits = kHalfElements / 16;
+  static constexpr int kUnits = kSectionElements / 16;
   static constexpr int kTokensAtOnce = kExactThreads / (Block::kLimbs * kUnits);
   static constexpr int kCopies = static_cast<int>(ceilDiv(Block::kTokens, kTokensAtOnce));
 
@@ -48,7 +48,7 @@ public:
     copyWeights(0);
   }
 
-  /// Makes the barriers, which can be used after the next barrier of the block. Each by an
+  /// Makes the barriers, which can be used after the next barrier of the block. Each is made by an
   /// instruction of its own: compute-sanitizer takes their number from that of the instructions.
   SORTIE_DEVICE void makeBarriers() {
     if (hw::threadIndex() == 0)
@@ -90,7 +90,7 @@ public:
       announce(stage + 1);
   }
 
-  /// All warps have read the last stage: gives the barriers' memory back.
+  /// Gives the barriers' memory back, when all warps have read the last stage.
   SORTIE_DEVICE void removeBarriers() {
     if (hw::threadIndex() < 2 * kGeometry.stages)
       hw::invalidateMbarrier(barriers() + hw::threadIndex());
@@ -102,7 +102,7 @@ public:
   }
 
 private:
-  //===- Barriers ----------------------------------------------------------===//
+  //===- Barriers ---------------------------------------------------------===//
 
   SORTIE_DEVICE hw::Mbarrier *barriers() { return hw::sharedMemory<hw::Mbarrier>(kBarriersOffset); }
   SORTIE_DEVICE hw::Mbarrier *isThere(int stage) { return barriers() + stage % kGeometry.stages; }
@@ -115,21 +115,21 @@ private:
     hw::arriveMbarrier(isThere(stage));
   }
 
-  //===- Weights -----------------------------------------------------------===//
+  //===- Weights ----------------------------------------------------------===//
 
   SORTIE_MEMBER void copyWeights(int stage) const {
     if (!Block::template hasPanel<1>())
       return;
     Block::withFormat([&]<Format F>() {
       const int thread = hw::threadIndexAnew();
-      copyHalf<F>(hw::sharedMemory<char>(offsetOf(stage) +
-                                         thread / hw::kWarpSize * kGeometry.warpBytes +
-                                         thread % hw::kWarpSize * kLaneBytes),
-                  Block::weights(operands, hw::recomputed(panel)), stage);
+      copySection<F>(hw::sharedMemory<char>(offsetOf(stage) +
+                                            thread / hw::kWarpSize * kGeometry.warpBytes +
+                                            thread % hw::kWarpSize * kLaneBytes),
+                     Block::weights(operands, hw::recomputed(panel)), stage);
     });
   }
 
-  //===- Tokens ------------------------------------------------------------===//
+  //===- Tokens -----------------------------------------------------------===//
 
   /// The rows of the tokens that the thread copies: loaded before its first copy, since copies and
   /// loads of shared memory take their turns.
@@ -161,7 +161,7 @@ private:
     const int first = column / Block::kLimbs;
     const int unit = thread % kUnits;
     const char *from = input() + (column % Block::kLimbs * static_cast<int>(kRow.limbStride) +
-                                  unit * 16 + stage * kHalfElements);
+                                  unit * 16 + stage * kSectionElements);
     const int slot = offsetOf(stage);
     const int to =
         slot + kGeometry.limbsOffset + column * kColumnStride + placeOfUnit(column, unit);
@@ -181,7 +181,7 @@ private:
     return (Block::tile().rows + kTokenStep - 1) / kTokenStep * kTokenStep;
   }
 
-  //===- Sums of tokens ----------------------------------------------------===//
+  //===- Sums of tokens ---------------------------------------------------===//
 
   SORTIE_MEMBER void storeSums(int stage) {
     const int at = offsetOf(stage);
@@ -189,7 +189,7 @@ private:
                   hw::threadIndexAnew());
   }
 
-  //===- Stages ------------------------------------------------------------===//
+  //===- Stages -----------------------------------------------------------===//
 
   /// Copies a stage once the one before in its place has been read. Each has a group of copies,
   /// also those past the last.

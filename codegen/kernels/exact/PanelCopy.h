@@ -27,14 +27,14 @@ template <int Bytes> SORTIE_DEVICE void copyWithWarp(char *to, const char *from)
                                 from + kWhole);
 }
 
-/// Starts to copy half `half` of a panel: its planes, and the scales of its block.
-template <Format F> SORTIE_DEVICE void copyHalf(char *to, const char *panel, int half) {
+/// Starts to copy section `section` of a panel: its planes, and the scales of its block.
+template <Format F> SORTIE_DEVICE void copySection(char *to, const char *panel, int section) {
   using Layout = PackedLayout<F>;
   constexpr PackedSizes kSizes = Layout::kSizes;
-  const char *block = panel + int64_t{half / kSizes.halves} * kSizes.blockBytes;
-  const char *planes = block + half % kSizes.halves * kSizes.halfBytes;
-  copyWithWarp<kSizes.halfBytes>(to, planes);
-  copyWithWarp<Layout::kAllScaleBytes>(to + kSizes.halfBytes, block + Layout::kScalesOffset);
+  const char *block = panel + int64_t{section / kSizes.sections} * kSizes.blockBytes;
+  const char *planes = block + section % kSizes.sections * kSizes.sectionBytes;
+  copyWithWarp<kSizes.sectionBytes>(to, planes);
+  copyWithWarp<Layout::kAllScaleBytes>(to + kSizes.sectionBytes, block + Layout::kScalesOffset);
 }
 
 /// Starts to copy block `block` of a panel.

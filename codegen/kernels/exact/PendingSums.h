@@ -11,25 +11,25 @@
 
 namespace sortie::kernels {
 
-/// A thread's sums for the formats of a block, of `Halves` activation blocks and `Tokens` tokens,
+/// A thread's sums for the formats of a block, of `Sections` activation blocks and `Tokens` tokens,
 /// which `Threads` threads load.
-template <typename Spec, int Halves, int Tokens, int Threads> class PendingSums {
+template <typename Spec, int Sections, int Tokens, int Threads> class PendingSums {
   using Block = ExactBlock<Spec>;
 
-  /// Those for format F.
+  /// The sums for format F.
   template <Format F> struct OfFormat {
     using Sums = TokenSums<F>;
-    static constexpr int kOfHalf = Tokens * Sums::kCount;
-    static constexpr int kOfThread = static_cast<int>(ceilDiv(Halves * kOfHalf, Threads));
+    static constexpr int kOfSection = Tokens * Sums::kCount;
+    static constexpr int kOfThread = static_cast<int>(ceilDiv(Sections * kOfSection, Threads));
 
-    SORTIE_MEMBER void load(const char *rows, int half, int thread) {
-      constexpr ActRowLayout kRow = actRowLayout(Spec::kInput, Spec::kColumns);
+    SORTIE_MEMBER void load(const char *rows, int section, int thread) {
+      constexpr ActRowLayout kRow = actRowLayout(Spec::kInput, Spec::kK);
       constexpr int kLast = Block::kStageCount - 1;
 #pragma unroll
       for (int n = 0; n < kOfThread; ++n) {
         const int i = n * Threads + thread;
-        const int wanted = half + i / kOfHalf;
-        raw[n] = Sums::template load<Spec::kInput, Spec::kColumns>(
+        const int wanted = section + i / kOfSection;
+        raw[n] = Sums::template load<Spec::kInput, Spec::kK>(
             rows + Block::rowTable()[i / Sums::kCount % Tokens] * kRow.bytes,
             wanted < kLast ? wanted : kLast, i % Sums::kCount);
       }
@@ -39,7 +39,7 @@ template <typename Spec, int Halves, int Tokens, int Threads> class PendingSums 
 #pragma unroll
       for (int n = 0; n < kOfThread; ++n) {
         const int i = n * Threads + thread;
-        if (i < Halves * kOfHalf)
+        if (i < Sections * kOfSection)
           Sums::store(hw::sharedMemory<char>(to + i / Sums::kCount * Sums::kBytes),
                       i % Sums::kCount, raw[n]);
       }
@@ -49,16 +49,16 @@ template <typename Spec, int Halves, int Tokens, int Threads> class PendingSums 
   };
 
 public:
-  /// Loads those from activation block `half` on, for thread `thread`; past the end of the rows,
-  /// the last ones once more. `rows` is the input; the tile's table has been filled.
-  SORTIE_MEMBER void load(const char *rows, int half, int thread) {
+  /// Loads the sums from activation block `section` on, for thread `thread`; past the end of the
+  /// rows, the last ones once more. `rows` is the input; the tile's table has been filled.
+  SORTIE_MEMBER void load(const char *rows, int section, int thread) {
     if constexpr (kHasFirst)
-      first.load(rows, half, thread);
+      first.load(rows, section, thread);
     if constexpr (kHasSecond)
-      second.load(rows, half, thread);
+      second.load(rows, section, thread);
   }
 
-  /// Stores those for the first and for the second format where each has its place in shared
+  /// Stores the sums for the first and for the second format where each has its place in shared
   /// memory.
   SORTIE_MEMBER void store(int firstTo, int secondTo, int thread) const {
     if constexpr (kHasFirst)

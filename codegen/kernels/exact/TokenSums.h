@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // What the minimums of a format multiply: sums of a token's q over the sub-blocks of an activation
-// block, formed once a stage and not by each of the warps that need them.
+// block, formed once for each stage, not by each of the warps that need them.
 //
 // Float minimums take the sum of a group as a float. Integer minimums are one small matrix product
 // with the weight rows' minimums as the A operand, so sums become int8 there. A sum has up to 20
@@ -32,12 +32,12 @@ template <Format F> struct TokenSums {
   static constexpr FormatInfo kInfo = formatInfo(F);
   static constexpr bool kAreUsed = kInfo.minimum != Minimum::None;
   static constexpr bool kAreFloats = kInfo.minimum == Minimum::AddedFloat;
-  static constexpr int kCount = kHalfElements / kInfo.subBlock;
+  static constexpr int kCount = kSectionElements / kInfo.subBlock;
   static constexpr int kBytes = tokenSumBytes(F);
   static constexpr int kWords = kCount / 4; ///< of a row's minimums
   static constexpr int kDigitBits = 10;
 
-  /// Of sum `j` of activation block `block` of a quantized row.
+  /// What a quantized row has of sum `j` of activation block `block`.
   template <RowKind Kind, int K>
   SORTIE_DEVICE RawSum<limbCount(Kind)> load(const char *row, int block, int j) {
     constexpr ActRowLayout kRow = actRowLayout(Kind, K);

@@ -20,11 +20,11 @@ template <typename Spec> class WideTile {
   static constexpr ExactGeometry kGeometry = Block::kGeometry;
   using Lane = typename Block::Lane;
   static constexpr int kGroups = Block::kTokens / Lane::kTokens;
-  /// Of a warp's panel and the tile.
+  /// The sums of a warp's panel and the tile.
   using Sums = float[kGroups][Lane::kOutputs];
 
 public:
-  /// The first weights are on their way when it calls `begin`.
+  /// Multiplies the tile. The first weights are on their way when it calls `begin`.
   template <typename Begin>
   SORTIE_DEVICE void run(const ExactOperands &operands, const Tile &tile, Begin begin) {
     Stages stages(operands, tile.expert);
@@ -56,7 +56,7 @@ private:
     const char *planes = slot + hw::threadIndexAnew() / hw::kWarpSize * kGeometry.warpBytes;
     constexpr PackedSizes kSizes = packedSizes(F);
     ExactPanel<F> panel;
-    loadPanel<F>(planes, planes + kSizes.halfBytes, stage % kSizes.halves, panel);
+    loadPanel<F>(planes, planes + kSizes.sectionBytes, stage % kSizes.sections, panel);
     constexpr int kSumsOffset = Block::sumsOffset(kGeometry, F);
     const int lane = laneOfColumns(kColumnStride);
     const TokenBlock tokens = {hw::recomputed(at + kGeometry.limbsOffset + lane), kColumnStride,

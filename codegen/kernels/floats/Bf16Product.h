@@ -15,7 +15,8 @@ namespace sortie::kernels {
 
 /// Products of blocks of `Columns` columns out of N.
 template <typename Weight, int K, int N, int Columns, bool IsQuantized> struct Bf16Block {
-  /// Then the compiler has one pointer for all of a thread's rows of weights, and checks nothing.
+  /// Whether no column of a block is past the end. Then the compiler has one pointer for all of a
+  /// thread's rows of weights, and checks nothing.
   static constexpr bool kAllExist = N % Columns == 0;
   using Tile = Bf16Tile<Weight, K, bf16Stages(sizeof(Weight), IsQuantized), kAllExist>;
 
@@ -39,9 +40,9 @@ SORTIE_DEVICE void storeBf16Outputs(const Bf16Sums &sums, const RowTile &tile, i
 #pragma unroll
   for (int c = 0; c < Bf16Sums::kColumnTiles; ++c)
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const int column = columnOf(c, 2 * half);
-      bias[c][half] =
+    for (int upper = 0; upper < 2; ++upper) {
+      const int column = columnOf(c, 2 * upper);
+      bias[c][upper] =
           Block::exists(column) ? biasOf(epilogue, int64_t{tile.expert} * N + column) : 0.0f;
     }
 #pragma unroll
@@ -56,10 +57,10 @@ SORTIE_DEVICE void storeBf16Outputs(const Bf16Sums &sums, const RowTile &tile, i
 #pragma unroll
       for (int c = 0; c < Bf16Sums::kColumnTiles; ++c)
 #pragma unroll
-        for (int half = 0; half < 2; ++half)
-          if (const int column = columnOf(c, 2 * half); Block::exists(column))
-            to[column] = finishOutput(epilogue, sums.sum[c][r][2 * half + odd], tile.expert,
-                                      bias[c][half], scale);
+        for (int upper = 0; upper < 2; ++upper)
+          if (const int column = columnOf(c, 2 * upper); Block::exists(column))
+            to[column] = finishOutput(epilogue, sums.sum[c][r][2 * upper + odd], tile.expert,
+                                      bias[c][upper], scale);
     }
 }
 
@@ -104,7 +105,7 @@ template <typename Glu, typename Weight, int K, int Slots, typename Store>
 SORTIE_DEVICE void multiplyBf16GluTile(const TileRows<K, Slots> &rows, const GluWeights<Weight> &w,
                                        int first, Store store) {
   static_assert(Bf16Sums::kColumnTiles == 2);
-  constexpr int kN = Glu::kColumns;
+  constexpr int kN = Glu::kN;
   using Block = Bf16Block<Weight, K, kN, kBf16GluColumns, Glu::kIsQuantized>;
   const RowTile &tile = rows.tile;
   const Bf16Sums sums = Block::Tile::multiply(
@@ -127,8 +128,8 @@ SORTIE_DEVICE void multiplyBf16GluTile(const TileRows<K, Slots> &rows, const Glu
     }
 }
 
-/// The outputs of a tile of rows in the columns of block `block`, quantized: one half after the
-/// other, then a warp a row.
+/// The outputs of a tile of rows in the columns of block `block`, quantized: first the
+/// columns, one half after the other, then the rows, of which each warp takes one at a time.
 template <typename Glu, typename Weight, int K, int Slots>
 SORTIE_DEVICE void bf16GluToQuantized(const TileRows<K, Slots> &rows, const GluWeights<Weight> &w,
                                       int block, void *y) {
@@ -137,8 +138,7 @@ SORTIE_DEVICE void bf16GluToQuantized(const TileRows<K, Slots> &rows, const GluW
       hw::sharedMemory<float>(bf16SharedBytes(sizeof(Weight), true) - kBf16ActivationBytes);
   const int first = block * kBlock;
 #pragma unroll 1
-  for (int column = first; column < Glu::kColumns && column < first + kBlock;
-       column += kBf16GluColumns)
+  for (int column = first; column < Glu::kN && column < first + kBlock; column += kBf16GluColumns)
     multiplyBf16GluTile<Glu, Weight, K, Slots>(rows, w, column, [&](int r, int at, float value) {
       activations[r * kBlock + at - first] = value;
     });
@@ -155,7 +155,7 @@ SORTIE_DEVICE void multiplyBf16Glu(const TileRows<K, Slots> &rows, const GluWeig
   else
     multiplyBf16GluTile<Glu, Weight, K, Slots>(
         rows, w, hw::blockIndexX() * kBf16GluColumns, [&](int r, int column, float value) {
-          static_cast<float *>(y)[int64_t{rows.tile.first + r} * Glu::kColumns + column] =
+          static_cast<float *>(y)[int64_t{rows.tile.first + r} * Glu::kN + column] =
               numerics::canonicalNan(value);
         });
 }

@@ -18,11 +18,12 @@
 
 namespace sortie::kernels {
 
-/// Elements of K of an mma, of a row of ldmatrix's matrices; rows of weights and of activations.
+/// An mma multiplies 16 elements of K of 16 rows of weights and 8 rows of activations.
 constexpr int kBf16Step = 16;
-constexpr int kBf16Half = 8;
 constexpr int kBf16MmaColumns = 16;
 constexpr int kBf16MmaRows = 8;
+/// Rows, and elements of each, of the matrices that its operands consist of and ldmatrix loads.
+constexpr int kBf16Matrix = 8;
 
 template <typename Weight> inline constexpr bool kIsBFloat16 = false;
 template <> inline constexpr bool kIsBFloat16<numerics::BFloat16> = true;
@@ -50,7 +51,7 @@ struct Bf16Place {
   SORTIE_DEVICE int rowOf(const Bf16Place &at, int rowTile, int i) {
     return at.row + rowTile * kBf16MmaRows + 2 * at.pair + i % 2;
   }
-  SORTIE_DEVICE int columnOf(const Bf16Place &at, int i) { return at.group + i / 2 * kBf16Half; }
+  SORTIE_DEVICE int columnOf(const Bf16Place &at, int i) { return at.group + i / 2 * kBf16Matrix; }
 };
 
 /// Weights (float, Half or BFloat16) with rows of K elements, in `Stages` stages. Where `AllExist`,
@@ -59,8 +60,8 @@ template <typename Weight, int K, int Stages, bool AllExist> struct Bf16Tile {
   static constexpr int kElementBytes = static_cast<int>(sizeof(Weight));
   static constexpr int kDepth = bf16Depth(kElementBytes);
   static constexpr int kStageBytes = bf16StageBytes(kElementBytes);
-  using WRow = StageRow<Weight, kDepth, kBf16Half>;
-  using XRow = StageRow<numerics::BFloat16, kDepth, kBf16Half>;
+  using WRow = StageRow<Weight, kDepth, kBf16Matrix>;
+  using XRow = StageRow<numerics::BFloat16, kDepth, kBf16Matrix>;
   using Order = StageOrder<K, kDepth, 1>;
   static constexpr int kXAt = kBf16Columns * WRow::kBytes;
   static constexpr bool kIsOneChunk = K <= numerics::kChunk;
@@ -75,8 +76,8 @@ template <typename Weight, int K, int Stages, bool AllExist> struct Bf16Tile {
 
   /// Some threads load a row of activations, eight elements at a time.
   static constexpr int kXThreads = kBf16Threads / kTileRows;
-  static constexpr int kXPieces = kDepth / kBf16Half / kXThreads;
-  static_assert(kXPieces * kXThreads * kBf16Half == kDepth);
+  static constexpr int kXPieces = kDepth / kBf16Matrix / kXThreads;
+  static_assert(kXPieces * kXThreads * kBf16Matrix == kDepth);
   struct Piece {
     FourFloats four[2];
   };
@@ -113,7 +114,7 @@ template <typename Weight, int K, int Stages, bool AllExist> struct Bf16Tile {
 
   /// The first element of the thread's piece `piece` in a stage.
   SORTIE_DEVICE int firstOfPiece(int piece) {
-    return (piece * kXThreads + hw::threadIndex() % kXThreads) * kBf16Half;
+    return (piece * kXThreads + hw::threadIndex() % kXThreads) * kBf16Matrix;
   }
 
   SORTIE_DEVICE bool hasPiece(const Copies &copies, int index) {
@@ -125,12 +126,11 @@ template <typename Weight, int K, int Stages, bool AllExist> struct Bf16Tile {
       return;
     const int distance = index * kDepth + firstOfPiece(piece) - firstOfPiece(0);
 #pragma unroll
-    for (int half = 0; half < 2; ++half)
+    for (int i = 0; i < 2; ++i)
       if constexpr (Order::kIsWhole)
-        x.four[half] = reinterpret_cast<const FourFloats *>(copies.x + distance)[half];
+        x.four[i] = reinterpret_cast<const FourFloats *>(copies.x + distance)[i];
       else
-        x.four[half] =
-            loadFour<K>(copies.x - firstOfPiece(0), distance + firstOfPiece(0) + 4 * half);
+        x.four[i] = loadFour<K>(copies.x - firstOfPiece(0), distance + firstOfPiece(0) + 4 * i);
   }
 
   SORTIE_DEVICE void storePiece(const Copies &copies, char *stage, int index, int piece,
@@ -182,8 +182,8 @@ template <typename Weight, int K, int Stages, bool AllExist> struct Bf16Tile {
     } else {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        const int element = k + i / 2 * kBf16Half;
-        const char *from = tileOfStage + i % 2 * kBf16Half * WRow::kBytes +
+        const int element = k + i / 2 * kBf16Matrix;
+        const char *from = tileOfStage + i % 2 * kBf16Matrix * WRow::kBytes +
                            (first.weights ^ (element * kElementBytes));
         float pair[2];
         loadPair(reinterpret_cast<const Weight *>(from), pair);

@@ -22,7 +22,7 @@ constexpr int kFloatGluColumns = kFloatColumns / 2;
 constexpr int kFloatRingBytes = 96 * 1024;
 constexpr int kFloatSmallRingBytes = 64 * 1024;
 constexpr int kFloatActivationBytes = kFloatTileRows * numerics::kActivationBlock * 4;
-/// Of grouped and gated products.
+/// Shared memory of grouped and gated products.
 SORTIE_NUMERICS_CONSTEXPR int floatSharedBytes(bool isOutputQuantized) {
   return isOutputQuantized ? kFloatSmallRingBytes + kFloatActivationBytes : kFloatRingBytes;
 }
@@ -32,10 +32,9 @@ SORTIE_NUMERICS_CONSTEXPR int64_t floatGluBlocks(int64_t n, bool isOutputQuantiz
 }
 
 /// How a dense product divides its work. A wide one has a thread block for each 32 columns and
-/// kTileRows rows.
-/// A narrow one, such as the router's, must use the whole GPU for one token and for thousands: with
-/// few rows a block takes a few columns and half warps take chunks of them; with many the blocks
-/// share the tiles.
+/// kTileRows rows. A narrow one, such as the router's, must use the whole GPU for one token and for
+/// thousands: with few rows a block takes a few columns and half warps take chunks of them; with
+/// many the blocks share the tiles.
 struct FloatDense {
   bool isNarrow;
   int columns;   ///< of a thread block: the first dimension of the grid is N ceildiv this
@@ -46,14 +45,14 @@ struct FloatDense {
 };
 SORTIE_NUMERICS_CONSTEXPR FloatDense floatDense(int64_t k, int64_t n) {
   constexpr int kNarrow = 1024;
-  constexpr int kBlocks = 128; // about one a multiprocessor
-  constexpr int kUnlimited = 65535;
+  constexpr int kBlocks = 128;      // about one for each multiprocessor
+  constexpr int kUnlimited = 65535; // the most that a grid allows
   constexpr int kHalfWarps = kFloatThreads / numerics::kPartials;
   if (n > kNarrow)
     return {false, kFloatColumns, kTileRows, 0, 0, 1};
   const auto columns = static_cast<int>(ceilDiv(n, kBlocks));
   const int64_t chunks = ceilDiv(k, numerics::kChunk);
-  const int64_t tasks = columns * chunks; // of four rows, one a half warp
+  const int64_t tasks = columns * chunks; // of four rows, one for each half warp
   const int rows = 4 * static_cast<int>(greater(kHalfWarps / tasks, 1));
   if (n < kFloatColumns)
     return {true, columns, rows, kUnlimited, 0x7fffffff, 1};

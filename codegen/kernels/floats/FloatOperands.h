@@ -31,7 +31,7 @@ SORTIE_DEVICE RowTile denseTile(int32_t rows, int index) {
   return {0, first, static_cast<int>(lesser(rows - first, kTileRows))};
 }
 
-/// In place of a tile map where all rows have one matrix.
+/// What stands in place of a tile map where all rows have one matrix.
 struct DenseRows {
   int32_t count;
 };
@@ -60,7 +60,7 @@ template <int K, int Slots> struct TileRows {
 
 //===- y = x . w ----------------------------------------------------------===//
 
-/// What follows a product, the expert's scale first; each null for none.
+/// What follows a product, the expert's scale first. What is null is left out.
 struct Epilogue {
   const float *bias;                  ///< [experts, N]
   const float *scale;                 ///< by slot
@@ -112,7 +112,7 @@ template <int N, numerics::GluKind Kind, uint32_t AlphaBits, uint32_t LimitBits,
 struct GluOutput {
   static constexpr numerics::RowKind kKind = Output;
   static constexpr bool kIsQuantized = Output != numerics::RowKind::F32;
-  static constexpr int kColumns = N;
+  static constexpr int kN = N;
 
   /// The activation of one output, column `column` of an expert, from its two sums.
   template <typename Weight>
@@ -130,15 +130,15 @@ struct GluOutput {
 };
 
 /// Quantizes block `block` of the tile's rows, which `activations` [tile.rows][kActivationBlock]
-/// holds, a warp a row.
+/// holds; each warp takes one row at a time.
 template <typename Glu>
 SORTIE_DEVICE void quantizeTile(const float *activations, const RowTile &tile, int block, void *y) {
-  constexpr numerics::ActRowLayout kLayout = numerics::actRowLayout(Glu::kKind, Glu::kColumns);
+  constexpr numerics::ActRowLayout kLayout = numerics::actRowLayout(Glu::kKind, Glu::kN);
   constexpr int kBlock = numerics::kActivationBlock;
   for (int r = hw::warpIndex(); r < tile.rows; r += hw::threadCount() / kWarp) {
     const auto *four =
         reinterpret_cast<const FourFloats *>(activations + r * kBlock) + hw::laneIndex();
-    quantizeBlock128<Glu::kKind>(four->value, Glu::kColumns - block * kBlock,
+    quantizeBlock128<Glu::kKind>(four->value, Glu::kN - block * kBlock,
                                  static_cast<char *>(y) + int64_t{tile.first + r} * kLayout.bytes,
                                  kLayout, block);
   }

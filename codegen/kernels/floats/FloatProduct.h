@@ -175,7 +175,8 @@ SORTIE_DEVICE void gluToFloats(const TileRows<K, Slots> &rows, const GluWeights<
       });
 }
 
-/// The same, quantized: 16 columns after another of activation block `block`, then a warp a row.
+/// The same, quantized: first the columns of activation block `block`, 16 at a time, then the rows,
+/// of which each warp takes one at a time.
 template <typename Tile, typename Glu, typename Weight, int K, int N, int Slots>
 SORTIE_DEVICE void gluToQuantized(const TileRows<K, Slots> &rows, const GluWeights<Weight> &w,
                                   int block, void *y) {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Narrow products of few rows in `float` arithmetic: every chunk of every column is the work of a
-// half warp, a partial a lane, so that one token already occupies the whole GPU.
+// half warp, each lane of which has one partial, so that one token already occupies the whole GPU.
 
 #ifndef SORTIE_CODEGEN_KERNELS_FLOATS_FLOATSPLIT_H
 #define SORTIE_CODEGEN_KERNELS_FLOATS_FLOATSPLIT_H

@@ -29,7 +29,7 @@ template <typename T, int Depth, int Step> struct StageRow {
 /// The elements of K that stages hold: stage `index` of stream s has `Depth` elements of a chunk,
 /// in ascending order, of the chunks s, s + Streams, ...
 template <int K, int Depth, int Streams> struct StageOrder {
-  static constexpr int kColumns = K;
+  static constexpr int kK = K;
   static constexpr int kPerChunk = numerics::kChunk / Depth;
   static constexpr int kChunks = static_cast<int>(ceilDiv(K, numerics::kChunk));
   static constexpr int kStages = Streams == 1
@@ -50,13 +50,13 @@ template <int K, int Depth, int Streams> struct StageOrder {
 /// What a copy does with the elements of a stage that lie past the end of a row.
 enum class PastEnd { Left, Zeros };
 
-/// A thread's part in the copy of one row of each stage: `Threads` threads a row, pieces as large
-/// as all rows of that length are aligned to. All rows that are copied exist, or some may lack.
+/// A thread's part in the copy of one row of each stage: `Threads` threads share a row, in pieces
+/// as large as all rows of that length are aligned to. `AllExist` says that no row may be missing.
 template <typename Row, typename Order, int Threads, PastEnd Past, bool AllExist = false>
 struct StageCopy {
   using T = typename Row::Element;
   static constexpr int kSize = static_cast<int>(sizeof(T));
-  static constexpr int kRowBytes = Order::kColumns * kSize;
+  static constexpr int kRowBytes = Order::kK * kSize;
   static constexpr int kPiece = kRowBytes % 16 == 0  ? 16
                                 : kRowBytes % 8 == 0 ? 8
                                 : kRowBytes % 4 == 0 ? 4

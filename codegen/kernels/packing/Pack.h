@@ -15,7 +15,7 @@
 namespace sortie::kernels {
 
 /// Packs the panels of a matrix with experts of `N` rows and `K` columns.
-template <Encoding E, int N, int K> class Packer {
+template <Encoding E, int N, int K> class PanelPacker {
   static constexpr EncodingInfo kEncoding = encodingInfo(E);
   static constexpr Format kFormat = formatOf(E);
   static constexpr FormatInfo kInfo = formatInfo(kFormat);
@@ -24,18 +24,18 @@ template <Encoding E, int N, int K> class Packer {
   static constexpr int kFileBlocks = fileBlocks(E);
 
 public:
-  /// `raw`: the rows of the panel that exist; `rows` of them.
+  /// Packs a panel, of which `rows` rows exist, from `raw` on.
   SORTIE_DEVICE void packPanel(const uint8_t *raw, int rows, uint8_t *panel) {
     for (int block = 0; block < packedBlocks(kFormat, K); ++block) {
       hw::syncBlock();
       decode(raw, rows, block);
       hw::syncBlock();
       uint8_t *to = panel + int64_t{block} * kSizes.blockBytes;
-      for (int half = 0; half < kSizes.halves; ++half) {
-        uint8_t *planes = to + half * kSizes.halfBytes;
-        storePlane<Layout::kLowBits, 0>(half, planes);
+      for (int section = 0; section < kSizes.sections; ++section) {
+        uint8_t *planes = to + section * kSizes.sectionBytes;
+        storePlane<Layout::kLowBits, 0>(section, planes);
         if constexpr (Layout::kHighBits != 0)
-          storePlane<Layout::kHighBits, Layout::kLowBits>(half, planes + Layout::kLowBytes);
+          storePlane<Layout::kHighBits, Layout::kLowBits>(section, planes + Layout::kLowBytes);
       }
       for (int row = hw::threadIndex(); row < kPanelRows; row += hw::threadCount())
         storeScales(encodedRow(raw, row), row < rows, row, block, to);
@@ -75,20 +75,21 @@ private:
   }
 
   /// Code `byte` of register `q` of a lane.
-  SORTIE_DEVICE uint32_t codeAt(int half, int q, int lane, int byte) {
+  SORTIE_DEVICE uint32_t codeAt(int section, int q, int lane, int byte) {
     const int row = lane / 4 + 8 * (q % 2);
-    const int element = half * kHalfElements + q / 4 * 32 + q % 4 / 2 * 16 + lane % 4 * 4 + byte;
+    const int element =
+        section * kSectionElements + q / 4 * 32 + q % 4 / 2 * 16 + lane % 4 * 4 + byte;
     const DecodedBlock &block = decoded()[row * kFileBlocks + element / kEncoding.elements];
     return codeOf(block.levels[element % kEncoding.elements]);
   }
 
   /// Word `word` of a plane: `Bits` bits of each code from bit `Shift` on.
-  template <int Bits, int Shift> SORTIE_DEVICE uint32_t planeWord(int half, int word, int lane) {
+  template <int Bits, int Shift> SORTIE_DEVICE uint32_t planeWord(int section, int word, int lane) {
     constexpr int kRegisters = 8 / Bits;
     uint32_t value = 0;
     for (int r = 0; r < kRegisters; ++r)
       for (int byte = 0; byte < 4; ++byte) {
-        const uint32_t code = codeAt(half, word * kRegisters + r, lane, byte);
+        const uint32_t code = codeAt(section, word * kRegisters + r, lane, byte);
         const uint32_t bits = code >> Shift & ((1u << Bits) - 1);
         const int position = Layout::kHasCodebook ? 16 * r + 4 * byte : 8 * byte + Bits * r;
         value |= bits << position;
@@ -96,14 +97,14 @@ private:
     return value;
   }
 
-  template <int Bits, int Shift> SORTIE_DEVICE void storePlane(int half, uint8_t *plane) {
+  template <int Bits, int Shift> SORTIE_DEVICE void storePlane(int section, uint8_t *plane) {
     constexpr int kWords = 2 * Bits;
     constexpr int kVector = kWords < 4 ? kWords : 4;
     auto *words = reinterpret_cast<uint32_t *>(plane);
     for (int i = hw::threadIndex(); i < kWords * hw::kWarpSize; i += hw::threadCount()) {
       const int lane = i / kVector % hw::kWarpSize;
       const int word = i / (kVector * hw::kWarpSize) * kVector + i % kVector;
-      words[i] = planeWord<Bits, Shift>(half, word, lane);
+      words[i] = planeWord<Bits, Shift>(section, word, lane);
     }
   }
 
@@ -118,7 +119,7 @@ private:
       tail[i] = exists ? floatByte(file, block, i) : uint8_t{0};
   }
 
-  /// Byte `i` of d and dmin of a block of the file, as halves, or of d as a float.
+  /// Byte `i` of d and dmin of a block of the file, as fp16, or of d as a float.
   SORTIE_DEVICE uint8_t floatByte(EncodedRow file, int fileBlock, int i) {
     uint32_t bits = scaleBits<E>(file, fileBlock);
     if constexpr (kInfo.minimum != Minimum::None)
@@ -127,7 +128,7 @@ private:
   }
 
   /// Byte `i` of the twelve that hold six-bit scales and minimums: those of the first four
-  /// sub-blocks with the upper bits of the other four's, then the low halves of these.
+  /// sub-blocks with the upper bits of the other four's, then the low four bits of these.
   SORTIE_DEVICE uint8_t packSixBits(const DecodedBlock &of, int i) {
     const int s = i % 4;
     if (i >= 8)
@@ -157,8 +158,8 @@ private:
   }
 };
 
-/// One block of threads a panel; packSharedBytes() of shared memory. `raw` points to the first row
-/// of panel `firstPanel`, `packed` to that panel.
+/// Each thread block packs one panel, with packSharedBytes() of shared memory. `raw` points to the
+/// first row of panel `firstPanel`, `packed` to that panel.
 template <Encoding E, int N, int K>
 SORTIE_DEVICE void packPanels(const void *raw, void *packed, int firstPanel, int panels) {
   constexpr int kPanels = static_cast<int>(panelsOf(N));
@@ -173,9 +174,9 @@ SORTIE_DEVICE void packPanels(const void *raw, void *packed, int firstPanel, int
   const int left = N - panel % kPanels * kPanelRows;
   const auto *rows =
       static_cast<const uint8_t *>(raw) + (firstRow(panel) - firstRow(firstPanel)) * kRowBytes;
-  Packer<E, N, K>::packPanel(rows, left < kPanelRows ? left : kPanelRows,
-                             static_cast<uint8_t *>(packed) +
-                                 index * packedPanelBytes(formatOf(E), K));
+  PanelPacker<E, N, K>::packPanel(rows, left < kPanelRows ? left : kPanelRows,
+                                  static_cast<uint8_t *>(packed) +
+                                      index * packedPanelBytes(formatOf(E), K));
 }
 
 } // namespace sortie::kernels

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The stable counting sort of slots by expert, and the tile map that products follow. Slots lie in
-// segments of 2048, one a thread block; a warp handles 128 neighbouring slots, 32 at a time. Ranks
-// come from votes of the warp and from sums in order, never from atomics.
+// segments of 2048, one for each thread block; a warp handles 128 neighbouring slots, 32 at a time.
+// Ranks come from votes of the warp and from sums in order, never from atomics.
 
 #ifndef SORTIE_CODEGEN_KERNELS_ROUTING_DISPATCH_H
 #define SORTIE_CODEGEN_KERNELS_ROUTING_DISPATCH_H
@@ -23,7 +23,7 @@ template <int Experts, int Total> struct Dispatch {
   /// In place of an expert: the slot belongs to none of these.
   static constexpr int kElsewhere = Experts;
 
-  /// What a thread knows of its slots of a segment, one a round.
+  /// What a thread knows of its slots of a segment, one in each round.
   struct Slots {
     int expert[kDispatchRounds];
     int rank[kDispatchRounds]; ///< among the warp's slots of this expert

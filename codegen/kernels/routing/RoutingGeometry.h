@@ -42,8 +42,8 @@ constexpr int kDispatchThreads = 512;
 constexpr int kDispatchWarps = kDispatchThreads / kWarp;
 constexpr int kDispatchRounds = kDispatchSegment / kDispatchThreads;
 
-/// int32 a row of the histogram, one row a segment: the counts of the `experts` of this program,
-/// then ~(first slot with a bad id) or 0.
+/// int32 in a row of the histogram, one row for each segment: the counts of the `experts` of this
+/// program, then ~(first slot with a bad id) or 0.
 SORTIE_NUMERICS_CONSTEXPR int dispatchColumns(int experts) { return experts + 1; }
 /// Experts rounded up to whole warps.
 SORTIE_NUMERICS_CONSTEXPR int dispatchPadded(int experts) {

@@ -24,8 +24,8 @@ SORTIE_DEVICE void rmsNormRows(const float *x, float *y, const float *weight) {
   const float *row = x + int64_t{hw::blockIndexX()} * K;
   const int partial = hw::threadIndex() % numerics::kPartials;
 
-  // A half warp takes a chunk; a lane a partial. Elements past the end count as +0.0, whose square
-  // does not change a sum of squares.
+  // A half warp takes a chunk, each of its lanes a partial. Elements past the end count as +0.0,
+  // whose square does not change a sum of squares.
   for (int round = 0; round < kChunks; round += kHalfWarps) {
     const int chunk = round + hw::threadIndex() / numerics::kPartials;
     const int first = chunk * numerics::kChunk + partial;

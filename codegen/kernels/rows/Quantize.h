@@ -26,7 +26,7 @@ SORTIE_DEVICE void storeLimbs(const int32_t (&limb)[4], void *limbs, void *sums)
   static_cast<uint32_t *>(limbs)[hw::laneIndex()] = bytes;
   sum += hw::shuffleXor(sum, 1);
   sum += hw::shuffleXor(sum, 2);
-  // Two sums a word: lane 8 * i has sums 2 * i, and 2 * i + 1 from the lane 4 above.
+  // A word has two sums: lane 8 * i has sum 2 * i, and 2 * i + 1 from the lane 4 above.
   const int32_t next = hw::shuffleXor(sum, 4);
   if (hw::laneIndex() % 8 == 0)
     static_cast<uint32_t *>(sums)[hw::laneIndex() / 8] =

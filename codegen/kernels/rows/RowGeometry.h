@@ -17,7 +17,7 @@ namespace sortie::kernels {
 SORTIE_NUMERICS_CONSTEXPR int rowThreads(int64_t columns) {
   return wholeWarps(ceilDiv(columns, 4), kWarp, 256);
 }
-/// Thread blocks a row: the second dimension of the grid.
+/// Thread blocks for each row: the second dimension of the grid.
 SORTIE_NUMERICS_CONSTEXPR int64_t rowBlocks(int64_t columns) {
   return ceilDiv(columns, int64_t{4} * rowThreads(columns));
 }
@@ -38,7 +38,7 @@ SORTIE_NUMERICS_CONSTEXPR int indexedThreads(int64_t units) {
 SORTIE_NUMERICS_CONSTEXPR int64_t indexedBlocks(int64_t units) {
   return ceilDiv(units, indexedThreads(units));
 }
-/// A word a warp.
+/// A word for each warp.
 SORTIE_NUMERICS_CONSTEXPR int indexedSharedBytes(int64_t units) {
   return indexedThreads(units) / kWarp * 4;
 }

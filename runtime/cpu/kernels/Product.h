@@ -135,7 +135,7 @@ template <typename Simd> struct Product {
     float sums[kUnitRows][kPanelRows];
     union {
       WeightTile weights[kDecodedBlocks];
-      /// Of `bf16` arithmetic: a chunk of a panel of wider floats.
+      /// In `bf16` arithmetic: a chunk of a panel of wider floats.
       numerics::BFloat16 roundedWeights[kPanelRows * numerics::kChunk];
     };
     /// Row tiles of some chunks (of one at least), or the floats of one [kUnitRows][kChunk].

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The operations that compute each row of their output by itself, and the table of them: one row
-// an operation. docs/adding-an-op.md adds one.
+// for each operation. docs/adding-an-op.md adds one.
 
 #ifndef SORTIE_RUNTIME_CPU_KERNELS_ROWOPERATIONS_H
 #define SORTIE_RUNTIME_CPU_KERNELS_ROWOPERATIONS_H

@@ -77,7 +77,7 @@ template <TileConfig C> struct alignas(64) RowTile {
   union {
     /// Grouped, narrow: what a run starts from, -bias * (sum of the group's limbs).
     int32_t starts[kLimbs][numerics::kGroupsPerBlock];
-    /// With sub-scales: sums of the limbs over each sub-block.
+    /// For formats with sub-scales: sums of the limbs over each sub-block.
     int16_t sums[kLimbs][8];
   };
   float groupSums[numerics::kGroupsPerBlock]; ///< grouped: RN(sum of q) over each group

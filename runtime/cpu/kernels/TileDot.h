@@ -102,7 +102,7 @@ template <typename Simd, TileConfig C, int Rows> struct TileDot {
     return t;
   }
 
-  /// As RegisterTile::dot.
+  /// Does what RegisterTile::dot does.
   static void dot(const WeightTile *weights, int blocks, const void *rowTiles, int blockStride,
                   float *sums, PrefetchRange next) {
     const auto *rows = static_cast<const RowTile<C> *>(rowTiles);

@@ -15,26 +15,27 @@
  *
  * Rules of the whole API:
  * - The library prints nothing, never calls abort() on bad input and throws no exceptions. A
- * function that can fail returns a sortie_error *: NULL is success, anything else says what is
- * wrong, where, and what to do, and belongs to the caller (sortie_error_destroy). After an error,
- * outputs of the function are unchanged, except that the values of a failed run are unspecified.
+ *   function that can fail returns a sortie_error *: NULL is success, anything else says what is
+ *   wrong, where, and what to do, and belongs to the caller (sortie_error_destroy). After an error,
+ *   outputs of the function are unchanged, except that the values of a failed run are unspecified.
  * - Every struct begins with struct_size, which the caller sets to sizeof the struct it was
- * compiled with; SORTIE_INIT does, and makes all other members zero. Members that a caller's
- * version of a struct does not have are taken as zero, and zero always means the default, so
- * programs built against an older header keep working. With an older library, members that it does
- * not know must be zero, or the call is an error; in structs that the library fills they become
- * zero. A struct_size that no version has is an error: 0, less than the struct had at first, or
- * more than 4096. Structs in an array have one struct_size.
+ *   compiled with; SORTIE_INIT does, and makes all other members zero. Members that a caller's
+ *   version of a struct does not have are taken as zero, and zero always means the default, so
+ *   programs built against an older header keep working. With an older library, members that it
+ *   does not know must be zero, or the call is an error; in structs that the library fills they
+ *   become zero. A struct_size that no version has is an error: 0, less than the struct had at
+ *   first, or more than 4096. Structs in an array have one struct_size.
  * - Null pointers, counts and enumerators that cannot be are errors wherever a function can return
- * one. What may be NULL is said where it stands.
+ *   one. What may be NULL is said where it stands.
  * - A session and its runs take one call at a time. A call while another one is under way, in
- * another thread or from a callback, is an error and changes nothing. Program and weights take any
- * number of calls.
+ *   another thread or from a callback, is an error and changes nothing. Program and weights take
+ *   any number of calls.
  * - After fork(), the child may use the programs, and the weights on a CPU, that it inherited, and
- * makes sessions of its own. A call with a session or run of the parent is an error there; nothing
- * of a GPU works in the child. Destroying what was inherited is valid.
+ *   makes sessions of its own. A call with a session or run of the parent is an error there;
+ *   nothing of a GPU works in the child. Destroying what was inherited is valid.
  * - Objects keep what they were made from alive: they may be destroyed in any order. Destroying
- * NULL does nothing. Strings and arrays in info structs live as long as the program they describe.
+ *   NULL does nothing. Strings and arrays in info structs live as long as the program they
+ *   describe.
  * - Indices count from 0. Names are zero-terminated UTF-8.
  */
 
@@ -216,8 +217,8 @@ SORTIE_RESULT sortie_error *sortie_program_get_output(const sortie_program *prog
 
 /* A weight is one tensor of the model, a part of the rows of each of its matrices, a part of the
  * columns of each row, or several tensors of one shape and format, one for each index of the
- * weight's first dimension (one an expert). In memory a row of a tensor is as long as its format
- * makes tensor_shape[tensor_rank - 1] elements, and rows follow each other. */
+ * weight's first dimension (one for each expert). In memory a row of a tensor is as long as its
+ * format makes tensor_shape[tensor_rank - 1] elements, and rows follow each other. */
 typedef struct sortie_weight_info {
   size_t struct_size;
   const char *tensor; /* name in the model; of several, the first */

@@ -162,14 +162,14 @@ Floats multiplyOnCpu(const FloatWeights<Weight> &weights, const Floats &x, int r
 }
 
 TEST(Bf16Matmul, IsCloseToTheCpu) {
-  constexpr int kColumns = 2176;
-  constexpr int kOutputs = 70;
+  constexpr int kK = 2176;
+  constexpr int kN = 70;
   constexpr int kRows = 11;
   Random random(43);
-  const FloatWeights<Half> weights(1, kOutputs, kColumns, random);
-  const Floats x = randomFloats(kRows * kColumns, random);
-  const Floats expected = multiplyOnCpu(weights, x, kRows, kOutputs);
-  const Floats actual = runMatmul<Half, kColumns, kOutputs>(x, weights, nullptr, 1);
+  const FloatWeights<Half> weights(1, kN, kK, random);
+  const Floats x = randomFloats(kRows * kK, random);
+  const Floats expected = multiplyOnCpu(weights, x, kRows, kN);
+  const Floats actual = runMatmul<Half, kK, kN>(x, weights, nullptr, 1);
   // Sums of 2176 products of up to 2, of either sign: the rounding of each is up to 2^-24 of a sum.
   for (size_t i = 0; i < actual.size(); ++i)
     ASSERT_NEAR(actual[i], expected[i], 2e-4) << i;
@@ -177,21 +177,21 @@ TEST(Bf16Matmul, IsCloseToTheCpu) {
 
 /// Small integers, whose sums are exact in any order: the bits of the CPU.
 TEST(Bf16Matmul, ExactSumsHaveTheBitsOfTheCpu) {
-  constexpr int kColumns = 1090;
-  constexpr int kOutputs = 140;
+  constexpr int kK = 1090;
+  constexpr int kN = 140;
   constexpr int kRows = 37;
   Random random(44);
-  FloatWeights<float> weights(1, kOutputs, kColumns, random);
+  FloatWeights<float> weights(1, kN, kK, random);
   const auto integer = [&] { return static_cast<float>(static_cast<int>(random() % 17) - 8); };
   for (float &weight : weights.raw)
     weight = integer();
-  cpu::packRows(weights.shape, numerics::Encoding::F32, 0, 0, kOutputs,
+  cpu::packRows(weights.shape, numerics::Encoding::F32, 0, 0, kN,
                 reinterpret_cast<const uint8_t *>(weights.raw.data()), weights.packed.data());
-  Floats x(kRows * kColumns);
+  Floats x(kRows * kK);
   for (float &value : x)
     value = integer();
-  const Floats expected = multiplyOnCpu(weights, x, kRows, kOutputs);
-  EXPECT_EQ(bitsOf(runMatmul<float, kColumns, kOutputs>(x, weights, nullptr, 1)), bitsOf(expected));
+  const Floats expected = multiplyOnCpu(weights, x, kRows, kN);
+  EXPECT_EQ(bitsOf(runMatmul<float, kK, kN>(x, weights, nullptr, 1)), bitsOf(expected));
 }
 
 /// Sorted rows, gathered and scaled, with experts that have no, one, few and many rows.
@@ -234,24 +234,23 @@ TEST(Bf16GroupedMatmul, GathersAddsBiasAndScales) {
 }
 
 TEST(Bf16GroupedMatmul, SortedRowsWithoutEpilogue) {
-  constexpr int kColumns = 1408;
-  constexpr int kOutputs = 40;
+  constexpr int kK = 1408;
+  constexpr int kN = 40;
   Random random(46);
-  const FloatWeights<BFloat16> weights(4, kOutputs, kColumns, random);
+  const FloatWeights<BFloat16> weights(4, kN, kK, random);
   const SortedRows sorted({2, 0, 1, 17}, 1, random);
-  const Floats x = randomFloats(sorted.slots * kColumns, random);
+  const Floats x = randomFloats(sorted.slots * kK, random);
   Floats expected;
   for (int64_t e = 0; e < 4; ++e)
     for (int32_t r = sorted.offsets[static_cast<size_t>(e)];
          r < sorted.offsets[static_cast<size_t>(e) + 1]; ++r)
-      for (int64_t n = 0; n < kOutputs; ++n)
+      for (int64_t n = 0; n < kN; ++n)
         expected.push_back(referenceDot(weights, e, n, x, r));
   for (const uint64_t seed : kSeeds) {
     Floats actual(expected.size(), kUnwritten);
-    run<sortedKernel<BFloat16, kColumns, kOutputs>>(
-        {static_cast<int>(bf16Blocks(kOutputs)), sorted.tileCount()}, kBf16Threads,
-        sharedBytes<BFloat16>(), seed, x.data(), sorted.tiles.data(), actual.data(),
-        weights.raw.data());
+    run<sortedKernel<BFloat16, kK, kN>>({static_cast<int>(bf16Blocks(kN)), sorted.tileCount()},
+                                        kBf16Threads, sharedBytes<BFloat16>(), seed, x.data(),
+                                        sorted.tiles.data(), actual.data(), weights.raw.data());
     ASSERT_EQ(bitsOf(actual), bitsOf(expected));
   }
 }

@@ -47,7 +47,7 @@ template <typename Spec> void checkBegin(int32_t rows) {
   ExactProblem problem(specOf<Spec>(), {.rowsOfExpert = {rows}}, random);
   problem.tiles.resize(1); // others would have blocks that begin earlier
   const Bytes expected = problem.expected();
-  const int64_t rowBytes = numerics::actRowBytes(Spec::kInput, Spec::kColumns);
+  const int64_t rowBytes = numerics::actRowBytes(Spec::kInput, Spec::kK);
   late = {{problem.input.data(), inputRows<Spec>(problem) * static_cast<size_t>(rowBytes)}};
   if (Spec::kSlots != 0 || Spec::kHasScale)
     late.push_back({problem.permutation.data(), problem.permutation.size() * sizeof(int32_t)});

@@ -12,19 +12,18 @@ namespace {
 /// Changes each byte of one block of one weight row, one after another.
 template <Encoding E> void checkEachByte() {
   constexpr EncodingInfo kInfo = encodingInfo(E);
-  constexpr int kRows = 24;
-  constexpr int kColumns = 256;
+  constexpr int kN = 24;
+  constexpr int kK = 256;
   constexpr int kChanged = 19; ///< row
-  using Spec = PlainSpec<E, RowKind::Int16, kRows, kColumns>;
+  using Spec = PlainSpec<E, RowKind::Int16, kN, kK>;
   Random random(43);
   ExactProblem problem(specOf<Spec>(), {.rowsOfExpert = {1}}, random);
   const Bytes before = multiplyOnDevice<Spec>(problem, kSeeds[0]);
   // Of an encoding with headers, those bytes, too.
-  const int64_t strip = kChanged / kInfo.stripRows * kInfo.stripRows * rowBytes(kInfo, kColumns);
+  const int64_t strip = kChanged / kInfo.stripRows * kInfo.stripRows * rowBytes(kInfo, kK);
   for (int byte = 0; byte < kInfo.headerBytes + kInfo.bytes; ++byte) {
-    const int64_t block = byte < kInfo.headerBytes
-                              ? 0
-                              : blocksBytes(kInfo, kColumns / kInfo.elements / 2 * kInfo.elements);
+    const int64_t block =
+        byte < kInfo.headerBytes ? 0 : blocksBytes(kInfo, kK / kInfo.elements / 2 * kInfo.elements);
     uint8_t &changed = problem.first.raw[static_cast<size_t>(strip + block + byte)];
     changed ^= 0x11;
     problem.first.pack();
@@ -60,18 +59,18 @@ SORTIE_TEST_BYTES(IQ4_KS)
 /// Products too small for a float: every sum is -0.0, also where a part of a block lies past the
 /// end of the row. Only the scales of MXFP4 are small enough.
 TEST(ExactControl, KeepsNegativeZeros) {
-  constexpr int kRows = 24;
-  constexpr int kColumns = 352;
-  using Spec = PlainSpec<Encoding::MXFP4, RowKind::Int16, kRows, kColumns>;
+  constexpr int kN = 24;
+  constexpr int kK = 352;
+  using Spec = PlainSpec<Encoding::MXFP4, RowKind::Int16, kN, kK>;
   Random random(44);
   ExactProblem problem(specOf<Spec>(), {.rowsOfExpert = {2}}, random);
   for (size_t i = 0; i < problem.first.raw.size(); ++i)
     problem.first.raw[i] = i % 17 == 0 ? 0 : 0x99; // d = 2^-128, levels -1
   problem.first.pack();
-  const Floats x(2 * kColumns, 0x1p-96f);
-  cpu::quantize(x.data(), 2, kColumns, RowKind::Int16, problem.input.data(), referenceDevice());
+  const Floats x(2 * kK, 0x1p-96f);
+  cpu::quantize(x.data(), 2, kK, RowKind::Int16, problem.input.data(), referenceDevice());
   const Bytes output = multiplyOnDevice<Spec>(problem, kSeeds[0]);
-  for (int i = 0; i < 2 * kRows; ++i)
+  for (int i = 0; i < 2 * kN; ++i)
     ASSERT_EQ(numerics::bitsOf(reinterpret_cast<const float *>(output.data())[i]), 0x80000000u);
 }
 

@@ -51,7 +51,7 @@ template <typename Body> void forAll(Body body) {
 /// What a warp copies of a panel for a stage.
 int panelBytes(Format format) {
   const PackedSizes sizes = packedSizes(format);
-  return sizes.halfBytes + kPanelRows * (sizes.scaleBytes + sizes.tailBytes);
+  return sizes.sectionBytes + kPanelRows * (sizes.scaleBytes + sizes.tailBytes);
 }
 
 /// Whether the sums of `blocks` tokens and activation blocks for gate and up share no byte, or are

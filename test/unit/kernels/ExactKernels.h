@@ -32,8 +32,8 @@ template <Encoding E, RowKind Input, int N, int K> struct PlainSpec {
   static constexpr Format kSecond = formatOf(E);
   static constexpr RowKind kInput = Input;
   static constexpr RowKind kOutput = RowKind::F32;
-  static constexpr int kRows = N;
-  static constexpr int kColumns = K;
+  static constexpr int kN = N;
+  static constexpr int kK = K;
   static constexpr bool kIsGated = false;
   static constexpr bool kIsGrouped = true;
   static constexpr int kSlots = 0;
@@ -77,8 +77,8 @@ template <typename Base, int Limit> struct For : Base {
 };
 
 template <typename Spec>
-constexpr ExactGeometry kGeometryOf = exactGeometry(
-    Spec::kFirst, Spec::kSecond, Spec::kInput, Spec::kColumns, Spec::kSlices, Spec::kSharedLimit);
+constexpr ExactGeometry kGeometryOf = exactGeometry(Spec::kFirst, Spec::kSecond, Spec::kInput,
+                                                    Spec::kK, Spec::kSlices, Spec::kSharedLimit);
 
 //===- Launches -----------------------------------------------------------===//
 
@@ -106,10 +106,10 @@ template <typename Spec> void productKernel(ExactOperands operands) {
 /// The output of a problem under one schedule, and the row behind it.
 template <typename Spec, auto Kernel = productKernel<Spec>>
 Bytes multiplyOnDevice(const ExactProblem &problem, uint64_t seed) {
-  constexpr int kRows = Spec::kRows;
-  constexpr int kColumns = Spec::kColumns;
-  const AlignedBytes first = packOnDevice<Spec::kFirstEncoding, kRows, kColumns>(problem.first);
-  const AlignedBytes second = packOnDevice<Spec::kSecondEncoding, kRows, kColumns>(problem.second);
+  constexpr int kN = Spec::kN;
+  constexpr int kK = Spec::kK;
+  const AlignedBytes first = packOnDevice<Spec::kFirstEncoding, kN, kK>(problem.first);
+  const AlignedBytes second = packOnDevice<Spec::kSecondEncoding, kN, kK>(problem.second);
   AlignedBytes output = problem.unwrittenOutput();
   const bool isBiased = !problem.firstBias.empty();
   const bool isScaledByExpert = !problem.firstExpertScale.empty();
@@ -132,7 +132,7 @@ Bytes multiplyOnDevice(const ExactProblem &problem, uint64_t seed) {
   emulation::Options options;
   options.seed = seed;
   options.maxSharedBytes = Spec::kSharedLimit;
-  EXPECT_EQ(emulation::launch<Kernel>({static_cast<int>(ceilDiv(kRows, columns)), tiles},
+  EXPECT_EQ(emulation::launch<Kernel>({static_cast<int>(ceilDiv(kN, columns)), tiles},
                                       kExactThreads, kGeometryOf<Spec>.sharedBytes, options,
                                       operands),
             "");
@@ -152,14 +152,14 @@ template <typename Spec> void checkProduct(const ExactCase &values) {
   SCOPED_TRACE(testing::Message() << encodingInfo(Spec::kFirstEncoding).name << " "
                                   << encodingInfo(Spec::kSecondEncoding).name << ", "
                                   << numerics::limbCount(Spec::kInput) << " limbs, "
-                                  << problem.sortedRows() << " x " << Spec::kRows << " x "
-                                  << Spec::kColumns << ", fill " << static_cast<int>(values.fill)
-                                  << ", inputs " << static_cast<int>(values.inputs));
+                                  << problem.sortedRows() << " x " << Spec::kN << " x " << Spec::kK
+                                  << ", fill " << static_cast<int>(values.fill) << ", inputs "
+                                  << static_cast<int>(values.inputs));
   const Bytes expected = problem.expected();
   for (const uint64_t seed : kSeeds)
     ASSERT_EQ(firstDifference(multiplyOnDevice<Spec>(problem, seed), expected), -1)
         << "byte, seed " << seed << "; a row of output has "
-        << numerics::actRowBytes(Spec::kOutput, Spec::kRows) << " bytes";
+        << numerics::actRowBytes(Spec::kOutput, Spec::kN) << " bytes";
 }
 
 /// Ordinary and awkward weights of an encoding, and integers that reach their bounds. K has two

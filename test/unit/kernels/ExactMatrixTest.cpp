@@ -11,7 +11,7 @@ namespace {
 
 constexpr Encoding kEncoding = Encoding::SORTIE_ENCODING;
 /// Three chunks, the last one short and, where the encoding allows it, with a part of a block.
-constexpr int kColumns = hasSubScales(formatInfo(formatOf(kEncoding))) ? 2304 : 2400;
+constexpr int kK = hasSubScales(formatInfo(formatOf(kEncoding))) ? 2304 : 2400;
 
 template <typename Base, RowKind Output> void checkGated() {
   checkProduct<Gated<Gathered<Base, 2>, Output>>({.rowsOfExpert = {9, 0, 34}});
@@ -20,7 +20,7 @@ template <typename Base, RowKind Output> void checkGated() {
 }
 
 template <RowKind Input, int Limit> void checkEpilogues() {
-  using Base = For<PlainSpec<kEncoding, Input, 136, kColumns>, Limit>;
+  using Base = For<PlainSpec<kEncoding, Input, 136, kK>, Limit>;
   checkProduct<Scaled<Gathered<Base, 3>>>(
       {.rowsOfExpert = {9, 0, 34}, .hasBias = true, .fill = Fill::Awkward});
   checkProduct<Scaled<Base>>({.rowsOfExpert = {1, 16, 70}});

@@ -85,9 +85,17 @@ struct ExactSpec {
   Glu glu;
 };
 template <typename Spec> constexpr ExactSpec specOf() {
-  return {Spec::kFirstEncoding, Spec::kSecondEncoding, Spec::kInput,   Spec::kOutput,
-          Spec::kRows,          Spec::kColumns,        Spec::kIsGated, Spec::kIsGrouped,
-          Spec::kSlots,         Spec::kHasScale,       Spec::kGlu};
+  return {Spec::kFirstEncoding,
+          Spec::kSecondEncoding,
+          Spec::kInput,
+          Spec::kOutput,
+          Spec::kN,
+          Spec::kK,
+          Spec::kIsGated,
+          Spec::kIsGrouped,
+          Spec::kSlots,
+          Spec::kHasScale,
+          Spec::kGlu};
 }
 
 /// What a product runs on.

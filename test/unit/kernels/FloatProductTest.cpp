@@ -149,13 +149,13 @@ TEST(FloatGroupedMatmul, GathersAddsBiasAndScales) {
 }
 
 TEST(FloatGroupedMatmul, SortedRowsWithoutEpilogue) {
-  constexpr int kColumns = 1408;
-  constexpr int kOutputs = 40;
+  constexpr int kK = 1408;
+  constexpr int kN = 40;
   Random random(30);
-  const FloatWeights<float> weights(4, kOutputs, kColumns, random);
+  const FloatWeights<float> weights(4, kN, kK, random);
   const SortedRows sorted({2, 0, 1, 17}, 1, random);
-  const Floats x = activations(sorted.slots * kColumns, random);
-  Floats expected(static_cast<size_t>(sorted.slots) * kOutputs);
+  const Floats x = activations(sorted.slots * kK, random);
+  Floats expected(static_cast<size_t>(sorted.slots) * kN);
   cpu::MatmulOp op{weights.matrix(), RowKind::F32, x.data(), sorted.slots, {},
                    nullptr,          nullptr,      nullptr,  nullptr};
   op.map.offsets = sorted.offsets.data();
@@ -163,8 +163,8 @@ TEST(FloatGroupedMatmul, SortedRowsWithoutEpilogue) {
   cpu::matmul(op, referenceDevice());
   for (const uint64_t seed : kSeeds) {
     Floats actual(expected.size(), kUnwritten);
-    run<sortedKernel<float, kColumns, kOutputs>>(
-        {static_cast<int>(ceilDiv(kOutputs, kFloatColumns)), sorted.tileCount()}, kFloatThreads,
+    run<sortedKernel<float, kK, kN>>(
+        {static_cast<int>(ceilDiv(kN, kFloatColumns)), sorted.tileCount()}, kFloatThreads,
         floatSharedBytes(false), seed, x.data(), sorted.tiles.data(), actual.data(),
         weights.raw.data());
     ASSERT_EQ(bitsOf(actual), bitsOf(expected));

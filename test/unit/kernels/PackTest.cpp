@@ -19,7 +19,7 @@ using numerics::LevelCoding;
 using numerics::Minimum;
 
 constexpr int kExperts = 3;
-constexpr int kRows = 40;
+constexpr int kN = 40;
 constexpr int kPanels = 3; ///< of an expert; the last one has 8 rows
 
 /// Reads panels as PackedLayout.h describes them.
@@ -52,19 +52,20 @@ public:
 
 private:
   const uint8_t *block(int k) const { return panel + k / sizes.blockElements * sizes.blockBytes; }
-  const uint8_t *allScales(int k) const { return block(k) + sizes.halves * sizes.halfBytes; }
+  const uint8_t *allScales(int k) const { return block(k) + sizes.sections * sizes.sectionBytes; }
 
   int codeAt(int row, int k) const {
-    const uint8_t *half = block(k) + k % sizes.blockElements / kHalfElements * sizes.halfBytes;
-    int code = bitsAt(half, sizes.lowBits, row, k % kHalfElements);
+    const uint8_t *section =
+        block(k) + k % sizes.blockElements / kSectionElements * sizes.sectionBytes;
+    int code = bitsAt(section, sizes.lowBits, row, k % kSectionElements);
     if (sizes.highBits != 0) {
-      const uint8_t *high = half + sizes.lowBits * kPanelRows * kHalfElements / 8;
-      code |= bitsAt(high, sizes.highBits, row, k % kHalfElements) << sizes.lowBits;
+      const uint8_t *high = section + sizes.lowBits * kPanelRows * kSectionElements / 8;
+      code |= bitsAt(high, sizes.highBits, row, k % kSectionElements) << sizes.lowBits;
     }
     return code;
   }
 
-  /// The code of `row` and element `e` of a half in a plane of `bits` bits.
+  /// The code of `row` and element `e` of a section in a plane of `bits` bits.
   int bitsAt(const uint8_t *plane, int bits, int row, int e) const {
     const int lane = row % 8 * 4 + e % 16 / 4;
     const int q = e / 32 * 4 + e % 32 / 16 * 2 + row / 8;
@@ -118,7 +119,7 @@ template <Encoding E> struct PackedRow {
 
   /// The float scales of a group.
   void checkGroup(int k) const {
-    const int group = k % kHalfElements / numerics::kGroup;
+    const int group = k % kSectionElements / numerics::kGroup;
     const uint8_t *scales = panel.scales(row, k);
     ASSERT_EQ(numerics::loadUint16(scales + 2 * group), scale(k));
     ASSERT_EQ(bitsOf(numerics::scaleValue<kInfo.scaleType>(scale(k))), bitsOf(decode(k).d));
@@ -128,7 +129,7 @@ template <Encoding E> struct PackedRow {
   }
   /// Groups past the end of a row: what adds nothing, and does not turn -0.0 into 0.0.
   void checkAbsentGroup(int k) const {
-    const int group = k % kHalfElements / numerics::kGroup;
+    const int group = k % kSectionElements / numerics::kGroup;
     const uint8_t *scales = panel.scales(row, k);
     ASSERT_EQ(numerics::loadUint16(scales + 2 * group), 0x8000);
     if constexpr (kInfo.minimum == Minimum::AddedFloat) {
@@ -167,7 +168,7 @@ template <Encoding E> struct PackedRow {
       for (int k = 0; k < columns; k += kInfo.elements)
         checkBlock(k);
     else
-      for (int k = 0; k < packedBlocks(kFormat, columns) * kHalfElements; k += numerics::kGroup)
+      for (int k = 0; k < packedBlocks(kFormat, columns) * kSectionElements; k += numerics::kGroup)
         k < columns ? checkGroup(k) : checkAbsentGroup(k);
   }
 };
@@ -179,9 +180,9 @@ template <Encoding E, int K> AlignedBytes packInParts(const ExactWeights &weight
   constexpr int kAll = kExperts * kPanels;
   AlignedBytes packed(kAll * kPanelBytes + 64, 0xa5);
   const auto pack = [&](int firstPanel, int panels) {
-    const int row = firstPanel / kPanels * kRows + firstPanel % kPanels * kPanelRows;
+    const int row = firstPanel / kPanels * kN + firstPanel % kPanels * kPanelRows;
     // A block more than there are panels: it must find nothing to do.
-    run<packKernel<E, kRows, K>>(
+    run<packKernel<E, kN, K>>(
         {panels + 1, 1}, kPackThreads, packSharedBytes(E), seed,
         static_cast<const void *>(weights.raw.data() + row * rowBytes(encodingInfo(E), K)),
         static_cast<void *>(packed.data() + firstPanel * kPanelBytes), firstPanel, panels);
@@ -193,11 +194,11 @@ template <Encoding E, int K> AlignedBytes packInParts(const ExactWeights &weight
 
 template <Encoding E, int K>
 void checkRows(const ExactWeights &weights, const AlignedBytes &packed) {
-  for (int row = 0; row < kExperts * kRows; ++row) {
-    const int panel = row / kRows * kPanels + row % kRows / kPanelRows;
+  for (int row = 0; row < kExperts * kN; ++row) {
+    const int panel = row / kN * kPanels + row % kN / kPanelRows;
     const PackedRow<E> packedRow{
         Unpacker(formatOf(E), packed.data() + panel * packedPanelBytes(formatOf(E), K)),
-        row % kRows % kPanelRows, rowOf(encodingInfo(E), weights.raw.data(), row, K)};
+        row % kN % kPanelRows, rowOf(encodingInfo(E), weights.raw.data(), row, K)};
     ASSERT_NO_FATAL_FAILURE(packedRow.check(K)) << "row " << row;
   }
 }
@@ -209,7 +210,7 @@ template <Encoding E, int K> void checkAbsentRows(const AlignedBytes &packed) {
     const uint8_t *last =
         packed.data() + (expert * kPanels + kPanels - 1) * packedPanelBytes(formatOf(E), K);
     const Unpacker panel(formatOf(E), last);
-    for (int row = kRows % kPanelRows; row < kPanelRows; ++row)
+    for (int row = kN % kPanelRows; row < kPanelRows; ++row)
       for (int k = 0; k < K; k += kSizes.blockElements) {
         for (int i = 0; i < kSizes.scaleBytes; ++i)
           ASSERT_EQ(panel.scales(row, k)[i], 0);
@@ -222,7 +223,7 @@ template <Encoding E, int K> void checkAbsentRows(const AlignedBytes &packed) {
 template <Encoding E, int K> void checkPacking() {
   SCOPED_TRACE(testing::Message() << "K = " << K);
   Random random(42);
-  const ExactWeights weights(E, kExperts, kRows, K, Fill::AnyBits, random);
+  const ExactWeights weights(E, kExperts, kN, K, Fill::AnyBits, random);
   const int64_t bytes = kExperts * kPanels * packedPanelBytes(formatOf(E), K);
   const AlignedBytes packed = packInParts<E, K>(weights, kSeeds[0]);
   ASSERT_NO_FATAL_FAILURE((checkRows<E, K>(weights, packed)));
@@ -260,7 +261,7 @@ SORTIE_TEST_PACKING(Q4_K_R4, 256, 512)
 TEST(Pack, StripsOfQ4KArePackedAsQ4K) {
   constexpr int kWidth = 512;
   Random random(43);
-  ExactWeights weights(Encoding::Q4_K, kExperts, kRows, kWidth, Fill::AnyBits, random);
+  ExactWeights weights(Encoding::Q4_K, kExperts, kN, kWidth, Fill::AnyBits, random);
   const AlignedBytes whole = packInParts<Encoding::Q4_K, kWidth>(weights, kSeeds[0]);
   weights.raw = test::interleaveQ4K(weights.raw, kWidth);
   const AlignedBytes strips = packInParts<Encoding::Q4_K_R4, kWidth>(weights, kSeeds[0]);

@@ -474,7 +474,7 @@ TEST(Loader, notesTheFormsOfWeights) {
   ASSERT_TRUE(weights[0].pack);
   EXPECT_EQ(weights[0].pack->kernel, 0u);
   EXPECT_EQ(weights[0].panels(), 3 * 3); // 40 rows in panels of 16
-  EXPECT_EQ(weights[0].cudaPackedBytes(), 9u * 512);
+  EXPECT_EQ(weights[0].panelBytes(), 9u * 512);
 }
 
 TEST(Loader, readsKernelsFromBytecode) {

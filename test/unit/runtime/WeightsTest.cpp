@@ -5,9 +5,9 @@
 
 #include "test/unit/gguf/GgufWriter.h"
 
+#include "runtime/cpu/PackedWeights.h"
 #include "runtime/gguf/Model.h"
 #include "runtime/numerics/decode.h"
-#include "runtime/weights/PackedWeights.h"
 #include "runtime/weights/RandomBlocks.h"
 
 #include "gtest/gtest.h"
@@ -466,7 +466,7 @@ TEST(PackedWeights, callbackAndFileGiveTheSameBytes) {
       });
   Expected<std::unique_ptr<PackedWeights>> fromCallback = packing.run(*callback);
   ASSERT_TRUE(bool(fromCallback)) << toString(fromCallback.takeError());
-  const size_t size = cpu::packedBytes(packing.specs[0].matrixShape());
+  const size_t size = cpu::packedBytes(cpu::shapeOf(packing.specs[0]));
   EXPECT_EQ(std::memcmp((*fromFile)->matrix(0).packed, (*fromCallback)->matrix(0).packed, size), 0);
 }
 
@@ -520,7 +520,7 @@ TEST(PackedWeights, callbacksAreAskedForSlabs) {
   const auto direct = cantFail(packing.run(*random));
   for (const unsigned id : {0, 1, 2})
     EXPECT_EQ(std::memcmp(direct->matrix(id).packed, (*slabbed)->matrix(id).packed,
-                          cpu::packedBytes(packing.specs[id].matrixShape())),
+                          cpu::packedBytes(cpu::shapeOf(packing.specs[id]))),
               0)
         << id;
   EXPECT_EQ(ArrayRef(direct->vector(3), 64), ArrayRef((*slabbed)->vector(3), 64));
@@ -573,7 +573,7 @@ TEST(PackedWeights, whatOthersHaveIsNotReadAgain) {
   packing.specs = {spec("a", Encoding::Q4_0, {64, 64}), spec("b", Encoding::Q4_0, {64, 64})};
   const auto random = makeRandomSource(1);
   const auto first = cantFail(packing.run(*random));
-  EXPECT_EQ(first->bytes().own, packing.specs[0].packedBytes() * 2);
+  EXPECT_EQ(first->bytes().own, cpu::packedBytes(packing.specs[0]) * 2);
 
   // The other order, one in another form as well, one in another shape, and one that is new.
   Packing other;
@@ -598,8 +598,9 @@ TEST(PackedWeights, whatOthersHaveIsNotReadAgain) {
   EXPECT_EQ(read, std::vector<std::string>({"a", "new"}));
   EXPECT_EQ(all, other.specs[1].fileBytes() + other.specs[2].fileBytes());
   EXPECT_EQ(second->matrix(0).packed, first->matrix(1).packed);
-  EXPECT_EQ(second->bytes().shared, other.specs[0].packedBytes());
-  EXPECT_EQ(second->bytes().own, other.specs[1].packedBytes() + other.specs[2].packedBytes());
+  EXPECT_EQ(second->bytes().shared, cpu::packedBytes(other.specs[0]));
+  EXPECT_EQ(second->bytes().own,
+            cpu::packedBytes(other.specs[1]) + cpu::packedBytes(other.specs[2]));
   // What is shared can be shared again.
   const auto third = cantFail(PackedWeights::create(
       other.specs, wanted, *callback, *other.pool, [](uint64_t, uint64_t) { return true; },

@@ -3,9 +3,11 @@
 //
 // Reading of a matrix's panels, of which several threads pack one each.
 
-#ifndef SORTIE_RUNTIME_WEIGHTS_PANELREADER_H
-#define SORTIE_RUNTIME_WEIGHTS_PANELREADER_H
+#ifndef SORTIE_RUNTIME_CPU_PANELREADER_H
+#define SORTIE_RUNTIME_CPU_PANELREADER_H
 
+#include "runtime/cpu/Matrix.h"
+#include "runtime/cpu/ThreadPool.h"
 #include "runtime/weights/WeightSource.h"
 
 namespace sortie {
@@ -22,9 +24,9 @@ public:
   int64_t firstRow(int64_t panel) const {
     return expert(panel) * rowsOfExpert + rowOfExpert(panel);
   }
-  /// Of the panels [first, end).
+  /// Rows of the panels [first, end).
   int64_t rows(int64_t first, int64_t end) const { return firstRow(end) - firstRow(first); }
-  /// Of the panels [first, end), in the model's file.
+  /// Bytes of the panels [first, end) in the model's file.
   uint64_t bytes(int64_t first, int64_t end) const { return rows(first, end) * rowBytes; }
 
   /// Where a slab from `first` on ends: after `least` bytes or more, where what lies together in a
@@ -63,4 +65,4 @@ public:
 
 } // namespace sortie
 
-#endif // SORTIE_RUNTIME_WEIGHTS_PANELREADER_H
+#endif // SORTIE_RUNTIME_CPU_PANELREADER_H

@@ -3,7 +3,7 @@
 //
 // Two ways to read panels, and where a matrix is cut into batches of them.
 
-#include "runtime/weights/PanelReader.h"
+#include "runtime/cpu/PanelReader.h"
 
 #include "runtime/support/AlignedBytes.h"
 #include "runtime/weights/WeightReader.h"
@@ -19,9 +19,9 @@ namespace sortie {
 //===- Batches --------------------------------------------------------===//
 
 PanelRows::PanelRows(const WeightSpec &spec)
-    : spec(spec), rowBytes(spec.rowBytes()), rowsOfExpert(spec.matrixShape().rows),
+    : spec(spec), rowBytes(spec.rowBytes()), rowsOfExpert(spec.rowsOfExpert()),
       panelsOfExpert(divideCeil(rowsOfExpert, cpu::kPanelRows)),
-      panels(spec.matrixShape().experts * panelsOfExpert) {}
+      panels(spec.experts() * panelsOfExpert) {}
 
 /// Where the rows end that lie together in a tensor from a panel on. Parts of columns lie apart;
 /// where they are cut does not matter.

@@ -1,85 +1,17 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Textual forms and attribute rules that both dialects use.
+// The limits are those of the numerics.
 
-#include "dialect/common/Common.h"
+#include "dialect/common/ParameterRules.h"
 
 #include "runtime/numerics/contract.h"
 
-#include "mlir/IR/BuiltinAttributes.h"
-#include "llvm/ADT/StringSet.h"
+#include <algorithm>
 
 using namespace mlir;
 
-#include "dialect/common/Enums.cpp.inc"
-
 namespace sortie {
-
-Determinism getContractOfArithmetic(std::optional<Arithmetic> arithmetic) {
-  if (arithmetic == Arithmetic::Bf16)
-    return Determinism::Run | Determinism::Batch;
-  return kFullDeterminism;
-}
-
-ParseResult parseDeterminismSet(AsmParser &parser, Determinism &members) {
-  members = Determinism::None;
-  StringRef word;
-  SMLoc location = parser.getCurrentLocation();
-  if (failed(parser.parseOptionalKeyword(&word)))
-    return success();
-  while (true) {
-    std::optional<Determinism> member = symbolizeDeterminism(word);
-    if (!member || *member == Determinism::None)
-      return parser.emitError(location, "unknown contract member '")
-             << word << "', expected run, batch or device";
-    if (bitEnumContainsAny(members, *member))
-      return parser.emitError(location, "contract member '") << word << "' is listed twice";
-    members = members | *member;
-    if (failed(parser.parseOptionalComma()))
-      return success();
-    location = parser.getCurrentLocation();
-    if (parser.parseKeyword(&word))
-      return failure();
-  }
-}
-
-void printDeterminismSet(AsmPrinter &printer, Determinism members) {
-  if (members != Determinism::None)
-    printer << stringifyDeterminism(members);
-}
-
-bool isHexDigits(StringRef text, size_t count) {
-  auto isHex = [](char c) { return llvm::isDigit(c) || (c >= 'a' && c <= 'f'); };
-  return text.size() == count && llvm::all_of(text, isHex);
-}
-
-bool areDistinctNames(ArrayRef<StringAttr> names) {
-  llvm::StringSet<> seen;
-  return llvm::all_of(
-      names, [&](StringAttr name) { return !name.empty() && seen.insert(name.getValue()).second; });
-}
-
-bool isArrayOfDistinctNames(Attribute attribute) {
-  const auto array = dyn_cast<ArrayAttr>(attribute);
-  return array && llvm::all_of(array, llvm::IsaPred<StringAttr>) &&
-         areDistinctNames(llvm::to_vector(array.getAsRange<StringAttr>()));
-}
-
-bool isIdentifier(StringRef text) {
-  return !text.empty() && !llvm::isDigit(text.front()) &&
-         llvm::all_of(text, [](char c) { return llvm::isAlnum(c) || c == '_'; });
-}
-
-LogicalResult verifyDeterminism(EmitError emitError, Determinism members) {
-  const bool run = satisfies(members, Determinism::Run);
-  const bool batch = satisfies(members, Determinism::Batch);
-  if (satisfies(members, Determinism::Device) && !batch)
-    return emitError() << "contract member 'device' implies 'batch', which is missing";
-  if (batch && !run)
-    return emitError() << "contract member 'batch' implies 'run', which is missing";
-  return success();
-}
 
 LogicalResult verifyGlu(EmitError emitError, GluKind kind, const std::optional<APFloat> &alpha,
                         const std::optional<APFloat> &limit) {

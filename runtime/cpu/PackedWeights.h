@@ -4,9 +4,10 @@
 // The weights of a program in the form that the CPU device multiplies with: packed once, then
 // shared by any number of sessions, threads and programs.
 
-#ifndef SORTIE_RUNTIME_WEIGHTS_PACKEDWEIGHTS_H
-#define SORTIE_RUNTIME_WEIGHTS_PACKEDWEIGHTS_H
+#ifndef SORTIE_RUNTIME_CPU_PACKEDWEIGHTS_H
+#define SORTIE_RUNTIME_CPU_PACKEDWEIGHTS_H
 
+#include "runtime/cpu/ops.h"
 #include "runtime/support/AlignedBytes.h"
 #include "runtime/weights/WeightReader.h"
 
@@ -17,6 +18,13 @@
 #include <vector>
 
 namespace sortie {
+
+namespace cpu {
+/// The matrices of a weight.
+MatrixShape shapeOf(const WeightSpec &spec);
+/// Bytes of the forms in which a program reads a weight: as a matrix, as floats, or both.
+uint64_t packedBytes(const WeightSpec &spec);
+} // namespace cpu
 
 class PackedWeights {
 public:
@@ -41,7 +49,7 @@ private:
   struct Form;
   class Packer;
 
-  /// Those of the wanted weights, in order.
+  /// The forms of the wanted weights, in order.
   static std::vector<Form> formsOf(llvm::ArrayRef<WeightSpec> specs, const llvm::BitVector &wanted);
   void keep(const Form &form, Bytes bytes);
 
@@ -55,4 +63,4 @@ private:
 
 } // namespace sortie
 
-#endif // SORTIE_RUNTIME_WEIGHTS_PACKEDWEIGHTS_H
+#endif // SORTIE_RUNTIME_CPU_PACKEDWEIGHTS_H

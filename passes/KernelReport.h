@@ -3,8 +3,8 @@
 //
 // What a kernel was made of and how long it should take, for people.
 
-#ifndef SORTIE_PASSES_KERNELSCHEDULE_H
-#define SORTIE_PASSES_KERNELSCHEDULE_H
+#ifndef SORTIE_PASSES_KERNELREPORT_H
+#define SORTIE_PASSES_KERNELREPORT_H
 
 #include "codegen/CostModel.h"
 #include "codegen/ResourceUsage.h"
@@ -18,10 +18,10 @@ codegen::Work computeWork(moert::LaunchOp launch, llvm::StringRef arch, int64_t 
 
 /// A line, but for its end, about a kernel on one chip: tile and stages, resources, and the
 /// predicted times of its launch (null for a pack kernel) with `maxTokens` tokens and with one.
-void printSchedule(llvm::raw_ostream &os, moert::KernelOp kernel, moert::SourceAttr source,
-                   const std::optional<codegen::ResourceUsage> &usage, moert::LaunchOp launch,
-                   int64_t maxTokens);
+void reportKernel(llvm::raw_ostream &os, moert::KernelOp kernel, moert::SourceAttr source,
+                  const std::optional<codegen::ResourceUsage> &usage, moert::LaunchOp launch,
+                  int64_t maxTokens);
 
 } // namespace sortie
 
-#endif // SORTIE_PASSES_KERNELSCHEDULE_H
+#endif // SORTIE_PASSES_KERNELREPORT_H

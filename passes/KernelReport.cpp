@@ -1,7 +1,7 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "passes/KernelSchedule.h"
+#include "passes/KernelReport.h"
 
 #include "codegen/kernels/exact/ExactGeometry.h"
 
@@ -139,9 +139,9 @@ static std::string formatPrediction(const codegen::Chip &chip, moert::LaunchOp l
                        tokens == 1 ? "" : "s", codegen::toString(prediction.bound));
 }
 
-void printSchedule(llvm::raw_ostream &os, moert::KernelOp kernel, moert::SourceAttr source,
-                   const std::optional<codegen::ResourceUsage> &usage, moert::LaunchOp launch,
-                   int64_t maxTokens) {
+void reportKernel(llvm::raw_ostream &os, moert::KernelOp kernel, moert::SourceAttr source,
+                  const std::optional<codegen::ResourceUsage> &usage, moert::LaunchOp launch,
+                  int64_t maxTokens) {
   os << llvm::formatv("{0} {1}: ", kernel.getSymName(), source.getArch());
   if (!source.getSchedule().empty())
     os << source.getSchedule() << "; ";

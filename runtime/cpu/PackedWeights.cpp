@@ -3,14 +3,29 @@
 //
 // Packing of weights, panel by panel.
 
-#include "runtime/weights/PackedWeights.h"
+#include "runtime/cpu/PackedWeights.h"
 
+#include "runtime/cpu/PanelReader.h"
 #include "runtime/support/FirstError.h"
-#include "runtime/weights/PanelReader.h"
 
 using namespace llvm;
 
 namespace sortie {
+
+cpu::MatrixShape cpu::shapeOf(const WeightSpec &spec) {
+  return {spec.info().format, spec.experts(), spec.rowsOfExpert(), spec.columns()};
+}
+
+/// Bytes of a weight as a matrix, or as plain floats.
+static uint64_t bytesOfForm(const WeightSpec &spec, bool isMatrix) {
+  return isMatrix ? cpu::packedBytes(cpu::shapeOf(spec))
+                  : spec.rows() * spec.columns() * sizeof(float);
+}
+
+uint64_t cpu::packedBytes(const WeightSpec &spec) {
+  return (spec.isMatrix ? bytesOfForm(spec, /*isMatrix=*/true) : 0) +
+         (spec.isVector ? bytesOfForm(spec, /*isMatrix=*/false) : 0);
+}
 
 /// A weight as a program reads it.
 struct PackedWeights::Form {
@@ -19,10 +34,7 @@ struct PackedWeights::Form {
   bool isMatrix; ///< else plain floats
 
   std::string identity() const { return (isMatrix ? "matrix " : "floats ") + spec.identity(); }
-  uint64_t bytes() const {
-    return isMatrix ? cpu::packedBytes(spec.matrixShape())
-                    : spec.rows() * spec.columns() * sizeof(float);
-  }
+  uint64_t bytes() const { return bytesOfForm(spec, isMatrix); }
 };
 
 /// Loads the weights of one program one after another; progress counts bytes of the model's file.
@@ -57,7 +69,7 @@ Error PackedWeights::Packer::packMatrix(const WeightSpec &spec, std::byte *packe
       Expected<const uint8_t *> rows = (*reader)->rows(panel, worker);
       if (!rows)
         return failure.keep(rows.takeError());
-      cpu::packRows(spec.matrixShape(), spec.encoding, panels.expert(panel),
+      cpu::packRows(cpu::shapeOf(spec), spec.encoding, panels.expert(panel),
                     panels.rowOfExpert(panel), panels.rows(panel, panel + 1), *rows, packed);
     });
     if (Error error = failure.take())
@@ -122,7 +134,7 @@ PackedWeights::create(ArrayRef<WeightSpec> specs, const BitVector &wanted, Weigh
   weights->matrices.resize(specs.size());
   weights->vectors.resize(specs.size());
   for (const WeightSpec &spec : specs)
-    weights->shapes.push_back(spec.matrixShape());
+    weights->shapes.push_back(cpu::shapeOf(spec));
 
   // What is shared is found first, because progress is of what is read.
   std::vector<Form> missing;
