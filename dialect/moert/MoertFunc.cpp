@@ -264,12 +264,11 @@ public:
   FuncVerifier(moert::FuncOp func, SymbolTableCollection &symbols) : func(func), symbols(symbols) {}
 
   LogicalResult verify() {
-    return success(succeeded(collectBounds()) && succeeded(verifySizes()) &&
-                   succeeded(verifyPlacement()) && succeeded(verifyStates()) &&
-                   succeeded(collectLifetimes()) && succeeded(verifyOutputs()) &&
-                   succeeded(verifyRegions()) && succeeded(verifySlices()) &&
-                   succeeded(verifyOverlaps()) && succeeded(verifyOrigins()) &&
-                   succeeded(verifyEarlyReads()));
+    return success(
+        succeeded(collectBounds()) && succeeded(verifySizes()) && succeeded(verifyPlacement()) &&
+        succeeded(verifyStates()) && succeeded(collectLifetimes()) && succeeded(verifyOutputs()) &&
+        succeeded(verifyRegions()) && succeeded(verifySlices()) && succeeded(verifyOverlaps()) &&
+        succeeded(verifyOrigins()) && succeeded(verifyEarlyReads()));
   }
 
 private:
