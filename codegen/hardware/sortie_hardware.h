@@ -24,7 +24,7 @@ namespace sortie::hw {
 
 using namespace sortie::numerics; // the fixed-width integer types
 
-//===- Where a thread is --------------------------------------------------===//
+//===- Where a thread is -------------------------------------------------===//
 
 constexpr int kWarpSize = 32;
 
@@ -55,7 +55,7 @@ SORTIE_DEVICE int threadIndexAnew() {
   return static_cast<int>(index);
 }
 
-//===- Overlap of launches ------------------------------------------------===//
+//===- Overlap of launches -----------------------------------------------===//
 
 /// Lets thread blocks of the next launch on the stream start when all of this one have come here or
 /// ended. Called after waitForLaunchBefore(), it says that the launch before this one is complete:
@@ -73,7 +73,7 @@ SORTIE_DEVICE void waitForLaunchBefore() {
 #endif
 }
 
-//===- Progress -----------------------------------------------------------===//
+//===- Progress ----------------------------------------------------------===//
 
 /// Writes the number of the launch's step to `progress`, host memory, if it is not null: one thread
 /// of the grid does. Nothing waits for the store. Called after waitForLaunchBefore(), it says that
@@ -84,7 +84,7 @@ SORTIE_DEVICE void beginStep(uint32_t *progress, uint32_t step) {
     *const_cast<volatile uint32_t *>(progress) = step;
 }
 
-//===- Synchronization and exchange ---------------------------------------===//
+//===- Synchronization and exchange --------------------------------------===//
 
 /// Waits for all threads of the block; none may have ended.
 SORTIE_DEVICE void syncBlock() { __syncthreads(); }
@@ -121,7 +121,7 @@ SORTIE_DEVICE uint32_t matchAny(uint32_t value) { return __match_any_sync(0xffff
 /// The largest value of the warp. All 32 lanes take part.
 SORTIE_DEVICE uint32_t reduceMax(uint32_t value) { return __reduce_max_sync(0xffffffffu, value); }
 
-//===- Memory -------------------------------------------------------------===//
+//===- Memory ------------------------------------------------------------===//
 
 struct alignas(8) Words2 {
   uint32_t word[2];
@@ -194,7 +194,7 @@ template <int Groups> SORTIE_DEVICE void waitForCopies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(Groups) : "memory");
 }
 
-//===- Barriers in shared memory ------------------------------------------===//
+//===- Barriers in shared memory -----------------------------------------===//
 
 /// PTX ISA, "mbarrier". Phases follow each other, the first has parity 0. A phase is complete when
 /// all arrivals have come (and all bytes, if copies arrive at it: sortie_hardware_sm90.h); the next
@@ -238,7 +238,7 @@ SORTIE_DEVICE void waitForPhase(Mbarrier *barrier, int parity) {
   while (isComplete == 0);
 }
 
-//===- Matrix products ----------------------------------------------------===//
+//===- Matrix products ---------------------------------------------------===//
 
 /// ldmatrix.x4: four 8x8 matrices of 16-bit elements. Lane i gives the address of row i % 8 of
 /// matrix i / 8 (16 bytes, so aligned) and gets, of row `lane / 4` of matrix j, the bytes 4 * (lane
@@ -302,7 +302,7 @@ SORTIE_DEVICE void multiplyBf16(float (&sum)[4], const uint32_t (&a)[4], uint32_
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-//===- Integers -----------------------------------------------------------===//
+//===- Integers ----------------------------------------------------------===//
 
 /// sum + a.int16[0] * b.uint8[0] + a.int16[1] * b.uint8[1] (dp2a.lo).
 SORTIE_DEVICE int32_t dot2Low(int32_t a, uint32_t b, int32_t sum) {

@@ -19,7 +19,7 @@
 
 namespace sortie::hw {
 
-//===- mbarriers for copies -----------------------------------------------===//
+//===- mbarriers for copies ----------------------------------------------===//
 
 /// Asynchronous copies that are ordered after this see the barriers that the thread has made.
 SORTIE_DEVICE void publishMbarriers() {
@@ -34,7 +34,7 @@ SORTIE_DEVICE void arriveExpecting(Mbarrier *barrier, int bytes) {
       : "memory");
 }
 
-//===- Copies from global to shared memory --------------------------------===//
+//===- Copies from global to shared memory -------------------------------===//
 
 /// Orders what the thread has written to shared memory before copies below that begin after it (it
 /// does what publishMbarriers() does, too).

@@ -60,7 +60,8 @@ def Moert_KernelOp : Moert_Op<"kernel", [Symbol, HasParent<"::mlir::ModuleOp">]>
     when it begins, unless the pointer is null. A weight is read in one of three forms: `packed` is
     the output of the weight's pack kernel, `raw` the bytes of the file, row-major, `floats` fp32.
 
-    `sources` are for `moert-compile-kernels`, which puts `images` in their place, one a chip.
+    `sources` are for `moert-compile-kernels`, which puts `images` in their place, one for each
+    chip.
     Thread blocks have one dimension, of `threads` threads where the source or image does not say
     otherwise (docs/launch-variants.md).
 
@@ -682,7 +683,8 @@ def Moert_CublasMatmulOp : Moert_WeightUserOp<"cublas_matmul"> {
     another run, by the same version on a GPU of the same model; with another number of rows it may
     not.
 
-    The matrix is read in bf16, row-major: as it lies in the file, or packed so, a row a panel.
+    The matrix is read in bf16, row-major: as it lies in the file, or packed so, a panel for each
+    row.
 
     (C1) `weights` is `N x K` of format bf16, or of another that is packed in 1 row and 2*K bytes on
     every architecture.

@@ -143,7 +143,7 @@ sortie_error *sortie_session_time(sortie_session *session, const sortie_run_opti
   }));
 }
 
-//===- Submitted runs -----------------------------------------------------===//
+//===- Submitted runs ----------------------------------------------------===//
 
 sortie_error *sortie_session_submit(sortie_session *session, const sortie_run_options *options,
                                     sortie_run **run) {

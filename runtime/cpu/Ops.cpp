@@ -139,7 +139,7 @@ void gluMatmul(const GluMatmulOp &op, const Device &device) {
   runProduct(product, op.rows, device);
 }
 
-//===- Dispatch -----------------------------------------------------------===//
+//===- Dispatch ----------------------------------------------------------===//
 
 int64_t dispatch(const int32_t *ids, int64_t slots, int64_t totalExperts, int64_t firstExpert,
                  int64_t experts, int32_t *permutation, int32_t *inverse, int32_t *offsets) {

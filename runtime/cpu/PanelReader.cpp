@@ -16,7 +16,7 @@ using namespace llvm;
 
 namespace sortie {
 
-//===- Batches --------------------------------------------------------===//
+//===- Batches -----------------------------------------------------------===//
 
 PanelRows::PanelRows(const WeightSpec &spec)
     : spec(spec), rowBytes(spec.rowBytes()), rowsOfExpert(spec.rowsOfExpert()),
@@ -48,7 +48,7 @@ uint64_t PanelRows::largestSlab(uint64_t least) const {
   return std::min<uint64_t>(bytes(0, panels), 2 * least + largestPanel());
 }
 
-//===- Readers --------------------------------------------------------===//
+//===- Readers -----------------------------------------------------------===//
 
 PanelReader::~PanelReader() = default;
 

@@ -57,7 +57,7 @@ Error FunctionLowering::error(mlir::Operation *op, const Twine &message) const {
                    "': " + op->getName().getStringRef() + ": " + message);
 }
 
-//===- Buffers --------------------------------------------------------===//
+//===- Buffers -----------------------------------------------------------===//
 
 Affine FunctionLowering::affine(moert::ExtentAttr extent) {
   if (extent.isConstant())
@@ -124,7 +124,7 @@ BufferId FunctionLowering::id(mlir::Value value) const {
   return value ? buffers.lookup(value) : kNoBuffer;
 }
 
-//===- Weights --------------------------------------------------------===//
+//===- Weights -----------------------------------------------------------===//
 
 WeightId FunctionLowering::use(mlir::FlatSymbolRefAttr name) {
   if (!name)
@@ -148,7 +148,7 @@ WeightId FunctionLowering::vector(mlir::FlatSymbolRefAttr name) {
   return weight;
 }
 
-//===- Operations -----------------------------------------------------===//
+//===- Operations --------------------------------------------------------===//
 
 void FunctionLowering::addStep(mlir::Operation *op, Step step) {
   step.operation = op->getName().getStringRef().str();

@@ -117,7 +117,7 @@ struct Buffer {
   bool isOnHost = false;
 };
 
-//===- Kernels of a program for CUDA ----------------------------------===//
+//===- Kernels of a program for CUDA -------------------------------------===//
 
 /// The form in which a kernel reads a weight.
 enum class WeightForm : uint8_t {
@@ -172,7 +172,7 @@ struct GridDim {
   }
 };
 
-//===- Steps ----------------------------------------------------------===//
+//===- Steps -------------------------------------------------------------===//
 
 /// Computes something: a function of the CPU, by its number in runtime/cpu/Operations.h.
 struct Compute {

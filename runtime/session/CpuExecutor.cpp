@@ -66,7 +66,7 @@ Error CpuExecutor::run(RunObserver &observer) {
   return observer.wantsCheckpoints() ? reportOutputs(read, observer) : Error::success();
 }
 
-//===- Steps ----------------------------------------------------------===//
+//===- Steps -------------------------------------------------------------===//
 
 Error CpuExecutor::runStep(const Step &step) {
   if (const auto *action = std::get_if<Compute>(&step.action))
@@ -105,7 +105,7 @@ cpu::Operands CpuExecutor::operandsOf(const Step &step) const {
   return operands;
 }
 
-//===- Costs ----------------------------------------------------------===//
+//===- Costs -------------------------------------------------------------===//
 
 /// Of a step that multiplies with matrices.
 StepCost CpuExecutor::productCost(const Step &step) const {

@@ -40,7 +40,7 @@ CudaExecutor::CudaExecutor(const Program &program, const Function &function,
   }
 }
 
-//===- Enqueueing --------------------------------------------------===//
+//===- Enqueueing --------------------------------------------------------===//
 
 CUresult CudaExecutor::enqueueLaunch(size_t index, const KernelLaunch &action,
                                      std::optional<uint32_t> kernelBefore) {
@@ -180,7 +180,7 @@ Error CudaExecutor::reportChecks(const CheckedIndex *found) const {
   return Error::success();
 }
 
-//===- Errors ------------------------------------------------------===//
+//===- Errors ------------------------------------------------------------===//
 
 std::string CudaExecutor::describeStep(size_t index) const {
   const std::string what = "function '" + function.name + "'";
@@ -229,7 +229,7 @@ Error CudaExecutor::enqueueError(Error error) {
   return earlier;
 }
 
-//===- Eager runs --------------------------------------------------===//
+//===- Eager runs --------------------------------------------------------===//
 
 class CudaExecutor::StepLog {
 public:
@@ -406,7 +406,7 @@ Expected<BoundFunction::HostBytes> CudaExecutor::download(BufferId buffer) {
   return HostBytes{data, std::move(*copy)};
 }
 
-//===- Costs -------------------------------------------------------===//
+//===- Costs -------------------------------------------------------------===//
 
 StepCost CudaExecutor::costOf(const Step &step, const int32_t *offsets) const {
   StepCost cost;

@@ -26,7 +26,7 @@ namespace sortie {
 
 namespace {
 
-//===- Memory ------------------------------------------------------===//
+//===- Memory ------------------------------------------------------------===//
 
 /// Adds to an error for want of device memory how much there is, and what all of it is for. Other
 /// errors, for want of host memory among them, stay as they are.
@@ -46,7 +46,7 @@ Error explainMemory(Error error, const Device &device, const MemoryPlan &plan, i
   });
 }
 
-//===- Session -----------------------------------------------------===//
+//===- Session -----------------------------------------------------------===//
 
 /// What a session owns on its device, and for it on the host.
 struct Resources {
@@ -215,7 +215,7 @@ Error CudaSession::launchGraph(const Function &function, CudaExecutor &executor,
                        what + ": launching its graph");
 }
 
-//===- Runs --------------------------------------------------------===//
+//===- Runs --------------------------------------------------------------===//
 
 /// An argument in host memory, and its place on the device.
 struct HostCopy {
@@ -423,7 +423,7 @@ Expected<std::unique_ptr<StartedRun>> CudaSession::start(const Function &functio
   return std::move(*run);
 }
 
-//===- States ------------------------------------------------------===//
+//===- States ------------------------------------------------------------===//
 
 Error CudaSession::finishTransfer(CUresult enqueued, const Twine &what) const {
   const CUresult waited = device->driver()->cuStreamSynchronize(stream());
@@ -479,7 +479,7 @@ Error CudaSession::copyStateBlock(PartitionSession &from) {
   return uploadStates(0, block, kWhat);
 }
 
-//===- Measuring ---------------------------------------------------===//
+//===- Measuring ---------------------------------------------------------===//
 
 /// Between two runs, memory twice as large as the cache is overwritten: it shall hold neither
 /// weights nor values of the run before.
@@ -543,7 +543,7 @@ Error CudaSession::repeat(const Function &function, const Arguments &arguments,
   return (*run)->repeat(nanoseconds);
 }
 
-//===- Weights -----------------------------------------------------===//
+//===- Weights -----------------------------------------------------------===//
 
 class CudaWeights final : public PartitionWeights {
 public:

@@ -20,7 +20,7 @@ using namespace llvm;
 
 namespace sortie {
 
-//===- Devices -----------------------------------------------------===//
+//===- Devices -----------------------------------------------------------===//
 
 /// Whether a name that a caller gives is one of a device of this target.
 static bool isOf(StringRef name, StringRef target) {
@@ -61,7 +61,7 @@ static Expected<std::vector<std::string>> devicesOf(const Program &program,
                    (isWhole ? " is compiled for " : " runs what is to be loaded on ") + targets);
 }
 
-//===- Weights -----------------------------------------------------===//
+//===- Weights -----------------------------------------------------------===//
 
 LoadedWeights::LoadedWeights(const WeightSource &source, std::vector<Part> parts)
     : parts(std::move(parts)), sourceIdentity(source.identity()),
@@ -152,7 +152,7 @@ LoadedWeights::createSession(const SessionOptions &options) const {
   return std::make_unique<Session>(std::move(sessions), options);
 }
 
-//===- Sessions ----------------------------------------------------===//
+//===- Sessions ----------------------------------------------------------===//
 
 Session::Session(std::vector<std::unique_ptr<PartitionSession>> given,
                  const SessionOptions &options)
@@ -234,7 +234,7 @@ Error Session::time(uint32_t index, ArrayRef<TensorView> inputs, ArrayRef<Tensor
   return Error::success();
 }
 
-//===- States ------------------------------------------------------===//
+//===- States ------------------------------------------------------------===//
 
 Error Session::resetStates() {
   completeAll();
@@ -301,7 +301,7 @@ Error Session::copyStates(Session &from) {
   return Error::success();
 }
 
-//===- Submitted runs ----------------------------------------------===//
+//===- Submitted runs ----------------------------------------------------===//
 
 Expected<std::shared_ptr<SubmittedRun>> Session::submit(uint32_t index, ArrayRef<TensorView> inputs,
                                                         ArrayRef<TensorView> outputs) {

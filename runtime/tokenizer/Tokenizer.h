@@ -23,7 +23,7 @@ struct EncodeOptions {
   bool parsesSpecial = true;
 };
 
-/// Any number of threads may use one at a time.
+/// Any number of threads may use it at once.
 class Tokenizer {
 public:
   /// Reads the tokenizer of `model`, which must stay open. Errors name the file and the key: what

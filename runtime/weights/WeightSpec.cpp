@@ -14,7 +14,7 @@ using namespace llvm;
 
 namespace sortie {
 
-//===- Layout ---------------------------------------------------------===//
+//===- Layout ------------------------------------------------------------===//
 
 SmallVector<int64_t, 3> WeightSpec::tensorShape() const {
   SmallVector<int64_t, 3> whole(shape.begin() + (isStacked() ? 1 : 0), shape.end());
@@ -77,7 +77,7 @@ std::string WeightSpec::identity() const {
   return text;
 }
 
-//===- Messages -------------------------------------------------------===//
+//===- Messages ----------------------------------------------------------===//
 
 /// "rows 512 to 1023", or nothing for a whole dimension.
 static std::string describePart(StringRef name, DimensionPart part, int64_t extent) {

@@ -188,7 +188,7 @@ void registerExperts(Encoding encoding, RowKind kind, const char *kindName) {
   benchmark->ArgName("tokens")->Unit(benchmark::kMillisecond)->UseRealTime();
 }
 
-//===- The operations around the experts ----------------------------------===//
+//===- The operations around the experts ---------------------------------===//
 
 void runRouter(benchmark::State &state) {
   const int64_t tokens = state.range(0);

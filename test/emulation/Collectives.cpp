@@ -49,7 +49,7 @@ const char *collectiveName(Collective what) {
   return "?";
 }
 
-//===- Exchange of words --------------------------------------------------===//
+//===- Exchange of words -------------------------------------------------===//
 
 namespace {
 /// The values that all lanes brought.
@@ -98,7 +98,7 @@ static void matchAny(Operands operands) {
   }
 }
 
-//===- Matrices -----------------------------------------------------------===//
+//===- Matrices ----------------------------------------------------------===//
 
 static void loadMatrices(Operands operands) {
   for (int lane = 0; lane < kLanes; ++lane) {

@@ -28,7 +28,7 @@ Scheduler::~Scheduler() {
     munmap(stacks, kMaxThreads * kStackStride);
 }
 
-//===- A block ------------------------------------------------------------===//
+//===- A block -----------------------------------------------------------===//
 
 std::string Scheduler::runBlock(const EmulatedLaunch &what, Index3 index, Random &generator) {
   if (stacks == nullptr)
@@ -103,7 +103,7 @@ void Scheduler::makeRunnable(int index) {
   reorder(index);
 }
 
-//===- Waiting ------------------------------------------------------------===//
+//===- Waiting -----------------------------------------------------------===//
 
 void Scheduler::syncBlock(Site site) {
   if (++inSyncBlock < threadCount)
@@ -155,7 +155,7 @@ void Scheduler::endThread() {
   __builtin_unreachable();
 }
 
-//===- Choice of the next thread ------------------------------------------===//
+//===- Choice of the next thread -----------------------------------------===//
 
 /// Runs another thread, or goes back to the caller when all have ended or none can go on.
 void Scheduler::runNext(bool ends) {

@@ -9,7 +9,7 @@
 
 namespace sortie::emulation {
 
-//===- Named barriers -----------------------------------------------------===//
+//===- Named barriers ----------------------------------------------------===//
 
 void Scheduler::meet(Collective what, int barrier, int threads, Site site) {
   if (const char *mistake = NamedBarriers::check(barrier, threads, threadCount))
@@ -47,7 +47,7 @@ void Scheduler::checkMeeting(const Warp &warp, Site site) {
     fail("a named barrier is used with two numbers of threads at a time", site);
 }
 
-//===- mbarriers ----------------------------------------------------------===//
+//===- mbarriers ---------------------------------------------------------===//
 
 void Scheduler::initMbarrier(void *object, int arrivals, Site site) {
   const char *who = "initMbarrier";

@@ -61,7 +61,7 @@ using namespace sortie::numerics; // the fixed-width integer types
 using emulation::Collective;
 using emulation::Site;
 
-//===- Where a thread is --------------------------------------------------===//
+//===- Where a thread is -------------------------------------------------===//
 
 constexpr int kWarpSize = emulation::kLanes;
 
@@ -78,13 +78,13 @@ SORTIE_DEVICE int gridCountY() { return emulation::currentBlock->gridCount.y; }
 template <typename T> SORTIE_DEVICE T recomputed(T value) { return value; }
 SORTIE_DEVICE int threadIndexAnew() { return threadIndex(); }
 
-//===- Overlap of launches ------------------------------------------------===//
+//===- Overlap of launches -----------------------------------------------===//
 
 // Launches run one after the other.
 SORTIE_DEVICE void allowNextLaunch() {}
 SORTIE_DEVICE void waitForLaunchBefore() {}
 
-//===- Progress -----------------------------------------------------------===//
+//===- Progress ----------------------------------------------------------===//
 
 SORTIE_DEVICE void beginStep(uint32_t *progress, uint32_t step) {
   const bool isFirst = (threadIndex() | blockIndexX() | blockIndexY() | blockIndexZ()) == 0;
@@ -92,7 +92,7 @@ SORTIE_DEVICE void beginStep(uint32_t *progress, uint32_t step) {
     *const_cast<volatile uint32_t *>(progress) = step;
 }
 
-//===- Synchronization and exchange ---------------------------------------===//
+//===- Synchronization and exchange --------------------------------------===//
 
 SORTIE_DEVICE void syncBlock(Site site = Site::current()) {
   emulation::currentBlock->syncBlock(site);
@@ -136,7 +136,7 @@ SORTIE_DEVICE uint32_t reduceMax(uint32_t value, Site site = Site::current()) {
   return detail::exchange(Collective::ReduceMax, value, 0, site);
 }
 
-//===- Memory -------------------------------------------------------------===//
+//===- Memory ------------------------------------------------------------===//
 
 struct alignas(8) Words2 {
   uint32_t word[2];
@@ -190,7 +190,7 @@ template <int Groups> SORTIE_DEVICE void waitForCopies() {
   emulation::currentBlock->waitForCopies(Groups);
 }
 
-//===- Barriers in shared memory ------------------------------------------===//
+//===- Barriers in shared memory -----------------------------------------===//
 
 struct alignas(8) Mbarrier {
   uint64_t opaque;
@@ -209,7 +209,7 @@ SORTIE_DEVICE void waitForPhase(Mbarrier *barrier, int parity, Site site = Site:
   emulation::currentBlock->waitForPhase(barrier, parity, site);
 }
 
-//===- Matrix products ----------------------------------------------------===//
+//===- Matrix products ---------------------------------------------------===//
 
 SORTIE_DEVICE void loadMatrices(uint32_t (&rows)[4], const void *sharedRow,
                                 Site site = Site::current()) {
@@ -243,7 +243,7 @@ SORTIE_DEVICE void multiplyBf16(float (&sum)[4], const uint32_t (&a)[4], uint32_
   emulation::currentBlock->collective(Collective::MultiplyBf16, &operands, site);
 }
 
-//===- Integers -----------------------------------------------------------===//
+//===- Integers ----------------------------------------------------------===//
 
 namespace detail {
 /// Sums wrap around, as the device's do.

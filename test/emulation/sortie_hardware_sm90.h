@@ -29,14 +29,14 @@
 
 namespace sortie::hw {
 
-//===- mbarriers for copies -----------------------------------------------===//
+//===- mbarriers for copies ----------------------------------------------===//
 
 SORTIE_DEVICE void publishMbarriers() { emulation::currentBlock->publishMbarriers(); }
 SORTIE_DEVICE void arriveExpecting(Mbarrier *barrier, int bytes, Site site = Site::current()) {
   emulation::currentBlock->arriveMbarrier("arriveExpecting", barrier, bytes, site);
 }
 
-//===- Copies from global to shared memory --------------------------------===//
+//===- Copies from global to shared memory -------------------------------===//
 
 SORTIE_DEVICE void fenceBeforeCopies() { emulation::currentBlock->publishMbarriers(); }
 

@@ -40,7 +40,7 @@ SORTIE_DEVICE void loadColumns(const TokenBlock &tokens, int u, int step, uint32
                                                  u * kMmaColumns * tokens.stride));
 }
 
-//===- Integer runs -------------------------------------------------------===//
+//===- Integer runs ------------------------------------------------------===//
 
 /// The A operand of what mma sums by itself, part `s` of a section: a sub-block of 32 elements or
 /// 16, or, of folded sub-blocks, 32 elements of them.
@@ -115,7 +115,7 @@ SORTIE_DEVICE void forEachSubBlock(const TokenBlock &tokens, Body body) {
   }
 }
 
-//===- Formats with sub-scales --------------------------------------------===//
+//===- Formats with sub-scales -------------------------------------------===//
 
 /// F of the lane's outputs from the sums of a run over its mma columns.
 template <Format F, int Limbs>
@@ -199,7 +199,7 @@ SORTIE_DEVICE void blockTerm(const ExactPanel<F, true> &panel, const TokenBlock 
   }
 }
 
-//===- Formats with a float scale for each group --------------------------===//
+//===- Formats with a float scale for each group -------------------------===//
 
 /// Adds the float minimums of the four groups to t.
 template <Format F, int Limbs>
@@ -245,7 +245,7 @@ SORTIE_DEVICE void blockTerm(const ExactPanel<F, false> &panel, const TokenBlock
       addMinimums<F, Limbs>(panel, tokens.sums + u * Lane::kTokens * TokenSums<F>::kBytes, t[u]);
 }
 
-//===- Sums ---------------------------------------------------------------===//
+//===- Sums --------------------------------------------------------------===//
 
 /// Adds to `sums` of groups First to First + Count - 1 what one activation block contributes.
 template <Format F, int First, int Count, int Limbs, int Groups, int Outputs>

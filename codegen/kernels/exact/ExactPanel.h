@@ -15,7 +15,7 @@
 
 namespace sortie::kernels {
 
-//===- Levels -------------------------------------------------------------===//
+//===- Levels ------------------------------------------------------------===//
 
 /// `Words` neighbouring words, in one access.
 template <int Words> SORTIE_DEVICE void loadWords(const char *from, uint32_t *words) {
@@ -127,7 +127,7 @@ SORTIE_DEVICE void decodeLevels(const Plane<PackedLayout<F>::kLowBits> &low,
   }
 }
 
-//===- Scales -------------------------------------------------------------===//
+//===- Scales ------------------------------------------------------------===//
 
 SORTIE_DEVICE float lowFp16(uint32_t word) {
   return fromHalf(static_cast<uint16_t>(word & 0xffff));
@@ -235,7 +235,7 @@ SORTIE_DEVICE SubScales decodeSubScales(const uint32_t (&words)[kScaleWords<F>],
   }
 }
 
-//===- Panels -------------------------------------------------------------===//
+//===- Panels ------------------------------------------------------------===//
 
 template <Format F> constexpr bool kIsFolded = isFolded(formatInfo(F));
 

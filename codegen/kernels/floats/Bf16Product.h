@@ -26,7 +26,7 @@ template <typename Weight, int K, int N, int Columns, bool IsQuantized> struct B
   }
 };
 
-//===- y = x . w ----------------------------------------------------------===//
+//===- y = x . w ---------------------------------------------------------===//
 
 /// Writes the thread's outputs in the columns from `first` on.
 template <typename Block, int N>
@@ -97,7 +97,7 @@ SORTIE_DEVICE void bf16Matmul(const float *x, float *y, const Weight *w, const f
                                     {bias, nullptr, nullptr}, y);
 }
 
-//===- y = glu(x . gate, x . up) ------------------------------------------===//
+//===- y = glu(x . gate, x . up) -----------------------------------------===//
 
 /// 64 columns from `first` on of a tile of rows. Each warp has 16 rows of gate and the same of up,
 /// so both sums of an output are a thread's. `store(row, column, value)` takes the outputs.

@@ -58,7 +58,7 @@ template <int K, int Slots> struct TileRows {
   }
 };
 
-//===- y = x . w ----------------------------------------------------------===//
+//===- y = x . w ---------------------------------------------------------===//
 
 /// What follows a product, the expert's scale first. What is null is left out.
 struct Epilogue {
@@ -93,7 +93,7 @@ SORTIE_DEVICE float finishOutput(const Epilogue &epilogue, float sum, int expert
   return numerics::canonicalNan(sum);
 }
 
-//===- y = glu(x . gate, x . up) ------------------------------------------===//
+//===- y = glu(x . gate, x . up) -----------------------------------------===//
 
 /// The matrices of a gated product [experts, N, K], and, or null, their biases [experts, N] and
 /// scales [experts].

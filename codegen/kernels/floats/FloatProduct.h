@@ -15,7 +15,7 @@
 
 namespace sortie::kernels {
 
-//===- y = x . w ----------------------------------------------------------===//
+//===- y = x . w ---------------------------------------------------------===//
 
 /// The columns from `column` on of a tile of rows.
 template <typename Tile, typename Weight, int K, int N, int Slots>
@@ -138,7 +138,7 @@ SORTIE_DEVICE void floatMatmul(const float *x, float *y, const Weight *w, const 
   }
 }
 
-//===- y = glu(x . gate, x . up) ------------------------------------------===//
+//===- y = glu(x . gate, x . up) -----------------------------------------===//
 
 /// Bytes of the stages of a gated product.
 template <typename Glu>

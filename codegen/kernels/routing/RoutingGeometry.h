@@ -11,7 +11,7 @@
 
 namespace sortie::kernels {
 
-//===- Route.h: grid (tokens ceildiv kRouteTokens) ------------------------===//
+//===- Route.h: grid (tokens ceildiv kRouteTokens) -----------------------===//
 
 /// A warp takes one token.
 constexpr int kRouteTokens = 4;
@@ -34,7 +34,7 @@ SORTIE_NUMERICS_CONSTEXPR int routeSharedBytes(int experts, int groups, int grou
   return kRouteTokens * routeWarpWords(experts, groups, groupsUsed) * 4;
 }
 
-//===- Dispatch.h ---------------------------------------------------------===//
+//===- Dispatch.h --------------------------------------------------------===//
 
 /// Slots that a thread block handles, in order of warps, rounds and lanes.
 constexpr int kDispatchSegment = 2048;

@@ -11,7 +11,7 @@
 
 namespace sortie::kernels {
 
-//===- Elementwise.h, Combine.h: grid (rows, blocks) ----------------------===//
+//===- Elementwise.h, Combine.h: grid (rows, blocks) ---------------------===//
 
 /// A thread takes four neighbouring columns of a row.
 SORTIE_NUMERICS_CONSTEXPR int rowThreads(int64_t columns) {
@@ -22,11 +22,11 @@ SORTIE_NUMERICS_CONSTEXPR int64_t rowBlocks(int64_t columns) {
   return ceilDiv(columns, int64_t{4} * rowThreads(columns));
 }
 
-//===- Convert.h, RoundBf16.h: grid (rows) --------------------------------===//
+//===- Convert.h, RoundBf16.h: grid (rows) -------------------------------===//
 
 constexpr int kRoundThreads = 256;
 
-//===- IndexedRows.h: grid (rows + 1, blocks) -----------------------------===//
+//===- IndexedRows.h: grid (rows + 1, blocks) ----------------------------===//
 
 /// Bytes that a thread copies at once, of rows that begin at multiples of their length.
 SORTIE_NUMERICS_CONSTEXPR int indexedUnitBytes(int64_t rowBytes) {
@@ -43,7 +43,7 @@ SORTIE_NUMERICS_CONSTEXPR int indexedSharedBytes(int64_t units) {
   return indexedThreads(units) / kWarp * 4;
 }
 
-//===- Norm.h: grid (rows) ------------------------------------------------===//
+//===- Norm.h: grid (rows) -----------------------------------------------===//
 
 SORTIE_NUMERICS_CONSTEXPR int normThreads(int64_t columns) {
   return wholeWarps(ceilDiv(columns, numerics::kPartials), 64, 512);
@@ -52,7 +52,7 @@ SORTIE_NUMERICS_CONSTEXPR int normSharedBytes(int64_t columns) {
   return static_cast<int>(ceilDiv(columns, numerics::kChunk)) * 4;
 }
 
-//===- Quantize.h: grid (rows, blocks) ------------------------------------===//
+//===- Quantize.h: grid (rows, blocks) -----------------------------------===//
 
 /// A warp takes one activation block.
 SORTIE_NUMERICS_CONSTEXPR int quantizeThreads(int64_t columns) {

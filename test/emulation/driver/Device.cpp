@@ -88,7 +88,7 @@ CUresult cuInit(unsigned /*flags*/) {
   return CUDA_SUCCESS;
 }
 
-//===- The device ---------------------------------------------------------===//
+//===- The device --------------------------------------------------------===//
 
 CUresult cuDriverGetVersion(int *version) {
   *version = 13000;
@@ -118,7 +118,7 @@ CUresult cuDeviceGetAttribute(int *value, int attribute, CUdevice /*device*/) {
   return found ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
-//===- The context --------------------------------------------------------===//
+//===- The context -------------------------------------------------------===//
 
 CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice device) {
   *context = theContext();
@@ -143,7 +143,7 @@ CUresult cuCtxPopCurrent(CUcontext *context) {
   return CUDA_SUCCESS;
 }
 
-//===- Errors -------------------------------------------------------------===//
+//===- Errors ------------------------------------------------------------===//
 
 namespace {
 struct ErrorText {

@@ -62,7 +62,7 @@ bool Memory::contains(Kind kind, const void *address, size_t bytes) const {
          bytes <= found->second.bytes - offset;
 }
 
-//===- The driver's functions ---------------------------------------------===//
+//===- The driver's functions --------------------------------------------===//
 
 static void *toPointer(CUdeviceptr address) {
   return reinterpret_cast<void *>(address); // NOLINT(performance-no-int-to-ptr)

@@ -25,7 +25,7 @@ extern char **environ;
 
 namespace fs = std::filesystem;
 
-//===- The headers of the emulation ---------------------------------------===//
+//===- The headers of the emulation --------------------------------------===//
 
 // Their text is within this library, so that it works wherever it is copied to, and so that a key
 // made of the library's file changes with them.
@@ -42,7 +42,7 @@ SORTIE_EMBED(sortieBlockText, SORTIE_EMULATION_FOLDER "/Block.h")
 SORTIE_EMBED(sortieChecksText, SORTIE_EMULATION_FOLDER "/KernelChecks.h")
 SORTIE_EMBED(sortieTensorMapText, SORTIE_EMULATION_FOLDER "/TensorMap.h")
 
-//===- NVRTC's interface --------------------------------------------------===//
+//===- NVRTC's interface -------------------------------------------------===//
 
 /// Numbers of nvrtc.h.
 enum Result {
@@ -60,7 +60,7 @@ struct Program {
   std::string log;
 };
 
-//===- Compilation --------------------------------------------------------===//
+//===- Compilation -------------------------------------------------------===//
 
 namespace {
 /// A folder that goes away with everything in it.
@@ -193,7 +193,7 @@ SORTIE_EXPORTED Result nvrtcCompileProgram(Program *program, int count,
   return Success;
 }
 
-//===- Everything else ----------------------------------------------------===//
+//===- Everything else ---------------------------------------------------===//
 
 SORTIE_EXPORTED Result nvrtcVersion(int *major, int *minor) {
   *major = 13;

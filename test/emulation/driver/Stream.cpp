@@ -107,7 +107,7 @@ namespace sortie::cuda {
 
 using namespace sortie::emulation;
 
-//===- Streams ------------------------------------------------------------===//
+//===- Streams -----------------------------------------------------------===//
 
 CUresult cuStreamCreate(CUstream *stream, unsigned /*flags*/) {
   const Call call;
@@ -144,7 +144,7 @@ CUresult cuLaunchHostFunc(CUstream stream, void (*function)(void *), void *data)
   });
 }
 
-//===- Capture and graphs -------------------------------------------------===//
+//===- Capture and graphs ------------------------------------------------===//
 
 CUresult cuStreamBeginCapture(CUstream stream, int /*mode*/) {
   const Call call;
@@ -198,7 +198,7 @@ CUresult cuGraphDestroy(CUgraph graph) {
   return CUDA_SUCCESS;
 }
 
-//===- Events -------------------------------------------------------------===//
+//===- Events ------------------------------------------------------------===//
 
 CUresult cuEventCreate(CUevent *event, unsigned /*flags*/) {
   const Call call;

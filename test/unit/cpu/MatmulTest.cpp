@@ -322,7 +322,7 @@ TEST(Pack, StripsOfQ4KArePackedAsQ4K) {
   EXPECT_EQ(packed, whole.packed);
 }
 
-//===- Products of bfloat16 -----------------------------------------------===//
+//===- Products of bfloat16 ----------------------------------------------===//
 
 class Bf16Encodings : public testing::TestWithParam<Encoding> {};
 
@@ -352,7 +352,7 @@ INSTANTIATE_TEST_SUITE_P(Floats, Bf16Encodings,
                            return std::string(encodingInfo(info.param).name);
                          });
 
-//===- Gate and up --------------------------------------------------------===//
+//===- Gate and up -------------------------------------------------------===//
 
 struct GluProblem {
   Encoding gate;

@@ -248,7 +248,7 @@ TEST_F(Devices, weightsAreSharedByDevice) {
   EXPECT_EQ(shared->bytes().shared, 12u);
 }
 
-//===- Arguments in host memory ------------------------------------===//
+//===- Arguments in host memory ------------------------------------------===//
 
 namespace {
 

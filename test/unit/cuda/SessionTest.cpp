@@ -623,7 +623,7 @@ TEST(CudaSession, devicesMustAgree) {
   cantFail(engine.weights->createSession(options));
 }
 
-//===- Submitted runs ----------------------------------------------===//
+//===- Submitted runs ----------------------------------------------------===//
 
 TEST_P(CudaSessions, submittedRunsAreNotWaitedFor) {
   Engine engine(GetParam());
@@ -780,7 +780,7 @@ TEST_P(CudaSessions, mayGoBeforeTheirRuns) {
   EXPECT_TRUE(StringRef(bad.wait()).contains("has expert id 9"));
 }
 
-//===- Sharing and forks -------------------------------------------===//
+//===- Sharing and forks -------------------------------------------------===//
 
 namespace {
 

@@ -18,7 +18,7 @@ using testing::HasSubstr;
 
 constexpr uint64_t kSeeds = 30;
 
-//===- When bytes are there -----------------------------------------------===//
+//===- When bytes are there ----------------------------------------------===//
 
 /// A thread that does not wait reads the word again and again, another one waits. `out` has the
 /// last word that the first read before the second had it, the second's, and the first's after.
@@ -95,7 +95,7 @@ TEST(BulkCopies, LandInAnyOrder) {
   EXPECT_EQ(first.size(), 2u);
 }
 
-//===- A pipeline ---------------------------------------------------------===//
+//===- A pipeline --------------------------------------------------------===//
 
 namespace {
 /// Words and rows of words for `bulkPipeline`.
@@ -168,7 +168,7 @@ TEST(BulkPipeline, MissingOrdersOfReuseShow) {
   }
 }
 
-//===- Misuse -------------------------------------------------------------===//
+//===- Misuse ------------------------------------------------------------===//
 
 enum CopyMistake : int32_t {
   NoMistake,

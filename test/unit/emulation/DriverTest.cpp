@@ -26,7 +26,7 @@ constexpr CUresult kNotFound = 500;
 constexpr CUresult kLaunchFailed = 719;
 constexpr CUresult kCaptureUnsupported = 900;
 
-//===- Compilation --------------------------------------------------------===//
+//===- Compilation -------------------------------------------------------===//
 
 /// The functions of NVRTC that the compiler uses.
 struct Nvrtc {
@@ -135,7 +135,7 @@ TEST(EmulatedNvrtc, ReportsWhatTheCompilerSays) {
   EXPECT_NE(compiled.log.find("undeclared"), std::string::npos) << compiled.log;
 }
 
-//===- The driver ---------------------------------------------------------===//
+//===- The driver --------------------------------------------------------===//
 
 /// The driver with a current context, a stream, and the module of kSource.
 class EmulatedDriver : public testing::Test {

@@ -15,7 +15,7 @@ using testing::HasSubstr;
 
 alignas(16) static char global[64];
 
-//===- Accesses -----------------------------------------------------------===//
+//===- Accesses ----------------------------------------------------------===//
 
 SORTIE_KERNEL(32, 1) testCopy(const char *from, int32_t offset, int32_t valid) {
   if (hw::laneIndex() == 7)
@@ -91,7 +91,7 @@ TEST(Failure, SelectorOfBytes) {
   EXPECT_THAT(launch<testSelector>({}, 1, 0, {}, 0x0080u), HasSubstr("above 7"));
 }
 
-//===- Faults and checks --------------------------------------------------===//
+//===- Faults and checks -------------------------------------------------===//
 
 enum Fault : int32_t { NoFault, Nowhere, Division, Stack };
 
@@ -166,7 +166,7 @@ TEST(Failure, ChecksOfPlainOperations) {
 
 #endif
 
-//===- Waits --------------------------------------------------------------===//
+//===- Waits -------------------------------------------------------------===//
 
 enum Mistake : int32_t { NoMistake, WarpEnds, LaneEnds, LaneSkips, WarpsDiffer, Collectives };
 
@@ -216,7 +216,7 @@ TEST(Failure, ALaunchAfterAFailedOneIsSound) {
   EXPECT_EQ(wait(NoMistake), "");
 }
 
-//===- Launches -----------------------------------------------------------===//
+//===- Launches ----------------------------------------------------------===//
 
 TEST(Failure, LaunchesThatADeviceRefuses) {
   EXPECT_THAT(launch<testOffset>({0}, 1, 0, {}, 0), HasSubstr("the grid 0 x 1 x 1"));

@@ -17,7 +17,7 @@ using testing::HasSubstr;
 
 constexpr uint64_t kSeeds = 20;
 
-//===- Phases -------------------------------------------------------------===//
+//===- Phases ------------------------------------------------------------===//
 
 enum RoundsKind : int32_t { Sound, NoWait, ArrivesEarly };
 
@@ -101,7 +101,7 @@ TEST(Mbarriers, OneLaneWaitsForItsWarp) {
   }
 }
 
-//===- Misuse -------------------------------------------------------------===//
+//===- Misuse ------------------------------------------------------------===//
 
 enum MbarrierMistake : int32_t {
   NoMistake,

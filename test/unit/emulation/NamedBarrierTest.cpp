@@ -17,7 +17,7 @@ using testing::HasSubstr;
 
 constexpr uint64_t kSeeds = 20;
 
-//===- Producers and consumers --------------------------------------------===//
+//===- Producers and consumers -------------------------------------------===//
 
 enum RelayKind : int32_t { Sound, NoWaitForWords, NoWaitForRoom };
 
@@ -89,7 +89,7 @@ TEST(NamedBarriers, AreIndependent) {
   }
 }
 
-//===- Misuse -------------------------------------------------------------===//
+//===- Misuse ------------------------------------------------------------===//
 
 SORTIE_KERNEL(64, 1) testUse(int32_t barrier, int32_t threads, int32_t arrives) {
   if (arrives != 0)

@@ -86,7 +86,7 @@ TEST(Schedule, TheOrderOfBlocksIsTheSeeds) {
   EXPECT_GT(last.size(), 3u);
 }
 
-//===- Calls by name ------------------------------------------------------===//
+//===- Calls by name -----------------------------------------------------===//
 
 SORTIE_KERNEL(32, 1)
 testParameters(const int8_t *bytes, int64_t wide, float number, uint8_t small, double *out) {

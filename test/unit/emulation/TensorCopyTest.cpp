@@ -200,7 +200,7 @@ TEST(TensorCopies, MapsInMemoryThatIsNotAligned) {
   EXPECT_EQ(out[0], tensor.at(0, 0, 0));
 }
 
-//===- Maps ---------------------------------------------------------------===//
+//===- Maps --------------------------------------------------------------===//
 
 /// What is said of a map that `change` has changed. The kernel says the same.
 template <typename Change> static std::string mistake(Change change) {

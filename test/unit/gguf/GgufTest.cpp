@@ -323,7 +323,7 @@ TEST(Gguf, everyFlippedBitIsReadOrRefused) {
   EXPECT_GT(refused, 1000u);
 }
 
-//===- Fingerprints -------------------------------------------------------===//
+//===- Fingerprints ------------------------------------------------------===//
 
 namespace {
 
@@ -415,7 +415,7 @@ TEST(GgufFingerprint, samplesTheDataOfTensors) {
     EXPECT_EQ(changedAt(fromEnd), of(file)) << fromEnd << " is not sampled";
 }
 
-//===- Split models -------------------------------------------------------===//
+//===- Split models ------------------------------------------------------===//
 
 namespace {
 

@@ -76,7 +76,7 @@ float referenceDot(const FloatWeights<Weight> &weights, int64_t expert, int64_t 
   return referenceDot(x.data() + row * k, weights.raw.data() + (expert * rows + n) * k, k);
 }
 
-//===- y = x . w ----------------------------------------------------------===//
+//===- y = x . w ---------------------------------------------------------===//
 
 template <typename Weight, int K, int N>
 Floats runMatmul(const Floats &x, const FloatWeights<Weight> &weights, const float *bias,
@@ -255,7 +255,7 @@ TEST(Bf16GroupedMatmul, SortedRowsWithoutEpilogue) {
   }
 }
 
-//===- y = glu(x . gate, x . up) ------------------------------------------===//
+//===- y = glu(x . gate, x . up) -----------------------------------------===//
 
 constexpr bool isQuantized(RowKind kind) { return kind != RowKind::F32; }
 

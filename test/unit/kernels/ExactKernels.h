@@ -16,7 +16,7 @@
 
 namespace sortie::kernels {
 
-//===- Specs --------------------------------------------------------------===//
+//===- Specs -------------------------------------------------------------===//
 
 /// Shared memory of a thread block, by chip.
 constexpr int kSm80 = 166912;
@@ -80,7 +80,7 @@ template <typename Spec>
 constexpr ExactGeometry kGeometryOf = exactGeometry(Spec::kFirst, Spec::kSecond, Spec::kInput,
                                                     Spec::kK, Spec::kSlices, Spec::kSharedLimit);
 
-//===- Launches -----------------------------------------------------------===//
+//===- Launches ----------------------------------------------------------===//
 
 constexpr int kPackThreads = 256;
 

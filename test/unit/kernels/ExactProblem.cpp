@@ -14,7 +14,7 @@
 
 namespace sortie::kernels {
 
-//===- Weights ------------------------------------------------------------===//
+//===- Weights -----------------------------------------------------------===//
 
 namespace {
 
@@ -83,7 +83,7 @@ void ExactWeights::pack() {
     cpu::packRows(shape, encoding, e, 0, shape.rows, raw.data() + e * expertBytes, packed.data());
 }
 
-//===- Activations --------------------------------------------------------===//
+//===- Activations -------------------------------------------------------===//
 
 namespace {
 
@@ -157,7 +157,7 @@ int64_t inputRows(const ExactSpec &spec, int64_t sortedRows) {
 
 } // namespace
 
-//===- Problems -----------------------------------------------------------===//
+//===- Problems ----------------------------------------------------------===//
 
 ExactProblem::ExactProblem(const ExactSpec &spec, const ExactCase &values, Random &random)
     : spec(spec), first(spec.first, static_cast<int64_t>(values.rowsOfExpert.size()), spec.rows,

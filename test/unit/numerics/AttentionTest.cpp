@@ -149,7 +149,7 @@ bool isSame(const std::vector<float> &a, const std::vector<float> &b) {
                     [](float x, float y) { return bits(x) == bits(y); });
 }
 
-//===- A second implementation --------------------------------------------===//
+//===- A second implementation -------------------------------------------===//
 
 float referenceSub(float a, float b) { return referenceFma(b, -1.0f, a); }
 

@@ -306,7 +306,7 @@ TEST(Loader, refusesQuantizedArguments) {
               "argument 'y' holds act8; callers can pass f32, f16, bf16 and i32 only");
 }
 
-//===- Indices that a program may not make up ------------------------------===//
+//===- Indices that a program may not make up ----------------------------===//
 
 TEST(Loader, refusesIndicesThatNoDispatchWrote) {
   const std::string text = programText(kDispatchProgram);
@@ -353,7 +353,7 @@ TEST(Loader, refusesGroupsOfOtherRows) {
               "another number of rows than the moert.dispatch of its offsets");
 }
 
-//===- Kernels and launches ------------------------------------------------===//
+//===- Kernels and launches ----------------------------------------------===//
 
 TEST(Loader, flattensKernels) {
   Expected<std::shared_ptr<const Program>> loaded = load(cudaProgramText(kLaunchProgram));
@@ -584,7 +584,7 @@ TEST(Loader, refusesKernelsBeyondTheLimitsOfCuda) {
               "threads must be a multiple of 32 from 32 to 1024, got 1056");
 }
 
-//===- Products by cuBLAS ------------------------------------------===//
+//===- Products by cuBLAS ------------------------------------------------===//
 
 /// A product with a matrix in the file's bf16, and one that is packed so.
 static std::string cublasText() {

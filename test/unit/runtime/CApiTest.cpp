@@ -30,7 +30,7 @@ std::vector<int64_t> extents(const int64_t *shape, size_t rank) { return {shape,
 
 } // namespace
 
-//===- Program --------------------------------------------------------===//
+//===- Program -----------------------------------------------------------===//
 
 TEST(CApi, saysWhereFunctionsRun) {
   const Engine engine(Engine::WholeText{cudaProgramText(kDeviceProgram, kDeviceResources)});
@@ -228,7 +228,7 @@ TEST(CApi, missingFilesAreNotFound) {
   EXPECT_EQ(program, nullptr);
 }
 
-//===- Weights --------------------------------------------------------===//
+//===- Weights -----------------------------------------------------------===//
 
 namespace {
 
@@ -444,7 +444,7 @@ TEST(CApi, packingCanBeCancelled) {
   EXPECT_EQ(code, SORTIE_ERROR_CANCELLED);
 }
 
-//===- Sessions -------------------------------------------------------===//
+//===- Sessions ----------------------------------------------------------===//
 
 TEST(CApi, sessionOptionsAreChecked) {
   Engine engine(kDenseProgram);

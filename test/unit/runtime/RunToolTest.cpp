@@ -18,7 +18,7 @@ using namespace llvm;
 using namespace sortie;
 using namespace sortie::tool;
 
-//===- .npy -----------------------------------------------------------===//
+//===- .npy --------------------------------------------------------------===//
 
 namespace {
 
@@ -155,7 +155,7 @@ TEST(Npy, refusesDamagedFiles) {
     EXPECT_NE(errorOf(whole.substr(0, size)), "no error") << size;
 }
 
-//===- Random inputs --------------------------------------------------===//
+//===- Random inputs -----------------------------------------------------===//
 
 TEST(RandomInputs, areNearlyNormalAndExtend) {
   std::vector<float> values(1 << 16), longer(1 << 17);
@@ -238,7 +238,7 @@ TEST(RandomInputs, tokensAreBounded) {
             "'hidden' would be too large; use fewer tokens");
 }
 
-//===- Shapes ---------------------------------------------------------===//
+//===- Shapes ------------------------------------------------------------===//
 
 namespace {
 
@@ -285,7 +285,7 @@ TEST(Outputs, moreThanThereIsMemoryForIsAnError) {
                   .starts_with("cannot allocate 6917529027641081856 bytes for 'hidden'"));
 }
 
-//===- Checksums ------------------------------------------------------===//
+//===- Checksums ---------------------------------------------------------===//
 
 TEST(Checksums, printAndParse) {
   const std::vector<Checksum> checksums = {{"blk.0.ids", 0x1234u}, {"a b", std::nullopt}};

@@ -68,7 +68,7 @@ void expectInUse(Mix &mix, sortie_run *submitted) {
 
 } // namespace
 
-//===- Threads ------------------------------------------------------------===//
+//===- Threads -----------------------------------------------------------===//
 
 TEST(SharedSession, callbacksCannotUseTheirSession) {
   Mix mix;
@@ -143,7 +143,7 @@ TEST(SharedSession, aSessionInUseIsDestroyedWhenTheCallReturns) {
   sortie_run_destroy(submitted);
 }
 
-//===- Processes ----------------------------------------------------------===//
+//===- Processes ---------------------------------------------------------===//
 
 TEST(SharedSession, aForkedProcessIsToldThatTheSessionIsNotItsOwn) {
   Mix mix;

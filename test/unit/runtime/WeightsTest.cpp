@@ -141,7 +141,7 @@ TEST(RandomBlocks, vectorsAreBetweenAHalfAndOne) {
   }
 }
 
-//===- Where rows lie -------------------------------------------------===//
+//===- Where rows lie ----------------------------------------------------===//
 
 namespace {
 
@@ -310,7 +310,7 @@ TEST(WeightSpec, tensorsOfOneExpertEach) {
   EXPECT_TRUE(std::equal(first.begin(), first.end(), both.begin()));
 }
 
-//===- Sources --------------------------------------------------------===//
+//===- Sources -----------------------------------------------------------===//
 
 namespace {
 
