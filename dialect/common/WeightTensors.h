@@ -12,6 +12,7 @@
 #include "runtime/weights/DimensionPart.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/OpImplementation.h"
 
 namespace sortie {
 
