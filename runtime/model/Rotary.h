@@ -36,7 +36,8 @@ struct RotaryParameters {
   float divisor = 1.0f;
   std::optional<Yarn> yarn = std::nullopt;
   /// One for each pair, by which its frequency is divided (`rope_freqs.weight`); may be empty.
-  llvm::ArrayRef<float> factors = {};
+  // Without an initializer, g++ warns of every aggregate that leaves it out.
+  llvm::ArrayRef<float> factors = {}; // NOLINT(readability-redundant-member-init)
 };
 
 /// The frequency of each pair, in 2^-64 of a turn for each position. An error if a parameter is out

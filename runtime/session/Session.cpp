@@ -69,7 +69,7 @@ LoadedWeights::LoadedWeights(const WeightSource &source, std::vector<Part> parts
           join(map_range(this->parts, std::mem_fn(&PartitionWeights::describeDevice)), ", ")) {}
 
 Expected<std::shared_ptr<const LoadedWeights>>
-LoadedWeights::create(std::shared_ptr<const Program> program, const WeightsOptions &options,
+LoadedWeights::create(const std::shared_ptr<const Program> &program, const WeightsOptions &options,
                       WeightSource &source, ReportProgress report) {
   const SmallVector<uint32_t> partitions = partitionsOf(*program, options.functions);
   Expected<std::vector<std::string>> devices = devicesOf(*program, partitions, options.device);

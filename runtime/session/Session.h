@@ -36,7 +36,7 @@ public:
   /// Checks for each partition that `source` has every weight of the functions, then loads them.
   /// Partitions report their progress one after the other.
   static llvm::Expected<std::shared_ptr<const LoadedWeights>>
-  create(std::shared_ptr<const Program> program, const WeightsOptions &options,
+  create(const std::shared_ptr<const Program> &program, const WeightsOptions &options,
          WeightSource &source, ReportProgress report);
 
   /// Of different partitions of one program, at least one, loaded from one source.
