@@ -31,20 +31,14 @@ TEST = Path(__file__).resolve().parents[1] / "test"
 sys.path[:0] = [str(TEST / part) for part in ("models", "e2e")]
 
 from make_gguf import write_model  # noqa: E402
-from presets import PRESETS, VALID_TYPES, Preset, parse_types, scaled  # noqa: E402
-from tools import DIVISORS, ISAS, ToolError, Tools  # noqa: E402
+from presets import PRESETS, VALID_TYPES, parse_types, scaled  # noqa: E402
+from tools import ISAS, ToolError, Tools, small  # noqa: E402
 
 WIDTHS = ("int16", "int8")
 WEIGHTS = "random:seed=1"
 #: As many tokens as fill a tile and begin another.
 TOKENS = 33
 TURNS = 7
-
-
-def small(preset: str) -> Preset:
-    """The preset with narrow layers; models with dense layers keep one."""
-    layers = 2 if PRESETS[preset].dense_layers else 1
-    return scaled(PRESETS[preset], layers=layers, divisor=DIVISORS[preset])
 
 
 def functions_of(program: str) -> list[str]:

@@ -194,39 +194,16 @@ template <typename Op> void writeProperties(DialectBytecodeWriter &writer, Op op
 
 } // namespace
 
-LogicalResult KernelOp::readProperties(DialectBytecodeReader &reader, OperationState &state) {
-  return ::readProperties<KernelOp>(reader, state);
-}
-void KernelOp::writeProperties(DialectBytecodeWriter &writer) { ::writeProperties(writer, *this); }
-
-LogicalResult WeightOp::readProperties(DialectBytecodeReader &reader, OperationState &state) {
-  return ::readProperties<WeightOp>(reader, state);
-}
-void WeightOp::writeProperties(DialectBytecodeWriter &writer) { ::writeProperties(writer, *this); }
-
-LogicalResult LaunchOp::readProperties(DialectBytecodeReader &reader, OperationState &state) {
-  return ::readProperties<LaunchOp>(reader, state);
-}
-void LaunchOp::writeProperties(DialectBytecodeWriter &writer) { ::writeProperties(writer, *this); }
-
-LogicalResult RouteOp::readProperties(DialectBytecodeReader &reader, OperationState &state) {
-  return ::readProperties<RouteOp>(reader, state);
-}
-void RouteOp::writeProperties(DialectBytecodeWriter &writer) { ::writeProperties(writer, *this); }
-
-LogicalResult MatmulOp::readProperties(DialectBytecodeReader &reader, OperationState &state) {
-  return ::readProperties<MatmulOp>(reader, state);
-}
-void MatmulOp::writeProperties(DialectBytecodeWriter &writer) { ::writeProperties(writer, *this); }
-
-LogicalResult GluMatmulOp::readProperties(DialectBytecodeReader &reader, OperationState &state) {
-  return ::readProperties<GluMatmulOp>(reader, state);
-}
-void GluMatmulOp::writeProperties(DialectBytecodeWriter &writer) {
-  ::writeProperties(writer, *this);
-}
-
-LogicalResult FuncOp::readProperties(DialectBytecodeReader &reader, OperationState &state) {
-  return ::readProperties<FuncOp>(reader, state);
-}
-void FuncOp::writeProperties(DialectBytecodeWriter &writer) { ::writeProperties(writer, *this); }
+#define SORTIE_BYTECODE_PROPERTIES(Op)                                                             \
+  LogicalResult Op::readProperties(DialectBytecodeReader &reader, OperationState &state) {         \
+    return ::readProperties<Op>(reader, state);                                                    \
+  }                                                                                                \
+  void Op::writeProperties(DialectBytecodeWriter &writer) { ::writeProperties(writer, *this); }
+SORTIE_BYTECODE_PROPERTIES(KernelOp)
+SORTIE_BYTECODE_PROPERTIES(WeightOp)
+SORTIE_BYTECODE_PROPERTIES(LaunchOp)
+SORTIE_BYTECODE_PROPERTIES(RouteOp)
+SORTIE_BYTECODE_PROPERTIES(MatmulOp)
+SORTIE_BYTECODE_PROPERTIES(GluMatmulOp)
+SORTIE_BYTECODE_PROPERTIES(FuncOp)
+#undef SORTIE_BYTECODE_PROPERTIES

@@ -87,11 +87,15 @@ int64_t CacheManager::firstPlace(const Group &group, int64_t position) {
   return (position - group.window + 1) / kPagePositions;
 }
 
-void CacheManager::releaseBehindWindow(Group &group, uint32_t sequence) {
-  const int64_t first = firstPlace(group, *lengths[sequence]);
-  for (Page &page : pagesOf(group, sequence).take_front(static_cast<size_t>(first)))
+void CacheManager::release(Group &group, MutableArrayRef<Page> pages) {
+  for (Page &page : pages)
     if (page != kNoPage)
       group.pool.release(std::exchange(page, kNoPage));
+}
+
+void CacheManager::releaseBehindWindow(Group &group, uint32_t sequence) {
+  const int64_t first = firstPlace(group, *lengths[sequence]);
+  release(group, pagesOf(group, sequence).take_front(static_cast<size_t>(first)));
 }
 
 Page CacheManager::begunPage(Group &group, uint32_t sequence) {
@@ -199,9 +203,7 @@ Error CacheManager::truncate(uint32_t sequence, int64_t length) {
                        Twine(group.window) + " no longer need them");
   }
   for (Group &group : groups)
-    for (Page &page : pagesOf(group, sequence).drop_front(static_cast<size_t>(pagesFor(length))))
-      if (page != kNoPage)
-        group.pool.release(std::exchange(page, kNoPage));
+    release(group, pagesOf(group, sequence).drop_front(static_cast<size_t>(pagesFor(length))));
   lengths[sequence] = length;
   return Error::success();
 }
@@ -210,9 +212,7 @@ Error CacheManager::remove(uint32_t sequence) {
   if (Error error = checkExists(sequence))
     return error;
   for (Group &group : groups)
-    for (Page &page : pagesOf(group, sequence))
-      if (page != kNoPage)
-        group.pool.release(std::exchange(page, kNoPage));
+    release(group, pagesOf(group, sequence));
   lengths[sequence] = std::nullopt;
   return Error::success();
 }

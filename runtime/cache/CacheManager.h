@@ -104,6 +104,8 @@ private:
   llvm::Error checkPages(uint32_t index, llvm::ArrayRef<Growth> growths);
   /// The first place of a table that position `position` or a later one sees.
   static int64_t firstPlace(const Group &group, int64_t position);
+  /// Gives back these pages of a sequence.
+  static void release(Group &group, llvm::MutableArrayRef<Page> pages);
   /// Gives back what the next position does not see.
   void releaseBehindWindow(Group &group, uint32_t sequence);
   /// The page into which the next token of a sequence goes; kNoPage: it begins one.

@@ -50,7 +50,6 @@ public:
     return Fixed(wide.sdiv(other.bits.sext(2 * kBits)).trunc(kBits));
   }
   bool operator<(const Fixed &other) const { return bits.slt(other.bits); }
-  bool isZero() const { return bits.isZero(); }
 
   Fixed shifted(int by) const {
     return Fixed(by >= 0 ? bits << static_cast<unsigned>(by)
@@ -106,8 +105,9 @@ Fixed logOf(Fixed x) {
 
 /// e^x for -80 <= x <= 0.
 Fixed expOf(const Fixed &x) {
-  const Fixed n = (x / log2()).floor();
-  const Fixed rest = x - n * log2(); // in [0, ln 2)
+  const Fixed period = log2();
+  const Fixed n = (x / period).floor();
+  const Fixed rest = x - n * period; // in [0, ln 2)
   Fixed term = Fixed::ofInteger(1);
   Fixed sum = term;
   for (int64_t i = 1; i <= 40; ++i) {

@@ -25,11 +25,10 @@ constexpr int kWeightPartials = 8;
 static_assert(kAttentionSpan % kAttentionChunk == 0);
 static_assert(kAttentionChunk % kWeightPartials == 0);
 
-/// The three products of limbs in one integer, 128 * high * high + high * low + low * high, of
-/// which `lowLow` is left out. For operands of one width.
+/// Sums of the products of the limbs of two `int16` integers.
 struct LimbSums {
-  int32_t upper = 0;
-  int32_t lowLow = 0;
+  int32_t upper = 0;  ///< 128 * high * high + high * low + low * high
+  int32_t lowLow = 0; ///< low * low
 };
 
 /// Adds one product of two `int16` integers. The sums over kMaxHead products fit 32 bits.
@@ -42,7 +41,7 @@ SORTIE_NUMERICS_INLINE void addLimbProducts(int32_t a, int32_t b, LimbSums &sums
   sums.lowLow += aLow * bLow;
 }
 
-constexpr bool areBothInt16(ActivationWidth a, ActivationWidth b) {
+SORTIE_NUMERICS_CONSTEXPR bool areBothInt16(ActivationWidth a, ActivationWidth b) {
   return a == ActivationWidth::Int16 && b == ActivationWidth::Int16;
 }
 

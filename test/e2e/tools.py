@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from presets import PRESETS, Preset, scaled
+
 SUBMIT_RUNS = Path(__file__).parent / "submit_runs.py"
 #: All values of --cpu-isa; a machine has some of them.
 ISAS = ("portable", "avx2", "avx-vnni", "avx512-vnni", "amx-int8")
@@ -18,6 +20,12 @@ ISAS = ("portable", "avx2", "avx-vnni", "avx512-vnni", "amx-int8")
 #: 416), as they are in the real files.
 DIVISORS = {"qwen3-30b-a3b": 8, "qwen1.5-moe-a2.7b": 4, "olmoe-1b-7b": 8, "mixtral-8x7b": 16,
             "deepseek-v2-lite": 4, "deepseek-v2": 20, "deepseek-v3": 16, "gpt-oss-20b": 7}
+
+
+def small(preset: str) -> Preset:
+    """The preset, small: one layer, and one dense layer where models have some."""
+    layers = 2 if PRESETS[preset].dense_layers else 1
+    return scaled(PRESETS[preset], layers=layers, divisor=DIVISORS[preset])
 
 
 class ToolError(RuntimeError):

@@ -28,9 +28,9 @@ from ffn import routing_rule  # noqa: E402
 from graphs import FUNCTION, FURTHER, write_layer  # noqa: E402
 from make_gguf import activations, write_model  # noqa: E402
 from package import ARCHIVE, CONTRACT, CUBLAS, SEED, Model, pack, write_manifest  # noqa: E402
-from presets import PRESETS, VALID_TYPES, Preset, parse_types, scaled  # noqa: E402
+from presets import VALID_TYPES, parse_types  # noqa: E402
 from proved import write_headers  # noqa: E402
-from tools import DIVISORS, Tools  # noqa: E402
+from tools import Tools, small  # noqa: E402
 
 #: The models of part 2, which differ in everything that could show (those of
 #: test/e2e/test_contract.py); they are also compiled for other chips and with narrow activations.
@@ -60,12 +60,6 @@ KINDS = {
     "cuda": {"target": "cuda", "chip": "sm_90a"},
     "cuda-all": {"target": "cuda", "chip": "sm_90a", "materialize": "all"},
 }
-
-
-def shape_of(preset: str) -> Preset:
-    """The preset, small; models with dense layers keep one."""
-    layers = 2 if PRESETS[preset].dense_layers else 1
-    return scaled(PRESETS[preset], layers=layers, divisor=DIVISORS[preset])
 
 
 def wanted_models() -> Iterator[tuple[str, str, str]]:
@@ -122,7 +116,7 @@ class Preparation:
         """The imported model; its file is headers and a hole."""
         model = self.scratch / f"{preset}-{types}.gguf"
         if not model.exists():
-            write_model(model, shape_of(preset), parse_types(types), header_only=True)
+            write_model(model, small(preset), parse_types(types), header_only=True)
         return self.imported(model, contract)
 
     def imported(self, model: Path, contract: str) -> Path:
@@ -133,7 +127,7 @@ class Preparation:
         return path
 
     def model(self, preset: str, types: str, width: str) -> Model:
-        shape = shape_of(preset)
+        shape = small(preset)
         name = f"{preset}-{types}-{width}"
         kinds = with_other_chips(KINDS) if (preset, types) in STUDIED else KINDS
         programs = self.programs(self.graph(preset, types, CONTRACT), name, kinds,
@@ -142,7 +136,7 @@ class Preparation:
         return Model(name, shape.hidden, functions_of(shape.layers), programs)
 
     def bf16_model(self, preset: str, types: str) -> Model:
-        shape = shape_of(preset)
+        shape = small(preset)
         name, contract = f"{preset}-{types}-bf16", "run,batch"
         arithmetic = {"unquantized": "bf16"}
         programs = self.programs(self.graph(preset, types, contract), name,

@@ -182,6 +182,22 @@ TEST(LoadedKernels, sayWhyTheyCannotRun) {
                     "CUDA_ERROR_OTHER (it failed)");
 }
 
+/// Loads a program's kernels, launches "scale" after `before`, and waits for it.
+static CUresult launchScale(FakeDriver &fake, const Program &program,
+                            std::optional<uint32_t> before = std::nullopt) {
+  const DevicePtr device = fake.open();
+  const auto kernels = cantFail(LoadedKernels::load(device, program, allKernels(program)));
+  const Device::Scope scope(*device);
+  const Stream stream = cantFail(makeStream(device));
+  Launch launch;
+  launch.pointers = {0, 0, 0};
+  launch.extents = {1};
+  launch.kernelBefore = before;
+  const CUresult result = kernels.launch(2, launch, stream.get());
+  EXPECT_EQ(fake.driver()->cuStreamSynchronize(stream.get()), CUDA_SUCCESS);
+  return result;
+}
+
 /// Launches "scale" after `before`, where the GPU has `capability`; whether the two may overlap.
 static bool overlaps(FakeDriver &fake, std::pair<int, int> capability,
                      std::optional<uint32_t> before) {
@@ -193,15 +209,7 @@ static bool overlaps(FakeDriver &fake, std::pair<int, int> capability,
   fake.kernels["scale"].run = [](const FakeLaunch &) { return CUresult{CUDA_SUCCESS}; };
   fake.capability = capability;
   fake.overlaps.clear();
-  const DevicePtr device = fake.open();
-  const auto kernels = cantFail(LoadedKernels::load(device, *program, allKernels(*program)));
-  const Device::Scope scope(*device);
-  const Stream stream = cantFail(makeStream(device));
-  Launch launch;
-  launch.pointers = {0, 0, 0};
-  launch.extents = {1};
-  launch.kernelBefore = before;
-  EXPECT_EQ(kernels.launch(2, launch, stream.get()), CUDA_SUCCESS);
+  EXPECT_EQ(launchScale(fake, *program, before), CUDA_SUCCESS);
   return !fake.overlaps.empty();
 }
 
@@ -217,16 +225,7 @@ static CUresult launchClusters(FakeDriver &fake) {
   KernelImage &image = program->kernels[2].images[1];
   image.threads = 384;
   image.cluster = {2, 1, 1};
-  const DevicePtr device = fake.open();
-  const auto kernels = cantFail(LoadedKernels::load(device, *program, allKernels(*program)));
-  const Device::Scope scope(*device);
-  const Stream stream = cantFail(makeStream(device));
-  Launch launch;
-  launch.pointers = {0, 0, 0};
-  launch.extents = {1};
-  const CUresult result = kernels.launch(2, launch, stream.get());
-  EXPECT_EQ(fake.driver()->cuStreamSynchronize(stream.get()), CUDA_SUCCESS);
-  return result;
+  return launchScale(fake, *program);
 }
 
 /// Threads and clusters are those of the image.
