@@ -90,7 +90,7 @@ LogicalResult CacheType::verify(function_ref<InFlightDiagnostic()> emitError, in
     return emitError() << "a cache has at least one head, got " << heads; // (C1)
   for (const int64_t elements : {key, value})
     if (elements < 1 || elements > numerics::kMaxHead)
-      return emitError() << "heads of a cache have 1 to " << numerics::kMaxHead
-                         << " elements, got " << elements; // (C1)
+      return emitError() << "heads of a cache have 1 to " << numerics::kMaxHead << " elements, got "
+                         << elements; // (C1)
   return success();
 }
