@@ -13,7 +13,7 @@ using model::TensorName;
 using model::TensorRole;
 
 Value LayerBuilder::weight(ImplicitLocOpBuilder &builder, TensorName name) {
-  const model::LayerWeight &weight = tensors.get(name);
+  const model::Weight &weight = tensors.get(name);
   Type element = moe::getWeightElementType(builder.getContext(), weight.encoding);
   const auto names = llvm::map_to_vector(
       weight.tensors, [](const gguf::Tensor *tensor) -> StringRef { return tensor->name; });
