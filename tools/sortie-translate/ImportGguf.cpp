@@ -205,7 +205,8 @@ Error Importer::importLayers(const model::Config &config, LayerRange range) {
 }
 
 Expected<ImportResult> Importer::run() {
-  Expected<model::Config> config = model::readConfig(model, metadata, options.config, ignoredKeys);
+  Expected<model::Config> config = model::readConfig(
+      model, metadata, model::Scope::FeedForwardHalves, options.config, ignoredKeys);
   if (!config)
     return config.takeError();
   Expected<LayerRange> range = chooseLayers(*config);

@@ -25,7 +25,7 @@ struct Opened {
         filter(cantFail(NameFilter::parse("--ignore-tensors", ignored))) {
     MetadataReader metadata(model->metadata());
     NameFilter keys = cantFail(NameFilter::parse("--ignore-keys", std::nullopt));
-    config = cantFail(readConfig(*model, metadata, {}, keys));
+    config = cantFail(readConfig(*model, metadata, Scope::FeedForwardHalves, {}, keys));
   }
 
   Expected<LayerTensors> find(int64_t layer = 0) {
