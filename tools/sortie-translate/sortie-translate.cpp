@@ -6,6 +6,7 @@
 #include "HashWeights.h"
 #include "ImportGguf.h"
 
+#include "dialect/lm/LmOps.h"
 #include "dialect/moe/MoeOps.h"
 #include "runtime/support/Error.h"
 #include "tools/common/FileClaims.h"
@@ -131,7 +132,7 @@ static Error translate() {
     return model.takeError();
 
   mlir::MLIRContext context;
-  context.loadDialect<moe::MoeDialect, mlir::func::FuncDialect>();
+  context.loadDialect<lm::LmDialect, moe::MoeDialect, mlir::func::FuncDialect>();
   Expected<ImportResult> result = importGguf(context, **model, *options);
   if (!result)
     return result.takeError();
