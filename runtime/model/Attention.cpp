@@ -125,13 +125,13 @@ Error AttentionReader::readWidths() {
 
 Error AttentionReader::readScale() {
   const StringRef key = "attention.scale";
-  if (Error error = keys.readOptionalFloat(key, config.scale))
+  float scale = 0;
+  if (Error error = keys.readOptionalFloat(key, scale))
     return error;
-  if (!(config.scale >= 0 && std::isfinite(config.scale)))
+  if (!(scale >= 0 && std::isfinite(scale)))
     return keys.makeError(key, "must be finite and at least 0");
   // Files write 0 where the model has the usual scale.
-  if (config.scale == 0)
-    config.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.keyWidth)));
+  config.scale = scale > 0 ? scale : 1.0 / std::sqrt(static_cast<double>(config.keyWidth));
   const StringRef causalKey = "attention.causal";
   bool isCausal = true;
   if (Error error = keys.readOptionalBool(causalKey, isCausal))

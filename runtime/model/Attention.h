@@ -32,7 +32,7 @@ struct AttentionConfig {
   int64_t keyWidth;
   int64_t valueWidth;
   /// What scores are multiplied by before the softmax.
-  float scale;
+  double scale;
   /// Without factors: the tensor `rope_freqs.weight` has them.
   RotaryParameters rotary;
   /// What sine and cosine are multiplied by.

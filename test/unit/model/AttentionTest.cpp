@@ -63,7 +63,7 @@ TEST(Attention, isReadOfWholeModelsAlone) {
   }
   EXPECT_EQ(attention.keyWidth, 16) << "hidden / heads";
   EXPECT_EQ(attention.valueWidth, 16);
-  EXPECT_EQ(attention.scale, 0.25f);
+  EXPECT_EQ(attention.scale, 0.25);
   EXPECT_EQ(attention.rotary.dimensions, 16);
   EXPECT_EQ(attention.rotary.base, 10000.0f);
   EXPECT_EQ(attention.rotary.divisor, 1.0f);
@@ -86,7 +86,7 @@ TEST(Attention, readsWhatTheFileSays) {
                       .set("qwen3moe.vocab_size", uint32_t{1000}));
   EXPECT_EQ(attention.keyWidth, 32);
   EXPECT_EQ(attention.valueWidth, 24);
-  EXPECT_EQ(attention.scale, 0.5f);
+  EXPECT_EQ(attention.scale, 0.5);
   EXPECT_EQ(attention.rotary.dimensions, 8);
   EXPECT_EQ(attention.rotary.base, 1e6f);
   EXPECT_EQ(attention.vocabulary, 1000);
@@ -128,7 +128,7 @@ TEST(Attention, widthsMustFollowFromTheHeadsOrBeStated) {
 }
 
 TEST(Attention, scaleAndMaskAreChecked) {
-  EXPECT_EQ(attentionOf(qwen().set("qwen3moe.attention.scale", 0.0f)).scale, 0.25f);
+  EXPECT_EQ(attentionOf(qwen().set("qwen3moe.attention.scale", 0.0f)).scale, 0.25);
   for (const float value : {-1.0f, NAN, INFINITY})
     EXPECT_EQ(errorOfKey("attention.scale", value), "must be finite and at least 0");
   EXPECT_THAT(errorOfKey("attention.causal", false), HasSubstr("is false: tokens see those after"));
