@@ -75,6 +75,8 @@ private:
   Scope scope;
   const ConfigOverrides &overrides;
   Config config = {};
+  /// This is a dense model.
+  bool hasNoExperts = false;
 };
 
 Error ConfigReader::readShape() {
@@ -110,6 +112,7 @@ Error ConfigReader::setAllDense(StringRef reason) {
   if (overrides.expertsUsed || overrides.gating)
     return sortie::makeError(Twine(overrides.gating ? "--gating" : "--experts-used") +
                              ": this is a dense model, without experts; leave the option out");
+  hasNoExperts = true;
   for (LayerConfig &layer : config.layers)
     layer.dense = true;
   // Beside no experts, these have nothing to say.
@@ -144,7 +147,7 @@ Error ConfigReader::readExpertCounts() {
 }
 
 Error ConfigReader::readSelectedCounts() {
-  if (llvm::all_of(config.layers, [](const LayerConfig &layer) { return layer.dense; }))
+  if (hasNoExperts)
     return Error::success();
   auto used = readPerLayer(kUsedKey, {0, numerics::kMaxSelected});
   if (!used)
