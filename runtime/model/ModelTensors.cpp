@@ -13,7 +13,6 @@ using namespace sortie;
 using namespace sortie::model;
 using llvm::Error;
 using llvm::Expected;
-using llvm::Twine;
 
 /// The rows of the embedding, where no key states them.
 static int64_t vocabularyInFile(const WeightFinder &finder) {
