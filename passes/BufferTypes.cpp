@@ -3,6 +3,8 @@
 
 #include "passes/BufferTypes.h"
 
+#include "runtime/numerics/cache.h"
+
 #include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
@@ -25,10 +27,29 @@ static std::optional<moert::ElementKind> elementKindOf(Type element) {
   return std::nullopt;
 }
 
-FailureOr<BufferTypes> BufferTypes::compute(func::FuncOp function, StringRef tokens) {
-  BufferTypes result;
+StringRef sortie::symbolOf(BlockArgument argument) {
+  auto function = cast<func::FuncOp>(argument.getOwner()->getParentOp());
+  auto name =
+      function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), moe::MoeDialect::kSymbolName);
+  return name ? name.getValue() : StringRef(kTokensSymbol);
+}
+
+moert::BufferType sortie::cacheBufferType(lm::CacheType cache, StringRef pages) {
+  MLIRContext *context = cache.getContext();
+  const auto width = *cache.getWidth() == IntegerWidth::Int16 ? numerics::ActivationWidth::Int16
+                                                              : numerics::ActivationWidth::Int8;
+  const int64_t words =
+      numerics::cachePageWords(width, cache.getHeads(), cache.getKey(), cache.getValue());
+  return moert::BufferType::get(context,
+                                {ExtentAttr::get(context, /*scale=*/1, pages, /*constant=*/0),
+                                 constantExtent(context, words)},
+                                moert::ElementKind::I32);
+}
+
+FailureOr<BufferTypes> BufferTypes::compute(func::FuncOp function, const SymbolNames &symbols) {
+  BufferTypes result(symbols);
   for (BlockArgument argument : function.getArguments())
-    if (failed(result.addArgument(argument, tokens)))
+    if (failed(result.addArgument(argument)))
       return failure();
   for (Operation &op : function.front().without_terminator())
     if (!isa<moe::WeightOp>(op))
@@ -51,7 +72,7 @@ LogicalResult BufferTypes::add(Value tensor, ArrayRef<ExtentAttr> shape) {
   return success(type != nullptr);
 }
 
-LogicalResult BufferTypes::addArgument(BlockArgument argument, StringRef tokens) {
+LogicalResult BufferTypes::addArgument(BlockArgument argument) {
   MLIRContext *context = argument.getContext();
   auto type = dyn_cast<RankedTensorType>(argument.getType());
   if (!type)
@@ -66,16 +87,21 @@ LogicalResult BufferTypes::addArgument(BlockArgument argument, StringRef tokens)
     if (ShapedType::isStatic(size))
       shape.push_back(constantExtent(context, size));
     else if (index == 0)
-      shape.push_back(ExtentAttr::get(context, /*scale=*/1, tokens, /*constant=*/0));
+      shape.push_back(ExtentAttr::get(context, /*scale=*/1, symbols.lookup(symbolOf(argument)),
+                                      /*constant=*/0));
     else
       return emitError(argument.getLoc(), "argument ")
              << argument.getArgNumber() << " has a dynamic dimension " << index
-             << "; only the first, the number of tokens, may be dynamic";
+             << "; only the first may be dynamic";
   }
   return add(argument, shape);
 }
 
 LogicalResult BufferTypes::addResult(OpResult result) {
+  if (auto cache = dyn_cast<lm::CacheType>(result.getType())) {
+    types[result] = cacheBufferType(cache, symbols.lookup(kPagesSymbol));
+    return success();
+  }
   Shape shape = shapeOf(result);
   if (llvm::is_contained(shape, nullptr))
     return result.getOwner()->emitOpError("has a result that is too large");

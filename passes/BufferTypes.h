@@ -9,30 +9,48 @@
 
 #include "passes/Passes.h"
 
+#include "llvm/ADT/StringMap.h"
+
 namespace sortie {
+
+/// What the program calls each symbol that the module asks for.
+using SymbolNames = llvm::StringMap<mlir::StringAttr>;
+
+/// The number of a function's tokens, and that of the pages of a session's caches.
+inline constexpr llvm::StringLiteral kTokensSymbol = "tokens";
+inline constexpr llvm::StringLiteral kPagesSymbol = "pages";
+
+/// The symbol that the module asks for as the dynamic first dimension of an argument.
+llvm::StringRef symbolOf(mlir::BlockArgument argument);
+
+/// The memory of a cache of pages. Its width has been chosen.
+moert::BufferType cacheBufferType(lm::CacheType cache, llvm::StringRef pages);
 
 class BufferTypes {
 public:
-  /// Finds the buffer type of every argument and every tensor that is computed in the function, a
-  /// single block of dispatch-level ops. Arguments have as many rows as the symbol `tokens`, of
-  /// which all dynamic extents are multiples, where their type says `?`. Fails, with an error,
-  /// where an extent would not be affine in the number of tokens, or callers could not pass a
-  /// value.
-  static mlir::FailureOr<BufferTypes> compute(mlir::func::FuncOp function, llvm::StringRef tokens);
+  /// Finds the buffer type of every argument and of every tensor and cache that is computed in the
+  /// function, a single block of dispatch-level ops. Arguments have as many rows as their symbol,
+  /// of which all dynamic extents are multiples, where their type says `?`. Fails, with an error,
+  /// where an extent would not be affine in a symbol, or callers could not pass a value.
+  static mlir::FailureOr<BufferTypes> compute(mlir::func::FuncOp function,
+                                              const SymbolNames &symbols);
 
-  /// The buffer type of an argument or a computed tensor; weights have none.
-  moert::BufferType of(mlir::Value tensor) const { return types.lookup(tensor); }
+  /// The buffer type of an argument, a computed tensor or a cache; weights have none.
+  moert::BufferType of(mlir::Value value) const { return types.lookup(value); }
 
 private:
   using Shape = llvm::SmallVector<moert::ExtentAttr, 4>;
 
-  mlir::LogicalResult addArgument(mlir::BlockArgument argument, llvm::StringRef tokens);
+  explicit BufferTypes(const SymbolNames &symbols) : symbols(symbols) {}
+
+  mlir::LogicalResult addArgument(mlir::BlockArgument argument);
   mlir::LogicalResult addResult(mlir::OpResult result);
   mlir::LogicalResult add(mlir::Value tensor, llvm::ArrayRef<moert::ExtentAttr> shape);
 
   /// The extents of what an op computes, from those of its operands.
   Shape shapeOf(mlir::OpResult result) const;
 
+  const SymbolNames &symbols;
   llvm::DenseMap<mlir::Value, moert::BufferType> types;
 };
 

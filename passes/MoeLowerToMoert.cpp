@@ -5,6 +5,7 @@
 
 #include "dialect/common/PrintableName.h"
 #include "passes/BufferTypes.h"
+#include "passes/CacheChains.h"
 #include "passes/Names.h"
 #include "passes/RowOrder.h"
 #include "passes/UniqueName.h"
@@ -101,6 +102,13 @@ LogicalResult checkReturn(Operation *terminator) {
   return checkNotWeights(terminator, terminator->getOperands());
 }
 
+/// A name and width of each cache that a program can have.
+LogicalResult checkCache(lm::CacheOp cache) {
+  if (cache.getCache().getWidth())
+    return success();
+  return cache.emitOpError("has no width yet; run lm-choose-widths first");
+}
+
 LogicalResult checkFunction(func::FuncOp function) {
   if (function.getSymName().empty())
     return function.emitOpError("must have a name that is not empty, to be called by");
@@ -108,11 +116,13 @@ LogicalResult checkFunction(func::FuncOp function) {
     return function.emitOpError("its name ") << kPrintableNameRule;
   if (!function.getBody().hasOneBlock())
     return function.emitOpError("must have a body of one block to become a program");
-  if (function.getNumResults() == 0)
-    return function.emitOpError("returns nothing; a program needs an output");
+  if (function.getNumResults() == 0 && function.getOps<lm::WriteCacheOp>().empty())
+    return function.emitOpError("returns nothing and writes no cache; a program needs an output");
   for (Operation &op : function.front().without_terminator())
-    if (!isa<moe::WeightOp>(op) && failed(checkOp(&op)))
+    if (!isa<moe::WeightOp, lm::ReadCacheOp, lm::WriteCacheOp>(op) && failed(checkOp(&op)))
       return failure();
+  if (failed(verifyCacheChains(function)))
+    return failure();
   return checkReturn(function.front().getTerminator());
 }
 
@@ -173,7 +183,7 @@ private:
   void copyOutputs(moert::FuncOp function);
 
   Value bufferOf(Value tensor) const { return tensor ? buffers.lookup(tensor) : Value(); }
-  void makeBuffers(Operation *op);
+  void makeBuffers(moe::RuntimeOpInterface op);
 
   LogicalResult lower(moe::RuntimeOpInterface op);
 
@@ -229,9 +239,14 @@ LogicalResult MoeFunctionLowering::run() {
   assignOutputs(function);
   builder.setInsertionPointToStart(&function.getBody().front());
   for (Operation &op : source.front().without_terminator()) {
-    if (isa<moe::WeightOp>(op))
+    if (isa<moe::WeightOp, lm::WriteCacheOp>(op)) // what is kept of a cache lies there already
       continue;
-    makeBuffers(&op);
+    if (auto read = dyn_cast<lm::ReadCacheOp>(op)) {
+      buffers[read] =
+          moert::StateBufferOp::create(builder, read.getLoc(), types.of(read), read.getCacheAttr());
+      continue;
+    }
+    makeBuffers(cast<moe::RuntimeOpInterface>(op));
     if (failed(lower(cast<moe::RuntimeOpInterface>(op))))
       return failure();
     for (Value result : op.getResults())
@@ -244,7 +259,9 @@ LogicalResult MoeFunctionLowering::run() {
   return success();
 }
 
-void MoeFunctionLowering::makeBuffers(Operation *op) {
+void MoeFunctionLowering::makeBuffers(moe::RuntimeOpInterface op) {
+  if (Value updated = op.getInPlaceOperand())
+    buffers[op->getResult(0)] = bufferOf(updated);
   for (Value result : op->getResults())
     if (!buffers.contains(result))
       buffers[result] = moert::BufferOp::create(builder, op->getLoc(), types.of(result),
@@ -270,7 +287,7 @@ void MoeFunctionLowering::checkpoint(Location location, StringRef name, Value te
 // Ops
 //===----------------------------------------------------------------------===//
 
-/// The words of the dialect `moe` in attributes of `moert`; everything else is the same in both.
+/// The words of `moe` and `lm` in attributes of `moert`; everything else is the same in all.
 Attribute toRuntimeAttribute(Attribute attribute) {
   MLIRContext *context = attribute.getContext();
   return llvm::TypeSwitch<Attribute, Attribute>(attribute)
@@ -285,6 +302,12 @@ Attribute toRuntimeAttribute(Attribute attribute) {
           [&](moe::GluKindAttr word) { return moert::GluKindAttr::get(context, word.getValue()); })
       .Case([&](moe::ArithmeticAttr word) {
         return moert::ArithmeticAttr::get(context, word.getValue());
+      })
+      .Case([&](lm::PairOrderAttr word) {
+        return moert::PairOrderAttr::get(context, word.getValue());
+      })
+      .Case([&](lm::IntegerWidthAttr word) {
+        return moert::IntegerWidthAttr::get(context, word.getValue());
       })
       .Default(attribute);
 }
@@ -314,6 +337,8 @@ LogicalResult MoeFunctionLowering::lower(moe::RuntimeOpInterface op) {
     segments.push_back(1);
   }
   copyAttributes(op, state);
+  for (const auto &[attribute, value] : operands.attributes)
+    state.addAttribute(attribute, toRuntimeAttribute(value));
   for (const auto &[attribute, weight] : operands.weights) {
     FailureOr<FlatSymbolRefAttr> symbol = weights.lookupOptional(op, weight);
     if (failed(symbol))
@@ -346,8 +371,9 @@ public:
 
 private:
   LogicalResult checkModule();
-  /// The name of the number of tokens: `tokens`, and a number if a function is called so.
-  StringAttr makeTokensSymbol();
+  /// Makes the symbols that arguments and caches ask for, and finds names for them: those that are
+  /// asked for, with a number behind where something else is called so.
+  SymbolNames makeSymbols(OpBuilder &builder);
   LogicalResult lowerFunctions();
   /// Replaces the module's attributes by those of a program.
   void stateProgram();
@@ -363,29 +389,57 @@ LogicalResult MoeLowerToMoert::checkModule() {
            << version.getInt() << " of the numerics contract, this compiler has "
            << numerics::kContractVersion;
   for (Operation &op : *module.getBody()) {
+    if (auto cache = dyn_cast<lm::CacheOp>(op)) {
+      if (failed(checkCache(cache)))
+        return failure();
+      continue;
+    }
     auto function = dyn_cast<func::FuncOp>(op);
     if (!function)
-      return op.emitOpError("cannot be part of a program; only functions can");
+      return op.emitOpError("cannot be part of a program; only functions and caches can");
     if (failed(checkFunction(function)))
       return failure();
   }
   return success();
 }
 
-StringAttr MoeLowerToMoert::makeTokensSymbol() {
-  auto isTaken = [&](StringRef name) { return getOperation().lookupSymbol(name) != nullptr; };
-  return StringAttr::get(&getContext(), uniqueName("tokens", isTaken));
+/// More than anybody has memory for: 2^27 positions.
+constexpr int64_t kMostPages = int64_t{1} << 20;
+
+SymbolNames MoeLowerToMoert::makeSymbols(OpBuilder &builder) {
+  ModuleOp module = getOperation();
+  SymbolNames names;
+  auto add = [&](StringRef wanted, int64_t most) {
+    StringAttr &name = names[wanted];
+    if (name)
+      return;
+    auto isTaken = [&](StringRef candidate) { return module.lookupSymbol(candidate) != nullptr; };
+    name = builder.getStringAttr(uniqueName(wanted.str(), isTaken));
+    moert::SymbolOp::create(builder, module.getLoc(), name.getValue(), most);
+  };
+  add(kTokensSymbol, maxTokens);
+  if (!module.getOps<lm::CacheOp>().empty())
+    add(kPagesSymbol, kMostPages);
+  for (auto function : module.getOps<func::FuncOp>())
+    for (BlockArgument argument : function.getArguments())
+      add(symbolOf(argument), maxTokens);
+  return names;
 }
 
 LogicalResult MoeLowerToMoert::lowerFunctions() {
   ModuleOp module = getOperation();
   auto sources = llvm::to_vector(module.getOps<func::FuncOp>());
   auto builder = OpBuilder::atBlockBegin(module.getBody());
-  const StringAttr tokens = makeTokensSymbol();
-  WeightTable weights(
-      moert::SymbolOp::create(builder, module.getLoc(), tokens.getValue(), maxTokens));
+  const SymbolNames symbols = makeSymbols(builder);
+  WeightTable weights(&*std::prev(builder.getInsertionPoint()));
+  for (auto cache : llvm::make_early_inc_range(module.getOps<lm::CacheOp>())) {
+    builder.setInsertionPoint(cache);
+    moert::StateOp::create(builder, cache.getLoc(), cache.getSymName(),
+                           cacheBufferType(cache.getCache(), symbols.lookup(kPagesSymbol)));
+    cache.erase();
+  }
   for (func::FuncOp source : sources) {
-    FailureOr<BufferTypes> types = BufferTypes::compute(source, tokens);
+    FailureOr<BufferTypes> types = BufferTypes::compute(source, symbols);
     if (failed(types))
       return failure();
     MoeFunctionLowering lowering(source, *types, weights);

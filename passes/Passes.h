@@ -6,6 +6,7 @@
 #ifndef SORTIE_PASSES_PASSES_H
 #define SORTIE_PASSES_PASSES_H
 
+#include "dialect/lm/LmOps.h"
 #include "dialect/moe/MoeOps.h"
 #include "dialect/moert/MoertOps.h"
 #include "passes/Statistic.h"
@@ -41,6 +42,11 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
       llvm::cl::values(
           clEnumValN(numerics::ActivationWidth::Int16, "int16", "15-bit integers in two limbs"),
           clEnumValN(numerics::ActivationWidth::Int8, "int8", "one limb, faster, less exact"))};
+  Option<IntegerWidth> kv{
+      *this, "kv", llvm::cl::desc("Width of the rows of attention caches"),
+      llvm::cl::init(IntegerWidth::Int16),
+      llvm::cl::values(clEnumValN(IntegerWidth::Int16, "int16", "two bytes an element"),
+                       clEnumValN(IntegerWidth::Int8, "int8", "one byte, less exact"))};
   Option<Arithmetic> unquantized{
       *this, "unquantized",
       llvm::cl::desc("Arithmetic of matmuls with weights in F32, F16 or BF16"),

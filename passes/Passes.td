@@ -40,7 +40,9 @@ def MoeNameValues : Pass<"moe-name-values", "::mlir::ModuleOp"> {
     attribute `moe.values`: passes may fuse a value away, but not its line in the audit.
     Weights and dispatch-level values have no names.
 
-    A name that is used twice in the module is an error. Run again, the pass keeps the list that is
+    A name that is used twice in a function is an error; a value of another function may have it,
+    since what a function of a whole model computes has the names that it has in the functions of
+    layers. Run again, the pass keeps the list that is
     there and adds what is new.
   }];
   let statistics = [Statistic<"named", "values-named", "Values that had no name">];
@@ -199,6 +201,28 @@ def MoeFuseRoutingWeight : Pass<"moe-fuse-routing-weight", "::mlir::func::FuncOp
   let statistics = [Statistic<"fused", "weights-fused", "Routing weights that were fused">];
 }
 
+def LmChooseWidths : Pass<"lm-choose-widths", "::mlir::ModuleOp"> {
+  let summary = "Choose the widths of caches and of the queries that are multiplied with them";
+  let description = [{
+    Caches that have no width get that of `kv`, and every value of theirs; queries of `lm.attend` get
+    that of `activations`. A cache or a query that has one keeps it.
+  }];
+  let dependentDialects = ["::sortie::lm::LmDialect"];
+  let options = [
+    Option<"activations", "activations", "::sortie::IntegerWidth",
+           /*default=*/"::sortie::IntegerWidth::Int16", "Width of queries and softmax weights",
+           [{::llvm::cl::values(
+             clEnumValN(::sortie::IntegerWidth::Int16, "int16", "15-bit integers in two limbs"),
+             clEnumValN(::sortie::IntegerWidth::Int8, "int8", "one limb, faster, less exact"))}]>,
+    Option<"kv", "kv", "::sortie::IntegerWidth", /*default=*/"::sortie::IntegerWidth::Int16",
+           "Width of the rows of caches",
+           [{::llvm::cl::values(
+             clEnumValN(::sortie::IntegerWidth::Int16, "int16", "two bytes an element"),
+             clEnumValN(::sortie::IntegerWidth::Int8, "int8", "one byte, less exact"))}]>
+  ];
+  let statistics = [Statistic<"chosen", "widths-chosen", "Caches and queries that got a width">];
+}
+
 //===----------------------------------------------------------------------===//
 // Runtime level
 //===----------------------------------------------------------------------===//
@@ -217,13 +241,18 @@ def MoeLowerToMoert : Pass<"moe-lower-to-moert", "::mlir::ModuleOp"> {
     another dialect are errors, too; so are indices that no `moe.dispatch` made, as verifiers of the
     program say.
 
-    A weight is called as its tensor, the number of tokens `tokens`; where a function has that name,
-    a number follows.
+    A weight is called as its tensor, the number of tokens `tokens`, other dynamic extents as their
+    argument's `moe.symbol`; where a function has that name, a number follows.
+
+    A cache becomes a `moert.state` of pages, whose number is the symbol `pages` of the session, and
+    `lm.append` writes it in place. So of the values of a cache in a function none may be appended to
+    twice or read after that, and the last one must be what `lm.write_cache` keeps.
   }];
-  let dependentDialects = ["::sortie::moe::MoeDialect", "::sortie::moert::MoertDialect"];
+  let dependentDialects = ["::sortie::lm::LmDialect", "::sortie::moe::MoeDialect",
+                           "::sortie::moert::MoertDialect"];
   let options = [
     Option<"maxTokens", "max-tokens", "int64_t", /*default=*/"8192",
-           "The most tokens that the program will be run with">
+           "The most tokens, or rows of another symbol, that the program will be run with">
   ];
   let statistics = [
     Statistic<"functions", "functions", "Functions that were lowered">,

@@ -13,6 +13,10 @@ using namespace mlir;
 
 namespace sortie {
 
+static IntegerWidth toWord(numerics::ActivationWidth width) {
+  return width == numerics::ActivationWidth::Int16 ? IntegerWidth::Int16 : IntegerWidth::Int8;
+}
+
 /// Adds the passes that lead from what the model means to sorted rows and grouped matmuls.
 static void buildDispatchLevel(OpPassManager &manager, const CompileOptions &options) {
   OpPassManager &functions = manager.nest<func::FuncOp>();
@@ -25,6 +29,7 @@ static void buildDispatchLevel(OpPassManager &manager, const CompileOptions &opt
 /// The arithmetic of every matmul, and the quantization that it needs.
 static void buildArithmetic(OpPassManager &manager, const CompileOptions &options) {
   manager.addPass(createMoeChooseArithmetic({options.unquantized}));
+  manager.addPass(createLmChooseWidths({toWord(options.activations), options.kv}));
   OpPassManager &functions = manager.nest<func::FuncOp>();
   functions.addPass(createMoeQuantizeActivations({options.activations}));
   functions.addPass(createMoeFuseRequantize({options.materialize}));

@@ -46,6 +46,20 @@ def Sortie_Arithmetic : I32Enum<"Arithmetic", "arithmetic of a dot product", [
   let cppNamespace = "::sortie";
 }
 
+def Sortie_PairOrder : I32Enum<"PairOrder", "which elements of a head turn together", [
+  I32EnumCase<"Halves", 0, "halves">,
+  I32EnumCase<"Neighbours", 1, "neighbours">
+]> {
+  let cppNamespace = "::sortie";
+}
+
+def Sortie_IntegerWidth : I32Enum<"IntegerWidth", "width of quantized rows", [
+  I32EnumCase<"Int8", 0, "int8">,
+  I32EnumCase<"Int16", 1, "int16">
+]> {
+  let cppNamespace = "::sortie";
+}
+
 def Sortie_Determinism : I32BitEnum<"Determinism", "what may change without changing a bit", [
   I32BitEnumCaseNone<"None", "none">,
   I32BitEnumCaseBit<"Run", 0, "run">,

@@ -126,8 +126,19 @@ LogicalResult MoeDialect::verifyOperationAttribute(Operation *op, NamedAttribute
   return verifier(op, attribute.getValue());
 }
 
+/// (C10).
+static LogicalResult verifySymbol(Operation *op, Attribute value) {
+  auto name = dyn_cast<StringAttr>(value);
+  if (!name || !isIdentifier(name))
+    return op->emitError() << "'" << MoeDialect::kSymbolName
+                           << "' must be an identifier of letters, digits and underscores";
+  return success();
+}
+
 LogicalResult MoeDialect::verifyRegionArgAttribute(Operation *op, unsigned regionIndex,
                                                    unsigned argIndex, NamedAttribute attribute) {
+  if (attribute.getName() == kSymbolName)
+    return verifySymbol(op, attribute.getValue());
   return verifyName(op, attribute);
 }
 

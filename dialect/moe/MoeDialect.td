@@ -38,6 +38,7 @@ def Moe_Dialect : Dialect {
     | `moe.names` | any op | names of its results for the audit, a string for each result |
     | `moe.values` | functions | names of all values that the audit prints, in order |
     | `moe.name` | function arguments and results | name of an input or output of the program |
+    | `moe.symbol` | function arguments | what the program calls the number that is the first dimension, if that is dynamic; `tokens` if nothing is said |
 
     The rules of these attributes:
     (C1) `moe.contract` is a `#moe.contract` and stands on a module.
@@ -55,7 +56,8 @@ def Moe_Dialect : Dialect {
     stands on a module.
     (C9) `moe.import_options` is a dictionary and stands on a module. It may hold `ignored_tensors`
     and `ignored_keys`, arrays of non-empty strings, all different; `gating`, a string; and
-    `experts_used`, an `i64` of at least 1.
+    `experts_used` and `context`, each an `i64` of at least 1.
+    (C10) `moe.symbol` is an identifier of letters, digits and underscores, and stands on an argument.
   }];
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
@@ -73,6 +75,7 @@ def Moe_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kNamesName = "moe.names";
     static constexpr ::llvm::StringLiteral kValuesName = "moe.values";
     static constexpr ::llvm::StringLiteral kNameName = "moe.name";
+    static constexpr ::llvm::StringLiteral kSymbolName = "moe.symbol";
 
     void registerTypes();
     void registerAttributes();

@@ -62,6 +62,9 @@ def Moe_RuntimeOpInterface : OpInterface<"RuntimeOpInterface"> {
       /*methodBody=*/"", /*defaultImplementation=*/[{
         return ::sortie::moe::shapeLike($_op->getOperand(0));
       }]>,
+    InterfaceMethod<"The operand whose memory the result has: it is updated in place. Null: none.",
+      "::mlir::Value", "getInPlaceOperand", (ins), /*methodBody=*/"",
+      /*defaultImplementation=*/[{ return {}; }]>,
     InterfaceMethod<"The order of the rows of the first result. By default that of the first operand.",
       "::sortie::moe::RowOrder", "getRowOrder", (ins), /*methodBody=*/"",
       /*defaultImplementation=*/[{

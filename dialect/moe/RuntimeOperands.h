@@ -6,6 +6,7 @@
 #ifndef SORTIE_DIALECT_MOE_RUNTIMEOPERANDS_H
 #define SORTIE_DIALECT_MOE_RUNTIMEOPERANDS_H
 
+#include "mlir/IR/Attributes.h"
 #include "mlir/IR/Value.h"
 #include "llvm/ADT/StringRef.h"
 
@@ -16,7 +17,8 @@ namespace sortie::moe {
 
 /// The operands of an op by what they become: `rows`, which hold rows of tokens or indices of them,
 /// are buffers, in the order that the operation of the dialect `moert` has them; `weights` are
-/// attributes with these names. Optional operands that are absent are null.
+/// attributes with these names. Optional operands that are absent are null. `attributes` are those
+/// that the operation has beside the op's own.
 class RuntimeOperands {
 public:
   RuntimeOperands &row(mlir::Value tensor) {
@@ -28,8 +30,14 @@ public:
     return *this;
   }
 
+  RuntimeOperands &attribute(llvm::StringRef name, mlir::Attribute value) {
+    attributes.emplace_back(name, value);
+    return *this;
+  }
+
   llvm::SmallVector<mlir::Value, 4> rows;
   llvm::SmallVector<std::pair<llvm::StringRef, mlir::Value>, 4> weights;
+  llvm::SmallVector<std::pair<llvm::StringRef, mlir::Attribute>, 2> attributes;
 };
 
 /// An extent of a result: `factor` times a dimension of an operand, or `factor` itself.

@@ -22,6 +22,8 @@ def Moert_GroupScoreAttr : Moert_EnumAttr<Sortie_GroupScore, "group_score">;
 def Moert_TieRuleAttr : Moert_EnumAttr<Sortie_TieRule, "tie">;
 def Moert_GluKindAttr : Moert_EnumAttr<Sortie_GluKind, "glu">;
 def Moert_ArithmeticAttr : Moert_EnumAttr<Sortie_Arithmetic, "arithmetic">;
+def Moert_PairOrderAttr : Moert_EnumAttr<Sortie_PairOrder, "pairs">;
+def Moert_IntegerWidthAttr : Moert_EnumAttr<Sortie_IntegerWidth, "width">;
 def Moert_WeightFormAttr : Moert_EnumAttr<Moert_WeightForm, "weight_form">;
 
 class Moert_Attr<string name, string attrMnemonic> : AttrDef<Moert_Dialect, name> {

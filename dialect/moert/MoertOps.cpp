@@ -5,6 +5,7 @@
 // by the numbers that MoertOps.td gives them.
 
 #include "dialect/moert/MoertOps.h"
+#include "dialect/moert/OpRules.h"
 
 #include "dialect/common/PrintableName.h"
 
@@ -100,90 +101,8 @@ static void printExtents(OpAsmPrinter &printer, Operation *, ArrayAttr extents) 
 }
 
 //===----------------------------------------------------------------------===//
-// Helpers: shapes of buffers
-//===----------------------------------------------------------------------===//
-
-static BufferType getBuffer(Value value) { return cast<BufferType>(value.getType()); }
-
-static ExtentAttr getDim(Value value, unsigned index) { return getBuffer(value).getDim(index); }
-
-static ExtentAttr getConstant(Operation *op, int64_t value) {
-  return ExtentAttr::get(op->getContext(), value);
-}
-
-static std::string toString(ArrayRef<ExtentAttr> shape) {
-  std::string text = "[";
-  llvm::raw_string_ostream os(text);
-  llvm::interleaveComma(shape, os, [&](ExtentAttr dim) { os << toString(dim); });
-  return text + "]";
-}
-
-static LogicalResult verifyRank(Operation *op, StringRef what, Value value, unsigned rank) {
-  if (getBuffer(value).getRank() == rank)
-    return success();
-  return op->emitOpError() << what << " must have rank " << rank << ", got " << value.getType();
-}
-
-/// `value`, which may be null, has this shape. A null dimension is one that no extent can hold.
-static LogicalResult verifyShape(Operation *op, StringRef what, Value value,
-                                 ArrayRef<ExtentAttr> shape) {
-  if (!value || getBuffer(value).getShape() == shape)
-    return success();
-  if (llvm::is_contained(shape, ExtentAttr()))
-    return op->emitOpError() << what << " would be too large";
-  return op->emitOpError() << what << " must be " << toString(shape) << ", got " << value.getType();
-}
-
-//===----------------------------------------------------------------------===//
-// Helpers: weights
-//===----------------------------------------------------------------------===//
-
-static FailureOr<WeightOp> lookupWeight(Operation *op, SymbolTableCollection &symbols,
-                                        FlatSymbolRefAttr name) {
-  auto weight = symbols.lookupNearestSymbolFrom<WeightOp>(op, name);
-  if (!weight)
-    return op->emitOpError() << "there is no moert.weight " << name;
-  return weight;
-}
-
-/// The weight `name`, which may be null, is f32 and has this shape.
-static LogicalResult verifyVector(Operation *op, SymbolTableCollection &symbols,
-                                  FlatSymbolRefAttr name, ArrayRef<int64_t> shape) {
-  if (!name)
-    return success();
-  FailureOr<WeightOp> weight = lookupWeight(op, symbols, name);
-  if (failed(weight))
-    return failure();
-  if (weight->getShape() == shape && weight->getFormat() == "f32")
-    return success();
-  std::string expected;
-  for (int64_t dim : shape)
-    expected += llvm::itostr(dim) + "x";
-  return op->emitOpError() << "weight " << name << " must be " << expected << "f32";
-}
-
-/// The constant last dimension of a buffer, which is a number of columns.
-static FailureOr<int64_t> getColumns(Operation *op, StringRef what, Value value) {
-  ExtentAttr last = getBuffer(value).getShape().back();
-  if (!last.isConstant())
-    return op->emitOpError() << "the last dimension of " << what << " must be constant, got "
-                             << value.getType();
-  return last.getConstant();
-}
-
-//===----------------------------------------------------------------------===//
 // Helpers: verifiers that MoertOps.td names
 //===----------------------------------------------------------------------===//
-
-/// A value with the name that diagnostics give it.
-using NamedValue = std::pair<StringRef, Value>;
-
-static LogicalResult verifySameShape(Operation *op, Value first, ArrayRef<NamedValue> others) {
-  for (const auto &[what, value] : others)
-    if (failed(verifyShape(op, what, value, getBuffer(first).getShape())))
-      return failure();
-  return success();
-}
 
 /// (C1) and (C3) of norms.
 static LogicalResult verifyNorm(Operation *op, Value input, Value output, const APFloat &eps) {
@@ -352,8 +271,6 @@ LogicalResult StateOp::verify() {
     return emitOpError("must have a name that is not empty"); // (C1)
   if (!isPrintableName(getSymName()))
     return emitOpError("its name ") << kPrintableNameRule; // (C1)
-  if (!llvm::all_of(type.getShape(), [](ExtentAttr dim) { return dim.isConstant(); }))
-    return emitOpError() << "dimensions must be constant, got " << type; // (C2)
   if (type.isQuantized())
     return emitOpError() << "must hold f32, i32, bf16 or f16, got " << type; // (C3)
   if (type.getSpace() != BufferType::kGlobalSpace)
@@ -362,8 +279,25 @@ LogicalResult StateOp::verify() {
   return success();
 }
 
-/// (C5). That the devices are the same follows from the types of the buffers.
-LogicalResult StateOp::verifySymbolUses(SymbolTableCollection &) {
+/// (C2): the symbol of a state's shape, and the size at its bound.
+static LogicalResult verifySessionSymbol(StateOp op, SymbolTableCollection &symbols) {
+  const ExtentAttr size = op.getBufferType().getByteSize();
+  if (size.isConstant())
+    return success();
+  auto name = FlatSymbolRefAttr::get(op.getContext(), size.getSymbol());
+  auto symbol = symbols.lookupNearestSymbolFrom<SymbolOp>(op, name);
+  if (!symbol)
+    return op.emitOpError() << "there is no moert.symbol " << name << ", which "
+                            << op.getBufferType() << " uses";
+  if (!size.evaluate(symbol.getMax()))
+    return op.emitOpError() << toString(size) << " bytes exceed 2^63 at the bound of " << name;
+  return success();
+}
+
+/// (C2), (C5). That the devices are the same follows from the types of the buffers.
+LogicalResult StateOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (failed(verifySessionSymbol(*this, symbols)))
+    return failure();
   moert::FuncOp first;
   for (auto func : (*this)->getParentOfType<ModuleOp>().getOps<moert::FuncOp>()) {
     const auto isThis = [&](StateBufferOp buffer) { return buffer.getState() == getSymName(); };
@@ -670,9 +604,8 @@ static LogicalResult verifyIndexedRows(Operation *op, Value table, Value index,
   if (failed(getColumns(op, "table", table)))
     return failure();
   const ExtentAttr count = getDim(table, 0);
-  if (!count.isConstant() || count.getConstant() > std::numeric_limits<int32_t>::max())
-    return op->emitOpError() << "the rows of table must be constant and at most 2^31 - 1, got "
-                             << table.getType();
+  if (count.isConstant() && count.getConstant() > std::numeric_limits<int32_t>::max())
+    return op->emitOpError() << "table must have at most 2^31 - 1 rows, got " << table.getType();
   return verifyShape(op, rows.first, rows.second, {getDim(index, 0), getDim(table, 1)});
 }
 

@@ -190,8 +190,12 @@ def Moert_StateOp : Moert_Op<"state", [
     the state is reset. Functions name it with `moert.state_buffer`; callers reset, read, write and
     copy it between runs.
 
+    A symbol that the shape of a state depends on is one of the *session*: it gets its value when
+    the session is made, and keeps it.
+
     (C1) The name is not empty, and UTF-8 without control characters.
-    (C2) All dimensions are constant.
+    (C2) The symbol of its dimensions, if it has one, is a `moert.symbol` of the module, and the
+    size at its bound is less than 2^63 bytes.
     (C3) It holds f32, i32, bf16 or f16.
     (C4) It lies in space "global", on the device of the functions that use it.
     (C5) All of these have one target.
@@ -199,6 +203,7 @@ def Moert_StateOp : Moert_Op<"state", [
     Example:
     ```mlir
     moert.state @window : !moert.buffer<128 x 64 x f32>
+    moert.state @blk.0.cache : !moert.buffer<pages x 33024 x i32>
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<Moert_Buffer>:$buffer_type);
@@ -883,7 +888,7 @@ def Moert_ReadRowsOp : Moert_StepOp<"read_rows"> {
     error of the run.
 
     (C1) `table` is `[R, C]`, `index` `[T]`, `output` `[T, C]` of the element kind of `table`.
-    (C2) `R` and `C` are constant, `R` at most 2^31 - 1.
+    (C2) `C` is constant; so is `R`, at most 2^31 - 1, or it has a symbol.
 
     Example:
     ```mlir
@@ -909,7 +914,7 @@ def Moert_WriteRowsOp : Moert_StepOp<"write_rows"> {
     no row of the table is an error of the run.
 
     (C1) `table` is `[R, C]`, `index` `[T]`, `rows` `[T, C]` of the element kind of `table`.
-    (C2) `R` and `C` are constant, `R` at most 2^31 - 1.
+    (C2) `C` is constant; so is `R`, at most 2^31 - 1, or it has a symbol.
 
     Example:
     ```mlir
@@ -945,6 +950,200 @@ def Moert_ConvertOp : Moert_StepOp<"convert"> {
   }];
   let arguments = (ins Moert_Read<Moert_FloatBuffer>:$input, Moert_Write<Moert_FloatBuffer>:$output);
   let assemblyFormat = "$input `outs` `(` $output `)` attr-dict `:` type(operands)";
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands();
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Language models
+//===----------------------------------------------------------------------===//
+
+def Moert_EmbedOp : Moert_WeightStepOp<"embed"> {
+  let summary = "rows of an embedding table";
+  let description = [{
+    As `lm.embed`. A token that is no row of the table is an error of the run.
+
+    (C1) `tokens` is `[T]`, `output` f32 `[T, K]`.
+    (C2) `table` is `V x K`.
+
+    Example:
+    ```mlir
+    moert.embed %tokens, @token_embd outs(%x)
+      : !moert.buffer<tokens x i32>, !moert.buffer<tokens x 2048 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_I32Buffer>:$tokens, FlatSymbolRefAttr:$table,
+    Moert_Write<Moert_F32Buffer>:$output);
+  let assemblyFormat = "$tokens `,` $table `outs` `(` $output `)` attr-dict `:` type(operands)";
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands() {
+      return StepOperands().read(getTokens()).matrix(getTableAttr()).write(getOutput());
+    }
+  }];
+}
+
+def Moert_HeadNormOp : Moert_WeightStepOp<"head_norm"> {
+  let summary = "root-mean-square normalisation of each head";
+  let description = [{
+    As `lm.head_norm`.
+
+    (C1) `input` and `output` are `[T, K]`, of which `heads` (at least 1) divides `K`.
+    (C2) `weight` is `K / heads` x f32.
+    (C3) `eps` is finite and not negative.
+
+    Example:
+    ```mlir
+    moert.head_norm %q, @q_norm heads(32) eps(1.0e-06) outs(%y)
+      : !moert.buffer<tokens x 4096 x f32>, !moert.buffer<tokens x 4096 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_F32Buffer>:$input, FlatSymbolRefAttr:$weight, I64Attr:$heads, F32Attr:$eps,
+    Moert_Write<Moert_F32Buffer>:$output);
+  let assemblyFormat = [{
+    $input `,` $weight `heads` `(` $heads `)` `eps` `(` $eps `)` `outs` `(` $output `)` attr-dict
+    `:` type(operands)
+  }];
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands() {
+      return StepOperands()
+          .read(getInput())
+          .vector(getWeightAttr())
+          .write(getOutput())
+          .parameter(static_cast<int64_t>(getHeads()))
+          .parameter(getEps().convertToFloat());
+    }
+  }];
+}
+
+def Moert_RotateOp : Moert_StepOp<"rotate"> {
+  let summary = "turns pairs of each head by the position";
+  let description = [{
+    As `lm.rotate`.
+
+    (C1) `input` and `output` are `[T, K]`, of which `heads` (at least 1) divides `K`; `positions`
+    is `[T]`.
+    (C2) `frequencies` are at least 1, and two times as many elements at most as a head has.
+    (C3) `factor` is finite.
+
+    Example:
+    ```mlir
+    moert.rotate %q, %positions heads(4) pairs(halves) frequencies [2935890503282001226, 92840]
+      outs(%y) : !moert.buffer<tokens x 16 x f32>, !moert.buffer<tokens x i32>,
+      !moert.buffer<tokens x 16 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_F32Buffer>:$input, Moert_Read<Moert_I32Buffer>:$positions, I64Attr:$heads,
+    Moert_PairOrderAttr:$pairs, DenseI64ArrayAttr:$frequencies,
+    DefaultValuedAttr<F32Attr, "1.0f">:$factor, Moert_Write<Moert_F32Buffer>:$output);
+  let assemblyFormat = [{
+    $input `,` $positions `heads` `(` $heads `)` `pairs` `(` custom<Word>($pairs) `)`
+    `frequencies` $frequencies (`factor` `(` $factor^ `)`)? `outs` `(` $output `)` attr-dict
+    `:` type(operands)
+  }];
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands() {
+      return StepOperands()
+          .read(getInput())
+          .read(getPositions())
+          .write(getOutput())
+          .parameter(static_cast<int64_t>(getHeads()))
+          .parameter(static_cast<int64_t>(getPairs()))
+          .parameter(getFactor().convertToFloat())
+          .table(getFrequencies());
+    }
+  }];
+}
+
+def Moert_AppendOp : Moert_StepOp<"append"> {
+  let summary = "quantizes rows of keys and values into a cache";
+  let description = [{
+    As `lm.append`: row `t` of each head of `keys` and `values` is quantized as one block of `width`
+    and becomes position `positions[t]` of sequence `sequences[t]`, in page
+    `pages[sequences[t], positions[t] / 128]` of `cache`. Of several tokens with one place the last
+    one stays. A sequence that `pages` does not have, a position beyond it, and a page that the
+    cache does not have are errors of the run, before anything is written.
+
+    How a page of the cache is made up, runtime/numerics/cache.h says.
+
+    (C1) `keys` is f32 `[T, G*D]` and `values` `[T, G*Dv]`, G being `kv_heads`; heads have 1 to
+    1024 elements.
+    (C2) `positions` and `sequences` are `[T]`, `pages` is `[S, P]` with constant P.
+    (C3) `cache` is i32 `[N, W]`, W being the 32-bit words of a page, and a state.
+
+    Example:
+    ```mlir
+    moert.append %k, %v at(%positions, %sequences, %pages) kv_heads(2) width(int16) outs(%cache)
+      : !moert.buffer<tokens x 128 x f32>, !moert.buffer<tokens x 128 x f32>,
+        !moert.buffer<tokens x i32>, !moert.buffer<tokens x i32>, !moert.buffer<slots x 8 x i32>,
+        !moert.buffer<pages x 16896 x i32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_F32Buffer>:$keys, Moert_Read<Moert_F32Buffer>:$values,
+    Moert_Read<Moert_I32Buffer>:$positions, Moert_Read<Moert_I32Buffer>:$sequences,
+    Moert_Read<Moert_I32Buffer>:$pages, I64Attr:$kv_heads, Moert_IntegerWidthAttr:$width,
+    Moert_Update<Moert_I32Buffer>:$cache);
+  let assemblyFormat = [{
+    $keys `,` $values `at` `(` $positions `,` $sequences `,` $pages `)`
+    `kv_heads` `(` $kv_heads `)` `width` `(` custom<Word>($width) `)` `outs` `(` $cache `)`
+    attr-dict `:` type(operands)
+  }];
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands() {
+      return StepOperands()
+          .read(getKeys())
+          .read(getValues())
+          .read(getPositions())
+          .read(getSequences())
+          .read(getPages())
+          .write(getCache())
+          .parameter(static_cast<int64_t>(getKvHeads()))
+          .parameter(static_cast<int64_t>(getWidth()));
+    }
+  }];
+}
+
+def Moert_AttendOp : Moert_WeightStepOp<"attend"> {
+  let summary = "attention of each token over the cache of its sequence";
+  let description = [{
+    As `lm.attend`, in the order of operations of docs/numerics-models.md. Places that no append
+    has written count as what lies there: whoever passes `pages` sees to it that all positions up to
+    a token's own have been appended. What `moert.append` refuses is an error of the run here, too.
+
+    (C1) `queries` is f32 `[T, H*D]` and `output` `[T, H*Dv]`, H being `heads`, a multiple of
+    `kv_heads`; heads have 1 to 1024 elements.
+    (C2) `positions` and `sequences` are `[T]`, `pages` is `[S, P]` with constant P.
+    (C3) `cache` is i32 `[N, W]`, W being the 32-bit words of a page.
+    (C4) `sinks` is `H` x f32.
+    (C5) `scale` is finite and positive; `window` is 0 (all positions) or more, below 2^31.
+
+    Example:
+    ```mlir
+    moert.attend %q, %cache at(%positions, %sequences, %pages) heads(4) kv_heads(2)
+      scale(1.250000e-01) query_width(int16) width(int16) outs(%y)
+      : !moert.buffer<tokens x 256 x f32>, !moert.buffer<pages x 16896 x i32>,
+        !moert.buffer<tokens x i32>, !moert.buffer<tokens x i32>, !moert.buffer<slots x 8 x i32>,
+        !moert.buffer<tokens x 256 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_F32Buffer>:$queries, Moert_Read<Moert_I32Buffer>:$cache,
+    Moert_Read<Moert_I32Buffer>:$positions, Moert_Read<Moert_I32Buffer>:$sequences,
+    Moert_Read<Moert_I32Buffer>:$pages, OptionalAttr<FlatSymbolRefAttr>:$sinks,
+    I64Attr:$heads, I64Attr:$kv_heads, F64Attr:$scale, DefaultValuedAttr<I64Attr, "0">:$window,
+    Moert_IntegerWidthAttr:$query_width, Moert_IntegerWidthAttr:$width,
+    Moert_Write<Moert_F32Buffer>:$output);
+  let assemblyFormat = [{
+    $queries `,` $cache `at` `(` $positions `,` $sequences `,` $pages `)`
+    (`sinks` `(` $sinks^ `)`)? `heads` `(` $heads `)` `kv_heads` `(` $kv_heads `)`
+    `scale` `(` $scale `)` (`window` `(` $window^ `)`)?
+    `query_width` `(` custom<Word>($query_width) `)` `width` `(` custom<Word>($width) `)`
+    `outs` `(` $output `)` attr-dict `:` type(operands)
+  }];
   let extraClassDeclaration = [{
     StepOperands getStepOperands();
   }];

@@ -39,6 +39,11 @@ public:
   StepOperands &vector(mlir::FlatSymbolRefAttr weight) { return add(vectors, weight); }
   StepOperands &parameter(int64_t value) { return add(parameters, Parameter(value)); }
   StepOperands &parameter(float value) { return add(parameters, Parameter(value)); }
+  /// Numbers that are too many for parameters.
+  StepOperands &table(llvm::ArrayRef<int64_t> values) {
+    numbers = values;
+    return *this;
+  }
 
   llvm::SmallVector<mlir::Value, 4> reads;
   llvm::SmallVector<mlir::Value, 4> writes;
@@ -46,6 +51,7 @@ public:
   llvm::SmallVector<mlir::FlatSymbolRefAttr, 2> matrices;
   llvm::SmallVector<mlir::FlatSymbolRefAttr, 4> vectors;
   llvm::SmallVector<Parameter> parameters;
+  llvm::ArrayRef<int64_t> numbers;
   mlir::Value permutation, inverse, offsets; ///< of `reads`; null where it has none
 
 private:

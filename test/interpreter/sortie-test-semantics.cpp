@@ -95,8 +95,8 @@ static LogicalResult judgeModule(ModuleOp module, const Request &request) {
 
 static LogicalResult judgeText(std::unique_ptr<llvm::MemoryBuffer> text, const Request &request) {
   DialectRegistry registry;
-  registry.insert<moe::MoeDialect, moert::MoertDialect, func::FuncDialect, arith::ArithDialect,
-                  tensor::TensorDialect>();
+  registry.insert<lm::LmDialect, moe::MoeDialect, moert::MoertDialect, func::FuncDialect,
+                  arith::ArithDialect, tensor::TensorDialect>();
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   auto sources = std::make_shared<llvm::SourceMgr>();
   sources->AddNewSourceBuffer(std::move(text), llvm::SMLoc());

@@ -37,8 +37,8 @@ using namespace sortie;
 
 static DialectRegistry makeRegistry() {
   DialectRegistry registry;
-  registry.insert<moe::MoeDialect, moert::MoertDialect, func::FuncDialect, arith::ArithDialect,
-                  tensor::TensorDialect>();
+  registry.insert<lm::LmDialect, moe::MoeDialect, moert::MoertDialect, func::FuncDialect,
+                  arith::ArithDialect, tensor::TensorDialect>();
   func::registerInlinerExtension(registry);
   return registry;
 }
