@@ -10,8 +10,8 @@
 
 #include "llvm/ADT/STLExtras.h"
 
+#include <algorithm>
 #include <limits>
-#include <numeric>
 
 using namespace llvm;
 
@@ -54,18 +54,30 @@ void Sampler::change(ArrayRef<float> logits, ArrayRef<int32_t> history) {
 }
 
 void Sampler::chooseCandidates(ArrayRef<float> logits, float largest) {
-  candidates.resize(logits.size());
-  std::iota(candidates.begin(), candidates.end(), 0);
   const auto isBefore = [&](int32_t a, int32_t b) {
     const float x = logits[static_cast<size_t>(a)];
     const float y = logits[static_cast<size_t>(b)];
     return x != y ? x > y : a < b;
   };
-  const auto count = std::min<size_t>(
-      static_cast<size_t>(options.topK != 0 ? options.topK : kMostCandidates), logits.size());
-  const auto end = candidates.begin() + static_cast<ptrdiff_t>(count);
-  std::nth_element(candidates.begin(), end - 1, candidates.end(), isBefore);
-  candidates.erase(end, candidates.end());
+  const auto most = static_cast<size_t>(options.topK != 0 ? options.topK : kMostCandidates);
+  const auto keepBest = [&] {
+    const auto end = candidates.begin() + static_cast<ptrdiff_t>(most);
+    std::nth_element(candidates.begin(), end - 1, candidates.end(), isBefore);
+    candidates.erase(end, candidates.end());
+    return logits[static_cast<size_t>(candidates.back())];
+  };
+  // Of few tokens that may be among the best at a time; an equal one that comes later is behind.
+  candidates.clear();
+  float least = -std::numeric_limits<float>::infinity();
+  for (size_t token = 0; token < logits.size(); ++token) {
+    if (logits[token] <= least)
+      continue;
+    candidates.push_back(static_cast<int32_t>(token));
+    if (candidates.size() == 2 * most)
+      least = keepBest();
+  }
+  if (candidates.size() > most)
+    keepBest();
   llvm::sort(candidates, isBefore);
   candidateLogits.clear();
   for (const int32_t token : candidates)
