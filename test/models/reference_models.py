@@ -1,0 +1,271 @@
+"""Small random models of each architecture: their shapes, and how their tensors and metadata look
+in a GGUF file that llama.cpp's converter writes of them.
+
+Names and shapes on the other side are those of Hugging Face transformers. Nothing here needs torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import gguf
+import numpy as np
+from gguf import GGMLQuantizationType as Type
+
+#: Byte-level BPE: 256 bytes, six merges and two special tokens.
+MERGES = ("t h", "Ġ t", "Ġt h", "i n", "a n", "e r")
+SPECIAL_TOKENS = ("<|begin|>", "<|end|>")
+VOCABULARY = 256 + len(MERGES) + len(SPECIAL_TOKENS)
+CONTEXT = 256
+LAYERS = 3
+
+
+@dataclass(frozen=True)
+class ReferenceModel:
+    """One model. `config` holds the arguments of the transformers class `config_class`."""
+
+    name: str
+    arch: str
+    config_class: str
+    config: dict[str, Any]
+    rotates_neighbours: bool = False  # the converter permutes rows of queries and keys for that
+    gains: dict[str, float] = field(default_factory=dict)  # part of a name -> factor of its weights
+
+    @property
+    def full_config(self) -> dict[str, Any]:
+        """All arguments of the configuration."""
+        return {
+            "vocab_size": VOCABULARY, "hidden_size": 128, "num_hidden_layers": LAYERS,
+            "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": CONTEXT,
+            "tie_word_embeddings": False, "bos_token_id": VOCABULARY - 2,
+            "eos_token_id": VOCABULARY - 1, "pad_token_id": None,
+        } | self.config
+
+#: An embedding that is the output matrix too: were it not small, the likeliest token would be the
+#: last one again.
+_TIED = {"embed_tokens": 0.0625, "model.norm": 4.0}
+
+MODELS: dict[str, ReferenceModel] = {
+    model.name: model
+    for model in (
+        # Heads that are wider than hidden / heads, as in the real model.
+        ReferenceModel(
+            "qwen3moe", "qwen3moe", "Qwen3MoeConfig",
+            {"head_dim": 64, "intermediate_size": 192, "moe_intermediate_size": 64,
+             "num_experts": 8, "num_experts_per_tok": 2, "norm_topk_prob": True,
+             "rms_norm_eps": 1e-6, "rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
+        ),
+        # Four experts of twelve, a shared one with a gate, biases of queries, keys and values.
+        ReferenceModel(
+            "qwen2moe", "qwen2moe", "Qwen2MoeConfig",
+            {"intermediate_size": 192, "moe_intermediate_size": 32,
+             "shared_expert_intermediate_size": 96, "num_experts": 12, "num_experts_per_tok": 4,
+             "norm_topk_prob": False, "rms_norm_eps": 1e-6,
+             "rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
+        ),
+        # One norm for all heads; each head has keys of its own.
+        ReferenceModel(
+            "olmoe", "olmoe", "OlmoeConfig",
+            {"intermediate_size": 64, "num_experts": 8, "num_experts_per_tok": 2,
+             "num_key_value_heads": 4, "norm_topk_prob": False, "rms_norm_eps": 1e-5,
+             "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}},
+        ),
+        ReferenceModel(
+            "mixtral", "llama", "MixtralConfig",
+            {"intermediate_size": 64, "num_local_experts": 8, "num_experts_per_tok": 2,
+             "rms_norm_eps": 1e-5, "rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
+            rotates_neighbours=True,
+        ),
+        # Llama 3.2: `rope_freqs`, and an output matrix that is the embedding. The original context
+        # is so short that the factors matter within a few tokens.
+        ReferenceModel(
+            "llama", "llama", "LlamaConfig",
+            {"head_dim": 32, "intermediate_size": 384, "rms_norm_eps": 1e-5,
+             "tie_word_embeddings": True,
+             "rope_parameters": {
+                 "rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0,
+                 "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                 "original_max_position_embeddings": 64}},
+            rotates_neighbours=True, gains=_TIED,
+        ),
+        # Three heads share keys.
+        ReferenceModel(
+            "qwen2", "qwen2", "Qwen2Config",
+            {"hidden_size": 192, "num_attention_heads": 6, "intermediate_size": 320,
+             "rms_norm_eps": 1e-6, "rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
+        ),
+        # The norms of queries and keys with an embedding that is the output matrix.
+        ReferenceModel(
+            "qwen3", "qwen3", "Qwen3Config",
+            {"head_dim": 64, "intermediate_size": 384, "rms_norm_eps": 1e-6,
+             "tie_word_embeddings": True,
+             "rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
+            gains=_TIED,
+        ),
+    )
+}
+
+
+# --- tokens ---------------------------------------------------------------------------------------
+
+
+def _byte_letters() -> list[str]:
+    """The letter of each byte in GPT-2's byte-level vocabularies: itself if it can be seen."""
+    visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = (byte for byte in range(256) if byte not in visible)
+    letters = {byte: chr(byte) for byte in visible}
+    letters |= {byte: chr(256 + index) for index, byte in enumerate(others)}
+    return [letters[byte] for byte in range(256)]
+
+
+def tokens() -> list[str]:
+    """The vocabulary, by id."""
+    return [*_byte_letters(), *(merge.replace(" ", "") for merge in MERGES), *SPECIAL_TOKENS]
+
+
+def add_tokenizer(writer: gguf.GGUFWriter) -> None:
+    """Writes the tokenizer's keys."""
+    ordinary = VOCABULARY - len(SPECIAL_TOKENS)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(tokens())
+    writer.add_token_types([gguf.TokenType.NORMAL] * ordinary
+                           + [gguf.TokenType.CONTROL] * len(SPECIAL_TOKENS))
+    writer.add_token_merges(list(MERGES))
+    writer.add_bos_token_id(VOCABULARY - 2)
+    writer.add_eos_token_id(VOCABULARY - 1)
+    writer.add_add_bos_token(False)
+
+
+# --- metadata -------------------------------------------------------------------------------------
+
+
+def add_metadata(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
+    """Writes the keys that the converter writes for every architecture, and those of this one."""
+    config = model.full_config
+    writer.add_type(gguf.GGUFType.MODEL)
+    writer.add_name(f"random weights, {model.name}")
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(config["num_attention_heads"])
+    writer.add_head_count_kv(config["num_key_value_heads"])
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    if "head_dim" in config:
+        writer.add_key_length(config["head_dim"])
+        writer.add_value_length(config["head_dim"])
+    _add_rotation(writer, model)
+    _add_experts(writer, config)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
+    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+
+
+def head_size(config: dict[str, Any]) -> int:
+    return config.get("head_dim", config["hidden_size"] // config["num_attention_heads"])
+
+
+def _add_rotation(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
+    rotation = model.full_config["rope_parameters"]
+    writer.add_rope_freq_base(rotation["rope_theta"])
+    if model.arch == "llama":
+        writer.add_vocab_size(VOCABULARY)
+        writer.add_rope_dimension_count(head_size(model.full_config))
+
+
+def _add_experts(writer: gguf.GGUFWriter, config: dict[str, Any]) -> None:
+    experts = config.get("num_experts", config.get("num_local_experts"))
+    if experts is None:
+        return
+    writer.add_expert_count(experts)
+    writer.add_expert_used_count(config["num_experts_per_tok"])
+    if "moe_intermediate_size" in config:
+        writer.add_expert_feed_forward_length(config["moe_intermediate_size"])
+    if "shared_expert_intermediate_size" in config:
+        writer.add_expert_shared_feed_forward_length(config["shared_expert_intermediate_size"])
+
+
+# --- tensors --------------------------------------------------------------------------------------
+
+
+def _for_neighbours(rows: np.ndarray, heads: int) -> np.ndarray:
+    """Rows of queries or keys reordered, in each head, so that elements i and i + n/2 that turn
+    together become neighbours."""
+    halves = rows.reshape(heads, 2, -1, *rows.shape[1:])
+    return halves.swapaxes(1, 2).reshape(rows.shape)
+
+
+def _parts(model: ReferenceModel, name: str, values: np.ndarray) -> Iterator[
+        tuple[str, np.ndarray]]:
+    """The tensors of the checkpoint that a parameter of transformers corresponds to."""
+    config = model.full_config
+    if name.endswith("experts.gate_up_proj"):
+        gate, up = np.split(values, 2, axis=1)
+        yield name.replace("gate_up_proj", "gate_proj.weight"), gate
+        yield name.replace("gate_up_proj", "up_proj.weight"), up
+    elif name.endswith("experts.down_proj"):
+        yield name + ".weight", values
+    elif model.rotates_neighbours and ".q_proj." in name:
+        yield name, _for_neighbours(values, config["num_attention_heads"])
+    elif model.rotates_neighbours and ".k_proj." in name:
+        yield name, _for_neighbours(values, config["num_key_value_heads"])
+    else:
+        yield name, values
+
+
+def to_gguf(model: ReferenceModel, name: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    """The tensors of the file, in NumPy's order of dimensions, that parameter `name` becomes.
+
+    Values are only moved, never computed: given their indices instead, this says where each goes.
+    """
+    if name == "lm_head.weight" and model.full_config["tie_word_embeddings"]:
+        return {}
+    arch = next(key for key, text in gguf.MODEL_ARCH_NAMES.items() if text == model.arch)
+    names = gguf.get_tensor_name_map(arch, LAYERS)
+    found = {}
+    for part, array in _parts(model, name, values):
+        mapped = names.get_name(part, try_suffixes=(".weight", ".bias"))
+        if mapped is None:
+            raise ValueError(f"{model.name}: the converter has no name for '{part}'")
+        found[mapped] = array.squeeze()
+    return found
+
+
+def stored_type(name: str, array: np.ndarray) -> Type:
+    """Matrices are Q8_0; vectors and routers are F32, as in every file."""
+    is_router = "ffn_gate_inp" in name
+    return Type.Q8_0 if array.ndim > 1 and name.endswith(".weight") and not is_router else Type.F32
+
+
+def rotation_factors(config: dict[str, Any]) -> np.ndarray | None:
+    """What the converter writes as `rope_freqs` for the rotation of Llama 3: factors by which the
+    period of each pair grows. Periods above the original context grow most, short ones not."""
+    rotation = config["rope_parameters"]
+    if rotation["rope_type"] != "llama3":
+        return None
+    size = head_size(config)
+    periods = 2 * np.pi * rotation["rope_theta"] ** (np.arange(0, size, 2) / size)
+    turns = rotation["original_max_position_embeddings"] / periods
+    low, high = rotation["low_freq_factor"], rotation["high_freq_factor"]
+    kept = np.clip((turns - low) / (high - low), 0, 1)
+    return (1 / ((1 - kept) / rotation["factor"] + kept)).astype(np.float32)
+
+
+def write_gguf(path: str, model: ReferenceModel, tensors: dict[str, np.ndarray]) -> None:
+    """Writes the file with `tensors`, which are named and laid out as `to_gguf` gives them."""
+    writer = gguf.GGUFWriter(path, model.arch)
+    add_metadata(writer, model)
+    add_tokenizer(writer)
+    for name, array in tensors.items():
+        kind = stored_type(name, array)
+        data = gguf.quants.quantize(np.ascontiguousarray(array, np.float32), kind)
+        writer.add_tensor(name, data, raw_dtype=kind)
+    factors = rotation_factors(model.full_config)
+    if factors is not None:
+        writer.add_tensor("rope_freqs.weight", factors)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
