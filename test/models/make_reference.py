@@ -24,7 +24,7 @@ import numpy as np
 import torch
 import transformers
 
-from reference_models import CONTEXT, MODELS, VOCABULARY, ReferenceModel, to_gguf, write_gguf
+from reference_models import MODELS, VOCABULARY, ReferenceModel, to_gguf, write_gguf
 
 FOLDER = Path(__file__).parent / "references"
 #: Two sequences of this many tokens have their logits stored.
@@ -65,13 +65,18 @@ def random_weight(model: ReferenceModel, name: str, shape: tuple[int, ...]) -> n
     gain = next((gain for part, gain in model.gains.items() if part in name), 1.0)
     if "norm" in name:
         return gain * (1 + 0.3 * values)
+    if name.endswith("sinks"):
+        return values
+    if name.endswith("e_score_correction_bias"):
+        return 0.1 * values
     if name.endswith("bias"):
-        return 0.4 * gain * values
+        return 0.4 * values
     if name == "model.embed_tokens.weight":
         return gain * values
-    if name == "lm_head.weight" or ".q_proj" in name or ".k_proj" in name:
+    if name == "lm_head.weight" or ".q_" in name or ".k_proj" in name:
         gain *= 1.5  # clear winners among tokens, and attention that looks at few
-    return gain * shape[-1] ** -0.5 * values
+    is_transposed = model.arch == "gpt-oss" and ".experts." in name
+    return gain * shape[-2 if is_transposed else -1] ** -0.5 * values
 
 
 def _dequantized(path: Path) -> dict[str, np.ndarray]:
@@ -79,11 +84,17 @@ def _dequantized(path: Path) -> dict[str, np.ndarray]:
             for tensor in gguf.GGUFReader(path).tensors}
 
 
+def weights(net: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    """All that a checkpoint has: parameters, and the buffers that count as such."""
+    yield from net.named_parameters()
+    yield from (buffer for buffer in net.named_buffers() if "e_score_correction" in buffer[0])
+
+
 def load_weights(net: Any, model: ReferenceModel, path: Path) -> None:
     """Gives the parameters the values that the file has."""
     stored = _dequantized(path)
     with torch.no_grad():
-        for name, parameter in net.named_parameters():
+        for name, parameter in weights(net):
             values = np.full(parameter.numel(), np.nan)
             indices = np.arange(parameter.numel()).reshape(tuple(parameter.shape))
             for part, origin in to_gguf(model, name, indices).items():
@@ -107,16 +118,17 @@ def _use_rotation_factors(net: Any, factors: np.ndarray) -> None:
 def make_model(model: ReferenceModel, path: Path) -> Any:
     """Writes the file, and returns the transformers model of what it holds."""
     config = getattr(transformers, model.config_class)(**model.full_config)
-    # A file holds this number in float32.
-    config.rms_norm_eps = float(np.float32(config.rms_norm_eps))
     net = transformers.AutoModelForCausalLM.from_config(
         config, attn_implementation="eager", experts_implementation="eager").double().eval()
     tensors: dict[str, np.ndarray] = {}
-    for name, parameter in net.named_parameters():
+    for name, parameter in weights(net):
         weight = random_weight(model, name, tuple(parameter.shape))
         tensors |= to_gguf(model, name, weight)
     write_gguf(str(path), model, tensors)
     load_weights(net, model, path)
+    for module in net.modules():
+        if hasattr(module, "variance_epsilon"):  # which a file holds in float32
+            module.variance_epsilon = float(np.float32(module.variance_epsilon))
     return net
 
 
@@ -138,37 +150,62 @@ class Run:
         return min((float(margin.min()) for margin in self.margins), default=np.inf)
 
 
+def least_chosen_over_rest(scores: np.ndarray, count: int) -> np.ndarray:
+    """How far the last of the `count` best scores, along the last axis, is from the next one."""
+    ordered = -np.sort(-scores, axis=-1)
+    return ordered[..., count - 1] - ordered[..., count]
+
+
+def routing_margin(model: ReferenceModel, logits: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """The margin of each token, of router outputs [T, E]: of its experts and, if these are in
+    groups, of the groups. The score of a group is its best one or, with sigmoids, the sum of two.
+    """
+    config = model.full_config
+    tokens, used = len(logits), config["num_experts_per_tok"]
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    scores = {"logits": logits, "softmax": probabilities,
+              "sigmoid": 1 / (1 + np.exp(-logits))}[model.routes_by] + bias
+    if "n_group" not in config:
+        return least_chosen_over_rest(scores, used)
+    grouped = scores.reshape(tokens, config["n_group"], -1)
+    count = 2 if model.routes_by == "sigmoid" else 1
+    of_groups = np.sort(grouped, axis=-1)[..., -count:].sum(axis=-1)
+    margin = least_chosen_over_rest(of_groups, config["topk_group"])
+    best = np.sort(of_groups, axis=-1)[:, -config["topk_group"], None]
+    kept = np.where((of_groups >= best)[..., None], grouped, -np.inf).reshape(tokens, -1)
+    return np.minimum(margin, least_chosen_over_rest(kept, used))
+
+
 class Runner:
     """Runs a model and looks at its routers."""
 
     def __init__(self, net: Any, model: ReferenceModel) -> None:
         self._net = net
-        self._used = model.full_config.get("num_experts_per_tok", 0)
-        self._seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self._model = model
+        self._ids: list[np.ndarray] = []
+        self._margins: list[np.ndarray] = []
         for module in net.modules():
-            if type(module).__name__.endswith("Router"):
+            if type(module).__name__.lower().endswith("router"):
                 module.register_forward_hook(self._look)
 
-    def _look(self, _module: Any, _inputs: Any, output: tuple[torch.Tensor, ...]) -> None:
+    def _look(self, router: Any, _inputs: Any, output: tuple[torch.Tensor, ...]) -> None:
         logits, _weights, ids = output
-        self._seen.append((logits, ids))
-
-    def _margin(self, logits: torch.Tensor) -> np.ndarray:
-        """Between the probabilities of the last expert chosen and the first one left out."""
-        ordered = torch.softmax(logits, dim=-1).sort(dim=-1, descending=True).values
-        return (ordered[:, self._used - 1] - ordered[:, self._used]).numpy()
+        if logits.dtype != torch.float64:
+            raise RuntimeError("a router did not run in float64")
+        bias = getattr(router, "e_score_correction_bias", torch.zeros(logits.shape[-1]))
+        self._ids.append(ids.numpy())
+        self._margins.append(routing_margin(self._model, logits.numpy(), bias.numpy()))
 
     def __call__(self, tokens: np.ndarray) -> Run:
         """Runs sequences [B, T], each from position 0."""
-        self._seen.clear()
+        self._ids.clear()
+        self._margins.clear()
         with torch.no_grad():
             logits = self._net(torch.from_numpy(tokens).long(), use_cache=False).logits
-        if logits.dtype != torch.float64 or any(seen.dtype != torch.float64
-                                                for seen, _ in self._seen):
-            raise RuntimeError("not all of the model ran in float64")
-        return Run(logits.numpy(),
-                   [ids.numpy().reshape(*tokens.shape, -1) for _, ids in self._seen],
-                   [self._margin(seen).reshape(tokens.shape) for seen, _ in self._seen])
+        if logits.dtype != torch.float64:
+            raise RuntimeError("the model did not run in float64")
+        return Run(logits.numpy(), [ids.reshape(*tokens.shape, -1) for ids in self._ids],
+                   [margin.reshape(tokens.shape) for margin in self._margins])
 
 
 def sequences(runner: Runner, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -238,8 +275,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MODELS)}; or all")
     options = parser.parse_args(arguments)
-    if PROMPT + GENERATED > CONTEXT or (unknown := set(options.names) - set(MODELS)):
-        parser.error(f"unknown: {', '.join(unknown)}")
+    unknown = [name for name in options.names if name not in MODELS]
+    if unknown:
+        parser.error(f"no model is called {', '.join(unknown)}; there are {', '.join(MODELS)}")
     for name in options.names or MODELS:
         make_reference(MODELS[name])
     return 0

@@ -32,6 +32,8 @@ class ReferenceModel:
     config: dict[str, Any]
     rotates_neighbours: bool = False  # the converter permutes rows of queries and keys for that
     gains: dict[str, float] = field(default_factory=dict)  # part of a name -> factor of its weights
+    expert_type: Type = Type.Q8_0
+    routes_by: str = "softmax"  # what margins are of: or "sigmoid", or "logits"
 
     @property
     def full_config(self) -> dict[str, Any]:
@@ -43,9 +45,17 @@ class ReferenceModel:
             "eos_token_id": VOCABULARY - 1, "pad_token_id": None,
         } | self.config
 
+
 #: An embedding that is the output matrix too: were it not small, the likeliest token would be the
 #: last one again.
 _TIED = {"embed_tokens": 0.0625, "model.norm": 4.0}
+#: YaRN with which scores grow, not the rotated vectors. A tenth of `mscale_all_dim` is in the file:
+#: it has to be a float32.
+_DEEPSEEK_ROTATION = {
+    "rope_type": "yarn", "rope_theta": 10000.0, "factor": 40.0, "beta_fast": 32.0,
+    "beta_slow": 1.0, "mscale": 1.25, "mscale_all_dim": 1.25,
+    "original_max_position_embeddings": 1024,
+}
 
 MODELS: dict[str, ReferenceModel] = {
     model.name: model
@@ -104,6 +114,41 @@ MODELS: dict[str, ReferenceModel] = {
              "rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
             gains=_TIED,
         ),
+        # Experts in MXFP4 with biases, a window of 12 tokens in every other layer, sinks, YaRN with
+        # ends between pairs. Gate and up are large enough for their limit.
+        ReferenceModel(
+            "gpt-oss", "gpt-oss", "GptOssConfig",
+            {"head_dim": 32, "num_attention_heads": 8, "intermediate_size": 64,
+             "num_local_experts": 8, "num_experts_per_tok": 2, "sliding_window": 12,
+             "rms_norm_eps": 1e-5,
+             "rope_parameters": {
+                 "rope_type": "yarn", "rope_theta": 150000.0, "factor": 32.0, "beta_fast": 32.0,
+                 "beta_slow": 1.0, "truncate": False, "original_max_position_embeddings": 1024}},
+            gains={"gate_up_proj": 3.0}, expert_type=Type.MXFP4, routes_by="logits",
+        ),
+        # DeepSeek-V2: latent attention, a dense layer first, the best 2 of 4 groups of experts.
+        ReferenceModel(
+            "deepseek-v2", "deepseek2", "DeepseekV2Config",
+            {"num_key_value_heads": 4, "q_lora_rank": 64, "kv_lora_rank": 64,
+             "qk_nope_head_dim": 32, "qk_rope_head_dim": 16, "v_head_dim": 48,
+             "first_k_dense_replace": 1, "intermediate_size": 192, "moe_intermediate_size": 32,
+             "n_routed_experts": 16, "n_shared_experts": 2, "num_experts_per_tok": 3,
+             "n_group": 4, "topk_group": 2, "topk_method": "group_limited_greedy",
+             "routed_scaling_factor": 2.0, "norm_topk_prob": False, "rms_norm_eps": 1e-6,
+             "rope_parameters": _DEEPSEEK_ROTATION},
+        ),
+        # DeepSeek-V3: a bias for the choice of experts by sigmoids, weights normalised; no low rank
+        # of queries, as in DeepSeek-V2-Lite.
+        ReferenceModel(
+            "deepseek-v3", "deepseek2", "DeepseekV3Config",
+            {"num_key_value_heads": 4, "q_lora_rank": None, "kv_lora_rank": 64,
+             "qk_nope_head_dim": 32, "qk_rope_head_dim": 16, "v_head_dim": 32,
+             "first_k_dense_replace": 1, "intermediate_size": 192, "moe_intermediate_size": 32,
+             "n_routed_experts": 16, "n_shared_experts": 1, "num_experts_per_tok": 3,
+             "n_group": 4, "topk_group": 2, "routed_scaling_factor": 2.5, "norm_topk_prob": True,
+             "rms_norm_eps": 1e-6, "rope_parameters": _DEEPSEEK_ROTATION},
+            routes_by="sigmoid",
+        ),
     )
 }
 
@@ -152,13 +197,16 @@ def add_metadata(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
     writer.add_embedding_length(config["hidden_size"])
     writer.add_feed_forward_length(config["intermediate_size"])
     writer.add_head_count(config["num_attention_heads"])
-    writer.add_head_count_kv(config["num_key_value_heads"])
+    is_latent = model.arch == "deepseek2"
+    writer.add_head_count_kv(1 if is_latent else config["num_key_value_heads"])
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
     if "head_dim" in config:
         writer.add_key_length(config["head_dim"])
         writer.add_value_length(config["head_dim"])
     _add_rotation(writer, model)
-    _add_experts(writer, config)
+    _add_experts(writer, model)
+    if is_latent:
+        _add_deepseek(writer, model)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
 
@@ -168,23 +216,60 @@ def head_size(config: dict[str, Any]) -> int:
 
 
 def _add_rotation(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
-    rotation = model.full_config["rope_parameters"]
+    config = model.full_config
+    rotation = config["rope_parameters"]
     writer.add_rope_freq_base(rotation["rope_theta"])
     if model.arch == "llama":
         writer.add_vocab_size(VOCABULARY)
-        writer.add_rope_dimension_count(head_size(model.full_config))
+        writer.add_rope_dimension_count(head_size(config))
+    if rotation["rope_type"] == "yarn":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+        writer.add_rope_scaling_factor(rotation["factor"])
+        writer.add_rope_scaling_orig_ctx_len(rotation["original_max_position_embeddings"])
+        writer.add_rope_scaling_yarn_beta_fast(rotation["beta_fast"])
+        writer.add_rope_scaling_yarn_beta_slow(rotation["beta_slow"])
+    if model.arch == "gpt-oss":
+        writer.add_sliding_window(config["sliding_window"])
 
 
-def _add_experts(writer: gguf.GGUFWriter, config: dict[str, Any]) -> None:
-    experts = config.get("num_experts", config.get("num_local_experts"))
+def _add_experts(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
+    config = model.full_config
+    experts = next((config[key] for key in ("num_experts", "num_local_experts", "n_routed_experts")
+                    if key in config), None)
     if experts is None:
         return
     writer.add_expert_count(experts)
     writer.add_expert_used_count(config["num_experts_per_tok"])
     if "moe_intermediate_size" in config:
         writer.add_expert_feed_forward_length(config["moe_intermediate_size"])
+    elif model.arch == "gpt-oss":
+        writer.add_expert_feed_forward_length(config["intermediate_size"])
     if "shared_expert_intermediate_size" in config:
         writer.add_expert_shared_feed_forward_length(config["shared_expert_intermediate_size"])
+
+
+def _add_deepseek(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
+    """Keys of latent attention, as many queries of one large key, and of groups of experts."""
+    config = model.full_config
+    rank, rotated = config["kv_lora_rank"], config["qk_rope_head_dim"]
+    writer.add_leading_dense_block_count(config["first_k_dense_replace"])
+    writer.add_vocab_size(VOCABULARY)
+    if config["q_lora_rank"] is not None:
+        writer.add_q_lora_rank(config["q_lora_rank"])
+    writer.add_kv_lora_rank(rank)
+    writer.add_key_length(rank + rotated)
+    writer.add_value_length(rank)
+    writer.add_key_length_mla(config["qk_nope_head_dim"] + rotated)
+    writer.add_value_length_mla(config["v_head_dim"])
+    writer.add_rope_dimension_count(rotated)
+    writer.add_rope_scaling_yarn_log_mul(0.1 * config["rope_parameters"]["mscale_all_dim"])
+    writer.add_expert_shared_count(config["n_shared_experts"])
+    writer.add_expert_weights_scale(config["routed_scaling_factor"])
+    writer.add_expert_group_count(config["n_group"])
+    writer.add_expert_group_used_count(config["topk_group"])
+    writer.add_expert_gating_func(gguf.ExpertGatingFuncType[model.routes_by.upper()])
+    if config["norm_topk_prob"]:
+        writer.add_expert_weights_norm(True)
 
 
 # --- tensors --------------------------------------------------------------------------------------
@@ -197,20 +282,50 @@ def _for_neighbours(rows: np.ndarray, heads: int) -> np.ndarray:
     return halves.swapaxes(1, 2).reshape(rows.shape)
 
 
+def _gate_and_up(model: ReferenceModel, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Those of all experts, of a parameter that holds both: one after the other, or, in gpt-oss,
+    alternating."""
+    if model.arch == "gpt-oss":
+        return values[:, ::2], values[:, 1::2]
+    gate, up = np.split(values, 2, axis=1)
+    return gate, up
+
+
+def _keys_and_values(model: ReferenceModel, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each head, the matrix that makes latent vectors of its queries, [rank, key], and that
+    which makes values of latent vectors, [value, rank]."""
+    config = model.full_config
+    heads = rows.reshape(config["num_attention_heads"], -1, rows.shape[-1])
+    keys, values = np.split(heads, [config["qk_nope_head_dim"]], axis=1)
+    return keys.swapaxes(1, 2), values
+
+
 def _parts(model: ReferenceModel, name: str, values: np.ndarray) -> Iterator[
         tuple[str, np.ndarray]]:
     """The tensors of the checkpoint that a parameter of transformers corresponds to."""
     config = model.full_config
-    if name.endswith("experts.gate_up_proj"):
-        gate, up = np.split(values, 2, axis=1)
-        yield name.replace("gate_up_proj", "gate_proj.weight"), gate
-        yield name.replace("gate_up_proj", "up_proj.weight"), up
-    elif name.endswith("experts.down_proj"):
-        yield name + ".weight", values
-    elif model.rotates_neighbours and ".q_proj." in name:
+    stem, _, last = name.rpartition(".")
+    if stem.endswith(".experts"):
+        last, suffix = last.removesuffix("_bias"), "bias" if last.endswith("_bias") else "weight"
+        if model.arch == "gpt-oss" and suffix == "weight":
+            values = values.swapaxes(1, 2)
+        if last == "gate_up_proj":
+            for part, half in zip(("gate_proj", "up_proj"), _gate_and_up(model, values)):
+                yield f"{stem}.{part}.{suffix}", half
+        else:
+            yield f"{stem}.{last}.{suffix}", values
+    elif stem.endswith(".kv_b_proj"):
+        keys, values = _keys_and_values(model, values)
+        yield name.replace("kv_b_proj", "k_b_proj"), keys
+        yield name.replace("kv_b_proj", "v_b_proj"), values
+    elif model.rotates_neighbours and stem.endswith(".q_proj"):
         yield name, _for_neighbours(values, config["num_attention_heads"])
-    elif model.rotates_neighbours and ".k_proj." in name:
+    elif model.rotates_neighbours and stem.endswith(".k_proj"):
         yield name, _for_neighbours(values, config["num_key_value_heads"])
+    elif last == "sinks":
+        yield name + ".weight", values
+    elif last == "e_score_correction_bias":
+        yield f"{stem}.e_score_correction.bias", values
     else:
         yield name, values
 
@@ -233,10 +348,12 @@ def to_gguf(model: ReferenceModel, name: str, values: np.ndarray) -> dict[str, n
     return found
 
 
-def stored_type(name: str, array: np.ndarray) -> Type:
-    """Matrices are Q8_0; vectors and routers are F32, as in every file."""
-    is_router = "ffn_gate_inp" in name
-    return Type.Q8_0 if array.ndim > 1 and name.endswith(".weight") and not is_router else Type.F32
+def stored_type(model: ReferenceModel, name: str, array: np.ndarray) -> Type:
+    """Matrices are Q8_0, except for experts where the model says so; vectors, biases and routers
+    are F32, as in every file."""
+    if array.ndim == 1 or name.endswith(".bias") or "ffn_gate_inp" in name:
+        return Type.F32
+    return model.expert_type if "_exps" in name else Type.Q8_0
 
 
 def rotation_factors(config: dict[str, Any]) -> np.ndarray | None:
@@ -259,7 +376,7 @@ def write_gguf(path: str, model: ReferenceModel, tensors: dict[str, np.ndarray])
     add_metadata(writer, model)
     add_tokenizer(writer)
     for name, array in tensors.items():
-        kind = stored_type(name, array)
+        kind = stored_type(model, name, array)
         data = gguf.quants.quantize(np.ascontiguousarray(array, np.float32), kind)
         writer.add_tensor(name, data, raw_dtype=kind)
     factors = rotation_factors(model.full_config)

@@ -17,6 +17,8 @@ from gguf_model import Model
 #: Architectures whose files have rows of queries and keys in an order in which neighbours turn
 #: together; elsewhere element i turns with i + n/2.
 NEIGHBOURS = ("llama", "deepseek2")
+#: Architectures in which the ends of YaRN's ramp may lie between pairs; no key says so.
+RAMPS_BETWEEN_PAIRS = ("gpt-oss",)
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,21 @@ def _yarn(model: Model, plain: np.ndarray, base: float) -> np.ndarray:
 
     low = pair_that_turns(model.value("rope.scaling.yarn_beta_fast", 32.0))
     high = pair_that_turns(model.value("rope.scaling.yarn_beta_slow", 1.0))
-    if model.arch != "gpt-oss":  # which does not round them, and has no key that says so
+    if model.arch not in RAMPS_BETWEEN_PAIRS:
         low, high = math.floor(low), math.ceil(high)
     low, high = max(low, 0), min(high, 2 * pairs - 1)
     slowed = np.clip((np.arange(pairs) - low) / max(high - low, 0.001), 0, 1)
     return plain * (1 - slowed) + plain / model.value("rope.scaling.factor") * slowed
+
+
+def _growth(model: Model, multiplier: float) -> float:
+    """YaRN's factor for a longer context."""
+    return 1 + multiplier * math.log(model.value("rope.scaling.factor", 1.0))
+
+
+def _growth_of_scores(model: Model) -> float:
+    """DeepSeek's files say by how much scores grow: the square of this."""
+    return _growth(model, model.value("rope.scaling.yarn_log_multiplier", 0.0))
 
 
 def rotation_of(model: Model) -> Rotation:
@@ -78,7 +90,8 @@ def rotation_of(model: Model) -> Rotation:
         frequencies = frequencies / model.value("rope.scaling.factor")
     elif scaling == "yarn":
         frequencies = _yarn(model, frequencies, base)
-        factor = 1 + 0.1 * math.log(model.value("rope.scaling.factor"))
+        # Where scores grow instead, rotated vectors do not.
+        factor = 1.0 if _growth_of_scores(model) > 1 else _growth(model, 0.1)
     elif scaling != "none":
         raise ValueError(f"no reference for rope.scaling.type '{scaling}'")
     return Rotation(frequencies, model.arch in NEIGHBOURS, factor)
@@ -104,24 +117,44 @@ def attend(queries: np.ndarray, keys: np.ndarray, values: np.ndarray, scale: flo
     return np.einsum("hts,shv->thv", weights, np.repeat(values, group, axis=1))
 
 
-class Attention:
-    """The attention half of layer `index` of `model`."""
+class Half:
+    """What both kinds of attention of layer `index` of `model` have in common: norm and residual,
+    before and after `mix`."""
 
     def __init__(self, model: Model, index: int) -> None:
         self._model = model
         self._prefix = f"blk.{index}."
         self._epsilon = model.value("attention.layer_norm_rms_epsilon")
         self._heads = model.value("attention.head_count")
-        self._groups = model.value("attention.head_count_kv", self._heads)
         self._rotation = rotation_of(model)
-        # gpt-oss: every other layer, beginning with the first.
-        has_window = model.arch == "gpt-oss" and index % 2 == 0
-        self._window = model.value("attention.sliding_window") if has_window else None
+
+    def run(self, hidden: np.ndarray) -> np.ndarray:
+        """The output for a sequence `hidden` [T, H], with the residual."""
+        mixed = self.mix(self._normalized(hidden, "attn_norm"))
+        return hidden + self._linear(mixed.reshape(len(hidden), -1), "attn_output")
+
+    def mix(self, x: np.ndarray) -> np.ndarray:
+        """What the heads see of x [T, H]: [T, heads, value]."""
+        raise NotImplementedError
 
     def _linear(self, x: np.ndarray, name: str) -> np.ndarray:
         y = x @ self._model.tensor(f"{self._prefix}{name}.weight").T
         bias = self._model.optional(f"{self._prefix}{name}.bias")
         return y if bias is None else y + bias
+
+    def _normalized(self, x: np.ndarray, name: str) -> np.ndarray:
+        return rms_norm(x, self._model.tensor(f"{self._prefix}{name}.weight"), self._epsilon)
+
+
+class GroupedAttention(Half):
+    """Heads with keys and values of their own, or groups of heads that share them."""
+
+    def __init__(self, model: Model, index: int) -> None:
+        super().__init__(model, index)
+        self._groups = model.value("attention.head_count_kv", self._heads)
+        # gpt-oss: every other layer, beginning with the first.
+        has_window = model.arch == "gpt-oss" and index % 2 == 0
+        self._window = model.value("attention.sliding_window") if has_window else None
 
     def _heads_of(self, x: np.ndarray, name: str, heads: int) -> np.ndarray:
         """Queries or keys, [T, heads, size], before rotation. A norm, where there is one, is of as
@@ -132,13 +165,45 @@ class Attention:
             x = rms_norm(x.reshape(len(x), -1, len(norm)), norm, self._epsilon)
         return x.reshape(len(x), heads, -1)
 
-    def run(self, hidden: np.ndarray) -> np.ndarray:
-        """The output for a sequence `hidden` [T, H], with the residual."""
-        x = rms_norm(hidden, self._model.tensor(f"{self._prefix}attn_norm.weight"), self._epsilon)
+    def mix(self, x: np.ndarray) -> np.ndarray:
         positions = np.arange(len(x))
         queries = self._rotation.apply(self._heads_of(x, "attn_q", self._heads), positions)
         keys = self._rotation.apply(self._heads_of(x, "attn_k", self._groups), positions)
         values = self._linear(x, "attn_v").reshape(len(x), self._groups, -1)
         sinks = self._model.optional(f"{self._prefix}attn_sinks.weight")
-        seen = attend(queries, keys, values, keys.shape[-1] ** -0.5, self._window, sinks)
-        return hidden + self._linear(seen.reshape(len(x), -1), "attn_output")
+        return attend(queries, keys, values, keys.shape[-1] ** -0.5, self._window, sinks)
+
+
+class LatentAttention(Half):
+    """Keys and values of all heads are made of one vector a token, and of one rotated key."""
+
+    def _queries(self, x: np.ndarray) -> np.ndarray:
+        if self._model.has(f"{self._prefix}attn_q.weight"):
+            queries = self._linear(x, "attn_q")
+        else:
+            low = self._normalized(self._linear(x, "attn_q_a"), "attn_q_a_norm")
+            queries = self._linear(low, "attn_q_b")
+        return queries.reshape(len(x), self._heads, -1)
+
+    def mix(self, x: np.ndarray) -> np.ndarray:
+        # Of each head: [rank, key without its rotated part], and [value, rank].
+        key_up = self._model.tensor(f"{self._prefix}attn_k_b.weight")
+        value_up = self._model.tensor(f"{self._prefix}attn_v_b.weight")
+        rank, plain = key_up.shape[1:]
+        compressed = self._linear(x, "attn_kv_a_mqa")
+        latent = self._normalized(compressed[:, :rank], "attn_kv_a_norm")
+        positions = np.arange(len(x))
+        queries = self._queries(x)
+        turned = self._rotation.apply(queries[..., plain:], positions)
+        shared = self._rotation.apply(compressed[:, None, rank:], positions)
+        queries = np.concatenate([queries[..., :plain], turned], axis=-1)
+        keys = np.concatenate([np.einsum("tr,hrk->thk", latent, key_up),
+                               np.repeat(shared, self._heads, axis=1)], axis=-1)
+        values = np.einsum("tr,hvr->thv", latent, value_up)
+        scale = keys.shape[-1] ** -0.5 * _growth_of_scores(self._model) ** 2
+        return attend(queries, keys, values, scale)
+
+
+def attention_of(model: Model, index: int) -> Half:
+    """The attention half of layer `index`."""
+    return (LatentAttention if model.arch == "deepseek2" else GroupedAttention)(model, index)

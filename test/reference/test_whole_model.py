@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import attention
+import ffn
 import whole_model
 from attention import Rotation, attend, rotation_of
 from gguf_model import Model
@@ -116,7 +118,8 @@ def test_every_tensor_matters(name: str) -> None:
 
 @pytest.mark.parametrize("name, tensor", [
     ("llama", "rope_freqs.weight"), ("qwen2", "blk.1.attn_k.bias"),
-    ("qwen3moe", "blk.0.attn_k_norm.weight"),
+    ("qwen3moe", "blk.0.attn_k_norm.weight"), ("gpt-oss", "blk.1.attn_sinks.weight"),
+    ("gpt-oss", "blk.1.attn_output.bias"), ("deepseek-v3", "blk.2.exp_probs_b.bias"),
 ])
 def test_no_tensor_can_be_forgotten(name: str, tensor: str) -> None:
     model = Altered(path_of(name))
@@ -127,6 +130,14 @@ def test_no_tensor_can_be_forgotten(name: str, tensor: str) -> None:
 @pytest.mark.parametrize("name, key, value", [
     *((name, "rope.freq_base", 9000.0) for name in REFERENCES),
     *((name, "attention.layer_norm_rms_epsilon", 1e-2) for name in REFERENCES),
+    ("gpt-oss", "attention.sliding_window", 11), ("gpt-oss", "attention.sliding_window", 13),
+    ("gpt-oss", "rope.scaling.type", "none"), ("gpt-oss", "rope.scaling.factor", 28.0),
+    ("gpt-oss", "rope.scaling.original_context_length", 900),
+    ("gpt-oss", "rope.scaling.yarn_beta_fast", 24.0),
+    ("gpt-oss", "rope.scaling.yarn_beta_slow", 2.0),
+    ("deepseek-v2", "rope.scaling.yarn_log_multiplier", 0.1),
+    ("deepseek-v2", "expert_group_used_count", 3), ("deepseek-v2", "expert_weights_scale", 1.0),
+    ("deepseek-v3", "expert_gating_func", 1), ("deepseek-v3", "expert_weights_norm", False),
 ])
 def test_every_key_matters(name: str, key: str, value: Any) -> None:
     model = Altered(path_of(name))
@@ -136,8 +147,21 @@ def test_every_key_matters(name: str, key: str, value: Any) -> None:
 
 @pytest.mark.parametrize("name", REFERENCES)
 def test_order_of_rotation_matters(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("attention.NEIGHBOURS", ("qwen2", "qwen3", "qwen2moe", "qwen3moe", "olmoe"))
-    assert change(name, Model(path_of(name))) > 1e-2
+    model = Model(path_of(name))
+    others = () if model.arch in attention.NEIGHBOURS else (model.arch,)
+    monkeypatch.setattr(attention, "NEIGHBOURS", others)
+    assert change(name, model) > 1e-3
+
+
+def test_ends_of_yarn_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention, "RAMPS_BETWEEN_PAIRS", ())
+    assert change("gpt-oss", Model(path_of("gpt-oss"))) > 1e-5
+
+
+def test_clamps_are_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the limits of gpt-oss would be untested."""
+    monkeypatch.setattr(ffn, "SWIGLU_LIMIT", 100.0)
+    assert change("gpt-oss", Model(path_of("gpt-oss"))) > 1e-3
 
 
 # --- by hand --------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from attention import Attention
+from attention import attention_of
 from ffn import Layer, rms_norm
 from gguf_model import Model
 from routing import Routing
@@ -40,7 +40,7 @@ class WholeModel:
 
     def __init__(self, model: Model) -> None:
         layers = range(model.value("block_count"))
-        self._halves = [(Attention(model, index), Layer(model, index)) for index in layers]
+        self._halves = [(attention_of(model, index), Layer(model, index)) for index in layers]
         self._embedding = model.tensor("token_embd.weight")
         self._norm = model.tensor("output_norm.weight")
         self._epsilon = model.value("attention.layer_norm_rms_epsilon")
