@@ -24,7 +24,7 @@ import numpy as np
 import torch
 import transformers
 
-from reference_models import MODELS, VOCABULARY, ReferenceModel, to_gguf, write_gguf
+from reference_models import END, MODELS, VOCABULARY, ReferenceModel, to_gguf, write_gguf
 
 FOLDER = Path(__file__).parent / "references"
 #: Two sequences of this many tokens have their logits stored.
@@ -237,12 +237,13 @@ def generate(runner: Runner, prompt: np.ndarray) -> dict[str, np.ndarray]:
 
 def clearest_generation(runner: Runner, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """The generation whose least margins, of tokens and of routing, are largest; of those that do
-    not repeat themselves, if there is one."""
-    def clarity(arrays: dict[str, np.ndarray]) -> tuple[int, float]:
-        different = len(set(arrays["generated"]))
+    not come to an end or repeat themselves, if there is one."""
+    def clarity(arrays: dict[str, np.ndarray]) -> tuple[bool, int, float]:
+        goes_on = END not in arrays["generated"]
+        different = min(len(set(arrays["generated"])), GENERATED // 2)
         margin = arrays["generated_margins"].min()
         routing = arrays.get("generated_routing_margins", np.array(np.inf)).min()
-        return min(different, GENERATED // 2), min(margin / TOKEN_MARGIN, routing / ROUTING_MARGIN)
+        return goes_on, different, min(margin / TOKEN_MARGIN, routing / ROUTING_MARGIN)
 
     prompts = [rng.integers(VOCABULARY, size=PROMPT) for _ in range(CANDIDATES)]
     return max((generate(runner, prompt) for prompt in prompts), key=clarity)
@@ -278,6 +279,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = [name for name in options.names if name not in MODELS]
     if unknown:
         parser.error(f"no model is called {', '.join(unknown)}; there are {', '.join(MODELS)}")
+    torch.set_num_threads(1)  # which orders the sums, and is fastest for what is so small
     for name in options.names or MODELS:
         make_reference(MODELS[name])
     return 0

@@ -18,6 +18,7 @@ from gguf import GGMLQuantizationType as Type
 MERGES = ("t h", "Ġ t", "Ġt h", "i n", "a n", "e r")
 SPECIAL_TOKENS = ("<|begin|>", "<|end|>")
 VOCABULARY = 256 + len(MERGES) + len(SPECIAL_TOKENS)
+BEGIN, END = VOCABULARY - 2, VOCABULARY - 1
 CONTEXT = 256
 LAYERS = 3
 
@@ -41,8 +42,8 @@ class ReferenceModel:
         return {
             "vocab_size": VOCABULARY, "hidden_size": 128, "num_hidden_layers": LAYERS,
             "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": CONTEXT,
-            "tie_word_embeddings": False, "bos_token_id": VOCABULARY - 2,
-            "eos_token_id": VOCABULARY - 1, "pad_token_id": None,
+            "tie_word_embeddings": False, "bos_token_id": BEGIN,
+            "eos_token_id": END, "pad_token_id": None,
         } | self.config
 
 
@@ -179,8 +180,8 @@ def add_tokenizer(writer: gguf.GGUFWriter) -> None:
     writer.add_token_types([gguf.TokenType.NORMAL] * ordinary
                            + [gguf.TokenType.CONTROL] * len(SPECIAL_TOKENS))
     writer.add_token_merges(list(MERGES))
-    writer.add_bos_token_id(VOCABULARY - 2)
-    writer.add_eos_token_id(VOCABULARY - 1)
+    writer.add_bos_token_id(BEGIN)
+    writer.add_eos_token_id(END)
     writer.add_add_bos_token(False)
 
 
