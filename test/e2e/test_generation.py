@@ -1,5 +1,6 @@
 """`sortie-run generate` on the trained model: each token and its probability against the logits
-that `sortie-run logits` has, by an implementation of sampling written from the contract."""
+that `sortie-run logits` has, by an implementation of sampling written from the contract. And these
+logits do not depend on how sequences are cut into runs."""
 
 from __future__ import annotations
 
@@ -23,12 +24,37 @@ RULES = [Rule(), Rule(penalty=1.3), Rule(temperature=1, seed=5), Rule(temperatur
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory, tools: Tools) -> Path:
-    folder = tmp_path_factory.mktemp("generation")
-    mlir, program = folder / "model.mlir", folder / "model.mlirbc"
-    tools.call("sortie-translate", "--import-gguf", MODEL, "-o", mlir)
-    tools.call("sortie-opt", mlir, "--sortie-compile=target=cpu", "--emit-bytecode", "-o", program)
+def graph(tmp_path_factory: pytest.TempPathFactory, tools: Tools) -> Path:
+    path = tmp_path_factory.mktemp("generation") / "model.mlir"
+    tools.call("sortie-translate", "--import-gguf", MODEL, "-o", path)
+    return path
+
+
+def compile_graph(tools: Tools, graph: Path, options: str) -> Path:
+    program = graph.with_name(f"{options or 'plain'}.mlirbc")
+    tools.call("sortie-opt", graph, f"--sortie-compile=target=cpu {options}", "--emit-bytecode",
+               "-o", program)
     return program
+
+
+@pytest.fixture(scope="module")
+def program(graph: Path, tools: Tools) -> Path:
+    return compile_graph(tools, graph, "")
+
+
+@pytest.mark.sanitizer
+def test_runs_of_any_length(graph: Path, program: Path, tools: Tools, tmp_path: Path) -> None:
+    ids, output = tmp_path / "ids.npy", tmp_path / "logits.npy"
+    np.save(ids, np.random.default_rng(5).integers(0, 4096, (2, 300), dtype=np.int32))
+
+    def logits(program: Path) -> bytes:
+        tools.call("sortie-run", "logits", program, "--weights", MODEL, "--tokens", ids,
+                   "--output", output)
+        return output.read_bytes()
+
+    expected = logits(program)  # in one run
+    for tokens in (1, 7, 128, 129):
+        assert logits(compile_graph(tools, graph, f"max-tokens={tokens}")) == expected, tokens
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)
