@@ -61,8 +61,11 @@ static LogicalResult verifyShape(Operation *op, StringRef what, Value value,
 static FailureOr<std::optional<int64_t>> getHead(Operation *op, StringRef what, Value rows,
                                                  int64_t heads) {
   const int64_t columns = getDim(rows, 1);
-  if (ShapedType::isDynamic(columns))
+  if (ShapedType::isDynamic(columns)) {
+    if (failed(verifyHeadCount(errorsOf(op), heads)))
+      return failure();
     return std::optional<int64_t>();
+  }
   const FailureOr<int64_t> width = getHeadWidth(errorsOf(op), what, columns, heads);
   if (failed(width))
     return failure();
@@ -143,9 +146,9 @@ LogicalResult AppendOp::verify() {
   const CacheType cache = getType();
   const int64_t tokens = getDim(getKeys(), 0);
   if (failed(verifyShape(*this, "keys", getKeys(), {tokens, cache.getHeads() * cache.getKey()})) ||
-      failed(verifyShape(*this, "values", getValues(),
-                         {tokens, cache.getHeads() * cache.getValue()})))
-    return failure();                  // (C1)
+      failed(
+          verifyShape(*this, "values", getValues(), {tokens, cache.getHeads() * cache.getValue()})))
+    return failure();                 // (C1)
   return verifyPlaces(*this, tokens); // (C2)
 }
 
@@ -172,8 +175,8 @@ LogicalResult AttendOp::verify() {
   if (failed(verifyHeadGroups(errorsOf(*this), heads, cache.getHeads())) ||
       failed(verifyShape(*this, "queries", getQueries(), {tokens, heads * cache.getKey()})) ||
       failed(verifyShape(*this, "result", getResult(), {tokens, heads * cache.getValue()})))
-    return failure(); // (C1)
-  if (failed(verifyPlaces(*this, tokens)) ||                       // (C2)
+    return failure();                                           // (C1)
+  if (failed(verifyPlaces(*this, tokens)) ||                    // (C2)
       failed(verifyShape(*this, "sinks", getSinks(), heads)) || // (C3)
       failed(verifySoftmax(errorsOf(*this), getScale(),
                            static_cast<int64_t>(getWindow())))) // (C4)
