@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What must hold of the values of caches in a function, so that a program can keep each cache in one
-// place and append to it there.
+// What must hold of the values of caches in a function, so that a program can keep each cache in
+// one place and append to it there.
 
 #ifndef SORTIE_PASSES_CACHECHAINS_H
 #define SORTIE_PASSES_CACHECHAINS_H

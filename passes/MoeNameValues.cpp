@@ -20,17 +20,17 @@ namespace {
 class MoeNameValues : public impl::MoeNameValuesBase<MoeNameValues> {
 public:
   void runOnOperation() override {
-    if (failed(collectNames()))
-      return signalPassFailure();
     for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (failed(collectNames(function)))
+        return signalPassFailure();
       nameUnnamed(function);
       listNames(function);
     }
   }
 
 private:
-  /// Fills `taken`; a name that two values have is an error.
-  LogicalResult collectNames();
+  /// Fills `taken`; a name that two values of a function have is an error.
+  LogicalResult collectNames(func::FuncOp function);
   void nameUnnamed(func::FuncOp function);
   void listNames(func::FuncOp function);
   /// `base`, or `base_2`, `base_3`, … if that is taken.
@@ -39,9 +39,9 @@ private:
   llvm::StringMap<Operation *> taken;
 };
 
-LogicalResult MoeNameValues::collectNames() {
+LogicalResult MoeNameValues::collectNames(func::FuncOp function) {
   taken.clear();
-  WalkResult result = getOperation().walk([&](Operation *op) {
+  WalkResult result = function.walk([&](Operation *op) {
     for (OpResult value : op->getResults()) {
       StringRef name = nameOf(value);
       if (name.empty())

@@ -40,7 +40,9 @@ def MoeNameValues : Pass<"moe-name-values", "::mlir::ModuleOp"> {
     attribute `moe.values`: passes may fuse a value away, but not its line in the audit.
     Weights and dispatch-level values have no names.
 
-    A name that is used twice in the module is an error. Run again, the pass keeps the list that is
+    A name that is used twice in a function is an error; a value of another function may have it,
+    since what a function of a whole model computes has the names that it has in the functions of
+    layers. Run again, the pass keeps the list that is
     there and adds what is new.
   }];
   let statistics = [Statistic<"named", "values-named", "Values that had no name">];

@@ -15,7 +15,7 @@ bin=build/release/bin
 # compile MODEL.gguf NAME: to semantic IR, then to a sealed program.
 compile() {
   echo "quickstart: compiling $1"
-  $bin/sortie-translate --import-gguf "$1" -o "$work/$2.mlir"
+  $bin/sortie-translate --import-gguf --what=ffn "$1" -o "$work/$2.mlir"
   $bin/sortie-opt "$work/$2.mlir" --sortie-compile="target=cpu activations=$activations" \
     --emit-bytecode -o "$work/$2.mlirbc"
 }

@@ -39,7 +39,7 @@ LogicalResult import_record::verify(EmitError emitError, StringRef name, Attribu
     } else if (key == kGating) {
       if (!isWord(content))
         return emitError() << "'" << key << "' of '" << name << "' must be a word";
-    } else if (key == kExpertsUsed) {
+    } else if (key == kExpertsUsed || key == kContext) {
       if (!isCount(content))
         return emitError() << "'" << key << "' of '" << name << "' must be an i64 of at least 1";
     } else {

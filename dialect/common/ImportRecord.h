@@ -18,6 +18,8 @@ inline constexpr llvm::StringLiteral kIgnoredKeys = "ignored_keys";
 inline constexpr llvm::StringLiteral kGating = "gating";
 /// The number of experts per token, where the file says another or none: an i64.
 inline constexpr llvm::StringLiteral kExpertsUsed = "experts_used";
+/// The longest sequence, where the file says that the model is made for shorter ones: an i64.
+inline constexpr llvm::StringLiteral kContext = "context";
 
 /// Checks that `value`, of the attribute `name`, is such a dictionary.
 llvm::LogicalResult verify(EmitError emitError, llvm::StringRef name, mlir::Attribute value);

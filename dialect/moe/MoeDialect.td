@@ -56,7 +56,7 @@ def Moe_Dialect : Dialect {
     stands on a module.
     (C9) `moe.import_options` is a dictionary and stands on a module. It may hold `ignored_tensors`
     and `ignored_keys`, arrays of non-empty strings, all different; `gating`, a string; and
-    `experts_used`, an `i64` of at least 1.
+    `experts_used` and `context`, each an `i64` of at least 1.
     (C10) `moe.symbol` is an identifier of letters, digits and underscores, and stands on an argument.
   }];
   let useDefaultTypePrinterParser = 1;

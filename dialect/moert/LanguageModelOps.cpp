@@ -55,8 +55,7 @@ static LogicalResult verifyCache(CacheOp op, int64_t kvHeads, int64_t key, int64
   const FailureOr<int64_t> words = getRowWidth(op, "cache", op.getCache());
   if (failed(words))
     return failure();
-  const int64_t expected =
-      numerics::cachePageWords(toNumerics(op.getWidth()), kvHeads, key, value);
+  const int64_t expected = numerics::cachePageWords(toNumerics(op.getWidth()), kvHeads, key, value);
   if (*words == expected)
     return success();
   return op.emitOpError() << "pages of " << kvHeads << " heads of " << key << " and " << value
@@ -92,7 +91,7 @@ LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &symbols) {
 LogicalResult HeadNormOp::verify() {
   if (failed(getHead(*this, "input", getInput(), static_cast<int64_t>(getHeads()))) ||
       failed(verifySameShape(*this, getInput(), {{"output", getOutput()}})))
-    return failure();                       // (C1)
+    return failure();                          // (C1)
   return verifyEps(errorsOf(*this), getEps()); // (C3)
 }
 
@@ -106,7 +105,7 @@ LogicalResult RotateOp::verify() {
       getHead(*this, "input", getInput(), static_cast<int64_t>(getHeads()));
   if (failed(head) || failed(verifySameShape(*this, getInput(), {{"output", getOutput()}})) ||
       failed(verifyShape(*this, "positions", getPositions(), getDim(getInput(), 0))))
-    return failure();                                                            // (C1)
+    return failure();                                                           // (C1)
   return verifyRotation(errorsOf(*this), getFrequencies(), *head, getFactor()); // (C2), (C3)
 }
 
@@ -127,8 +126,8 @@ LogicalResult AppendOp::verify() {
   if (failed(verifyPlaces(*this, tokens)))
     return failure(); // (C2)
   if (!getCache().getDefiningOp<StateBufferOp>())
-    return emitOpError("appends to a state, got another buffer");  // (C3)
-  return verifyCache(*this, heads, *key, *value); // (C3)
+    return emitOpError("appends to a state, got another buffer"); // (C3)
+  return verifyCache(*this, heads, *key, *value);                 // (C3)
 }
 
 LogicalResult AttendOp::verify() {
@@ -143,8 +142,8 @@ LogicalResult AttendOp::verify() {
   const ExtentAttr tokens = getDim(getQueries(), 0);
   if (failed(value) ||
       failed(verifyShape(*this, "output", getOutput(), {tokens, getDim(getOutput(), 1)})))
-    return failure(); // (C1)
-  if (failed(verifyPlaces(*this, tokens)) ||              // (C2)
+    return failure();                                    // (C1)
+  if (failed(verifyPlaces(*this, tokens)) ||             // (C2)
       failed(verifyCache(*this, kvHeads, *key, *value))) // (C3)
     return failure();
   return verifySoftmax(errorsOf(*this), getScale(), static_cast<int64_t>(getWindow())); // (C5)

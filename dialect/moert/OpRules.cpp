@@ -28,7 +28,8 @@ LogicalResult moert::verifyShape(Operation *op, StringRef what, Value value,
     return success();
   if (llvm::is_contained(shape, ExtentAttr()))
     return op->emitOpError() << what << " would be too large";
-  return op->emitOpError() << what << " must be " << printShape(shape) << ", got " << value.getType();
+  return op->emitOpError() << what << " must be " << printShape(shape) << ", got "
+                           << value.getType();
 }
 
 FailureOr<WeightOp> moert::lookupWeight(Operation *op, SymbolTableCollection &symbols,

@@ -13,9 +13,7 @@
 
 namespace sortie::moert {
 
-inline BufferType getBuffer(mlir::Value value) {
-  return llvm::cast<BufferType>(value.getType());
-}
+inline BufferType getBuffer(mlir::Value value) { return llvm::cast<BufferType>(value.getType()); }
 inline ExtentAttr getDim(mlir::Value value, unsigned index) {
   return getBuffer(value).getDim(index);
 }

@@ -31,14 +31,16 @@ SORTIE_C_STRUCT(sortie_callbacks, sizeof(sortie_callbacks))
 SORTIE_C_STRUCT(sortie_program_info, offsetof(sortie_program_info, kernel_count),
                 offsetof(sortie_program_info, fingerprint_rule),
                 offsetof(sortie_program_info, state_count), sizeof(sortie_program_info))
-SORTIE_C_STRUCT(sortie_symbol_info, sizeof(sortie_symbol_info))
+SORTIE_C_STRUCT(sortie_symbol_info, offsetof(sortie_symbol_info, is_session),
+                sizeof(sortie_symbol_info))
+SORTIE_C_STRUCT(sortie_symbol_value, sizeof(sortie_symbol_value))
 SORTIE_C_STRUCT(sortie_function_info, offsetof(sortie_function_info, symbol_count),
                 offsetof(sortie_function_info, target), sizeof(sortie_function_info))
 SORTIE_C_STRUCT(sortie_value_info, offsetof(sortie_value_info, shape_symbols),
                 sizeof(sortie_value_info))
 SORTIE_C_STRUCT(sortie_weight_info, offsetof(sortie_weight_info, tensor_count),
                 sizeof(sortie_weight_info))
-SORTIE_C_STRUCT(sortie_state_info, sizeof(sortie_state_info))
+SORTIE_C_STRUCT(sortie_state_info, offsetof(sortie_state_info, extents), sizeof(sortie_state_info))
 SORTIE_C_STRUCT(sortie_memory_info, offsetof(sortie_memory_info, argument_bytes),
                 offsetof(sortie_memory_info, state_bytes), sizeof(sortie_memory_info))
 SORTIE_C_STRUCT(sortie_kernel_info, sizeof(sortie_kernel_info))
@@ -50,7 +52,7 @@ SORTIE_C_STRUCT(sortie_verify_options, sizeof(sortie_verify_options))
 SORTIE_C_STRUCT(sortie_verify_info, sizeof(sortie_verify_info))
 SORTIE_C_STRUCT(sortie_weights_info, sizeof(sortie_weights_info))
 SORTIE_C_STRUCT(sortie_session_options, offsetof(sortie_session_options, eager),
-                sizeof(sortie_session_options))
+                offsetof(sortie_session_options, symbols), sizeof(sortie_session_options))
 SORTIE_C_STRUCT(sortie_tensor, offsetof(sortie_tensor, memory), sizeof(sortie_tensor))
 SORTIE_C_STRUCT(sortie_observer, sizeof(sortie_observer))
 SORTIE_C_STRUCT(sortie_run_options, sizeof(sortie_run_options))

@@ -32,6 +32,10 @@ struct sortie_program {
     llvm::SmallVector<sortie_extent, 4> shape;
     llvm::SmallVector<size_t, 4> symbols; ///< SIZE_MAX for extents that are constant
   };
+  struct StateArrays {
+    llvm::SmallVector<int64_t, 4> shape; ///< 0 for extents that depend on a symbol
+    ValueArrays extents;
+  };
   struct FunctionArrays {
     llvm::SmallVector<size_t, 2> symbols;
     std::vector<ValueArrays> inputs;
@@ -41,6 +45,7 @@ struct sortie_program {
   std::shared_ptr<const sortie::Program> program;
   std::vector<WeightArrays> weights;
   std::vector<FunctionArrays> functions;
+  std::vector<StateArrays> states;
 };
 
 struct sortie_weights {
@@ -51,6 +56,8 @@ struct sortie_session {
   std::shared_ptr<const sortie::Program> program;
   std::shared_ptr<const sortie::LoadedWeights> loaded;
   std::shared_ptr<sortie::SharedSession> shared;
+  std::vector<llvm::SmallVector<int64_t, 4>> stateShapes; ///< by state
+  std::vector<uint64_t> stateBytes;                       ///< by state
 };
 
 struct sortie_run {
@@ -62,6 +69,9 @@ namespace sortie {
 
 /// NULL for success.
 sortie_error *toC(llvm::Error error);
+
+/// The type of what callers see, which are never quantized rows.
+sortie_dtype dtypeOf(ElementType type);
 
 /// "there is no <what> <index>".
 llvm::Error indexError(const llvm::Twine &what, size_t index, size_t count);

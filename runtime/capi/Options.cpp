@@ -20,6 +20,25 @@ Expected<int> sortie::threadCount(int wanted) {
   return wanted ? wanted : std::min(cpu::availableProcessors(), kMaxThreads);
 }
 
+Expected<std::vector<SymbolChoice>> sortie::symbolChoices(const sortie_session_options &options) {
+  constexpr size_t kMaxSymbols = 4096;
+  if (options.symbol_count != 0 && !options.symbols)
+    return nullError("sortie_session_options.symbols");
+  if (options.symbol_count > kMaxSymbols)
+    return makeError("values of " + Twine(options.symbol_count) +
+                     " symbols are given, no program has more than " + Twine(kMaxSymbols));
+  std::vector<SymbolChoice> choices;
+  for (size_t i = 0; i < options.symbol_count; ++i) {
+    Expected<sortie_symbol_value> given = readElement(options.symbols, i);
+    if (!given)
+      return given.takeError();
+    if (!given->name)
+      return nullError("the name of symbol " + Twine(i));
+    choices.push_back({given->name, given->value});
+  }
+  return choices;
+}
+
 Expected<std::vector<size_t>> sortie::selectedFunctions(const Program &program,
                                                         const size_t *functions, size_t count) {
   if (count != 0 && !functions)

@@ -6,7 +6,8 @@
 #ifndef SORTIE_RUNTIME_CAPI_OPTIONS_H
 #define SORTIE_RUNTIME_CAPI_OPTIONS_H
 
-#include "runtime/program/Program.h"
+#include "runtime/include/sortie/sortie.h"
+#include "runtime/session/SymbolLimits.h"
 
 #include "llvm/Support/Error.h"
 
@@ -21,6 +22,9 @@ inline std::string stringOf(const char *text) { return text ? text : ""; }
 
 /// The threads asked for; 0 means all processors that the process may use.
 llvm::Expected<int> threadCount(int wanted);
+
+/// The choices of symbols of a session's options.
+llvm::Expected<std::vector<SymbolChoice>> symbolChoices(const sortie_session_options &options);
 
 /// The functions of a list of `count`, all for an empty one.
 llvm::Expected<std::vector<size_t>> selectedFunctions(const Program &program,

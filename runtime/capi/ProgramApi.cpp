@@ -16,18 +16,33 @@
 using namespace llvm;
 using namespace sortie;
 
-/// The shapes of a function's arguments, as the C API has them.
+/// A shape, as the C API has it. `symbolOf` gives the program's symbol for an extent's.
+static sortie_program::ValueArrays arraysOf(ArrayRef<Affine> shape,
+                                            function_ref<size_t(uint32_t)> symbolOf) {
+  sortie_program::ValueArrays value;
+  for (const Affine &extent : shape) {
+    value.shape.push_back({extent.scale, extent.constant});
+    value.symbols.push_back(extent.scale == 0 ? SIZE_MAX : symbolOf(extent.symbol));
+  }
+  return value;
+}
+
+/// The shapes of a function's arguments.
 static std::vector<sortie_program::ValueArrays> arraysOf(const Function &function,
                                                          ArrayRef<Argument> arguments) {
   std::vector<sortie_program::ValueArrays> values;
-  for (const Argument &argument : arguments) {
-    sortie_program::ValueArrays &value = values.emplace_back();
-    for (const Affine &extent : function.buffers[argument.buffer].shape) {
-      value.shape.push_back({extent.scale, extent.constant});
-      value.symbols.push_back(extent.scale == 0 ? SIZE_MAX : function.symbols[extent.symbol]);
-    }
-  }
+  for (const Argument &argument : arguments)
+    values.push_back(arraysOf(function.buffers[argument.buffer].shape,
+                              [&](uint32_t symbol) { return function.symbols[symbol]; }));
   return values;
+}
+
+static sortie_program::StateArrays arraysOf(const State &state) {
+  const auto constantOf = [](const Affine &extent) {
+    return extent.scale == 0 ? extent.constant : 0;
+  };
+  return {SmallVector<int64_t, 4>(map_range(state.shape, constantOf)),
+          arraysOf(state.shape, [](uint32_t symbol) { return symbol; })};
 }
 
 sortie_program::sortie_program(std::shared_ptr<const Program> loaded) : program(std::move(loaded)) {
@@ -39,10 +54,11 @@ sortie_program::sortie_program(std::shared_ptr<const Program> loaded) : program(
     functions.push_back({SmallVector<size_t, 2>(function.symbols.begin(), function.symbols.end()),
                          arraysOf(function, function.inputs),
                          arraysOf(function, function.outputs)});
+  for (const State &state : program->states)
+    states.push_back(arraysOf(state));
 }
 
-/// The type of what callers see, which are never quantized rows.
-static sortie_dtype dtypeOf(ElementType type) {
+sortie_dtype sortie::dtypeOf(ElementType type) {
   switch (type) {
   case ElementType::I32:
     return SORTIE_I32;
@@ -152,6 +168,7 @@ sortie_error *sortie_program_get_symbol(const sortie_program *program, size_t in
   sortie_symbol_info value = SORTIE_INIT(sortie_symbol_info);
   value.name = symbols[index].name.c_str();
   value.max = symbols[index].max;
+  value.is_session = symbols[index].isOfSession;
   return toC(writeStruct(value, info));
 }
 
@@ -249,9 +266,12 @@ sortie_error *sortie_program_get_state(const sortie_program *program, size_t ind
   sortie_state_info value = SORTIE_INIT(sortie_state_info);
   value.name = state.name.c_str();
   value.dtype = dtypeOf(state.type);
-  value.rank = state.shape.size();
-  value.shape = state.shape.data();
-  value.bytes = state.bytes;
+  const auto &[shape, extents] = program->states[index];
+  value.rank = shape.size();
+  value.shape = shape.data();
+  value.bytes = state.bytes.scale == 0 ? static_cast<uint64_t>(state.bytes.constant) : 0;
+  value.extents = extents.shape.data();
+  value.extent_symbols = extents.symbols.data();
   return toC(writeStruct(value, info));
 }
 
@@ -296,26 +316,52 @@ sortie_error *sortie_program_get_image(const sortie_program *program, size_t ker
   return toC(writeStruct(value, info));
 }
 
+/// Fills `info` for functions of a list, within `limits`.
+static Error planMemory(const Program &program, const size_t *functions, size_t count, int threads,
+                        Expected<SymbolLimits> limits, sortie_memory_info *info) {
+  if (!limits)
+    return limits.takeError();
+  Expected<std::vector<size_t>> selected = selectedFunctions(program, functions, count);
+  if (!selected)
+    return selected.takeError();
+  Expected<int> threadsUsed = threadCount(threads);
+  if (!threadsUsed)
+    return threadsUsed.takeError();
+  if (Error error = checkStates(program, *limits))
+    return error;
+  const MemoryPlan plan = planMemory(program, *selected, *limits);
+  sortie_memory_info value = SORTIE_INIT(sortie_memory_info);
+  value.weight_bytes = plan.weights;
+  value.arena_bytes = plan.arena + plan.library;
+  value.argument_bytes = plan.arguments;
+  value.state_bytes = plan.states;
+  value.scratch_bytes = *threadsUsed * cpu::ThreadPool::kScratchBytes;
+  return writeStruct(value, info);
+}
+
 sortie_error *sortie_program_get_memory(const sortie_program *program, const size_t *functions,
                                         size_t function_count, int64_t max_tokens, int threads,
                                         sortie_memory_info *info) {
   if (Error error = requireArguments("sortie_program_get_memory", program, info))
     return toC(std::move(error));
   const Program &loaded = *program->program;
-  Expected<std::vector<size_t>> selected = selectedFunctions(loaded, functions, function_count);
-  if (!selected)
-    return toC(selected.takeError());
-  Expected<int> count = threadCount(threads);
-  if (!count)
-    return toC(count.takeError());
-  if (Error error = checkTokenLimit(loaded, max_tokens))
+  return toC(planMemory(loaded, functions, function_count, threads,
+                        SymbolLimits::createWithoutSession(loaded, max_tokens), info));
+}
+
+sortie_error *sortie_program_plan_memory(const sortie_program *program, const size_t *functions,
+                                         size_t function_count,
+                                         const sortie_session_options *options,
+                                         sortie_memory_info *info) {
+  if (Error error = requireArguments("sortie_program_plan_memory", program, info))
     return toC(std::move(error));
-  const MemoryPlan plan = planMemory(loaded, *selected, max_tokens);
-  sortie_memory_info value = SORTIE_INIT(sortie_memory_info);
-  value.weight_bytes = plan.weights;
-  value.arena_bytes = plan.arena + plan.library;
-  value.argument_bytes = plan.arguments;
-  value.state_bytes = plan.states;
-  value.scratch_bytes = *count * cpu::ThreadPool::kScratchBytes;
-  return toC(writeStruct(value, info));
+  Expected<sortie_session_options> given = readStruct(options);
+  if (!given)
+    return toC(given.takeError());
+  Expected<std::vector<SymbolChoice>> choices = symbolChoices(*given);
+  if (!choices)
+    return toC(choices.takeError());
+  const Program &loaded = *program->program;
+  return toC(planMemory(loaded, functions, function_count, given->threads,
+                        SymbolLimits::create(loaded, given->max_tokens, *choices), info));
 }

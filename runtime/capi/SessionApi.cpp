@@ -21,8 +21,11 @@ Expected<SessionOptions> sessionOptions(const sortie_session_options &given) {
   Expected<int> threads = threadCount(given.threads);
   if (!threads)
     return threads.takeError();
-  SessionOptions options{stringOf(given.device), *threads, cpu::bestIsa(), given.max_tokens,
-                         given.eager != 0};
+  Expected<std::vector<SymbolChoice>> symbols = symbolChoices(given);
+  if (!symbols)
+    return symbols.takeError();
+  SessionOptions options{stringOf(given.device), *threads,         cpu::bestIsa(),
+                         given.max_tokens,       given.eager != 0, std::move(*symbols)};
   if (!given.cpu_isa)
     return options;
   const std::optional<cpu::Isa> isa = cpu::parseIsa(given.cpu_isa);
@@ -103,8 +106,19 @@ sortie_error *sortie_session_create(const sortie_program *program, const sortie_
   Expected<std::unique_ptr<Session>> created = weights->loaded->createSession(*checked);
   if (!created)
     return toC(created.takeError());
-  *session = new sortie_session{program->program, weights->loaded,
-                                std::make_shared<SharedSession>(std::move(*created))};
+  const SymbolLimits limits = (*created)->symbolLimits();
+  auto handle = std::make_unique<sortie_session>();
+  *handle = {program->program,
+             weights->loaded,
+             std::make_shared<SharedSession>(std::move(*created)),
+             {},
+             {}};
+  for (const State &state : program->program->states) {
+    const auto extentOf = [&](const Affine &extent) { return extent.at(limits); };
+    handle->stateShapes.emplace_back(map_range(state.shape, extentOf));
+    handle->stateBytes.push_back(static_cast<uint64_t>(extentOf(state.bytes)));
+  }
+  *session = handle.release();
   return nullptr;
 }
 

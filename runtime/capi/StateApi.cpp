@@ -21,6 +21,22 @@ static Error withState(const char *caller, const sortie_session *handle, size_t 
   return shared->use(caller, [&](Session *session) { return body(*session); });
 }
 
+sortie_error *sortie_session_get_state(const sortie_session *session, size_t index,
+                                       sortie_state_info *info) {
+  if (Error error = requireArguments("sortie_session_get_state", session, info))
+    return toC(std::move(error));
+  const std::vector<State> &states = session->program->states;
+  if (index >= states.size())
+    return toC(indexError("state", index, states.size()));
+  sortie_state_info value = SORTIE_INIT(sortie_state_info);
+  value.name = states[index].name.c_str();
+  value.dtype = dtypeOf(states[index].type);
+  value.rank = session->stateShapes[index].size();
+  value.shape = session->stateShapes[index].data();
+  value.bytes = session->stateBytes[index];
+  return toC(writeStruct(value, info));
+}
+
 sortie_error *sortie_session_reset_states(sortie_session *session) {
   constexpr const char *kName = "sortie_session_reset_states";
   if (Error error = requireArguments(kName, session))

@@ -8,6 +8,7 @@
 #ifndef SORTIE_RUNTIME_CPU_KERNELS_H
 #define SORTIE_RUNTIME_CPU_KERNELS_H
 
+#include "runtime/cpu/AttentionOperands.h"
 #include "runtime/cpu/Operands.h"
 #include "runtime/numerics/activation.h"
 
@@ -61,6 +62,8 @@ struct RowOperation {
 /// The functions of an instruction set. `scratch` has kScratchBytes and belongs to the worker.
 struct Kernels {
   void (*product)(const ProductOp &op, const ProductUnit &unit, std::byte *scratch);
+  void (*attend)(const AttendOperands &op, const AttentionUnit &unit, std::byte *scratch);
+  void (*append)(const AppendOperands &op, int64_t kvHead);
   const RowOperation *rowOperations; ///< in the same order for every instruction set
   int rowOperationCount;
 };

@@ -38,7 +38,7 @@ struct Rows {
 /// The operands and parameters of an operation, in the places that its definition in the dialect
 /// `moert` gives them.
 struct Operands {
-  static constexpr int kMostReads = 4, kMostWrites = 3, kMostMatrices = 2, kMostVectors = 4;
+  static constexpr int kMostReads = 5, kMostWrites = 3, kMostMatrices = 2, kMostVectors = 4;
   static constexpr int kMostParameters = 8;
 
   Rows reads[kMostReads];
@@ -46,6 +46,8 @@ struct Operands {
   Matrix matrices[kMostMatrices] = {};
   const float *vectors[kMostVectors] = {}; ///< null where absent
   Parameter parameters[kMostParameters] = {};
+  const int64_t *numbers = nullptr; ///< those that are too many for parameters
+  int64_t numberCount = 0;
 };
 
 } // namespace sortie::cpu

@@ -5,6 +5,8 @@
 
 #include "runtime/cpu/Operations.h"
 
+#include "runtime/cpu/AttentionOperations.h"
+
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -144,7 +146,8 @@ Result runWriteRows(const Operands &op, const Device &device) {
 }
 
 constexpr WholeOperation kWholeOperations[] = {
-    {"dispatch", &runDispatch},  {"glu_matmul", &runGluMatmul}, {"matmul", &runMatmul},
+    {"append", &runAppend},      {"attend", &runAttend},        {"dispatch", &runDispatch},
+    {"embed", &runEmbed},        {"glu_matmul", &runGluMatmul}, {"matmul", &runMatmul},
     {"read_rows", &runReadRows}, {"write_rows", &runWriteRows},
 };
 

@@ -22,10 +22,10 @@ std::optional<uint32_t> findOperation(llvm::StringRef name);
 
 /// A number among the operands of an operation that is not in [0, bound).
 struct BadIndex {
-  enum class Kind : uint8_t { Expert, Row };
+  enum class Kind : uint8_t { Expert, Row, Sequence, Position, Page };
 
   Kind kind;
-  int64_t position;     ///< in its buffer
+  int64_t position;     ///< in its buffer; of a sequence, a position and a page: the token
   int64_t slotsOfToken; ///< of ids of experts
   int32_t index;
   int64_t bound;

@@ -77,6 +77,9 @@ struct GluMatmulOp {
   bool isBf16 = false;
 };
 
+/// Row `row` of a dense matrix as numbers, `to` [columns]: numerics/embed.h.
+void unpackRow(const Matrix &table, int64_t row, float *to);
+
 /// Stable counting sort of the slots by expert, for experts [firstExpert, firstExpert + experts).
 /// permutation [slots of this range, ascending expert, then slot], inverse [tokens * k] (-1: not of
 /// this range), offsets [experts + 1]. Returns the first slot whose id is not in

@@ -30,13 +30,23 @@ static constexpr TensorRole kLatentAttention[] = {
 static constexpr TensorRole kSinks[] = {TensorRole::Sinks};
 
 static const Architecture kArchitectures[] = {
-    {.name = "qwen3moe", .normalize = true},
+    {.name = "qwen3moe",
+     .normalize = true,
+     .attentionForm = AttentionForm{.norm = QueryKeyNorm::EachHead}},
     // Qwen1.5-MoE and Qwen2-57B-A14B.
-    {.name = "qwen2moe", .shared = SharedExperts::Gated},
-    {.name = "olmoe", .expertWidthIsCommon = true},
-    // Mixtral. Softmax over all experts, normalised over the selected ones, is what the model's
-    // softmax over the selected logits gives.
-    {.name = "llama", .expertWidthIsCommon = true, .normalize = true},
+    {.name = "qwen2moe",
+     .shared = SharedExperts::Gated,
+     .attentionForm = AttentionForm{.biases = NeededBiases::QueryKeyValue}},
+    {.name = "olmoe",
+     .expertWidthIsCommon = true,
+     .attentionForm = AttentionForm{.norm = QueryKeyNorm::AllHeads}},
+    // Mixtral, and the dense models. Softmax over all experts, normalised over the selected ones,
+    // is what the model's softmax over the selected logits gives.
+    {.name = "llama",
+     .experts = Experts::Optional,
+     .expertWidthIsCommon = true,
+     .normalize = true,
+     .attentionForm = AttentionForm{.pairs = RotaryPairs::Neighbours}},
     // V2, V2-Lite, V3 and R1 differ by their keys. Files from before `expert_gating_func` are V2.
     {.name = "deepseek2",
      .selectionBias = true,
@@ -48,7 +58,18 @@ static const Architecture kArchitectures[] = {
      .fixedRouting = true,
      .activation = {numerics::GluKind::SwigluClamped, /*alpha=*/1.702f, /*limit=*/7.0f},
      .biases = true,
-     .attention = kSinks},
+     .attention = kSinks,
+     .attentionForm = AttentionForm{.biases = NeededBiases::All,
+                                    .sinks = true,
+                                    .alternatingWindow = true,
+                                    .yarnHasWholeEnds = false}},
+    // Qwen2 and Qwen2.5.
+    {.name = "qwen2",
+     .experts = Experts::Never,
+     .attentionForm = AttentionForm{.biases = NeededBiases::QueryKeyValue}},
+    {.name = "qwen3",
+     .experts = Experts::Never,
+     .attentionForm = AttentionForm{.norm = QueryKeyNorm::EachHead}},
 };
 
 const Architecture *model::findArchitecture(StringRef name) {

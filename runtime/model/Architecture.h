@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // What must be known of each model architecture beyond what the model file says: one row of a
-// table. A new architecture whose feed-forward half is made of the same parts is a new row.
+// table. A new architecture whose layers are made of the same parts is a new row.
 
 #ifndef SORTIE_RUNTIME_MODEL_ARCHITECTURE_H
 #define SORTIE_RUNTIME_MODEL_ARCHITECTURE_H
@@ -13,6 +13,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 
+#include <optional>
 #include <string>
 
 namespace sortie::model {
@@ -27,10 +28,46 @@ enum class SharedExperts {
   Gated,
 };
 
-/// How files of one architecture describe their feed-forward halves.
+/// Whether the layers of an architecture have routed experts.
+enum class Experts {
+  Always,
+  /// Files without the keys of experts are dense models.
+  Optional,
+  Never,
+};
+
+/// Which elements of a head turn together.
+enum class RotaryPairs {
+  /// 2i and 2i + 1.
+  Neighbours,
+  /// i and i + n/2.
+  Halves,
+};
+
+/// What queries and keys are normalised over before they turn.
+enum class QueryKeyNorm { None, EachHead, AllHeads };
+
+/// Which projections of the attention half must have a bias. Others have one if the file does.
+enum class NeededBiases { None, QueryKeyValue, All };
+
+/// The attention half of layers, as whole models need it.
+struct AttentionForm {
+  RotaryPairs pairs = RotaryPairs::Halves;
+  QueryKeyNorm norm = QueryKeyNorm::None;
+  NeededBiases biases = NeededBiases::None;
+  /// Each head has a sink: a score that takes part in the softmax and has no value.
+  bool sinks = false;
+  /// Layers 0, 2, 4 and so on see a window of positions; the others see all.
+  bool alternatingWindow = false;
+  /// The ends of YaRN's ramp are rounded to whole pairs.
+  bool yarnHasWholeEnds = true;
+};
+
+/// How files of one architecture describe their layers.
 struct Architecture {
   /// The value of `general.architecture`, which is the prefix of the other keys, too.
   llvm::StringLiteral name;
+  Experts experts = Experts::Always;
   /// The norm before the router.
   TensorRole norm = TensorRole::FeedForwardNorm;
   /// `feed_forward_length` is the width of an expert where `expert_feed_forward_length` is absent.
@@ -50,6 +87,9 @@ struct Architecture {
   /// The roles of the tensors of the attention half, beside those that all architectures may have.
   // Without an initializer, g++ warns of every row that leaves it out.
   llvm::ArrayRef<TensorRole> attention = {}; // NOLINT(readability-redundant-member-init)
+  /// Nothing where this version does not know what the attention half means: whole models of the
+  /// architecture are not imported then.
+  std::optional<AttentionForm> attentionForm = std::nullopt;
 };
 
 /// The row of the table with this name, or null.

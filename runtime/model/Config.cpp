@@ -5,8 +5,6 @@
 
 #include "runtime/model/Config.h"
 
-#include "runtime/model/ConfigKeys.h"
-
 #include "runtime/numerics/contract.h"
 #include "runtime/support/Error.h"
 
@@ -20,10 +18,11 @@ using llvm::StringLiteral;
 using llvm::StringRef;
 using llvm::Twine;
 
-/// The most that a width or a count of layers can sensibly be; keeps products inside 64 bits.
-static constexpr uint64_t kMaxWidth = uint64_t{1} << 24;
+/// The most that a count of layers can sensibly be.
 static constexpr uint64_t kMaxLayers = uint64_t{1} << 16;
 
+static constexpr StringLiteral kExpertsKey = "expert_count";
+static constexpr StringLiteral kLeadingDenseKey = "leading_dense_block_count";
 static constexpr StringLiteral kUsedKey = "expert_used_count";
 static constexpr StringLiteral kGatingKey = "expert_gating_func";
 
@@ -39,15 +38,17 @@ namespace {
 class ConfigReader {
 public:
   ConfigReader(const gguf::Model &model, MetadataReader &metadata, const Architecture &architecture,
-               const ConfigOverrides &overrides, NameFilter &ignoredKeys)
+               Scope scope, const ConfigOverrides &overrides, NameFilter &ignoredKeys)
       : keys(model, metadata, architecture.name, ignoredKeys), architecture(architecture),
-        overrides(overrides) {}
+        scope(scope), overrides(overrides) {}
 
   Expected<Config> read();
 
 private:
   Error readShape();
   Error readExpertCounts();
+  /// The model is dense, for the key of the experts `reason`: "is missing".
+  Error setAllDense(StringRef reason);
   Error readSelectedCounts();
   /// Sets the number of experts per token of a layer, of which the file states `stated`, if any.
   Error chooseSelectedCount(int64_t number, std::optional<int64_t> stated);
@@ -58,6 +59,8 @@ private:
   Error readGroups();
   Error checkGroups() const;
   Error readRouting();
+  /// Of a whole model, everything beside its feed-forward halves.
+  Error readAttention();
 
   /// The number of each layer, as ConfigKeys::readPerLayer has it.
   Expected<std::optional<std::vector<int64_t>>> readPerLayer(StringRef key,
@@ -69,8 +72,11 @@ private:
 
   ConfigKeys keys;
   const Architecture &architecture;
+  Scope scope;
   const ConfigOverrides &overrides;
   Config config = {};
+  /// This is a dense model.
+  bool hasNoExperts = false;
 };
 
 Error ConfigReader::readShape() {
@@ -92,21 +98,46 @@ Error ConfigReader::readShape() {
   return Error::success();
 }
 
+Error ConfigReader::setAllDense(StringRef reason) {
+  const bool isKnownDense = architecture.experts != Experts::Always;
+  if (scope == Scope::FeedForwardHalves)
+    return keys.makeError(kExpertsKey,
+                          reason +
+                              ": this is a dense model, without experts. Sortie imports the "
+                              "feed-forward halves of Mixture-of-Experts models" +
+                              (isKnownDense ? "; --what=model imports whole dense models" : ""));
+  if (!isKnownDense)
+    return keys.makeError(kExpertsKey, reason + "; models of architecture " + architecture.name +
+                                           " have experts");
+  if (overrides.expertsUsed || overrides.gating)
+    return sortie::makeError(Twine(overrides.gating ? "--gating" : "--experts-used") +
+                             ": this is a dense model, without experts; leave the option out");
+  hasNoExperts = true;
+  for (LayerConfig &layer : config.layers)
+    layer.dense = true;
+  // Beside no experts, these have nothing to say.
+  for (const StringRef key : {StringRef(kUsedKey), StringRef(kLeadingDenseKey)})
+    keys.acknowledge(key);
+  return Error::success();
+}
+
 Error ConfigReader::readExpertCounts() {
-  const StringRef key = "expert_count";
-  auto experts = readPerLayer(key, {0, numerics::kMaxExperts});
+  auto experts = readPerLayer(kExpertsKey, {0, numerics::kMaxExperts});
   if (!experts)
     return experts.takeError();
-  if (Error error = keys.checkNotLeftOut(key))
+  if (Error error = keys.checkNotLeftOut(kExpertsKey))
     return error;
-  if (!*experts || llvm::all_of(**experts, [](int64_t count) { return count == 0; }))
-    return keys.makeError(key, Twine(*experts ? "is 0" : "is missing") +
-                                   ": this is a dense model, without experts. Sortie imports the "
-                                   "feed-forward halves of Mixture-of-Experts models");
+  const bool isDense =
+      !*experts || llvm::all_of(**experts, [](int64_t count) { return count == 0; });
+  if (isDense)
+    return setAllDense(*experts ? "is 0" : "is missing");
+  if (architecture.experts == Experts::Never)
+    return keys.makeError(kExpertsKey, "says that the model has experts; models of architecture " +
+                                           architecture.name + " have none");
   int64_t leadingDense = 0;
   if (!architecture.fixedRouting)
-    if (Error error = keys.readOptionalCount("leading_dense_block_count", {0, config.layers.size()},
-                                             leadingDense))
+    if (Error error =
+            keys.readOptionalCount(kLeadingDenseKey, {0, config.layers.size()}, leadingDense))
       return error;
   for (auto [number, layer] : llvm::enumerate(config.layers)) {
     layer.experts = (**experts)[number];
@@ -116,6 +147,8 @@ Error ConfigReader::readExpertCounts() {
 }
 
 Error ConfigReader::readSelectedCounts() {
+  if (hasNoExperts)
+    return Error::success();
   auto used = readPerLayer(kUsedKey, {0, numerics::kMaxSelected});
   if (!used)
     return used.takeError();
@@ -310,24 +343,38 @@ Error ConfigReader::readRouting() {
   return readGroups();
 }
 
+Error ConfigReader::readAttention() {
+  if (scope != Scope::WholeModel)
+    return Error::success();
+  Expected<AttentionConfig> attention = readAttentionConfig(
+      keys, *architecture.attentionForm,
+      {static_cast<int64_t>(config.layers.size()), config.predictionLayers, config.hidden},
+      overrides.context);
+  if (!attention)
+    return attention.takeError();
+  config.attention = std::move(*attention);
+  return Error::success();
+}
+
 Expected<Config> ConfigReader::read() {
   config.architecture = &architecture;
   config.scoring = architecture.scoring;
   config.normalize = architecture.normalize;
   using Part = Error (ConfigReader::*)();
-  for (const Part part : {&ConfigReader::readShape, &ConfigReader::readExpertCounts,
-                          &ConfigReader::readSelectedCounts, &ConfigReader::readWidths,
-                          &ConfigReader::readSharedWidths, &ConfigReader::readRouting})
+  for (const Part part :
+       {&ConfigReader::readShape, &ConfigReader::readExpertCounts,
+        &ConfigReader::readSelectedCounts, &ConfigReader::readWidths,
+        &ConfigReader::readSharedWidths, &ConfigReader::readRouting, &ConfigReader::readAttention})
     if (Error error = (this->*part)())
       return error;
-  if (Error error = keys.checkUnderstood())
+  if (Error error = keys.checkUnderstood(scope))
     return error;
   return std::move(config);
 }
 
 } // namespace
 
-Expected<Config> model::readConfig(const gguf::Model &model, MetadataReader &metadata,
+Expected<Config> model::readConfig(const gguf::Model &model, MetadataReader &metadata, Scope scope,
                                    const ConfigOverrides &overrides, NameFilter &ignoredKeys) {
   Expected<StringRef> name = metadata.getString("general.architecture");
   if (!name)
@@ -336,7 +383,11 @@ Expected<Config> model::readConfig(const gguf::Model &model, MetadataReader &met
   if (!architecture)
     return sortie::makeError(model.name() + ": unknown architecture '" + *name +
                              "'; this version imports " + listArchitectures());
-  return ConfigReader(model, metadata, *architecture, overrides, ignoredKeys).read();
+  if (scope == Scope::WholeModel && !architecture->attentionForm)
+    return sortie::makeError(model.name() + ": whole models of architecture " + *name +
+                             " are not imported, for this version does not have their attention; " +
+                             kFeedForwardAdvice);
+  return ConfigReader(model, metadata, *architecture, scope, overrides, ignoredKeys).read();
 }
 
 std::string model::gatingKey(const Architecture &architecture) {

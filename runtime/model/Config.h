@@ -1,12 +1,14 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What the metadata of a model file says about its feed-forward halves.
+// What the metadata of a model file says about its layers.
 
 #ifndef SORTIE_RUNTIME_MODEL_CONFIG_H
 #define SORTIE_RUNTIME_MODEL_CONFIG_H
 
 #include "runtime/model/Architecture.h"
+#include "runtime/model/Attention.h"
+#include "runtime/model/ConfigKeys.h"
 #include "runtime/model/MetadataReader.h"
 #include "runtime/model/NameFilter.h"
 
@@ -15,12 +17,14 @@
 namespace sortie::model {
 
 /// Where a user departs from what the file says. Messages call them by the importer's options,
-/// `--gating` and `--experts-used`.
+/// `--gating`, `--experts-used` and `--context`.
 struct ConfigOverrides {
   /// The scoring where the file does not say which.
   std::optional<numerics::Scoring> gating;
   /// The number of experts per token, whatever the file says.
   std::optional<int64_t> expertsUsed;
+  /// The longest sequence of a whole model, whatever the file says.
+  std::optional<int64_t> context = std::nullopt;
 };
 
 /// A layer. Widths that the file does not state are absent: the tensors have them.
@@ -41,7 +45,7 @@ struct LayerConfig {
   std::optional<int64_t> sharedWidth;
 };
 
-/// What the file says of the feed-forward halves of all layers.
+/// What the file says of all layers.
 struct Config {
   const Architecture *architecture;
   /// The layers of the model itself. Layers that predict further tokens come after them in the
@@ -61,13 +65,18 @@ struct Config {
   int64_t groups = 1;
   int64_t groupsUsed = 1;
   numerics::GroupScore groupScore = numerics::GroupScore::BestTwo;
+
+  /// Of a whole model.
+  std::optional<AttentionConfig> attention;
 };
 
-/// Reads the configuration of `model`, leaving out the keys that `ignoredKeys` matches. `metadata`
-/// is the model's, and remembers what has been looked up. Errors name the file and the key: an
-/// unknown architecture, a model without experts, a key that is missing, of the wrong type or out
-/// of bounds, routing that Sortie does not have, or a key about routing that is not understood.
-llvm::Expected<Config> readConfig(const gguf::Model &model, MetadataReader &metadata,
+/// Reads the configuration of what `scope` says of `model`, leaving out the keys that `ignoredKeys`
+/// matches. `metadata` is the model's, and remembers what has been looked up. Errors name the file
+/// and the key: an unknown architecture, one whose attention is not known where the whole model is
+/// read, a model without experts where their halves are, a key that is missing, of the wrong type
+/// or out of bounds, routing or attention that Sortie does not have, or a key that is not
+/// understood.
+llvm::Expected<Config> readConfig(const gguf::Model &model, MetadataReader &metadata, Scope scope,
                                   const ConfigOverrides &overrides, NameFilter &ignoredKeys);
 
 /// The key of the scoring, with its prefix, for messages.

@@ -53,6 +53,15 @@ Error ConfigKeys::checkNotLeftOut(StringRef key) const {
   return makeError(key, "is needed, and " + ignored.optionName() + " matches it");
 }
 
+Expected<std::optional<StringRef>> ConfigKeys::readOptionalString(StringRef key) {
+  if (!lookUp(key))
+    return std::nullopt;
+  Expected<StringRef> read = metadata.getString(fullKey(key));
+  if (!read)
+    return read.takeError();
+  return std::optional(*read);
+}
+
 Expected<uint64_t> ConfigKeys::getUnsigned(StringRef key) {
   if (Error error = checkNotLeftOut(key))
     return error;
@@ -136,14 +145,18 @@ static bool mayChangeMeaning(StringRef key) {
                       [&](StringRef word) { return key.contains_insensitive(word); });
 }
 
-Error ConfigKeys::checkUnderstood() {
-  for (const StringRef word : kRoutingWords)
-    metadata.lookUpAll((prefix + ".*" + word + "*").str());
+Error ConfigKeys::checkUnderstood(Scope scope) {
+  const bool isWhole = scope == Scope::WholeModel;
+  if (isWhole)
+    metadata.lookUpAll(prefix + ".*");
+  else
+    for (const StringRef word : kRoutingWords)
+      metadata.lookUpAll((prefix + ".*" + word + "*").str());
   std::vector<std::string> unknown;
   for (const gguf::Metadata::Entry &entry : model.metadata().entries()) {
     StringRef rest = entry.key;
-    if (!rest.consume_front(prefix) || !rest.consume_front(".") || !mayChangeMeaning(rest) ||
-        metadata.hasLookedUp(entry.key))
+    if (!rest.consume_front(prefix) || !rest.consume_front(".") ||
+        !(isWhole || mayChangeMeaning(rest)) || metadata.hasLookedUp(entry.key))
       continue;
     if (ignored.matches(entry.key))
       ignored.drop(entry.key);
@@ -152,9 +165,9 @@ Error ConfigKeys::checkUnderstood() {
   }
   if (unknown.empty())
     return Error::success();
-  return sortie::makeError(
-      model.name() + ": metadata " + (unknown.size() == 1 ? "key " : "keys ") +
-      llvm::join(unknown, ", ") +
-      " may change what a layer means, and this version does not know how for architecture " +
-      prefix + "; --ignore-keys=REGEX leaves keys out on purpose");
+  return sortie::makeError(model.name() + ": metadata " + (unknown.size() == 1 ? "key " : "keys ") +
+                           llvm::join(unknown, ", ") + " may change what a " +
+                           (isWhole ? "model" : "layer") +
+                           " means, and this version does not know how for architecture " + prefix +
+                           "; --ignore-keys=REGEX leaves keys out on purpose");
 }

@@ -17,6 +17,16 @@
 
 namespace sortie::model {
 
+/// The most that a width can sensibly be; keeps products inside 64 bits.
+inline constexpr uint64_t kMaxWidth = uint64_t{1} << 24;
+
+/// What of a model is read.
+enum class Scope {
+  /// The feed-forward halves of layers: norm, router, experts.
+  FeedForwardHalves,
+  WholeModel,
+};
+
 class ConfigKeys {
 public:
   /// Keys are read below `prefix`, the architecture's name. Those that `ignored` matches are left
@@ -31,6 +41,7 @@ public:
     uint64_t most;
   };
 
+  llvm::StringRef fileName() const { return model.name(); }
   std::string fullKey(llvm::StringRef key) const { return (prefix + "." + key).str(); }
   llvm::Error makeError(llvm::StringRef key, const llvm::Twine &problem) const;
   /// An error if the file has a key that is needed, and the key is one to leave out.
@@ -41,6 +52,8 @@ public:
   /// States that the key is understood, and that its value, if there is one, means nothing here.
   void acknowledge(llvm::StringRef key) { lookUp(key); }
 
+  /// The string of a key; nothing if the key is absent.
+  llvm::Expected<std::optional<llvm::StringRef>> readOptionalString(llvm::StringRef key);
   /// An integer that must be there, of any size.
   llvm::Expected<uint64_t> getUnsigned(llvm::StringRef key);
   /// The same, with bounds.
@@ -57,9 +70,10 @@ public:
   llvm::Expected<std::optional<std::vector<int64_t>>>
   readPerLayer(llvm::StringRef key, Bounds bounds, int64_t layers, int64_t prediction);
 
-  /// An error that names the keys of the architecture which have not been looked up and, by the
-  /// words in them, change what a layer means. Keys of the attention half are not among them.
-  llvm::Error checkUnderstood();
+  /// An error that names the keys of the architecture which have not been looked up and may change
+  /// what is read: of a whole model all, of feed-forward halves those that their words tell, and
+  /// none of the attention half.
+  llvm::Error checkUnderstood(Scope scope);
 
 private:
   llvm::Error checkBounds(llvm::StringRef key, uint64_t number, Bounds bounds) const;

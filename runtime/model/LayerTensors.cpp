@@ -7,12 +7,9 @@
 
 #include "runtime/model/ExpertLayout.h"
 
-#include "runtime/gguf/TensorType.h"
 #include "runtime/support/Error.h"
 
 #include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/SmallPtrSet.h"
-#include "llvm/ADT/StringExtras.h"
 
 using namespace sortie;
 using namespace sortie::model;
@@ -42,27 +39,15 @@ public:
   LayerFinder(const gguf::Model &model, const TensorsByLayer &tensorsByLayer, const Config &config,
               int64_t layer, NameFilter &ignored)
       : model(model), tensors(tensorsByLayer.of(layer)), config(config),
-        layerConfig(config.layers[layer]), layer(layer), ignored(ignored) {}
+        layerConfig(config.layers[layer]), ignored(ignored),
+        weights(model, ignored, layerTensorName(layer, ""),
+                ("layer " + Twine(layer) + " of architecture " + config.architecture->name +
+                 " needs it")
+                    .str()) {}
 
   Expected<LayerTensors> find();
 
 private:
-  /// Which rows (of a matrix) or columns of a tensor a weight is.
-  enum class Extent { Whole, FirstHalf, SecondHalf };
-  /// A weight that the layer is made of.
-  struct Spec {
-    /// The usual name.
-    TensorName name;
-    /// Row-major: the last is the contraction dimension of a matrix.
-    SmallVector<int64_t, 3> shape;
-    /// Norms and biases are added and multiplied in fp32 and stored so; matrices have any format.
-    bool isMatrix = false;
-    bool isOptional = false;
-    /// The names of its tensors in this file, if not the usual: one, or one for each expert.
-    // Without an initializer, g++ warns of every weight that leaves it out.
-    SmallVector<std::string, 1> tensors = {}; // NOLINT(readability-redundant-member-init)
-    Extent extent = Extent::Whole;
-  };
   /// A matrix of a network, or one of each expert. `experts` is empty for dense networks.
   struct Matrix {
     Projection projection;
@@ -90,36 +75,20 @@ private:
   int64_t widthInFile(Network network, ExpertLayout layout) const;
   bool decideShared() const;
 
-  Error findWeight(const Spec &spec);
-  Error useTensor(const Spec &spec, const gguf::Tensor &tensor);
-  Error useExperts(const Spec &spec);
-  Error checkTensor(const gguf::Tensor &tensor, bool isMatrix, ArrayRef<int64_t> shape) const;
-  /// The error for a tensor that is needed and missing or to be left out.
-  Error makeMissingError(StringRef name) const;
   Error checkSelectionBias() const;
   void collectUnread();
 
-  std::string fullName(StringRef name) const { return layerTensorName(layer, name); }
-  /// The name of a tensor of this layer after `blk.<i>.`.
-  StringRef shortName(const gguf::Tensor &tensor) const {
-    return StringRef(tensor.name).drop_front(fullName("").size());
-  }
-  /// The tensor with this name after `blk.<i>.`, or null if it is not there or to be left out.
-  const gguf::Tensor *lookUp(StringRef name) const;
-  Error makeTensorError(StringRef tensor, const Twine &problem) const {
-    return sortie::makeError(model.name() + ": tensor '" + tensor + "' " + problem);
-  }
+  const gguf::Tensor *lookUp(StringRef name) const { return weights.lookUp(name); }
 
   const gguf::Model &model;
   ArrayRef<const gguf::Tensor *> tensors;
   const Config &config;
   const LayerConfig &layerConfig;
-  int64_t layer;
   NameFilter &ignored;
 
-  std::vector<Spec> specs;
+  WeightFinder weights;
+  std::vector<WeightSpec> specs;
   LayerTensors found;
-  llvm::SmallPtrSet<const gguf::Tensor *, 16> used;
 };
 
 } // namespace sortie::model
@@ -127,21 +96,12 @@ private:
 /// Some files call it "exp_probs_b".
 static constexpr TensorName kSelectionBias = {TensorRole::SelectionBias, TensorKind::Bias};
 
-static std::string describeShape(ArrayRef<int64_t> shape) {
-  return llvm::join(llvm::map_range(shape, [](int64_t size) { return std::to_string(size); }), "x");
-}
-
-const gguf::Tensor *LayerFinder::lookUp(StringRef name) const {
-  const std::string full = fullName(name);
-  return ignored.matches(full) ? nullptr : model.findTensor(full);
-}
-
 llvm::MapVector<ExpertLayout, const gguf::Tensor *> LayerFinder::findLayouts(Projection projection,
                                                                              bool leftOut) const {
   llvm::MapVector<ExpertLayout, const gguf::Tensor *> layouts;
   for (const gguf::Tensor *tensor : tensors)
     if (ignored.matches(tensor->name) == leftOut)
-      if (const auto layout = findExpertLayout(shortName(*tensor), projection))
+      if (const auto layout = findExpertLayout(weights.shortName(*tensor), projection))
         layouts.insert({*layout, tensor});
   return layouts;
 }
@@ -178,18 +138,18 @@ int64_t LayerFinder::widthInFile(Network network, ExpertLayout layout) const {
 
 void LayerFinder::describeMatrix(const Matrix &described, ExpertLayout layout) {
   const TensorRole role = roleOf(described.network, described.projection);
-  Spec weight = {{role}, described.experts, /*isMatrix=*/true};
+  WeightSpec weight = {{role}, described.experts, /*isMatrix=*/true};
   weight.shape.append({described.rows, described.columns});
-  Spec bias = {{role, TensorKind::Bias}, described.experts};
+  WeightSpec bias = {{role, TensorKind::Bias}, described.experts};
   bias.shape.push_back(described.rows);
-  Spec scale = {
+  WeightSpec scale = {
       {role, TensorKind::Scale}, described.experts, /*isMatrix=*/false, /*isOptional=*/true};
 
   if (layout == ExpertLayout::MergedGateAndUp) {
-    weight.extent = bias.extent =
-        described.projection == Projection::Gate ? Extent::FirstHalf : Extent::SecondHalf;
+    const int64_t first = described.projection == Projection::Gate ? 0 : described.rows;
+    weight.part = bias.part = {first, 2 * described.rows};
     // One factor for an expert's matrix is one for both of its halves.
-    for (Spec *spec : {&weight, &bias, &scale})
+    for (WeightSpec *spec : {&weight, &bias, &scale})
       spec->tensors = {TensorName{TensorRole::ExpertsGateUp, spec->name.kind}.str()};
   } else if (layout == ExpertLayout::OneTensorAnExpert) {
     for (int64_t expert = 0; expert < described.experts.front(); ++expert)
@@ -262,87 +222,12 @@ Error LayerFinder::describe() {
   return describeExperts();
 }
 
-Error LayerFinder::checkTensor(const gguf::Tensor &tensor, bool isMatrix,
-                               ArrayRef<int64_t> shape) const {
-  if (!tensor.encoding)
-    return makeTensorError(tensor.name, "is stored as " + gguf::tensorTypeName(tensor.type) +
-                                            ", which this version does not compute with; "
-                                            "supported are " +
-                                            gguf::supportedTensorTypes());
-  if (!isMatrix && tensor.encoding->encoding != numerics::Encoding::F32)
-    return makeTensorError(tensor.name, Twine("is stored as ") + tensor.encoding->name +
-                                            "; norms, biases and scales must be f32");
-  if (!isSameShape(tensor.shape(), shape))
-    return makeTensorError(tensor.name, "has shape " + describeShape(tensor.shape()) +
-                                            ", expected " + describeShape(shape) +
-                                            " from the metadata");
-  return Error::success();
-}
-
-Error LayerFinder::makeMissingError(StringRef name) const {
-  const std::string full = fullName(name);
-  const std::string need =
-      ("layer " + Twine(layer) + " of architecture " + config.architecture->name + " needs it")
-          .str();
-  if (ignored.matches(full) && model.findTensor(full))
-    return makeTensorError(full, "is matched by " + ignored.optionName() + ", but " + need);
-  return makeTensorError(full, "is missing; " + need);
-}
-
-Error LayerFinder::useTensor(const Spec &spec, const gguf::Tensor &tensor) {
-  SmallVector<int64_t, 3> shape = spec.shape;
-  DimensionPart half = {};
-  if (spec.extent != Extent::Whole) {
-    int64_t &size = shape[shape.size() - (spec.isMatrix ? 2 : 1)];
-    half = {spec.extent == Extent::SecondHalf ? size : 0, 2 * size};
-    size = half.total;
-  }
-  if (Error error = checkTensor(tensor, spec.isMatrix, shape))
-    return error;
-  used.insert(&tensor);
-  LayerWeight weight = {{&tensor}, tensor.encoding->encoding, spec.shape};
-  (spec.isMatrix ? weight.rows : weight.columns) = half;
-  found.weights[spec.name] = weight;
-  return Error::success();
-}
-
-Error LayerFinder::useExperts(const Spec &spec) {
-  LayerWeight weight = {{}, {}, spec.shape};
-  for (const std::string &name : spec.tensors) {
-    const gguf::Tensor *tensor = lookUp(name);
-    if (!tensor)
-      return makeMissingError(name);
-    if (Error error = checkTensor(*tensor, spec.isMatrix, ArrayRef(spec.shape).drop_front()))
-      return error;
-    const gguf::Tensor &first = weight.tensors.empty() ? *tensor : *weight.tensors.front();
-    if (tensor->type != first.type)
-      return makeTensorError(tensor->name, Twine("is stored as ") + tensor->encoding->name +
-                                               " and '" + first.name + "' as " +
-                                               first.encoding->name +
-                                               "; the experts of a layer must be stored alike");
-    used.insert(tensor);
-    weight.tensors.push_back(tensor);
-    weight.encoding = tensor->encoding->encoding;
-  }
-  found.weights[spec.name] = weight;
-  return Error::success();
-}
-
-Error LayerFinder::findWeight(const Spec &spec) {
-  if (spec.tensors.size() > 1)
-    return useExperts(spec);
-  const std::string name = spec.tensors.empty() ? spec.name.str() : spec.tensors.front();
-  if (const gguf::Tensor *tensor = lookUp(name))
-    return useTensor(spec, *tensor);
-  return spec.isOptional ? Error::success() : makeMissingError(name);
-}
-
 Error LayerFinder::checkSelectionBias() const {
   if (!found.has(kSelectionBias))
     return Error::success();
   const StringRef name = found.get(kSelectionBias).tensors.front()->name;
   if (!config.scoringIsStated)
-    return makeTensorError(
+    return weights.makeTensorError(
         name,
         "is a bias for the selection of experts, and no metadata key '" +
             gatingKey(*config.architecture) +
@@ -352,14 +237,15 @@ Error LayerFinder::checkSelectionBias() const {
                                : " or --gating=softmax"));
   // A configuration with groups has softmax or sigmoid scores.
   if (config.groups > 1 && config.scoring != numerics::Scoring::Sigmoid)
-    return makeTensorError(name, "is a bias for the selection of experts in groups with softmax "
-                                 "scores; how such a model scores its groups is not known");
+    return weights.makeTensorError(name,
+                                   "is a bias for the selection of experts in groups with softmax "
+                                   "scores; how such a model scores its groups is not known");
   return Error::success();
 }
 
 void LayerFinder::collectUnread() {
   for (const gguf::Tensor *tensor : tensors) {
-    if (used.contains(tensor) || isAttentionTensor(*config.architecture, shortName(*tensor)))
+    if (found.reads(*tensor) || isAttentionTensor(*config.architecture, weights.shortName(*tensor)))
       continue;
     if (ignored.matches(tensor->name))
       ignored.drop(tensor->name);
@@ -371,9 +257,8 @@ void LayerFinder::collectUnread() {
 Expected<LayerTensors> LayerFinder::find() {
   if (Error error = describe())
     return error;
-  for (const Spec &spec : specs)
-    if (Error error = findWeight(spec))
-      return error;
+  if (Error error = weights.find(specs, found))
+    return error;
   if (Error error = checkSelectionBias())
     return error;
   collectUnread();

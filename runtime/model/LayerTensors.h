@@ -8,8 +8,7 @@
 #define SORTIE_RUNTIME_MODEL_LAYERTENSORS_H
 
 #include "runtime/model/Config.h"
-
-#include "runtime/weights/DimensionPart.h"
+#include "runtime/model/WeightFinder.h"
 
 #include <map>
 
@@ -28,20 +27,8 @@ private:
   std::map<int64_t, std::vector<const gguf::Tensor *>> tensors;
 };
 
-/// A weight of a layer: its type and where the file has it.
-struct LayerWeight {
-  /// One, or one for each expert.
-  llvm::SmallVector<const gguf::Tensor *, 1> tensors;
-  numerics::Encoding encoding;
-  /// Row-major, as the layer takes it: the last is the contraction dimension of a matrix.
-  llvm::SmallVector<int64_t, 3> shape;
-  /// The part of the tensor's rows (of a matrix) or columns that it is; all by default.
-  DimensionPart rows = {};
-  DimensionPart columns = {};
-};
-
-/// Finds the weights of one layer by their names after `blk.<i>.`.
-class LayerTensors {
+/// The weights of the feed-forward half of a layer.
+class LayerTensors : public WeightSet {
 public:
   /// Checks that `model` has every tensor that layer `layer` needs, leaving out those that
   /// `ignored` matches. Errors name the tensors and what is wrong with them: missing, another
@@ -52,10 +39,6 @@ public:
                                            const Config &config, int64_t layer,
                                            NameFilter &ignored);
 
-  /// A weight that is known to be there, by the name that it usually has.
-  const LayerWeight &get(TensorName name) const { return weights.find(name)->second; }
-  /// A weight that the layer may have.
-  bool has(TensorName name) const { return weights.contains(name); }
   /// Whether the layer has experts that every token uses.
   bool hasShared() const { return shared; }
   /// Tensors of the layer that nothing here has a use for, and that do not belong to attention.
@@ -66,7 +49,6 @@ private:
 
   LayerTensors() = default;
 
-  std::map<TensorName, LayerWeight> weights;
   bool shared = false;
   std::vector<const gguf::Tensor *> unreadTensors;
 };

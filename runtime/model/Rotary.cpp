@@ -215,4 +215,10 @@ Expected<std::vector<uint64_t>> rotaryFrequencies(const RotaryParameters &parame
   return frequencies;
 }
 
+float yarnAttentionFactor(const Yarn &yarn) {
+  const Fixed tenth = logOf(Fixed::ofFloat(yarn.factor)) / Fixed::ofInteger(10);
+  const double fraction = std::ldexp(static_cast<double>(tenth.fraction64()), -64);
+  return static_cast<float>(1.0 + static_cast<double>(tenth.integerPart()) + fraction);
+}
+
 } // namespace sortie::model

@@ -44,6 +44,10 @@ struct RotaryParameters {
 /// of its bounds, or if the factors are not one for each pair.
 llvm::Expected<std::vector<uint64_t>> rotaryFrequencies(const RotaryParameters &parameters);
 
+/// What YaRN multiplies sine and cosine by: 1 + ln(factor) / 10, rounded from the same arithmetic.
+/// The parameters are within their bounds.
+float yarnAttentionFactor(const Yarn &yarn);
+
 } // namespace sortie::model
 
 #endif // SORTIE_RUNTIME_MODEL_ROTARY_H

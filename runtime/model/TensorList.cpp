@@ -32,9 +32,12 @@ static std::string listRanges(ArrayRef<int64_t> numbers) {
 
 std::string model::listTensors(ArrayRef<const gguf::Tensor *> tensors) {
   llvm::MapVector<StringRef, std::vector<int64_t>> layersOfName;
+  std::vector<std::string> ofModel;
   for (const gguf::Tensor *tensor : tensors) {
-    const NameInLayer parts = *parseLayerTensorName(tensor->name);
-    layersOfName[parts.name].push_back(parts.layer);
+    if (const std::optional<NameInLayer> parts = parseLayerTensorName(tensor->name))
+      layersOfName[parts->name].push_back(parts->layer);
+    else
+      ofModel.push_back("'" + tensor->name + "'");
   }
   std::vector<std::string> names;
   for (const auto &[rest, layers] : layersOfName) {
@@ -43,5 +46,6 @@ std::string model::listTensors(ArrayRef<const gguf::Tensor *> tensors) {
     const std::string name = ("'" + layer + "." + rest + "'").str();
     names.push_back(isOne ? name : name + " (N = " + listRanges(layers) + ")");
   }
+  llvm::append_range(names, ofModel);
   return llvm::join(names, ", ");
 }

@@ -10,8 +10,8 @@
 
 namespace sortie::model {
 
-/// "'blk.0.ffn_gate.bias', 'blk.N.ffn_up_exps.bias' (N = 0-46)": all tensors, which must be of
-/// layers, each name once for all layers that have it.
+/// "'blk.0.ffn_gate.bias', 'blk.N.ffn_up_exps.bias' (N = 0-46), 'output.bias'": all tensors, each
+/// name once for all layers that have it.
 std::string listTensors(llvm::ArrayRef<const gguf::Tensor *> tensors);
 
 } // namespace sortie::model

@@ -63,13 +63,16 @@ static constexpr RoleName kRoles[] = {
     {TensorRole::KeyValueUp, "attn_kv_b"},
     {TensorRole::LatentKeyUp, "attn_k_b"},
     {TensorRole::LatentValueUp, "attn_v_b"},
+    {TensorRole::TokenEmbedding, "token_embd"},
+    {TensorRole::OutputNorm, "output_norm"},
+    {TensorRole::Output, "output"},
 };
 
 static constexpr bool isInOrder() {
   for (size_t i = 0; i < std::size(kRoles); ++i)
     if (kRoles[i].role != static_cast<TensorRole>(i))
       return false;
-  return kRoles[std::size(kRoles) - 1].role == TensorRole::LatentValueUp;
+  return kRoles[std::size(kRoles) - 1].role == TensorRole::Output;
 }
 static_assert(isInOrder(), "the table has a row for each role, in the order of the enum");
 

@@ -62,6 +62,12 @@ enum class TensorRole : uint8_t {
   KeyValueUp,
   LatentKeyUp,
   LatentValueUp,
+
+  // Of the model, not of a layer.
+  TokenEmbedding,
+  OutputNorm,
+  /// What gives the logits.
+  Output,
 };
 
 /// What a tensor holds, which its name ends with.

@@ -24,6 +24,12 @@ struct TurnConstants {
   static constexpr float kCosine8 = 0x1.99e0eep-16f;
 };
 
+/// Which elements of the turned part of a head are a pair.
+enum class PairOrder : uint8_t {
+  Halves,     ///< element j of the first half and of the second
+  Neighbours, ///< elements 2j and 2j + 1
+};
+
 struct Turn {
   float cosine;
   float sine;

@@ -194,6 +194,7 @@ Error FunctionLowering::lowerCompute(moert::StepOpInterface op) {
     step.weights.push_back(vector(weight));
   for (const moert::StepOperands::Parameter parameter : operands.parameters)
     step.parameters.push_back(lowerParameter(parameter));
+  step.numbers = operands.numbers.vec();
   step.offsets = id(operands.offsets);
   addStep(op, std::move(step));
   return Error::success();
@@ -232,6 +233,9 @@ Error FunctionLowering::lowerOperation(mlir::Operation *op) {
 
 Error FunctionLowering::checkInputsGiveSymbols() {
   BitVector given(function.symbols.size());
+  for (auto [index, symbol] : enumerate(function.symbols))
+    if (program.symbols[symbol].isOfSession)
+      given.set(index);
   for (const Argument &input : function.inputs)
     for (const Affine &extent : function.buffers[input.buffer].shape)
       if (extent.scale != 0)

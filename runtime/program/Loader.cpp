@@ -18,7 +18,6 @@
 
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
-#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
 
@@ -95,8 +94,7 @@ public:
     lowerSymbolsAndWeights();
     if (Error failure = lowerPartitions())
       return failure;
-    if (Error failure = lowerStates())
-      return failure;
+    lowerStates();
     for (const moert::FuncOp func : module.getOps<moert::FuncOp>()) {
       const uint32_t partition = names.partitions[program.functions.size()];
       Expected<Function> function = FunctionLowering(program, names, func, partition).lower();
@@ -115,7 +113,7 @@ private:
   void lowerSymbolsAndWeights();
   uint32_t partitionOf(moert::FuncOp func);
   Error lowerPartitions();
-  Error lowerStates();
+  void lowerStates();
 
   mlir::ModuleOp module;
   Program &program;
@@ -247,26 +245,26 @@ Error ModuleLowering::lowerPartitions() {
   return Error::success();
 }
 
-/// Places the states of each partition one behind the other.
-Error ModuleLowering::lowerStates() {
-  constexpr uint64_t kMostBytes = uint64_t{1} << 48;
+void ModuleLowering::lowerStates() {
+  const auto affine = [this](moert::ExtentAttr extent) -> Affine {
+    if (extent.isConstant())
+      return {0, extent.getConstant()};
+    const uint32_t symbol = names.symbols.lookup(extent.getSymbol());
+    program.symbols[symbol].isOfSession = true;
+    return {extent.getScale(), extent.getConstant(), symbol};
+  };
   for (moert::StateOp op : module.getOps<moert::StateOp>()) {
     const moert::BufferType type = op.getBufferType();
-    const uint32_t index = names.partitionOfState.lookup(op.getSymName());
-    Partition &partition = program.partitions[index];
-    State state{
-        op.getSymName().str(),       index,
-        elementType(type.getKind()), {},
-        partition.stateBytes,        static_cast<uint64_t>(type.getByteSize().getConstant())};
+    State state{op.getSymName().str(),
+                names.partitionOfState.lookup(op.getSymName()),
+                elementType(type.getKind()),
+                {},
+                affine(type.getByteSize())};
     for (const moert::ExtentAttr extent : type.getShape())
-      state.shape.push_back(extent.getConstant());
-    partition.stateBytes = alignTo(state.offset + state.bytes, kStateAlignment);
-    if (partition.stateBytes > kMostBytes)
-      return error("its states take more than 2^48 bytes");
+      state.shape.push_back(affine(extent));
     names.states[op.getSymName()] = program.states.size();
     program.states.push_back(std::move(state));
   }
-  return Error::success();
 }
 
 } // namespace

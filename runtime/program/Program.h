@@ -72,6 +72,8 @@ inline numerics::RowKind rowKind(ElementType type) {
 struct Symbol {
   std::string name;
   int64_t max;
+  /// States depend on it: it has one value as long as a session lives.
+  bool isOfSession = false;
 };
 
 /// Index into Function::buffers, or kNoBuffer.
@@ -83,24 +85,21 @@ inline constexpr WeightId kNoWeight = UINT32_MAX;
 
 /// The functions of a program that run on one device.
 struct Partition {
-  std::string target;      ///< kCpuTarget or kCudaTarget
-  uint32_t device = 0;     ///< number of those of the target that the program uses
-  uint64_t stateBytes = 0; ///< of the block that holds all of its states
+  std::string target;  ///< kCpuTarget or kCudaTarget
+  uint32_t device = 0; ///< number of those of the target that the program uses
 
   bool isCuda() const { return target == kCudaTarget; }
 };
 
-/// Memory of a session that stays between runs: a slice of the block that holds all states of its
-/// partition. Zeros at first.
+/// Memory of a session that stays between runs. Zeros at first. Symbols of its extents are indices
+/// into Program::symbols.
 struct State {
   std::string name;
   uint32_t partition = 0; ///< index into Program::partitions
   ElementType type;
-  llvm::SmallVector<int64_t, 4> shape;
-  uint64_t offset; ///< in the block, a multiple of kStateAlignment
-  uint64_t bytes;
+  llvm::SmallVector<Affine, 4> shape;
+  Affine bytes;
 };
-inline constexpr uint64_t kStateAlignment = 256;
 
 /// A dense row-major array: an argument of the function, a slice of its arena, or a state.
 struct Buffer {
@@ -244,6 +243,8 @@ struct Step {
   llvm::SmallVector<WeightId, 4> weights = {};
   uint32_t matrices = 0; ///< of `weights`; a launch has none, its kernel says how it reads them
   llvm::SmallVector<Parameter, 4> parameters = {};
+  /// Those that are too many for parameters.
+  std::vector<int64_t> numbers = {};
   /// The first row of each expert, i32 [E + 1], where the step works on rows grouped by expert. In
   /// a launch no one has checked the values.
   BufferId offsets = kNoBuffer;
@@ -300,23 +301,20 @@ struct Program {
     return partitions[function.partition];
   }
 
-  /// Bytes of the arena of a function when its symbols are at most `maxTokens` (0: at their
-  /// bounds).
-  uint64_t arenaBytes(const Function &function, int64_t maxTokens) const {
-    const SymbolValues bounds = symbolBounds(function, maxTokens);
+  /// Bytes of the arena of a function when the program's symbols are at most `limits`.
+  uint64_t arenaBytes(const Function &function, llvm::ArrayRef<int64_t> limits) const {
+    const SymbolValues bounds = symbolsOf(function, limits);
     uint64_t bytes = 0;
     for (const Affine &region : function.arena)
       bytes += static_cast<uint64_t>(region.at(bounds));
     return bytes;
   }
-  /// The largest values of the function's symbols, at most `maxTokens` where that is not 0.
-  SymbolValues symbolBounds(const Function &function, int64_t maxTokens) const {
-    SymbolValues bounds;
-    for (const uint32_t symbol : function.symbols) {
-      const int64_t max = symbols[symbol].max;
-      bounds.push_back(maxTokens != 0 && maxTokens < max ? maxTokens : max);
-    }
-    return bounds;
+  /// Of numbers for all symbols of the program those of the function's.
+  static SymbolValues symbolsOf(const Function &function, llvm::ArrayRef<int64_t> numbers) {
+    SymbolValues own;
+    for (const uint32_t symbol : function.symbols)
+      own.push_back(numbers[symbol]);
+    return own;
   }
 };
 

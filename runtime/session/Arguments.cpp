@@ -72,10 +72,10 @@ bool accepts(ElementType wanted, HostType given, bool isInput) {
          (wanted == ElementType::F32 && isInput && given != HostType::I32);
 }
 
-/// A symbol's value, and the input whose shape gave it; without a name: none has yet.
+/// A symbol's value, and what gave it: "input 'x'"; empty: nothing has yet.
 struct SolvedSymbol {
   int64_t value = 0;
-  StringRef input;
+  std::string origin;
 };
 using SolvedSymbols = SmallVector<SolvedSymbol, 2>;
 
@@ -128,7 +128,7 @@ Error Binder::shapeError(const Argument &argument, const TensorView &tensor, con
   std::string where;
   for (auto [index, symbol] : enumerate(symbols))
     where += ((where.empty() ? " with " : ", ") + symbolName(index) + " = " + Twine(symbol.value) +
-              ", from input '" + symbol.input + "'")
+              ", from " + symbol.origin)
                  .str();
   const auto nameOf = [this](uint32_t index) { return symbolName(index); };
   return error(kind + " '" + argument.name + "' has shape " + describe(tensor.shape) + ", " +
@@ -233,31 +233,36 @@ Error Binder::solveExtent(const Argument &argument, const TensorView &tensor, co
     return shapeError(argument, tensor, "input");
   const int64_t value = multiple / extent.scale;
   SolvedSymbol &symbol = symbols[extent.symbol];
-  if (!symbol.input.empty() && symbol.value != value)
+  if (!symbol.origin.empty() && symbol.value != value)
     return error("input '" + argument.name + "' gives " + Twine(value) + " for '" +
-                 symbolName(extent.symbol) + "', input '" + symbol.input + "' gives " +
+                 symbolName(extent.symbol) + "', " + symbol.origin + " gives " +
                  Twine(symbol.value));
-  if (symbol.input.empty())
-    symbol = {value, argument.name};
+  if (symbol.origin.empty())
+    symbol = {value, "input '" + argument.name + "'"};
   return Error::success();
 }
 
 Error Binder::checkBounds(ArrayRef<SolvedSymbol> symbols) const {
-  const SymbolValues bounds = program.symbolBounds(function, limits.maxTokens);
-  const SymbolValues programBounds = program.symbolBounds(function, 0);
-  for (auto [index, symbol] : enumerate(symbols))
-    if (symbol.value > bounds[index])
+  for (auto [index, symbol] : enumerate(symbols)) {
+    const uint32_t inProgram = function.symbols[index];
+    const int64_t most = limits.symbols[inProgram];
+    if (symbol.value > most)
       return error("'" + symbolName(index) + "' is " + Twine(symbol.value) + ", at most " +
-                   Twine(bounds[index]) +
-                   (bounds[index] < programBounds[index]
+                   Twine(most) +
+                   (most < program.symbols[inProgram].max
                         ? " were reserved by this session; make one with more"
                         : " were compiled in; split the input, or compile with a larger "
                           "max-tokens"));
+  }
   return Error::success();
 }
 
 Expected<SolvedSymbols> Binder::solve(ArrayRef<const TensorView *> inputs) const {
-  SolvedSymbols symbols(function.symbols.size());
+  SolvedSymbols symbols;
+  for (const uint32_t symbol : function.symbols)
+    symbols.push_back(program.symbols[symbol].isOfSession
+                          ? SolvedSymbol{limits.symbols[symbol], "the session"}
+                          : SolvedSymbol());
   for (size_t i = 0; i < inputs.size(); ++i)
     for (auto [extent, given] : zip_equal(shapeOf(function.inputs[i]), inputs[i]->shape))
       if (Error failure = solveExtent(function.inputs[i], *inputs[i], extent, given, symbols))

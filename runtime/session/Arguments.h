@@ -6,7 +6,7 @@
 #ifndef SORTIE_RUNTIME_SESSION_ARGUMENTS_H
 #define SORTIE_RUNTIME_SESSION_ARGUMENTS_H
 
-#include "runtime/program/Program.h"
+#include "runtime/session/SymbolLimits.h"
 #include "runtime/session/TensorView.h"
 #include "runtime/support/AlignedBytes.h"
 
@@ -22,7 +22,7 @@ struct BoundArgument {
 
 /// What a session takes.
 struct ArgumentLimits {
-  int64_t maxTokens = 0; ///< of each of the function's symbols; 0: the program's own
+  const SymbolLimits &symbols;
   bool takesDeviceMemory = false;
 };
 

@@ -81,6 +81,12 @@ Error BoundFunction::badRow(size_t step, int64_t position, int32_t row, int64_t 
                    Twine(rows - 1) + "; correct the index that the caller passes");
 }
 
+Error BoundFunction::badPlace(size_t step, int64_t token, const Twine &what) const {
+  return makeError("function '" + function.name + "': " + nameStep(step) + ": token " +
+                   Twine(token) + " " + what +
+                   "; correct the positions, sequences or pages that the caller passes");
+}
+
 std::string BoundFunction::nameStep(size_t index) const {
   const Step &step = function.steps[index];
   std::string what = ("step " + Twine(index) + ", " + step.operation).str();

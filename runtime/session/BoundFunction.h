@@ -50,6 +50,8 @@ public:
   llvm::Error badExpertId(int64_t slot, int64_t slots, int32_t id, int64_t experts) const;
   /// The same of a number, read by a step, that is none of the `rows` of a table.
   llvm::Error badRow(size_t step, int64_t position, int32_t row, int64_t rows) const;
+  /// The same of where a token lies in a cache; `what` is wrong with it.
+  llvm::Error badPlace(size_t step, int64_t token, const llvm::Twine &what) const;
   /// The caller's observer wants no more steps.
   llvm::Error cancelled(size_t step) const;
 

@@ -19,7 +19,7 @@ namespace sortie {
 
 CpuExecutor::CpuExecutor(const Program &program, const Function &function,
                          const PackedWeights &weights, const cpu::Context &context,
-                         const Arguments &arguments, std::byte *arena, std::byte *states)
+                         const Arguments &arguments, const CpuMemory &memory)
     : BoundFunction(program, function, arguments.symbols()), weights(weights), context(context) {
   for (const Buffer &buffer : function.buffers) {
     switch (buffer.place) {
@@ -30,10 +30,10 @@ CpuExecutor::CpuExecutor(const Program &program, const Function &function,
       addresses.push_back(arguments.outputs()[buffer.argument].data);
       break;
     case Buffer::Place::Arena:
-      addresses.push_back(arena + arenaOffset(buffer));
+      addresses.push_back(memory.arena + arenaOffset(buffer));
       break;
     case Buffer::Place::State:
-      addresses.push_back(states + program.states[buffer.argument].offset);
+      addresses.push_back(memory.states + memory.stateOffsets[buffer.argument]);
       break;
     }
   }
@@ -83,7 +83,23 @@ Error CpuExecutor::compute(const Step &step, uint32_t operation) {
     return Error::success();
   if (bad->kind == cpu::BadIndex::Kind::Expert)
     return badExpertId(bad->position, bad->slotsOfToken, bad->index, bad->bound);
-  return badRow(&step - function.steps.data(), bad->position, bad->index, bad->bound);
+  const size_t index = &step - function.steps.data();
+  switch (bad->kind) {
+  case cpu::BadIndex::Kind::Sequence:
+    return badPlace(index, bad->position,
+                    "has sequence " + Twine(bad->index) + ", the page table has sequences 0 to " +
+                        Twine(bad->bound - 1));
+  case cpu::BadIndex::Kind::Position:
+    return badPlace(index, bad->position,
+                    "has position " + Twine(bad->index) + ", the page table has places for " +
+                        Twine(bad->bound) + " positions");
+  case cpu::BadIndex::Kind::Page:
+    return badPlace(index, bad->position,
+                    "sees page " + Twine(bad->index) + ", the cache has pages 0 to " +
+                        Twine(bad->bound - 1));
+  default:
+    return badRow(index, bad->position, bad->index, bad->bound);
+  }
 }
 
 cpu::Rows CpuExecutor::rowsOf(BufferId buffer) const {
@@ -102,6 +118,8 @@ cpu::Operands CpuExecutor::operandsOf(const Step &step) const {
   transform(ids.drop_front(step.matrices), operands.vectors,
             [this](WeightId id) { return id == kNoWeight ? nullptr : weights.vector(id); });
   copy(step.parameters, operands.parameters);
+  operands.numbers = step.numbers.data();
+  operands.numberCount = static_cast<int64_t>(step.numbers.size());
   return operands;
 }
 

@@ -13,13 +13,17 @@
 
 namespace sortie {
 
+/// What of a session the steps of a function use.
+struct CpuMemory {
+  std::byte *arena;                      ///< as large as the function needs
+  std::byte *states;                     ///< the block that holds all of them
+  llvm::ArrayRef<uint64_t> stateOffsets; ///< of each state of the program, in the block
+};
+
 class CpuExecutor : public BoundFunction {
 public:
-  /// `arena` is as large as the function needs for the arguments' symbols, `states` the block that
-  /// holds all states.
   CpuExecutor(const Program &program, const Function &function, const PackedWeights &weights,
-              const cpu::Context &context, const Arguments &arguments, std::byte *arena,
-              std::byte *states);
+              const cpu::Context &context, const Arguments &arguments, const CpuMemory &memory);
 
   llvm::Error run(RunObserver &observer);
 

@@ -31,9 +31,9 @@ private:
 class CpuSession final : public PartitionSession {
 public:
   CpuSession(std::shared_ptr<const PartitionWeights> loaded, const PackedWeights &packed,
-             const SessionOptions &options, AlignedBytes arena, AlignedBytes states,
+             SymbolLimits limits, cpu::Isa isa, AlignedBytes arena, AlignedBytes states,
              std::unique_ptr<cpu::ThreadPool> pool)
-      : PartitionSession(std::move(loaded), options), packed(packed), isa(options.isa),
+      : PartitionSession(std::move(loaded), std::move(limits)), packed(packed), isa(isa),
         arena(std::move(arena)), states(std::move(states)), pool(std::move(pool)) {}
 
 private:
@@ -44,7 +44,8 @@ private:
   Error execute(const Function &function, const Arguments &arguments,
                 RunObserver &observer) override {
     const cpu::Context context{isa, *pool};
-    return CpuExecutor(program(), function, packed, context, arguments, arena.data(), states.data())
+    return CpuExecutor(program(), function, packed, context, arguments,
+                       {arena.data(), states.data(), stateLayout().offsets})
         .run(observer);
   }
 
@@ -101,12 +102,12 @@ public:
   const PackedWeights &packedWeights() const { return *packed; }
   WeightBytes bytes() const override { return packed->bytes(); }
   Expected<std::unique_ptr<PartitionSession>>
-  makeSession(const SessionOptions &options) const override {
+  makeSession(const SessionOptions &options, const SymbolLimits &limits) const override {
     Expected<AlignedBytes> arena =
-        AlignedBytes::allocate(arenaBytes(options.maxTokens), "intermediate values");
+        AlignedBytes::allocate(arenaBytes(limits), "intermediate values");
     if (!arena)
       return arena.takeError();
-    const uint64_t stateBytes = program()->partitions[partition()].stateBytes;
+    const uint64_t stateBytes = layoutStates(*program(), partition(), limits).bytes;
     Expected<AlignedBytes> states = AlignedBytes::allocate(stateBytes, "states");
     if (!states)
       return states.takeError();
@@ -114,8 +115,8 @@ public:
     Expected<std::unique_ptr<cpu::ThreadPool>> pool = cpu::ThreadPool::create(options.threads);
     if (!pool)
       return pool.takeError();
-    return std::make_unique<CpuSession>(shared_from_this(), *packed, options, std::move(*arena),
-                                        std::move(*states), std::move(*pool));
+    return std::make_unique<CpuSession>(shared_from_this(), *packed, limits, options.isa,
+                                        std::move(*arena), std::move(*states), std::move(*pool));
   }
 
 private:

@@ -34,7 +34,7 @@ CudaExecutor::CudaExecutor(const Program &program, const Function &function,
       addresses.push_back(memory.arena + arenaOffset(buffer));
       break;
     case Buffer::Place::State:
-      addresses.push_back(memory.states + program.states[buffer.argument].offset);
+      addresses.push_back(memory.states + memory.stateOffsets[buffer.argument]);
       break;
     }
   }

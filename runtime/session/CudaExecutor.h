@@ -34,6 +34,7 @@ struct CudaProgram {
 struct CudaMemory {
   cuda::CUdeviceptr arena;
   cuda::CUdeviceptr states;                    ///< the block that holds all of them
+  llvm::ArrayRef<uint64_t> stateOffsets;       ///< of each state of the program, in the block
   llvm::SmallVector<cuda::CUdeviceptr> inputs; ///< in the order of the function; pinned memory of
                                                ///< those on the host
   llvm::SmallVector<cuda::CUdeviceptr> outputs;

@@ -115,10 +115,10 @@ class CudaRun;
 class CudaSession final : public PartitionSession {
 public:
   CudaSession(std::shared_ptr<const PartitionWeights> weights, const CudaProgram &loaded,
-              const SessionOptions &options, Resources resources)
-      : PartitionSession(std::move(weights), options), loaded(loaded), device(loaded.device),
-        isEager(options.isEager), resources(std::move(resources)),
-        graphs(program().functions.size()) {}
+              const SessionOptions &options, SymbolLimits limits, Resources resources)
+      : PartitionSession(std::move(weights), std::move(limits)), loaded(loaded),
+        device(loaded.device), isEager(options.isEager), maxTokens(options.maxTokens),
+        resources(std::move(resources)), graphs(program().functions.size()) {}
 
   bool hasDeviceMemory() const override { return true; }
   Error execute(const Function &function, const Arguments &arguments,
@@ -139,7 +139,7 @@ private:
 
   bool isDeviceLost() const override;
   Error explainMemory(Error error) const override {
-    return sortie::explainMemory(std::move(error), *device, resources.plan, maxTokens());
+    return sortie::explainMemory(std::move(error), *device, resources.plan, maxTokens);
   }
   /// Waits for what `enqueued` has been enqueued.
   Error finishTransfer(CUresult enqueued, const Twine &what) const;
@@ -156,6 +156,7 @@ private:
   const CudaProgram &loaded; // of the loaded weights, which the session owns
   DevicePtr device;
   bool isEager;
+  int64_t maxTokens; ///< 0: the bounds of the program
   Resources resources;
   std::vector<GraphCache> graphs; ///< by function
   DeviceMemory cacheFiller;       ///< see measure()
@@ -179,9 +180,9 @@ Expected<RunSlot> CudaSession::takeSlot() {
 CudaMemory CudaSession::memoryFor(const Function &function, const Arguments &arguments,
                                   const HostArguments &hostArguments) {
   CudaMemory memory{
-      resources.arena.get(), resources.states.get(), {}, {}, resources.checkedIndices.get(),
-      resources.progress,    resources.cublas};
-  const ArgumentLayout layout = layoutArguments(program(), function, maxTokens());
+      resources.arena.get(),          resources.states.get(), stateLayout().offsets, {}, {},
+      resources.checkedIndices.get(), resources.progress,     resources.cublas};
+  const ArgumentLayout layout = layoutArguments(program(), function, limits());
   auto addressOf = [&](const BoundArgument &argument, uint64_t offset, std::byte *onHost) {
     if (onHost)
       return reinterpret_cast<CUdeviceptr>(onHost);
@@ -556,14 +557,14 @@ public:
   const DeviceWeights &deviceWeights() const { return loaded.weights; }
   WeightBytes bytes() const override { return loaded.weights.bytes(); }
   Expected<std::unique_ptr<PartitionSession>>
-  makeSession(const SessionOptions &options) const override;
+  makeSession(const SessionOptions &options, const SymbolLimits &limits) const override;
 
 private:
   CudaProgram loaded;
 };
 
 Expected<std::unique_ptr<PartitionSession>>
-CudaWeights::makeSession(const SessionOptions &options) const {
+CudaWeights::makeSession(const SessionOptions &options, const SymbolLimits &limits) const {
   std::vector<size_t> functions;
   size_t checks = 0;
   for (size_t i = 0; i < program()->functions.size(); ++i) {
@@ -574,13 +575,13 @@ CudaWeights::makeSession(const SessionOptions &options) const {
   }
   if (Error error = loaded.device->checkProcess())
     return error;
-  MemoryPlan plan = planPartition(*program(), partition(), functions, options.maxTokens);
+  MemoryPlan plan = planPartition(*program(), partition(), functions, limits);
   plan.weights = loaded.weights.bytes().own;
   Expected<Resources> resources = Resources::create(loaded, plan, checks);
   if (!resources)
     return explainMemory(resources.takeError(), *loaded.device, plan, options.maxTokens);
-  auto session =
-      std::make_unique<CudaSession>(shared_from_this(), loaded, options, std::move(*resources));
+  auto session = std::make_unique<CudaSession>(shared_from_this(), loaded, options, limits,
+                                               std::move(*resources));
   if (Error error = session->clearStates(0, plan.states, "resetting states"))
     return error;
   return session;
@@ -637,7 +638,9 @@ loadCudaWeightsOn(const DevicePtr &device, const WantedWeights &wanted, WeightSo
   const WeightPlan plan(program, wanted.weights,
                         [&](WeightId id, WeightForm form) { return shared.find(id, form); });
   const auto explain = [&](Error error) {
-    MemoryPlan all = planPartition(program, wanted.partition, functions, /*maxTokens=*/0);
+    Expected<SymbolLimits> limits = SymbolLimits::createWithoutSession(program, /*maxTokens=*/0);
+    MemoryPlan all =
+        planPartition(program, wanted.partition, functions, cantFail(std::move(limits)));
     all.weights = plan.bytes();
     return explainMemory(std::move(error), *device, all, /*maxTokens=*/0);
   };

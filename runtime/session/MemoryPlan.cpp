@@ -27,18 +27,28 @@ std::string MemoryPlan::describe() const {
          (library ? ", cuBLAS " + cuda::formatBytes(library) : "");
 }
 
-Error checkTokenLimit(const Program &program, int64_t maxTokens) {
-  if (maxTokens < 0)
-    return makeError("the limit of tokens is " + Twine(maxTokens) +
-                     ", it must be positive, or 0 for the program's own");
-  int64_t most = 0;
-  for (const Symbol &symbol : program.symbols)
-    most = std::max(most, symbol.max);
-  if (program.symbols.empty() || maxTokens <= most)
-    return Error::success();
-  return makeError(program.name + ": memory for " + Twine(maxTokens) +
-                   " tokens is asked for, the program was compiled for at most " + Twine(most) +
-                   "; ask for fewer, or compile it with a larger max-tokens");
+StateLayout layoutStates(const Program &program, uint32_t partition, const SymbolLimits &limits) {
+  constexpr uint64_t kAlignment = 256;
+  StateLayout layout;
+  for (const State &state : program.states) {
+    const bool isHere = state.partition == partition;
+    layout.offsets.push_back(isHere ? layout.bytes : 0);
+    if (isHere)
+      layout.bytes = alignTo(layout.bytes + state.bytes.at(limits), kAlignment);
+  }
+  return layout;
+}
+
+Error checkStates(const Program &program, const SymbolLimits &limits) {
+  constexpr uint64_t kMostBytes = uint64_t{1} << 48;
+  SmallVector<uint64_t> sums(program.partitions.size());
+  for (const State &state : program.states) {
+    uint64_t &sum = sums[state.partition];
+    sum = SaturatingAdd(sum, static_cast<uint64_t>(state.bytes.at(limits)));
+    if (sum > kMostBytes)
+      return makeError(program.name + ": its states take more than 2^48 bytes");
+  }
+  return Error::success();
 }
 
 /// Those of the functions that are of a partition.
@@ -95,9 +105,9 @@ uint64_t weightBytes(const Program &program, WeightId weight) {
 }
 
 ArgumentLayout layoutArguments(const Program &program, const Function &function,
-                               int64_t maxTokens) {
+                               const SymbolLimits &limits) {
   constexpr uint64_t kAlignment = 256;
-  const SymbolValues bounds = program.symbolBounds(function, maxTokens);
+  const SymbolValues bounds = Program::symbolsOf(function, limits);
   ArgumentLayout layout;
   auto add = [&](const std::vector<Argument> &arguments, SmallVector<uint64_t> &offsets) {
     for (const Argument &argument : arguments) {
@@ -113,27 +123,27 @@ ArgumentLayout layoutArguments(const Program &program, const Function &function,
 }
 
 MemoryPlan planPartition(const Program &program, uint32_t index, ArrayRef<size_t> functions,
-                         int64_t maxTokens) {
+                         const SymbolLimits &limits) {
   const Partition &partition = program.partitions[index];
   MemoryPlan plan;
   plan.weights = bytesOfWeights(program, partition, weightsOf(program, index, functions));
-  plan.states = partition.stateBytes;
+  plan.states = layoutStates(program, index, limits).bytes;
   for (const size_t number : functionsOf(program, index, functions)) {
     const Function &function = program.functions[number];
-    plan.arena = std::max(plan.arena, program.arenaBytes(function, maxTokens));
+    plan.arena = std::max(plan.arena, program.arenaBytes(function, limits));
     if (function.usesCublas)
       plan.library = cuda::CublasHandle::kWorkspaceBytes;
     if (partition.isCuda())
-      plan.arguments =
-          std::max(plan.arguments, layoutArguments(program, function, maxTokens).bytes);
+      plan.arguments = std::max(plan.arguments, layoutArguments(program, function, limits).bytes);
   }
   return plan;
 }
 
-MemoryPlan planMemory(const Program &program, ArrayRef<size_t> functions, int64_t maxTokens) {
+MemoryPlan planMemory(const Program &program, ArrayRef<size_t> functions,
+                      const SymbolLimits &limits) {
   MemoryPlan sum;
   for (const uint32_t partition : partitionsOf(program, functions)) {
-    const MemoryPlan plan = planPartition(program, partition, functions, maxTokens);
+    const MemoryPlan plan = planPartition(program, partition, functions, limits);
     sum.weights += plan.weights;
     sum.arena += plan.arena;
     sum.arguments += plan.arguments;

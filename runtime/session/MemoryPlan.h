@@ -6,7 +6,7 @@
 #ifndef SORTIE_RUNTIME_SESSION_MEMORYPLAN_H
 #define SORTIE_RUNTIME_SESSION_MEMORYPLAN_H
 
-#include "runtime/program/Program.h"
+#include "runtime/session/SymbolLimits.h"
 
 #include "llvm/Support/Error.h"
 
@@ -23,16 +23,24 @@ struct MemoryPlan {
   std::string describe() const;
 };
 
-/// Whether a session of the program can be planned for `maxTokens` tokens (0: the program's bound).
-llvm::Error checkTokenLimit(const Program &program, int64_t maxTokens);
-
-/// Of running these functions with at most `maxTokens` tokens (0: the program's bound), on all
-/// devices together.
-MemoryPlan planMemory(const Program &program, llvm::ArrayRef<size_t> functions, int64_t maxTokens);
+/// Of running these functions within `limits`, on all devices together.
+MemoryPlan planMemory(const Program &program, llvm::ArrayRef<size_t> functions,
+                      const SymbolLimits &limits);
 
 /// The same of those functions that are of one partition, on its device.
 MemoryPlan planPartition(const Program &program, uint32_t partition,
-                         llvm::ArrayRef<size_t> functions, int64_t maxTokens);
+                         llvm::ArrayRef<size_t> functions, const SymbolLimits &limits);
+
+/// Where the states of a partition lie in the block that holds all of them, one behind the other.
+struct StateLayout {
+  /// Of each state of the program, a multiple of 256; 0 for those of other partitions.
+  llvm::SmallVector<uint64_t> offsets;
+  uint64_t bytes = 0;
+};
+StateLayout layoutStates(const Program &program, uint32_t partition, const SymbolLimits &limits);
+
+/// Whether the states of each partition take less than 2^48 bytes, as all else does.
+llvm::Error checkStates(const Program &program, const SymbolLimits &limits);
 
 /// The weights that any of these functions reads.
 llvm::BitVector weightsOf(const Program &program, llvm::ArrayRef<size_t> functions);
@@ -54,7 +62,8 @@ struct ArgumentLayout {
   llvm::SmallVector<uint64_t> outputs;
   uint64_t bytes = 0;
 };
-ArgumentLayout layoutArguments(const Program &program, const Function &function, int64_t maxTokens);
+ArgumentLayout layoutArguments(const Program &program, const Function &function,
+                               const SymbolLimits &limits);
 
 } // namespace sortie
 

@@ -22,11 +22,11 @@ std::optional<WeightId> PartitionWeights::missing(const Function &function) cons
   return std::nullopt;
 }
 
-uint64_t PartitionWeights::arenaBytes(int64_t maxTokens) const {
+uint64_t PartitionWeights::arenaBytes(const SymbolLimits &limits) const {
   uint64_t bytes = 0;
   for (const Function &function : program()->functions)
     if (serves(function))
-      bytes = std::max(bytes, program()->arenaBytes(function, maxTokens));
+      bytes = std::max(bytes, program()->arenaBytes(function, limits));
   return bytes;
 }
 

@@ -9,6 +9,7 @@
 
 #include "runtime/cpu/PackedWeights.h"
 #include "runtime/session/Arguments.h"
+#include "runtime/session/MemoryPlan.h"
 #include "runtime/session/Observer.h"
 
 #include <memory>
@@ -21,8 +22,9 @@ struct SessionOptions {
   std::string device; ///< as in WeightsOptions; empty: where the weights are
   int threads = 1;
   cpu::Isa isa = cpu::Isa::Portable;
-  int64_t maxTokens = 0; ///< 0: the bounds of the program
-  bool isEager = false;  ///< no CUDA graphs
+  int64_t maxTokens = 0;                  ///< 0: the bounds of the program
+  bool isEager = false;                   ///< no CUDA graphs
+  std::vector<SymbolChoice> symbols = {}; // NOLINT(readability-redundant-member-init)
 };
 
 /// The weights of a partition that are wanted.
@@ -52,7 +54,7 @@ public:
   /// The first weight of a function that is not here.
   std::optional<WeightId> missing(const Function &function) const;
   /// The largest arena of the functions that can run.
-  uint64_t arenaBytes(int64_t maxTokens) const;
+  uint64_t arenaBytes(const SymbolLimits &limits) const;
 
   /// "cpu", "cuda:0".
   const std::string &device() const { return name; }
@@ -63,7 +65,7 @@ public:
 
   /// The part of a session on the same device, with the memory of intermediate values and states.
   virtual llvm::Expected<std::unique_ptr<PartitionSession>>
-  makeSession(const SessionOptions &options) const = 0;
+  makeSession(const SessionOptions &options, const SymbolLimits &limits) const = 0;
 
 protected:
   /// `resolved` is the program as the device runs it; null: as it is.
@@ -97,6 +99,9 @@ public:
 
   const PartitionWeights &weights() const { return *ownedWeights; }
 
+  /// Where its states lie in the block that holds all of them.
+  const StateLayout &stateLayout() const { return states; }
+
   /// What it takes of arguments beside arrays on the host.
   virtual bool hasDeviceMemory() const = 0;
   virtual llvm::Error execute(const Function &function, const Arguments &arguments,
@@ -121,11 +126,12 @@ public:
   llvm::Error explain(const Function &function, llvm::Error error);
 
 protected:
-  PartitionSession(std::shared_ptr<const PartitionWeights> weights, const SessionOptions &options)
-      : ownedWeights(std::move(weights)), tokenLimit(options.maxTokens) {}
+  PartitionSession(std::shared_ptr<const PartitionWeights> weights, SymbolLimits limits)
+      : ownedWeights(std::move(weights)), symbolLimits(std::move(limits)),
+        states(layoutStates(program(), ownedWeights->partition(), symbolLimits)) {}
 
   const Program &program() const { return *ownedWeights->program(); }
-  int64_t maxTokens() const { return tokenLimit; }
+  const SymbolLimits &limits() const { return symbolLimits; }
 
 private:
   /// Whether an error has spoilt the device, so that nothing runs on it any more.
@@ -134,7 +140,8 @@ private:
   virtual llvm::Error explainMemory(llvm::Error error) const = 0;
 
   std::shared_ptr<const PartitionWeights> ownedWeights;
-  int64_t tokenLimit;
+  SymbolLimits symbolLimits;
+  StateLayout states;
   std::string deviceFailure; ///< the error of the run that lost the device
 };
 

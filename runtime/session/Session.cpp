@@ -140,23 +140,25 @@ LoadedWeights::createSession(const SessionOptions &options) const {
     if (!options.device.empty() && device != part->device())
       return makeError("a session on '" + device + "' is asked for, its weights are on '" +
                        part->device() + "'; load them there, too");
-  if (Error error = checkTokenLimit(program, options.maxTokens))
+  Expected<SymbolLimits> limits = SymbolLimits::create(program, options.maxTokens, options.symbols);
+  if (!limits)
+    return limits.takeError();
+  if (Error error = checkStates(program, *limits))
     return error;
   std::vector<std::unique_ptr<PartitionSession>> sessions;
   for (const Part &part : parts) {
-    Expected<std::unique_ptr<PartitionSession>> session = part->makeSession(options);
+    Expected<std::unique_ptr<PartitionSession>> session = part->makeSession(options, *limits);
     if (!session)
       return session.takeError();
     sessions.push_back(std::move(*session));
   }
-  return std::make_unique<Session>(std::move(sessions), options);
+  return std::make_unique<Session>(std::move(sessions), std::move(*limits));
 }
 
 //===- Sessions ----------------------------------------------------------===//
 
-Session::Session(std::vector<std::unique_ptr<PartitionSession>> given,
-                 const SessionOptions &options)
-    : program(given.front()->weights().loadedProgram()), tokenLimit(options.maxTokens),
+Session::Session(std::vector<std::unique_ptr<PartitionSession>> given, SymbolLimits limits)
+    : program(given.front()->weights().loadedProgram()), limits(std::move(limits)),
       parts(program->partitions.size()) {
   for (std::unique_ptr<PartitionSession> &part : given) {
     const uint32_t partition = part->weights().partition();
@@ -197,7 +199,7 @@ Expected<Session::Call> Session::bind(uint32_t index, ArrayRef<TensorView> input
   PartitionSession &part = *parts[program->functions[index].partition];
   const Function &function = part.weights().program()->functions[index];
   Expected<Arguments> arguments =
-      Arguments::bind(*program, function, {tokenLimit, part.hasDeviceMemory()}, inputs, outputs);
+      Arguments::bind(*program, function, {limits, part.hasDeviceMemory()}, inputs, outputs);
   if (!arguments)
     return arguments.takeError();
   return Call{function, part, std::move(*arguments)};
@@ -238,9 +240,9 @@ Error Session::time(uint32_t index, ArrayRef<TensorView> inputs, ArrayRef<Tensor
 
 Error Session::resetStates() {
   completeAll();
-  for (auto [partition, part] : zip_equal(program->partitions, parts))
+  for (const auto &part : parts)
     if (part)
-      if (Error error = part->clearStates(0, partition.stateBytes, "resetting states"))
+      if (Error error = part->clearStates(0, part->stateLayout().bytes, "resetting states"))
         return error;
   return Error::success();
 }
@@ -251,14 +253,19 @@ Error Session::resetState(uint32_t index) {
   if (!part)
     return part.takeError();
   completeAll();
-  return (*part)->clearStates(state.offset, state.bytes, "resetting state '" + state.name + "'");
+  return (*part)->clearStates((*part)->stateLayout().offsets[index], bytesOf(state),
+                              "resetting state '" + state.name + "'");
+}
+
+uint64_t Session::bytesOf(const State &state) const {
+  return static_cast<uint64_t>(state.bytes.at(limits));
 }
 
 /// A state is copied as a whole or not at all.
-static Error checkSize(const State &state, size_t given) {
-  if (given == state.bytes)
+Error Session::checkSize(const State &state, size_t given) const {
+  if (given == bytesOf(state))
     return Error::success();
-  return makeError("state '" + state.name + "' has " + Twine(state.bytes) + " bytes, " +
+  return makeError("state '" + state.name + "' has " + Twine(bytesOf(state)) + " bytes, " +
                    Twine(given) + " are given");
 }
 
@@ -270,7 +277,8 @@ Error Session::readState(uint32_t index, MutableArrayRef<std::byte> bytes) {
   if (Error error = checkSize(state, bytes.size()))
     return error;
   completeAll();
-  return (*part)->downloadStates(state.offset, bytes, "reading state '" + state.name + "'");
+  return (*part)->downloadStates((*part)->stateLayout().offsets[index], bytes,
+                                 "reading state '" + state.name + "'");
 }
 
 Error Session::writeState(uint32_t index, ArrayRef<std::byte> bytes) {
@@ -281,13 +289,20 @@ Error Session::writeState(uint32_t index, ArrayRef<std::byte> bytes) {
   if (Error error = checkSize(state, bytes.size()))
     return error;
   completeAll();
-  return (*part)->uploadStates(state.offset, bytes, "writing state '" + state.name + "'");
+  return (*part)->uploadStates((*part)->stateLayout().offsets[index], bytes,
+                               "writing state '" + state.name + "'");
 }
 
 Error Session::copyStates(Session &from) {
   if (from.program != program)
     return makeError("the sessions are of two programs (" + program->name + ", " +
                      from.program->name + "); copy states between sessions of one");
+  for (auto [symbol, own, other] :
+       zip_equal(program->symbols, ArrayRef<int64_t>(limits), ArrayRef<int64_t>(from.limits)))
+    if (symbol.isOfSession && own != other)
+      return makeError("states are to be copied from a session whose '" + symbol.name + "' is " +
+                       Twine(other) + " to one where it is " + Twine(own) +
+                       "; make both sessions with the same value");
   for (const State &state : program->states)
     if (parts[state.partition])
       if (Error error = from.partOf(state).takeError())

@@ -94,7 +94,7 @@ private:
 class Session {
 public:
   /// Parts for different partitions of one program.
-  Session(std::vector<std::unique_ptr<PartitionSession>> parts, const SessionOptions &options);
+  Session(std::vector<std::unique_ptr<PartitionSession>> parts, SymbolLimits limits);
   ~Session();
   Session(const Session &) = delete;
   Session &operator=(const Session &) = delete;
@@ -120,6 +120,9 @@ public:
   llvm::Error time(uint32_t function, llvm::ArrayRef<TensorView> inputs,
                    llvm::ArrayRef<TensorView> outputs, llvm::MutableArrayRef<uint64_t> nanoseconds);
 
+  /// What was decided about the program's symbols.
+  const SymbolLimits &symbolLimits() const { return limits; }
+
   /// Sets all states that the session has, or one, to zeros.
   llvm::Error resetStates();
   llvm::Error resetState(uint32_t state);
@@ -142,6 +145,8 @@ private:
                             llvm::ArrayRef<TensorView> outputs) const;
   /// Whether the part of a function, and its weights, are here.
   llvm::Error checkLoaded(const Function &function) const;
+  uint64_t bytesOf(const State &state) const;
+  llvm::Error checkSize(const State &state, size_t given) const;
   /// The part that has a state, or an error.
   llvm::Expected<PartitionSession *> partOf(const State &state) const;
   /// Waits for all submitted runs.
@@ -150,7 +155,7 @@ private:
   void completeNext();
 
   std::shared_ptr<const Program> program;
-  int64_t tokenLimit;
+  SymbolLimits limits;
   std::vector<std::unique_ptr<PartitionSession>> parts; ///< by partition; null where not loaded
   std::deque<std::shared_ptr<SubmittedRun>> pending;    ///< oldest first
   std::deque<std::shared_ptr<SubmittedRun>> failed;     ///< perhaps nobody was told; oldest first

@@ -43,6 +43,10 @@ public:
   const model::TokenizerData &data() const { return source; }
   /// How many tokens there are; ids are less.
   size_t tokenCount() const { return source.tokens.size(); }
+  /// The token that encoding puts before a text, if the model has it so.
+  std::optional<int32_t> beginOfText() const {
+    return addsBeginOfText ? source.beginOfText : std::nullopt;
+  }
   /// Whether a space is put before text that begins, or follows a special token.
   bool addsSpacePrefix() const;
   /// The bytes that a token stands for in a text, whatever its type; for a control token those of

@@ -77,7 +77,8 @@ def test_another_number_of_experts(tools: Tools, make_model: Callable) -> None:
     """--experts-used: the reference takes as many as the ids it follows."""
     model = make_model("deepseek-v3", "q8_0", DIVISORS["deepseek-v3"])
     used = tools.folder / "experts-used.mlir"
-    tools.call("sortie-translate", "--import-gguf", model.path, "--experts-used=3", "-o", used)
+    tools.call("sortie-translate", "--import-gguf", "--what=ffn", model.path, "--experts-used=3",
+               "-o", used)
     program = tools.folder / "experts-used.mlirbc"
     tools.call("sortie-opt", used, "--sortie-compile", "--emit-bytecode", "-o", program)
     hidden = model.input(TOKENS)

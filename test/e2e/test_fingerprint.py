@@ -25,7 +25,7 @@ REFUSED = "has fingerprint"
 
 def imported(tools: Tools, model: Path) -> tuple[str, list[str]]:
     """The fingerprint that the importer writes, and the keys that it covers."""
-    module = tools.call("sortie-translate", "--import-gguf", model)
+    module = tools.call("sortie-translate", "--import-gguf", "--what=ffn", model)
     value = re.search(r'moe\.weights_fingerprint = "([^"]*)"', module)
     keys = re.search(r"moe\.fingerprint_keys = (\[[^]]*\])", module)
     assert value and keys

@@ -32,8 +32,8 @@ def model(make_model: Callable) -> Path:
 def compiled(tools: Tools, model: Path, folder: Path, *options: str) -> Path:
     """The program of a model, by default with hashes."""
     module, program = folder / "program.mlir", folder / "program.mlirbc"
-    tools.call("sortie-translate", "--import-gguf", model, *(options or ["--hash-weights"]),
-               "-o", module)
+    tools.call("sortie-translate", "--import-gguf", "--what=ffn", model,
+               *(options or ["--hash-weights"]), "-o", module)
     tools.call("sortie-opt", module, "--sortie-compile", "--emit-bytecode", "-o", program)
     return program
 
@@ -67,7 +67,7 @@ def changed(model: Path, target: Path, tensor: str, changes: dict[int, bytes]) -
 
 
 def test_hashes_are_what_the_documentation_states(tools: Tools, model: Path) -> None:
-    module = tools.call("sortie-translate", "--import-gguf", model, "--hash-weights")
+    module = tools.call("sortie-translate", "--import-gguf", "--what=ffn", model, "--hash-weights")
     recorded = dict(re.findall(r'(blk\.0\.[\w.]+) = "([0-9a-f]{32})"', module))
     named = set(re.findall(r'moe\.weight "([^"]*)"', module))
     assert set(recorded) == named and GATE in named
@@ -265,6 +265,6 @@ def test_hashing_needs_the_data(tools: Tools, tmp_path: Path) -> None:
     model = write_model(tmp_path / "model.gguf", shape, parse_types("q4_0"))[0]
     header = gguf.GGUFReader(model).data_offset
     model.write_bytes(model.read_bytes()[:header])
-    tools.call("sortie-translate", "--import-gguf", model)
+    tools.call("sortie-translate", "--import-gguf", "--what=ffn", model)
     with pytest.raises(ToolError, match="it is truncated"):
-        tools.call("sortie-translate", "--import-gguf", model, "--hash-weights")
+        tools.call("sortie-translate", "--import-gguf", "--what=ffn", model, "--hash-weights")

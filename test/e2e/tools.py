@@ -73,7 +73,8 @@ class Tools:
         mlir, program = self.folder / f"{name}.mlir", self.folder / f"{name}.mlirbc"
         if program.exists():
             return program
-        self.call("sortie-translate", "--import-gguf", model, f"--contract={contract}", "-o", mlir)
+        self.call("sortie-translate", "--import-gguf", "--what=ffn", model,
+                  f"--contract={contract}", "-o", mlir)
         if with_ids:
             mlir.write_text(expose_routing(mlir.read_text(), with_ids))
         self.call("sortie-opt", mlir, f"--sortie-compile={text}", "--emit-bytecode", "-o", program)

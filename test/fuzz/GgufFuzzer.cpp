@@ -6,7 +6,7 @@
 
 #include "runtime/gguf/Fingerprint.h"
 #include "runtime/gguf/Model.h"
-#include "runtime/model/LayerTensors.h"
+#include "runtime/model/ModelTensors.h"
 #include "runtime/model/TokenizerData.h"
 
 #include <algorithm>
@@ -38,19 +38,23 @@ static void visit(const Tensor &tensor) {
   }
 }
 
-/// Reads the configuration and looks for the tensors of the first layers.
-static void describeLayers(const Model &model) {
+/// Reads the configuration and looks for the tensors: of a whole model, or of the first layers.
+static void describe(const Model &model, model::Scope scope) {
   model::MetadataReader metadata(model.metadata());
   auto keys = cantFail(model::NameFilter::parse("--ignore-keys", std::nullopt));
-  Expected<model::Config> config = model::readConfig(model, metadata, {}, keys);
+  Expected<model::Config> config = model::readConfig(model, metadata, scope, {}, keys);
   if (!config) {
     consumeError(config.takeError());
     return;
   }
+  const auto layers = static_cast<int64_t>(config->layers.size());
   const model::TensorsByLayer tensors(model);
   auto ignored = cantFail(model::NameFilter::parse("--ignore-tensors", std::nullopt));
-  for (int64_t layer = 0; layer < std::min<int64_t>(config->layers.size(), 4); ++layer)
-    consumeError(model::LayerTensors::find(model, tensors, *config, layer, ignored).takeError());
+  if (scope == model::Scope::WholeModel && layers <= 4)
+    consumeError(model::ModelTensors::find(model, tensors, *config, ignored).takeError());
+  else
+    for (int64_t layer = 0; layer < std::min<int64_t>(layers, 4); ++layer)
+      consumeError(model::LayerTensors::find(model, tensors, *config, layer, ignored).takeError());
 }
 
 static void open(StringRef bytes, DataPresence presence) {
@@ -67,7 +71,8 @@ static void open(StringRef bytes, DataPresence presence) {
     visit(tensor);
   fingerprintOfAllKeys(**model);
   fingerprintOfNamedKeys(**model, {"general.architecture", "split.no"});
-  describeLayers(**model);
+  for (const model::Scope scope : {model::Scope::FeedForwardHalves, model::Scope::WholeModel})
+    describe(**model, scope);
   consumeError(model::readTokenizerData(**model).takeError());
 }
 

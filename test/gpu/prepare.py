@@ -122,8 +122,8 @@ class Preparation:
     def imported(self, model: Path, contract: str) -> Path:
         path = self.scratch / f"{model.stem}-{contract}.mlir"
         if not path.exists():
-            self.tools.call("sortie-translate", "--import-gguf", model, f"--contract={contract}",
-                            "-o", path)
+            self.tools.call("sortie-translate", "--import-gguf", "--what=ffn", model,
+                            f"--contract={contract}", "-o", path)
         return path
 
     def model(self, preset: str, types: str, width: str) -> Model:

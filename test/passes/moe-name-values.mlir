@@ -40,3 +40,12 @@ func.func @fused(%x: tensor<?x64xf32>) -> tensor<?x64xf32> attributes {moe.value
   %a = moe.add %x, %x : tensor<?x64xf32>
   return %a : tensor<?x64xf32>
 }
+
+// Another function may have the same name.
+// CHECK-LABEL: func.func @other
+// CHECK-SAME: moe.values = ["my.norm"]
+// MEANING: moe-name-values @other: changed, 2 values agree
+func.func @other(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  %a = moe.add %x, %x {moe.names = ["my.norm"]} : tensor<?x64xf32>
+  return %a : tensor<?x64xf32>
+}

@@ -45,6 +45,10 @@ class Model:
         field = self._readers[0].fields.get(f"{self.arch}.{key}")
         return default if field is None else field.contents()
 
+    def names(self) -> list[str]:
+        """Names of all tensors, in the order of the files."""
+        return list(self._tensors)
+
     def has(self, name: str) -> bool:
         return name in self._tensors
 

@@ -6,9 +6,14 @@
 
 #include "tools/sortie-run/Checksums.h"
 #include "tools/sortie-run/Describe.h"
+#include "tools/sortie-run/Generate.h"
+#include "tools/sortie-run/Logits.h"
+#include "tools/sortie-run/ModelBench.h"
 #include "tools/sortie-run/Options.h"
+#include "tools/sortie-run/Perplexity.h"
 #include "tools/sortie-run/Program.h"
 #include "tools/sortie-run/Runner.h"
+#include "tools/sortie-run/StandardOutput.h"
 #include "tools/sortie-run/Verify.h"
 
 #include "tools/common/FileClaims.h"
@@ -87,16 +92,6 @@ Expected<bool> compare(const Options &options) {
   return compareChecksumFiles(options.comparedFiles[0], options.comparedFiles[1], outs());
 }
 
-/// Whether everything printed has arrived.
-Error flushOutput() {
-  outs().flush();
-  if (!outs().has_error())
-    return Error::success();
-  const std::error_code code = outs().error();
-  outs().clear_error();
-  return makeError("cannot write to standard output: " + code.message());
-}
-
 /// Does what the command line asks for; the exit code.
 Expected<int> runMode(const Options &options) {
   auto codeOf = [](Error error) -> Expected<int> {
@@ -113,6 +108,14 @@ Expected<int> runMode(const Options &options) {
     return codeOf(verify(options));
   case Mode::Tokenize:
     return codeOf(tokenize(options.tokenize, outs()));
+  case Mode::Logits:
+    return codeOf(writeLogits(options));
+  case Mode::Generate:
+    return codeOf(generateTexts(options, outs()));
+  case Mode::Perplexity:
+    return codeOf(printPerplexity(options, outs()));
+  case Mode::Bench:
+    return codeOf(benchModel(options, outs()));
   case Mode::CompareChecksums:
     break;
   }
@@ -125,7 +128,7 @@ Expected<int> runMode(const Options &options) {
 /// runMode(), and whether what it printed, also before an error, has arrived.
 Expected<int> runTool(const Options &options) {
   Expected<int> exitCode = runMode(options);
-  Error written = flushOutput();
+  Error written = flushOutput(outs());
   if (!exitCode)
     return joinErrors(exitCode.takeError(), std::move(written));
   if (written)

@@ -7,6 +7,7 @@
 
 #include "runtime/support/Error.h"
 #include "tools/common/Version.h"
+#include "tools/sortie-run/ModelWords.h"
 #include "tools/sortie-run/TokenizeOptions.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -135,7 +136,13 @@ constexpr const char *kOverview =
     "  Is the model undamaged?    sortie-run model.mlirbc --weights model.gguf --verify-weights\n"
     "                             (the model imported with --hash-weights)\n"
     "  Token ids of a text:       sortie-run tokenize model.gguf --prompt \"Hello\"\n"
-    "  Text of token ids:         sortie-run tokenize model.gguf --ids \"1 2 3\"\n\n"
+    "  Text of token ids:         sortie-run tokenize model.gguf --ids \"1 2 3\"\n"
+    "  Text after a prompt:       sortie-run generate model.mlirbc --weights model.gguf \\\n"
+    "                               --prompt \"In the beginning\" -n 64\n"
+    "  How good, how fast:        sortie-run perplexity|bench model.mlirbc --weights model.gguf "
+    "...\n"
+    "  Logits of tokens:          sortie-run logits model.mlirbc --weights model.gguf \\\n"
+    "                               --tokens ids.npy --output logits.npy\n\n"
     "'-' is the standard input or output. No output may be one of the files that are read.\n"
     "Exit code 0: done, and nothing differs; 1: an error, said in one message, or something that\n"
     "--verify-weights or --compare-checksums found, which is listed.\n";
@@ -158,6 +165,16 @@ Error checkOnly(StringRef mode, ArrayRef<StringRef> allowed) {
   if (others.empty())
     return Error::success();
   return makeError(mode + " runs nothing; leave " + join(others, ", ") + " out");
+}
+
+/// An error if options of a run were given after a word that has others: the command line takes
+/// them there, too.
+Error checkNoneOfRun(StringRef word) {
+  const std::vector<std::string> given = givenOptionsExcept({});
+  if (given.empty())
+    return Error::success();
+  return makeError(word + " has no " + join(given, ", ") + "; leave it out, or see sortie-run " +
+                   word + " --help");
 }
 
 /// An error if an option was given without the one that it belongs to.
@@ -238,6 +255,7 @@ Expected<std::vector<InputOption>> splitInputs() {
 Expected<Options> parseOptions(int argc, char **argv) {
   cl::HideUnrelatedOptions(category);
   hideUnrelatedTokenizeOptions();
+  hideUnrelatedModelOptions();
   setVersionOf("sortie-run");
   cl::ParseCommandLineOptions(argc, argv, kOverview);
   Options options;
@@ -250,6 +268,13 @@ Expected<Options> parseOptions(int argc, char **argv) {
       return tokenize.takeError();
     options.mode = Mode::Tokenize;
     options.tokenize = std::move(*tokenize);
+    return options;
+  }
+  if (const std::optional<Mode> word = givenModelWord()) {
+    if (Error error = checkNoneOfRun(wordOf(*word)))
+      return error;
+    if (Error error = getModelOptions(*word, options))
+      return error;
     return options;
   }
   options.mode = chooseMode();

@@ -6,6 +6,7 @@
 #ifndef SORTIE_TOOLS_SORTIE_RUN_OPTIONS_H
 #define SORTIE_TOOLS_SORTIE_RUN_OPTIONS_H
 
+#include "runtime/generation/Generator.h"
 #include "tools/sortie-run/Tokenize.h"
 
 #include "llvm/ADT/StringRef.h"
@@ -18,7 +19,17 @@
 namespace sortie::tool {
 
 /// What a call does.
-enum class Mode { Run, Describe, Verify, CompareChecksums, Tokenize };
+enum class Mode {
+  Run,
+  Describe,
+  Verify,
+  CompareChecksums,
+  Tokenize,
+  Logits,
+  Generate,
+  Perplexity,
+  Bench
+};
 
 /// Whether an option asks for random numbers rather than a file.
 inline bool isRandom(llvm::StringRef value) { return value.starts_with("random:"); }
@@ -31,6 +42,43 @@ struct InputOption {
 
 enum class VerifyFormat { Text, Json };
 enum class BenchmarkFormat { Table, Json };
+
+struct LogitsOptions {
+  std::string tokens; ///< a file
+  std::string output; ///< a file
+  bool lastOnly = false;
+  int64_t context = 0; ///< 0: as much as the tokens need
+};
+
+struct PerplexityOptions {
+  std::string file;
+  int64_t context = 512;
+};
+
+enum class BenchFormat { Markdown, Json, Csv };
+
+/// Each list is of at least one number. A test of no tokens is left out.
+struct BenchOptions {
+  std::vector<int64_t> prompts;                   ///< tokens of a prompt
+  std::vector<int64_t> generated;                 ///< tokens that are generated
+  std::vector<std::pair<int64_t, int64_t>> pairs; ///< a prompt, and what is generated after it
+  std::vector<int64_t> depths;                    ///< positions that are filled before
+  std::vector<int64_t> sequences;                 ///< at once
+  int64_t repetitions = 5;
+  BenchFormat format = BenchFormat::Markdown;
+};
+
+/// Where the prompts of `generate` come from.
+enum class PromptSource { Text, File, Lines };
+enum class TextFormat { Text, Json };
+
+struct GenerateOptions {
+  PromptSource source = PromptSource::Text;
+  std::string prompt;  ///< the text, or the name of a file
+  int64_t context = 0; ///< 0: as much as the prompts and the tokens need
+  generation::GenerationOptions generation;
+  TextFormat format = TextFormat::Text;
+};
 
 /// Options that fit together: those of another mode were not given.
 struct Options {
@@ -54,6 +102,10 @@ struct Options {
   VerifyFormat verifyFormat = VerifyFormat::Text;
   std::vector<std::string> comparedFiles; ///< the two of CompareChecksums
   TokenizeOptions tokenize;
+  LogitsOptions logits;
+  GenerateOptions generate;
+  PerplexityOptions perplexity;
+  BenchOptions bench;
 };
 
 /// Parses the command line; ends the process where it is wrong by itself, or asks for help.

@@ -40,3 +40,13 @@ GluKind sortie::toDialect(numerics::GluKind kind) {
   }
   llvm_unreachable("all gated activations are handled");
 }
+
+PairOrder sortie::toDialect(model::RotaryPairs pairs) {
+  switch (pairs) {
+  case model::RotaryPairs::Neighbours:
+    return PairOrder::Neighbours;
+  case model::RotaryPairs::Halves:
+    return PairOrder::Halves;
+  }
+  llvm_unreachable("all orders of pairs are handled");
+}

@@ -7,13 +7,14 @@
 #define SORTIE_TOOLS_SORTIE_TRANSLATE_DIALECTENUMS_H
 
 #include "dialect/common/Enums.h"
-#include "runtime/numerics/route.h"
+#include "runtime/model/Architecture.h"
 
 namespace sortie {
 
 Scoring toDialect(numerics::Scoring scoring);
 GroupScore toDialect(numerics::GroupScore score);
 GluKind toDialect(numerics::GluKind kind);
+PairOrder toDialect(model::RotaryPairs pairs);
 
 } // namespace sortie
 

@@ -3,7 +3,8 @@
 
 #include "ImportGguf.h"
 #include "DialectEnums.h"
-#include "LayerBuilder.h"
+#include "FeedForwardBuilder.h"
+#include "ForwardBuilder.h"
 
 #include "dialect/common/Fingerprint.h"
 #include "dialect/common/ImportRecord.h"
@@ -52,9 +53,10 @@ private:
   Error checkAllLayersCounted(const model::Config &config) const;
   Error checkPredictionLayers(const model::Config &config);
   Error importLayers(const model::Config &config, LayerRange range);
+  Error importModel(const model::Config &config);
   Error checkUnread(ArrayRef<const gguf::Tensor *> unread) const;
   void setModuleAttributes();
-  void recordDepartures(ArrayRef<model::LayerConfig> imported);
+  void recordDepartures(const model::Config &config, ArrayRef<model::LayerConfig> imported);
   void recordDropped(StringRef what, const model::NameFilter &filter, StringRef entry,
                      NamedAttrList &record);
 
@@ -106,7 +108,8 @@ void Importer::recordDropped(StringRef what, const model::NameFilter &filter, St
 }
 
 /// Records in the module where it, which has the layers `imported`, is not what the file says.
-void Importer::recordDepartures(ArrayRef<model::LayerConfig> imported) {
+void Importer::recordDepartures(const model::Config &config,
+                                ArrayRef<model::LayerConfig> imported) {
   Builder builder(&context);
   NamedAttrList record;
   recordDropped("tensor", ignoredTensors, import_record::kIgnoredTensors, record);
@@ -117,6 +120,8 @@ void Importer::recordDepartures(ArrayRef<model::LayerConfig> imported) {
   if (llvm::any_of(imported,
                    [](const model::LayerConfig &layer) { return !layer.selectedIsStated; }))
     record.set(import_record::kExpertsUsed, builder.getI64IntegerAttr(*options.config.expertsUsed));
+  if (config.attention && config.attention->contextIsExceeded)
+    record.set(import_record::kContext, builder.getI64IntegerAttr(config.attention->context));
   if (!record.empty())
     (*result.module)->setAttr(moe::MoeDialect::kImportOptionsName, record.getDictionary(&context));
 }
@@ -199,26 +204,43 @@ Error Importer::importLayers(const model::Config &config, LayerRange range) {
     if (!tensors)
       return tensors.takeError();
     llvm::append_range(unread, tensors->unread());
-    LayerBuilder(config, *tensors, layer).build(*result.module);
+    buildFeedForwardFunction(*result.module, config, *tensors, layer);
   }
   return checkUnread(unread);
 }
 
+Error Importer::importModel(const model::Config &config) {
+  Expected<model::ModelTensors> tensors =
+      model::ModelTensors::find(model, tensorsByLayer, config, ignoredTensors);
+  if (!tensors)
+    return tensors.takeError();
+  for (const auto &[number, layer] : llvm::enumerate(tensors->layers()))
+    buildFeedForwardFunction(*result.module, config, layer.feedForward, number);
+  buildForward(*result.module, config, *tensors);
+  if (config.attention->contextIsExceeded)
+    result.remarks.push_back((model.name() + ": the model is made for shorter sequences than the " +
+                              Twine(config.attention->context) + " positions of --context")
+                                 .str());
+  return checkUnread(tensors->unread());
+}
+
 Expected<ImportResult> Importer::run() {
-  Expected<model::Config> config = model::readConfig(model, metadata, options.config, ignoredKeys);
+  Expected<model::Config> config =
+      model::readConfig(model, metadata, options.what, options.config, ignoredKeys);
   if (!config)
     return config.takeError();
   Expected<LayerRange> range = chooseLayers(*config);
   if (!range)
     return range.takeError();
   result.module = ModuleOp::create(UnknownLoc::get(&context));
-  if (Error error = importLayers(*config, *range))
+  if (Error error = config->attention ? importModel(*config) : importLayers(*config, *range))
     return error;
   for (const model::NameFilter *filter : {&ignoredTensors, &ignoredKeys})
     if (Error error = filter->checkUsed())
       return error;
   setModuleAttributes();
-  recordDepartures(ArrayRef(config->layers).slice(range->first, range->last - range->first + 1));
+  recordDepartures(*config,
+                   ArrayRef(config->layers).slice(range->first, range->last - range->first + 1));
   if (failed(verify(*result.module)))
     return sortie::makeError(model.name() + ": the imported module is not valid (see above)");
   return std::move(result);

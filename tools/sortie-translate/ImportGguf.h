@@ -1,7 +1,7 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// From a GGUF model to a semantic `moe` module. Weights stay in the model's file.
+// From a GGUF model to a semantic module. Weights stay in the model's file.
 
 #ifndef SORTIE_TOOLS_SORTIE_TRANSLATE_IMPORTGGUF_H
 #define SORTIE_TOOLS_SORTIE_TRANSLATE_IMPORTGGUF_H
@@ -27,10 +27,10 @@ struct ImportResult {
   std::vector<std::string> remarks;
 };
 
-/// Imports the feed-forward halves of layers of `model`, a function each. The dialects `moe` and
-/// `func` must be loaded. Everything that the file says about these halves is in the module, or the
-/// import fails: errors name the file and the keys, tensors or layers at fault, among them those
-/// which are not understood.
+/// Imports the feed-forward halves of layers of `model`, a function each, and of a whole model the
+/// function from tokens to logits. The dialects `lm`, `moe` and `func` must be loaded. Everything
+/// that the file says about what is imported is in the module, or the import fails: errors name the
+/// file and the keys, tensors or layers at fault, among them those which are not understood.
 llvm::Expected<ImportResult> importGguf(mlir::MLIRContext &context, const gguf::Model &model,
                                         const ImportOptions &options);
 

@@ -21,7 +21,9 @@ struct LayerRange {
 };
 
 struct ImportOptions {
-  /// The layers to import; all of them if absent.
+  /// A whole model has the functions of its layers' feed-forward halves, too.
+  model::Scope what = model::Scope::WholeModel;
+  /// The layers whose feed-forward halves to import; all of them if absent, and of a whole model.
   std::optional<LayerRange> layers;
   /// What the module promises.
   Determinism contract = kFullDeterminism;

@@ -26,15 +26,26 @@ using llvm::Expected;
 
 static cl::OptionCategory category("sortie-translate options");
 static cl::opt<bool> importGgufFlag("import-gguf", cl::Required, cl::cat(category),
-                                    cl::desc("Import a GGUF model into the moe dialect"));
+                                    cl::desc("Import a GGUF model into the dialects lm and moe"));
 static cl::opt<std::string> inputPath(cl::Positional, cl::Required, cl::cat(category),
                                       cl::desc("<model.gguf>"));
 static cl::opt<std::string> outputPath("o", cl::init("-"), cl::cat(category),
                                        cl::value_desc("model.mlir"),
                                        cl::desc("File to write; standard output by default"));
+static cl::opt<model::Scope>
+    what("what", cl::cat(category), cl::init(model::Scope::WholeModel), cl::desc("What to import:"),
+         cl::values(clEnumValN(model::Scope::WholeModel, "model",
+                               "the whole model, from tokens to logits (default)"),
+                    clEnumValN(model::Scope::FeedForwardHalves, "ffn",
+                               "the feed-forward halves of layers alone")));
 static cl::opt<std::string> layersText("layers", cl::cat(category), cl::value_desc("a-b"),
-                                       cl::desc("Layers to import, from 0, both ends included; "
-                                                "all by default"));
+                                       cl::desc("Layers whose feed-forward halves to import, "
+                                                "from 0, both ends included; nothing else is "
+                                                "imported then"));
+static cl::opt<int64_t>
+    contextLength("context", cl::cat(category), cl::value_desc("n"),
+                  cl::desc("Positions of the longest sequence of a whole model; "
+                           "what the file says by default"));
 
 static cl::opt<bool>
     hashWeights("hash-weights", cl::cat(category),
@@ -71,17 +82,18 @@ static cl::opt<int64_t> expertsUsed(
              "file says the same"));
 
 static constexpr char kOverview[] =
-    R"(sortie-translate: imports models into Sortie's moe dialect
+    R"(sortie-translate: imports models into Sortie's dialects
 
-Reads the metadata and the tensor table of a GGUF model and writes one function for each layer: its
-feed-forward half (norm, router, experts, combine, residual) as the model defines it. No weights are
-copied; the module names them, and the program that is compiled from it reads them from the model's
-own file. What it does not understand of a layer is an error, never left out in silence;
-docs/import.md says what is read. For a split model, name its first part (-00001-of-0000N.gguf). The
+Reads the metadata and the tensor table of a GGUF model and writes the model as it is defined: the
+function 'forward', from tokens to logits with a cache for each layer, and one function for each
+layer's feed-forward half (norm, router, experts, combine, residual), which are all there is with
+--what=ffn. No weights are copied; the module names them, and the program that is compiled from it
+reads them from the model's own file. What it does not understand of a model is an error, never left
+out in silence; docs/import.md says what is read. For a split model, name its first part (-00001-of-0000N.gguf). The
 output may be '-', the standard output, and none of the model's files.
 
 Example:
-  sortie-translate --import-gguf model.gguf --layers 0-3 -o model.mlir
+  sortie-translate --import-gguf model.gguf -o model.mlir
   sortie-opt model.mlir --sortie-compile="target=cpu" --emit-bytecode -o model.mlirbc
 )";
 
@@ -97,6 +109,22 @@ static Error claimFiles() {
     if (Error error = claims.claimInput(file, "the model"))
       return error;
   return Error::success();
+}
+
+/// Some layers are no whole model.
+static Expected<ImportOptions> chooseScope(ImportOptions options) {
+  options.what = what;
+  if (options.layers && what.getNumOccurrences() && what == model::Scope::WholeModel)
+    return makeError("--layers imports the feed-forward halves of some layers, and --what=model "
+                     "all of a model; leave one of both out");
+  if (options.layers)
+    options.what = model::Scope::FeedForwardHalves;
+  if (contextLength.getNumOccurrences())
+    options.config.context = contextLength;
+  if (options.config.context && options.what != model::Scope::WholeModel)
+    return makeError("--context says how long the sequences of a whole model are; feed-forward "
+                     "halves have none, so leave the option out");
+  return options;
 }
 
 static Expected<ImportOptions> readOptions() {
@@ -116,7 +144,7 @@ static Expected<ImportOptions> readOptions() {
       return range.takeError();
     options.layers = *range;
   }
-  return options;
+  return chooseScope(std::move(options));
 }
 
 static Error translate() {

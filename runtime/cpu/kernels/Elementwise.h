@@ -9,6 +9,7 @@
 
 #include "runtime/cpu/kernels/Unroll.h"
 #include "runtime/numerics/activation.h"
+#include "runtime/numerics/exp2.h"
 #include "runtime/numerics/layout.h"
 #include "runtime/numerics/norm.h"
 #include "runtime/numerics/quantize.h"
@@ -77,6 +78,22 @@ template <typename Simd> struct Elementwise {
 
     const Ints half = Simd::template shiftRight<1>(n);
     return Simd::mul(Simd::mul(p, powerOfTwo(half)), powerOfTwo(Simd::subInts(n, half)));
+  }
+
+  /// exp2.h, for x <= 1.
+  SORTIE_KERNEL_INLINE static Floats exp2(Floats x) {
+    using C = numerics::Exp2Constants;
+    x = Simd::greater(Simd::broadcast(C::kLeast), x);
+    const Ints n = roundToInts(x);
+    const Floats magic = Simd::broadcast(kRoundingMagic);
+    const Floats r = Simd::sub(x, Simd::sub(Simd::add(x, magic), magic));
+    Floats p = Simd::broadcast(C::kC5);
+    p = Simd::fma(p, r, Simd::broadcast(C::kC4));
+    p = Simd::fma(p, r, Simd::broadcast(C::kC3));
+    p = Simd::fma(p, r, Simd::broadcast(C::kC2));
+    p = Simd::fma(p, r, Simd::broadcast(C::kC1));
+    p = Simd::fma(p, r, Simd::broadcast(1.0f));
+    return Simd::mul(p, powerOfTwo(n));
   }
 
   SORTIE_KERNEL_INLINE static Floats onePlusExpOfNegative(Floats x) {

@@ -6,6 +6,7 @@
 #ifndef SORTIE_RUNTIME_CPU_KERNELS_MAKEKERNELS_H
 #define SORTIE_RUNTIME_CPU_KERNELS_MAKEKERNELS_H
 
+#include "runtime/cpu/kernels/Attention.h"
 #include "runtime/cpu/kernels/Product.h"
 #include "runtime/cpu/kernels/RowOperations.h"
 
@@ -15,7 +16,8 @@ namespace sortie::cpu {
 
 template <typename Simd> static constexpr Kernels makeKernels() {
   using Rows = RowOperations<Simd>;
-  return {&Product<Simd>::run, Rows::kTable, static_cast<int>(std::size(Rows::kTable))};
+  return {&Product<Simd>::run, &Attention<Simd>::attend, &Attention<Simd>::append, Rows::kTable,
+          static_cast<int>(std::size(Rows::kTable))};
 }
 
 } // namespace sortie::cpu

@@ -10,6 +10,7 @@
 #include "runtime/cpu/Kernels.h"
 #include "runtime/cpu/kernels/Elementwise.h"
 #include "runtime/numerics/convert.h"
+#include "runtime/numerics/rotate.h"
 #include "runtime/numerics/route.h"
 
 namespace sortie::cpu {
@@ -24,16 +25,53 @@ template <typename Simd> struct RowOperations : Elementwise<Simd> {
 
   /// reads(x) vectors(weight) writes(y) parameters(eps): norm.h.
   static void rmsNorm(const Operands &op, int64_t first, int64_t count) {
-    const int64_t columns = op.reads[0].columns;
-    const float *weight = op.vectors[0];
+    for (int64_t row = first; row < first + count; ++row)
+      normalize(op.reads[0].floats(row), op.vectors[0], op.reads[0].columns,
+                op.parameters[0].number, op.writes[0].floats(row));
+  }
+
+  /// reads(x) vectors(weight) writes(y) parameters(heads, eps): norm.h, for each head of a row.
+  static void headNorm(const Operands &op, int64_t first, int64_t count) {
+    const int64_t heads = op.parameters[0].integer;
+    const int64_t elements = op.reads[0].columns / heads;
+    for (int64_t head = first * heads; head < (first + count) * heads; ++head)
+      normalize(op.reads[0].floats() + head * elements, op.vectors[0], elements,
+                op.parameters[1].number, op.writes[0].floats() + head * elements);
+  }
+
+  SORTIE_KERNEL_INLINE static void normalize(const float *x, const float *weight, int64_t columns,
+                                             float eps, float *y) {
+    const Floats factor =
+        Simd::broadcast(numerics::rmsNormFactor(Base::sumOfSquares(x, columns), columns, eps));
+    forEachVector(columns, [&](int64_t i, int n) {
+      const Floats scaled = Simd::mul(loadSome(x + i, n), factor);
+      storeSome(y + i, Simd::canonicalNan(Simd::mul(scaled, loadSome(weight + i, n))), n);
+    });
+  }
+
+  /// reads(x, positions) writes(y) parameters(heads, order of pairs, factor) numbers(frequencies):
+  /// rotate.h.
+  static void rotate(const Operands &op, int64_t first, int64_t count) {
+    const int64_t heads = op.parameters[0].integer;
+    const int64_t elements = op.reads[0].columns / heads;
+    const bool isHalves =
+        op.parameters[1].integer == static_cast<int64_t>(numerics::PairOrder::Halves);
+    const int64_t pairs = op.numberCount;
+    const int64_t step = isHalves ? 1 : 2, other = isHalves ? pairs : 1;
     for (int64_t row = first; row < first + count; ++row) {
-      const float *x = op.reads[0].floats(row);
+      const auto position = static_cast<uint64_t>(int64_t{op.reads[1].ints()[row]});
       float *y = op.writes[0].floats(row);
-      const Floats factor = Simd::broadcast(numerics::rmsNormFactor(
-          Base::sumOfSquares(x, columns), columns, op.parameters[0].number));
-      forEachVector(columns, [&](int64_t i, int n) {
-        const Floats scaled = Simd::mul(loadSome(x + i, n), factor);
-        storeSome(y + i, Simd::canonicalNan(Simd::mul(scaled, loadSome(weight + i, n))), n);
+      std::memcpy(y, op.reads[0].floats(row), rowBytes(op));
+      for (int64_t pair = 0; pair < pairs; ++pair) {
+        const numerics::Turn turn =
+            numerics::scaleTurn(numerics::turnAt(position, static_cast<uint64_t>(op.numbers[pair])),
+                                op.parameters[2].number);
+        for (int64_t head = 0; head < heads; ++head)
+          numerics::rotatePair(turn, y[head * elements + pair * step],
+                               y[head * elements + pair * step + other]);
+      }
+      forEachVector(op.writes[0].columns, [&](int64_t i, int n) {
+        storeSome(y + i, Simd::canonicalNan(loadSome(y + i, n)), n);
       });
     }
   }
@@ -189,11 +227,12 @@ template <typename Simd> struct RowOperations : Elementwise<Simd> {
   static int64_t sixteenPasses(const Operands &op) { return op.reads[0].columns * 16; }
 
   static constexpr RowOperation kTable[] = {
-      {"add", &add, &columnsOfOutput},          {"combine", &combine, &columnsOfSlots},
-      {"convert", &convert, &columnsOfOutput},  {"gather", &gather, &columnsOfOutput},
-      {"glu", &glu, &columnsOfOutput},          {"quantize", &quantize, &columnsOfOutput},
-      {"rms_norm", &rmsNorm, &columnsOfOutput}, {"route", &route, &sixteenPasses},
-      {"scale", &scale, &columnsOfOutput},      {"unsort", &unsort, &columnsOfOutput},
+      {"add", &add, &columnsOfOutput},           {"combine", &combine, &columnsOfSlots},
+      {"convert", &convert, &columnsOfOutput},   {"gather", &gather, &columnsOfOutput},
+      {"glu", &glu, &columnsOfOutput},           {"head_norm", &headNorm, &columnsOfOutput},
+      {"quantize", &quantize, &columnsOfOutput}, {"rms_norm", &rmsNorm, &columnsOfOutput},
+      {"rotate", &rotate, &columnsOfOutput},     {"route", &route, &sixteenPasses},
+      {"scale", &scale, &columnsOfOutput},       {"unsort", &unsort, &columnsOfOutput},
   };
 };
 

@@ -136,8 +136,11 @@ struct SimdPortable {
   }
   static Ints loadInts(const void *from) { return loadVector<Ints>(from); }
   static void storeInts(void *to, Ints a) { std::memcpy(to, &a, sizeof a); }
+  /// Sums wrap around, as those of vector instructions do.
+  static int64_t wide(int32_t a) { return a; }
+  static int32_t wrapped(int64_t a) { return static_cast<int32_t>(static_cast<uint32_t>(a)); }
   static Ints addInts(Ints a, Ints b) {
-    return mapInts([&](int i) { return a.lane[i] + b.lane[i]; });
+    return mapInts([&](int i) { return wrapped(wide(a.lane[i]) + wide(b.lane[i])); });
   }
   template <int Count> static Ints shiftLeft(Ints a) {
     return mapInts(
@@ -168,7 +171,7 @@ struct SimdPortable {
     return mapInts([&](int i) { return a.lane[i] & b.lane[i]; });
   }
   static Ints subInts(Ints a, Ints b) {
-    return mapInts([&](int i) { return a.lane[i] - b.lane[i]; });
+    return mapInts([&](int i) { return wrapped(wide(a.lane[i]) - wide(b.lane[i])); });
   }
   template <int Count> static Ints shiftRight(Ints a) {
     return mapInts([&](int i) { return a.lane[i] >> Count; });

@@ -68,7 +68,7 @@ extern "C" {
 
 /* Version of this interface. It grows when something is added; functions and members are never
  * removed or given another meaning. */
-#define SORTIE_ABI_VERSION 6u
+#define SORTIE_ABI_VERSION 7u
 
 /* sortie_run_options options = SORTIE_INIT(sortie_run_options); */
 #ifdef __cplusplus
@@ -159,6 +159,8 @@ typedef struct sortie_symbol_info {
   size_t struct_size;
   const char *name;
   int64_t max;
+  int is_session; /* non-zero: sizes of states depend on it. It has one value as long as a session
+                   * lives, which sortie_session_options.symbols says. Since 7 */
 } sortie_symbol_info;
 
 SORTIE_RESULT sortie_error *sortie_program_get_symbol(const sortie_program *program, size_t index,
@@ -249,14 +251,24 @@ typedef struct sortie_state_info {
   const char *name;
   sortie_dtype dtype;
   size_t rank;
-  const int64_t *shape; /* row-major, [rank] */
-  uint64_t bytes;
+  const int64_t *shape; /* row-major, [rank]; of a program, 0 where it depends on a symbol */
+  uint64_t bytes;       /* likewise */
+  const sortie_extent *extents; /* [rank]. Since 7 */
+  const size_t *extent_symbols; /* of each extent its symbol, of the session; SIZE_MAX: none.
+                                 * [rank]. Since 7 */
 } sortie_state_info;
 
 SORTIE_RESULT sortie_error *sortie_program_get_state(const sortie_program *program, size_t index,
                                                      sortie_state_info *info);
 SORTIE_RESULT sortie_error *sortie_program_find_state(const sortie_program *program,
                                                       const char *name, size_t *index);
+
+/* A symbol by its name. Since 7. */
+typedef struct sortie_symbol_value {
+  size_t struct_size;
+  const char *name;
+  int64_t value; /* of a symbol of the session: its value; of another: the most that runs have */
+} sortie_symbol_value;
 
 typedef struct sortie_memory_info {
   size_t struct_size;
@@ -273,11 +285,21 @@ typedef struct sortie_memory_info {
  * program's own limit, threads 0 sortie_available_processors(). What sortie_session_create refuses
  * is refused here, too: max_tokens that are negative or beyond the program's limit. Inputs and
  * outputs on the host are the caller's; those that are not contiguous are copied, which is not
- * counted. */
+ * counted. Symbols of the session count as 0: see sortie_program_plan_memory. */
 SORTIE_RESULT sortie_error *sortie_program_get_memory(const sortie_program *program,
                                                       const size_t *functions,
                                                       size_t function_count, int64_t max_tokens,
                                                       int threads, sortie_memory_info *info);
+
+typedef struct sortie_session_options sortie_session_options;
+
+/* The same for a session with these options, which may be NULL; their device and cpu_isa change
+ * nothing. Since 7. */
+SORTIE_RESULT sortie_error *sortie_program_plan_memory(const sortie_program *program,
+                                                       const size_t *functions,
+                                                       size_t function_count,
+                                                       const sortie_session_options *options,
+                                                       sortie_memory_info *info);
 
 /* A kernel of a program for a GPU. */
 typedef struct sortie_kernel_info {
@@ -421,7 +443,7 @@ typedef struct sortie_session sortie_session;
  */
 SORTIE_RESULT sortie_error *sortie_get_cpu_isa(size_t index, const char **name, int *is_available);
 
-typedef struct sortie_session_options {
+struct sortie_session_options {
   size_t struct_size;
   const char *device;  /* NULL: where the weights are; another one is an error */
   int threads;         /* 0: sortie_available_processors(). Does not change a bit of any result */
@@ -430,7 +452,11 @@ typedef struct sortie_session_options {
   int eager; /* GPU: non-zero launches kernels one by one, instead of CUDA graphs that are captured
               * once for each number of tokens. Errors of kernels name the operation either way; in
               * eager runs it is certain to be the right one. Does not change a bit of any result */
-} sortie_session_options;
+  /* Since 7. Each symbol of the session needs a value; of others this is the most that runs have,
+   * instead of max_tokens. Names are given once. */
+  const sortie_symbol_value *symbols;
+  size_t symbol_count;
+};
 
 /* Allocates the memory of intermediate values, once for all functions, and of states. A run
  * allocates copies of arguments that are not contiguous; on a GPU also the CUDA graph of a function
@@ -556,6 +582,11 @@ SORTIE_RESULT sortie_error *sortie_session_wait(sortie_session *session);
  * its runs and the functions below wrote last. A run that failed leaves those that its function
  * writes unspecified: reset or write them. All functions wait for the runs that were submitted
  * before; errors of those are still told as ever. On a GPU, states lie in its memory. Since 5. */
+
+/* A state as it is in a session: all of its extents are known. `shape` lives as long as the
+ * session. Since 7. */
+SORTIE_RESULT sortie_error *sortie_session_get_state(const sortie_session *session, size_t state,
+                                                     sortie_state_info *info);
 
 /* Sets all states, or one, to zeros. */
 SORTIE_RESULT sortie_error *sortie_session_reset_states(sortie_session *session);

@@ -2,14 +2,14 @@
 // RUN: sortie-opt %s | sortie-opt | FileCheck %s
 
 // CHECK: module attributes {moe.contract = #moe.contract<run, batch, device>, moe.fingerprint_keys = ["general.architecture"],
-// CHECK-SAME: moe.import_options = {experts_used = 4 : i64, gating = "sigmoid", ignored_keys = ["a.b"], ignored_tensors = ["blk.0.c", "blk.1.c"]}, moe.numerics = 1 : i64
+// CHECK-SAME: moe.import_options = {context = 4096 : i64, experts_used = 4 : i64, gating = "sigmoid", ignored_keys = ["a.b"], ignored_tensors = ["blk.0.c", "blk.1.c"]}, moe.numerics = 1 : i64
 // CHECK-SAME: moe.weight_hashes = {blk.0.a.weight = "0123456789abcdef0123456789abcdef"}, moe.weights_fingerprint = "2:0123456789abcdef"}
 module attributes {
     moe.contract = #moe.contract<run, batch, device>, moe.numerics = 1 : i64,
     moe.weights_fingerprint = "2:0123456789abcdef",
     moe.fingerprint_keys = ["general.architecture"],
     moe.weight_hashes = {"blk.0.a.weight" = "0123456789abcdef0123456789abcdef"},
-    moe.import_options = {experts_used = 4 : i64, gating = "sigmoid",
+    moe.import_options = {context = 4096 : i64, experts_used = 4 : i64, gating = "sigmoid",
       ignored_keys = ["a.b"], ignored_tensors = ["blk.0.c", "blk.1.c"]}} {
   // CHECK-LABEL: func.func @blk_0_ffn
   // CHECK-SAME: tensor<?x2048xf32> {moe.name = "hidden"}

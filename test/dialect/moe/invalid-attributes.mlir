@@ -80,6 +80,12 @@ module attributes {moe.import_options = {experts_used = 0 : i64}} {}
 // -----
 
 // moe (C9)
+// expected-error @+1 {{'context' of 'moe.import_options' must be an i64 of at least 1}}
+module attributes {moe.import_options = {context = 0 : i64}} {}
+
+// -----
+
+// moe (C9)
 // expected-error @+1 {{'moe.import_options' has the unknown entry 'mood'}}
 module attributes {moe.import_options = {mood = "good"}} {}
 

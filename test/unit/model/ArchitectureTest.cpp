@@ -11,14 +11,16 @@ using namespace sortie;
 using namespace sortie::model;
 
 TEST(Architecture, isFoundByItsName) {
-  for (const char *name : {"qwen3moe", "qwen2moe", "olmoe", "llama", "deepseek2", "gpt-oss"}) {
+  for (const char *name :
+       {"qwen3moe", "qwen2moe", "olmoe", "llama", "deepseek2", "gpt-oss", "qwen2", "qwen3"}) {
     const Architecture *architecture = findArchitecture(name);
     ASSERT_NE(architecture, nullptr) << name;
     EXPECT_EQ(architecture->name, name);
   }
-  EXPECT_EQ(findArchitecture("qwen3"), nullptr);
+  EXPECT_EQ(findArchitecture("qwen"), nullptr);
   EXPECT_EQ(findArchitecture(""), nullptr);
-  EXPECT_EQ(listArchitectures(), "qwen3moe, qwen2moe, olmoe, llama, deepseek2, gpt-oss");
+  EXPECT_EQ(listArchitectures(),
+            "qwen3moe, qwen2moe, olmoe, llama, deepseek2, gpt-oss, qwen2, qwen3");
 }
 
 TEST(Architecture, saysWhatFilesLeaveOut) {
@@ -32,6 +34,23 @@ TEST(Architecture, saysWhatFilesLeaveOut) {
   EXPECT_EQ(gptOss->activation.kind, numerics::GluKind::SwigluClamped);
   EXPECT_EQ(gptOss->activation.alpha, 1.702f);
   EXPECT_EQ(gptOss->activation.limit, 7.0f);
+}
+
+TEST(Architecture, saysHowItsAttentionIsMade) {
+  EXPECT_EQ(findArchitecture("llama")->attentionForm->pairs, RotaryPairs::Neighbours);
+  for (const char *name : {"qwen2", "qwen3", "qwen2moe", "qwen3moe", "olmoe", "gpt-oss"})
+    EXPECT_EQ(findArchitecture(name)->attentionForm->pairs, RotaryPairs::Halves) << name;
+  EXPECT_EQ(findArchitecture("qwen3")->attentionForm->norm, QueryKeyNorm::EachHead);
+  EXPECT_EQ(findArchitecture("qwen3moe")->attentionForm->norm, QueryKeyNorm::EachHead);
+  EXPECT_EQ(findArchitecture("olmoe")->attentionForm->norm, QueryKeyNorm::AllHeads);
+  EXPECT_EQ(findArchitecture("qwen2")->attentionForm->biases, NeededBiases::QueryKeyValue);
+  EXPECT_EQ(findArchitecture("qwen2moe")->attentionForm->biases, NeededBiases::QueryKeyValue);
+  const AttentionForm &gptOss = *findArchitecture("gpt-oss")->attentionForm;
+  EXPECT_EQ(gptOss.biases, NeededBiases::All);
+  EXPECT_TRUE(gptOss.sinks);
+  EXPECT_TRUE(gptOss.alternatingWindow);
+  EXPECT_FALSE(gptOss.yarnHasWholeEnds);
+  EXPECT_EQ(findArchitecture("deepseek2")->attentionForm, std::nullopt);
 }
 
 TEST(Architecture, knowsItsAttentionTensorsOneByOne) {

@@ -15,16 +15,14 @@ using namespace sortie::model;
 using numerics::GroupScore;
 using numerics::Scoring;
 using sortie::test::metadataOf;
+using sortie::test::readTestConfig;
 using sortie::test::TestModel;
 
 namespace {
 
 Expected<Config> read(const TestModel &file, const ConfigOverrides &overrides = {},
                       const std::optional<std::string> &ignoredKeys = std::nullopt) {
-  const std::unique_ptr<gguf::Model> model = file.open();
-  MetadataReader metadata(model->metadata());
-  NameFilter filter = cantFail(NameFilter::parse("--ignore-keys", ignoredKeys));
-  return readConfig(*model, metadata, overrides, filter);
+  return readTestConfig(file, Scope::FeedForwardHalves, overrides, ignoredKeys);
 }
 
 std::string errorOf(const TestModel &file, const ConfigOverrides &overrides = {},
@@ -81,7 +79,7 @@ TEST(Config, remembersWhatItLookedUp) {
   const std::unique_ptr<gguf::Model> model = qwen().set("general.name", std::string("x")).open();
   MetadataReader metadata(model->metadata());
   NameFilter filter = cantFail(NameFilter::parse("--ignore-keys", std::nullopt));
-  ASSERT_TRUE(bool(readConfig(*model, metadata, {}, filter)));
+  ASSERT_TRUE(bool(readConfig(*model, metadata, Scope::FeedForwardHalves, {}, filter)));
   EXPECT_TRUE(metadata.hasLookedUp("qwen3moe.expert_count"));
   EXPECT_TRUE(metadata.hasLookedUp("qwen3moe.expert_group_count")) << "an absent key, too";
   EXPECT_FALSE(metadata.hasLookedUp("general.name"));
@@ -91,7 +89,7 @@ TEST(Config, remembersWhatItLookedUp) {
 TEST(Config, refusesWhatIsNoSuchModel) {
   EXPECT_EQ(errorOf(qwen().set("general.architecture", std::string("mamba"))),
             "test.gguf: unknown architecture 'mamba'; this version imports qwen3moe, qwen2moe, "
-            "olmoe, llama, deepseek2, gpt-oss");
+            "olmoe, llama, deepseek2, gpt-oss, qwen2, qwen3");
   EXPECT_NE(
       errorOf(qwen().remove("general.architecture")).find("'general.architecture' is missing"),
       std::string::npos);
@@ -100,6 +98,10 @@ TEST(Config, refusesWhatIsNoSuchModel) {
             std::string::npos);
   EXPECT_NE(errorOfKey(qwen().remove("qwen3moe.expert_count"), "qwen3moe.expert_count")
                 .find("is missing: this is a dense model"),
+            std::string::npos);
+  const std::string advice = "; --what=model imports whole dense models";
+  EXPECT_EQ(errorOf(qwen().remove("qwen3moe.expert_count")).find(advice), std::string::npos);
+  EXPECT_NE(errorOf(metadataOf("qwen3").remove("qwen3.expert_count")).find(advice),
             std::string::npos);
 }
 

@@ -25,7 +25,7 @@ struct Opened {
         filter(cantFail(NameFilter::parse("--ignore-tensors", ignored))) {
     MetadataReader metadata(model->metadata());
     NameFilter keys = cantFail(NameFilter::parse("--ignore-keys", std::nullopt));
-    config = cantFail(readConfig(*model, metadata, {}, keys));
+    config = cantFail(readConfig(*model, metadata, Scope::FeedForwardHalves, {}, keys));
   }
 
   Expected<LayerTensors> find(int64_t layer = 0) {
@@ -60,7 +60,7 @@ TestModel layer(const std::string &architecture = "qwen3moe") {
       .addTensor("blk.0.ffn_up_exps.weight", {kExperts, kWidth, kHidden}, kQ40);
 }
 
-ArrayRef<int64_t> shapeOf(const LayerWeight &weight) { return weight.shape; }
+ArrayRef<int64_t> shapeOf(const Weight &weight) { return weight.shape; }
 
 } // namespace
 
@@ -81,7 +81,7 @@ TEST(LayerTensors, findsStackedExperts) {
   Opened opened(layer());
   Expected<LayerTensors> tensors = opened.find();
   ASSERT_TRUE(bool(tensors)) << toString(tensors.takeError());
-  const LayerWeight &gate = tensors->get({TensorRole::ExpertsGate});
+  const Weight &gate = tensors->get({TensorRole::ExpertsGate});
   ASSERT_EQ(gate.tensors.size(), 1u);
   EXPECT_EQ(gate.tensors.front()->name, "blk.0.ffn_gate_exps.weight");
   EXPECT_EQ(gate.encoding, numerics::Encoding::Q4_0);
@@ -100,8 +100,8 @@ TEST(LayerTensors, takesTheHalvesOfAMergedTensor) {
                     .addTensor("blk.0.ffn_gate_up_exps.scale", {kExperts}));
   Expected<LayerTensors> tensors = opened.find();
   ASSERT_TRUE(bool(tensors)) << toString(tensors.takeError());
-  const LayerWeight &gate = tensors->get({TensorRole::ExpertsGate});
-  const LayerWeight &up = tensors->get({TensorRole::ExpertsUp});
+  const Weight &gate = tensors->get({TensorRole::ExpertsGate});
+  const Weight &up = tensors->get({TensorRole::ExpertsUp});
   EXPECT_EQ(gate.tensors, up.tensors);
   EXPECT_EQ(gate.rows, (DimensionPart{0, 64}));
   EXPECT_EQ(up.rows, (DimensionPart{32, 64}));
@@ -120,7 +120,7 @@ TEST(LayerTensors, takesATensorOfEachExpert) {
   Opened opened(file);
   Expected<LayerTensors> tensors = opened.find();
   ASSERT_TRUE(bool(tensors)) << toString(tensors.takeError());
-  const LayerWeight &up = tensors->get({TensorRole::ExpertsUp});
+  const Weight &up = tensors->get({TensorRole::ExpertsUp});
   ASSERT_EQ(up.tensors.size(), 8u);
   EXPECT_EQ(up.tensors[7]->name, "blk.0.ffn_up.7.weight");
   EXPECT_EQ(shapeOf(up), ArrayRef<int64_t>({8, 32, 64}));

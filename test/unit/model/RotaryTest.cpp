@@ -75,6 +75,13 @@ TEST(Rotary, YarnOfGptOssHasEndsBetweenPairs) {
                      {31, 0xcead3efb06}});
 }
 
+TEST(Rotary, YarnGrowsWithTheLogarithmOfItsFactor) {
+  EXPECT_EQ(yarnAttentionFactor({.factor = 1.0f, .context = 4096}), 1.0f);
+  EXPECT_EQ(yarnAttentionFactor({.factor = 4.0f, .context = 4096}), 1.1386294361119891f);
+  EXPECT_EQ(yarnAttentionFactor({.factor = 32.0f, .context = 4096}), 1.3465735902799727f);
+  EXPECT_EQ(yarnAttentionFactor({.factor = 65536.0f, .context = 4096}), 2.1090354888959124f);
+}
+
 TEST(Rotary, ParametersOutOfBoundsAreErrors) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   EXPECT_EQ(refusal({7, 10000.0f}),

@@ -27,7 +27,7 @@ TEST(TensorNames, areMadeOfRoleAndKind) {
 
 TEST(TensorNames, areDistinctAndRecognised) {
   std::set<std::string> names;
-  for (int role = 0; role <= static_cast<int>(TensorRole::LatentValueUp); ++role)
+  for (int role = 0; role <= static_cast<int>(TensorRole::Output); ++role)
     for (int kind = 0; kind <= static_cast<int>(TensorKind::Bare); ++kind) {
       const TensorName name = {static_cast<TensorRole>(role), static_cast<TensorKind>(kind)};
       EXPECT_TRUE(names.insert(name.str()).second) << name.str();
@@ -81,13 +81,14 @@ TEST(ExpertLayout, isRecognisedByNames) {
 
 TEST(TensorList, namesEachTensorOnceForAllItsLayers) {
   TestModel file;
-  for (const char *name : {"blk.0.a", "blk.1.a", "blk.2.a", "blk.7.a", "blk.3.b.bias"})
+  for (const char *name :
+       {"blk.0.a", "blk.1.a", "blk.2.a", "output.bias", "blk.7.a", "blk.3.b.bias"})
     file.addTensor(name, {1});
   const std::unique_ptr<gguf::Model> model = file.open();
   std::vector<const gguf::Tensor *> tensors;
   for (const gguf::Tensor &tensor : model->tensors())
     tensors.push_back(&tensor);
-  EXPECT_EQ(listTensors(tensors), "'blk.N.a' (N = 0-2, 7), 'blk.3.b.bias'");
+  EXPECT_EQ(listTensors(tensors), "'blk.N.a' (N = 0-2, 7), 'blk.3.b.bias', 'output.bias'");
   EXPECT_EQ(listTensors({}), "");
 }
 

@@ -9,6 +9,7 @@
 #include "test/unit/gguf/GgufWriter.h"
 
 #include "runtime/gguf/Model.h"
+#include "runtime/model/Config.h"
 
 #include "gtest/gtest.h"
 
@@ -51,13 +52,20 @@ public:
     return *this;
   }
 
+  /// Gives all tensors data, the same for all: `bytes` of this number, again and again.
+  TestModel &fill(float value, size_t bytes) {
+    for (data.clear(); data.size() < bytes;)
+      data += GgufWriter::number(value);
+    return *this;
+  }
+
   std::string finish() const {
     GgufWriter writer;
     for (const auto &[key, value] : keys)
       writer.addRaw(key, value.first, value.second);
     for (const Record &record : tensors)
       writer.addTensorRecord(record.name, record.type, record.dimensions, 0);
-    return writer.finish();
+    return writer.finish() + data;
   }
 
   /// The file, opened as "test.gguf".
@@ -90,7 +98,19 @@ private:
 
   std::map<std::string, std::pair<gguf::ValueType, std::string>> keys;
   std::vector<Record> tensors;
+  std::string data;
 };
+
+/// Reads the configuration of a file that is open no longer.
+inline llvm::Expected<model::Config>
+readTestConfig(const TestModel &file, model::Scope scope,
+               const model::ConfigOverrides &overrides = {},
+               const std::optional<std::string> &ignoredKeys = std::nullopt) {
+  const std::unique_ptr<gguf::Model> opened = file.open();
+  model::MetadataReader metadata(opened->metadata());
+  model::NameFilter filter = llvm::cantFail(model::NameFilter::parse("--ignore-keys", ignoredKeys));
+  return readConfig(*opened, metadata, scope, overrides, filter);
+}
 
 /// Metadata of a model of two layers: 8 experts of which 2 are used, width 64, experts of 32.
 inline TestModel metadataOf(const std::string &architecture) {
@@ -102,6 +122,24 @@ inline TestModel metadataOf(const std::string &architecture) {
   model.set(architecture + ".expert_count", uint32_t{8});
   model.set(architecture + ".expert_used_count", uint32_t{2});
   model.set(architecture + ".expert_feed_forward_length", uint32_t{32});
+  return model;
+}
+
+/// The same with what attention needs: 4 heads of 16, 2 of them for keys, 96 positions.
+inline TestModel wholeMetadataOf(const std::string &architecture) {
+  TestModel model = metadataOf(architecture);
+  model.set(architecture + ".attention.head_count", uint32_t{4});
+  model.set(architecture + ".attention.head_count_kv", uint32_t{2});
+  model.set(architecture + ".context_length", uint32_t{96});
+  return model;
+}
+
+/// The same without experts.
+inline TestModel denseMetadataOf(const std::string &architecture) {
+  TestModel model = wholeMetadataOf(architecture);
+  for (const char *key : {".expert_count", ".expert_used_count", ".expert_feed_forward_length"})
+    model.remove(architecture + key);
+  model.set(architecture + ".feed_forward_length", uint32_t{32});
   return model;
 }
 

@@ -10,6 +10,7 @@
 
 #include "runtime/numerics/attention.h"
 #include "runtime/numerics/combine.h"
+#include "runtime/numerics/log.h"
 #include "runtime/numerics/norm.h"
 #include "runtime/numerics/rotate.h"
 #include "runtime/numerics/route.h"
@@ -39,7 +40,7 @@ constexpr const char *kSectionNames[kFirstDotSection] = {"fma",
                                                          "rms norm",
                                                          "route",
                                                          "combine",
-                                                         "exp2 and turns",
+                                                         "exp2, log and turns",
                                                          "attention, int16 and int16",
                                                          "attention, int16 and int8",
                                                          "attention, int8 and int16",
@@ -186,6 +187,7 @@ SORTIE_NUMERICS_INLINE uint32_t turnItem(Random &random) {
   numerics::rotatePair(turn, x0, x1);
   uint32_t hash = fold(word(turn.cosine), word(turn.sine));
   hash = fold(fold(hash, word(x0)), word(x1));
+  hash = fold(hash, word(numerics::log(anyFloat(random))));
   return fold(hash, word(numerics::exp2(ordinary(random) * 20.0f - 130.0f)));
 }
 

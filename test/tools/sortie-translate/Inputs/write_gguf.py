@@ -5,11 +5,14 @@
         --drop-tensor blk.0.ffn_norm.weight --shape blk.0.ffn_gate_inp.weight=128x64
         --type blk.0.ffn_up_exps.weight=IQ2_XXS --rename blk.0.exp_probs_b.bias=blk.0.exp_probs_b
         --add blk.0.ffn_gate_exps.bias=128x96 --layout merged_gate_and_up
+    write_gguf.py mixtral-8x7b -o model.gguf --whole --dense
 
 Keys are written without the architecture's prefix; a value is a bool, an int, a float, a list of
 these or a string, whatever it looks like. A layout of ../../../models/layouts.py comes first.
-Shapes are row-major; an added tensor is of type F32, and `--type` changes it. The file has its full
-length, without data. """
+Shapes are row-major; an added tensor is of type F32, and `--type` changes it. `--whole` adds the
+attention halves, embedding and output: 4 heads of 16, 2 of them for keys, 512 tokens, 640
+positions. `--dense` has feed-forward networks of width 96 in place of experts. The file has its
+full length, without data."""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ import numpy as np
 
 from layouts import LAYOUTS, Tensor
 from make_gguf import metadata
-from presets import PRESETS, TensorSpec, layer_tensors, parse_types, scaled
+from presets import PRESETS, Preset, TensorSpec, layer_tensors, parse_types, scaled
 
 
 def pairs(arguments: Iterable[str]) -> dict[str, str]:
@@ -72,6 +75,64 @@ def changed_tensors(specs: Iterable[TensorSpec], options: argparse.Namespace) ->
     return result
 
 
+HEADS, KEY_HEADS, HEAD, TOKENS, INNER = 4, 2, 16, 512, 96
+
+WHOLE_KEYS = {"attention.head_count": HEADS, "attention.head_count_kv": KEY_HEADS,
+              "attention.key_length": HEAD, "attention.value_length": HEAD, "context_length": 640,
+              "vocab_size": TOKENS, "rope.dimension_count": HEAD}
+
+
+def attention_tensors(arch: str, hidden: int, layer: int) -> list[TensorSpec]:
+    """The attention half of a layer."""
+    rows = {"attn_q": HEADS * HEAD, "attn_k": KEY_HEADS * HEAD, "attn_v": KEY_HEADS * HEAD,
+            "attn_output": hidden}
+    shapes: dict[str, tuple[int, ...]] = {"attn_norm.weight": (hidden,)}
+    shapes |= {f"{name}.weight": (count, HEADS * HEAD if name == "attn_output" else hidden)
+               for name, count in rows.items()}
+    if arch in ("qwen2moe", "gpt-oss"):
+        shapes |= {f"{name}.bias": (count,) for name, count in rows.items()
+                   if arch == "gpt-oss" or name != "attn_output"}
+    if arch in ("qwen3moe", "olmoe"):
+        shapes |= {f"{name}_norm.weight": (HEAD if arch == "qwen3moe" else rows[name],)
+                   for name in ("attn_q", "attn_k")}
+    if arch == "gpt-oss":
+        shapes["attn_sinks.weight"] = (HEADS,)
+    return [TensorSpec(f"blk.{layer}.{name}", shape) for name, shape in shapes.items()]
+
+
+def dense_tensors(hidden: int, layer: int) -> list[TensorSpec]:
+    """The feed-forward half of a layer of a dense model."""
+    shapes = {"ffn_norm": (hidden,), "ffn_gate": (INNER, hidden), "ffn_up": (INNER, hidden),
+              "ffn_down": (hidden, INNER)}
+    return [TensorSpec(f"blk.{layer}.{name}.weight", shape) for name, shape in shapes.items()]
+
+
+def model_tensors(preset: Preset, options: argparse.Namespace) -> list[TensorSpec]:
+    """All tensors, before any change."""
+    specs = []
+    if options.whole:
+        specs += [TensorSpec("token_embd.weight", (TOKENS, preset.hidden)),
+                  TensorSpec("output_norm.weight", (preset.hidden,)),
+                  TensorSpec("output.weight", (TOKENS, preset.hidden))]
+    for layer in range(options.layers):
+        if options.whole:
+            specs += attention_tensors(preset.arch, preset.hidden, layer)
+        specs += (dense_tensors(preset.hidden, layer) if options.dense
+                  else layer_tensors(preset, layer, parse_types(options.types)))
+    return specs
+
+
+def model_metadata(preset: Preset, options: argparse.Namespace) -> dict[str, Any]:
+    """All keys, before any change."""
+    keys = metadata(preset)
+    if options.dense:
+        keys = {key: value for key, value in keys.items() if ".expert_" not in key}
+        keys[f"{preset.arch}.feed_forward_length"] = INNER
+    if options.whole:
+        keys |= {f"{preset.arch}.{key}": value for key, value in WHOLE_KEYS.items()}
+    return keys
+
+
 def write(options: argparse.Namespace) -> None:
     preset = scaled(PRESETS[options.preset], layers=options.layers, divisor=options.divide)
     arch = options.arch or preset.arch
@@ -80,11 +141,10 @@ def write(options: argparse.Namespace) -> None:
     writer = gguf.GGUFWriter(options.output, arch)
     add = {bool: writer.add_bool, int: writer.add_uint32, float: writer.add_float32,
            str: writer.add_string, list: writer.add_array}
-    for key, value in (metadata(preset) | changes).items():
+    for key, value in (model_metadata(preset, options) | changes).items():
         if key not in [f"{preset.arch}.{dropped}" for dropped in options.drop_key]:
             add[type(value)](key, value)
-    specs = (spec for layer in range(options.layers)
-             for spec in layer_tensors(preset, layer, parse_types(options.types)))
+    specs = model_tensors(preset, options)
     if options.layout:
         specs = laid_out(specs, options.layout)
     size = 0
@@ -111,6 +171,8 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--layout", choices=LAYOUTS)
     parser.add_argument("--divide", type=int, default=8)
+    parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--dense", action="store_true")
     for option in ("--drop-key", "--set", "--drop-tensor", "--shape", "--type", "--rename",
                    "--add"):
         parser.add_argument(option, action="append", default=[])

@@ -1,0 +1,141 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Embedding, appending to a cache and attention: what the caller passes is checked, then threads
+// share the work. What they compute is in kernels/Attention.h.
+
+#include "runtime/cpu/AttentionOperations.h"
+
+#include "runtime/cpu/ops.h"
+
+#include <algorithm>
+
+namespace sortie::cpu {
+
+using numerics::ActivationWidth;
+using numerics::kAttentionChunk;
+
+namespace {
+
+using Result = std::optional<BadIndex>;
+
+Result badIndex(BadIndex::Kind kind, int64_t position, int64_t index, int64_t bound) {
+  return BadIndex{kind, position, /*slotsOfToken=*/1, static_cast<int32_t>(index), bound};
+}
+
+/// The number of a width in parameters is that of the word of the dialect.
+ActivationWidth widthOf(Parameter parameter) {
+  return parameter.integer == 0 ? ActivationWidth::Int8 : ActivationWidth::Int16;
+}
+
+/// reads(..., positions, sequences, pages) from number `first` on.
+void readPlaces(const Operands &op, int first, const Rows &cache, CachePlaces &places) {
+  places.positions = op.reads[first].ints();
+  places.sequences = op.reads[first + 1].ints();
+  places.pages = op.reads[first + 2].ints();
+  places.pagesOfSequence = op.reads[first + 2].columns;
+  places.cache = cache.data;
+  places.pageBytes = cache.columns * static_cast<int64_t>(sizeof(int32_t));
+  places.layout = numerics::cachePageLayout(places.width, places.key, places.value);
+}
+
+/// The first token whose place is not in the cache, as are the pages of all positions from
+/// `firstSeen(position)` to its own.
+template <typename FirstSeen>
+Result findBadPlace(const CachePlaces &places, int64_t tokens, int64_t sequences, int64_t pages,
+                    FirstSeen firstSeen) {
+  const int64_t positions = places.pagesOfSequence * kAttentionChunk;
+  for (int64_t token = 0; token < tokens; ++token) {
+    const int64_t sequence = places.sequences[token], position = places.positions[token];
+    if (sequence < 0 || sequence >= sequences)
+      return badIndex(BadIndex::Kind::Sequence, token, sequence, sequences);
+    if (position < 0 || position >= positions)
+      return badIndex(BadIndex::Kind::Position, token, position, positions);
+    const int32_t *own = places.pages + sequence * places.pagesOfSequence;
+    const int64_t last = position / kAttentionChunk;
+    for (int64_t page = firstSeen(position) / kAttentionChunk; page <= last; ++page)
+      if (own[page] < 0 || own[page] >= pages)
+        return badIndex(BadIndex::Kind::Page, token, own[page], pages);
+  }
+  return std::nullopt;
+}
+
+/// Queries that a work unit takes: enough for the loads of a chunk to serve many of them.
+int64_t queriesOfUnit(const AttendOperands &op, int64_t queries, int threads) {
+  constexpr int64_t kMost = 64;
+  const int64_t group = op.heads / op.kvHeads;
+  const int64_t share = (queries * op.kvHeads + threads - 1) / threads;
+  const int64_t wanted = std::clamp<int64_t>(share, 1, kMost);
+  return std::max(group, wanted / group * group); // whole tokens
+}
+
+} // namespace
+
+/// reads(tokens) matrices(table) writes(x).
+Result runEmbed(const Operands &op, const Device &device) {
+  const Rows &tokens = op.reads[0];
+  const Matrix &table = op.matrices[0];
+  for (int64_t i = 0; i < tokens.columns; ++i)
+    if (const int32_t id = tokens.ints()[i]; id < 0 || id >= table.shape.rows)
+      return badIndex(BadIndex::Kind::Row, i, id, table.shape.rows);
+  device.pool.parallelFor(tokens.columns, [&](int64_t i, int) {
+    unpackRow(table, tokens.ints()[i], op.writes[0].floats(i));
+  });
+  return std::nullopt;
+}
+
+/// reads(keys, values, positions, sequences, pages) writes(cache) parameters(heads of keys, width).
+Result runAppend(const Operands &op, const Device &device) {
+  AppendOperands append{};
+  append.kvHeads = op.parameters[0].integer;
+  append.width = widthOf(op.parameters[1]);
+  append.tokens = op.reads[0].rows;
+  append.keys = op.reads[0].floats();
+  append.values = op.reads[1].floats();
+  append.key = op.reads[0].columns / append.kvHeads;
+  append.value = op.reads[1].columns / append.kvHeads;
+  readPlaces(op, 2, op.writes[0], append);
+  if (const Result bad = findBadPlace(append, append.tokens, op.reads[4].rows, op.writes[0].rows,
+                                      [](int64_t position) { return position; }))
+    return bad;
+  device.pool.parallelFor(append.kvHeads,
+                          [&](int64_t head, int) { device.kernels.append(append, head); });
+  return std::nullopt;
+}
+
+/// reads(queries, cache, positions, sequences, pages) vectors(sinks?) writes(y) parameters(heads,
+/// heads of keys, kappa, window, width of queries, width).
+Result runAttend(const Operands &op, const Device &device) {
+  AttendOperands attend{};
+  const int64_t tokens = op.reads[0].rows;
+  attend.heads = op.parameters[0].integer;
+  attend.kvHeads = op.parameters[1].integer;
+  attend.scale = op.parameters[2].number;
+  attend.window = op.parameters[3].integer;
+  attend.ownWidth = widthOf(op.parameters[4]);
+  attend.width = widthOf(op.parameters[5]);
+  attend.queries = op.reads[0].floats();
+  attend.outputs = op.writes[0].floats();
+  attend.sinks = op.vectors[0];
+  attend.key = op.reads[0].columns / attend.heads;
+  attend.value = op.writes[0].columns / attend.heads;
+  readPlaces(op, 2, op.reads[1], attend);
+  const auto firstSeen = [&](int64_t position) {
+    return attend.window != 0 ? std::max<int64_t>(0, position - attend.window + 1) : 0;
+  };
+  if (const Result bad =
+          findBadPlace(attend, tokens, op.reads[4].rows, op.reads[1].rows, firstSeen))
+    return bad;
+  const int64_t queries = tokens * (attend.heads / attend.kvHeads);
+  const int64_t count = queriesOfUnit(attend, queries, device.pool.threads());
+  const int64_t units = (queries + count - 1) / count;
+  device.pool.parallelFor(units * attend.kvHeads, [&](int64_t index, int worker) {
+    const int64_t first = index / attend.kvHeads * count;
+    device.kernels.attend(attend,
+                          {index % attend.kvHeads, first, std::min(count, queries - first)},
+                          device.pool.scratch(worker));
+  });
+  return std::nullopt;
+}
+
+} // namespace sortie::cpu

@@ -1,0 +1,231 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The signature of 'forward' is checked once, so that a run has nothing left to check.
+
+#include "runtime/generation/SessionForward.h"
+
+#include "runtime/cache/PagePool.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+#include <algorithm>
+
+using namespace llvm;
+
+namespace sortie::generation {
+
+namespace {
+
+constexpr const char *kFunction = "forward";
+constexpr const char *kPages = "pages"; // the symbol; an input is called so, too
+
+Error signatureError(const Twine &what) {
+  return makeError("its function 'forward' " + what +
+                   ", so it is none of a whole model: import one with sortie-translate "
+                   "--import-gguf, and compile it");
+}
+
+/// Reads values of the function, and finds their symbols.
+class SignatureReader {
+public:
+  explicit SignatureReader(const sortie_program *program) : program(program) {}
+
+  Expected<ForwardFunction> read();
+
+private:
+  Expected<sortie_value_info> find(StringRef name, sortie_dtype dtype, size_t rank);
+  Error readList(StringRef name, sortie_symbol_info &symbol);
+  Error readTable(StringRef name, sortie_dtype dtype, sortie_symbol_info &symbol, int64_t &columns);
+  Error readSymbol(const sortie_value_info &value, sortie_symbol_info &symbol);
+  Error readPages();
+
+  const sortie_program *program;
+  ForwardFunction function;
+};
+
+Expected<sortie_value_info> SignatureReader::find(StringRef name, sortie_dtype dtype, size_t rank) {
+  sortie_function_info info = SORTIE_INIT(sortie_function_info);
+  if (Error error = toError(sortie_program_get_function(program, function.index, &info)))
+    return error;
+  const bool isOutput = dtype == SORTIE_F32;
+  const auto get = isOutput ? sortie_program_get_output : sortie_program_get_input;
+  const size_t count = isOutput ? info.output_count : info.input_count;
+  if (count != (isOutput ? 1 : 5))
+    return signatureError("has " + Twine(count) + (isOutput ? " outputs" : " inputs"));
+  for (size_t i = 0; i < count; ++i) {
+    sortie_value_info value = SORTIE_INIT(sortie_value_info);
+    if (Error error = toError(get(program, function.index, i, &value)))
+      return error;
+    if (name != value.name)
+      continue;
+    if (value.dtype != dtype || value.rank != rank)
+      return signatureError("has '" + name + "' of another type or rank");
+    return value;
+  }
+  return signatureError("has no " + Twine(isOutput ? "output" : "input") + " '" + name + "'");
+}
+
+Error SignatureReader::readSymbol(const sortie_value_info &value, sortie_symbol_info &symbol) {
+  const sortie_extent &extent = value.shape[0];
+  if (value.shape_symbols[0] == SIZE_MAX || extent.per_symbol != 1 || extent.constant != 0)
+    return signatureError("has '" + Twine(value.name) + "' of a length that is no symbol");
+  return toError(sortie_program_get_symbol(program, value.shape_symbols[0], &symbol));
+}
+
+/// A list of one number for each of a symbol's.
+Error SignatureReader::readList(StringRef name, sortie_symbol_info &symbol) {
+  Expected<sortie_value_info> value = find(name, SORTIE_I32, 1);
+  return value ? readSymbol(*value, symbol) : value.takeError();
+}
+
+/// A table of a row for each of a symbol's.
+Error SignatureReader::readTable(StringRef name, sortie_dtype dtype, sortie_symbol_info &symbol,
+                                 int64_t &columns) {
+  Expected<sortie_value_info> value = find(name, dtype, 2);
+  if (!value)
+    return value.takeError();
+  if (value->shape_symbols[1] != SIZE_MAX)
+    return signatureError("has '" + name + "' of rows of no fixed length");
+  columns = value->shape[1].constant;
+  return readSymbol(*value, symbol);
+}
+
+/// How many pages a session may have.
+Error SignatureReader::readPages() {
+  sortie_program_info info = SORTIE_INIT(sortie_program_info);
+  sortie_program_get_info(program, &info);
+  for (size_t i = 0; i < info.symbol_count; ++i) {
+    sortie_symbol_info symbol = SORTIE_INIT(sortie_symbol_info);
+    if (Error error = toError(sortie_program_get_symbol(program, i, &symbol)))
+      return error;
+    if (symbol.is_session && StringRef(symbol.name) == kPages) {
+      function.most.pages = symbol.max;
+      return Error::success();
+    }
+  }
+  return signatureError("has no cache: there is no symbol 'pages' of the session");
+}
+
+Expected<ForwardFunction> SignatureReader::read() {
+  if (Error error = toError(sortie_program_find_function(program, kFunction, &function.index))) {
+    consumeError(std::move(error));
+    return makeError("has no function 'forward', which only whole models have: import one with "
+                     "sortie-translate --import-gguf without --what, and compile it");
+  }
+  sortie_symbol_info tokens = SORTIE_INIT(sortie_symbol_info);
+  for (const StringRef name : {"tokens", "positions", "sequences"})
+    if (Error error = readList(name, tokens))
+      return error;
+  sortie_symbol_info rows = SORTIE_INIT(sortie_symbol_info);
+  if (Error error = readList("rows", rows))
+    return error;
+  sortie_symbol_info sequences = SORTIE_INIT(sortie_symbol_info);
+  ForwardShape &most = function.most;
+  if (Error error = readTable("pages", SORTIE_I32, sequences, most.tablePages))
+    return error;
+  if (Error error = readTable("logits", SORTIE_F32, rows, most.vocabulary))
+    return error;
+  if (Error error = readPages())
+    return error;
+  most.tokens = tokens.max;
+  most.rows = rows.max;
+  most.sequences = sequences.max;
+  function.tokens = tokens.name;
+  function.rows = rows.name;
+  function.sequences = sequences.name;
+  return function;
+}
+
+/// The shape of a session within the limits.
+Expected<ForwardShape> shapeWithin(const ForwardShape &most, const SessionLimits &limits) {
+  if (limits.sequences > most.sequences)
+    return makeError(Twine(limits.sequences) + " sequences at once: the program has room for " +
+                     Twine(most.sequences) + "; take fewer");
+  if (limits.pages > most.pages)
+    return makeError(Twine(limits.pages) +
+                     " pages of the cache are needed: the program has room "
+                     "for " +
+                     Twine(most.pages) + "; take fewer sequences or a smaller context");
+  ForwardShape shape = most;
+  shape.sequences = limits.sequences;
+  shape.pages = limits.pages;
+  shape.tokens = std::min(most.tokens, limits.tokens);
+  shape.rows = std::min(most.rows, limits.rows);
+  return shape;
+}
+
+/// A row-major array of a run. The library only reads those that are inputs.
+sortie_tensor tensorOf(const char *name, sortie_dtype dtype, const void *data,
+                       ArrayRef<int64_t> shape) {
+  sortie_tensor tensor = SORTIE_INIT(sortie_tensor);
+  tensor.name = name;
+  tensor.dtype = dtype;
+  tensor.data = const_cast<void *>(data);
+  tensor.rank = shape.size();
+  tensor.shape = shape.data();
+  return tensor;
+}
+
+} // namespace
+
+Expected<ForwardFunction> ForwardFunction::find(const sortie_program *program) {
+  return SignatureReader(program).read();
+}
+
+Expected<std::unique_ptr<SessionForward>> SessionForward::create(const sortie_program *program,
+                                                                 const sortie_weights *weights,
+                                                                 const SessionLimits &limits) {
+  Expected<ForwardFunction> function = ForwardFunction::find(program);
+  if (!function)
+    return function.takeError();
+  Expected<ForwardShape> shape = shapeWithin(function->most, limits);
+  if (!shape)
+    return shape.takeError();
+  std::vector<sortie_symbol_value> symbols;
+  const auto add = [&](const char *name, int64_t value) {
+    sortie_symbol_value &symbol = symbols.emplace_back(SORTIE_INIT(sortie_symbol_value));
+    symbol.name = name;
+    symbol.value = value;
+  };
+  add(function->tokens.c_str(), shape->tokens);
+  add(function->sequences.c_str(), shape->sequences);
+  add(function->rows.c_str(), shape->rows);
+  add(kPages, shape->pages);
+
+  sortie_session_options options = SORTIE_INIT(sortie_session_options);
+  options.device = limits.device.empty() ? nullptr : limits.device.c_str();
+  options.threads = limits.threads;
+  options.cpu_isa = limits.isa.empty() ? nullptr : limits.isa.c_str();
+  options.symbols = symbols.data();
+  options.symbol_count = symbols.size();
+  sortie_session *created = nullptr;
+  if (Error error = toError(sortie_session_create(program, weights, &options, &created)))
+    return error;
+  return std::unique_ptr<SessionForward>(
+      new SessionForward(SessionPtr(created), function->index, *shape));
+}
+
+Error SessionForward::run(const ForwardInputs &inputs, MutableArrayRef<float> logits) {
+  const auto tokens = static_cast<int64_t>(inputs.tokens.size());
+  const auto rows = static_cast<int64_t>(inputs.rows.size());
+  const int64_t table[] = {static_cast<int64_t>(inputs.pages.size()) / limits.tablePages,
+                           limits.tablePages};
+  const int64_t output[] = {rows, limits.vocabulary};
+  const sortie_tensor inputTensors[] = {
+      tensorOf("tokens", SORTIE_I32, inputs.tokens.data(), tokens),
+      tensorOf("positions", SORTIE_I32, inputs.positions.data(), tokens),
+      tensorOf("sequences", SORTIE_I32, inputs.sequences.data(), tokens),
+      tensorOf("pages", SORTIE_I32, inputs.pages.data(), table),
+      tensorOf("rows", SORTIE_I32, inputs.rows.data(), rows)};
+  const sortie_tensor outputTensor = tensorOf("logits", SORTIE_F32, logits.data(), output);
+  sortie_run_options options = SORTIE_INIT(sortie_run_options);
+  options.function = function;
+  options.inputs = inputTensors;
+  options.input_count = std::size(inputTensors);
+  options.outputs = &outputTensor;
+  options.output_count = 1;
+  return toError(sortie_session_run(session.get(), &options));
+}
+
+} // namespace sortie::generation

@@ -1,0 +1,138 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The options of `sortie-run generate`.
+
+#include "tools/sortie-run/ModelWords.h"
+
+#include "runtime/support/Error.h"
+
+using namespace llvm;
+
+namespace sortie::tool {
+
+namespace {
+
+#define SORTIE_GENERATE cl::sub(generateCommand()), cl::cat(modelCategory())
+
+cl::opt<std::string> promptOption("prompt", cl::value_desc("text"), SORTIE_GENERATE,
+                                  cl::desc("The text to continue"));
+
+cl::opt<std::string> promptFile("prompt-file", cl::value_desc("text.txt"), SORTIE_GENERATE,
+                                cl::desc("The file of the text to continue; - is the standard "
+                                         "input"));
+
+cl::opt<std::string> promptsFile("prompts", cl::value_desc("lines.txt"), SORTIE_GENERATE,
+                                 cl::desc("A file of prompts, one a line, which are continued "
+                                          "together; - is the standard input"));
+
+cl::opt<int64_t> tokensOption("n", cl::value_desc("number"), cl::init(128), SORTIE_GENERATE,
+                              cl::desc("Tokens to generate at most; default: 128"));
+
+cl::opt<float> temperature("temp", cl::value_desc("number"), cl::init(0), SORTIE_GENERATE,
+                           cl::desc("Draw tokens by their probabilities at this temperature; "
+                                    "default: 0, which always takes the likeliest"));
+
+cl::opt<uint64_t> seed("seed", cl::value_desc("number"), cl::init(0), SORTIE_GENERATE,
+                       cl::desc("With --temp: another number draws other tokens; default: 0"));
+
+cl::opt<int32_t> topK("top-k", cl::value_desc("number"), cl::init(0), SORTIE_GENERATE,
+                      cl::desc("With --temp: only so many of the likeliest tokens, up to 1024; "
+                               "default: 0, all"));
+
+cl::opt<float> topP("top-p", cl::value_desc("number"), cl::init(1), SORTIE_GENERATE,
+                    cl::desc("With --temp: only the likeliest tokens that together have this "
+                             "probability, at most 1024; default: 1, all"));
+
+cl::opt<float> minP("min-p", cl::value_desc("number"), cl::init(0), SORTIE_GENERATE,
+                    cl::desc("With --temp: only tokens at least this likely compared with the "
+                             "likeliest, at most 1024; default: 0, all"));
+
+cl::opt<float>
+    repeatPenalty("repeat-penalty", cl::value_desc("number"), cl::init(1), SORTIE_GENERATE,
+                  cl::desc("More than 1: the last 64 tokens become less likely; default: "
+                           "1, as likely as they are"));
+
+cl::list<std::string>
+    stops("stop", cl::value_desc("text"), SORTIE_GENERATE,
+          cl::desc("Stop where this text comes, which is not printed; may be given "
+                   "several times"));
+
+cl::opt<bool> ignoreEnd("ignore-eos", SORTIE_GENERATE,
+                        cl::desc("Never choose a token that ends the text"));
+
+cl::opt<int64_t> contextOption("context", cl::value_desc("number"), cl::init(0), SORTIE_GENERATE,
+                               cl::desc("The most positions of a text, with its prompt; default: "
+                                        "what prompt and -n need, as far as the program has them"));
+
+cl::opt<TextFormat>
+    format("o", cl::init(TextFormat::Text), SORTIE_GENERATE, cl::desc("How the texts are printed"),
+           cl::values(clEnumValN(TextFormat::Text, "text",
+                                 "as they come, several one after another (default)"),
+                      clEnumValN(TextFormat::Json, "json",
+                                 "with tokens and the logarithms of their "
+                                 "probabilities")));
+
+#undef SORTIE_GENERATE
+
+Error getPrompt(GenerateOptions &options) {
+  size_t given = 0;
+  const std::pair<const cl::opt<std::string> *, PromptSource> sources[] = {
+      {&promptOption, PromptSource::Text},
+      {&promptFile, PromptSource::File},
+      {&promptsFile, PromptSource::Lines}};
+  for (const auto &[option, source] : sources) {
+    if (option->getNumOccurrences() == 0)
+      continue;
+    options.source = source;
+    options.prompt = *option;
+    ++given;
+  }
+  if (given != 1)
+    return makeError(
+        "give one of --prompt \"text\", --prompt-file text.txt and --prompts lines.txt");
+  return Error::success();
+}
+
+/// An error if an option is given that says how tokens are drawn, while none are.
+Error checkDrawing() {
+  const cl::Option *options[] = {&seed, &topK, &topP, &minP};
+  for (const cl::Option *option : options)
+    if (temperature == 0 && option->getNumOccurrences() != 0)
+      return makeError(
+          "--" + option->ArgStr +
+          " says how tokens are drawn, and without --temp the likeliest is taken; give "
+          "--temp, such as --temp 0.8");
+  return Error::success();
+}
+
+} // namespace
+
+Error getGenerateOptions(GenerateOptions &options) {
+  if (Error error = getPrompt(options))
+    return error;
+  if (Error error = checkDrawing())
+    return error;
+  if (tokensOption < 1)
+    return makeError("-n " + Twine(tokensOption) + ": give at least 1");
+  if (Error error = checkContext(contextOption))
+    return error;
+  generation::GenerationOptions &generation = options.generation;
+  generation.tokens = tokensOption;
+  generation.stops = stops;
+  generation.ignoresEnd = ignoreEnd;
+  generation.sampling.temperature = temperature;
+  generation.sampling.seed = seed;
+  generation.sampling.topK = topK;
+  generation.sampling.topP = topP;
+  generation.sampling.minP = minP;
+  generation.sampling.repeatPenalty = repeatPenalty;
+  generation.wantsLogProbabilities = format == TextFormat::Json;
+  options.context = contextOption;
+  options.format = format;
+  if (Error error = generation::Sampler::create(generation.sampling).takeError())
+    return error;
+  return generation::StopStrings::create(generation.stops).takeError();
+}
+
+} // namespace sortie::tool
