@@ -11,7 +11,7 @@
 // RUN:   | FileCheck %s --check-prefixes=CHECK,DEFAULT
 // There is no input on which it can fail: any cache and any query may have any width.
 // WORD: int4
-// STATISTICS: 3 widths-chosen - Caches and queries that got a width
+// STATISTICS: 2 widths-chosen - Caches and queries that got a width
 
 // DEFAULT: lm.cache @plain : !lm.cache<2 x 8 x 16, int16>
 // OPTIONS: lm.cache @plain : !lm.cache<2 x 8 x 16, int8>
