@@ -121,6 +121,17 @@ LogicalResult checkCache(lm::CacheOp cache) {
   return cache.emitOpError("has no width yet; run lm-choose-widths first");
 }
 
+/// The number of pages stays for a session; an argument may have another one in each run.
+LogicalResult checkSymbols(func::FuncOp function) {
+  for (BlockArgument argument : function.getArguments())
+    if (symbolOf(argument) == kPagesSymbol)
+      return emitError(argument.getLoc(), "argument ")
+             << argument.getArgNumber() << " asks for the symbol '" << kPagesSymbol
+             << "', by which programs call the number of pages of their caches; give it another "
+                "name";
+  return success();
+}
+
 LogicalResult checkFunction(func::FuncOp function) {
   if (function.getSymName().empty())
     return function.emitOpError("must have a name that is not empty, to be called by");
@@ -136,7 +147,7 @@ LogicalResult checkFunction(func::FuncOp function) {
     if (failed(checkNoCacheIsNamed(&op)))
       return failure();
   }
-  if (failed(verifyCacheChains(function)))
+  if (failed(checkSymbols(function)) || failed(verifyCacheChains(function)))
     return failure();
   return checkReturn(function.front().getTerminator());
 }

@@ -213,3 +213,12 @@ func.func @f(%x: tensor<?x32xf32>, %p: tensor<?xi32> {moe.symbol = "positions"})
   %0 = lm.rotate %x, %p heads(4) pairs(halves) frequencies [1] : tensor<?x32xf32>, tensor<?xi32>
   return %0 : tensor<?x32xf32>
 }
+
+// -----
+
+// The number of pages is the session's.
+// expected-error @below {{argument 0 asks for the symbol 'pages', by which programs call the number of pages of their caches; give it another name}}
+func.func @f(%x: tensor<?x32xf32> {moe.symbol = "pages"}) -> tensor<?x32xf32> {
+  %0 = moe.add %x, %x : tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}

@@ -5,12 +5,17 @@
 
 #include "test/interpreter/Interpreter.h"
 #include "test/interpreter/Compare.h"
+#include "test/interpreter/Inputs.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Parser/Parser.h"
 
 #include "gmock/gmock.h"
+#include "gtest/gtest-spi.h"
 #include "gtest/gtest.h"
+
+#include <map>
+#include <set>
 
 using namespace mlir;
 using namespace sortie;
@@ -361,6 +366,114 @@ TEST_F(CacheTest, PagesAreWhatSequencesShareAndRunsKeep) {
   const Cache unchanged("c", /*seed=*/1, lm::CacheType::get(&context, 1, 1, 1));
   EXPECT_EQ(cache.at({2, 1}).values, unchanged.at({2, 1}).values);
   EXPECT_NE(cache.at({2, 1}).values, unchanged.at({5, 1}).values);
+}
+
+TEST_F(CacheTest, RefusesPositionsThatHaveNoPage) {
+  std::string message;
+  const ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    message = diagnostic.str();
+    return success();
+  });
+  EXPECT_NONFATAL_FAILURE(
+      attend("1 x 1 x 1", 1, "scale(1.0)",
+             {makeTensor({1, 1}, {1}), makeTensor({1, 1}, {0}), makeTensor({1, 1}, {1}),
+              makeTensor({1}, {128}), makeTensor({1}, {0}), makeTensor({1, 2}, {5, -1})}),
+      "succeeded(outcome)");
+  EXPECT_THAT(message, testing::HasSubstr("pages has none for position 128 of sequence 0"));
+}
+
+/// Places that are made for a function with these arguments.
+class PlacesTest : public testing::Test {
+protected:
+  /// Positions, sequences and pages.
+  std::vector<TensorRef> make(const std::string &pages, int64_t tokens, uint64_t seed) {
+    context.loadDialect<lm::LmDialect, moe::MoeDialect, func::FuncDialect>();
+    OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(
+        "lm.cache @c : !lm.cache<1 x 1 x 1>\n"
+        "func.func @f(%p: tensor<?xi32>, %s: tensor<?xi32>, %g: tensor<" +
+            pages +
+            "xi32>,"
+            " %q: tensor<?x1xf32>) -> tensor<?x1xf32> {\n"
+            "%c = lm.read_cache @c : !lm.cache<1 x 1 x 1>\n"
+            "%y = lm.attend %q, %c at(%p, %s, %g) heads(1) scale(1.0) : (tensor<?x1xf32>,"
+            " !lm.cache<1 x 1 x 1>, tensor<?xi32>, tensor<?xi32>, tensor<" +
+            pages +
+            "xi32>)"
+            " -> tensor<?x1xf32>\nreturn %y : tensor<?x1xf32>\n}",
+        &context);
+    auto inputs = makeInputs(*module->getOps<func::FuncOp>().begin(), tokens, seed);
+    EXPECT_TRUE(succeeded(inputs));
+    return inputs.value_or(std::vector<TensorRef>());
+  }
+
+  MLIRContext context;
+};
+
+TEST_F(PlacesTest, TokensAreTheNextPositionsOfTheirSequences) {
+  const std::vector<TensorRef> inputs = make("3x2", /*tokens=*/60, /*seed=*/1);
+  ASSERT_EQ(inputs.size(), 4U);
+  std::map<double, double> next;
+  std::set<double> firsts;
+  for (auto [position, sequence] : llvm::zip_equal(inputs[0]->elements, inputs[1]->elements)) {
+    const auto [entry, isFirst] = next.try_emplace(sequence, position);
+    EXPECT_EQ(position, entry->second++);
+    if (isFirst)
+      firsts.insert(position);
+  }
+  EXPECT_EQ(next.size(), 3U);
+  EXPECT_TRUE(firsts.contains(0));   // A sequence that was empty,
+  EXPECT_TRUE(firsts.contains(127)); // and one that goes on in another page.
+}
+
+TEST_F(PlacesTest, EachPageThatIsNeededIsAnother) {
+  for (const uint64_t seed : {1, 2, 3}) {
+    const std::vector<TensorRef> inputs = make("3x2", /*tokens=*/60, seed);
+    ASSERT_EQ(inputs.size(), 4U);
+    std::set<double> pages;
+    for (int64_t sequence = 0; sequence < 3; ++sequence) {
+      double last = -1;
+      for (auto [position, of] : llvm::zip_equal(inputs[0]->elements, inputs[1]->elements))
+        if (of == static_cast<double>(sequence))
+          last = std::max(last, position);
+      for (auto [index, page] : llvm::enumerate(inputs[2]->row(sequence))) {
+        const bool isNeeded = last >= static_cast<double>(index) * kPagePositions;
+        EXPECT_EQ(page >= 0, isNeeded);
+        EXPECT_TRUE(!isNeeded || pages.insert(page).second);
+      }
+    }
+  }
+}
+
+TEST_F(PlacesTest, SequencesStayWithinTheirPages) {
+  const std::vector<TensorRef> inputs = make("2x1", /*tokens=*/100, /*seed=*/1);
+  ASSERT_EQ(inputs.size(), 4U);
+  EXPECT_THAT(inputs[0]->elements, testing::Each(testing::Lt(128)));
+}
+
+TEST(CompareTest, WhatStaysInCachesIsCompared) {
+  MLIRContext context;
+  context.loadDialect<lm::LmDialect>();
+  const auto outcome = [&](std::optional<double> key, int64_t page) {
+    Cache cache("c", /*seed=*/1, lm::CacheType::get(&context, 1, 1, 1));
+    if (key)
+      cache.set({page, 0}, {{*key}, {2}});
+    Outcome result;
+    result.kept["c"] = std::make_shared<const Cache>(std::move(cache));
+    return result;
+  };
+  Compared compared;
+  EXPECT_EQ(findDifference(outcome(1, 3), outcome(1, 3), 1e-9, compared), std::nullopt);
+  EXPECT_EQ(compared.numbers, 2);
+  EXPECT_EQ(findDifference(outcome(1, 3), outcome(4, 3), 1e-9, compared),
+            "cache 'c' at [0, 0] is 1 before and 4 after");
+  for (const Outcome &other : {outcome(1, 4), outcome(std::nullopt, 3), Outcome()}) {
+    EXPECT_EQ(findDifference(outcome(1, 3), other, 1e-9, compared),
+              "cache 'c' gets new rows that are not in the same places before and after");
+    EXPECT_EQ(findDifference(other, outcome(1, 3), 1e-9, compared),
+              "cache 'c' gets new rows that are not in the same places before and after");
+  }
+  // To write what was read is to write nothing.
+  EXPECT_EQ(findDifference(outcome(std::nullopt, 3), Outcome(), 1e-9, compared), std::nullopt);
 }
 
 /// The difference between functions that only return a value.
