@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Embeddings, rotation, norms of heads, and attention over a cache of pages, bit for bit against the
-// headers of runtime/numerics, for every instruction set and number of threads.
+// Embeddings, rotation, norms of heads, and attention over a cache of pages, bit for bit against
+// the headers of runtime/numerics, for every instruction set and number of threads.
 
 #include "test/unit/cpu/OperationCalls.h"
 #include "test/unit/cpu/Reference.h"
@@ -65,12 +65,12 @@ std::vector<float> expectedHead(const Heads &model, const History &history, cons
   std::vector<int16_t> keys(positions * width), values(positions * width), own(width);
   std::vector<float> keyScales(positions), valueScales(positions);
   for (int64_t i = 0; i < positions; ++i) {
-    keyScales[i] = quantizeHead(model.cached,
-                                &history.keys[(i * model.kvHeads + kvHead) * model.key], model.key,
-                                &keys[i * width]);
-    valueScales[i] = quantizeHead(model.cached,
-                                  &history.values[(i * model.kvHeads + kvHead) * model.value],
-                                  model.value, &values[i * width]);
+    keyScales[i] =
+        quantizeHead(model.cached, &history.keys[(i * model.kvHeads + kvHead) * model.key],
+                     model.key, &keys[i * width]);
+    valueScales[i] =
+        quantizeHead(model.cached, &history.values[(i * model.kvHeads + kvHead) * model.value],
+                     model.value, &values[i * width]);
   }
   const float scale = mul(quantizeHead(model.own, query, model.key, own.data()), kappa);
   const HeadQuery headQuery = {own.data(), scale, position, model.window};
@@ -121,16 +121,16 @@ public:
                                  const float *values, const Device &device) {
     const Places places(tokens);
     const auto count = static_cast<int64_t>(tokens.size());
-    return cpu::runOperation(findOperation("append").value(),
-                             {.reads = {rowsOf(keys, count, model.kvHeads * model.key),
-                                        rowsOf(values, count, model.kvHeads * model.value),
-                                        rowsOf(places.positions.data(), 1, count),
-                                        rowsOf(places.sequences.data(), 1, count),
-                                        rowsOf(table.data(), sequences, kTablePages)},
-                              .writes = {rowsOf(memory.data(), pages, words)},
-                              .parameters = {{.integer = model.kvHeads},
-                                             {.integer = numberOf(model.cached)}}},
-                             device);
+    return cpu::runOperation(
+        findOperation("append").value(),
+        {.reads = {rowsOf(keys, count, model.kvHeads * model.key),
+                   rowsOf(values, count, model.kvHeads * model.value),
+                   rowsOf(places.positions.data(), 1, count),
+                   rowsOf(places.sequences.data(), 1, count),
+                   rowsOf(table.data(), sequences, kTablePages)},
+         .writes = {rowsOf(memory.data(), pages, words)},
+         .parameters = {{.integer = model.kvHeads}, {.integer = numberOf(model.cached)}}},
+        device);
   }
 
   std::optional<BadIndex> attend(const std::vector<Token> &tokens, const float *queries,
@@ -208,10 +208,9 @@ void expectAttention(const Heads &model, const std::vector<int32_t> &lengths,
   std::vector<float> expected;
   for (size_t t = 0; t < asked.size(); ++t)
     for (int64_t head = 0; head < model.heads; ++head) {
-      const std::vector<float> row =
-          expectedHead(model, histories[asked[t].sequence],
-                       &queries[(t * model.heads + head) * model.key], head, asked[t].position,
-                       kappa, sinksOrNull);
+      const std::vector<float> row = expectedHead(model, histories[asked[t].sequence],
+                                                  &queries[(t * model.heads + head) * model.key],
+                                                  head, asked[t].position, kappa, sinksOrNull);
       expected.insert(expected.end(), row.begin(), row.end());
     }
   for (const TestDevice &device : testDevices())
@@ -228,17 +227,17 @@ void expectAttention(const Heads &model, const std::vector<int32_t> &lengths,
 TEST(Attention, hasTheBitsOfTheNumericsInAllWidths) {
   for (const ActivationWidth own : {kInt16, kInt8})
     for (const ActivationWidth cached : {kInt16, kInt8})
-      expectAttention({.heads = 4, .kvHeads = 2, .key = 64, .value = 64, .own = own,
-                       .cached = cached},
-                      {300, 5}, {{0, 299}, {0, 298}, {1, 4}, {0, 0}, {0, 128}}, 1);
+      expectAttention(
+          {.heads = 4, .kvHeads = 2, .key = 64, .value = 64, .own = own, .cached = cached},
+          {300, 5}, {{0, 299}, {0, 298}, {1, 4}, {0, 0}, {0, 128}}, 1);
 }
 
 TEST(Attention, takesHeadsOfAnySize) {
   for (const auto &[key, value] :
        {std::pair<int64_t, int64_t>{8, 16}, {1, 1}, {20, 24}, {80, 80}, {128, 64}, {192, 128}})
     for (const ActivationWidth own : {kInt16, kInt8})
-      expectAttention({.heads = 3, .kvHeads = 1, .key = key, .value = value, .own = own},
-                      {140}, {{0, 139}, {0, 127}, {0, 3}}, 2 + key);
+      expectAttention({.heads = 3, .kvHeads = 1, .key = key, .value = value, .own = own}, {140},
+                      {{0, 139}, {0, 127}, {0, 3}}, 2 + key);
 }
 
 /// Sums that wrap around when limbs are multiplied as pairs.
@@ -256,9 +255,9 @@ TEST(Attention, seesTheEdgesOfChunksSpansAndWindows) {
 }
 
 TEST(Attention, mergesSinks) {
-  expectAttention({.heads = 4, .kvHeads = 2, .key = 32, .value = 32, .window = 100,
-                   .hasSinks = true},
-                  {260, 3}, {{0, 259}, {1, 0}, {1, 2}, {0, 130}}, 5);
+  expectAttention(
+      {.heads = 4, .kvHeads = 2, .key = 32, .value = 32, .window = 100, .hasSinks = true}, {260, 3},
+      {{0, 259}, {1, 0}, {1, 2}, {0, 130}}, 5);
 }
 
 /// More queries than a work unit takes, of sequences in turn and in one piece.
@@ -291,7 +290,8 @@ TEST(Attention, rowsThatAreNotFiniteStayAlone) {
     ASSERT_FALSE(cache.append(tokens, keys.data(), values.data(), on));
     const std::vector<float> queries = randomFloats(2 * 2 * 16, random);
     std::vector<float> output(2 * 2 * 16);
-    ASSERT_FALSE(cache.attend({{0, 19}, {0, 20}}, queries.data(), 0.1f, nullptr, output.data(), on));
+    ASSERT_FALSE(
+        cache.attend({{0, 19}, {0, 20}}, queries.data(), 0.1f, nullptr, output.data(), on));
     for (size_t i = 0; i < output.size(); ++i)
       EXPECT_EQ(std::isnan(output[i]), i >= output.size() / 2) << device.name << ' ' << i;
     EXPECT_EQ(floatOf(0x7fc00000u) != output.back(), true);
@@ -465,7 +465,8 @@ TEST(HeadNorm, isTheNormOfEachHead) {
   const std::vector<float> weight = randomFloats(kElements, random);
   std::vector<float> expected(x.size());
   for (int64_t row = 0; row < kTokens * kHeads; ++row)
-    numerics::rmsNorm(&x[row * kElements], weight.data(), kElements, 1e-5f, &expected[row * kElements]);
+    numerics::rmsNorm(&x[row * kElements], weight.data(), kElements, 1e-5f,
+                      &expected[row * kElements]);
   for (const TestDevice &device : testDevices()) {
     std::vector<float> actual(x.size());
     runOperation("head_norm",
