@@ -15,6 +15,7 @@
 #include <thread>
 
 using namespace llvm;
+using namespace sortie;
 using namespace sortie::codegen;
 
 namespace {
@@ -24,7 +25,7 @@ protected:
   void SetUp() override { ASSERT_FALSE(sys::fs::createUniqueDirectory("sortie-cache", folder)); }
   void TearDown() override { ASSERT_FALSE(sys::fs::remove_directories(folder)); }
 
-  KernelCache open(uint64_t limit = KernelCache::kDefaultLimit) {
+  KernelCache open(uint64_t limit = FileCache::kDefaultLimit) {
     Expected<KernelCache> cache = KernelCache::open(folder, limit);
     if (!cache)
       report_fatal_error(cache.takeError());
@@ -68,7 +69,7 @@ protected:
 
 TEST_F(KernelCacheTest, GivesBackWhatWasStored) {
   const KernelCache cache = open();
-  const std::string key = KernelCache::makeKey({"source"});
+  const std::string key = FileCache::makeKey({"source"});
   EXPECT_FALSE(cache.lookUp(key));
   const std::string image("a\0b\n", 4);
   ASSERT_FALSE(cache.store(key, {image, "log\nof two lines"}));
@@ -76,7 +77,7 @@ TEST_F(KernelCacheTest, GivesBackWhatWasStored) {
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->image, image);
   EXPECT_EQ(entry->log, "log\nof two lines");
-  EXPECT_FALSE(cache.lookUp(KernelCache::makeKey({"another source"})));
+  EXPECT_FALSE(cache.lookUp(FileCache::makeKey({"another source"})));
   // Another process sees it, too, and can replace it.
   const KernelCache other = open();
   ASSERT_TRUE(other.lookUp(key));
@@ -86,17 +87,17 @@ TEST_F(KernelCacheTest, GivesBackWhatWasStored) {
 }
 
 TEST_F(KernelCacheTest, KeysDependOnEveryPart) {
-  const std::string key = KernelCache::makeKey({"ab", "c"});
+  const std::string key = FileCache::makeKey({"ab", "c"});
   EXPECT_EQ(key.size(), 64u);
-  EXPECT_EQ(key, KernelCache::makeKey({"ab", "c"}));
-  EXPECT_NE(key, KernelCache::makeKey({"a", "bc"}));
-  EXPECT_NE(key, KernelCache::makeKey({"abc"}));
-  EXPECT_NE(key, KernelCache::makeKey({"ab", "c", ""}));
+  EXPECT_EQ(key, FileCache::makeKey({"ab", "c"}));
+  EXPECT_NE(key, FileCache::makeKey({"a", "bc"}));
+  EXPECT_NE(key, FileCache::makeKey({"abc"}));
+  EXPECT_NE(key, FileCache::makeKey({"ab", "c", ""}));
 }
 
 TEST_F(KernelCacheTest, DamagedEntriesAreNotThere) {
   const KernelCache cache = open();
-  const std::string key = KernelCache::makeKey({"source"});
+  const std::string key = FileCache::makeKey({"source"});
   ASSERT_FALSE(cache.store(key, {"image", "log"}));
   const std::string path = onlyFile();
   auto buffer = MemoryBuffer::getFile(path);
@@ -121,23 +122,23 @@ TEST_F(KernelCacheTest, TrimKeepsWhatWasUsedLast) {
   const KernelCache cache = open(3500);
   const std::string image(1000, 'x');
   for (int i = 0; i < 5; ++i) {
-    const std::string key = KernelCache::makeKey({std::to_string(i)});
+    const std::string key = FileCache::makeKey({std::to_string(i)});
     ASSERT_FALSE(cache.store(key, {image, ""}));
     setAge((folder + "/" + key + ".kernel").str(), std::chrono::hours(10 - i));
   }
   // The oldest one is used now, so the next two go.
-  ASSERT_TRUE(cache.lookUp(KernelCache::makeKey({"0"})));
+  ASSERT_TRUE(cache.lookUp(FileCache::makeKey({"0"})));
   cache.trim();
   EXPECT_EQ(countFiles(), 3u);
-  EXPECT_TRUE(cache.lookUp(KernelCache::makeKey({"0"})));
-  EXPECT_FALSE(cache.lookUp(KernelCache::makeKey({"1"})));
-  EXPECT_FALSE(cache.lookUp(KernelCache::makeKey({"2"})));
-  EXPECT_TRUE(cache.lookUp(KernelCache::makeKey({"4"})));
+  EXPECT_TRUE(cache.lookUp(FileCache::makeKey({"0"})));
+  EXPECT_FALSE(cache.lookUp(FileCache::makeKey({"1"})));
+  EXPECT_FALSE(cache.lookUp(FileCache::makeKey({"2"})));
+  EXPECT_TRUE(cache.lookUp(FileCache::makeKey({"4"})));
 }
 
 TEST_F(KernelCacheTest, TrimRemovesWhatInterruptedWritesLeft) {
   const KernelCache cache = open();
-  const std::string key = KernelCache::makeKey({"source"});
+  const std::string key = FileCache::makeKey({"source"});
   for (const std::string &name :
        {key + "-0123abcd.tmp", key + "-4567cdef.tmp", std::string("probe-0123abcd.tmp")})
     write(name);
@@ -152,7 +153,7 @@ TEST_F(KernelCacheTest, TrimRemovesWhatInterruptedWritesLeft) {
 // The folder may be one that holds other things.
 TEST_F(KernelCacheTest, TrimLeavesAloneWhatIsNotTheCaches) {
   const KernelCache cache = open(0);
-  const std::string key = KernelCache::makeKey({"source"});
+  const std::string key = FileCache::makeKey({"source"});
   const std::string upper = StringRef(key).upper();
   const std::string foreign[] = {"notes.txt",
                                  "report.tmp",
@@ -173,10 +174,10 @@ TEST_F(KernelCacheTest, TrimLeavesAloneWhatIsNotTheCaches) {
     write(name);
     setAge(pathOf(name), std::chrono::hours(200));
   }
-  const std::string other = KernelCache::makeKey({"folder"});
+  const std::string other = FileCache::makeKey({"folder"});
   ASSERT_FALSE(sys::fs::create_directory(pathOf(other + ".kernel")));
   ASSERT_FALSE(sys::fs::create_directory(pathOf(other + "-0123abcd.tmp")));
-  const std::string link = KernelCache::makeKey({"link"}) + ".kernel";
+  const std::string link = FileCache::makeKey({"link"}) + ".kernel";
   ASSERT_FALSE(sys::fs::create_link(pathOf("notes.txt"), pathOf(link)));
   ASSERT_FALSE(cache.store(key, {"image", ""}));
   cache.trim();
@@ -191,7 +192,7 @@ TEST_F(KernelCacheTest, SeveralWritersShareAFolder) {
       const KernelCache cache = open(20000);
       for (int i = 0; i < 50; ++i) {
         const std::string number = std::to_string(i % 7);
-        const std::string key = KernelCache::makeKey({number});
+        const std::string key = FileCache::makeKey({number});
         EXPECT_FALSE(static_cast<bool>(cache.store(key, {std::string(3000, 'a') + number, ""})));
         if (std::optional<Nvrtc::Output> entry = cache.lookUp(key))
           EXPECT_EQ(entry->image, std::string(3000, 'a') + number);
@@ -223,7 +224,7 @@ TEST_F(KernelCacheTest, TheFolderIsMade) {
 TEST_F(KernelCacheTest, AnyNameOfAFolderWillDo) {
   Expected<KernelCache> cache = KernelCache::open(pathOf("100%/{0} a%%b"));
   ASSERT_TRUE(static_cast<bool>(cache)) << toString(cache.takeError());
-  const std::string key = KernelCache::makeKey({"source"});
+  const std::string key = FileCache::makeKey({"source"});
   ASSERT_FALSE(cache->store(key, {"image", "log"}));
   EXPECT_TRUE(cache->lookUp(key));
   EXPECT_TRUE(sys::fs::exists(pathOf("100%/{0} a%%b/" + key + ".kernel")));
@@ -231,7 +232,7 @@ TEST_F(KernelCacheTest, AnyNameOfAFolderWillDo) {
 
 TEST_F(KernelCacheTest, AnEntryThatCannotBeStoredIsAnErrorAndLeavesNothing) {
   const KernelCache cache = open();
-  const std::string key = KernelCache::makeKey({"source"});
+  const std::string key = FileCache::makeKey({"source"});
   ASSERT_FALSE(sys::fs::create_directory(pathOf(key + ".kernel")));
   EXPECT_TRUE(errorToBool(cache.store(key, {"image", "log"})));
   EXPECT_EQ(countFiles(), 1u);
@@ -243,20 +244,20 @@ TEST_F(KernelCacheTest, DefaultFolder) {
   setenv("SORTIE_CACHE_DIR", "/one", 1);
   setenv("XDG_CACHE_HOME", "/two", 1);
   setenv("HOME", "/three", 1);
-  EXPECT_EQ(KernelCache::getDefaultFolder(), "/one");
+  EXPECT_EQ(FileCache::getDefaultFolder(), "/one");
   unsetenv("SORTIE_CACHE_DIR");
-  EXPECT_EQ(KernelCache::getDefaultFolder(), "/two/sortie");
+  EXPECT_EQ(FileCache::getDefaultFolder(), "/two/sortie");
   unsetenv("XDG_CACHE_HOME");
-  EXPECT_EQ(KernelCache::getDefaultFolder(), "/three/.cache/sortie");
+  EXPECT_EQ(FileCache::getDefaultFolder(), "/three/.cache/sortie");
   unsetenv("HOME");
-  EXPECT_EQ(KernelCache::getDefaultFolder(), "");
+  EXPECT_EQ(FileCache::getDefaultFolder(), "");
   // A variable that is empty counts as not set.
   setenv("SORTIE_CACHE_DIR", "", 1);
   setenv("XDG_CACHE_HOME", "", 1);
   setenv("HOME", "", 1);
-  EXPECT_EQ(KernelCache::getDefaultFolder(), "");
+  EXPECT_EQ(FileCache::getDefaultFolder(), "");
   setenv("HOME", "/three", 1);
-  EXPECT_EQ(KernelCache::getDefaultFolder(), "/three/.cache/sortie");
+  EXPECT_EQ(FileCache::getDefaultFolder(), "/three/.cache/sortie");
 }
 
 } // namespace
