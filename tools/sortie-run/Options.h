@@ -95,7 +95,7 @@ struct Options {
   std::vector<InputOption> inputs;
   std::vector<std::string> outputs; ///< `[name=]file`
   std::vector<SymbolOption> symbols;
-  std::string device;               ///< empty: the program's own
+  std::string device; ///< empty: the program's own
   bool eager = false;
   int threads = 0; ///< 0: all processors
   std::string isa; ///< empty: the best
