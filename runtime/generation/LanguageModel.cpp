@@ -27,6 +27,19 @@ Expected<LanguageModel> LanguageModel::create(std::unique_ptr<ForwardPass> pass,
   return LanguageModel(std::move(pass), std::move(*cache), context);
 }
 
+Error LanguageModel::checkHasPages(const Twine &purpose) const {
+  if (pass->shape().copies > 0)
+    return Error::success();
+  return makeError(purpose + ": the program has no functions that copy, read and write pages of its "
+                             "caches; compile it again");
+}
+
+Expected<uint32_t> LanguageModel::fork(uint32_t sequence) {
+  if (Error error = checkHasPages("cannot fork sequence " + Twine(sequence)))
+    return error;
+  return cache.fork(sequence);
+}
+
 void LanguageModel::Run::clear() {
   for (std::vector<int32_t> *array : {&tokens, &positions, &sequences, &pages, &rows})
     array->clear();
@@ -116,6 +129,25 @@ Error LanguageModel::runAll(ArrayRef<Piece> pieces, ArrayRef<int64_t> lengths, L
   return runOne();
 }
 
+Error LanguageModel::makeCopies() {
+  append_range(copies, cache.takeCopies());
+  while (!copies.empty()) {
+    std::vector<int32_t> from, to;
+    for (const cache::PageCopy &copy : copies) {
+      // A call reads all pages before it writes one.
+      if (static_cast<int64_t>(from.size()) == pass->shape().copies ||
+          is_contained(to, copy.from))
+        break;
+      from.push_back(copy.from);
+      to.push_back(copy.to);
+    }
+    if (Error error = pass->copyPages(from, to))
+      return error;
+    copies.erase(copies.begin(), copies.begin() + static_cast<ptrdiff_t>(from.size()));
+  }
+  return Error::success();
+}
+
 Error LanguageModel::extend(ArrayRef<Piece> pieces, LogitsSink sink) {
   if (Error error = checkPieces(pieces))
     return error;
@@ -130,8 +162,9 @@ Error LanguageModel::extend(ArrayRef<Piece> pieces, LogitsSink sink) {
   }
   if (Error error = cache.extend(growths))
     return error;
-  // Forks would have pages copied here, which takeCopies() names; no sequence is forked yet.
-  Error error = runAll(pieces, lengths, sink);
+  Error error = makeCopies();
+  if (!error)
+    error = runAll(pieces, lengths, sink);
   if (error)
     for (const auto &[piece, length] : zip_equal(pieces, lengths))
       cantFail(cache.truncate(piece.sequence, length));

@@ -39,6 +39,9 @@ public:
 
   /// A new sequence without tokens. An error if there are as many as can be.
   llvm::Expected<uint32_t> createSequence() { return cache.createSequence(); }
+  /// A new sequence that begins with the tokens of another one. What they take of the cache is
+  /// shared until one of both goes on. An error if there are as many sequences as can be.
+  llvm::Expected<uint32_t> fork(uint32_t sequence);
   /// Ends a sequence and gives back its pages.
   llvm::Error removeSequence(uint32_t sequence) { return cache.remove(sequence); }
   /// The tokens of a sequence that exists.
@@ -76,6 +79,11 @@ private:
   LanguageModel(std::unique_ptr<ForwardPass> pass, cache::CacheManager cache, int64_t context)
       : pass(std::move(pass)), cache(std::move(cache)), contextLength(context) {}
 
+  /// An error if the program has no functions for pages.
+  llvm::Error checkHasPages(const llvm::Twine &purpose) const;
+  /// Makes the copies that forks need. Those that fail are made by the next call: nothing is run
+  /// before they are.
+  llvm::Error makeCopies();
   llvm::Error checkPieces(llvm::ArrayRef<Piece> pieces) const;
   llvm::Error runAll(llvm::ArrayRef<Piece> pieces, llvm::ArrayRef<int64_t> lengths,
                      LogitsSink sink);
@@ -88,6 +96,7 @@ private:
   std::unique_ptr<ForwardPass> pass;
   cache::CacheManager cache;
   int64_t contextLength;
+  std::vector<cache::PageCopy> copies; ///< that are still to be made
   Run run; ///< memory that is used again
   std::vector<float> logits;
 };

@@ -39,6 +39,8 @@ private:
   Error readTable(StringRef name, sortie_dtype dtype, sortie_symbol_info &symbol, int64_t &columns);
   Error readSymbol(const sortie_value_info &value, sortie_symbol_info &symbol);
   Error readPages();
+  std::optional<size_t> findFunction(const char *name);
+  Error readPageFunctions();
 
   const sortie_program *program;
   ForwardFunction function;
@@ -107,12 +109,40 @@ Error SignatureReader::readPages() {
   return signatureError("has no cache: there is no symbol 'pages' of the session");
 }
 
+std::optional<size_t> SignatureReader::findFunction(const char *name) {
+  size_t index = 0;
+  if (Error error = toError(sortie_program_find_function(program, name, &index))) {
+    consumeError(std::move(error)); // there is none
+    return std::nullopt;
+  }
+  return index;
+}
+
+Error SignatureReader::readPageFunctions() {
+  const auto copy = findFunction("copy_pages");
+  const auto read = findFunction("read_pages");
+  const auto write = findFunction("write_pages");
+  if (!copy || !read || !write)
+    return Error::success();
+  sortie_value_info from = SORTIE_INIT(sortie_value_info);
+  if (Error error = toError(sortie_program_get_input(program, *copy, 0, &from)))
+    return error;
+  if (from.rank != 1)
+    return signatureError("has beside it a function 'copy_pages' that copies no pages");
+  sortie_symbol_info copies = SORTIE_INIT(sortie_symbol_info);
+  if (Error error = readSymbol(from, copies))
+    return error;
+  function.pages = {*copy, *read, *write};
+  function.most.copies = copies.max;
+  return Error::success();
+}
+
 Expected<ForwardFunction> SignatureReader::read() {
-  if (Error error = toError(sortie_program_find_function(program, kFunction, &function.index))) {
-    consumeError(std::move(error));
+  if (const auto index = findFunction(kFunction))
+    function.index = *index;
+  else
     return makeError("has no function 'forward', which only whole models have: import one with "
                      "sortie-translate --import-gguf without --what, and compile it");
-  }
   sortie_symbol_info tokens = SORTIE_INIT(sortie_symbol_info);
   for (const StringRef name : {"tokens", "positions", "sequences"})
     if (Error error = readList(name, tokens))
@@ -127,6 +157,8 @@ Expected<ForwardFunction> SignatureReader::read() {
   if (Error error = readTable("logits", SORTIE_F32, rows, most.vocabulary))
     return error;
   if (Error error = readPages())
+    return error;
+  if (Error error = readPageFunctions())
     return error;
   most.tokens = tokens.max;
   most.rows = rows.max;
@@ -173,6 +205,12 @@ Expected<ForwardFunction> ForwardFunction::find(const sortie_program *program) {
   return SignatureReader(program).read();
 }
 
+std::vector<size_t> ForwardFunction::functions() const {
+  if (!pages)
+    return {index};
+  return {index, pages->copy, pages->read, pages->write};
+}
+
 Expected<std::unique_ptr<SessionForward>> SessionForward::create(const sortie_program *program,
                                                                  const sortie_weights *weights,
                                                                  const SessionLimits &limits) {
@@ -203,7 +241,18 @@ Expected<std::unique_ptr<SessionForward>> SessionForward::create(const sortie_pr
   if (Error error = toError(sortie_session_create(program, weights, &options, &created)))
     return error;
   return std::unique_ptr<SessionForward>(
-      new SessionForward(SessionPtr(created), function->index, *shape));
+      new SessionForward(SessionPtr(created), std::move(*function), *shape));
+}
+
+Error SessionForward::call(size_t index, ArrayRef<sortie_tensor> inputs,
+                           ArrayRef<sortie_tensor> outputs) {
+  sortie_run_options options = SORTIE_INIT(sortie_run_options);
+  options.function = index;
+  options.inputs = inputs.data();
+  options.input_count = inputs.size();
+  options.outputs = outputs.data();
+  options.output_count = outputs.size();
+  return toError(sortie_session_run(session.get(), &options));
 }
 
 Error SessionForward::run(const ForwardInputs &inputs, MutableArrayRef<float> logits) {
@@ -219,13 +268,14 @@ Error SessionForward::run(const ForwardInputs &inputs, MutableArrayRef<float> lo
       tensorOf("pages", SORTIE_I32, inputs.pages.data(), table),
       tensorOf("rows", SORTIE_I32, inputs.rows.data(), rows)};
   const sortie_tensor outputTensor = tensorOf("logits", SORTIE_F32, logits.data(), output);
-  sortie_run_options options = SORTIE_INIT(sortie_run_options);
-  options.function = function;
-  options.inputs = inputTensors;
-  options.input_count = std::size(inputTensors);
-  options.outputs = &outputTensor;
-  options.output_count = 1;
-  return toError(sortie_session_run(session.get(), &options));
+  return call(function.index, inputTensors, outputTensor);
+}
+
+Error SessionForward::copyPages(ArrayRef<int32_t> from, ArrayRef<int32_t> to) {
+  const auto count = static_cast<int64_t>(from.size());
+  const sortie_tensor inputs[] = {tensorOf("from", SORTIE_I32, from.data(), count),
+                                  tensorOf("to", SORTIE_I32, to.data(), count)};
+  return call(function.pages->copy, inputs, {});
 }
 
 } // namespace sortie::generation

@@ -55,6 +55,19 @@ public:
     return llvm::Error::success();
   }
 
+  llvm::Error copyPages(llvm::ArrayRef<int32_t> from, llvm::ArrayRef<int32_t> to) override {
+    EXPECT_EQ(from.size(), to.size());
+    EXPECT_FALSE(from.empty());
+    EXPECT_LE(static_cast<int64_t>(from.size()), limits.copies);
+    if (copyCalls++ == copyFailsAt)
+      return makeError("the copy failed");
+    const std::vector<int32_t> before = memory;
+    for (const auto &[source, destination] : llvm::zip_equal(from, to))
+      std::copy_n(before.begin() + source * cache::kPagePositions, cache::kPagePositions,
+                  memory.begin() + destination * cache::kPagePositions);
+    return llvm::Error::success();
+  }
+
   /// Tokens and rows of a run.
   struct Extent {
     size_t tokens, rows;
@@ -62,6 +75,8 @@ public:
   };
   std::vector<Extent> runs;
   size_t failsAt = SIZE_MAX; ///< number of the run that fails
+  size_t copyCalls = 0;
+  size_t copyFailsAt = SIZE_MAX; ///< number of the call that fails
   std::function<float(llvm::ArrayRef<int32_t> text, size_t token)> logitOf;
 
 private:
