@@ -38,8 +38,7 @@ namespace {
 class CacheFunctions {
 public:
   CacheFunctions(ModuleOp module, StringAttr copies)
-      : states(module.getOps<moert::StateOp>()),
-        builder(OpBuilder::atBlockEnd(module.getBody())),
+      : states(module.getOps<moert::StateOp>()), builder(OpBuilder::atBlockEnd(module.getBody())),
         extent(ExtentAttr::get(module.getContext(), /*scale=*/1, copies.getValue(),
                                /*constant=*/0)) {}
 

@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Functions by which the runtime reaches pages of a session's caches: to fork sequences, and to save
-// and load them.
+// Functions by which the runtime reaches pages of a session's caches: to fork sequences, and to
+// save and load them.
 
 #ifndef SORTIE_PASSES_CACHEFUNCTIONS_H
 #define SORTIE_PASSES_CACHEFUNCTIONS_H

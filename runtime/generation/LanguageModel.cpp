@@ -30,8 +30,9 @@ Expected<LanguageModel> LanguageModel::create(std::unique_ptr<ForwardPass> pass,
 Error LanguageModel::checkHasPages(const Twine &purpose) const {
   if (pass->shape().copies > 0)
     return Error::success();
-  return makeError(purpose + ": the program has no functions that copy, read and write pages of its "
-                             "caches; compile it again");
+  return makeError(purpose +
+                   ": the program has no functions that copy, read and write pages of its "
+                   "caches; compile it again");
 }
 
 Expected<uint32_t> LanguageModel::fork(uint32_t sequence) {
@@ -135,8 +136,7 @@ Error LanguageModel::makeCopies() {
     std::vector<int32_t> from, to;
     for (const cache::PageCopy &copy : copies) {
       // A call reads all pages before it writes one.
-      if (static_cast<int64_t>(from.size()) == pass->shape().copies ||
-          is_contained(to, copy.from))
+      if (static_cast<int64_t>(from.size()) == pass->shape().copies || is_contained(to, copy.from))
         break;
       from.push_back(copy.from);
       to.push_back(copy.to);

@@ -97,7 +97,7 @@ private:
   cache::CacheManager cache;
   int64_t contextLength;
   std::vector<cache::PageCopy> copies; ///< that are still to be made
-  Run run; ///< memory that is used again
+  Run run;                             ///< memory that is used again
   std::vector<float> logits;
 };
 

@@ -29,6 +29,10 @@ cl::opt<std::string> promptsFile("prompts", cl::value_desc("lines.txt"), SORTIE_
 cl::opt<int64_t> tokensOption("n", cl::value_desc("number"), cl::init(128), SORTIE_GENERATE,
                               cl::desc("Tokens to generate at most; default: 128"));
 
+cl::opt<int64_t> samples("samples", cl::value_desc("number"), cl::init(1), SORTIE_GENERATE,
+                         cl::desc("With --temp: so many texts that continue one prompt, which is "
+                                  "read once; default: 1"));
+
 cl::opt<float> temperature("temp", cl::value_desc("number"), cl::init(0), SORTIE_GENERATE,
                            cl::desc("Draw tokens by their probabilities at this temperature; "
                                     "default: 0, which always takes the likeliest"));
@@ -96,13 +100,22 @@ Error getPrompt(GenerateOptions &options) {
 
 /// An error if an option is given that says how tokens are drawn, while none are.
 Error checkDrawing() {
-  const cl::Option *options[] = {&seed, &topK, &topP, &minP};
+  const cl::Option *options[] = {&seed, &topK, &topP, &minP, &samples};
   for (const cl::Option *option : options)
     if (temperature == 0 && option->getNumOccurrences() != 0)
       return makeError(
           "--" + option->ArgStr +
           " says how tokens are drawn, and without --temp the likeliest is taken; give "
           "--temp, such as --temp 0.8");
+  return Error::success();
+}
+
+Error checkSamples(PromptSource source) {
+  if (samples < 1)
+    return makeError("--samples " + Twine(samples) + ": give at least 1");
+  if (samples > 1 && source == PromptSource::Lines)
+    return makeError("--samples is for one prompt, and --prompts has one a line; give the prompt "
+                     "with --prompt or --prompt-file");
   return Error::success();
 }
 
@@ -113,12 +126,15 @@ Error getGenerateOptions(GenerateOptions &options) {
     return error;
   if (Error error = checkDrawing())
     return error;
+  if (Error error = checkSamples(options.source))
+    return error;
   if (tokensOption < 1)
     return makeError("-n " + Twine(tokensOption) + ": give at least 1");
   if (Error error = checkContext(contextOption))
     return error;
   generation::GenerationOptions &generation = options.generation;
   generation.tokens = tokensOption;
+  generation.samples = samples;
   generation.stops = stops;
   generation.ignoresEnd = ignoreEnd;
   generation.sampling.temperature = temperature;

@@ -165,6 +165,30 @@ TEST(Generator, ATextDoesNotDependOnTheOthers) {
   }
 }
 
+TEST(Generator, SamplesAreTheTextsOfEqualPrompts) {
+  OpenTokenizer tokenizer(vocabularyWithEnd());
+  constexpr ForwardShape shape = {64, 4, 8, 2, 16, kVocabulary, 3};
+  const std::vector<int32_t> prompt(70, 'a'), other(50, 'b');
+  const auto generate = [&](llvm::ArrayRef<std::vector<int32_t>> prompts, int64_t samples,
+                            uint64_t expectedTokens) {
+    FakeLanguageModel holder(shape, 6, 200);
+    Generator generator(
+        holder.model, *tokenizer,
+        {.tokens = 20, .samples = samples, .sampling = {.temperature = 1}, .ignoresEnd = true});
+    auto texts = llvm::cantFail(generator.generate(prompts, noText));
+    EXPECT_EQ(generator.times().promptTokens, expectedTokens);
+    return texts;
+  };
+  const auto expected = generate({prompt, other, prompt, other, prompt, other}, 1, 360);
+  const auto sampled = generate({prompt, other}, 3, 120);
+  ASSERT_EQ(sampled.size(), 6u);
+  for (const auto &[a, b] : llvm::zip_equal(expected, sampled)) {
+    EXPECT_EQ(idsOf(a), idsOf(b));
+    EXPECT_EQ(a.text, b.text);
+  }
+  EXPECT_NE(idsOf(sampled[0]), idsOf(sampled[2]));
+}
+
 TEST(Generator, ErrorsLeaveNoSequence) {
   OpenTokenizer tokenizer(vocabularyWithEnd());
   FakeLanguageModel holder(kShape, 1, 10);
@@ -188,6 +212,9 @@ TEST(Generator, ErrorsLeaveNoSequence) {
                                     })
                           .takeError()),
             "the pipe is closed");
+  EXPECT_EQ(llvm::cantFail(generator.generate({{1}}, noText)).size(), 1u);
+  Generator sampling(holder.model, *tokenizer, {.samples = 2});
+  EXPECT_THAT(messageOf(sampling.generate({{1}}, noText).takeError()), HasSubstr("cannot fork"));
   EXPECT_EQ(llvm::cantFail(generator.generate({{1}}, noText)).size(), 1u);
 }
 
