@@ -10,6 +10,7 @@
 #include "llvm/ADT/STLExtras.h"
 
 #include <algorithm>
+#include <array>
 
 using namespace llvm;
 
@@ -41,6 +42,8 @@ private:
   Error readPages();
   std::optional<size_t> findFunction(const char *name);
   Error readPageFunctions();
+  Error readOrigin(size_t readPages);
+  Error addCache(const sortie_value_info &pages);
 
   const sortie_program *program;
   ForwardFunction function;
@@ -134,6 +137,51 @@ Error SignatureReader::readPageFunctions() {
     return error;
   function.pages = {*copy, *read, *write};
   function.most.copies = copies.max;
+  return readOrigin(*read);
+}
+
+Error SignatureReader::readOrigin(size_t readPages) {
+  CacheOrigin &origin = function.origin;
+  sortie_program_info program = SORTIE_INIT(sortie_program_info);
+  sortie_program_get_info(this->program, &program);
+  origin.numerics = program.numerics;
+  if (program.has_fingerprint) {
+    origin.fingerprintRule = static_cast<uint32_t>(program.fingerprint_rule);
+    origin.fingerprint = program.fingerprint;
+  }
+  origin.importOptions = program.import_options ? program.import_options : "";
+  sortie_function_info info = SORTIE_INIT(sortie_function_info);
+  if (Error error = toError(sortie_program_get_function(this->program, readPages, &info)))
+    return error;
+  for (size_t i = 0; i < info.output_count; ++i) {
+    sortie_value_info pages = SORTIE_INIT(sortie_value_info);
+    if (Error error = toError(sortie_program_get_output(this->program, readPages, i, &pages)))
+      return error;
+    if (Error error = addCache(pages))
+      return error;
+  }
+  return Error::success();
+}
+
+/// The cache whose pages these are, which has their name.
+Error SignatureReader::addCache(const sortie_value_info &pages) {
+  size_t index = 0;
+  if (Error error = toError(sortie_program_find_state(program, pages.name, &index)))
+    return error;
+  sortie_state_info state = SORTIE_INIT(sortie_state_info);
+  if (Error error = toError(sortie_program_get_state(program, index, &state)))
+    return error;
+  CacheLayout cache;
+  cache.name = state.name;
+  cache.heads = state.cache_heads;
+  cache.key = state.cache_key;
+  cache.value = state.cache_value;
+  cache.width =
+      state.cache_bits == 16 ? numerics::ActivationWidth::Int16 : numerics::ActivationWidth::Int8;
+  if (state.cache_bits == 0 || pages.rank != 2 || pages.shape[1].constant != cache.words())
+    return signatureError("has beside it a function 'read_pages' that reads '" + cache.name +
+                          "', to which no function appends keys and values");
+  function.origin.caches.push_back(std::move(cache));
   return Error::success();
 }
 
@@ -198,6 +246,33 @@ sortie_tensor tensorOf(const char *name, sortie_dtype dtype, const void *data,
   tensor.shape = shape.data();
   return tensor;
 }
+
+/// The index and pages of all caches, which lie one behind another.
+class PageTensors {
+public:
+  PageTensors(const CacheOrigin &origin, ArrayRef<int32_t> index, const int32_t *words) {
+    // The tensors point to shapes, which may not move.
+    shapes.reserve(origin.caches.size());
+    const auto count = static_cast<int64_t>(index.size());
+    indexShape = count;
+    tensors.push_back(tensorOf("index", SORTIE_I32, index.data(), indexShape));
+    for (const CacheLayout &cache : origin.caches) {
+      shapes.push_back({count, cache.words()});
+      tensors.push_back(tensorOf(cache.name.c_str(), SORTIE_I32, words, shapes.back()));
+      words += count * cache.words();
+    }
+  }
+  PageTensors(const PageTensors &) = delete;
+
+  ArrayRef<sortie_tensor> all() const { return tensors; }
+  ArrayRef<sortie_tensor> index() const { return all().take_front(); }
+  ArrayRef<sortie_tensor> pages() const { return all().drop_front(); }
+
+private:
+  int64_t indexShape = 0;
+  std::vector<std::array<int64_t, 2>> shapes;
+  std::vector<sortie_tensor> tensors;
+};
 
 } // namespace
 
@@ -276,6 +351,16 @@ Error SessionForward::copyPages(ArrayRef<int32_t> from, ArrayRef<int32_t> to) {
   const sortie_tensor inputs[] = {tensorOf("from", SORTIE_I32, from.data(), count),
                                   tensorOf("to", SORTIE_I32, to.data(), count)};
   return call(function.pages->copy, inputs, {});
+}
+
+Error SessionForward::readPages(ArrayRef<int32_t> index, MutableArrayRef<int32_t> words) {
+  const PageTensors tensors(origin(), index, words.data());
+  return call(function.pages->read, tensors.index(), tensors.pages());
+}
+
+Error SessionForward::writePages(ArrayRef<int32_t> index, ArrayRef<int32_t> words) {
+  const PageTensors tensors(origin(), index, words.data());
+  return call(function.pages->write, tensors.all(), {});
 }
 
 } // namespace sortie::generation

@@ -29,6 +29,7 @@ struct ForwardFunction {
     size_t copy, read, write;
   };
   std::optional<PageFunctions> pages;
+  CacheOrigin origin;
   /// The most that a session can have.
   ForwardShape most;
   /// Names of the program's symbols.
@@ -56,6 +57,10 @@ public:
   const ForwardShape &shape() const override { return limits; }
   llvm::Error run(const ForwardInputs &inputs, llvm::MutableArrayRef<float> logits) override;
   llvm::Error copyPages(llvm::ArrayRef<int32_t> from, llvm::ArrayRef<int32_t> to) override;
+  const CacheOrigin &origin() const override { return function.origin; }
+  llvm::Error readPages(llvm::ArrayRef<int32_t> index,
+                        llvm::MutableArrayRef<int32_t> words) override;
+  llvm::Error writePages(llvm::ArrayRef<int32_t> index, llvm::ArrayRef<int32_t> words) override;
 
   /// For people: "cpu", "cuda:0 (NVIDIA H100)".
   llvm::StringRef device() const { return sortie_session_device(session.get()); }
