@@ -54,13 +54,29 @@ Error Generator::begin(ArrayRef<std::vector<int32_t>> prompts) {
   return Error::success();
 }
 
+/// That of beginWith(), or a new one.
+Expected<uint32_t> Generator::takeSequence(const std::vector<int32_t> &prompt) {
+  if (!begun)
+    return model.createSequence();
+  Expected<ArrayRef<int32_t>> text = model.tokens(*begun);
+  if (!text)
+    return text.takeError();
+  if (!ArrayRef(prompt).take_front(text->size()).equals(*text))
+    return makeError("sequence " + Twine(*begun) + " does not have the first tokens of the prompt");
+  // The logits after the last token are wanted.
+  if (text->size() == prompt.size())
+    if (Error error = model.truncate(*begun, static_cast<int64_t>(prompt.size()) - 1))
+      return error;
+  return *std::exchange(begun, std::nullopt);
+}
+
 Error Generator::addStream(const std::vector<int32_t> &prompt, const StopStrings &stops) {
   tokenizer::Detokenizer detokenizer(tokenizer);
   // What the prompt ends with decides whether a space is text.
   for (const int32_t id : prompt)
     if (Expected<std::string> text = detokenizer.push(id); !text)
       return text.takeError();
-  Expected<uint32_t> sequence = model.createSequence();
+  Expected<uint32_t> sequence = takeSequence(prompt);
   if (!sequence)
     return sequence.takeError();
   streams.push_back({*sequence, prompt, std::move(detokenizer), stops, {}});
@@ -141,12 +157,23 @@ Expected<std::vector<std::vector<float>>> Generator::run(ArrayRef<Piece> pieces,
 
 Expected<std::vector<std::vector<float>>> Generator::readPrompts() {
   std::vector<Piece> pieces;
-  for (const Stream &stream : streams)
-    pieces.push_back({*stream.sequence, stream.history, stream.history.size() - 1});
+  for (const Stream &stream : streams) {
+    const auto read = static_cast<size_t>(cantFail(model.length(*stream.sequence)));
+    const ArrayRef<int32_t> tokens = ArrayRef(stream.history).drop_front(read);
+    pieces.push_back({*stream.sequence, tokens, tokens.size() - 1});
+  }
   const auto begin = std::chrono::steady_clock::now();
   auto rows = run(pieces, spent.promptTokens);
   spent.promptSeconds = secondsSince(begin);
   return rows;
+}
+
+Error Generator::tellPromptsRead() {
+  if (promptRead)
+    for (const auto &[prompt, stream] : enumerate(streams))
+      if (Error error = promptRead(prompt, *stream.sequence))
+        return error;
+  return Error::success();
 }
 
 Error Generator::forkStreams() {
@@ -186,6 +213,8 @@ Error Generator::runAll(TextSink sink) {
   auto rows = readPrompts();
   if (!rows)
     return rows.takeError();
+  if (Error error = tellPromptsRead())
+    return error;
   if (Error error = forkStreams())
     return error;
   for (size_t index = 0; index < streams.size(); ++index)

@@ -64,6 +64,12 @@ public:
 
   const GenerationTimes &times() const { return spent; }
 
+  /// Takes over a sequence of the model, whose tokens are the first ones of the first prompt of the
+  /// next generate().
+  void beginWith(uint32_t sequence) { begun = sequence; }
+  /// Is told the sequence of each prompt that has been read, before it goes on.
+  std::function<llvm::Error(size_t prompt, uint32_t sequence)> promptRead;
+
 private:
   /// A text in the making.
   struct Stream {
@@ -76,6 +82,7 @@ private:
 
   llvm::Error checkPrompts(llvm::ArrayRef<std::vector<int32_t>> prompts) const;
   llvm::Error begin(llvm::ArrayRef<std::vector<int32_t>> prompts);
+  llvm::Expected<uint32_t> takeSequence(const std::vector<int32_t> &prompt);
   llvm::Error addStream(const std::vector<int32_t> &prompt, const StopStrings &stops);
   llvm::Error runAll(TextSink sink);
   /// Adds the tokens of the pieces to `tokens`, and gives the logits after the last one of each.
@@ -91,6 +98,7 @@ private:
   llvm::Error end(size_t index, EndReason reason, TextSink sink);
   llvm::Error emit(size_t index, llvm::StringRef text, TextSink sink);
   llvm::Error removeSequence(Stream &stream);
+  llvm::Error tellPromptsRead();
 
   LanguageModel &model;
   const tokenizer::Tokenizer &tokenizer;
@@ -99,6 +107,7 @@ private:
   std::optional<Sampler> sampler;
   std::vector<Stream> streams;
   GenerationTimes spent;
+  std::optional<uint32_t> begun;
 };
 
 } // namespace sortie::generation

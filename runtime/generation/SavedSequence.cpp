@@ -93,8 +93,9 @@ Error checkFrame(StringRef bytes) {
   if (cursor.failed() || cursor.size() < kSealBytes)
     return savedError("ends inside its header; save it again");
   if (version != kVersion)
-    return savedError("is of version " + Twine(version) + " of the format, and this is a reader of "
-                                                          "version " +
+    return savedError("is of version " + Twine(version) +
+                      " of the format, and this is a reader of "
+                      "version " +
                       Twine(kVersion) + "; save it again");
   SequenceSeal hasher;
   hasher.update(bytes.drop_back(kSealBytes));

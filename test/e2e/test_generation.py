@@ -72,6 +72,25 @@ def test_samples(words: int, program: Path, tools: Tools, tmp_path: Path) -> Non
     assert len({text["text"] for text in sampled}) == 4
 
 
+@pytest.mark.sanitizer
+def test_saved_prompts(program: Path, tools: Tools, tmp_path: Path) -> None:
+    """A text that goes on from a file has the tokens, and each bit of their probabilities, that it
+    has without; so have samples that are forked from it."""
+    words, cache = ["In the beginning God", *["begat"] * 200], tmp_path / "cache"
+
+    def generate(count: int, *options: str | Path) -> list[dict]:
+        return json.loads(tools.call(
+            "sortie-run", "generate", program, "--weights", MODEL, "--prompt",
+            " ".join(words[:count]), "-n", 20, "-o", "json", "--temp", 1, "--samples", 2, *options))
+
+    for count in (2, 60, 200, 201, 201):
+        assert generate(count, "--prompt-cache", cache) == generate(count), count
+    files = [cache.read_bytes()]
+    cache.unlink()
+    generate(201, "--prompt-cache", cache, "--threads", "1")
+    assert cache.read_bytes() == files[0]
+
+
 @pytest.mark.parametrize("rule", RULES, ids=str)
 def test_tokens(rule: Rule, program: Path, tools: Tools, tmp_path: Path) -> None:
     prompts, ids, output = (tmp_path / name for name in ("prompts", "ids.npy", "logits.npy"))

@@ -7,6 +7,7 @@
 
 #include "tools/common/FileClaims.h"
 #include "tools/sortie-run/LoadedModel.h"
+#include "tools/sortie-run/PromptCache.h"
 #include "tools/sortie-run/StandardOutput.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -35,6 +36,9 @@ Error claimFiles(const Options &options) {
     return error;
   if (generate.source != PromptSource::Text)
     if (Error error = claims.claimInput(generate.prompt, optionOf(generate.source)))
+      return error;
+  if (!generate.promptCache.empty())
+    if (Error error = claims.claimOutput(generate.promptCache, "--prompt-cache"))
       return error;
   return claims.claimOutput("-", "the text");
 }
@@ -203,11 +207,21 @@ Error generateTexts(const Options &options, raw_fd_ostream &out) {
   Expected<ModelRoom> room = roomFor(*program, generate, *ids);
   if (!room)
     return room.takeError();
+  std::optional<PromptCache> cache;
+  if (!generate.promptCache.empty()) {
+    auto opened = PromptCache::open(generate.promptCache, program->forward, ids->front());
+    if (!opened)
+      return opened.takeError();
+    cache = std::move(*opened);
+  }
   Expected<LoadedModel> loaded = LoadedModel::load(*program, options, *room);
   if (!loaded)
     return loaded.takeError();
 
   generation::Generator generator(loaded->model, *source->tokenizer, generate.generation);
+  if (cache)
+    if (Error error = cache->attach(loaded->model, generator))
+      return error;
   const bool streams = room->sequences == 1 && generate.format == TextFormat::Text;
   auto texts = generateStreaming(generator, loaded->model, *ids, streams, out);
   if (!texts)

@@ -26,6 +26,11 @@ cl::opt<std::string> promptsFile("prompts", cl::value_desc("lines.txt"), SORTIE_
                                  cl::desc("A file of prompts, one a line, which are continued "
                                           "together; - is the standard input"));
 
+cl::opt<std::string>
+    promptCache("prompt-cache", cl::value_desc("file"), SORTIE_GENERATE,
+                cl::desc("Go on with the prompt that was saved in this file, if this one begins "
+                         "with it, and save this one there when it has been read"));
+
 cl::opt<int64_t> tokensOption("n", cl::value_desc("number"), cl::init(128), SORTIE_GENERATE,
                               cl::desc("Tokens to generate at most; default: 128"));
 
@@ -119,6 +124,17 @@ Error checkSamples(PromptSource source) {
   return Error::success();
 }
 
+Error checkPromptCache(PromptSource source) {
+  if (promptCache.getNumOccurrences() == 0)
+    return Error::success();
+  if (promptCache.empty() || promptCache == "-")
+    return makeError("--prompt-cache '" + promptCache + "': give the name of a file");
+  if (source == PromptSource::Lines)
+    return makeError("--prompt-cache is for one prompt, and --prompts has one a line; give the "
+                     "prompt with --prompt or --prompt-file");
+  return Error::success();
+}
+
 } // namespace
 
 Error getGenerateOptions(GenerateOptions &options) {
@@ -127,6 +143,8 @@ Error getGenerateOptions(GenerateOptions &options) {
   if (Error error = checkDrawing())
     return error;
   if (Error error = checkSamples(options.source))
+    return error;
+  if (Error error = checkPromptCache(options.source))
     return error;
   if (tokensOption < 1)
     return makeError("-n " + Twine(tokensOption) + ": give at least 1");
@@ -145,6 +163,7 @@ Error getGenerateOptions(GenerateOptions &options) {
   generation.sampling.repeatPenalty = repeatPenalty;
   generation.wantsLogProbabilities = format == TextFormat::Json;
   options.context = contextOption;
+  options.promptCache = promptCache;
   options.format = format;
   if (Error error = generation::Sampler::create(generation.sampling).takeError())
     return error;

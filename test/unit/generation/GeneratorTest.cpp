@@ -189,6 +189,43 @@ TEST(Generator, SamplesAreTheTextsOfEqualPrompts) {
   EXPECT_NE(idsOf(sampled[0]), idsOf(sampled[2]));
 }
 
+TEST(Generator, BeginsWithWhatWasReadBefore) {
+  OpenTokenizer tokenizer(vocabularyWithEnd());
+  const std::vector<int32_t> prompt(70, 'a');
+  FakeLanguageModel holder(kShape, 2, 200);
+  LanguageModel &model = holder.model;
+  Generator generator(model, *tokenizer, {.tokens = 20, .ignoresEnd = true});
+  const auto expected = llvm::cantFail(generator.generate(prompt, noText));
+  for (const size_t read : {0, 1, 69, 70}) {
+    const uint32_t sequence = llvm::cantFail(model.createSequence());
+    if (read != 0)
+      llvm::cantFail(model.extend({{sequence, llvm::ArrayRef(prompt).take_front(read), read}},
+                                  [](size_t, size_t, auto) { return llvm::Error::success(); }));
+    generator.beginWith(sequence);
+    size_t told = 0;
+    generator.promptRead = [&](size_t index, uint32_t own) {
+      EXPECT_EQ(index, 0u);
+      EXPECT_EQ(own, sequence);
+      EXPECT_EQ(llvm::cantFail(model.tokens(own)), llvm::ArrayRef(prompt));
+      ++told;
+      return llvm::Error::success();
+    };
+    const auto texts = llvm::cantFail(generator.generate(prompt, noText));
+    EXPECT_EQ(told, 1u);
+    EXPECT_EQ(idsOf(texts[0]), idsOf(expected[0]));
+    EXPECT_EQ(generator.times().promptTokens, std::max<size_t>(70 - read, 1));
+  }
+  generator.promptRead = [](size_t, uint32_t) { return makeError("the disk is full"); };
+  EXPECT_EQ(messageOf(generator.generate(prompt, noText).takeError()), "the disk is full");
+
+  const uint32_t other = llvm::cantFail(model.createSequence());
+  llvm::cantFail(model.extend({{other, {'b'}, 1}},
+                              [](size_t, size_t, auto) { return llvm::Error::success(); }));
+  generator.beginWith(other);
+  EXPECT_EQ(messageOf(generator.generate(prompt, noText).takeError()),
+            "sequence 0 does not have the first tokens of the prompt");
+}
+
 TEST(Generator, ErrorsLeaveNoSequence) {
   OpenTokenizer tokenizer(vocabularyWithEnd());
   FakeLanguageModel holder(kShape, 1, 10);

@@ -168,8 +168,9 @@ TEST(SavedSequence, ThoseOfOtherModelsAreErrors) {
 
 TEST(SavedSequence, ThoseThatDoNotFitAreErrors) {
   const std::string bytes = saved(130);
-  EXPECT_EQ(refusal(bytes, 129), "the saved sequence has 130 tokens, and the context is 129; take a "
-                                 "larger context");
+  EXPECT_EQ(refusal(bytes, 129),
+            "the saved sequence has 130 tokens, and the context is 129; take a "
+            "larger context");
   EXPECT_EQ(refusal(changed(bytes, llvm::StringRef("\0\0\0\0\1\0\0\0\4\0\0\0", 12),
                             llvm::StringRef("\0\0\0\0\1\0\0\0\62\0\0\0", 12))),
             "the saved sequence has token 50, which is not in the model's vocabulary: its tokens "
@@ -178,7 +179,8 @@ TEST(SavedSequence, ThoseThatDoNotFitAreErrors) {
   FakeLanguageModel holder({64, 8, 4, 4, 2, 50, 2}, 2, 512);
   LanguageModel &model = holder.model;
   const uint32_t other = addSequence(model, someTokens(10));
-  EXPECT_THAT(messageOf(model.load(bytes).takeError()), HasSubstr("the cache has no room: 2 pages"));
+  EXPECT_THAT(messageOf(model.load(bytes).takeError()),
+              HasSubstr("the cache has no room: 2 pages"));
   llvm::cantFail(model.removeSequence(other));
   holder.fake.writeFails = true;
   EXPECT_EQ(messageOf(model.load(bytes).takeError()), "the write failed");
