@@ -60,8 +60,8 @@ def test_runs_of_any_length(graph: Path, program: Path, tools: Tools, tmp_path: 
 @pytest.mark.sanitizer
 @pytest.mark.parametrize("words", [3, 200])
 def test_samples(words: int, program: Path, tools: Tools, tmp_path: Path) -> None:
-    """Texts that are forked from one prompt, in one of its pages and after a whole one, are those of
-    a batch of equal prompts: tokens, and each bit of their probabilities."""
+    """Texts that are forked from one prompt, in its first page and after it, are those of a batch of
+    equal prompts: tokens, and each bit of their probabilities."""
     prompt, prompts = tmp_path / "prompt", tmp_path / "prompts"
     prompt.write_text(" ".join(["In the beginning God", *["begat"] * words]))
     prompts.write_text("\n".join([prompt.read_text()] * 4))
@@ -85,10 +85,10 @@ def test_saved_prompts(program: Path, tools: Tools, tmp_path: Path) -> None:
 
     for count in (2, 60, 200, 201, 201):
         assert generate(count, "--prompt-cache", cache) == generate(count), count
-    files = [cache.read_bytes()]
+    expected = cache.read_bytes()
     cache.unlink()
     generate(201, "--prompt-cache", cache, "--threads", "1")
-    assert cache.read_bytes() == files[0]
+    assert cache.read_bytes() == expected
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)

@@ -16,8 +16,9 @@ static Error cacheError(StringRef path, Error error) {
 Expected<PromptCache> PromptCache::open(StringRef path, const generation::ForwardFunction &forward,
                                         ArrayRef<int32_t> prompt) {
   if (!forward.pages)
-    return makeError("--prompt-cache: the program has no functions that read and write pages of its "
-                     "caches; compile it again");
+    return makeError(
+        "--prompt-cache: the program has no functions that read and write pages of its "
+        "caches; compile it again");
   PromptCache cache(path, prompt.size());
   auto file = MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (file.getError() == std::errc::no_such_file_or_directory)
@@ -33,8 +34,9 @@ Expected<PromptCache> PromptCache::open(StringRef path, const generation::Forwar
   if (prompt.take_front(tokens.size()).equals(tokens))
     cache.saved = std::move(*saved);
   else
-    errs() << "prompt cache: " << path
-           << " is of another text; the prompt is read from its beginning, and will be saved there\n";
+    errs()
+        << "prompt cache: " << path
+        << " is of another text; the prompt is read from its beginning, and will be saved there\n";
   return cache;
 }
 
