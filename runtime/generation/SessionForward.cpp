@@ -309,6 +309,7 @@ Expected<std::unique_ptr<SessionForward>> SessionForward::create(const sortie_pr
   sortie_session_options options = SORTIE_INIT(sortie_session_options);
   options.device = limits.device.empty() ? nullptr : limits.device.c_str();
   options.threads = limits.threads;
+  options.eager = limits.isEager;
   options.cpu_isa = limits.isa.empty() ? nullptr : limits.isa.c_str();
   options.symbols = symbols.data();
   options.symbol_count = symbols.size();

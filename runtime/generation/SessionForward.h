@@ -43,9 +43,10 @@ struct SessionLimits {
   int64_t pages = 1;
   int64_t tokens = 512;
   int64_t rows = 1;
-  int threads = 0;    ///< 0: all processors
-  std::string device; ///< empty: where the weights are
-  std::string isa;    ///< empty: the best
+  int threads = 0;      ///< 0: all processors
+  std::string device;   ///< empty: where the weights are
+  std::string isa;      ///< empty: the best
+  bool isEager = false; ///< on a GPU: without graphs
 };
 
 class SessionForward : public ForwardPass {

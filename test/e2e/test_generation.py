@@ -60,8 +60,8 @@ def test_runs_of_any_length(graph: Path, program: Path, tools: Tools, tmp_path: 
 @pytest.mark.sanitizer
 @pytest.mark.parametrize("words", [3, 200])
 def test_samples(words: int, program: Path, tools: Tools, tmp_path: Path) -> None:
-    """Texts that are forked from one prompt, in its first page and after it, are those of a batch of
-    equal prompts: tokens, and each bit of their probabilities."""
+    """Texts that are forked from one prompt, in its first page and after it, are those of a batch
+    of equal prompts: tokens, and each bit of their probabilities."""
     prompt, prompts = tmp_path / "prompt", tmp_path / "prompts"
     prompt.write_text(" ".join(["In the beginning God", *["begat"] * words]))
     prompts.write_text("\n".join([prompt.read_text()] * 4))
