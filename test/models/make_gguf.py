@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes GGUF v3 files in the shapes of public Mixture-of-Experts models: the feed-forward halves of
-their layers, or whole models.
+"""Writes GGUF v3 files in the shapes of public Mixture-of-Experts models: the feed-forward halves
+of their layers, or whole models.
 
 Metadata keys, tensor names and shapes are those of the real files; the weights are random, drawn
 from `--seed` alone. See README.md in this folder.
@@ -84,6 +84,8 @@ def _set_popularity(values: np.ndarray, spec: TensorSpec, preset: Preset, skew: 
     ACTIVATION_MEAN over their root mean square: a row orthogonal to that direction has scores of
     mean zero, as all have without skew, and a row along it scores of positive mean.
     """
+    if not preset.experts:
+        return
     hot = hot_expert(seed, preset.experts)
     if "router" in spec.tags:
         direction = mean_direction(seed, preset.hidden)

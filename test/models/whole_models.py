@@ -1,5 +1,6 @@
-"""What a whole model has besides the feed-forward halves of its layers: attention, embedding, output
-and a tokenizer, in the shapes and under the names of the public models that `presets.py` describes.
+"""What a whole model has besides the feed-forward halves of its layers: attention, embedding,
+output and a tokenizer, in the shapes and under the names of the public models that `presets.py`
+describes.
 """
 
 from __future__ import annotations
