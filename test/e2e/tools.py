@@ -55,6 +55,10 @@ class Tools:
     folder: Path
     environment: dict[str, str] | None = None
 
+    @property
+    def library(self) -> Path:
+        return self.bin.parent / "lib" / "libsortie.so"
+
     def call(self, tool: str, *arguments: object) -> str:
         """Standard output of a tool; ToolError when it fails."""
         command = [str(self.bin / tool), *map(str, arguments)]
@@ -80,6 +84,20 @@ class Tools:
         self.call("sortie-opt", mlir, f"--sortie-compile={text}", "--emit-bytecode", "-o", program)
         return program
 
+    def compile_whole(self, model: Path, context: int | None = None, name: str | None = None,
+                      **options: str) -> Path:
+        """Imports and compiles all of a model, for sequences of `context` positions. `name` tells
+        it from other models; the default is the file's."""
+        text = " ".join(f"{key}={value}" for key, value in options.items())
+        stem = "-".join([name or model.stem, str(context), *options.values()])
+        mlir, program = self.folder / f"{stem}.mlir", self.folder / f"{stem}.mlirbc"
+        if not program.exists():
+            longer = [] if context is None else [f"--context={context}"]
+            self.call("sortie-translate", "--import-gguf", model, *longer, "-o", mlir)
+            self.call("sortie-opt", mlir, f"--sortie-compile={text}", "--emit-bytecode", "-o",
+                      program)
+        return program
+
     def run(self, program: Path, weights: Path, function: str, hidden: np.ndarray,
             *arguments: object, ids: bool = False) -> tuple[np.ndarray, ...]:
         """The outputs of a function: the result, and with `ids` the expert ids."""
@@ -97,8 +115,8 @@ class Tools:
         paths = [self.folder / f"submitted-{i}.npy" for i in range(len(inputs))]
         for path, hidden in zip(paths, inputs):
             np.save(path, hidden)
-        outputs, library = self.folder / "submitted.npz", self.bin.parent / "lib" / "libsortie.so"
-        command = [sys.executable, SUBMIT_RUNS, library, program, weights, function, *paths,
+        outputs = self.folder / "submitted.npz"
+        command = [sys.executable, SUBMIT_RUNS, self.library, program, weights, function, *paths,
                    "-o", outputs, *arguments]
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False,
                               env=self.environment)
