@@ -11,8 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from submit_runs import Library, RunOptions, SessionOptions, Struct, SymbolValue, Tensor
-from submit_runs import WeightsOptions
+from submit_runs import (
+    Library,
+    RunOptions,
+    SessionOptions,
+    Struct,
+    SymbolValue,
+    Tensor,
+    WeightsOptions,
+)
 
 #: Positions of a page.
 PAGE = 128
@@ -23,6 +30,20 @@ class ValueInfo(Struct):
     _fields_ = [("struct_size", c_size_t), ("name", c_char_p), ("dtype", c_int),
                 ("rank", c_size_t), ("shape", POINTER(c_int64 * 2)),
                 ("shape_symbols", POINTER(c_size_t))]
+
+
+class StateInfo(Struct):
+    _fields_ = [("struct_size", c_size_t), ("name", c_char_p), ("dtype", c_int),
+                ("rank", c_size_t), ("shape", POINTER(c_int64)), ("bytes", c_uint64)]
+
+
+class ProgramInfo(Struct):
+    _fields_ = [("struct_size", c_size_t), ("abi", c_uint32), ("numerics", c_uint32),
+                ("target", c_char_p), ("contract", c_char_p), ("producer", c_char_p),
+                *((name, c_size_t) for name in ("function_count", "weight_count", "symbol_count")),
+                ("has_fingerprint", c_int), ("fingerprint", c_uint64),
+                ("kernel_count", c_size_t), ("fingerprint_rule", c_int), ("hash_count", c_size_t),
+                ("import_options", c_char_p), ("state_count", c_size_t)]
 
 
 class Program:
@@ -37,6 +58,9 @@ class Program:
         self.weights = self.sortie.make("weights_create", self.handle, byref(WeightsOptions(
             source=Library.FILE, path=str(weights).encode(), threads=1,
             functions=ctypes.pointer(found), function_count=1)))
+        info = ProgramInfo()
+        self.sortie.library.sortie_program_get_info(self.handle, byref(info))
+        self.states = info.state_count
         self.table_pages = self._columns("program_get_input", 3)
         self.vocabulary = self._columns("program_get_output", 0)
 
@@ -94,6 +118,19 @@ class Session:
                              inputs=inputs, outputs=ctypes.pointer(Tensor.of("logits", logits)))
         self.program.sortie.call("session_run", self.handle, byref(options))
         return logits
+
+    def fill_states(self, byte: int) -> None:
+        """Sets every byte of all caches."""
+        call = self.program.sortie.call
+        for index in range(self.program.states):
+            info = StateInfo()
+            call("session_get_state", self.handle, c_size_t(index), byref(info))
+            data = bytes([byte]) * info.bytes
+            call("session_write_state", self.handle, c_size_t(index), data, c_size_t(info.bytes))
+
+    def copy_states(self, other: Session) -> None:
+        """Makes the caches those of another session."""
+        self.program.sortie.call("session_copy_states", self.handle, other.handle)
 
     def step(self, pieces: Sequence[Piece], order: np.ndarray | None = None) -> list[np.ndarray]:
         """One run of a piece of each of several texts: the logits of each of its tokens. `order`

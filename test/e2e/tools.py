@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +28,16 @@ def small(preset: str) -> Preset:
     """The preset, small: one layer, and one dense layer where models have some."""
     layers = 2 if PRESETS[preset].dense_layers else 1
     return scaled(PRESETS[preset], layers=layers, divisor=DIVISORS[preset])
+
+
+#: For models that know bytes and a few merges.
+PROMPTS = ("the end of an other thing", "in the winter they sang", "er",
+           "<|begin|>and then 1, 2, 3")
+
+
+def ids_of(text: dict) -> list[int]:
+    """The tokens that `Tools.generate` gives of a text."""
+    return [token["id"] for token in text["tokens"]]
 
 
 class ToolError(RuntimeError):
@@ -124,6 +136,15 @@ class Tools:
             raise ToolError(f"{' '.join(map(str, command))}\n{done.stderr}")
         with np.load(outputs) as results:
             return [results[str(i)] for i in range(len(inputs))], int(done.stdout.split()[0])
+
+    def generate(self, program: Path, weights: Path, prompts: Sequence[str],
+                 *arguments: object) -> list[dict]:
+        """What sortie-run generate says of the texts after these prompts, in their order; they do
+        not come to an end before they have all tokens."""
+        lines = self.folder / "prompts.txt"
+        lines.write_text("\n".join(prompts))
+        return json.loads(self.call("sortie-run", "generate", program, "--weights", weights,
+                                    "--prompts", lines, "-o=json", "--ignore-eos", *arguments))
 
     def checksums(self, program: Path, weights: Path, function: str, hidden: np.ndarray,
                   *arguments: object) -> str:

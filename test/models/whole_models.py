@@ -85,9 +85,8 @@ def _output_type(types: TypeChoice, width: int) -> Type:
 
 def head_width(preset: Preset) -> int:
     """Elements of a head, of which models of divided widths keep as many as the public one has."""
-    public = (PRESETS | DENSE_PRESETS)[preset.name]
-    return public.metadata.get("attention.key_length",
-                               public.hidden // public.metadata["attention.head_count"])
+    heads, public = preset.metadata["attention.head_count"], PRESETS | DENSE_PRESETS
+    return preset.metadata.get("attention.key_length", public[preset.name].hidden // heads)
 
 
 class AttentionSpecs:
