@@ -27,7 +27,7 @@ def Lm_CacheType : TypeDef<Lm_Dialect, "Cache"> {
     stored; without it, `lm-choose-widths` has not run yet. How many pages there are, and how a page
     lies in memory, is no business of this level.
 
-    (C1) `heads` is at least 1, `key` and `value` are 1 to 1024.
+    (C1) `heads` is 1 to 2^20, `key` and `value` are 1 to 1024.
 
     Examples: `!lm.cache<4 x 128 x 128>`, `!lm.cache<4 x 128 x 128, int16>`
   }];

@@ -131,8 +131,7 @@ Result runAttend(const Operands &op, const Device &device) {
   const int64_t units = (queries + count - 1) / count;
   device.pool.parallelFor(units * attend.kvHeads, [&](int64_t index, int worker) {
     const int64_t first = index / attend.kvHeads * count;
-    device.kernels.attend(attend,
-                          {index % attend.kvHeads, first, std::min(count, queries - first)},
+    device.kernels.attend(attend, {index % attend.kvHeads, first, std::min(count, queries - first)},
                           device.pool.scratch(worker));
   });
   return std::nullopt;
