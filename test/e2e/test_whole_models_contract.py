@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,6 +118,17 @@ def test_threads_and_instruction_sets_do_not_show(program: Program, expected: np
         begin = session.step([other.next(50, free), text.next(count - 6, free)])[1]
         actual = np.concatenate([begin, run_whole(session, text, 1, free)])
         assert same(actual, expected[:count]), isa
+
+
+def test_sessions_do_not_see_each_other(program: Program, expected: np.ndarray) -> None:
+    """Two at once, of the same weights."""
+    def run(first: int) -> np.ndarray:
+        return run_whole(program.session(threads=2), Text(random_tokens(first, TOKENS)), 50,
+                         itertools.count())
+
+    with ThreadPoolExecutor(2) as pool:
+        actual, other = pool.map(run, (1, 2))
+    assert same(actual, expected) and not same(other, expected)
 
 
 def test_rows_do_not_show(program: Program, expected: np.ndarray) -> None:

@@ -113,9 +113,10 @@ class AttentionSpecs:
     def _of_heads(self) -> Iterator[TensorSpec]:
         """Queries, keys and values, each of several heads."""
         preset, keys = self._preset, self._preset.metadata
-        heads, width = keys["attention.head_count"], head_width(preset)
-        rows = {"q": heads * width, "k": keys["attention.head_count_kv"] * width}
-        rows["v"] = rows["k"]
+        heads, key_heads = keys["attention.head_count"], keys["attention.head_count_kv"]
+        width = head_width(preset)
+        value_width = keys.get("attention.value_length", width)
+        rows = {"q": heads * width, "k": key_heads * width, "v": key_heads * value_width}
         for name, count in rows.items():
             wanted = self._types.down if name == "v" else None
             yield self._matrix(f"attn_{name}", count, preset.hidden, wanted=wanted)
@@ -126,7 +127,7 @@ class AttentionSpecs:
                 yield self._norm(f"attn_{name}_norm", width)
             elif preset.arch in NORM_OF_ALL:
                 yield self._norm(f"attn_{name}_norm", rows[name])
-        yield self._matrix("attn_output", preset.hidden, heads * width)
+        yield self._matrix("attn_output", preset.hidden, heads * value_width)
         if preset.arch == "gpt-oss":
             yield self._bias("attn_output", preset.hidden)
             yield TensorSpec(f"{self._prefix}attn_sinks.weight", (heads,))
