@@ -156,7 +156,8 @@ def test_generate(name: str, tools: Tools, programs: ReferencePrograms) -> None:
     model = WholeModel(Model(path_of(name)))
     end = model.run(np.zeros(1, int)).logits.shape[-1] - 1
     checked = 0
-    for text in tools.generate(programs.path(name), path_of(name), PROMPTS, "-n", 24, "--ignore-eos"):
+    for text in tools.generate(programs.path(name), path_of(name), PROMPTS, "-n", 24,
+                               "--ignore-eos"):
         prompt, chosen = text["prompt_tokens"], np.array(ids_of(text))
         result = model.run(np.array([*prompt, *chosen[:-1]]))
         logits = np.delete(result.logits[len(prompt) - 1 :], end, axis=-1)
