@@ -157,20 +157,19 @@ LogicalResult HeadMatmulOp::verify() {
   if (getInput().getType().getRank() != (isQuantized ? 3 : 2))
     return emitOpError() << "input must have " << (isQuantized ? "3 dimensions" : "2 dimensions")
                          << ", got " << getInput().getType(); // (C1)
-  const SmallVector<int64_t> input =
-      isQuantized ? SmallVector<int64_t>{tokens, heads, elements}
-                  : SmallVector<int64_t>{tokens, multiply(heads, elements)};
+  const SmallVector<int64_t> input = isQuantized
+                                         ? SmallVector<int64_t>{tokens, heads, elements}
+                                         : SmallVector<int64_t>{tokens, multiply(heads, elements)};
   if (failed(verifyShape(*this, "input", getInput(), input)) ||
       failed(verifyShape(*this, "result", getResult(), {tokens, multiply(heads, outputs)})))
     return failure(); // (C1)
   if (failed(moe::verifyArithmetic(*this, getWeights(), getArithmetic())))
-    return failure(); // (C2)
+    return failure();                                                                 // (C2)
   return moe::verifyQuantizedInput(*this, getInput(), getWeights(), getArithmetic()); // (C2)
 }
 
 moe::RuntimeOperands HeadMatmulOp::getRuntimeOperands() {
-  const IntegerAttr heads =
-      Builder(getContext()).getI64IntegerAttr(getDim(getWeights(), 0));
+  const IntegerAttr heads = Builder(getContext()).getI64IntegerAttr(getDim(getWeights(), 0));
   return moe::RuntimeOperands()
       .row(getInput())
       .weight("weights", getWeights())
@@ -217,8 +216,8 @@ LogicalResult WriteCacheOp::verifySymbolUses(SymbolTableCollection &symbols) {
 static LogicalResult verifyCacheKind(Operation *op, CacheType cache, bool isLatent) {
   if (cache.isLatent() == isLatent)
     return success();
-  return op->emitOpError() << (isLatent ? "needs" : "cannot have")
-                           << " a cache of latents, got " << cache;
+  return op->emitOpError() << (isLatent ? "needs" : "cannot have") << " a cache of latents, got "
+                           << cache;
 }
 
 LogicalResult AppendOp::verify() {
@@ -319,8 +318,8 @@ LogicalResult AttendLatentOp::verify() {
       failed(verifyShape(*this, "queries", getQueries(), latents)) ||
       failed(verifyShape(*this, "rotated", getRotated(), {tokens, heads * cache.getRotated()})) ||
       failed(verifyShape(*this, "result", getResult(), latents)))
-    return failure();                       // (C1)
-  if (failed(verifyPlaces(*this, tokens)) || // (C2)
+    return failure();                                                   // (C1)
+  if (failed(verifyPlaces(*this, tokens)) ||                            // (C2)
       failed(verifySoftmax(errorsOf(*this), getScale(), /*window=*/0))) // (C3)
     return failure();
   return verifyQueryWidth(*this); // (C4)

@@ -138,10 +138,9 @@ LogicalResult SliceHeadsOp::verify() {
   if (failed(from))
     return failure(); // (C1)
   const FailureOr<int64_t> to = getHead(*this, "output", getOutput(), heads);
-  if (failed(to) ||
-      failed(verifyShape(*this, "output", getOutput(),
-                         {getDim(getInput(), 0), getDim(getOutput(), 1)})))
-    return failure(); // (C1)
+  if (failed(to) || failed(verifyShape(*this, "output", getOutput(),
+                                       {getDim(getInput(), 0), getDim(getOutput(), 1)})))
+    return failure();                                                                // (C1)
   return verifySlice(errorsOf(*this), static_cast<int64_t>(getFirst()), *to, *from); // (C2)
 }
 
@@ -178,7 +177,7 @@ LogicalResult HeadMatmulOp::verify() {
                        {tokens, getConstant(*this, heads), getDim(getInput(), 2)}); // (C2)
   }
   if (failed(getHead(*this, "input", getInput(), heads)))
-    return failure(); // (C2)
+    return failure();                                                              // (C2)
   return verifyShape(*this, "input", getInput(), {tokens, getDim(getInput(), 1)}); // (C2)
 }
 
@@ -238,7 +237,7 @@ LogicalResult AppendLatentOp::verify() {
   const ExtentAttr tokens = getDim(getLatents(), 0);
   if (failed(rotated) ||
       failed(verifyShape(*this, "rotated", getRotated(), {tokens, getDim(getRotated(), 1)})))
-    return failure(); // (C1)
+    return failure();                        // (C1)
   if (failed(verifyPlaces(*this, tokens)) || // (C2)
       failed(verifyState(*this)))            // (C3)
     return failure();
@@ -257,7 +256,7 @@ LogicalResult AttendOp::verify() {
   const ExtentAttr tokens = getDim(getQueries(), 0);
   if (failed(value) ||
       failed(verifyShape(*this, "output", getOutput(), {tokens, getDim(getOutput(), 1)})))
-    return failure();                                    // (C1)
+    return failure();                                      // (C1)
   if (failed(verifyPlaces(*this, tokens)) ||               // (C2)
       failed(verifyCache(*this, {kvHeads, *key, *value}))) // (C3)
     return failure();
@@ -295,9 +294,9 @@ LogicalResult AttendLatentOp::verify() {
   if (failed(rotated) ||
       failed(verifyShape(*this, "rotated", getRotated(), {tokens, getDim(getRotated(), 1)})) ||
       failed(verifySameShape(*this, getQueries(), {{"output", getOutput()}})))
-    return failure();                                                  // (C1)
-  if (failed(verifyPlaces(*this, tokens)) ||                           // (C2)
-      failed(verifyCache(*this, {1, *latent, *latent, *rotated})))     // (C3)
+    return failure();                                              // (C1)
+  if (failed(verifyPlaces(*this, tokens)) ||                       // (C2)
+      failed(verifyCache(*this, {1, *latent, *latent, *rotated}))) // (C3)
     return failure();
   return verifySoftmax(errorsOf(*this), getScale(), /*window=*/0); // (C4)
 }

@@ -49,8 +49,8 @@ template <typename ProductOp> llvm::LogicalResult verifyArithmetic(ProductOp op)
   const bool isExact = op.getArithmetic() == Arithmetic::Exact;
   if (llvm::cast<BufferType>(op.getInput().getType()).isQuantized() == isExact)
     return llvm::success();
-  return op.emitOpError() << "arithmetic '" << stringifyArithmetic(op.getArithmetic())
-                          << "' needs " << (isExact ? "quantized" : "f32") << " input, got "
+  return op.emitOpError() << "arithmetic '" << stringifyArithmetic(op.getArithmetic()) << "' needs "
+                          << (isExact ? "quantized" : "f32") << " input, got "
                           << op.getInput().getType();
 }
 
@@ -60,8 +60,8 @@ template <typename ProductOp> llvm::LogicalResult verifySuits(ProductOp op, Weig
   if (numerics::isQuantized(weight.getFormatInfo()) == isExact)
     return llvm::success();
   return op.emitOpError() << "arithmetic '" << stringifyArithmetic(op.getArithmetic())
-                          << "' does not suit weight " << mlir::FlatSymbolRefAttr::get(weight) << " of format "
-                          << weight.getFormat();
+                          << "' does not suit weight " << mlir::FlatSymbolRefAttr::get(weight)
+                          << " of format " << weight.getFormat();
 }
 
 } // namespace sortie::moert

@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What attention and appending to a cache work on. The files compiled for an instruction set include
-// this header, so all its functions are inlined (Kernels.h says why).
+// What attention and appending to a cache work on. The files compiled for an instruction set
+// include this header, so all its functions are inlined (Kernels.h says why).
 
 #ifndef SORTIE_RUNTIME_CPU_ATTENTIONOPERANDS_H
 #define SORTIE_RUNTIME_CPU_ATTENTIONOPERANDS_H
@@ -57,12 +57,12 @@ struct AppendOperands : CachePlaces {
 
 struct AttendOperands : CachePlaces {
   int64_t heads;
-  const float *queries;        ///< [tokens, heads * key]
-  const float *rotatedQueries; ///< [tokens, heads * rotated]; null where keys have one part
-  float *outputs;              ///< [tokens, heads * value]
-  const float *sinks;          ///< [heads], or null
-  float scale;                 ///< kappa
-  int64_t window;              ///< positions that a query sees; 0: all
+  const float *queries;               ///< [tokens, heads * key]
+  const float *rotatedQueries;        ///< [tokens, heads * rotated]; null where keys have one part
+  float *outputs;                     ///< [tokens, heads * value]
+  const float *sinks;                 ///< [heads], or null
+  float scale;                        ///< kappa
+  int64_t window;                     ///< positions that a query sees; 0: all
   numerics::ActivationWidth ownWidth; ///< of queries and weights
 
   struct Place {

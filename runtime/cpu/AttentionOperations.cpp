@@ -36,8 +36,7 @@ void readPlaces(const Operands &op, int first, const Rows &cache, CachePlaces &p
   places.pagesOfSequence = op.reads[first + 2].columns;
   places.cache = cache.data;
   places.pageBytes = cache.columns * static_cast<int64_t>(sizeof(int32_t));
-  places.layout =
-      numerics::cachePageLayout(places.width, places.key, places.value, places.rotated);
+  places.layout = numerics::cachePageLayout(places.width, places.key, places.value, places.rotated);
 }
 
 /// The first token whose place is not in the cache, as are the pages of all positions from
@@ -95,8 +94,7 @@ Result runAttend(const AttendOperands &attend, int64_t tokens, const Rows &pages
   const int64_t units = (queries + count - 1) / count;
   device.pool.parallelFor(units * attend.kvHeads, [&](int64_t index, int worker) {
     const int64_t first = index / attend.kvHeads * count;
-    device.kernels.attend(attend,
-                          {index % attend.kvHeads, first, std::min(count, queries - first)},
+    device.kernels.attend(attend, {index % attend.kvHeads, first, std::min(count, queries - first)},
                           device.pool.scratch(worker));
   });
   return std::nullopt;

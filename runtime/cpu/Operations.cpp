@@ -56,8 +56,8 @@ Result runMatmul(const Operands &op, const Device &device) {
   return std::nullopt;
 }
 
-/// reads(x) matrices(weights) writes(y) parameters(heads, bf16): each head of a row by the matrix of
-/// its own. Quantized heads are rows of their own.
+/// reads(x) matrices(weights) writes(y) parameters(heads, bf16): each head of a row by the matrix
+/// of its own. Quantized heads are rows of their own.
 Result runHeadMatmul(const Operands &op, const Device &device) {
   matmul({.weights = op.matrices[0],
           .inputKind = op.reads[0].kind,
@@ -160,16 +160,11 @@ Result runWriteRows(const Operands &op, const Device &device) {
 }
 
 constexpr WholeOperation kWholeOperations[] = {
-    {"append", &runAppend},
-    {"append_latent", &runAppendLatent},
-    {"attend", &runAttend},
-    {"attend_latent", &runAttendLatent},
-    {"dispatch", &runDispatch},
-    {"embed", &runEmbed},
-    {"glu_matmul", &runGluMatmul},
-    {"head_matmul", &runHeadMatmul},
-    {"matmul", &runMatmul},
-    {"read_rows", &runReadRows},
+    {"append", &runAppend},        {"append_latent", &runAppendLatent},
+    {"attend", &runAttend},        {"attend_latent", &runAttendLatent},
+    {"dispatch", &runDispatch},    {"embed", &runEmbed},
+    {"glu_matmul", &runGluMatmul}, {"head_matmul", &runHeadMatmul},
+    {"matmul", &runMatmul},        {"read_rows", &runReadRows},
     {"write_rows", &runWriteRows},
 };
 

@@ -40,8 +40,8 @@ template <Format F> struct PanelRow {
   unsigned planeBits(const std::byte *plane, int bits, int k) const {
     const int perByte = 8 / bits;
     const int vector = k / kVectorElements;
-    const std::byte byte = plane[vector / perByte * kVectorBytes + row * kVectorElements +
-                                 k % kVectorElements];
+    const std::byte byte =
+        plane[vector / perByte * kVectorBytes + row * kVectorElements + k % kVectorElements];
     return static_cast<unsigned>(byte) >> (vector % perByte * bits) & ((1u << bits) - 1);
   }
 
@@ -84,8 +84,8 @@ template <Format F> void unpackFloats(const std::byte *panel, int row, int64_t c
   constexpr int kBytes = floatBytes(formatInfo(F));
   for (int64_t k = 0; k < columns; ++k) {
     const std::byte *from =
-        panel + (k / kFloatStep * kFloatStep * kPanelRows + row * kFloatStep + k % kFloatStep) *
-                    kBytes;
+        panel +
+        (k / kFloatStep * kFloatStep * kPanelRows + row * kFloatStep + k % kFloatStep) * kBytes;
     uint32_t bits = 0;
     std::memcpy(&bits, from, kBytes);
     if constexpr (F == Format::F32)

@@ -245,13 +245,12 @@ struct HeadQuery {
 template <ActivationWidth Query, ActivationWidth Cache>
 SORTIE_NUMERICS_INLINE float scoreAt(const HeadQuery &query, const HeadCache &cache,
                                      int64_t position) {
-  const float product = scoreProduct<Query, Cache>(
-      query.integers, cache.keys + position * cache.head, cache.head);
+  const float product =
+      scoreProduct<Query, Cache>(query.integers, cache.keys + position * cache.head, cache.head);
   if (cache.rotated == 0)
     return score(product, cache.keyScales[position]);
-  const float rotatedProduct =
-      scoreProduct<Query, Cache>(query.rotatedIntegers,
-                                 cache.rotatedKeys + position * cache.rotated, cache.rotated);
+  const float rotatedProduct = scoreProduct<Query, Cache>(
+      query.rotatedIntegers, cache.rotatedKeys + position * cache.rotated, cache.rotated);
   return scoreOfTwoParts(product, cache.keyScales[position], query.scale, rotatedProduct,
                          cache.rotatedScales[position], query.rotatedScale);
 }

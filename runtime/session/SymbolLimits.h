@@ -21,8 +21,8 @@ struct SymbolChoice {
 class SymbolLimits {
 public:
   /// Symbols without a choice are at most `maxTokens` (0: their bounds in the program). An error if
-  /// a choice names no symbol, or one twice, or is out of its bounds, and if a symbol of the session
-  /// has none.
+  /// a choice names no symbol, or one twice, or is out of its bounds, and if a symbol of the
+  /// session has none.
   static llvm::Expected<SymbolLimits> create(const Program &program, int64_t maxTokens,
                                              llvm::ArrayRef<SymbolChoice> choices);
   /// The same where no session is at hand: its symbols count as zero.

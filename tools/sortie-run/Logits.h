@@ -12,8 +12,8 @@
 
 namespace sortie::tool {
 
-/// The logits of sequences of `length` tokens each, which lie in `tokens` one after another, as they
-/// lie in a file: after each token, or only after each last one. The sequences are run by
+/// The logits of sequences of `length` tokens each, which lie in `tokens` one after another, as
+/// they lie in a file: after each token, or only after each last one. The sequences are run by
 /// themselves. `progress` is told how many tokens are done.
 llvm::Expected<std::vector<float>>
 logitsOf(generation::LanguageModel &model, llvm::ArrayRef<int32_t> tokens, int64_t length,

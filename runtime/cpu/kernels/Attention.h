@@ -94,8 +94,7 @@ struct AttentionOf {
                                             int64_t count, ScratchParts &parts,
                                             typename ScoreDot::Row &row) {
     int16_t integers[numerics::kMaxHead];
-    const float scale =
-        numerics::quantizeBlock<Own>(elements, static_cast<int>(count), integers);
+    const float scale = numerics::quantizeBlock<Own>(elements, static_cast<int>(count), integers);
     row = ScoreDot::makeRow(integers, static_cast<int>(count),
                             parts.take<std::byte>(ScoreDot::rowBytes(count)));
     return numerics::mul(scale, op.scale);
@@ -114,10 +113,9 @@ struct AttentionOf {
   /// The products of `Count` queries with one part of the keys of a panel, times the keys' scales.
   /// `row` says which row of a query meets that part.
   template <int Count>
-  SORTIE_KERNEL_INLINE static void scorePart(const numerics::CacheRowsLayout &layout,
-                                             typename ScoreDot::Row Query::*row,
-                                             const std::byte *page, const Weighed *weighed,
-                                             int panel, Floats (&scores)[Count]) {
+  SORTIE_KERNEL_INLINE static void
+  scorePart(const numerics::CacheRowsLayout &layout, typename ScoreDot::Row Query::*row,
+            const std::byte *page, const Weighed *weighed, int panel, Floats (&scores)[Count]) {
     const std::byte *keys = page + layout.first + panel * layout.panel;
     const int64_t quads = layout.panel / kVector;
     Ints sums[Count][ScoreDot::kSums];
@@ -168,8 +166,7 @@ struct AttentionOf {
     });
   }
 
-  template <int Count, int Sums>
-  SORTIE_KERNEL_INLINE static void clear(Ints (&sums)[Count][Sums]) {
+  template <int Count, int Sums> SORTIE_KERNEL_INLINE static void clear(Ints (&sums)[Count][Sums]) {
     unrolled<Count>([&](auto q) SORTIE_KERNEL_LAMBDA {
       unrolled<Sums>([&](auto s) SORTIE_KERNEL_LAMBDA { sums[q][s] = Simd::zeroInts(); });
     });
@@ -209,9 +206,10 @@ struct AttentionOf {
   ///
   /// Which of several NaNs or zeros is the largest score cannot show: any NaN makes all of the
   /// output NaN, and the sign of a zero is lost in exp2.
-  SORTIE_KERNEL_INLINE static numerics::ChunkWeights
-  weigh(float *scores, const float *valueScales, float queryScale, numerics::KeyRange visible,
-        int16_t *integers) {
+  SORTIE_KERNEL_INLINE static numerics::ChunkWeights weigh(float *scores, const float *valueScales,
+                                                           float queryScale,
+                                                           numerics::KeyRange visible,
+                                                           int16_t *integers) {
     hide(scores, visible, -__builtin_inff());
     const float largest = numerics::mul(largestOf(scores), queryScale);
     float values[kChunk];
@@ -228,9 +226,10 @@ struct AttentionOf {
     const numerics::ActivationScale chunk =
         numerics::activationScale<Own>(numerics::magnitudeBits(values, kChunk));
     for (int key = 0; key < kChunk; ++key)
-      integers[key] = chunk.isRegular ? static_cast<int16_t>(numerics::quantizeWeight(
-                                            values[key], chunk.reciprocal))
-                                      : int16_t{0};
+      integers[key] =
+          chunk.isRegular
+              ? static_cast<int16_t>(numerics::quantizeWeight(values[key], chunk.reciprocal))
+              : int16_t{0};
     constexpr auto kUnit = static_cast<float>(kOwn == 2 && kCached == 2 ? numerics::kLimbBase : 1);
     return {largest, sumOf(scores), numerics::mul(kUnit, chunk.scale)};
   }
@@ -268,8 +267,7 @@ struct AttentionOf {
   SORTIE_KERNEL_INLINE static void addValues(const AttendOperands &op, const std::byte *page,
                                              const Weighed *weighed, int firstQuad, int lastQuad) {
     for (int64_t element = 0; element < op.value; element += kLanes) {
-      const std::byte *values =
-          page + op.layout.values + element / kLanes * op.layout.valuePanel;
+      const std::byte *values = page + op.layout.values + element / kLanes * op.layout.valuePanel;
       Ints sums[Count][ValueDot::kSums];
       clear(sums);
       for (int quad = firstQuad; quad < lastQuad; ++quad) {
@@ -311,8 +309,8 @@ struct AttentionOf {
     scorePanels<Count>(op, page, weighed, seen.first / kLanes, (seen.last + kLanes - 1) / kLanes,
                        scratch.scores);
     for (int q = 0; q < Count; ++q)
-      weighFor(op, page, scratch.scores + q * kChunk, scratch.weightRows + q * Scratch::kWeightBytes,
-               weighed[q]);
+      weighFor(op, page, scratch.scores + q * kChunk,
+               scratch.weightRows + q * Scratch::kWeightBytes, weighed[q]);
     addValues<Count>(op, page, weighed, seen.first / numerics::kCacheQuad,
                      (seen.last + numerics::kCacheQuad - 1) / numerics::kCacheQuad);
   }
@@ -396,8 +394,8 @@ template <typename Simd> struct Attention {
   template <numerics::ActivationWidth Own, numerics::ActivationWidth Cached>
   static void attendAs(const AttendOperands &op, const AttentionUnit &unit, std::byte *scratch) {
     using Kernel = AttentionOf<Simd, Own, Cached>;
-    const int64_t most = (static_cast<int64_t>(kScratchBytes) - kScratchReserve) /
-                         Kernel::queryBytes(op);
+    const int64_t most =
+        (static_cast<int64_t>(kScratchBytes) - kScratchReserve) / Kernel::queryBytes(op);
     const auto sequenceOf = [&](int64_t query) {
       return op.sequences[op.place(unit.kvHead, query).token];
     };

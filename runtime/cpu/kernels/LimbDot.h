@@ -141,8 +141,8 @@ template <typename Simd, int Own, int Cached, bool HasLowLow> struct LimbDot {
       sums[kLowLowSum] = multiply(sums[kLowLowSum], limbs[0], row.quad(kLow, quad));
   }
 
-  /// F for each of the 16 rows. The bias of the cache's bytes has added 128 times the row's total to
-  /// each sum of products. Sums may have wrapped around: what they stand for fits 32 bits.
+  /// F for each of the 16 rows. The bias of the cache's bytes has added 128 times the row's total
+  /// to each sum of products. Sums may have wrapped around: what they stand for fits 32 bits.
   SORTIE_KERNEL_INLINE static Floats finish(const Ints (&sums)[kSums], const Row &row) {
     const uint32_t low = row.totals[kLow], high = row.totals[kHigh];
     const uint32_t whole = 128u * high + low;

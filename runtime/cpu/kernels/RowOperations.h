@@ -240,13 +240,20 @@ template <typename Simd> struct RowOperations : Elementwise<Simd> {
   static int64_t sixteenPasses(const Operands &op) { return op.reads[0].columns * 16; }
 
   static constexpr RowOperation kTable[] = {
-      {"add", &add, &columnsOfOutput},           {"combine", &combine, &columnsOfSlots},
-      {"convert", &convert, &columnsOfOutput},   {"gather", &gather, &columnsOfOutput},
-      {"glu", &glu, &columnsOfOutput},           {"head_norm", &headNorm, &columnsOfOutput},
-      {"quantize", &quantize, &columnsOfOutput}, {"quantize_heads", &quantize, &columnsOfOutput},
-      {"rms_norm", &rmsNorm, &columnsOfOutput},  {"rotate", &rotate, &columnsOfOutput},
-      {"route", &route, &sixteenPasses},         {"scale", &scale, &columnsOfOutput},
-      {"slice_heads", &sliceHeads, &columnsOfOutput}, {"unsort", &unsort, &columnsOfOutput},
+      {"add", &add, &columnsOfOutput},
+      {"combine", &combine, &columnsOfSlots},
+      {"convert", &convert, &columnsOfOutput},
+      {"gather", &gather, &columnsOfOutput},
+      {"glu", &glu, &columnsOfOutput},
+      {"head_norm", &headNorm, &columnsOfOutput},
+      {"quantize", &quantize, &columnsOfOutput},
+      {"quantize_heads", &quantize, &columnsOfOutput},
+      {"rms_norm", &rmsNorm, &columnsOfOutput},
+      {"rotate", &rotate, &columnsOfOutput},
+      {"route", &route, &sixteenPasses},
+      {"scale", &scale, &columnsOfOutput},
+      {"slice_heads", &sliceHeads, &columnsOfOutput},
+      {"unsort", &unsort, &columnsOfOutput},
   };
 };
 

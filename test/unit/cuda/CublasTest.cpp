@@ -284,9 +284,10 @@ TEST(Cublas, isOnlyAskedForWhereAFunctionNeedsIt) {
 
 TEST(Cublas, itsWorkspaceIsInThePlan) {
   const std::shared_ptr<Program> program = makeProgram();
-  EXPECT_EQ(planMemory(*program, {0}, 0).library, uint64_t{32} << 20);
-  EXPECT_TRUE(StringRef(planMemory(*program, {0}, 0).describe()).contains(", cuBLAS 32.00 MiB"));
-  EXPECT_EQ(planMemory(*program, {}, 0).library, 0u);
+  EXPECT_EQ(planMemory(*program, {0}, boundsOf(*program)).library, uint64_t{32} << 20);
+  EXPECT_TRUE(StringRef(planMemory(*program, {0}, boundsOf(*program)).describe())
+                  .contains(", cuBLAS 32.00 MiB"));
+  EXPECT_EQ(planMemory(*program, {}, boundsOf(*program)).library, 0u);
 }
 
 TEST(Cublas, machinesWithoutItSaySo) {

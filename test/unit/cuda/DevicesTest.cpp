@@ -137,10 +137,10 @@ TEST_F(Devices, functionsRunInOneSessionAndGiveTheBitsOfEach) {
 TEST_F(Devices, weightsAreOnEachDeviceThatReadsThem) {
   const uint64_t onCpu = 3 * sizeof(float), onGpu = 256;
   EXPECT_EQ(weightBytes(*program, 0), onCpu + 2 * onGpu);
-  EXPECT_EQ(planMemory(*program, {kTimes}, 0).weights, onGpu);
-  EXPECT_EQ(planMemory(*program, {kNormalize, kTimes}, 0).weights, onCpu + onGpu);
-  EXPECT_EQ(planMemory(*program, {kNormalize, kTimes}, 0).states, 3 * kStateAlignment);
-  EXPECT_EQ(planMemory(*program, {kMore}, 0).states, 0u);
+  EXPECT_EQ(planMemory(*program, {kTimes}, boundsOf(*program)).weights, onGpu);
+  EXPECT_EQ(planMemory(*program, {kNormalize, kTimes}, boundsOf(*program)).weights, onCpu + onGpu);
+  EXPECT_EQ(planMemory(*program, {kNormalize, kTimes}, boundsOf(*program)).states, 3u * 256);
+  EXPECT_EQ(planMemory(*program, {kMore}, boundsOf(*program)).states, 0u);
 }
 
 /// Runs of all devices are complete in the order of their submission.
@@ -394,5 +394,6 @@ TEST_F(HostMemory, isNoMemoryOfADevice) {
   EXPECT_EQ(toString(session->run(0, {input}, {view("y", y), view("z", z)}, nobody)),
             "function 'f': input 'x' is in device memory, the function has it in host memory; copy "
             "it to the host");
-  EXPECT_EQ(planMemory(*program, {0}, 0).arguments, 256u); // z alone: 16 rows of 12 bytes
+  EXPECT_EQ(planMemory(*program, {0}, boundsOf(*program)).arguments,
+            256u); // z alone: 16 rows of 12 bytes
 }

@@ -24,6 +24,11 @@ loadOn(const cuda::DevicePtr &device, const WantedWeights &wanted, WeightSource 
   return std::make_shared<const LoadedWeights>(source, std::vector{std::move(*part)});
 }
 
+/// Memory for as much as the program can take.
+inline SymbolLimits boundsOf(const Program &program) {
+  return llvm::cantFail(SymbolLimits::create(program, /*maxTokens=*/0, {}));
+}
+
 } // namespace sortie::test
 
 #endif // SORTIE_TEST_UNIT_CUDA_LOADON_H

@@ -72,8 +72,8 @@ TEST(Loader, flattensAProgram) {
   ASSERT_EQ(program.functions.size(), 2u);
   const Function &dense = program.functions[0];
   EXPECT_TRUE(dense.weights.test(0) && dense.weights.test(1) && !dense.weights.test(2));
-  EXPECT_EQ(program.arenaBytes(dense, 0), 64u * 16);
-  EXPECT_EQ(program.arenaBytes(dense, 3), 64u * 3);
+  EXPECT_EQ(program.arenaBytes(dense, {16}), 64u * 16);
+  EXPECT_EQ(program.arenaBytes(dense, {3}), 64u * 3);
   ASSERT_EQ(dense.steps.size(), 2u);
   EXPECT_EQ(dense.steps[1].operation, "moert.matmul");
   EXPECT_EQ(dense.steps[1].label, "matrix.weight");
@@ -225,8 +225,8 @@ TEST(Loader, takesSeveralSymbolsInAFunction) {
   const Function &function = (*loaded)->functions[0];
   EXPECT_EQ(function.symbols, (std::vector<uint32_t>{1, 2}));
   EXPECT_EQ(function.arena, (std::vector<Affine>{{64, 0, 0}, {128, 64, 1}}));
-  EXPECT_EQ((*loaded)->arenaBytes(function, 0), 64u * 16 + 128 * 4 + 64);
-  EXPECT_EQ((*loaded)->arenaBytes(function, 6), 64u * 6 + 128 * 4 + 64);
+  EXPECT_EQ((*loaded)->arenaBytes(function, {0, 16, 4}), 64u * 16 + 128 * 4 + 64);
+  EXPECT_EQ((*loaded)->arenaBytes(function, {0, 6, 4}), 64u * 6 + 128 * 4 + 64);
   const Buffer &rows = function.buffers[function.steps[1].writes[0]];
   EXPECT_EQ(rows.region, 1u);
   EXPECT_EQ(rows.shape[0], (Affine{2, 0, 1}));
@@ -256,7 +256,7 @@ TEST(Loader, refusesASymbolThatNoInputGives) {
   expectError(programText(program), "no shape of an input gives the value of symbol 'tokens'");
 }
 
-TEST(Loader, placesStatesBehindEachOther) {
+TEST(Loader, knowsStates) {
   Expected<std::shared_ptr<const Program>> loaded = load(bytecodeOf(programText(kStateProgram)));
   ASSERT_TRUE(bool(loaded)) << toString(loaded.takeError());
   const Program &program = **loaded;
@@ -264,21 +264,27 @@ TEST(Loader, placesStatesBehindEachOther) {
   const State &ring = program.states[2];
   EXPECT_EQ(ring.name, "ring");
   EXPECT_EQ(ring.type, ElementType::I32);
-  EXPECT_EQ(ArrayRef(ring.shape), ArrayRef<int64_t>({4, 2}));
-  EXPECT_EQ(ring.bytes, 32u);
-  EXPECT_EQ(ring.offset, 2 * kStateAlignment);
-  EXPECT_EQ(program.partitions[0].stateBytes, 3 * kStateAlignment);
+  EXPECT_EQ(ArrayRef(ring.shape), ArrayRef<Affine>({{0, 4}, {0, 2}}));
+  EXPECT_EQ(ring.bytes, (Affine{0, 32}));
+  EXPECT_FALSE(program.symbols[0].isOfSession);
   const Buffer &buffer = program.functions[0].buffers[1];
   EXPECT_EQ(buffer.place, Buffer::Place::State);
   EXPECT_EQ(buffer.argument, 0u);
   EXPECT_TRUE(program.functions[0].outputs.empty());
 }
 
+TEST(Loader, knowsSymbolsOfTheSession) {
+  Expected<std::shared_ptr<const Program>> loaded = load(programText(kSessionProgram));
+  ASSERT_TRUE(bool(loaded)) << toString(loaded.takeError());
+  const Program &program = **loaded;
+  EXPECT_FALSE(program.symbols[0].isOfSession);
+  EXPECT_TRUE(program.symbols[1].isOfSession);
+  EXPECT_EQ(program.states[1].bytes, (Affine{16, 8, 1}));
+  // No input has to give it.
+  EXPECT_EQ(program.functions[0].symbols, (std::vector<uint32_t>{0, 1}));
+}
+
 TEST(Loader, refusesWhatCannotBeOfStates) {
-  std::string many;
-  for (int i = 0; i < 3; ++i)
-    many += "moert.state @s" + std::to_string(i) + " : !moert.buffer<35184372088832 x f32>\n";
-  expectError(programText(many + kDispatchProgram), "its states take more than 2^48 bytes");
   expectError(
       programText(replaced(kStateProgram, "@ring : !moert.buffer<4 x 2 x i32>\n  moert.func",
                            "@ring : !moert.buffer<5 x 2 x i32>\n  moert.func")),

@@ -46,6 +46,27 @@ inline const char *const kStateProgram = R"(
     moert.return
   })";
 
+/// A ring whose length is a symbol of the session.
+inline const char *const kSessionProgram = R"(
+  moert.symbol @tokens max(16)
+  moert.symbol @slots max(8)
+  moert.state @counter : !moert.buffer<1 x f32>
+  moert.state @ring : !moert.buffer<2*slots+1 x 2 x f32>
+  moert.func @push("x" %x: !moert.buffer<tokens x 2 x f32>, "to" %to: !moert.buffer<tokens x i32>) outs() {
+    %ring = moert.state_buffer @ring : !moert.buffer<2*slots+1 x 2 x f32>
+    moert.write_rows %x, %to outs(%ring)
+      : !moert.buffer<tokens x 2 x f32>, !moert.buffer<tokens x i32>, !moert.buffer<2*slots+1 x 2 x f32>
+    moert.return
+  }
+  moert.func @add("table" %table: !moert.buffer<2*slots+1 x 2 x f32>)
+      outs("y" %y: !moert.buffer<2*slots+1 x 2 x f32>) {
+    %ring = moert.state_buffer @ring : !moert.buffer<2*slots+1 x 2 x f32>
+    moert.add %ring, %table outs(%y) : !moert.buffer<2*slots+1 x 2 x f32>,
+      !moert.buffer<2*slots+1 x 2 x f32>, !moert.buffer<2*slots+1 x 2 x f32>
+    moert.return
+  }
+)";
+
 } // namespace sortie::test
 
 #endif // SORTIE_TEST_UNIT_PROGRAM_STATETEXT_H

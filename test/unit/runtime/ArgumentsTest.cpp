@@ -31,7 +31,8 @@ TEST(Arguments, overlapsThatCannotBeDecidedAreRefused) {
   const TensorView x =
       array("x", kAddress + 100000000040011, {6500000000123, 4700000000041, 2900000000011});
   const TensorView y = array("y", kAddress, {7000000000003, 5100000000037, 3300000000007});
-  EXPECT_EQ(toString(Arguments::bind(program, function, {}, x, y).takeError()),
+  const SymbolLimits limits = cantFail(SymbolLimits::create(program, /*maxTokens=*/0, {}));
+  EXPECT_EQ(toString(Arguments::bind(program, function, {limits}, x, y).takeError()),
             "function 'f': the strides of output 'y' are too irregular to tell whether it overlaps "
             "the memory of 'x'; give it memory of its own");
 }

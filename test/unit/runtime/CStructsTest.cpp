@@ -247,7 +247,7 @@ TEST(CStructs, sizesThatNoVersionHasAreRefused) {
   Mix mix;
   const sortie_program *program = mix.engine.program;
   sortie_symbol_info symbol = SORTIE_INIT(sortie_symbol_info);
-  expectSizesChecked(symbol, "sortie_symbol_info", sizeof(symbol),
+  expectSizesChecked(symbol, "sortie_symbol_info", offsetof(sortie_symbol_info, is_session),
                      [&] { return sortie_program_get_symbol(program, 0, &symbol); });
   sortie_function_info function = SORTIE_INIT(sortie_function_info);
   expectSizesChecked(function, "sortie_function_info", offsetof(sortie_function_info, symbol_count),
