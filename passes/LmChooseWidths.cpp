@@ -5,6 +5,8 @@
 
 #include "passes/Passes.h"
 
+#include "mlir/IR/AttrTypeSubElements.h"
+
 using namespace mlir;
 
 namespace sortie {
@@ -18,28 +20,21 @@ public:
   using Base::Base;
 
   void runOnOperation() override {
-    // The type of a value says its cache's width, so all values of a cache change together.
-    getOperation().walk([&](Operation *op) {
-      if (auto cache = dyn_cast<lm::CacheOp>(op))
-        chooseWidth(cache);
-      for (Value result : op->getResults())
-        if (auto type = dyn_cast<lm::CacheType>(result.getType()); type && !type.getWidth())
-          result.setType(type.withWidth(kv));
-    });
+    for (auto cache : getOperation().getOps<lm::CacheOp>())
+      chosen += !cache.getCache().getWidth();
+    // The type of a value says its cache's width, so all of them change together, and with them
+    // those of functions and blocks.
+    AttrTypeReplacer replacer;
+    replacer.addReplacement(
+        [this](lm::CacheType type) { return type.getWidth() ? type : type.withWidth(kv); });
+    replacer.recursivelyReplaceElementsIn(getOperation(), /*replaceAttrs=*/true,
+                                          /*replaceLocs=*/false, /*replaceTypes=*/true);
     getOperation().walk([&](lm::AttendOp attend) {
       if (attend.getQueryWidth())
         return;
       attend.setQueryWidth(activations.getValue());
       ++chosen;
     });
-  }
-
-private:
-  void chooseWidth(lm::CacheOp cache) {
-    if (cache.getCache().getWidth())
-      return;
-    cache.setCacheType(cache.getCache().withWidth(kv));
-    ++chosen;
   }
 };
 

@@ -95,18 +95,41 @@ LogicalResult checkOp(Operation *op) {
 
 /// Callers can read f32 and i32.
 LogicalResult checkReturn(Operation *terminator) {
-  for (auto [index, type] : llvm::enumerate(terminator->getOperandTypes()))
+  for (auto [index, type] : llvm::enumerate(terminator->getOperandTypes())) {
+    if (isa<lm::CacheType>(type))
+      return terminator->emitOpError("result ")
+             << index << " is a cache; lm.write_cache keeps it for the next run";
     if (isa<moe::ActivationType>(getElementTypeOrSelf(type)))
       return terminator->emitOpError("result ") << index << " holds " << getElementTypeOrSelf(type)
                                                 << "; callers can read f32 and i32 only";
+  }
   return checkNotWeights(terminator, terminator->getOperands());
 }
 
-/// A name and width of each cache that a program can have.
+/// The audit shows tensors.
+LogicalResult checkNoCacheIsNamed(Operation *op) {
+  for (Value result : op->getResults())
+    if (isa<lm::CacheType>(result.getType()) && !nameOf(result).empty())
+      return op->emitOpError("has a name for a cache; only tensors can be audited");
+  return success();
+}
+
+/// A program says how wide the rows of a cache are.
 LogicalResult checkCache(lm::CacheOp cache) {
   if (cache.getCache().getWidth())
     return success();
   return cache.emitOpError("has no width yet; run lm-choose-widths first");
+}
+
+/// The number of pages stays for a session; an argument may have another one in each run.
+LogicalResult checkSymbols(func::FuncOp function) {
+  for (BlockArgument argument : function.getArguments())
+    if (symbolOf(argument) == kPagesSymbol)
+      return emitError(argument.getLoc(), "argument ")
+             << argument.getArgNumber() << " asks for the symbol '" << kPagesSymbol
+             << "', by which programs call the number of pages of their caches; give it another "
+                "name";
+  return success();
 }
 
 LogicalResult checkFunction(func::FuncOp function) {
@@ -118,10 +141,13 @@ LogicalResult checkFunction(func::FuncOp function) {
     return function.emitOpError("must have a body of one block to become a program");
   if (function.getNumResults() == 0 && function.getOps<lm::WriteCacheOp>().empty())
     return function.emitOpError("returns nothing and writes no cache; a program needs an output");
-  for (Operation &op : function.front().without_terminator())
+  for (Operation &op : function.front().without_terminator()) {
     if (!isa<moe::WeightOp, lm::ReadCacheOp, lm::WriteCacheOp>(op) && failed(checkOp(&op)))
       return failure();
-  if (failed(verifyCacheChains(function)))
+    if (failed(checkNoCacheIsNamed(&op)))
+      return failure();
+  }
+  if (failed(checkSymbols(function)) || failed(verifyCacheChains(function)))
     return failure();
   return checkReturn(function.front().getTerminator());
 }
@@ -422,7 +448,9 @@ SymbolNames MoeLowerToMoert::makeSymbols(OpBuilder &builder) {
     add(kPagesSymbol, kMostPages);
   for (auto function : module.getOps<func::FuncOp>())
     for (BlockArgument argument : function.getArguments())
-      add(symbolOf(argument), maxTokens);
+      if (auto type = dyn_cast<RankedTensorType>(argument.getType());
+          type && type.getRank() > 0 && type.isDynamicDim(0))
+        add(symbolOf(argument), maxTokens);
   return names;
 }
 

@@ -27,7 +27,7 @@ private:
       return mlir::emitError(module.getLoc(), "the module is a program already, compiled by '")
              << program.getProducer() << "' for target '" << program.getTarget()
              << "'; compile the graph that it was made from";
-    if (module.getBody()->empty())
+    if (llvm::all_of(*module.getBody(), llvm::IsaPred<lm::CacheOp>))
       return mlir::emitError(module.getLoc(), "the module has no functions, so there is nothing to "
                                               "compile; if the input is empty, look at the command "
                                               "that was to write it");

@@ -16,6 +16,7 @@ page() { # NAME GENERATOR... FILE.td
     # Numbered constraints become a list.
   } | sed -e 's/[ \t]*$//' -e 's/^(C[0-9]*) /- &/' >"$folder/$1.md"
 }
+page lm -gen-dialect-doc -dialect=lm dialect/lm/LmOps.td
 page moe -gen-dialect-doc -dialect=moe dialect/moe/MoeOps.td
 page moert -gen-dialect-doc -dialect=moert dialect/moert/MoertOps.td
 page passes -gen-pass-doc passes/Passes.td

@@ -13,10 +13,16 @@ using namespace mlir;
 
 namespace sortie {
 
+LogicalResult verifyHeadCount(EmitError emitError, int64_t heads) {
+  if (heads >= 1 && heads <= kMaxHeads)
+    return success();
+  return emitError() << "the number of heads must be 1 to " << kMaxHeads << ", got " << heads;
+}
+
 FailureOr<int64_t> getHeadWidth(EmitError emitError, StringRef what, int64_t columns,
                                 int64_t heads) {
-  if (heads < 1)
-    return emitError() << "the number of heads must be at least 1, got " << heads;
+  if (failed(verifyHeadCount(emitError, heads)))
+    return failure();
   const int64_t width = columns / heads;
   if (columns % heads != 0)
     return emitError() << what << " has " << columns << " columns, which are not " << heads
@@ -28,18 +34,22 @@ FailureOr<int64_t> getHeadWidth(EmitError emitError, StringRef what, int64_t col
 }
 
 LogicalResult verifyHeadGroups(EmitError emitError, int64_t heads, int64_t kvHeads) {
-  if (heads >= 1 && kvHeads >= 1 && heads % kvHeads == 0)
+  if (failed(verifyHeadCount(emitError, heads)) || failed(verifyHeadCount(emitError, kvHeads)))
+    return failure();
+  if (heads % kvHeads == 0)
     return success();
   return emitError() << heads << " heads of queries must be a multiple of " << kvHeads
-                     << " heads of keys, both at least 1";
+                     << " heads of keys";
 }
 
 LogicalResult verifyRotation(EmitError emitError, ArrayRef<int64_t> frequencies, int64_t width,
                              const APFloat &factor) {
   const auto pairs = static_cast<int64_t>(frequencies.size());
-  if (pairs < 1 || 2 * pairs > width)
+  if (pairs < 1)
+    return emitError() << "there are no frequencies; at least one is needed";
+  if (2 * pairs > width)
     return emitError() << "there are " << pairs << " frequencies for heads of " << width
-                       << " elements; each turns two of them, and at least one is needed";
+                       << " elements; each turns two of them";
   if (!factor.isFinite())
     return emitError() << "factor must be finite";
   return success();

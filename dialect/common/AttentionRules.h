@@ -12,12 +12,18 @@
 
 namespace sortie {
 
+/// More heads than any model has, and few enough for sizes of rows to stay far from 2^63.
+inline constexpr int64_t kMaxHeads = int64_t{1} << 20;
+
+/// A number of heads is 1 to kMaxHeads.
+llvm::LogicalResult verifyHeadCount(EmitError emitError, int64_t heads);
+
 /// The number of elements of each of `heads` heads in rows of `columns` elements, 1 to kMaxHead.
 /// `what` names the rows.
 llvm::FailureOr<int64_t> getHeadWidth(EmitError emitError, llvm::StringRef what, int64_t columns,
                                       int64_t heads);
 
-/// The number of heads of queries is a multiple of that of keys; both are at least 1.
+/// The number of heads of queries is a multiple of that of keys; both are 1 to kMaxHeads.
 llvm::LogicalResult verifyHeadGroups(EmitError emitError, int64_t heads, int64_t kvHeads);
 
 /// A rotation of heads of `width` elements: at least one frequency, two elements for each, and a

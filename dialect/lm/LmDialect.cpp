@@ -5,6 +5,7 @@
 
 #include "dialect/lm/LmDialect.h"
 
+#include "dialect/common/AttentionRules.h"
 #include "dialect/moe/MoeDialect.h"
 #include "runtime/numerics/attention.h"
 
@@ -109,8 +110,8 @@ void CacheType::print(AsmPrinter &printer) const {
 LogicalResult CacheType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t heads,
                                 int64_t key, int64_t value, int64_t rotated,
                                 std::optional<IntegerWidth>) {
-  if (heads < 1)
-    return emitError() << "a cache has at least one head, got " << heads; // (C1)
+  if (failed(verifyHeadCount(emitError, heads)))
+    return failure(); // (C1)
   for (const int64_t elements : {key, value})
     if (elements < 1 || elements > numerics::kMaxHead)
       return emitError() << "heads of a cache have 1 to " << numerics::kMaxHead << " elements, got "

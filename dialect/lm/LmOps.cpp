@@ -62,8 +62,11 @@ static LogicalResult verifyShape(Operation *op, StringRef what, Value value,
 static FailureOr<std::optional<int64_t>> getHead(Operation *op, StringRef what, Value rows,
                                                  int64_t heads) {
   const int64_t columns = getDim(rows, 1);
-  if (ShapedType::isDynamic(columns))
+  if (ShapedType::isDynamic(columns)) {
+    if (failed(verifyHeadCount(errorsOf(op), heads)))
+      return failure();
     return std::optional<int64_t>();
+  }
   const FailureOr<int64_t> width = getHeadWidth(errorsOf(op), what, columns, heads);
   if (failed(width))
     return failure();

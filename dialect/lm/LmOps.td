@@ -87,7 +87,7 @@ def Lm_HeadNormOp : Lm_ValueOp<"head_norm", [AllTypesMatch<["input", "result"]>]
   let description = [{
     `moe.rms_norm` of each of `heads` heads of a row by itself, all with one weight.
 
-    (C1) `input` is `[T, heads*D]`, heads have 1 to 1024 elements, and so has the result.
+    (C1) `input` is `[T, heads*D]`, of 1 to 2^20 heads of 1 to 1024 elements, and so is the result.
     (C2) `weight` is `[D]`.
     (C3) `eps` is finite and not negative.
 
@@ -118,7 +118,7 @@ def Lm_RotateOp : Lm_ValueOp<"rotate", [AllTypesMatch<["input", "result"]>]> {
     `halves` pairs element `j` with `j + n`, `neighbours` pairs `2*j` with `2*j + 1`. `factor`
     multiplies sine and cosine.
 
-    (C1) `input` is `[T, heads*D]`, heads have 1 to 1024 elements, and so has the result;
+    (C1) `input` is `[T, heads*D]`, of 1 to 2^20 heads of 1 to 1024 elements, and so is the result;
     `positions` is `[T]`.
     (C2) There is at least one frequency, and `2*n` is at most `D`.
     (C3) `factor` is finite.
@@ -364,7 +364,7 @@ def Lm_AttendOp : Lm_ValueOp<"attend"> {
     without it, `lm-choose-widths` has not run yet.
 
     (C1) `cache` is `!lm.cache<G x D x Dv>`, `queries` `[T, H*D]`, the result `[T, H*Dv]`; `H` is
-    `heads`, a multiple of `G`.
+    `heads`, a multiple of `G` and at most 2^20.
     (C2) `positions` and `sequences` are `[T]`, `pages` is `[S, P]`.
     (C3) `sinks` is `[H]`.
     (C4) `scale` is finite and positive, `window` 0 (all positions) or more, below 2^31.

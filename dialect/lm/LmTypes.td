@@ -30,7 +30,7 @@ def Lm_CacheType : TypeDef<Lm_Dialect, "Cache"> {
     A cache of latents has one head, whose keys have two parts: a latent, which is the value, too,
     and `rotated` elements that turn with the position. Elsewhere `rotated` is 0.
 
-    (C1) `heads` is at least 1, `key` and `value` are 1 to 1024.
+    (C1) `heads` is 1 to 2^20, `key` and `value` are 1 to 1024.
     (C2) `rotated` is 0 to 1024; unless it is 0, `heads` is 1, and `key` and `value` are equal.
 
     Examples: `!lm.cache<4 x 128 x 128>`, `!lm.cache<4 x 128 x 128, int16>`,

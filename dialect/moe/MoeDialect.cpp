@@ -93,6 +93,8 @@ static LogicalResult verifyValues(Operation *op, Attribute value) {
 }
 
 static LogicalResult verifyName(Operation *op, NamedAttribute attribute) {
+  if (attribute.getName() == MoeDialect::kSymbolName)
+    return op->emitError() << "'" << MoeDialect::kSymbolName << "' belongs on an argument"; // (C10)
   if (attribute.getName() != MoeDialect::kNameName)
     return op->emitError() << "unknown attribute '" << attribute.getName().getValue()
                            << "' on an argument or result"; // (C6)

@@ -989,7 +989,7 @@ def Moert_HeadNormOp : Moert_WeightStepOp<"head_norm"> {
   let description = [{
     As `lm.head_norm`.
 
-    (C1) `input` and `output` are `[T, K]`, of which `heads` (at least 1) divides `K`.
+    (C1) `input` and `output` are `[T, K]`, K being `heads` (1 to 2^20) times 1 to 1024 elements.
     (C2) `weight` is `K / heads` x f32.
     (C3) `eps` is finite and not negative.
 
@@ -1023,8 +1023,8 @@ def Moert_RotateOp : Moert_StepOp<"rotate"> {
   let description = [{
     As `lm.rotate`.
 
-    (C1) `input` and `output` are `[T, K]`, of which `heads` (at least 1) divides `K`; `positions`
-    is `[T]`.
+    (C1) `input` and `output` are `[T, K]`, K being `heads` (1 to 2^20) times 1 to 1024 elements;
+    `positions` is `[T]`.
     (C2) `frequencies` are at least 1, and two times as many elements at most as a head has.
     (C3) `factor` is finite.
 
@@ -1151,8 +1151,8 @@ def Moert_AppendOp : Moert_StepOp<"append"> {
 
     How a page of the cache is made up, runtime/numerics/cache.h says.
 
-    (C1) `keys` is f32 `[T, G*D]` and `values` `[T, G*Dv]`, G being `kv_heads`; heads have 1 to
-    1024 elements.
+    (C1) `keys` is f32 `[T, G*D]` and `values` `[T, G*Dv]`, G being `kv_heads`, 1 to 2^20; heads
+    have 1 to 1024 elements.
     (C2) `positions` and `sequences` are `[T]`, `pages` is `[S, P]` with constant P.
     (C3) `cache` is i32 `[N, W]`, W being the 32-bit words of a page, and a state.
 
@@ -1238,7 +1238,7 @@ def Moert_AttendOp : Moert_WeightStepOp<"attend"> {
     a token's own have been appended. What `moert.append` refuses is an error of the run here, too.
 
     (C1) `queries` is f32 `[T, H*D]` and `output` `[T, H*Dv]`, H being `heads`, a multiple of
-    `kv_heads`; heads have 1 to 1024 elements.
+    `kv_heads`, both 1 to 2^20; heads have 1 to 1024 elements.
     (C2) `positions` and `sequences` are `[T]`, `pages` is `[S, P]` with constant P.
     (C3) `cache` is i32 `[N, W]`, W being the 32-bit words of a page.
     (C4) `sinks` is `H` x f32.

@@ -89,6 +89,49 @@ static std::optional<std::string> findDifferenceOfRows(const Tensor &before, con
   return difference;
 }
 
+/// What has been appended to a cache: a row for each place, with its keys and values.
+static Tensor appendedRows(const Cache &cache) {
+  std::vector<double> elements;
+  for (const auto &[place, row] : cache.getAppended()) {
+    append_range(elements, row.keys);
+    append_range(elements, row.values);
+  }
+  const auto rows = static_cast<int64_t>(cache.getAppended().size());
+  Tensor result({rows, rows ? static_cast<int64_t>(elements.size()) / rows : 0});
+  result.elements = std::move(elements);
+  return result;
+}
+
+/// Compares what stays in a cache; null for a cache in which all stays as it was.
+static std::optional<std::string> findDifferenceOfCaches(const Cache *before, const Cache *after,
+                                                         double tolerance, Compared &compared) {
+  const std::map<CachePlace, CacheRow> none;
+  const auto &was = before ? before->getAppended() : none;
+  const auto &is = after ? after->getAppended() : none;
+  if (!equal(make_first_range(was), make_first_range(is)))
+    return "gets new rows that are not in the same places before and after";
+  if (!before || !after) // Nothing is new.
+    return std::nullopt;
+  return findDifference(appendedRows(*before), appendedRows(*after), tolerance, compared);
+}
+
+/// Compares what stays in all caches.
+static std::optional<std::string> findDifferenceOfCaches(const Outcome &before,
+                                                         const Outcome &after, double tolerance,
+                                                         Compared &compared) {
+  const auto keptIn = [](const Outcome &outcome, const std::string &name) {
+    const auto cache = outcome.kept.find(name);
+    return cache == outcome.kept.end() ? nullptr : cache->second.get();
+  };
+  std::map<std::string, CacheRef> either = before.kept;
+  either.insert(after.kept.begin(), after.kept.end());
+  for (const std::string &name : make_first_range(either))
+    if (auto difference =
+            findDifferenceOfCaches(keptIn(before, name), keptIn(after, name), tolerance, compared))
+      return formatv("cache '{0}' {1}", name, *difference).str();
+  return std::nullopt;
+}
+
 std::optional<std::string> sortie::interpreter::findDifference(const Outcome &before,
                                                                const Outcome &after,
                                                                double tolerance,
@@ -107,5 +150,5 @@ std::optional<std::string> sortie::interpreter::findDifference(const Outcome &be
     if (auto difference = findDifferenceOfRows(*was, *is->second, tolerance, compared))
       return formatv("value '{0}' {1}", name, *difference).str();
   }
-  return std::nullopt;
+  return findDifferenceOfCaches(before, after, tolerance, compared);
 }

@@ -17,10 +17,11 @@ struct Compared {
   int64_t values = 0, numbers = 0;
 };
 
-/// Compares all results and every named value that is still there. Describes the first difference:
-/// value, place, both numbers. Numbers differ if by more than `tolerance` times the largest of
-/// their tensor. What meant nothing before may be anything; what meant something must go on.
-/// Rows may have been sorted by expert: they are compared in the order of slots.
+/// Compares all results, every named value that is still there, and what is new in caches.
+/// Describes the first difference: value, place, both numbers. Numbers differ if by more than
+/// `tolerance` times the largest of their tensor. What meant nothing before may be anything; what
+/// meant something must go on. Rows may have been sorted by expert: they are compared in the order
+/// of slots.
 std::optional<std::string> findDifference(const Outcome &before, const Outcome &after,
                                           double tolerance, Compared &compared);
 

@@ -27,7 +27,7 @@ static std::shared_ptr<const std::vector<double>> slotsOfRows(const Tensor &perm
 static void relateDispatch(moe::DispatchOp op, Relations &relations) {
   relations.sameShape(op.getIds(), op.getInverse());
   relations.scaled({op.getPermutation(), 0}, slotsOf(op.getIds()), {op.getIds(), 0});
-  relations.holdsIds(op.getIds(), op.getExperts());
+  relations.holds(op.getIds(), IndexKind::Ids, op.getExperts());
 }
 
 /// The slots of each expert of the range, in order.

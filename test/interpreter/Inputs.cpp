@@ -3,9 +3,9 @@
 
 #include "test/interpreter/Inputs.h"
 #include "test/interpreter/Meanings.h"
+#include "test/interpreter/Places.h"
+#include "test/interpreter/RandomIntegers.h"
 #include "test/interpreter/Sizes.h"
-
-#include "llvm/ADT/Sequence.h"
 
 #include <algorithm>
 
@@ -13,27 +13,6 @@ using namespace mlir;
 using namespace sortie::interpreter;
 
 namespace {
-
-/// A sequence of random integers.
-class RandomIntegers {
-public:
-  explicit RandomIntegers(uint64_t key) : key(key) {}
-
-  /// The next one, in [0, limit).
-  int64_t below(int64_t limit) {
-    return static_cast<int64_t>(randomBits(key, drawn++) % static_cast<uint64_t>(limit));
-  }
-  /// The numbers [0, count) in a random order (Fisher and Yates).
-  std::vector<double> shuffled(int64_t count) {
-    auto result = llvm::to_vector_of<double>(llvm::seq<int64_t>(count));
-    for (int64_t last = count - 1; last > 0; --last)
-      std::swap(result[last], result[below(last + 1)]);
-    return {result.begin(), result.end()};
-  }
-
-private:
-  uint64_t key, drawn = 0;
-};
 
 /// Different ids in each row, as a router selects them; where there are too few, again from 0.
 void fillIds(Tensor &ids, int64_t experts, RandomIntegers &random) {
@@ -62,6 +41,11 @@ void fillOffsets(Tensor &offsets, int64_t rows, RandomIntegers &random) {
   offsets.elements.back() = static_cast<double>(rows);
 }
 
+void fillNumbers(Tensor &numbers, int64_t bound, RandomIntegers &random) {
+  for (double &number : numbers.elements)
+    number = bound == 0 ? 0 : static_cast<double>(random.below(bound));
+}
+
 void fillIndices(Tensor &tensor, IndexKind kind, int64_t bound, uint64_t key) {
   RandomIntegers random(key);
   switch (kind) {
@@ -74,6 +58,8 @@ void fillIndices(Tensor &tensor, IndexKind kind, int64_t bound, uint64_t key) {
     return fillInverse(tensor, bound, random);
   case IndexKind::Offsets:
     return fillOffsets(tensor, bound, random);
+  case IndexKind::Numbers:
+    return fillNumbers(tensor, bound, random);
   }
 }
 
@@ -120,11 +106,17 @@ FailureOr<std::vector<TensorRef>> sortie::interpreter::makeInputs(func::FuncOp f
   if (!sizes.fit())
     return emitError(function.getLoc())
            << "no sizes of its dynamic dimensions fit for " << tokens << " tokens";
+  const llvm::DenseMap<Value, Tensor> places =
+      makePlaces(relations, sizes, hashKey(seed, (function.getSymName() + ".places").str()));
   std::vector<TensorRef> inputs;
   for (const BlockArgument argument : function.getArguments()) {
     if (!isa<RankedTensorType>(argument.getType()))
       return emitError(function.getLoc())
              << "the interpreter makes no inputs of " << argument.getType();
+    if (const auto place = places.find(argument); place != places.end()) {
+      inputs.push_back(std::make_shared<const Tensor>(place->second));
+      continue;
+    }
     const std::string name = (function.getSymName() + "." + Twine(argument.getArgNumber())).str();
     inputs.push_back(makeInput(argument, relations, sizes, hashKey(seed, name)));
   }

@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Inputs of a function that fit each other: sizes, ids, permutations and offsets as its ops need
-// them, numbers at random.
+// Inputs of a function that fit each other: sizes, ids, permutations, offsets and places in caches
+// as its ops need them, numbers at random.
 
 #ifndef SORTIE_TEST_INTERPRETER_INPUTS_H
 #define SORTIE_TEST_INTERPRETER_INPUTS_H

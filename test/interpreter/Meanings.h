@@ -2,11 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // What each op means: the table that the interpreter looks ops up in. A new op is one `add` in
-// SemanticOps.cpp or DispatchOps.cpp.
+// SemanticOps.cpp, DispatchOps.cpp or LanguageModelOps.cpp.
 
 #ifndef SORTIE_TEST_INTERPRETER_MEANINGS_H
 #define SORTIE_TEST_INTERPRETER_MEANINGS_H
 
+#include "test/interpreter/Cache.h"
 #include "test/interpreter/Relations.h"
 #include "test/interpreter/Tensor.h"
 #include "test/interpreter/Weights.h"
@@ -16,6 +17,8 @@
 #include "llvm/ADT/StringMap.h"
 
 #include <functional>
+#include <map>
+#include <string>
 
 namespace sortie::interpreter {
 
@@ -33,10 +36,17 @@ public:
     set(value, std::make_shared<const Tensor>(std::move(tensor)));
   }
 
+  /// The values of caches are no tensors.
+  CacheRef getCache(mlir::Value value) const { return caches.at(value); }
+  void set(mlir::Value value, CacheRef cache) { caches[value] = std::move(cache); }
+
   Weights &weights;
+  /// What stays in each cache for the next run.
+  std::map<std::string, CacheRef> kept;
 
 private:
   llvm::DenseMap<mlir::Value, TensorRef> values;
+  llvm::DenseMap<mlir::Value, CacheRef> caches;
 };
 
 struct Meaning {
@@ -66,6 +76,7 @@ private:
 
 void addSemanticOps(MeaningTable &table);
 void addDispatchOps(MeaningTable &table);
+void addLanguageModelOps(MeaningTable &table);
 
 /// Every op that has a meaning.
 const MeaningTable &meanings();

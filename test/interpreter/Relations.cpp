@@ -29,6 +29,6 @@ void Relations::holds(Value value, IndexKind kind, Dimension bound) {
     indices.push_back({value, kind, bound});
 }
 
-void Relations::holdsIds(Value value, int64_t experts) {
-  indices.push_back({value, IndexKind::Ids, {}, experts});
+void Relations::holds(Value value, IndexKind kind, int64_t bound) {
+  indices.push_back({value, kind, {}, bound});
 }

@@ -40,6 +40,7 @@ enum class IndexKind {
   Permutation, ///< each number below the size once
   Inverse,     ///< different rows of the bound, -1 for a slot that has none
   Offsets,     ///< ascending, from 0 to the bound
+  Numbers,     ///< any that are less than the bound
 };
 
 /// What an integer tensor holds. The bound is the size of a dimension, or a number.
@@ -50,6 +51,11 @@ struct IndexRelation {
   int64_t bound = 0;
 };
 
+/// Where rows lie in a cache: `positions` of `sequences`, which have the pages that `pages` says.
+struct PlacesRelation {
+  mlir::Value positions, sequences, pages;
+};
+
 /// Collects relations. Those of absent operands (null values) are left out.
 class Relations {
 public:
@@ -57,10 +63,11 @@ public:
   void equal(Dimension lhs, Dimension rhs) { scaled(lhs, 1, rhs); }
   void sameShape(mlir::Value lhs, mlir::Value rhs);
   void holds(mlir::Value value, IndexKind kind, Dimension bound);
-  void holdsIds(mlir::Value value, int64_t experts);
+  void holds(mlir::Value value, IndexKind kind, int64_t bound);
 
   llvm::SmallVector<SizeRelation> sizes;
   llvm::SmallVector<IndexRelation> indices;
+  llvm::SmallVector<PlacesRelation> places;
 };
 
 } // namespace sortie::interpreter

@@ -8,6 +8,7 @@
 #define SORTIE_TEST_INTERPRETER_WEIGHTS_H
 
 #include "dialect/moe/MoeOps.h"
+#include "test/interpreter/Cache.h"
 #include "test/interpreter/Tensor.h"
 
 #include "llvm/ADT/DenseMap.h"
@@ -25,12 +26,16 @@ uint64_t randomBits(uint64_t key, uint64_t index);
 /// products to stay where no activation is flat.
 double randomNumber(uint64_t key, uint64_t index);
 
-/// Makes and keeps weights. An element is a function of the tensor's name and of its place in the
-/// whole tensor, so a part, a stack and the whole agree.
+/// Makes and keeps weights, and makes what caches hold. An element is a function of the tensor's
+/// name and of its place in the whole tensor, so a part, a stack and the whole agree.
 class Weights {
 public:
   explicit Weights(uint64_t seed) : seed(seed) {}
   TensorRef get(moe::WeightOp op);
+  /// A cache as runs before left it.
+  CacheRef getCache(lm::ReadCacheOp op) const {
+    return std::make_shared<const Cache>(op.getCache(), seed, op.getType());
+  }
 
 private:
   uint64_t seed;

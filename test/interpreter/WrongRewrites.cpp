@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "test/interpreter/WrongRewrites.h"
+#include "dialect/lm/LmOps.h"
 #include "dialect/moe/MoeOps.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -93,6 +94,55 @@ void moveName(Operation *op) {
   op->removeAttr(names);
 }
 
+void dropSinks(Operation *op) {
+  if (auto attend = dyn_cast<lm::AttendOp>(op))
+    attend.getSinksMutable().clear();
+}
+
+void dropWindow(Operation *op) {
+  if (auto attend = dyn_cast<lm::AttendOp>(op))
+    attend.setWindow(0);
+}
+
+/// The attention sees the cache as it was before something was appended.
+void attendTooEarly(Operation *op) {
+  auto attend = dyn_cast<lm::AttendOp>(op);
+  if (!attend)
+    return;
+  if (auto append = attend.getCache().getDefiningOp<lm::AppendOp>())
+    attend.getCacheMutable().assign(append.getCache());
+}
+
+void swapPairs(Operation *op) {
+  if (auto rotate = dyn_cast<lm::RotateOp>(op))
+    rotate.setPairs(rotate.getPairs() == PairOrder::Halves ? PairOrder::Neighbours
+                                                           : PairOrder::Halves);
+}
+
+/// Keys become values, where both have one size.
+void swapKeysAndValues(Operation *op) {
+  auto append = dyn_cast<lm::AppendOp>(op);
+  if (!append || append.getKeys().getType() != append.getValues().getType())
+    return;
+  const Value keys = append.getKeys();
+  append.getKeysMutable().assign(append.getValues());
+  append.getValuesMutable().assign(keys);
+}
+
+/// What has been appended does not stay for the next run.
+void keepEarlierCache(Operation *op) {
+  auto write = dyn_cast<lm::WriteCacheOp>(op);
+  if (!write)
+    return;
+  if (auto append = write.getValue().getDefiningOp<lm::AppendOp>())
+    write.getValueMutable().assign(append.getCache());
+}
+
+void forgetCache(Operation *op) {
+  if (isa<lm::WriteCacheOp>(op))
+    op->erase();
+}
+
 void removeFunction(Operation *op) {
   if (isa<func::FuncOp>(op))
     op->erase();
@@ -110,6 +160,13 @@ WrongRewrite findRewrite(StringRef name) {
       .Case("double-slots", doubleSlots)
       .Case("rename-weight", renameWeight)
       .Case("move-name", moveName)
+      .Case("drop-sinks", dropSinks)
+      .Case("drop-window", dropWindow)
+      .Case("attend-too-early", attendTooEarly)
+      .Case("swap-pairs", swapPairs)
+      .Case("swap-keys-and-values", swapKeysAndValues)
+      .Case("keep-earlier-cache", keepEarlierCache)
+      .Case("forget-cache", forgetCache)
       .Case("remove-function", removeFunction)
       .Default(nullptr);
 }

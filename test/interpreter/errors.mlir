@@ -61,3 +61,89 @@ func.func @blocks() {
 ^unreachable:
   return
 }
+
+// -----
+
+// CHECK: error: the interpreter makes no inputs of '!lm.cache<1 x 8 x 8>'
+func.func @argument(%c: !lm.cache<1 x 8 x 8>) {
+  return
+}
+
+// -----
+
+// CHECK: error: the interpreter returns no values of '!lm.cache<1 x 8 x 8>'
+lm.cache @c1 : !lm.cache<1 x 8 x 8>
+func.func @result() -> !lm.cache<1 x 8 x 8> {
+  %0 = lm.read_cache @c1 : !lm.cache<1 x 8 x 8>
+  return %0 : !lm.cache<1 x 8 x 8>
+}
+
+// -----
+
+// CHECK: error: 'lm.write_cache' op writes what was read from @c2; the interpreter knows no cache that becomes another one
+lm.cache @c2 : !lm.cache<1 x 8 x 8>
+lm.cache @d2 : !lm.cache<1 x 8 x 8>
+func.func @another() {
+  %0 = lm.read_cache @c2 : !lm.cache<1 x 8 x 8>
+  lm.write_cache %0, @d2 : !lm.cache<1 x 8 x 8>
+  return
+}
+
+// -----
+
+// Without tokens there is no row to select.
+// CHECK: error: 'lm.select_rows' op rows has 0, which is none of 0
+func.func @rows(%x: tensor<?x64xf32>, %r: tensor<3xi32>) -> tensor<3x64xf32> {
+  %0 = lm.select_rows %x, %r : (tensor<?x64xf32>, tensor<3xi32>) -> tensor<3x64xf32>
+  return %0 : tensor<3x64xf32>
+}
+
+// -----
+
+// Two tokens without a sequence.
+// CHECK: error: 'lm.attend' op sequences has 0, which is none of 0
+lm.cache @c3 : !lm.cache<1 x 8 x 8>
+func.func @sequences(%q: tensor<2x8xf32>, %p: tensor<2xi32>, %s: tensor<2xi32>,
+                     %g: tensor<?x4xi32>) -> tensor<2x8xf32> {
+  %0 = lm.read_cache @c3 : !lm.cache<1 x 8 x 8>
+  %a = lm.attend %q, %0 at(%p, %s, %g) heads(1) scale(0.5)
+    : (tensor<2x8xf32>, !lm.cache<1 x 8 x 8>, tensor<2xi32>, tensor<2xi32>, tensor<?x4xi32>)
+    -> tensor<2x8xf32>
+  return %a : tensor<2x8xf32>
+}
+
+// -----
+
+// A page has 128 positions.
+// CHECK: error: 'lm.attend' op positions has 128, which is none of 128
+lm.cache @c4 : !lm.cache<1 x 8 x 8>
+func.func @positions(%q: tensor<129x8xf32>, %p: tensor<129xi32>, %s: tensor<129xi32>,
+                     %g: tensor<1x1xi32>) -> tensor<129x8xf32> {
+  %0 = lm.read_cache @c4 : !lm.cache<1 x 8 x 8>
+  %a = lm.attend %q, %0 at(%p, %s, %g) heads(1) scale(0.5)
+    : (tensor<129x8xf32>, !lm.cache<1 x 8 x 8>, tensor<129xi32>, tensor<129xi32>, tensor<1x1xi32>)
+    -> tensor<129x8xf32>
+  return %a : tensor<129x8xf32>
+}
+
+// -----
+
+// Columns of no size that a type gives have as many elements as there are tokens.
+// CHECK: error: 'lm.append' op keys have 5 columns, expected 8
+lm.cache @c5 : !lm.cache<1 x 8 x 8>
+func.func @keys(%k: tensor<?x?xf32>, %v: tensor<?x8xf32>, %p: tensor<?xi32>, %s: tensor<?xi32>,
+                %g: tensor<?x4xi32>) {
+  %0 = lm.read_cache @c5 : !lm.cache<1 x 8 x 8>
+  %1 = lm.append %0, %k, %v at(%p, %s, %g)
+    : !lm.cache<1 x 8 x 8>, tensor<?x?xf32>, tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>,
+      tensor<?x4xi32>
+  return
+}
+
+// -----
+
+// CHECK: error: 'lm.rotate' op has rows of 5 columns, which are not 4 heads with two for each frequency
+func.func @heads(%x: tensor<?x?xf32>, %p: tensor<?xi32>) -> tensor<?x?xf32> {
+  %0 = lm.rotate %x, %p heads(4) pairs(halves) frequencies [1] : tensor<?x?xf32>, tensor<?xi32>
+  return %0 : tensor<?x?xf32>
+}

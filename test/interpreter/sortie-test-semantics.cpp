@@ -62,7 +62,7 @@ static LogicalResult addPasses(PassManager &manager, const PassPipelineCLParser 
   return success();
 }
 
-/// Makes every value that nobody reads a result of its function, so that it is compared, and no
+/// Makes every tensor that nobody reads a result of its function, so that it is compared, and no
 /// rewrite removes it.
 static void returnUnusedValues(func::FuncOp function) {
   if (function.isExternal() || !llvm::hasSingleElement(function.getBody()))
@@ -72,7 +72,7 @@ static void returnUnusedValues(func::FuncOp function) {
   for (Operation &op : body.without_terminator())
     if (!isa<moe::WeightOp>(op))
       llvm::append_range(unused, llvm::make_filter_range(op.getResults(), [](Value value) {
-                           return value.use_empty();
+                           return value.use_empty() && isa<RankedTensorType>(value.getType());
                          }));
   Operation *terminator = body.getTerminator();
   for (const Value value : unused) {
@@ -131,11 +131,11 @@ int main(int argc, char **argv) {
   registerSortiePasses();
   registerWrongRewrites();
   const PassPipelineCLParser passes("", "Passes to judge");
-  cl::ParseCommandLineOptions(
-      argc, argv,
-      "Judges passes on the dialect `moe` by meaning: interprets each function in float64 before "
-      "and "
-      "after each pass\n\n  sortie-test-semantics layer.mlir --moe-fuse-glu --moe-sink-unsort\n"
-      "  sortie-test-semantics layer.mlir --each=\"materialize=all\"\n");
+  cl::ParseCommandLineOptions(argc, argv,
+                              "Judges passes on the dialects `lm` and `moe` by meaning: interprets "
+                              "each function in float64 "
+                              "before and after each pass\n\n  sortie-test-semantics layer.mlir "
+                              "--moe-fuse-glu --moe-sink-unsort\n"
+                              "  sortie-test-semantics layer.mlir --each=\"materialize=all\"\n");
   return succeeded(run(passes)) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -7,7 +7,7 @@ module attributes {moe.numerics = 7} {
 // -----
 
 module {
-  // expected-error @below {{'builtin.module' op cannot be part of a program; only functions can}}
+  // expected-error @below {{'builtin.module' op cannot be part of a program; only functions and caches can}}
   module {
   }
 }
@@ -19,7 +19,7 @@ func.func private @declaration(tensor<?x64xf32>) -> tensor<?x64xf32>
 
 // -----
 
-// expected-error @below {{returns nothing; a program needs an output}}
+// expected-error @below {{returns nothing and writes no cache; a program needs an output}}
 func.func @no_output(%x: tensor<?x64xf32>) {
   return
 }
@@ -141,7 +141,7 @@ func.func @scalar(%x: f32) -> f32 {
 
 // -----
 
-// expected-error @below {{argument 0 has a dynamic dimension 1; only the first, the number of tokens, may be dynamic}}
+// expected-error @below {{argument 0 has a dynamic dimension 1; only the first may be dynamic}}
 func.func @dynamic_width(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
   return %x : tensor<?x?xf32>
 }

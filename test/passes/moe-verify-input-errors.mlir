@@ -18,3 +18,11 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
 
 // expected-error @below {{the module has no functions, so there is nothing to compile; if the input is empty, look at the command that was to write it}}
 module attributes {moe.numerics = 1} {}
+
+// -----
+
+// A cache alone is no program.
+// expected-error @below {{the module has no functions, so there is nothing to compile}}
+module {
+  lm.cache @c : !lm.cache<1 x 8 x 8>
+}

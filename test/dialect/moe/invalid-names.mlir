@@ -28,3 +28,43 @@ func.func @values(%x: tensor<?x4xf32>) -> tensor<?x4xf32> attributes {moe.values
 func.func @name(%x: tensor<?x4xf32> {moe.name = "x\1B[2J"}) -> tensor<?x4xf32> {
   return %x : tensor<?x4xf32>
 }
+
+// -----
+
+// moe (C10)
+// expected-error @+1 {{'moe.symbol' must be an identifier of letters, digits and underscores}}
+func.func @symbol(%x: tensor<?x4xf32> {moe.symbol = "a b"}) -> tensor<?x4xf32> {
+  return %x : tensor<?x4xf32>
+}
+
+// -----
+
+// (C10)
+// expected-error @+1 {{'moe.symbol' must be an identifier of letters, digits and underscores}}
+func.func @symbol(%x: tensor<?x4xf32> {moe.symbol = ""}) -> tensor<?x4xf32> {
+  return %x : tensor<?x4xf32>
+}
+
+// -----
+
+// (C10)
+// expected-error @+1 {{'moe.symbol' must be an identifier of letters, digits and underscores}}
+func.func @symbol(%x: tensor<?x4xf32> {moe.symbol = 3 : i64}) -> tensor<?x4xf32> {
+  return %x : tensor<?x4xf32>
+}
+
+// -----
+
+// (C10)
+// expected-error @+1 {{'moe.symbol' belongs on an argument}}
+func.func @symbol(%x: tensor<?x4xf32>) -> (tensor<?x4xf32> {moe.symbol = "a"}) {
+  return %x : tensor<?x4xf32>
+}
+
+// -----
+
+// (C10)
+// expected-error @+1 {{unknown attribute 'moe.symbol'}}
+func.func @symbol(%x: tensor<?x4xf32>) -> tensor<?x4xf32> attributes {moe.symbol = "a"} {
+  return %x : tensor<?x4xf32>
+}

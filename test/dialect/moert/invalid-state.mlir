@@ -14,9 +14,22 @@ moert.state @"a\0Ab" : !moert.buffer<8 x f32>
 // -----
 
 // (C2)
-moert.symbol @tokens max(8)
-// expected-error @+1 {{dimensions must be constant, got '!moert.buffer<tokens x 8 x f32>'}}
-moert.state @s : !moert.buffer<tokens x 8 x f32>
+// expected-error @+1 {{there is no moert.symbol @pages, which '!moert.buffer<pages x 8 x f32>' uses}}
+moert.state @s : !moert.buffer<pages x 8 x f32>
+
+// -----
+
+// (C2): a weight is no symbol.
+moert.weight @pages "w" : 8xf32
+// expected-error @+1 {{there is no moert.symbol @pages, which '!moert.buffer<pages x 8 x f32>' uses}}
+moert.state @s : !moert.buffer<pages x 8 x f32>
+
+// -----
+
+// (C2)
+moert.symbol @pages max(2147483647)
+// expected-error @+1 {{17179869184*pages bytes exceed 2^63 at the bound of @pages}}
+moert.state @s : !moert.buffer<pages x 4294967296 x f32>
 
 // -----
 
@@ -263,20 +276,9 @@ moert.func @f("t" %t: !moert.buffer<8 x 4 x f32>, "i" %i: !moert.buffer<2 x i32>
 // -----
 
 // (C2)
-moert.symbol @n max(8)
-moert.func @f("t" %t: !moert.buffer<n x 4 x f32>, "i" %i: !moert.buffer<2 x i32>)
-    outs("y" %y: !moert.buffer<2 x 4 x f32>) {
-  // expected-error @+1 {{the rows of table must be constant and at most 2^31 - 1, got '!moert.buffer<n x 4 x f32>'}}
-  moert.read_rows %t, %i outs(%y)
-    : !moert.buffer<n x 4 x f32>, !moert.buffer<2 x i32>, !moert.buffer<2 x 4 x f32>
-}
-
-// -----
-
-// (C2)
 moert.func @f("t" %t: !moert.buffer<2147483648 x 4 x f32>, "i" %i: !moert.buffer<2 x i32>)
     outs("y" %y: !moert.buffer<2 x 4 x f32>) {
-  // expected-error @+1 {{the rows of table must be constant and at most 2^31 - 1}}
+  // expected-error @+1 {{table must have at most 2^31 - 1 rows, got '!moert.buffer<2147483648 x 4 x f32>'}}
   moert.read_rows %t, %i outs(%y)
     : !moert.buffer<2147483648 x 4 x f32>, !moert.buffer<2 x i32>, !moert.buffer<2 x 4 x f32>
 }
