@@ -317,7 +317,7 @@ LogicalResult AttendLatentOp::verify() {
   const auto heads = static_cast<int64_t>(getHeads());
   const int64_t tokens = getDim(getQueries(), 0);
   const SmallVector<int64_t> latents = {tokens, heads * cache.getKey()};
-  if (failed(verifyHeadGroups(errorsOf(*this), heads, cache.getHeads())) ||
+  if (failed(verifyHeadCount(errorsOf(*this), heads)) ||
       failed(verifyShape(*this, "queries", getQueries(), latents)) ||
       failed(verifyShape(*this, "rotated", getRotated(), {tokens, heads * cache.getRotated()})) ||
       failed(verifyShape(*this, "result", getResult(), latents)))

@@ -407,7 +407,7 @@ def Lm_AttendLatentOp : Lm_ValueOp<"attend_latent"> {
     without it, `lm-choose-widths` has not run yet.
 
     (C1) `cache` is `!lm.cache<latent L + R>`, `queries` `[T, H*L]`, `rotated` `[T, H*R]`, the result
-    `[T, H*L]`; `H` is `heads`, at least 1.
+    `[T, H*L]`; `H` is `heads`, 1 to 2^20.
     (C2) `positions` and `sequences` are `[T]`, `pages` is `[S, P]`.
     (C3) `scale` is finite and positive.
     (C4) `query_width` is given if and only if the cache has a width.

@@ -212,7 +212,7 @@ TEST(ModelTensors, normsOfQueriesAndKeysAreOfAHeadOrOfAll) {
 TEST(ModelTensors, sinksAreNeededWhereTheArchitectureHasThem) {
   Opened opened(dense("llama"));
   Architecture withSinks = *opened.config.architecture;
-  withSinks.attentionForm->sinks = true;
+  withSinks.attentionForm.sinks = true;
   opened.config.architecture = &withSinks;
   EXPECT_THAT(toString(opened.find().takeError()),
               HasSubstr("'blk.0.attn_sinks.weight' is missing"));
