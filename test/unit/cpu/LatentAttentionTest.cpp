@@ -122,10 +122,10 @@ struct Case {
     const Tokens tokens(places);
     std::vector<float> latentRows, rotatedRows;
     for (const Place &place : places) {
-      appendRow(latents[static_cast<size_t>(place.sequence)], place.position, problem.latent,
-                latentRows);
-      appendRow(rotated[static_cast<size_t>(place.sequence)], place.position, problem.rotated,
-                rotatedRows);
+      // Of a sequence that there is not, anything.
+      const auto from = std::min(static_cast<size_t>(place.sequence), latents.size() - 1);
+      appendRow(latents[from], place.position, problem.latent, latentRows);
+      appendRow(rotated[from], place.position, problem.rotated, rotatedRows);
     }
     return runOperation(findOperation("append_latent").value(),
                         {.reads = {rowsOf(latentRows.data(), tokens.count(), problem.latent),
