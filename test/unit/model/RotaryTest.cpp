@@ -75,6 +75,13 @@ TEST(Rotary, YarnOfGptOssHasEndsBetweenPairs) {
                      {31, 0xcead3efb06}});
 }
 
+TEST(Rotary, YarnGrowsByAMultipleOfTheLogarithmOfItsFactor) {
+  EXPECT_EQ(yarnGrowth({.factor = 40.0f, .context = 4096}, 0.0f), 1.0);
+  EXPECT_EQ(yarnGrowth({.factor = 1.0f, .context = 4096}, 0.5f), 1.0);
+  EXPECT_EQ(yarnGrowth({.factor = 40.0f, .context = 4096}, 0.125f), 1.4611099317642420);
+  EXPECT_EQ(yarnGrowth({.factor = 65536.0f, .context = 4096}, 16.0f), 178.44567822334599);
+}
+
 TEST(Rotary, YarnGrowsWithTheLogarithmOfItsFactor) {
   EXPECT_EQ(yarnAttentionFactor({.factor = 1.0f, .context = 4096}), 1.0f);
   EXPECT_EQ(yarnAttentionFactor({.factor = 4.0f, .context = 4096}), 1.1386294361119891f);
