@@ -18,7 +18,7 @@ std::string Compiler::keyOf(StringRef source, StringRef architecture) const {
   const SmallVector<std::string> flags = Nvrtc::getFlags(architecture);
   SmallVector<StringRef> parts = {source, headers, nvrtc.getIdentity()};
   parts.append(flags.begin(), flags.end());
-  return KernelCache::makeKey(parts);
+  return FileCache::makeKey(parts);
 }
 
 Expected<CompiledImage> Compiler::compile(StringRef name, StringRef source,

@@ -6,7 +6,7 @@
 
 #include "codegen/HeaderKeys.h"
 
-#include "codegen/KernelCache.h"
+#include "runtime/support/FileCache.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
@@ -45,7 +45,7 @@ static std::string keyOfHeader(const KernelHeader &header, const StringMap<Strin
     append_values(parts, name, text->second);
     append_range(open, includesOf(text->second));
   }
-  return KernelCache::makeKey(parts);
+  return FileCache::makeKey(parts);
 }
 
 HeaderKeys::HeaderKeys(ArrayRef<KernelHeader> headers) {

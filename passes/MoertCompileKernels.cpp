@@ -81,8 +81,8 @@ SmallVector<Job> MoertCompileKernels::findJobs() {
 std::optional<codegen::KernelCache> MoertCompileKernels::openCache() {
   if (cache == "none")
     return std::nullopt;
-  llvm::Expected<codegen::KernelCache> opened = codegen::KernelCache::open(
-      cache.empty() ? codegen::KernelCache::getDefaultFolder() : cache.getValue());
+  llvm::Expected<codegen::KernelCache> opened =
+      codegen::KernelCache::open(cache.empty() ? FileCache::getDefaultFolder() : cache.getValue());
   if (opened)
     return std::move(*opened);
   emitRemark(getOperation().getLoc(), "kernels are compiled without a cache: ")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# From a fresh clone to numbers: builds the tools (scripts/setup.sh), then runs the main job on the four
-# layers of a trained model and on one layer of the shape of qwen3-30b-a3b, and ends in a table of
-# tokens, time, checksum and error against float64. What it makes stays in build/quickstart.
+# From a fresh clone to text: builds the tools (scripts/setup.sh), then has a small trained model
+# write, measures its perplexity and speed, and runs a layer of the shape of qwen3-30b-a3b, with a
+# table of tokens, time, checksum and error against float64. What it makes stays in build/quickstart.
 #
 #   scripts/quickstart.sh [int16|int8]        the activations to compile for; default int16
 set -euo pipefail
@@ -9,16 +9,10 @@ cd "$(dirname "$0")/.."
 activations=${1:-int16}
 work=build/quickstart
 tiny=test/models/tiny-qwen3moe
+model=$tiny/tiny-qwen3moe-q4_0.gguf
 python=build/venv/bin/python
 bin=build/release/bin
-
-# compile MODEL.gguf NAME: to semantic IR, then to a sealed program.
-compile() {
-  echo "quickstart: compiling $1"
-  $bin/sortie-translate --import-gguf --what=ffn "$1" -o "$work/$2.mlir"
-  $bin/sortie-opt "$work/$2.mlir" --sortie-compile="target=cpu activations=$activations" \
-    --emit-bytecode -o "$work/$2.mlirbc"
-}
+export SORTIE_CACHE_DIR=$work/cache # where sortie keeps what it compiles
 
 # The large layer and its reference, as soon as there is Python to make them; the reference appears
 # when both are complete.
@@ -40,19 +34,30 @@ if [ ! -f $work/qwen3.npz ]; then
   trap '[ -z "$writer" ] || kill "$writer"' EXIT
 fi
 scripts/setup.sh
-compile $tiny/tiny-qwen3moe-q4_0.gguf tiny
 if [ -n "$writer" ]; then
   wait "$writer" || { cat $work/layer.log >&2 && exit 1; }
   writer=
 fi
-compile $work/qwen3-30b-a3b.gguf qwen3
 
+prompt="In the beginning"
+echo "quickstart: sortie generate $model --prompt \"$prompt\" -n 64"
+printf '\n%s' "$prompt"
+$bin/sortie generate $model --prompt "$prompt" -n 64 "--activations=$activations"
+echo
+echo "quickstart: its perplexity over eight passages of 192 tokens"
+$python scripts/quickstart_perplexity.py $model "--bin=$bin" "--work=$work" \
+  "--reference=$tiny/q4_0.logits.npz" "--activations=$activations"
+echo
+echo "quickstart: sortie bench $model -p 512 -n 64"
+$bin/sortie bench $model -p 512 -n 64 "--activations=$activations"
+
+echo
+echo "quickstart: a layer of qwen3-30b-a3b, its feed-forward half"
+$bin/sortie-translate --import-gguf --what=ffn $work/qwen3-30b-a3b.gguf -o $work/qwen3.mlir
+$bin/sortie-opt $work/qwen3.mlir --sortie-compile="target=cpu activations=$activations" \
+  --emit-bytecode -o $work/qwen3.mlirbc
 table=("$python" scripts/quickstart_table.py "--bin=$bin" "--work=$work")
 "${table[@]}" --header
-for layer in 0 1 2 3; do
-  "${table[@]}" --program $work/tiny.mlirbc --weights $tiny/tiny-qwen3moe-q4_0.gguf --layer $layer \
-    --input $tiny/q4_0.ffn_in_$layer.npy --reference $tiny/q4_0.ffn_out_$layer.npy
-done
 for tokens in 1 32 512; do
   "${table[@]}" --program $work/qwen3.mlirbc --weights $work/qwen3-30b-a3b.gguf --layer 0 \
     --input $work/qwen3.npy --reference $work/qwen3.npz --tokens $tokens

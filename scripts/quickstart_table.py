@@ -51,7 +51,7 @@ def main() -> int:
     report = json.loads(sortie_run(options, input_file, "--benchmark", "--benchmark-format=json"))
     median_ms = report["median_ns"] * 1e-6
     error = contribution_error(hidden, expected, np.load(output_file))
-    name = f"{options.weights.stem.removesuffix('-q4_0')} layer {options.layer}"
+    name = f"{options.weights.stem} layer {options.layer}"
     print(COLUMNS.format(name, len(hidden), f"{median_ms:.2f}",
                          f"{len(hidden) / median_ms * 1e3:.0f}", checksum,
                          f"{error.nmse:.1e}"), flush=True)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up what the build needs and builds the tools: packages (Debian 12, as root), the Python
-# environment build/venv, and in build/release what is installed: sortie-opt, sortie-translate,
+# environment build/venv, and in build/release what is installed: sortie, sortie-opt, sortie-translate,
 # sortie-run and libsortie.so. Run again at will: it does only what is missing.
 #
 #   scripts/setup.sh [--with-tests] [--no-build] [CMake argument...]

@@ -29,7 +29,7 @@ LogicalResult FunctionSelection::run() {
   for (Operation &op : llvm::make_early_inc_range(function.getBody().front())) {
     const Selector *selector = findSelector(op.getName().getStringRef());
     if (!selector && isa<moert::StepOpInterface>(op))
-      return op.emitOpError("has no kernel for CUDA yet; compile with target=cpu");
+      return op.emitOpError("has no kernel of target cuda; compile for target=cpu");
     if (!selector)
       continue;
     builder.setInsertionPoint(&op);

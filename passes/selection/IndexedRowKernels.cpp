@@ -59,8 +59,9 @@ selectIndexed(FunctionSelection &selection, Op op, Value from, Value to,
               llvm::function_ref<codegen::KernelCode(const IndexedTable &)> code) {
   const moert::BufferType type = typeOf(op.getTable());
   if (!type.getDim(0).isConstant())
-    return op.emitOpError() << "has a table whose number of rows is a symbol, for which there is no "
-                               "kernel of target cuda; compile for target=cpu";
+    return op.emitOpError()
+           << "has a table whose number of rows is a symbol, for which there is no "
+              "kernel of target cuda; compile for target=cpu";
   const IndexedTable table{type.getDim(0).getConstant(),
                            moert::getRowBytes(type.getKind(), type.getDim(1).getConstant())};
   const Value status =

@@ -4,7 +4,7 @@
 // Which pages of a session's caches belong to which sequence. A page holds 128 positions, the chunk
 // of exact attention, so it cannot show in any bit which page a position lies in. This is host
 // memory alone: whoever runs a program hands its tables to the device, and copies the pages that it
-// names. docs/whole-models.md is the design.
+// names (docs/whole-models.md).
 
 #ifndef SORTIE_RUNTIME_CACHE_CACHEMANAGER_H
 #define SORTIE_RUNTIME_CACHE_CACHEMANAGER_H

@@ -16,7 +16,8 @@ namespace sortie::generation {
 struct GenerationOptions {
   int64_t tokens = 128; ///< that are generated of each text, at most; at least 1
   SamplingOptions sampling = {};
-  std::vector<std::string> stops = {}; ///< strings at which a text ends
+  /// Strings at which a text ends.
+  std::vector<std::string> stops = {}; // NOLINT(readability-redundant-member-init)
   bool ignoresEnd = false;             ///< end tokens are never chosen
   bool wantsLogProbabilities = false;
 };

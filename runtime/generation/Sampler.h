@@ -17,7 +17,8 @@ constexpr size_t kPenaltyTokens = 64;
 
 /// What is done with logits, in this order.
 struct SamplingOptions {
-  std::vector<int32_t> banned = {}; ///< tokens that are never chosen
+  /// Tokens that are never chosen.
+  std::vector<int32_t> banned = {}; // NOLINT(readability-redundant-member-init)
   /// Logits of the last kPenaltyTokens tokens are divided by it if they are positive, and otherwise
   /// multiplied; 1: none.
   float repeatPenalty = 1.0f;

@@ -9,10 +9,11 @@
 
 namespace sortie {
 
+llvm::StringRef getVersion() { return SORTIE_VERSION ", with LLVM " LLVM_VERSION_STRING; }
+
 void setVersionOf(llvm::StringRef tool) {
-  llvm::cl::SetVersionPrinter([tool](llvm::raw_ostream &out) {
-    out << tool << " " SORTIE_VERSION ", with LLVM " LLVM_VERSION_STRING "\n";
-  });
+  llvm::cl::SetVersionPrinter(
+      [tool](llvm::raw_ostream &out) { out << tool << ' ' << getVersion() << '\n'; });
 }
 
 } // namespace sortie

@@ -43,6 +43,11 @@ cl::list<std::string> inputOptions(
 cl::list<std::string> outputOptions("output", cl::value_desc("[name=]y.npy"), cl::cat(category),
                                     cl::desc("Where an output goes, as .npy"));
 
+cl::list<std::string> symbolOptions(
+    "symbol", cl::value_desc("name=value"), cl::cat(category),
+    cl::desc("A symbol of the session, by which sizes of states are given, such as pages=16; 1 "
+             "unless it is given. Once for each symbol"));
+
 cl::opt<std::string> deviceOption("device", cl::value_desc("name"), cl::cat(category),
                                   cl::desc("The device to run on: cpu, cuda, or cuda:N for GPU "
                                            "number N; default: what the program is compiled for"));
@@ -250,6 +255,18 @@ Expected<std::vector<InputOption>> splitInputs() {
   return inputs;
 }
 
+Expected<std::vector<SymbolOption>> splitSymbols() {
+  std::vector<SymbolOption> symbols;
+  for (const std::string &option : symbolOptions) {
+    const auto [name, text] = StringRef(option).split('=');
+    int64_t value = 0;
+    if (name.empty() || text.getAsInteger(10, value) || value < 1)
+      return makeError("--symbol " + option + ": give name=value, a number of at least 1");
+    symbols.push_back({name.str(), value});
+  }
+  return symbols;
+}
+
 } // namespace
 
 Expected<Options> parseOptions(int argc, char **argv) {
@@ -284,6 +301,10 @@ Expected<Options> parseOptions(int argc, char **argv) {
   if (!inputs)
     return inputs.takeError();
   options.inputs = std::move(*inputs);
+  Expected<std::vector<SymbolOption>> symbols = splitSymbols();
+  if (!symbols)
+    return symbols.takeError();
+  options.symbols = std::move(*symbols);
   options.program = programPath;
   options.weights = weightsOption;
   options.function = functionOption;

@@ -40,6 +40,12 @@ struct InputOption {
   std::string source; ///< a file, or `random:...`
 };
 
+/// `--symbol name=value`.
+struct SymbolOption {
+  std::string name;
+  int64_t value;
+};
+
 enum class VerifyFormat { Text, Json };
 enum class BenchmarkFormat { Table, Json };
 
@@ -88,7 +94,8 @@ struct Options {
   std::string function; ///< empty: the only one
   std::vector<InputOption> inputs;
   std::vector<std::string> outputs; ///< `[name=]file`
-  std::string device;               ///< empty: the program's own
+  std::vector<SymbolOption> symbols;
+  std::string device; ///< empty: the program's own
   bool eager = false;
   int threads = 0; ///< 0: all processors
   std::string isa; ///< empty: the best

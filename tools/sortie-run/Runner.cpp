@@ -44,6 +44,7 @@ private:
   Error prepareInputs();
   Error prepareOutputs();
   Error loadWeights();
+  Expected<std::vector<sortie_symbol_value>> valuesOfSymbols() const;
   Error openSession();
   Error runOnce(const sortie_observer *observer);
   Error runBenchmark();
@@ -227,6 +228,31 @@ Error Runner::loadWeights() {
   return Error::success();
 }
 
+/// Those of --symbol, which lend their names, and 1 for the session's others.
+Expected<std::vector<sortie_symbol_value>> Runner::valuesOfSymbols() const {
+  std::vector<sortie_symbol_value> values;
+  auto add = [&](const char *name, int64_t value) {
+    sortie_symbol_value symbol = SORTIE_INIT(sortie_symbol_value);
+    symbol.name = name;
+    symbol.value = value;
+    values.push_back(symbol);
+  };
+  for (const SymbolOption &option : options.symbols)
+    add(option.name.c_str(), option.value);
+  sortie_program_info info = SORTIE_INIT(sortie_program_info);
+  sortie_program_get_info(program.get(), &info);
+  for (size_t i = 0; i < info.symbol_count; ++i) {
+    Expected<sortie_symbol_info> symbol = findSymbol(program.get(), i);
+    if (!symbol)
+      return symbol.takeError();
+    const bool isGiven = any_of(
+        options.symbols, [&](const SymbolOption &option) { return option.name == symbol->name; });
+    if (symbol->is_session && !isGiven)
+      add(symbol->name, 1);
+  }
+  return values;
+}
+
 Error Runner::openSession() {
   sortie_session_options wanted = SORTIE_INIT(sortie_session_options);
   wanted.device = options.device.empty() ? nullptr : options.device.c_str();
@@ -236,6 +262,11 @@ Error Runner::openSession() {
   // No more memory than this run needs; 0 would be the most that were compiled in.
   for (const auto &[symbol, value] : symbolValues)
     wanted.max_tokens = std::max({wanted.max_tokens, value, int64_t{1}});
+  Expected<std::vector<sortie_symbol_value>> symbols = valuesOfSymbols();
+  if (!symbols)
+    return symbols.takeError();
+  wanted.symbols = symbols->data();
+  wanted.symbol_count = symbols->size();
   sortie_session *created = nullptr;
   if (Error error = toError(sortie_session_create(program.get(), weights.get(), &wanted, &created)))
     return error;

@@ -539,6 +539,21 @@ moert.func @f("k" %k: !moert.buffer<tokens x 16 x f32>, "v" %v: !moert.buffer<to
 
 // -----
 
+moert.symbol @tokens max(8)
+moert.symbol @slots max(8)
+moert.symbol @pages max(64)
+moert.state @c : !moert.buffer<pages x 3584 x i32>
+moert.func @f("k" %k: !moert.buffer<tokens x 16 x f32>, "v" %v: !moert.buffer<tokens x 32 x f32>, "p" %p: !moert.buffer<tokens x i32>) outs() {
+  %c = moert.state_buffer @c : !moert.buffer<pages x 3584 x i32>
+  // A cache says nothing of its own pages.
+  // expected-error @+1 {{reads the state that it writes}}
+  moert.append %k, %v at(%p, %p, %c) kv_heads(2) width(int16) outs(%c)
+    : !moert.buffer<tokens x 16 x f32>, !moert.buffer<tokens x 32 x f32>, !moert.buffer<tokens x i32>, !moert.buffer<tokens x i32>,
+      !moert.buffer<pages x 3584 x i32>, !moert.buffer<pages x 3584 x i32>
+}
+
+// -----
+
 //===- moert.attend ------------------------------------------------------===//
 
 moert.symbol @tokens max(8)

@@ -1,20 +1,17 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The cache of kernels: what goes in comes out, nothing damaged does, and the folder stays small.
+// The cache of kernels: what goes in comes out, and nothing damaged does.
 
 #include "codegen/KernelCache.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/Path.h"
-#include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
 #include "gtest/gtest.h"
 
-#include <thread>
-
 using namespace llvm;
+using namespace sortie;
 using namespace sortie::codegen;
 
 namespace {
@@ -24,7 +21,7 @@ protected:
   void SetUp() override { ASSERT_FALSE(sys::fs::createUniqueDirectory("sortie-cache", folder)); }
   void TearDown() override { ASSERT_FALSE(sys::fs::remove_directories(folder)); }
 
-  KernelCache open(uint64_t limit = KernelCache::kDefaultLimit) {
+  KernelCache open(uint64_t limit = FileCache::kDefaultLimit) {
     Expected<KernelCache> cache = KernelCache::open(folder, limit);
     if (!cache)
       report_fatal_error(cache.takeError());
@@ -46,29 +43,12 @@ protected:
     return count;
   }
 
-  std::string pathOf(const Twine &name) { return (folder + "/" + name).str(); }
-
-  void write(const std::string &name) {
-    std::error_code code;
-    raw_fd_ostream(pathOf(name), code) << "something";
-    ASSERT_FALSE(code);
-  }
-
-  void setAge(StringRef path, std::chrono::hours age) {
-    Expected<sys::fs::file_t> file =
-        sys::fs::openNativeFileForReadWrite(path, sys::fs::CD_OpenExisting, sys::fs::OF_None);
-    ASSERT_TRUE(static_cast<bool>(file));
-    ASSERT_FALSE(
-        sys::fs::setLastAccessAndModificationTime(*file, std::chrono::system_clock::now() - age));
-    ASSERT_FALSE(sys::fs::closeFile(*file));
-  }
-
   SmallString<128> folder;
 };
 
 TEST_F(KernelCacheTest, GivesBackWhatWasStored) {
   const KernelCache cache = open();
-  const std::string key = KernelCache::makeKey({"source"});
+  const std::string key = FileCache::makeKey({"source"});
   EXPECT_FALSE(cache.lookUp(key));
   const std::string image("a\0b\n", 4);
   ASSERT_FALSE(cache.store(key, {image, "log\nof two lines"}));
@@ -76,7 +56,7 @@ TEST_F(KernelCacheTest, GivesBackWhatWasStored) {
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->image, image);
   EXPECT_EQ(entry->log, "log\nof two lines");
-  EXPECT_FALSE(cache.lookUp(KernelCache::makeKey({"another source"})));
+  EXPECT_FALSE(cache.lookUp(FileCache::makeKey({"another source"})));
   // Another process sees it, too, and can replace it.
   const KernelCache other = open();
   ASSERT_TRUE(other.lookUp(key));
@@ -85,18 +65,9 @@ TEST_F(KernelCacheTest, GivesBackWhatWasStored) {
   EXPECT_EQ(countFiles(), 1u);
 }
 
-TEST_F(KernelCacheTest, KeysDependOnEveryPart) {
-  const std::string key = KernelCache::makeKey({"ab", "c"});
-  EXPECT_EQ(key.size(), 64u);
-  EXPECT_EQ(key, KernelCache::makeKey({"ab", "c"}));
-  EXPECT_NE(key, KernelCache::makeKey({"a", "bc"}));
-  EXPECT_NE(key, KernelCache::makeKey({"abc"}));
-  EXPECT_NE(key, KernelCache::makeKey({"ab", "c", ""}));
-}
-
 TEST_F(KernelCacheTest, DamagedEntriesAreNotThere) {
   const KernelCache cache = open();
-  const std::string key = KernelCache::makeKey({"source"});
+  const std::string key = FileCache::makeKey({"source"});
   ASSERT_FALSE(cache.store(key, {"image", "log"}));
   const std::string path = onlyFile();
   auto buffer = MemoryBuffer::getFile(path);
@@ -117,91 +88,6 @@ TEST_F(KernelCacheTest, DamagedEntriesAreNotThere) {
   EXPECT_TRUE(cache.lookUp(key));
 }
 
-TEST_F(KernelCacheTest, TrimKeepsWhatWasUsedLast) {
-  const KernelCache cache = open(3500);
-  const std::string image(1000, 'x');
-  for (int i = 0; i < 5; ++i) {
-    const std::string key = KernelCache::makeKey({std::to_string(i)});
-    ASSERT_FALSE(cache.store(key, {image, ""}));
-    setAge((folder + "/" + key + ".kernel").str(), std::chrono::hours(10 - i));
-  }
-  // The oldest one is used now, so the next two go.
-  ASSERT_TRUE(cache.lookUp(KernelCache::makeKey({"0"})));
-  cache.trim();
-  EXPECT_EQ(countFiles(), 3u);
-  EXPECT_TRUE(cache.lookUp(KernelCache::makeKey({"0"})));
-  EXPECT_FALSE(cache.lookUp(KernelCache::makeKey({"1"})));
-  EXPECT_FALSE(cache.lookUp(KernelCache::makeKey({"2"})));
-  EXPECT_TRUE(cache.lookUp(KernelCache::makeKey({"4"})));
-}
-
-TEST_F(KernelCacheTest, TrimRemovesWhatInterruptedWritesLeft) {
-  const KernelCache cache = open();
-  const std::string key = KernelCache::makeKey({"source"});
-  for (const std::string &name :
-       {key + "-0123abcd.tmp", key + "-4567cdef.tmp", std::string("probe-0123abcd.tmp")})
-    write(name);
-  setAge(pathOf(key + "-0123abcd.tmp"), std::chrono::hours(2));
-  setAge(pathOf("probe-0123abcd.tmp"), std::chrono::hours(2));
-  cache.trim();
-  EXPECT_FALSE(sys::fs::exists(pathOf(key + "-0123abcd.tmp")));
-  EXPECT_FALSE(sys::fs::exists(pathOf("probe-0123abcd.tmp")));
-  EXPECT_TRUE(sys::fs::exists(pathOf(key + "-4567cdef.tmp")));
-}
-
-// The folder may be one that holds other things.
-TEST_F(KernelCacheTest, TrimLeavesAloneWhatIsNotTheCaches) {
-  const KernelCache cache = open(0);
-  const std::string key = KernelCache::makeKey({"source"});
-  const std::string upper = StringRef(key).upper();
-  const std::string foreign[] = {"notes.txt",
-                                 "report.tmp",
-                                 "driver.kernel",
-                                 ".kernel",
-                                 ".tmp",
-                                 upper + ".kernel",
-                                 key + "0.kernel",
-                                 key.substr(1) + ".kernel",
-                                 "probe.tmp",
-                                 "probe-0123abc.tmp",
-                                 "probe-0123abcx.tmp",
-                                 "probe-0123abcd.tmp.old",
-                                 key + ".tmp",
-                                 key + "-0123ABCD.tmp",
-                                 "a-" + key + "-0123abcd.tmp"};
-  for (const std::string &name : foreign) {
-    write(name);
-    setAge(pathOf(name), std::chrono::hours(200));
-  }
-  const std::string other = KernelCache::makeKey({"folder"});
-  ASSERT_FALSE(sys::fs::create_directory(pathOf(other + ".kernel")));
-  ASSERT_FALSE(sys::fs::create_directory(pathOf(other + "-0123abcd.tmp")));
-  const std::string link = KernelCache::makeKey({"link"}) + ".kernel";
-  ASSERT_FALSE(sys::fs::create_link(pathOf("notes.txt"), pathOf(link)));
-  ASSERT_FALSE(cache.store(key, {"image", ""}));
-  cache.trim();
-  EXPECT_FALSE(cache.lookUp(key));
-  EXPECT_EQ(countFiles(), std::size(foreign) + 3);
-}
-
-TEST_F(KernelCacheTest, SeveralWritersShareAFolder) {
-  std::vector<std::thread> writers;
-  for (int writer = 0; writer < 4; ++writer)
-    writers.emplace_back([&] {
-      const KernelCache cache = open(20000);
-      for (int i = 0; i < 50; ++i) {
-        const std::string number = std::to_string(i % 7);
-        const std::string key = KernelCache::makeKey({number});
-        EXPECT_FALSE(static_cast<bool>(cache.store(key, {std::string(3000, 'a') + number, ""})));
-        if (std::optional<Nvrtc::Output> entry = cache.lookUp(key))
-          EXPECT_EQ(entry->image, std::string(3000, 'a') + number);
-        cache.trim();
-      }
-    });
-  for (std::thread &writer : writers)
-    writer.join();
-}
-
 TEST_F(KernelCacheTest, FoldersThatCannotBeUsedAreErrors) {
   std::error_code code;
   raw_fd_ostream((folder + "/file").str(), code) << "no folder";
@@ -212,51 +98,6 @@ TEST_F(KernelCacheTest, FoldersThatCannotBeUsedAreErrors) {
   Expected<KernelCache> none = KernelCache::open("");
   ASSERT_FALSE(static_cast<bool>(none));
   consumeError(none.takeError());
-}
-
-TEST_F(KernelCacheTest, TheFolderIsMade) {
-  ASSERT_TRUE(static_cast<bool>(KernelCache::open((folder + "/a/b").str())));
-  EXPECT_TRUE(sys::fs::is_directory(folder + "/a/b"));
-}
-
-// '%' is what llvm's temporary files replace by random digits.
-TEST_F(KernelCacheTest, AnyNameOfAFolderWillDo) {
-  Expected<KernelCache> cache = KernelCache::open(pathOf("100%/{0} a%%b"));
-  ASSERT_TRUE(static_cast<bool>(cache)) << toString(cache.takeError());
-  const std::string key = KernelCache::makeKey({"source"});
-  ASSERT_FALSE(cache->store(key, {"image", "log"}));
-  EXPECT_TRUE(cache->lookUp(key));
-  EXPECT_TRUE(sys::fs::exists(pathOf("100%/{0} a%%b/" + key + ".kernel")));
-}
-
-TEST_F(KernelCacheTest, AnEntryThatCannotBeStoredIsAnErrorAndLeavesNothing) {
-  const KernelCache cache = open();
-  const std::string key = KernelCache::makeKey({"source"});
-  ASSERT_FALSE(sys::fs::create_directory(pathOf(key + ".kernel")));
-  EXPECT_TRUE(errorToBool(cache.store(key, {"image", "log"})));
-  EXPECT_EQ(countFiles(), 1u);
-  ASSERT_FALSE(sys::fs::remove_directories(folder));
-  EXPECT_TRUE(errorToBool(cache.store(key, {"image", "log"})));
-}
-
-TEST_F(KernelCacheTest, DefaultFolder) {
-  setenv("SORTIE_CACHE_DIR", "/one", 1);
-  setenv("XDG_CACHE_HOME", "/two", 1);
-  setenv("HOME", "/three", 1);
-  EXPECT_EQ(KernelCache::getDefaultFolder(), "/one");
-  unsetenv("SORTIE_CACHE_DIR");
-  EXPECT_EQ(KernelCache::getDefaultFolder(), "/two/sortie");
-  unsetenv("XDG_CACHE_HOME");
-  EXPECT_EQ(KernelCache::getDefaultFolder(), "/three/.cache/sortie");
-  unsetenv("HOME");
-  EXPECT_EQ(KernelCache::getDefaultFolder(), "");
-  // A variable that is empty counts as not set.
-  setenv("SORTIE_CACHE_DIR", "", 1);
-  setenv("XDG_CACHE_HOME", "", 1);
-  setenv("HOME", "", 1);
-  EXPECT_EQ(KernelCache::getDefaultFolder(), "");
-  setenv("HOME", "/three", 1);
-  EXPECT_EQ(KernelCache::getDefaultFolder(), "/three/.cache/sortie");
 }
 
 } // namespace

@@ -111,9 +111,13 @@ TEST_F(Devices, areThoseOfTheFunctions) {
   EXPECT_EQ(program->partitionOf(program->functions[kNormalize]).target, "cpu");
   EXPECT_EQ(program->partitionOf(program->functions[kMore]).device, 1u);
   // States count in their partition; one that nobody uses lies in the first.
-  EXPECT_EQ(program->states[kOther].offset, 0u);
-  EXPECT_EQ(program->states[kHere].offset, kStateAlignment);
-  EXPECT_EQ(program->states[kThere].offset, 0u);
+  const SymbolLimits bounds = boundsOf(*program);
+  const StateLayout first = layoutStates(*program, 0, bounds);
+  EXPECT_EQ(first.offsets[kOther], 0u);
+  EXPECT_EQ(first.offsets[kHere], 256u);
+  EXPECT_EQ(first.bytes, 2u * 256);
+  const uint32_t partition = program->functions[kKeep].partition;
+  EXPECT_EQ(layoutStates(*program, partition, bounds).offsets[kThere], 0u);
   EXPECT_EQ(program->states[kThere].partition, program->functions[kKeep].partition);
 }
 

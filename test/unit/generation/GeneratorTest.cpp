@@ -39,7 +39,7 @@ TestVocabulary vocabularyWithEnd() {
 /// Continues any prompt of `promptLength` tokens with these, and then with the last again and
 /// again.
 struct Scripted {
-  Scripted(size_t promptLength, std::vector<int32_t> script, int64_t context = 200)
+  Scripted(size_t promptLength, const std::vector<int32_t> &script, int64_t context = 200)
       : holder(kShape, 8, context), tokenizer(vocabularyWithEnd()) {
     holder.fake.logitOf = [=](llvm::ArrayRef<int32_t> text, size_t token) {
       const size_t place = std::min(text.size() - promptLength, script.size() - 1);
@@ -169,7 +169,7 @@ TEST(Generator, ErrorsLeaveNoSequence) {
   OpenTokenizer tokenizer(vocabularyWithEnd());
   FakeLanguageModel holder(kShape, 1, 10);
   Generator generator(holder.model, *tokenizer, {});
-  const auto refusal = [&](std::vector<std::vector<int32_t>> prompts) {
+  const auto refusal = [&](const std::vector<std::vector<int32_t>> &prompts) {
     return messageOf(generator.generate(prompts, noText).takeError());
   };
   EXPECT_THAT(refusal({{}}), HasSubstr("prompt 0 has no tokens"));

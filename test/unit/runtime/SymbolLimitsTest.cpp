@@ -47,9 +47,8 @@ struct Ring {
     EXPECT_EQ(openWith(engine, {valueOf("slots", slots)}), "");
   }
   std::string push(Floats x, int32_t to) const {
-    return run(engine.session,
-               {{"x", SORTIE_F32, {1, 2}, x.data()}, {"to", SORTIE_I32, {1}, &to}}, {}, nullptr,
-               nullptr, kPush);
+    return run(engine.session, {{"x", SORTIE_F32, {1, 2}, x.data()}, {"to", SORTIE_I32, {1}, &to}},
+               {}, nullptr, nullptr, kPush);
   }
   std::string add(int64_t given, Floats &y) const {
     Floats table(2 * given, 0.5f);
@@ -136,11 +135,11 @@ TEST(SessionSymbol, ofRunsAreTheMostThatTheyHave) {
   EXPECT_EQ(openWith(engine, {valueOf("slots", 2), valueOf("tokens", 1)}), "");
   Floats x(4);
   std::vector<int32_t> to = {0, 1};
-  EXPECT_EQ(run(engine.session,
-                {{"x", SORTIE_F32, {2, 2}, x.data()}, {"to", SORTIE_I32, {2}, to.data()}}, {},
-                nullptr, nullptr, kPush),
-            "function 'push': 'tokens' is 2, at most 1 were reserved by this session; make one with "
-            "more");
+  EXPECT_EQ(
+      run(engine.session, {{"x", SORTIE_F32, {2, 2}, x.data()}, {"to", SORTIE_I32, {2}, to.data()}},
+          {}, nullptr, nullptr, kPush),
+      "function 'push': 'tokens' is 2, at most 1 were reserved by this session; make one with "
+      "more");
 }
 
 TEST(SessionSymbol, isCountedInMemory) {
@@ -152,9 +151,9 @@ TEST(SessionSymbol, isCountedInMemory) {
   sortie_session_options options = optionsOf(symbols);
   EXPECT_EQ(take(sortie_program_plan_memory(engine.program, nullptr, 0, &options, &memory)), "");
   EXPECT_EQ(memory.state_bytes, 2u * 256);
-  EXPECT_TRUE(contains(
-      take(sortie_program_plan_memory(engine.program, nullptr, 0, nullptr, &memory)),
-      "sizes of states depend on 'slots'"));
+  EXPECT_TRUE(
+      contains(take(sortie_program_plan_memory(engine.program, nullptr, 0, nullptr, &memory)),
+               "sizes of states depend on 'slots'"));
 }
 
 TEST(SessionSymbol, isTheSameWhereStatesAreCopied) {

@@ -1,0 +1,80 @@
+"""`sortie-run generate` on the trained model: each token and its probability against the logits
+that `sortie-run logits` has, by an implementation of sampling written from the contract. And these
+logits do not depend on how sequences are cut into runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sampling
+from sampling import Rule
+from tools import Tools
+
+MODEL = (Path(__file__).resolve().parents[1] / "models" / "tiny-qwen3moe"
+         / "tiny-qwen3moe-q4_0.gguf")
+END = 1  # the only end token, which --ignore-eos bans
+PROMPTS = ["In the beginning God", "And he said unto them,", "A"]
+RULES = [Rule(), Rule(penalty=1.3), Rule(temperature=1, seed=5), Rule(temperature=1.5, top_k=7),
+         Rule(temperature=0.7, top_p=0.9), Rule(temperature=1, min_p=0.03, seed=2**63),
+         Rule(temperature=2, top_k=100, top_p=0.8, min_p=0.01, penalty=1.1, seed=1)]
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory, tools: Tools) -> Path:
+    path = tmp_path_factory.mktemp("generation") / "model.mlir"
+    tools.call("sortie-translate", "--import-gguf", MODEL, "-o", path)
+    return path
+
+
+def compile_graph(tools: Tools, graph: Path, options: str) -> Path:
+    program = graph.with_name(f"{options or 'plain'}.mlirbc")
+    tools.call("sortie-opt", graph, f"--sortie-compile=target=cpu {options}", "--emit-bytecode",
+               "-o", program)
+    return program
+
+
+@pytest.fixture(scope="module")
+def program(graph: Path, tools: Tools) -> Path:
+    return compile_graph(tools, graph, "")
+
+
+@pytest.mark.sanitizer
+def test_runs_of_any_length(graph: Path, program: Path, tools: Tools, tmp_path: Path) -> None:
+    ids, output = tmp_path / "ids.npy", tmp_path / "logits.npy"
+    np.save(ids, np.random.default_rng(5).integers(0, 4096, (2, 300), dtype=np.int32))
+
+    def logits(program: Path) -> bytes:
+        tools.call("sortie-run", "logits", program, "--weights", MODEL, "--tokens", ids,
+                   "--output", output)
+        return output.read_bytes()
+
+    expected = logits(program)  # in one run
+    for tokens in (1, 7, 128, 129):
+        assert logits(compile_graph(tools, graph, f"max-tokens={tokens}")) == expected, tokens
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_tokens(rule: Rule, program: Path, tools: Tools, tmp_path: Path) -> None:
+    prompts, ids, output = (tmp_path / name for name in ("prompts", "ids.npy", "logits.npy"))
+    prompts.write_text("\n".join(PROMPTS))
+    printed = tools.call("sortie-run", "generate", program, "--weights", MODEL, "--prompts",
+                         prompts, "-n", 20, "-o", "json", "--ignore-eos", *rule.options())
+    texts = json.loads(printed)
+    assert [text["prompt"] for text in texts] == PROMPTS
+    for sequence, text in enumerate(texts):
+        tokens = [token["id"] for token in text["tokens"]]
+        history = text["prompt_tokens"]
+        np.save(ids, np.array([history + tokens], np.int32))
+        tools.call("sortie-run", "logits", program, "--weights", MODEL, "--tokens", ids,
+                   "--output", output)
+        rows = np.load(output)[0, len(history) - 1:-1]
+        for row, token in zip(rows, text["tokens"]):
+            expected = sampling.log_probability(row, token["id"])
+            assert np.float32(token["log_probability"]) == expected
+            row[END] = -np.inf
+            assert sampling.choose(row, history, rule, sequence) == token["id"]
+            history = [*history, token["id"]]
