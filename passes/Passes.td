@@ -204,8 +204,8 @@ def MoeFuseRoutingWeight : Pass<"moe-fuse-routing-weight", "::mlir::func::FuncOp
 def LmChooseWidths : Pass<"lm-choose-widths", "::mlir::ModuleOp"> {
   let summary = "Choose the widths of caches and of the queries that are multiplied with them";
   let description = [{
-    Caches that have no width get that of `kv`, and every value of theirs; queries of `lm.attend` get
-    that of `activations`. A cache or a query that has one keeps it.
+    Caches that have no width get that of `kv`, and every value of theirs; queries of `lm.attend` and
+    `lm.attend_latent` get that of `activations`. A cache or a query that has one keeps it.
   }];
   let dependentDialects = ["::sortie::lm::LmDialect"];
   let options = [
