@@ -294,7 +294,7 @@ def Lm_AppendOp : Lm_Op<"append", [
   let description = [{
     The cache in which position `positions[t]` of sequence `sequences[t]` holds row `t` of `keys`
     and `values`. `pages[s, i]` is the page of positions `128*i` to `128*i + 127` of sequence `s`,
-    -1 where there is none.
+    -1 where there is none. Two tokens with one place are an error of the run.
 
     (C1) `cache` is `!lm.cache<G x D x Dv>`, `keys` `[T, G*D]`, `values` `[T, G*Dv]`.
     (C2) `positions` and `sequences` are `[T]`, `pages` is `[S, P]`.

@@ -1145,9 +1145,9 @@ def Moert_AppendOp : Moert_StepOp<"append"> {
   let description = [{
     As `lm.append`: row `t` of each head of `keys` and `values` is quantized as one block of `width`
     and becomes position `positions[t]` of sequence `sequences[t]`, in page
-    `pages[sequences[t], positions[t] / 128]` of `cache`. Of several tokens with one place the last
-    one stays. A sequence that `pages` does not have, a position beyond it, and a page that the
-    cache does not have are errors of the run, before anything is written.
+    `pages[sequences[t], positions[t] / 128]` of `cache`. A sequence that `pages` does not have, a
+    position beyond it, a page that the cache does not have, and two tokens with one place are
+    errors of the run.
 
     How a page of the cache is made up, runtime/numerics/cache.h says.
 

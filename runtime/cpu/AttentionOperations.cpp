@@ -9,6 +9,7 @@
 #include "runtime/cpu/ops.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace sortie::cpu {
 
@@ -60,11 +61,34 @@ Result findBadPlace(const CachePlaces &places, int64_t tokens, int64_t sequences
   return std::nullopt;
 }
 
+/// Two tokens that are to be appended to one place: threads would not agree about which one stays.
+/// Each token leaves its number where the scale of its key will be, and looks whether it stayed.
+Result findCommonPlace(const AppendOperands &op) {
+  const auto slot = [&](int64_t token) {
+    const int64_t position = op.positions[token] % kAttentionChunk;
+    return op.page(token, /*kvHead=*/0) + op.layout.keys.scales +
+           position * static_cast<int64_t>(sizeof(uint32_t));
+  };
+  for (int64_t token = 0; token < op.tokens; ++token) {
+    const auto number = static_cast<uint32_t>(token);
+    std::memcpy(slot(token), &number, sizeof number);
+  }
+  for (int64_t token = 0; token < op.tokens; ++token) {
+    uint32_t number = 0;
+    std::memcpy(&number, slot(token), sizeof number);
+    if (number != static_cast<uint32_t>(token))
+      return badIndex(BadIndex::Kind::Place, token, number, op.tokens);
+  }
+  return std::nullopt;
+}
+
 /// Appends what `append` has; `pages` is the table.
 Result runAppend(const AppendOperands &append, const Rows &pages, const Rows &cache,
                  const Device &device) {
   if (const Result bad = findBadPlace(append, append.tokens, pages.rows, cache.rows,
                                       [](int64_t position) { return position; }))
+    return bad;
+  if (const Result bad = findCommonPlace(append))
     return bad;
   device.pool.parallelFor(append.kvHeads,
                           [&](int64_t head, int) { device.kernels.append(append, head); });

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Operations of language models that are computed as a whole. Each says what is wrong with the
-// numbers that the caller passed before it writes anything.
+// numbers that the caller passed before it writes anything that was there before the run.
 
 #ifndef SORTIE_RUNTIME_CPU_ATTENTIONOPERATIONS_H
 #define SORTIE_RUNTIME_CPU_ATTENTIONOPERATIONS_H

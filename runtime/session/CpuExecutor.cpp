@@ -87,8 +87,8 @@ Error CpuExecutor::compute(const Step &step, uint32_t operation) {
   switch (bad->kind) {
   case cpu::BadIndex::Kind::Sequence:
     return badPlace(index, bad->position,
-                    "has sequence " + Twine(bad->index) + ", the page table has sequences 0 to " +
-                        Twine(bad->bound - 1));
+                    "has sequence " + Twine(bad->index) + ", the page table has " +
+                        (bad->bound == 0 ? "none" : "sequences 0 to " + Twine(bad->bound - 1)));
   case cpu::BadIndex::Kind::Position:
     return badPlace(index, bad->position,
                     "has position " + Twine(bad->index) + ", the page table has places for " +
@@ -97,6 +97,9 @@ Error CpuExecutor::compute(const Step &step, uint32_t operation) {
     return badPlace(index, bad->position,
                     "sees page " + Twine(bad->index) + ", the cache has pages 0 to " +
                         Twine(bad->bound - 1));
+  case cpu::BadIndex::Kind::Place:
+    return badPlace(index, bad->position,
+                    "and token " + Twine(bad->index) + " have one place in the cache");
   default:
     return badRow(index, bad->position, bad->index, bad->bound);
   }
