@@ -255,7 +255,7 @@ TEST(LatentAttention, hasTheBitsOfTheReferenceInTheSizesOfModels) {
   expectReference({128, 512, 64, {130}, 1, kWidths[0]}); // more heads than the scratch holds
 }
 
-TEST(LatentAttention, wrongPlacesAreErrorsBeforeAnythingIsWritten) {
+TEST(LatentAttention, wrongPlacesAreErrors) {
   const Case it({2, 16, 4, {20}, 1, kWidths[0]});
   const Device device = {*testDevices().front().kernels, testPool(1)};
   Pages cache = it.makePages();
@@ -264,6 +264,7 @@ TEST(LatentAttention, wrongPlacesAreErrorsBeforeAnythingIsWritten) {
   EXPECT_EQ(kindOf(it.append({{1, 0}}, cache, device)), BadIndex::Kind::Sequence);
   EXPECT_EQ(kindOf(it.attend({{1, 0}}, cache, output, device)), BadIndex::Kind::Sequence);
   EXPECT_EQ(kindOf(it.attend({{0, 128}}, cache, output, device)), BadIndex::Kind::Position);
+  EXPECT_EQ(kindOf(it.append({{0, 7}, {0, 7}}, cache, device)), BadIndex::Kind::Place);
   Case withoutPage = it;
   withoutPage.pages[0] = -1;
   EXPECT_EQ(kindOf(withoutPage.append(it.queryPlaces, cache, device)), BadIndex::Kind::Page);
