@@ -13,7 +13,9 @@ namespace sortie::cpu {
 
 std::optional<BadIndex> runEmbed(const Operands &op, const Device &device);
 std::optional<BadIndex> runAppend(const Operands &op, const Device &device);
+std::optional<BadIndex> runAppendLatent(const Operands &op, const Device &device);
 std::optional<BadIndex> runAttend(const Operands &op, const Device &device);
+std::optional<BadIndex> runAttendLatent(const Operands &op, const Device &device);
 
 } // namespace sortie::cpu
 

@@ -220,10 +220,18 @@ Expected<std::vector<uint64_t>> rotaryFrequencies(const RotaryParameters &parame
   return frequencies;
 }
 
+/// 1 + x for x >= 0.
+static double onePlus(const Fixed &x) {
+  const double fraction = std::ldexp(static_cast<double>(x.fraction64()), -64);
+  return 1.0 + static_cast<double>(x.integerPart()) + fraction;
+}
+
+double yarnGrowth(const Yarn &yarn, float multiplier) {
+  return onePlus(logOf(Fixed::ofFloat(yarn.factor)) * Fixed::ofFloat(multiplier));
+}
+
 float yarnAttentionFactor(const Yarn &yarn) {
-  const Fixed tenth = logOf(Fixed::ofFloat(yarn.factor)) / Fixed::ofInteger(10);
-  const double fraction = std::ldexp(static_cast<double>(tenth.fraction64()), -64);
-  return static_cast<float>(1.0 + static_cast<double>(tenth.integerPart()) + fraction);
+  return static_cast<float>(onePlus(logOf(Fixed::ofFloat(yarn.factor)) / Fixed::ofInteger(10)));
 }
 
 } // namespace sortie::model

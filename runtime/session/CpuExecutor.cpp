@@ -134,7 +134,9 @@ StepCost CpuExecutor::productCost(const Step &step) const {
   cost.bytes = bytes(step.reads[0]) + bytes(step.writes[0]);
   for (const WeightId weight : ArrayRef(step.weights).take_front(step.matrices)) {
     const cpu::MatrixShape shape = cpu::shapeOf(program.weights[weight]);
-    UsedRows used{rows(step.writes[0]), rows(step.writes[0]) != 0 ? 1 : 0};
+    // Each row is multiplied with one matrix, or with one for each of its heads.
+    const int64_t allRows = rows(step.writes[0]);
+    UsedRows used{allRows * shape.experts, allRows != 0 ? shape.experts : 0};
     if (step.offsets != kNoBuffer)
       used = usedRows(reinterpret_cast<const int32_t *>(data(step.offsets)), shape.experts);
     cost.bytes += cpu::packedBytes(shape) / shape.experts * used.experts;

@@ -13,12 +13,7 @@ from tools import Tools
 
 MODELS = Path(__file__).parents[1] / "models"
 
-#: Models that the importer refuses, with the reason that it gives.
-REFUSED = {name: "this version does not have their attention"
-           for name in ("deepseek-v2", "deepseek-v3")}
-SUPPORTED = [name for name in sorted(path.parent.name for path in
-                                     MODELS.glob("references/*/reference.npz"))
-             if name not in REFUSED]
+SUPPORTED = sorted(path.parent.name for path in MODELS.glob("references/*/reference.npz"))
 
 #: Options of --sortie-compile by names of widths.
 WIDTHS = {"int16": {}, "kv": {"kv": "int8"}, "activations": {"activations": "int8"},

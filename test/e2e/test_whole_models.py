@@ -16,24 +16,16 @@ from make_gguf import write_model
 from presets import DENSE_PRESETS, PRESETS, VALID_TYPES, Preset, parse_types, scaled
 from reference_programs import (
     MODELS,
-    REFUSED,
     SUPPORTED,
     ReferencePrograms,
     nmse,
     path_of,
     reference,
 )
-from tools import PROMPTS, ToolError, Tools, ids_of
+from tools import PROMPTS, Tools, ids_of
 from whole_model import WholeModel
 
 each_model = pytest.mark.parametrize("name", SUPPORTED)
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused_models(name: str, tools: Tools) -> None:
-    """Those that this file passes over: with this message gone, they belong to the others."""
-    with pytest.raises(ToolError, match=f"not imported, for {REFUSED[name]}; --what=ffn imports"):
-        tools.compile_whole(path_of(name), name=name)
 
 
 def errors(actual: np.ndarray, expected: np.ndarray) -> np.ndarray:
