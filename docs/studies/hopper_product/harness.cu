@@ -1,0 +1,318 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Checks and times the product on one layer's experts: gate and up as one product of 2 * width rows,
+// then down. Exit status 1 if an output differs from the contract.
+//   harness [--layer NAME] [--tokens N] [--most N] [--repeat N] [--once]
+#include "product.cuh"
+#include "reference.cuh"
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace {
+void check(cudaError_t error, const char *what) {
+  if (error == cudaSuccess)
+    return;
+  std::printf("error: %s: %s\n", what, cudaGetErrorString(error));
+  std::exit(1);
+}
+
+template <typename T> class Buffer {
+public:
+  explicit Buffer(int64_t count) : count(count) {
+    check(cudaMalloc(&data, count * sizeof(T)), "cudaMalloc");
+    poison();
+  }
+  explicit Buffer(const std::vector<T> &host) : Buffer(static_cast<int64_t>(host.size())) {
+    check(cudaMemcpy(data, host.data(), count * sizeof(T), cudaMemcpyHostToDevice), "copy in");
+  }
+  Buffer(const Buffer &) = delete;
+  ~Buffer() { cudaFree(data); }
+  void poison() { check(cudaMemset(data, 0xFF, count * sizeof(T)), "cudaMemset"); }
+  T *get() const { return data; }
+  int64_t size() const { return count; }
+  T first() const {
+    T value;
+    check(cudaMemcpy(&value, data, sizeof(T), cudaMemcpyDeviceToHost), "copy out");
+    return value;
+  }
+
+private:
+  int64_t count;
+  T *data = nullptr;
+};
+
+struct Layer {
+  const char *name;
+  int experts, used, hidden, width;
+};
+constexpr Layer layers[] = {{"qwen3-30b-a3b", 128, 8, 2048, 768},
+                            {"mixtral-8x7b", 8, 2, 4096, 14336},
+                            {"deepseek-v3", 256, 8, 7168, 2048}};
+
+/// Of the table in issue 15, microseconds: now, Marlin, aim.
+struct Known {
+  const char *layer;
+  int tokens, now, marlin, aim;
+};
+constexpr Known known[] = {
+    {"qwen3-30b-a3b", 1, 24, 30, 14},          {"qwen3-30b-a3b", 8, 68, 68, 45},
+    {"qwen3-30b-a3b", 16, 95, 95, 66},         {"qwen3-30b-a3b", 64, 149, 133, 98},
+    {"qwen3-30b-a3b", 128, 168, 144, 105},     {"qwen3-30b-a3b", 512, 386, 264, 165},
+    {"qwen3-30b-a3b", 2048, 1148, 790, 520},   {"qwen3-30b-a3b", 8192, 4234, 2640, 1950},
+    {"mixtral-8x7b", 1, 76, 81, 55},           {"mixtral-8x7b", 8, 240, 234, 185},
+    {"mixtral-8x7b", 16, 249, 256, 205},       {"mixtral-8x7b", 64, 512, 381, 250},
+    {"mixtral-8x7b", 128, 753, 495, 330},      {"mixtral-8x7b", 512, 2430, 1476, 1000},
+    {"mixtral-8x7b", 2048, 8444, 5167, 3700},  {"mixtral-8x7b", 8192, 33371, 19978, 14500},
+    {"deepseek-v3", 1, 73, 83, 55},            {"deepseek-v3", 8, 452, 452, 370},
+    {"deepseek-v3", 16, 699, 775, 660},        {"deepseek-v3", 64, 1590, 1653, 1430},
+    {"deepseek-v3", 128, 1861, 1932, 1620},    {"deepseek-v3", 512, 3640, 3181, 1900},
+    {"deepseek-v3", 2048, 9482, 7077, 4300},   {"deepseek-v3", 8192, 35225, 22566, 15500}};
+
+/// Slots sorted by expert.
+struct Routing {
+  std::vector<int> offsets, slotOf, expertOf;
+};
+
+Routing route(const Layer &layer, int tokens, unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<std::vector<int>> slots(layer.experts);
+  std::vector<int> ids(layer.experts);
+  std::iota(ids.begin(), ids.end(), 0);
+  for (int t = 0; t < tokens; ++t)
+    for (int i = 0; i < layer.used; ++i) {
+      std::swap(ids[i], ids[std::uniform_int_distribution<int>(i, layer.experts - 1)(random)]);
+      slots[ids[i]].push_back(t * layer.used + i);
+    }
+  Routing r{{0}, {}, {}};
+  for (int e = 0; e < layer.experts; ++e) {
+    r.slotOf.insert(r.slotOf.end(), slots[e].begin(), slots[e].end());
+    r.expertOf.insert(r.expertOf.end(), slots[e].size(), e);
+    r.offsets.push_back(static_cast<int>(r.slotOf.size()));
+  }
+  return r;
+}
+
+/// Each expert's tiles; those that read the same weights follow each other.
+std::vector<Item> makeItems(const Routing &r, int rows, int most) {
+  std::vector<Item> items;
+  for (int e = 0; e + 1 < static_cast<int>(r.offsets.size()); ++e)
+    for (int tile = 0; tile < rows / tileRows; ++tile)
+      for (int first = r.offsets[e]; first < r.offsets[e + 1]; first += most)
+        items.push_back({e, first, std::min(most, r.offsets[e + 1] - first), tile});
+  return items;
+}
+
+template <int Most> void launch(const ProductArguments &p, int blocks) {
+  static bool isReady = false;
+  if (!isReady)
+    check(cudaFuncSetAttribute(product<Most>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               Shared<Most>::bytes),
+          "shared memory");
+  isReady = true;
+  product<Most><<<blocks, threads, Shared<Most>::bytes>>>(p);
+  check(cudaGetLastError(), "launch");
+}
+
+void launch(int most, const ProductArguments &p, int blocks) {
+  if (most == 16)
+    launch<16>(p, blocks);
+  else if (most == 32)
+    launch<32>(p, blocks);
+  else
+    launch<64>(p, blocks);
+}
+
+unsigned grid(int64_t n, int block) { return static_cast<unsigned>((n + block - 1) / block); }
+
+/// Weights of one matrix of each expert, as in a file and packed.
+struct Weights {
+  int rows, k;
+  Buffer<uint8_t> file, packed;
+  Weights(int experts, int rows, int k, uint64_t seed)
+      : rows(rows), k(k), file(int64_t{experts} * rows * k / superElements * fileBytes),
+        packed(file.size()) {
+    const int64_t blocks = file.size() / fileBytes;
+    makeWeights<<<grid(blocks, 256), 256>>>(file.get(), blocks, k / superElements, seed);
+    pack<<<grid(blocks, 256), 256>>>(file.get(), packed.get(), int64_t{experts} * rows,
+                                     k / superElements);
+    check(cudaDeviceSynchronize(), "weights");
+  }
+};
+
+struct Quantized {
+  Buffer<int16_t> q;
+  Buffer<float> scales;
+  Buffer<int8_t> limbs, digits;
+  Quantized(int rows, int k, uint64_t seed)
+      : q(int64_t{rows} * k), scales(q.size() / 128), limbs(q.size() * 2), digits(q.size() / 8) {
+    Buffer<float> x(q.size());
+    makeActivations<<<grid(q.size(), 256), 256>>>(x.get(), q.size(), k, seed);
+    quantize<<<grid(scales.size(), 256), 256>>>(x.get(), scales.size(), q.get(), scales.get(),
+                                                limbs.get(), digits.get());
+    check(cudaDeviceSynchronize(), "activations");
+  }
+};
+
+Buffer<uint8_t> *flushed = nullptr; ///< Written between launches: what evicts the L2.
+int repeats = 11;
+bool once = false;
+int64_t wrongs = 0;
+
+/// Microseconds of one product, checked after the timed launches.
+double measure(const Weights &w, const Quantized &a, const std::vector<int> &rowOf,
+               const Routing &r, int most, unsigned seed) {
+  const int sorted = static_cast<int>(rowOf.size());
+  const std::vector<Item> items = makeItems(r, w.rows, most);
+  int blocks = 0;
+  check(cudaDeviceGetAttribute(&blocks, cudaDevAttrMultiProcessorCount, 0), "attribute");
+  Buffer<int> rows(rowOf), experts(r.expertOf), next(1);
+  Buffer<int> itemCount(std::vector<int>{static_cast<int>(items.size())});
+  Buffer<Item> deviceItems(items);
+  Buffer<float> out(int64_t{sorted} * w.rows);
+  const ProductArguments p{w.packed.get(),
+                           {a.limbs.get(), a.digits.get(), a.scales.get()},
+                           rows.get(),
+                           deviceItems.get(),
+                           itemCount.get(),
+                           next.get(),
+                           out.get(),
+                           w.rows,
+                           w.k};
+  cudaEvent_t start, stop;
+  check(cudaEventCreate(&start), "event");
+  check(cudaEventCreate(&stop), "event");
+  std::vector<double> times;
+  for (int i = once ? 0 : -2; i < (once ? 1 : repeats); ++i) {
+    out.poison();
+    flushed->poison();
+    check(cudaMemcpy(next.get(), &blocks, sizeof(int), cudaMemcpyHostToDevice), "copy in");
+    check(cudaEventRecord(start), "event");
+    launch(most, p, blocks);
+    check(cudaEventRecord(stop), "event");
+    check(cudaEventSynchronize(stop), "product");
+    float ms = 0;
+    check(cudaEventElapsedTime(&ms, start, stop), "event");
+    if (i >= 0)
+      times.push_back(ms * 1e3);
+  }
+  cudaEventDestroy(start);
+  cudaEventDestroy(stop);
+  std::sort(times.begin(), times.end());
+
+  // All sorted rows, or about 320 of them: the first and last of tiles, and others.
+  std::vector<int> sample;
+  std::mt19937 random(seed);
+  const int part = std::max(1, sorted / 256);
+  for (int s = 0; s < sorted; ++s)
+    if (part == 1 || random() % part == 0 || s + 1 == sorted || s == 0 ||
+        (r.expertOf[s] != r.expertOf[s + 1] && random() % 4 == 0))
+      sample.push_back(s);
+  Buffer<int> samples(sample);
+  Buffer<unsigned long long> wrong(std::vector<unsigned long long>{0});
+  compare<<<dim3(grid(w.rows, 128), static_cast<unsigned>(sample.size())), 128>>>(
+      w.file.get(), a.q.get(), a.scales.get(), rows.get(), experts.get(), samples.get(), w.rows,
+      w.k, out.get(), wrong.get());
+  countPoison<<<1024, 256>>>(reinterpret_cast<uint32_t *>(out.get()), out.size(), wrong.get());
+  check(cudaDeviceSynchronize(), "compare");
+  if (const auto n = wrong.first()) {
+    std::printf("WRONG: %llu of %zu x %d outputs\n", n, sample.size(), w.rows);
+    wrongs += static_cast<int64_t>(n);
+  }
+  return times[times.size() / 2];
+}
+} // namespace
+
+int main(int argc, char **argv) {
+  std::string only;
+  std::vector<int> tokenCounts = {64, 512, 2048}, mosts = {16, 32, 64};
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    if (flag == "--once") {
+      once = true;
+      continue;
+    }
+    const std::string value = i + 1 < argc ? argv[++i] : "";
+    std::vector<int> numbers;
+    for (size_t at = 0; flag != "--layer" && at < value.size(); at = value.find(',', at) + 1) {
+      numbers.push_back(std::atoi(value.c_str() + at));
+      if (value.find(',', at) == std::string::npos)
+        break;
+    }
+    if (flag == "--layer")
+      only = value;
+    else if (flag == "--tokens")
+      tokenCounts = numbers;
+    else if (flag == "--most")
+      mosts = numbers;
+    else if (flag == "--repeat")
+      repeats = numbers.at(0);
+  }
+  flushed = new Buffer<uint8_t>(256 << 20);
+  const unsigned seed = std::random_device{}();
+  std::printf("seed %u; stages: %d of %d B, %d of %d B, %d of %d B\n", seed, Shared<16>::stages,
+              Shared<16>::stage, Shared<32>::stages, Shared<32>::stage, Shared<64>::stages,
+              Shared<64>::stage);
+  std::printf("%-14s %6s %5s | %9s %9s %9s | %7s %7s | %6s %6s %6s\n", "layer", "tokens", "most",
+              "gate+up", "down", "sum, us", "TOP/s", "TB/s", "now", "Marlin", "aim");
+  for (const Layer &layer : layers) {
+    if (!only.empty() && only != layer.name)
+      continue;
+    const Weights up(layer.experts, 2 * layer.width, layer.hidden, seed + 1);
+    const Weights down(layer.experts, layer.hidden, layer.width, seed + 2);
+    for (int tokens : tokenCounts) {
+      const Routing r = route(layer, tokens, seed + tokens);
+      const int sorted = tokens * layer.used;
+      const Quantized input(tokens, layer.hidden, seed + 3), gated(sorted, layer.width, seed + 4);
+      std::vector<int> tokenOf, same(sorted);
+      for (int slot : r.slotOf)
+        tokenOf.push_back(slot / layer.used);
+      std::iota(same.begin(), same.end(), 0);
+      int distinct = 0;
+      for (int e = 0; e < layer.experts; ++e)
+        distinct += r.offsets[e + 1] > r.offsets[e];
+      for (int most : mosts) {
+        const double first = measure(up, input, tokenOf, r, most, seed + 5);
+        const double second = measure(down, gated, same, r, most, seed + 6);
+        const double time = first + second;
+        const double weights = 3.0 * layer.width * layer.hidden;
+        std::printf("%-14s %6d %5d | %9.1f %9.1f %9.1f | %7.1f %7.2f |", layer.name, tokens, most,
+                    first, second, time, 2 * weights * sorted / time * 1e-6,
+                    distinct * weights * 0.5625 / time * 1e-6);
+        for (const Known &k : known)
+          if (k.tokens == tokens && std::strcmp(k.layer, layer.name) == 0)
+            std::printf(" %6d %6d %6d", k.now, k.marlin, k.aim);
+        std::printf("\n");
+        std::fflush(stdout);
+      }
+    }
+  }
+  {
+    Buffer<uint8_t> data(int64_t{4} << 30);
+    Buffer<uint32_t> result(1);
+    cudaEvent_t start, stop;
+    check(cudaEventCreate(&start), "event");
+    check(cudaEventCreate(&stop), "event");
+    std::vector<float> times;
+    for (int i = 0; i < 7; ++i) {
+      check(cudaEventRecord(start), "event");
+      readAll<<<132 * 16, 512>>>(reinterpret_cast<uint4 *>(data.get()), data.size() / 16,
+                                 result.get());
+      check(cudaEventRecord(stop), "event");
+      check(cudaEventSynchronize(stop), "read");
+      float ms;
+      check(cudaEventElapsedTime(&ms, start, stop), "event");
+      times.push_back(ms);
+    }
+    std::sort(times.begin(), times.end());
+    std::printf("plain read: %.2f TB/s\n", data.size() / times[3] * 1e-9);
+  }
+  std::printf("%lld wrong outputs\n", static_cast<long long>(wrongs));
+  return wrongs != 0;
+}

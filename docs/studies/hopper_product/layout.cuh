@@ -1,0 +1,42 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// How the operands of the product lie in memory.
+#pragma once
+#include <cstdint>
+
+constexpr int blockElements = 128;      ///< of an activation block
+constexpr int superElements = 256;      ///< of a block of Q4_K
+constexpr int chunkElements = 1024;     ///< of a chunk of the contract
+constexpr int fileBytes = 144;          ///< of a block of Q4_K in a file
+constexpr int groupRows = 64;           ///< rows whose weights lie together: those of a warpgroup
+constexpr int levelBytes = 8192;        ///< of a row group and super-block
+constexpr int groupBytes = 8192 + 1024; ///< with scales: 4.5 bits a weight, as in the file
+
+/// Packed weights are [row group][super-block] of groupBytes:
+///   levels [block 2][subtile 2][thread 128][k step 4] words, a word of the row
+///     subtile * 32 + thread / 32 * 8 + thread % 32 / 4: with q = thread % 4, byte e has the levels
+///     of elements 32 * step + 4 * q + e (low half) and of those 16 later: A's fragment of wgmma;
+///   scales [row 64] of four words: sub-scales modulo 16, minimums modulo 16 (byte g: group g low,
+///     group g + 4 high), what is left of them (byte g, pairs of bits from the lowest on: sub-scale
+///     g, sub-scale g + 4, minimum g, minimum g + 4), d and dmin as halves.
+
+/// Quantized activations of a row, K elements: `limbs` [block][high, low][128], `digits`
+/// [block][16], `scales` [block]. A group's sum is 1024 h + l, both of 10 bits and a sign; digits
+/// are h >> 2 of four groups, h & 3, l >> 2, l & 3: what is multiplied by minimums in bytes.
+struct Activations {
+  const int8_t *limbs;
+  const int8_t *digits;
+  const float *scales;
+};
+
+/// A tile: `rows` sorted rows from `first` on, times 256 weight rows from rowTile * 256 on.
+struct alignas(16) Item {
+  int expert, first, rows, rowTile;
+};
+
+/// The width of a tile of `rows` tokens where kernels have no wider ones than `most`.
+__host__ __device__ constexpr int widthFor(int rows, int most) {
+  const int width = rows <= 32 ? (rows + 7) / 8 * 8 : rows <= 48 ? 48 : 64;
+  return width < most ? width : most;
+}
