@@ -50,7 +50,7 @@ __device__ __forceinline__ void wait(uint64_t *barrier, uint32_t parity) {
   while (!isPhaseOver(barrier, parity)) {
   }
 }
-/// A barrier of `threads` threads of the block.
+/// A barrier of some threads of the block.
 template <int Name, int Threads> __device__ __forceinline__ void meet() {
   asm volatile("bar.sync %0, %1;" ::"n"(Name), "n"(Threads) : "memory");
 }
@@ -100,17 +100,18 @@ template <int R> __device__ __forceinline__ void pin(int (&d)[R]) {
     asm volatile("" : "+r"(d[i])::"memory");
 }
 
-/// B of lines of 128 bytes, 16-byte units exchanged as with a swizzle of 128 bytes.
-__device__ __forceinline__ uint64_t swizzledOperand(uint32_t address) {
-  return static_cast<uint64_t>((address & 0x3FFFF) >> 4) | (uint64_t{1} << 16) |
-         (uint64_t{1024 >> 4} << 32) | (uint64_t{1} << 62);
+template <int R> __device__ __forceinline__ void pin(float (&d)[R]) {
+#pragma unroll
+  for (int i = 0; i < R; ++i)
+    asm volatile("" : "+f"(d[i])::"memory");
 }
-/// B of 16 bytes a column, eight columns together, of which wgmma reads 32: the other 16 are those
-/// of the next eight columns, and meet zeros of A.
-__device__ __forceinline__ uint64_t narrowOperand(uint32_t address) {
-  return static_cast<uint64_t>((address & 0x3FFFF) >> 4) | (uint64_t{128 >> 4} << 16) |
-         (uint64_t{128 >> 4} << 32);
-}
+
+/// Descriptors of B. The high words say how it lies: lines of 128 bytes a column, 16-byte units
+/// exchanged as with a swizzle of 128 bytes; or 16 bytes a column, eight columns together, of which
+/// wgmma reads 32: the same 16 again, which meet zeros of A.
+constexpr uint32_t swizzledLines = 1024 >> 4 | 1u << 30, narrowLines = 128 >> 4;
+/// The low word: the address, and no way from one half of a narrow line to the other.
+__device__ __forceinline__ uint32_t operandAt(uint32_t address) { return (address & 0x3FFFF) >> 4; }
 
 template <int Registers> __device__ __forceinline__ void takeRegisters() {
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Registers));

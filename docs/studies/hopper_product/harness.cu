@@ -103,7 +103,7 @@ Routing route(const Layer &layer, int tokens, unsigned seed) {
 std::vector<Item> makeItems(const Routing &r, int rows, int most) {
   std::vector<Item> items;
   for (int e = 0; e + 1 < static_cast<int>(r.offsets.size()); ++e)
-    for (int tile = 0; tile < rows / tileRows; ++tile)
+    for (int tile = 0; tile < (rows + tileRows - 1) / tileRows; ++tile)
       for (int first = r.offsets[e]; first < r.offsets[e + 1]; first += most)
         items.push_back({e, first, std::min(most, r.offsets[e + 1] - first), tile});
   return items;
@@ -149,9 +149,10 @@ struct Weights {
 struct Quantized {
   Buffer<int16_t> q;
   Buffer<float> scales;
-  Buffer<int8_t> limbs, digits;
+  Buffer<int8_t> limbs;
+  Buffer<__half> digits;
   Quantized(int rows, int k, uint64_t seed)
-      : q(int64_t{rows} * k), scales(q.size() / 128), limbs(q.size() * 2), digits(q.size() / 8) {
+      : q(int64_t{rows} * k), scales(q.size() / 128), limbs(q.size() * 2), digits(q.size() / 16) {
     Buffer<float> x(q.size());
     makeActivations<<<grid(q.size(), 256), 256>>>(x.get(), q.size(), k, seed);
     quantize<<<grid(scales.size(), 256), 256>>>(x.get(), scales.size(), q.get(), scales.get(),
@@ -295,6 +296,8 @@ int main(int argc, char **argv) {
   }
   {
     Buffer<uint8_t> data(int64_t{4} << 30);
+    const int64_t count = data.size() / fileBytes;
+    makeWeights<<<grid(count, 256), 256>>>(data.get(), count, 8, seed);
     Buffer<uint32_t> result(1);
     cudaEvent_t start, stop;
     check(cudaEventCreate(&start), "event");

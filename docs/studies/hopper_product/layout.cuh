@@ -4,6 +4,7 @@
 // How the operands of the product lie in memory.
 #pragma once
 #include <cstdint>
+#include <cuda_fp16.h>
 
 constexpr int blockElements = 128;      ///< of an activation block
 constexpr int superElements = 256;      ///< of a block of Q4_K
@@ -16,17 +17,23 @@ constexpr int groupBytes = 8192 + 1024; ///< with scales: 4.5 bits a weight, as 
 /// Packed weights are [row group][super-block] of groupBytes:
 ///   levels [block 2][subtile 2][thread 128][k step 4] words, a word of the row
 ///     subtile * 32 + thread / 32 * 8 + thread % 32 / 4: with q = thread % 4, byte e has the levels
-///     of elements 32 * step + 4 * q + e (low half) and of those 16 later: A's fragment of wgmma;
+///     of elements 32 * q + 8 * step + e (low half) and of those 4 later: A's fragment of wgmma. So
+///     a thread has one group of each block, and one sub-scale;
 ///   scales [row 64] of four words: sub-scales modulo 16, minimums modulo 16 (byte g: group g low,
 ///     group g + 4 high), what is left of them (byte g, pairs of bits from the lowest on: sub-scale
 ///     g, sub-scale g + 4, minimum g, minimum g + 4), d and dmin as halves.
 
+/// Where an element of a block lies among the bytes of a limb, in the order of those fragments.
+__host__ __device__ constexpr int placeOf(int element) {
+  return element % 32 / 8 * 32 + element % 8 / 4 * 16 + element / 32 * 4 + element % 4;
+}
+
 /// Quantized activations of a row, K elements: `limbs` [block][high, low][128], `digits`
-/// [block][16], `scales` [block]. A group's sum is 1024 h + l, both of 10 bits and a sign; digits
-/// are h >> 2 of four groups, h & 3, l >> 2, l & 3: what is multiplied by minimums in bytes.
+/// [block][group 4][high, low] in fp16, `scales` [block]. A group's sum is 512 high + low, two
+/// integers that fp16 holds exactly, low in [-256, 255].
 struct Activations {
   const int8_t *limbs;
-  const int8_t *digits;
+  const __half *digits;
   const float *scales;
 };
 

@@ -9,17 +9,18 @@
 // level * s0 are bytes: rows i and i + 8 of a warp's A are the two of one weight row. Both limbs of a
 // token are two neighbouring columns of B. So the four partial sums of an output lie in one thread,
 // and after 128 elements of K three instructions join them; no accumulator is shifted between
-// products. The minimums are one product more, of 32 elements: rows i and i + 8 there take the high
-// and the low digit of a token's sums.
+// products. The minimums are one product more, in fp16, of the digits of the tokens' sums: rows i and
+// i + 8 there take the high and the low ones, and sums of integers below 2^24 are exact.
 #pragma once
 #include "hardware.cuh"
 #include "layout.cuh"
 #include <cuda_fp16.h>
 
-constexpr int consumers = 4;                       ///< warpgroups
-constexpr int tileRows = consumers * groupRows;    ///< 256 weight rows
-constexpr int threads = (consumers + 1) * 128;     ///< of a block
-constexpr int consumerRegisters = 120, producerRegisters = 32;
+constexpr int consumers = 3;                    ///< warpgroups
+constexpr int tileRows = consumers * groupRows; ///< weight rows; a matrix may end within a tile
+constexpr int threads = (consumers + 1) * 128;  ///< of a block
+/// All that a block is launched with, 128 a thread. (Four consumers and a producer start with 96.)
+constexpr int consumerRegisters = 160, producerRegisters = 32;
 
 /// Shared memory of a kernel whose tiles have at most `Most` tokens.
 template <int Most> struct Shared {
@@ -72,7 +73,7 @@ __device__ __forceinline__ void produce(const ProductArguments &p, Head &head, u
   using S = Shared<Most>;
   const int thread = threadIdx.x % 128;
   const int superBlocks = p.k / superElements, blocks = p.k / blockElements;
-  const int itemCount = *p.itemCount;
+  const int groups = p.rows / groupRows, itemCount = *p.itemCount;
   const int line = thread / 8, unit = thread % 8; // of 16 lines a pass
   const int token = thread % 64, half = thread / 64;
   Ring ring, itemRing;
@@ -101,45 +102,47 @@ __device__ __forceinline__ void produce(const ProductArguments &p, Head &head, u
     int *rowOf = head.row[itemRing.stage];
     itemRing.advance<2>();
     if (thread < Most)
-      rowOf[thread] = pendingRow;
+      rowOf[thread] = max(pendingRow, 0);
     hopper::meet<1, 128>();
     if (thread == 0)
       look();
-    const int width = widthFor(item.rows, Most);
-    const int row = token < Most ? rowOf[token] : -1;
+    const int rows = item.rows, width = widthFor(rows, Most);
+    const int64_t row = token < Most ? rowOf[token] : 0;
+    const int group = item.rowTile * consumers, count = min(consumers, groups - group);
     const uint8_t *weights =
-        p.weights + (int64_t{item.expert} * (p.rows / groupRows) + item.rowTile * consumers) *
-                        superBlocks * groupBytes;
+        p.weights + (int64_t{item.expert} * groups + group) * superBlocks * groupBytes;
 #pragma unroll 1
     for (int super = 0; super < superBlocks; ++super) {
       uint64_t *full = &head.full[ring.stage];
       hopper::wait(&head.empty[ring.stage], ring.parity ^ 1);
       uint8_t *stage = stages + ring.stage * S::stage;
       if (thread == 0) {
-        hopper::arriveExpecting(full, S::weights);
-        for (int c = 0; c < consumers; ++c)
+        hopper::arriveExpecting(full, count * groupBytes);
+        for (int c = 0; c < count; ++c)
           hopper::copyBulk(stage + c * groupBytes,
                            weights + (int64_t{c} * superBlocks + super) * groupBytes, groupBytes,
                            full);
       }
-      uint32_t to = hopper::sharedAddress(stage) + S::limbsAt + line * 128 + (unit ^ (line & 7)) * 16;
+      uint32_t to =
+          hopper::sharedAddress(stage) + S::limbsAt + line * 128 + (unit ^ (line & 7)) * 16;
       const int8_t *from = p.activations.limbs + super * 512 + (line & 1) * 128 + unit * 16;
-#pragma unroll 1
+#pragma unroll 2
       for (int t = line / 2; t < width; t += 8) {
-        const int r = rowOf[t];
-        const int8_t *source = from + int64_t{r < 0 ? 0 : r} * p.k * 2;
-        hopper::copy16(to, source, r >= 0);
-        hopper::copy16(to + width * 256, source + 256, r >= 0);
+        const int8_t *source = from + int64_t{rowOf[t]} * (p.k * 2);
+        hopper::copy16(to, source, t < rows);
+        hopper::copy16(to + width * 256, source + 256, t < rows);
         to += 16 * 128;
       }
       if (token < width) {
-        const int64_t at = int64_t{row < 0 ? 0 : row} * blocks + super * 2 + half;
-        // Columns of the minimums' product lie so that its accumulators match those of the limbs.
+        const int64_t at = row * blocks + super * 2 + half;
+        // Columns of the minimums' product lie so that its accumulators match those of the limbs,
+        // scales so that a thread's follow each other.
         const int place = token / 8 * 8 + token % 4 * 2 + token / 4 % 2;
+        const int ofThread = token % 4 * (width / 4) + token / 4;
         hopper::copy16(hopper::sharedAddress(stage) + S::digitsAt + (half * Most + place) * 16,
-                       p.activations.digits + at * 16, row >= 0);
-        hopper::copy4(hopper::sharedAddress(stage) + S::scalesAt + (half * Most + token) * 4,
-                      p.activations.scales + at, row >= 0);
+                       p.activations.digits + at * 8, token < rows);
+        hopper::copy4(hopper::sharedAddress(stage) + S::scalesAt + (half * Most + ofThread) * 4,
+                      p.activations.scales + at, token < rows);
       }
       hopper::arriveWithCopies(full);
       ring.advance<S::stages>();
@@ -161,33 +164,64 @@ __device__ __forceinline__ float halfToFloat(unsigned bits) {
   return __half2float(__ushort_as_half(static_cast<unsigned short>(bits)));
 }
 
-/// `factor`, `high` and `low`: what the lane's minimums are multiplied by and masked with.
+__device__ __forceinline__ __half2 halves(unsigned bits) {
+  return __halves2half2(__ushort_as_half(static_cast<unsigned short>(bits)),
+                        __ushort_as_half(static_cast<unsigned short>(bits >> 16)));
+}
+__device__ __forceinline__ unsigned halfBits(__half2 h) {
+  return __half_as_ushort(__low2half(h)) | unsigned{__half_as_ushort(__high2half(h))} << 16;
+}
+
+/// `group`: the lane's, of four.
 __device__ __forceinline__ void decode(Fragments &f, uint4 words, uint4 scales, int block,
-                                       unsigned factor, unsigned high, unsigned low) {
-  const unsigned s0 = scales.x >> (4 * block) & 0x0F0F0F0Fu;
-  const unsigned s1 = scales.z >> (2 * block) & 0x03030303u;
-  const unsigned minimums =
-      (scales.y >> (4 * block) & 0x0F0F0F0Fu) | (scales.z >> (2 * block) & 0x30303030u);
+                                       int group) {
+  const unsigned rest = scales.z >> (8 * group + 2 * block);
+  const unsigned scale0 = scales.x >> (8 * group + 4 * block) & 15, scale1 = rest & 3;
+  const unsigned minimum = (scales.y >> (8 * group + 4 * block) & 15) | (rest & 0x30);
   const unsigned word[4] = {words.x, words.y, words.z, words.w};
 #pragma unroll
   for (int step = 0; step < 4; ++step) {
     const unsigned first = word[step] & 0x0F0F0F0Fu, second = word[step] >> 4 & 0x0F0F0F0Fu;
-    const unsigned scale1 = __byte_perm(s1, 0, 0x4440 + step);
-    const unsigned scale0 = __byte_perm(s0, 0, 0x4440 + step);
     f.levels[step][0] = first * scale1;
     f.levels[step][1] = first * scale0;
     f.levels[step][2] = second * scale1;
     f.levels[step][3] = second * scale0;
   }
-  const unsigned scaled = minimums * factor;
-  f.minimums[0] = scaled & high;
-  f.minimums[1] = scaled & low;
+  // The bits of 1024 + n are 0x6400 + n.
+  f.minimums[0] = halfBits(__hsub2(halves(minimum | 0x6400), halves(0x6400)));
+  f.minimums[1] = f.minimums[0] << 16;
   f.minimums[2] = f.minimums[3] = 0;
   f.d = halfToFloat(scales.w & 0xFFFF);
   f.minusDmin = -halfToFloat(scales.w >> 16);
 }
 
-/// Multiplies one tile: Units * UnitTokens tokens, UnitTokens at a time.
+/// Keeps the compiler from decoding later than here.
+__device__ __forceinline__ void pinFragments(Fragments &f) {
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+    asm volatile(""
+                 : "+r"(f.levels[i][0]), "+r"(f.levels[i][1]), "+r"(f.levels[i][2]),
+                   "+r"(f.levels[i][3]));
+}
+
+template <int N> __device__ __forceinline__ void loadScales(float (&to)[N], const float *from) {
+  if constexpr (N % 4 == 0) {
+#pragma unroll
+    for (int i = 0; i < N; i += 4) {
+      const float4 v = *reinterpret_cast<const float4 *>(from + i);
+      to[i] = v.x, to[i + 1] = v.y, to[i + 2] = v.z, to[i + 3] = v.w;
+    }
+  } else {
+#pragma unroll
+    for (int i = 0; i < N; i += 2) {
+      const float2 v = *reinterpret_cast<const float2 *>(from + i);
+      to[i] = v.x, to[i + 1] = v.y;
+    }
+  }
+}
+
+/// Multiplies one tile: Units * UnitTokens tokens, UnitTokens at a time. While a subtile of 32 rows
+/// multiplies its first tokens, the fragments of the next are decoded.
 template <int Most, int Units, int UnitTokens>
 __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, uint8_t *base,
                                         const Item &item, Ring &ring) {
@@ -197,10 +231,19 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
   const int thread = threadIdx.x % 128, lane = threadIdx.x % 32, q = lane % 4;
   const int warpgroup = threadIdx.x / 128;
   const int row = thread / 32 * 8 + lane / 4; // in a subtile
-  const unsigned factor = q & 1 ? 1 : 4;
-  const unsigned high = q < 2 ? ~0u : 0u, low = ~high;
   float4 *totals = reinterpret_cast<float4 *>(base + S::totalsAt) + threadIdx.x;
   const int superBlocks = p.k / superElements;
+
+  if (item.rowTile * consumers + warpgroup >= p.rows / groupRows) { // past the matrix
+#pragma unroll 1
+    for (int super = 0; super < superBlocks; ++super) {
+      hopper::wait(&head.full[ring.stage], ring.parity);
+      if (lane == 0)
+        hopper::arrive(&head.empty[ring.stage]);
+      ring.advance<S::stages>();
+    }
+    return;
+  }
 
   float sum[2][Units][outputs] = {};
 #pragma unroll 1
@@ -208,47 +251,54 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
     hopper::wait(&head.full[ring.stage], ring.parity);
     hopper::fenceShared();
     const uint8_t *stage = base + S::stagesAt + ring.stage * S::stage;
-    const uint8_t *weights = stage + warpgroup * groupBytes;
-    const uint32_t address = hopper::sharedAddress(stage);
-#pragma unroll 1
-    for (int block = 0; block < 2; ++block) {
-      const auto *words = reinterpret_cast<const uint4 *>(weights) + block * 256 + thread;
-      const auto *scales = reinterpret_cast<const uint4 *>(weights + levelBytes) + row;
-      const auto *tokenScales =
-          reinterpret_cast<const float *>(stage + S::scalesAt) + block * Most + q;
-      const uint64_t limbs =
-          hopper::swizzledOperand(address + S::limbsAt + block * (width * 256));
-      const uint64_t digits =
-          hopper::narrowOperand(address + S::digitsAt + block * (Most * 16));
+    const auto *words =
+        reinterpret_cast<const uint4 *>(stage + warpgroup * groupBytes) + thread;
+    const auto *scales =
+        reinterpret_cast<const uint4 *>(stage + warpgroup * groupBytes + levelBytes) + row;
+    const auto *tokenScales =
+        reinterpret_cast<const float *>(stage + S::scalesAt) + q * (width / 4);
+    const uint32_t limbs = hopper::operandAt(hopper::sharedAddress(stage) + S::limbsAt);
+    const uint32_t digits = hopper::operandAt(hopper::sharedAddress(stage) + S::digitsAt);
+    Fragments fragments[2];
+    decode(fragments[0], words[0], scales[0], 0, q);
 #pragma unroll
-      for (int subtile = 0; subtile < 2; ++subtile) {
-        Fragments f;
-        decode(f, words[subtile * 128], scales[subtile * 32], block, factor, high, low);
+    for (int part = 0; part < 4; ++part) { // a subtile of a block
+      const int block = part / 2, subtile = part % 2;
+      const Fragments &f = fragments[part % 2];
 #pragma unroll
-        for (int unit = 0; unit < Units; ++unit) {
-          int d[UnitTokens], m[UnitTokens / 2];
-          const uint64_t b = limbs + unit * (UnitTokens * 256 / 16);
-          hopper::productFence();
-          Wgmma<2 * UnitTokens>::template multiply<false>(d, f.levels[0], b);
-          Wgmma<2 * UnitTokens>::template multiply<true>(d, f.levels[1], b + 2);
-          Wgmma<2 * UnitTokens>::template multiply<true>(d, f.levels[2], b + 4);
-          Wgmma<2 * UnitTokens>::template multiply<true>(d, f.levels[3], b + 6);
-          Wgmma<UnitTokens>::template multiply<false>(m, f.minimums,
-                                                      digits + unit * UnitTokens);
-          hopper::productCommit();
-          hopper::productWait<0>();
-          hopper::pin(d);
-          hopper::pin(m);
+      for (int unit = 0; unit < Units; ++unit) {
+        int d[UnitTokens];
+        float m[UnitTokens / 2];
+        const uint32_t b = limbs + (block * width + unit * UnitTokens) * (256 / 16);
+        using Limbs = Wgmma<2 * UnitTokens>;
+        hopper::productFence();
+        Limbs::template multiply<false, hopper::swizzledLines>(d, f.levels[0], b);
+        Limbs::template multiply<true, hopper::swizzledLines>(d, f.levels[1], b + 2);
+        Limbs::template multiply<true, hopper::swizzledLines>(d, f.levels[2], b + 4);
+        Limbs::template multiply<true, hopper::swizzledLines>(d, f.levels[3], b + 6);
+        Wgmma<UnitTokens>::template multiplyHalves<hopper::narrowLines>(
+            m, f.minimums, digits + block * Most + unit * UnitTokens);
+        hopper::productCommit();
+        if (unit == 0 && part < 3) {
+          Fragments &next = fragments[(part + 1) % 2];
+          decode(next, words[(part + 1) * 128], scales[(part + 1) % 2 * 32], (part + 1) / 2, q);
+          pinFragments(next);
+        }
+        hopper::productWait<0>();
+        hopper::pin(d);
+        hopper::pin(m);
+        float scale[outputs];
+        loadScales(scale, tokenScales + block * Most + unit * outputs);
 #pragma unroll
-          for (int o = 0; o < outputs; ++o) {
-            const int upper = d[4 * o] * 16 + d[4 * o + 2];
-            const int lower = d[4 * o + 1] * 16 + d[4 * o + 3];
-            const int minimum = m[o / 2 * 4 + o % 2] * 1024 + m[o / 2 * 4 + o % 2 + 2];
-            float t = __fmul_rn(__int2float_rn(upper * 128 + lower), f.d);
-            t = __fmaf_rn(__int2float_rn(minimum), f.minusDmin, t);
-            float &acc = sum[subtile][unit][o];
-            acc = __fmaf_rn(t, tokenScales[unit * UnitTokens + 4 * o], acc);
-          }
+        for (int o = 0; o < outputs; ++o) {
+          const int upper = d[4 * o] * 16 + d[4 * o + 2];
+          const int lower = d[4 * o + 1] * 16 + d[4 * o + 3];
+          const int at = o / 2 * 4 + o % 2;
+          const float minimum = __fmaf_rn(512.0f, m[at], m[at + 2]);
+          float t = __fmul_rn(__int2float_rn(upper * 128 + lower), f.d);
+          t = __fmaf_rn(minimum, f.minusDmin, t);
+          float &acc = sum[subtile][unit][o];
+          acc = __fmaf_rn(t, scale[o], acc);
         }
       }
     }

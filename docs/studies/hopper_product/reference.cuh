@@ -48,7 +48,7 @@ __global__ void makeActivations(float *x, int64_t count, int k, uint64_t seed) {
 
 /// q [row][k] and d_a [row][k / 128] of docs/numerics.md, "Activations", and how the kernel has them.
 __global__ void quantize(const float *x, int64_t blocks, int16_t *q, float *scales, int8_t *limbs,
-                         int8_t *digits) {
+                         __half *digits) {
   const int64_t block = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (block >= blocks)
     return;
@@ -66,15 +66,13 @@ __global__ void quantize(const float *x, int64_t blocks, int16_t *q, float *scal
       const int value = __float2int_rn(__fmul_rn(from[i], r));
       const int low = ((value + 64) & 127) - 64;
       q[block * blockElements + i] = static_cast<int16_t>(value);
-      limbs[block * 256 + i] = static_cast<int8_t>((value - low) / 128);
-      limbs[block * 256 + 128 + i] = static_cast<int8_t>(low);
+      limbs[block * 256 + placeOf(i)] = static_cast<int8_t>((value - low) / 128);
+      limbs[block * 256 + 128 + placeOf(i)] = static_cast<int8_t>(low);
       sum += value;
     }
-    const int low = ((sum + 512) & 1023) - 512, high = (sum - low) / 1024;
-    digits[block * 16 + g] = static_cast<int8_t>(high >> 2);
-    digits[block * 16 + 4 + g] = static_cast<int8_t>(high & 3);
-    digits[block * 16 + 8 + g] = static_cast<int8_t>(low >> 2);
-    digits[block * 16 + 12 + g] = static_cast<int8_t>(low & 3);
+    const int low = ((sum + 256) & 511) - 256;
+    digits[block * 8 + 2 * g] = __int2half_rn((sum - low) / 512);
+    digits[block * 8 + 2 * g + 1] = __int2half_rn(low);
   }
 }
 
@@ -106,10 +104,10 @@ __global__ void pack(const uint8_t *file, uint8_t *packed, int64_t rows, int sup
     for (int step = 0; step < 4; ++step)
       for (int q = 0; q < 4; ++q)
         for (int e = 0; e < 4; ++e) {
-          const int i = 128 * half + 32 * step + 4 * q + e;
+          const int i = 128 * half + 32 * q + 8 * step + e;
           const int thread = r % 32 / 8 * 32 + r % 8 * 4 + q;
           group[((half * 2 + r / 32) * 128 + thread) * 16 + step * 4 + e] =
-              static_cast<uint8_t>(levelOf(block, i) | levelOf(block, i + 16) << 4);
+              static_cast<uint8_t>(levelOf(block, i) | levelOf(block, i + 4) << 4);
         }
   uint8_t *scales = group + levelBytes + r * 16;
   for (int g = 0; g < 4; ++g) {
