@@ -100,7 +100,7 @@ Routing route(const Layer &layer, int tokens, unsigned seed) {
 }
 
 /// Each expert's tiles; those that read the same weights follow each other.
-std::vector<Item> makeItems(const Routing &r, int rows, int most) {
+std::vector<Item> makeItems(const Routing &r, int rows, int tileRows, int most) {
   std::vector<Item> items;
   for (int e = 0; e + 1 < static_cast<int>(r.offsets.size()); ++e)
     for (int tile = 0; tile < (rows + tileRows - 1) / tileRows; ++tile)
@@ -109,25 +109,30 @@ std::vector<Item> makeItems(const Routing &r, int rows, int most) {
   return items;
 }
 
-template <int Most> void launch(const ProductArguments &p, int blocks) {
+/// A kernel of the study.
+struct Kernel {
+  int rows, most, stages, stageBytes;
+  void (*launch)(const ProductArguments &p, int blocks);
+};
+
+template <int Consumers, int Most> void launch(const ProductArguments &p, int blocks) {
+  using S = Shape<Consumers, Most>;
   static bool isReady = false;
   if (!isReady)
-    check(cudaFuncSetAttribute(product<Most>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               Shared<Most>::bytes),
+    check(cudaFuncSetAttribute(product<Consumers, Most>,
+                               cudaFuncAttributeMaxDynamicSharedMemorySize, S::bytes),
           "shared memory");
   isReady = true;
-  product<Most><<<blocks, threads, Shared<Most>::bytes>>>(p);
+  product<Consumers, Most><<<blocks, S::threads, S::bytes>>>(p);
   check(cudaGetLastError(), "launch");
 }
 
-void launch(int most, const ProductArguments &p, int blocks) {
-  if (most == 16)
-    launch<16>(p, blocks);
-  else if (most == 32)
-    launch<32>(p, blocks);
-  else
-    launch<64>(p, blocks);
+template <int Consumers, int Most> constexpr Kernel kernel() {
+  using S = Shape<Consumers, Most>;
+  return {S::rows, Most, S::stages, S::stage, launch<Consumers, Most>};
 }
+const Kernel kernels[] = {kernel<3, 16>(), kernel<4, 16>(), kernel<3, 32>(), kernel<2, 32>(),
+                          kernel<3, 48>(), kernel<2, 64>(), kernel<2, 96>()};
 
 unsigned grid(int64_t n, int block) { return static_cast<unsigned>((n + block - 1) / block); }
 
@@ -168,9 +173,9 @@ int64_t wrongs = 0;
 
 /// Microseconds of one product, checked after the timed launches.
 double measure(const Weights &w, const Quantized &a, const std::vector<int> &rowOf,
-               const Routing &r, int most, unsigned seed) {
+               const Routing &r, const Kernel &kernel, unsigned seed) {
   const int sorted = static_cast<int>(rowOf.size());
-  const std::vector<Item> items = makeItems(r, w.rows, most);
+  const std::vector<Item> items = makeItems(r, w.rows, kernel.rows, kernel.most);
   int blocks = 0;
   check(cudaDeviceGetAttribute(&blocks, cudaDevAttrMultiProcessorCount, 0), "attribute");
   Buffer<int> rows(rowOf), experts(r.expertOf), next(1);
@@ -195,7 +200,7 @@ double measure(const Weights &w, const Quantized &a, const std::vector<int> &row
     flushed->poison();
     check(cudaMemcpy(next.get(), &blocks, sizeof(int), cudaMemcpyHostToDevice), "copy in");
     check(cudaEventRecord(start), "event");
-    launch(most, p, blocks);
+    kernel.launch(p, blocks);
     check(cudaEventRecord(stop), "event");
     check(cudaEventSynchronize(stop), "product");
     float ms = 0;
@@ -232,7 +237,7 @@ double measure(const Weights &w, const Quantized &a, const std::vector<int> &row
 
 int main(int argc, char **argv) {
   std::string only;
-  std::vector<int> tokenCounts = {64, 512, 2048}, mosts = {16, 32, 64};
+  std::vector<int> tokenCounts = {64, 512, 2048}, mosts;
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     if (flag == "--once") {
@@ -257,10 +262,10 @@ int main(int argc, char **argv) {
   }
   flushed = new Buffer<uint8_t>(256 << 20);
   const unsigned seed = std::random_device{}();
-  std::printf("seed %u; stages: %d of %d B, %d of %d B, %d of %d B\n", seed, Shared<16>::stages,
-              Shared<16>::stage, Shared<32>::stages, Shared<32>::stage, Shared<64>::stages,
-              Shared<64>::stage);
-  std::printf("%-14s %6s %5s | %9s %9s %9s | %7s %7s | %6s %6s %6s\n", "layer", "tokens", "most",
+  std::printf("seed %u\n", seed);
+  for (const Kernel &k : kernels)
+    std::printf("tiles of %d x %d: %d stages of %d B\n", k.rows, k.most, k.stages, k.stageBytes);
+  std::printf("%-14s %6s %9s | %9s %9s %9s | %7s %7s | %6s %6s %6s\n", "layer", "tokens", "tile",
               "gate+up", "down", "sum, us", "TOP/s", "TB/s", "now", "Marlin", "aim");
   for (const Layer &layer : layers) {
     if (!only.empty() && only != layer.name)
@@ -278,13 +283,15 @@ int main(int argc, char **argv) {
       int distinct = 0;
       for (int e = 0; e < layer.experts; ++e)
         distinct += r.offsets[e + 1] > r.offsets[e];
-      for (int most : mosts) {
-        const double first = measure(up, input, tokenOf, r, most, seed + 5);
-        const double second = measure(down, gated, same, r, most, seed + 6);
+      for (const Kernel &kernel : kernels) {
+        if (!mosts.empty() && std::find(mosts.begin(), mosts.end(), kernel.most) == mosts.end())
+          continue;
+        const double first = measure(up, input, tokenOf, r, kernel, seed + 5);
+        const double second = measure(down, gated, same, r, kernel, seed + 6);
         const double time = first + second;
         const double weights = 3.0 * layer.width * layer.hidden;
-        std::printf("%-14s %6d %5d | %9.1f %9.1f %9.1f | %7.1f %7.2f |", layer.name, tokens, most,
-                    first, second, time, 2 * weights * sorted / time * 1e-6,
+        std::printf("%-14s %6d %4d x %2d | %9.1f %9.1f %9.1f | %7.1f %7.2f |", layer.name, tokens,
+                    kernel.rows, kernel.most, first, second, time, 2 * weights * sorted / time * 1e-6,
                     distinct * weights * 0.5625 / time * 1e-6);
         for (const Known &k : known)
           if (k.tokens == tokens && std::strcmp(k.layer, layer.name) == 0)

@@ -37,13 +37,21 @@ struct Activations {
   const float *scales;
 };
 
-/// A tile: `rows` sorted rows from `first` on, times 256 weight rows from rowTile * 256 on.
+/// A tile: `rows` sorted rows from `first` on, times the kernel's weight rows from the `rowTile`th
+/// tile of them on.
 struct alignas(16) Item {
   int expert, first, rows, rowTile;
 };
 
 /// The width of a tile of `rows` tokens where kernels have no wider ones than `most`.
 __host__ __device__ constexpr int widthFor(int rows, int most) {
-  const int width = rows <= 32 ? (rows + 7) / 8 * 8 : rows <= 48 ? 48 : 64;
+  const int width = rows <= 32 ? (rows + 7) / 8 * 8 : rows <= 48 ? 48 : rows <= 64 ? 64 : 96;
   return width < most ? width : most;
+}
+
+/// Where the scale of token `t` lies: an output of a thread has token 4 o + q, and a thread loads
+/// four scales at a time, or two.
+__host__ __device__ constexpr int placeOfScale(int t, int width) {
+  const int vector = width % 16 == 0 ? 4 : 2, o = t / 4;
+  return (o / vector * 4 + t % 4) * vector + o % vector;
 }

@@ -16,22 +16,25 @@
 #include "layout.cuh"
 #include <cuda_fp16.h>
 
-constexpr int consumers = 3;                    ///< warpgroups
-constexpr int tileRows = consumers * groupRows; ///< weight rows; a matrix may end within a tile
-constexpr int threads = (consumers + 1) * 128;  ///< of a block
-/// All that a block is launched with, 128 a thread. (Four consumers and a producer start with 96.)
-constexpr int consumerRegisters = 160, producerRegisters = 32;
+/// A kernel has Consumers warpgroups that multiply, of 64 weight rows each, and tiles of at most
+/// Most tokens. Registers: all that a block is launched with, 512 a thread of each warpgroup, or 480
+/// if there are five.
+template <int Consumers, int Most> struct Shape {
+  static constexpr int rows = Consumers * groupRows; ///< a matrix may end within a tile
+  static constexpr int threads = (Consumers + 1) * 128;
+  static constexpr int producerRegisters = Consumers == 2 ? 40 : 32;
+  static constexpr int consumerRegisters = Consumers == 2 ? 232 : Consumers == 3 ? 160 : 112;
 
-/// Shared memory of a kernel whose tiles have at most `Most` tokens.
-template <int Most> struct Shared {
-  static constexpr int weights = consumers * groupBytes;
+  // Shared memory.
+  static constexpr int weights = Consumers * groupBytes;
   static constexpr int limbs = 2 * Most * 256, digits = 2 * Most * 16, scales = 2 * Most * 4;
   static constexpr int limbsAt = weights, digitsAt = limbsAt + limbs, scalesAt = digitsAt + digits;
   static constexpr int stage = (scalesAt + scales + 1023) / 1024 * 1024;
-  static constexpr int totals = consumers * 128 * Most / 2 * 4;
-  static constexpr int head = 1024; ///< barriers, items, rows of tokens
+  static constexpr int totals = Consumers * 128 * Most / 2 * 4;
+  static constexpr int head = 2048; ///< barriers, items, rows of tokens
   static constexpr int limit = 227 * 1024;
-  static constexpr int stages = (limit - 1024 - head - totals) / stage;
+  static constexpr int fitting = (limit - 1024 - head - totals) / stage;
+  static constexpr int stages = fitting < 8 ? fitting : 8;
   static constexpr int totalsAt = head, stagesAt = head + totals;
   static constexpr int bytes = 1024 + stagesAt + stages * stage; ///< 1024: to align it
 };
@@ -39,9 +42,9 @@ template <int Most> struct Shared {
 struct Head {
   uint64_t full[8], empty[8], itemFull[2], itemEmpty[2];
   Item item[2];
-  int row[2][64];
+  int row[2][128];
 };
-static_assert(sizeof(Head) <= 1024);
+static_assert(sizeof(Head) <= 2048);
 
 struct ProductArguments {
   const uint8_t *weights;
@@ -68,14 +71,13 @@ struct Ring {
 //===- Producers ---------------------------------------------------------===//
 
 /// The item that follows is looked up while this one is copied.
-template <int Most>
+template <int Consumers, int Most>
 __device__ __forceinline__ void produce(const ProductArguments &p, Head &head, uint8_t *stages) {
-  using S = Shared<Most>;
+  using S = Shape<Consumers, Most>;
   const int thread = threadIdx.x % 128;
   const int superBlocks = p.k / superElements, blocks = p.k / blockElements;
   const int groups = p.rows / groupRows, itemCount = *p.itemCount;
   const int line = thread / 8, unit = thread % 8; // of 16 lines a pass
-  const int token = thread % 64, half = thread / 64;
   Ring ring, itemRing;
   int next = blockIdx.x;
   Item item, pending;
@@ -107,8 +109,7 @@ __device__ __forceinline__ void produce(const ProductArguments &p, Head &head, u
     if (thread == 0)
       look();
     const int rows = item.rows, width = widthFor(rows, Most);
-    const int64_t row = token < Most ? rowOf[token] : 0;
-    const int group = item.rowTile * consumers, count = min(consumers, groups - group);
+    const int group = item.rowTile * Consumers, count = min(Consumers, groups - group);
     const uint8_t *weights =
         p.weights + (int64_t{item.expert} * groups + group) * superBlocks * groupBytes;
 #pragma unroll 1
@@ -133,16 +134,17 @@ __device__ __forceinline__ void produce(const ProductArguments &p, Head &head, u
         hopper::copy16(to + width * 256, source + 256, t < rows);
         to += 16 * 128;
       }
-      if (token < width) {
-        const int64_t at = row * blocks + super * 2 + half;
-        // Columns of the minimums' product lie so that its accumulators match those of the limbs,
-        // scales so that a thread's follow each other.
-        const int place = token / 8 * 8 + token % 4 * 2 + token / 4 % 2;
-        const int ofThread = token % 4 * (width / 4) + token / 4;
+#pragma unroll 1
+      for (int i = thread; i < 2 * width; i += 128) {
+        const int half = i >= width, t = i - half * width;
+        const int64_t at = int64_t{rowOf[t]} * blocks + super * 2 + half;
+        // Columns of the minimums' product lie so that its accumulators match those of the limbs.
+        const int place = t / 8 * 8 + t % 4 * 2 + t / 4 % 2;
         hopper::copy16(hopper::sharedAddress(stage) + S::digitsAt + (half * Most + place) * 16,
-                       p.activations.digits + at * 8, token < rows);
-        hopper::copy4(hopper::sharedAddress(stage) + S::scalesAt + (half * Most + ofThread) * 4,
-                      p.activations.scales + at, token < rows);
+                       p.activations.digits + at * 8, t < rows);
+        hopper::copy4(hopper::sharedAddress(stage) + S::scalesAt +
+                          (half * Most + placeOfScale(t, width)) * 4,
+                      p.activations.scales + at, t < rows);
       }
       hopper::arriveWithCopies(full);
       ring.advance<S::stages>();
@@ -204,37 +206,39 @@ __device__ __forceinline__ void pinFragments(Fragments &f) {
                    "+r"(f.levels[i][3]));
 }
 
-template <int N> __device__ __forceinline__ void loadScales(float (&to)[N], const float *from) {
-  if constexpr (N % 4 == 0) {
+/// The lane's scales of 4 N tokens.
+template <int N, int Vector>
+__device__ __forceinline__ void loadScales(float (&to)[N], const float *from) {
 #pragma unroll
-    for (int i = 0; i < N; i += 4) {
-      const float4 v = *reinterpret_cast<const float4 *>(from + i);
+  for (int i = 0; i < N; i += Vector) {
+    if constexpr (Vector == 4) {
+      const float4 v = *reinterpret_cast<const float4 *>(from + 4 * i);
       to[i] = v.x, to[i + 1] = v.y, to[i + 2] = v.z, to[i + 3] = v.w;
-    }
-  } else {
-#pragma unroll
-    for (int i = 0; i < N; i += 2) {
-      const float2 v = *reinterpret_cast<const float2 *>(from + i);
+    } else {
+      const float2 v = *reinterpret_cast<const float2 *>(from + 4 * i);
       to[i] = v.x, to[i + 1] = v.y;
     }
   }
 }
 
-/// Multiplies one tile: Units * UnitTokens tokens, UnitTokens at a time. While a subtile of 32 rows
-/// multiplies its first tokens, the fragments of the next are decoded.
-template <int Most, int Units, int UnitTokens>
+/// Multiplies one tile: Units * UnitTokens tokens, UnitTokens at a time. A super-block has a part for
+/// each block and subtile of 32 rows, and a part a step for each unit. Two steps are under way, so
+/// that one is scaled while the next multiplies, and a part is decoded while the one before
+/// multiplies.
+template <int Consumers, int Most, int Units, int UnitTokens>
 __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, uint8_t *base,
                                         const Item &item, Ring &ring) {
-  using S = Shared<Most>;
+  using S = Shape<Consumers, Most>;
   constexpr int width = Units * UnitTokens;
-  constexpr int outputs = UnitTokens / 4; // of a thread, subtile and unit
+  constexpr int outputs = UnitTokens / 4; // of a thread and step
+  constexpr int vector = width % 16 == 0 ? 4 : 2;
   const int thread = threadIdx.x % 128, lane = threadIdx.x % 32, q = lane % 4;
   const int warpgroup = threadIdx.x / 128;
   const int row = thread / 32 * 8 + lane / 4; // in a subtile
   float4 *totals = reinterpret_cast<float4 *>(base + S::totalsAt) + threadIdx.x;
   const int superBlocks = p.k / superElements;
 
-  if (item.rowTile * consumers + warpgroup >= p.rows / groupRows) { // past the matrix
+  if (item.rowTile * Consumers + warpgroup >= p.rows / groupRows) { // past the matrix
 #pragma unroll 1
     for (int super = 0; super < superBlocks; ++super) {
       hopper::wait(&head.full[ring.stage], ring.parity);
@@ -255,51 +259,67 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
         reinterpret_cast<const uint4 *>(stage + warpgroup * groupBytes) + thread;
     const auto *scales =
         reinterpret_cast<const uint4 *>(stage + warpgroup * groupBytes + levelBytes) + row;
-    const auto *tokenScales =
-        reinterpret_cast<const float *>(stage + S::scalesAt) + q * (width / 4);
-    const uint32_t limbs = hopper::operandAt(hopper::sharedAddress(stage) + S::limbsAt);
-    const uint32_t digits = hopper::operandAt(hopper::sharedAddress(stage) + S::digitsAt);
+    const auto *tokenScales = reinterpret_cast<const float *>(stage + S::scalesAt) + q * vector;
+    // A reduction leaves these in uniform registers, where descriptors must be.
+    const uint32_t limbs = __reduce_or_sync(
+        ~0u, hopper::operandAt(hopper::sharedAddress(stage) + S::limbsAt));
+    const uint32_t digits = __reduce_or_sync(
+        ~0u, hopper::operandAt(hopper::sharedAddress(stage) + S::digitsAt));
     Fragments fragments[2];
-    decode(fragments[0], words[0], scales[0], 0, q);
+    int d[2][UnitTokens];
+    float m[2][UnitTokens / 2];
+    const auto decodePart = [&](int part) {
+      decode(fragments[part % 2], words[part * 128], scales[part % 2 * 32], part / 2, q);
+      pinFragments(fragments[part % 2]);
+    };
+    const auto multiply = [&](int step) {
+      const int part = step / Units, unit = step % Units, block = part / 2;
+      const Fragments &f = fragments[part % 2];
+      const uint32_t b = limbs + (block * width + unit * UnitTokens) * (256 / 16);
+      using Limbs = Wgmma<2 * UnitTokens>;
+      hopper::productFence();
+      Limbs::template multiply<false, hopper::swizzledLines>(d[step % 2], f.levels[0], b);
+      Limbs::template multiply<true, hopper::swizzledLines>(d[step % 2], f.levels[1], b + 2);
+      Limbs::template multiply<true, hopper::swizzledLines>(d[step % 2], f.levels[2], b + 4);
+      Limbs::template multiply<true, hopper::swizzledLines>(d[step % 2], f.levels[3], b + 6);
+      Wgmma<UnitTokens>::template multiplyHalves<hopper::narrowLines>(
+          m[step % 2], f.minimums, digits + block * Most + unit * UnitTokens);
+      hopper::productCommit();
+    };
+    constexpr int steps = 4 * Units;
+    decodePart(0);
+    multiply(0);
 #pragma unroll
-    for (int part = 0; part < 4; ++part) { // a subtile of a block
-      const int block = part / 2, subtile = part % 2;
+    for (int step = 0; step < steps; ++step) {
+      const int part = step / Units, unit = step % Units, block = part / 2;
+      const bool decodes = unit == 0 && part < 3;
+      if (Units == 1 && decodes)
+        decodePart(part + 1);
+      if (step + 1 < steps)
+        multiply(step + 1);
+      if (Units > 1 && decodes)
+        decodePart(part + 1);
+      if (step + 1 < steps)
+        hopper::productWait<1>();
+      else
+        hopper::productWait<0>();
+      int(&sums)[UnitTokens] = d[step % 2];
+      float(&minimums)[UnitTokens / 2] = m[step % 2];
+      hopper::pin(sums);
+      hopper::pin(minimums);
+      float scale[outputs];
+      loadScales<outputs, vector>(scale, tokenScales + block * Most + unit * UnitTokens);
       const Fragments &f = fragments[part % 2];
 #pragma unroll
-      for (int unit = 0; unit < Units; ++unit) {
-        int d[UnitTokens];
-        float m[UnitTokens / 2];
-        const uint32_t b = limbs + (block * width + unit * UnitTokens) * (256 / 16);
-        using Limbs = Wgmma<2 * UnitTokens>;
-        hopper::productFence();
-        Limbs::template multiply<false, hopper::swizzledLines>(d, f.levels[0], b);
-        Limbs::template multiply<true, hopper::swizzledLines>(d, f.levels[1], b + 2);
-        Limbs::template multiply<true, hopper::swizzledLines>(d, f.levels[2], b + 4);
-        Limbs::template multiply<true, hopper::swizzledLines>(d, f.levels[3], b + 6);
-        Wgmma<UnitTokens>::template multiplyHalves<hopper::narrowLines>(
-            m, f.minimums, digits + block * Most + unit * UnitTokens);
-        hopper::productCommit();
-        if (unit == 0 && part < 3) {
-          Fragments &next = fragments[(part + 1) % 2];
-          decode(next, words[(part + 1) * 128], scales[(part + 1) % 2 * 32], (part + 1) / 2, q);
-          pinFragments(next);
-        }
-        hopper::productWait<0>();
-        hopper::pin(d);
-        hopper::pin(m);
-        float scale[outputs];
-        loadScales(scale, tokenScales + block * Most + unit * outputs);
-#pragma unroll
-        for (int o = 0; o < outputs; ++o) {
-          const int upper = d[4 * o] * 16 + d[4 * o + 2];
-          const int lower = d[4 * o + 1] * 16 + d[4 * o + 3];
-          const int at = o / 2 * 4 + o % 2;
-          const float minimum = __fmaf_rn(512.0f, m[at], m[at + 2]);
-          float t = __fmul_rn(__int2float_rn(upper * 128 + lower), f.d);
-          t = __fmaf_rn(minimum, f.minusDmin, t);
-          float &acc = sum[subtile][unit][o];
-          acc = __fmaf_rn(t, scale[o], acc);
-        }
+      for (int o = 0; o < outputs; ++o) {
+        const int upper = sums[4 * o] * 16 + sums[4 * o + 2];
+        const int lower = sums[4 * o + 1] * 16 + sums[4 * o + 3];
+        const int at = o / 2 * 4 + o % 2;
+        const float minimum = __fmaf_rn(512.0f, minimums[at], minimums[at + 2]);
+        float t = __fmul_rn(__int2float_rn(upper * 128 + lower), f.d);
+        t = __fmaf_rn(minimum, f.minusDmin, t);
+        float &acc = sum[part % 2][unit][o];
+        acc = __fmaf_rn(t, scale[o], acc);
       }
     }
     __syncwarp();
@@ -314,7 +334,7 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
       if (super >= superOfChunk) {
 #pragma unroll
         for (int i = 0; i < width / 8; ++i) {
-          const float4 total = totals[i * consumers * 128];
+          const float4 total = totals[i * Consumers * 128];
           flat[4 * i] = __fadd_rn(total.x, flat[4 * i]);
           flat[4 * i + 1] = __fadd_rn(total.y, flat[4 * i + 1]);
           flat[4 * i + 2] = __fadd_rn(total.z, flat[4 * i + 2]);
@@ -324,14 +344,14 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
       if (!isLast) {
 #pragma unroll
         for (int i = 0; i < width / 8; ++i) {
-          totals[i * consumers * 128] =
+          totals[i * Consumers * 128] =
               make_float4(flat[4 * i], flat[4 * i + 1], flat[4 * i + 2], flat[4 * i + 3]);
           flat[4 * i] = flat[4 * i + 1] = flat[4 * i + 2] = flat[4 * i + 3] = 0.0f;
         }
       }
     }
   }
-  float *out = p.out + int64_t{item.first} * p.rows + item.rowTile * tileRows +
+  float *out = p.out + int64_t{item.first} * p.rows + item.rowTile * S::rows +
                warpgroup * groupRows + row;
 #pragma unroll
   for (int subtile = 0; subtile < 2; ++subtile)
@@ -345,29 +365,30 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
       }
 }
 
-template <int Most>
-__global__ void __launch_bounds__(threads, 1) product(const ProductArguments p) {
-  using S = Shared<Most>;
+template <int Consumers, int Most>
+__global__ void __launch_bounds__(Shape<Consumers, Most>::threads, 1)
+    product(const ProductArguments p) {
+  using S = Shape<Consumers, Most>;
   extern __shared__ uint8_t shared[];
   uint8_t *base = shared + (1024 - hopper::sharedAddress(shared) % 1024) % 1024;
   Head &head = *reinterpret_cast<Head *>(base);
   if (threadIdx.x == 0) {
     for (int i = 0; i < S::stages; ++i) {
       hopper::initBarrier(&head.full[i], 1 + 128);
-      hopper::initBarrier(&head.empty[i], consumers * 4);
+      hopper::initBarrier(&head.empty[i], Consumers * 4);
     }
     for (int i = 0; i < 2; ++i) {
       hopper::initBarrier(&head.itemFull[i], 1);
-      hopper::initBarrier(&head.itemEmpty[i], consumers * 4);
+      hopper::initBarrier(&head.itemEmpty[i], Consumers * 4);
     }
     hopper::publishBarriers();
   }
   __syncthreads();
-  if (threadIdx.x >= consumers * 128) {
-    hopper::giveRegisters<producerRegisters>();
-    produce<Most>(p, head, base + S::stagesAt);
+  if (threadIdx.x >= Consumers * 128) {
+    hopper::giveRegisters<S::producerRegisters>();
+    produce<Consumers, Most>(p, head, base + S::stagesAt);
   } else {
-    hopper::takeRegisters<consumerRegisters>();
+    hopper::takeRegisters<S::consumerRegisters>();
     Ring ring, itemRing;
 #pragma unroll 1
     while (true) {
@@ -379,23 +400,28 @@ __global__ void __launch_bounds__(threads, 1) product(const ProductArguments p) 
       itemRing.advance<2>();
       if (item.expert < 0)
         return;
+      // With fewer registers, smaller steps.
       const int width = widthFor(item.rows, Most);
+      constexpr bool isNarrow = Consumers > 3, isWide = Consumers < 3;
       if (width == 8)
-        consume<Most, 1, 8>(p, head, base, item, ring);
+        consume<Consumers, Most, 1, 8>(p, head, base, item, ring);
       else if (width == 16)
-        consume<Most, 1, 16>(p, head, base, item, ring);
+        consume<Consumers, Most, isNarrow ? 2 : 1, isNarrow ? 8 : 16>(p, head, base, item, ring);
       if constexpr (Most > 16) {
         if (width == 24)
-          consume<Most, 1, 24>(p, head, base, item, ring);
+          consume<Consumers, Most, 1, 24>(p, head, base, item, ring);
         else if (width == 32)
-          consume<Most, 1, 32>(p, head, base, item, ring);
+          consume<Consumers, Most, isWide ? 1 : 2, isWide ? 32 : 16>(p, head, base, item, ring);
       }
-      if constexpr (Most > 32) {
+      if constexpr (Most > 32)
         if (width == 48)
-          consume<Most, 2, 24>(p, head, base, item, ring);
-        else if (width == 64)
-          consume<Most, 2, 32>(p, head, base, item, ring);
-      }
+          consume<Consumers, Most, isWide ? 2 : 3, isWide ? 24 : 16>(p, head, base, item, ring);
+      if constexpr (Most > 48)
+        if (width == 64)
+          consume<Consumers, Most, 2, 32>(p, head, base, item, ring);
+      if constexpr (Most > 64)
+        if (width == 96)
+          consume<Consumers, Most, 3, 32>(p, head, base, item, ring);
     }
   }
 }
