@@ -99,40 +99,55 @@ Routing route(const Layer &layer, int tokens, unsigned seed) {
   return r;
 }
 
-/// Each expert's tiles; those that read the same weights follow each other.
-std::vector<Item> makeItems(const Routing &r, int rows, int tileRows, int most) {
+/// Each expert's tiles of tokens.
+std::vector<std::vector<Tile>> makeTiles(const Routing &r, int most) {
+  std::vector<std::vector<Tile>> tiles(r.offsets.size() - 1);
+  int image = 0;
+  for (size_t e = 0; e < tiles.size(); ++e)
+    for (int first = r.offsets[e]; first < r.offsets[e + 1]; first += most) {
+      const int rows = std::min(most, r.offsets[e + 1] - first), width = widthFor(rows, most);
+      tiles[e].push_back({first, rows, width, image});
+      image += width;
+    }
+  return tiles;
+}
+
+/// Those that read the same weights follow each other.
+std::vector<Item> makeItems(const std::vector<std::vector<Tile>> &tiles, int rows, int tileRows) {
   std::vector<Item> items;
-  for (int e = 0; e + 1 < static_cast<int>(r.offsets.size()); ++e)
-    for (int tile = 0; tile < (rows + tileRows - 1) / tileRows; ++tile)
-      for (int first = r.offsets[e]; first < r.offsets[e + 1]; first += most)
-        items.push_back({e, first, std::min(most, r.offsets[e + 1] - first), tile});
+  for (size_t e = 0; e < tiles.size(); ++e)
+    for (int rowTile = 0; rowTile < (rows + tileRows - 1) / tileRows; ++rowTile)
+      for (const Tile &t : tiles[e])
+        items.push_back({static_cast<int>(e), t.first, t.image, static_cast<uint16_t>(t.rows),
+                         static_cast<uint16_t>(rowTile)});
   return items;
 }
 
 /// A kernel of the study.
 struct Kernel {
-  int rows, most, stages, stageBytes;
+  int consumers, rows, most, depth, stages, stageBytes;
   void (*launch)(const ProductArguments &p, int blocks);
 };
 
-template <int Consumers, int Most> void launch(const ProductArguments &p, int blocks) {
-  using S = Shape<Consumers, Most>;
+template <int Consumers, int Most, int Depth> void launch(const ProductArguments &p, int blocks) {
+  using S = Shape<Consumers, Most, Depth>;
   static bool isReady = false;
   if (!isReady)
-    check(cudaFuncSetAttribute(product<Consumers, Most>,
+    check(cudaFuncSetAttribute(product<Consumers, Most, Depth>,
                                cudaFuncAttributeMaxDynamicSharedMemorySize, S::bytes),
           "shared memory");
   isReady = true;
-  product<Consumers, Most><<<blocks, S::threads, S::bytes>>>(p);
+  product<Consumers, Most, Depth><<<blocks, S::threads, S::bytes>>>(p);
   check(cudaGetLastError(), "launch");
 }
 
-template <int Consumers, int Most> constexpr Kernel kernel() {
-  using S = Shape<Consumers, Most>;
-  return {S::rows, Most, S::stages, S::stage, launch<Consumers, Most>};
+template <int Consumers, int Most, int Depth> constexpr Kernel kernel() {
+  using S = Shape<Consumers, Most, Depth>;
+  return {Consumers, S::rows, Most, Depth, S::stages, S::stage, launch<Consumers, Most, Depth>};
 }
-const Kernel kernels[] = {kernel<3, 16>(), kernel<4, 16>(), kernel<3, 32>(), kernel<2, 32>(),
-                          kernel<3, 48>(), kernel<2, 64>(), kernel<2, 96>()};
+const Kernel kernels[] = {kernel<3, 16, 2>(), kernel<4, 16, 2>(), kernel<3, 32, 2>(),
+                          kernel<3, 64, 1>(), kernel<3, 64, 2>(), kernel<2, 64, 2>(),
+                          kernel<2, 96, 2>()};
 
 unsigned grid(int64_t n, int block) { return static_cast<unsigned>((n + block - 1) / block); }
 
@@ -171,35 +186,47 @@ int repeats = 11;
 bool once = false;
 int64_t wrongs = 0;
 
-/// Microseconds of one product, checked after the timed launches.
+/// Microseconds of one product, checked after the timed launches; with the gathering of its images,
+/// if `gathers`, which otherwise have been made by what wrote the activations.
 double measure(const Weights &w, const Quantized &a, const std::vector<int> &rowOf,
-               const Routing &r, const Kernel &kernel, unsigned seed) {
+               const Routing &r, const Kernel &kernel, bool gathers, unsigned seed) {
   const int sorted = static_cast<int>(rowOf.size());
-  const std::vector<Item> items = makeItems(r, w.rows, kernel.rows, kernel.most);
+  const std::vector<std::vector<Tile>> tiles = makeTiles(r, kernel.most);
+  std::vector<Tile> flat;
+  for (const auto &of : tiles)
+    flat.insert(flat.end(), of.begin(), of.end());
+  const std::vector<Item> items = makeItems(tiles, w.rows, kernel.rows);
   int blocks = 0;
   check(cudaDeviceGetAttribute(&blocks, cudaDevAttrMultiProcessorCount, 0), "attribute");
   Buffer<int> rows(rowOf), experts(r.expertOf), next(1);
   Buffer<int> itemCount(std::vector<int>{static_cast<int>(items.size())});
   Buffer<Item> deviceItems(items);
+  Buffer<Tile> deviceTiles(flat);
+  Buffer<uint8_t> images(int64_t{flat.back().image + flat.back().width} * (w.k / superElements) *
+                         imageBytes);
   Buffer<float> out(int64_t{sorted} * w.rows);
-  const ProductArguments p{w.packed.get(),
-                           {a.limbs.get(), a.digits.get(), a.scales.get()},
-                           rows.get(),
-                           deviceItems.get(),
-                           itemCount.get(),
-                           next.get(),
-                           out.get(),
-                           w.rows,
-                           w.k};
+  const ProductArguments p{w.packed.get(),  images.get(), deviceItems.get(), itemCount.get(),
+                           next.get(), out.get(),    w.rows,            w.k};
+  const auto gather = [&] {
+    makeImages<<<dim3(w.k / superElements, static_cast<unsigned>(flat.size())), 256>>>(
+        deviceTiles.get(), rows.get(), {a.limbs.get(), a.digits.get(), a.scales.get()}, w.k,
+        kernel.consumers, kernel.depth, images.get());
+    check(cudaGetLastError(), "gather");
+  };
   cudaEvent_t start, stop;
   check(cudaEventCreate(&start), "event");
   check(cudaEventCreate(&stop), "event");
   std::vector<double> times;
   for (int i = once ? 0 : -2; i < (once ? 1 : repeats); ++i) {
     out.poison();
+    images.poison();
+    if (!gathers)
+      gather();
     flushed->poison();
     check(cudaMemcpy(next.get(), &blocks, sizeof(int), cudaMemcpyHostToDevice), "copy in");
     check(cudaEventRecord(start), "event");
+    if (gathers)
+      gather();
     kernel.launch(p, blocks);
     check(cudaEventRecord(stop), "event");
     check(cudaEventSynchronize(stop), "product");
@@ -264,7 +291,8 @@ int main(int argc, char **argv) {
   const unsigned seed = std::random_device{}();
   std::printf("seed %u\n", seed);
   for (const Kernel &k : kernels)
-    std::printf("tiles of %d x %d: %d stages of %d B\n", k.rows, k.most, k.stages, k.stageBytes);
+    std::printf("tiles of %d x %d, %d under way: %d stages of %d B\n", k.rows, k.most, k.depth,
+                k.stages, k.stageBytes);
   std::printf("%-14s %6s %9s | %9s %9s %9s | %7s %7s | %6s %6s %6s\n", "layer", "tokens", "tile",
               "gate+up", "down", "sum, us", "TOP/s", "TB/s", "now", "Marlin", "aim");
   for (const Layer &layer : layers) {
@@ -286,12 +314,12 @@ int main(int argc, char **argv) {
       for (const Kernel &kernel : kernels) {
         if (!mosts.empty() && std::find(mosts.begin(), mosts.end(), kernel.most) == mosts.end())
           continue;
-        const double first = measure(up, input, tokenOf, r, kernel, seed + 5);
-        const double second = measure(down, gated, same, r, kernel, seed + 6);
+        const double first = measure(up, input, tokenOf, r, kernel, true, seed + 5);
+        const double second = measure(down, gated, same, r, kernel, false, seed + 6);
         const double time = first + second;
         const double weights = 3.0 * layer.width * layer.hidden;
-        std::printf("%-14s %6d %4d x %2d | %9.1f %9.1f %9.1f | %7.1f %7.2f |", layer.name, tokens,
-                    kernel.rows, kernel.most, first, second, time, 2 * weights * sorted / time * 1e-6,
+        std::printf("%-14s %6d %3dx%2d /%d | %9.1f %9.1f %9.1f | %7.1f %7.2f |", layer.name, tokens,
+                    kernel.rows, kernel.most, kernel.depth, first, second, time, 2 * weights * sorted / time * 1e-6,
                     distinct * weights * 0.5625 / time * 1e-6);
         for (const Known &k : known)
           if (k.tokens == tokens && std::strcmp(k.layer, layer.name) == 0)

@@ -37,10 +37,21 @@ struct Activations {
   const float *scales;
 };
 
-/// A tile: `rows` sorted rows from `first` on, times the kernel's weight rows from the `rowTile`th
-/// tile of them on.
+/// Sorted rows of an expert, in the order in which the product wants them: an image. It begins at
+/// padded row `image`, each row of which has imageBytes for a super-block; and has [super-block]:
+///   limbs [block 2][token][high, low][128], 16-byte units of line l at unit ^ l % 8;
+///   digits [block 2][place of the token][4][high, low], so that the accumulators of the minimums'
+///     product match those of the limbs;
+///   scales [block 2], at placeOfScale().
+struct Tile {
+  int first, rows, width, image;
+};
+constexpr int imageBytes = 512 + 32 + 8;
+
+/// A tile of tokens times the kernel's weight rows from the `rowTile`th tile of them on.
 struct alignas(16) Item {
-  int expert, first, rows, rowTile;
+  int expert, first, image;
+  uint16_t rows, rowTile;
 };
 
 /// The width of a tile of `rows` tokens where kernels have no wider ones than `most`.
@@ -49,9 +60,21 @@ __host__ __device__ constexpr int widthFor(int rows, int most) {
   return width < most ? width : most;
 }
 
-/// Where the scale of token `t` lies: an output of a thread has token 4 o + q, and a thread loads
-/// four scales at a time, or two.
-__host__ __device__ constexpr int placeOfScale(int t, int width) {
-  const int vector = width % 16 == 0 ? 4 : 2, o = t / 4;
+/// Tokens of a step of a tile, a factor of its width: fewer where a thread has fewer registers, and
+/// where two steps are under way.
+__host__ __device__ constexpr int stepTokens(int consumers, int depth, int width) {
+  return consumers > 3                  ? 8
+         : consumers == 3 && depth == 2 ? (width <= 24 ? width : 16)
+         : width <= 32                  ? width
+         : width == 48                  ? 24
+                                        : 32;
+}
+/// How many scales of tokens a thread loads at a time.
+__host__ __device__ constexpr int scaleVector(int consumers, int depth, int width) {
+  return stepTokens(consumers, depth, width) % 16 == 0 ? 4 : 2;
+}
+/// Where the scale of token `t` lies: a thread's outputs have the tokens 4 o + q.
+__host__ __device__ constexpr int placeOfScale(int t, int vector) {
+  const int o = t / 4;
   return (o / vector * 4 + t % 4) * vector + o % vector;
 }

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The grouped product of Q4_K weights and int16 activations for sm_90a, persistent and
-// warp-specialised: a producer warpgroup copies, consumer warpgroups decode 64 rows of their own
+// warp-specialised: one thread copies, consumer warpgroups decode 64 rows of their own
 // into registers and multiply them by the tokens that all share.
 //
 // One wgmma has everything that an exact sum needs. A sub-scale is 16 s1 + s0, and level * s1 and
@@ -16,22 +16,20 @@
 #include "layout.cuh"
 #include <cuda_fp16.h>
 
-/// A kernel has Consumers warpgroups that multiply, of 64 weight rows each, and tiles of at most
-/// Most tokens. Registers: all that a block is launched with, 512 a thread of each warpgroup, or 480
-/// if there are five.
-template <int Consumers, int Most> struct Shape {
+/// A kernel has Consumers warpgroups that multiply, of 64 weight rows each, tiles of at most Most
+/// tokens, and Depth steps under way in a warpgroup. Registers: all that a block is launched with,
+/// 512 a thread of each warpgroup, or 480 if there are five.
+template <int Consumers, int Most, int Depth> struct Shape {
   static constexpr int rows = Consumers * groupRows; ///< a matrix may end within a tile
   static constexpr int threads = (Consumers + 1) * 128;
-  static constexpr int producerRegisters = Consumers == 2 ? 40 : 32;
-  static constexpr int consumerRegisters = Consumers == 2 ? 232 : Consumers == 3 ? 160 : 112;
+  static constexpr int producerRegisters = 32;
+  static constexpr int consumerRegisters = Consumers == 2 ? 240 : Consumers == 3 ? 160 : 112;
 
   // Shared memory.
   static constexpr int weights = Consumers * groupBytes;
-  static constexpr int limbs = 2 * Most * 256, digits = 2 * Most * 16, scales = 2 * Most * 4;
-  static constexpr int limbsAt = weights, digitsAt = limbsAt + limbs, scalesAt = digitsAt + digits;
-  static constexpr int stage = (scalesAt + scales + 1023) / 1024 * 1024;
+  static constexpr int stage = (weights + Most * imageBytes + 1023) / 1024 * 1024;
   static constexpr int totals = Consumers * 128 * Most / 2 * 4;
-  static constexpr int head = 2048; ///< barriers, items, rows of tokens
+  static constexpr int head = 1024; ///< barriers and items
   static constexpr int limit = 227 * 1024;
   static constexpr int fitting = (limit - 1024 - head - totals) / stage;
   static constexpr int stages = fitting < 8 ? fitting : 8;
@@ -42,14 +40,11 @@ template <int Consumers, int Most> struct Shape {
 struct Head {
   uint64_t full[8], empty[8], itemFull[2], itemEmpty[2];
   Item item[2];
-  int row[2][128];
 };
-static_assert(sizeof(Head) <= 2048);
+static_assert(sizeof(Head) <= 1024);
 
 struct ProductArguments {
-  const uint8_t *weights;
-  Activations activations;
-  const int *rowOf;  ///< of a sorted row: its row of activations
+  const uint8_t *weights, *images;
   const Item *items; ///< each expert's tiles, those of the same weights together
   const int *itemCount;
   int *nextItem; ///< gridDim.x at the start
@@ -70,46 +65,27 @@ struct Ring {
 
 //===- Producers ---------------------------------------------------------===//
 
-/// The item that follows is looked up while this one is copied.
-template <int Consumers, int Most>
-__device__ __forceinline__ void produce(const ProductArguments &p, Head &head, uint8_t *stages) {
-  using S = Shape<Consumers, Most>;
-  const int thread = threadIdx.x % 128;
-  const int superBlocks = p.k / superElements, blocks = p.k / blockElements;
+/// One thread. The item that follows is looked up while this one is copied.
+template <class S>
+__device__ __forceinline__ void produce(const ProductArguments &p, Head &head, uint8_t *stages,
+                                        int consumers, int most) {
+  const int superBlocks = p.k / superElements;
   const int groups = p.rows / groupRows, itemCount = *p.itemCount;
-  const int line = thread / 8, unit = thread % 8; // of 16 lines a pass
   Ring ring, itemRing;
   int next = blockIdx.x;
-  Item item, pending;
-  int pendingRow = -1;
-  const auto look = [&] {
-    pending = next < itemCount ? p.items[next] : Item{-1, 0, 0, 0};
-    next = atomicAdd(p.nextItem, 1);
-  };
-  const auto publish = [&] {
-    if (thread == 0) {
-      hopper::wait(&head.itemEmpty[itemRing.stage], itemRing.parity ^ 1);
-      head.item[itemRing.stage] = pending;
-      hopper::arrive(&head.itemFull[itemRing.stage]);
-    }
-    hopper::meet<1, 128>();
-    item = head.item[itemRing.stage];
-    pendingRow = thread < item.rows ? p.rowOf[item.first + thread] : -1;
-  };
-  if (thread == 0)
-    look();
-  publish();
-#pragma unroll 1
-  while (item.expert >= 0) {
-    int *rowOf = head.row[itemRing.stage];
+  const Item none{-1, 0, 0, 0, 0};
+  Item item = next < itemCount ? p.items[next] : none;
+  while (true) {
+    hopper::wait(&head.itemEmpty[itemRing.stage], itemRing.parity ^ 1);
+    head.item[itemRing.stage] = item;
+    hopper::arrive(&head.itemFull[itemRing.stage]);
     itemRing.advance<2>();
-    if (thread < Most)
-      rowOf[thread] = max(pendingRow, 0);
-    hopper::meet<1, 128>();
-    if (thread == 0)
-      look();
-    const int rows = item.rows, width = widthFor(rows, Most);
-    const int group = item.rowTile * Consumers, count = min(Consumers, groups - group);
+    if (item.expert < 0)
+      return;
+    next = atomicAdd(p.nextItem, 1);
+    const int imageSize = widthFor(item.rows, most) * imageBytes;
+    const uint8_t *image = p.images + int64_t{item.image} * superBlocks * imageBytes;
+    const int group = item.rowTile * consumers, count = min(consumers, groups - group);
     const uint8_t *weights =
         p.weights + (int64_t{item.expert} * groups + group) * superBlocks * groupBytes;
 #pragma unroll 1
@@ -117,39 +93,17 @@ __device__ __forceinline__ void produce(const ProductArguments &p, Head &head, u
       uint64_t *full = &head.full[ring.stage];
       hopper::wait(&head.empty[ring.stage], ring.parity ^ 1);
       uint8_t *stage = stages + ring.stage * S::stage;
-      if (thread == 0) {
-        hopper::arriveExpecting(full, count * groupBytes);
-        for (int c = 0; c < count; ++c)
-          hopper::copyBulk(stage + c * groupBytes,
-                           weights + (int64_t{c} * superBlocks + super) * groupBytes, groupBytes,
-                           full);
-      }
-      uint32_t to =
-          hopper::sharedAddress(stage) + S::limbsAt + line * 128 + (unit ^ (line & 7)) * 16;
-      const int8_t *from = p.activations.limbs + super * 512 + (line & 1) * 128 + unit * 16;
-#pragma unroll 2
-      for (int t = line / 2; t < width; t += 8) {
-        const int8_t *source = from + int64_t{rowOf[t]} * (p.k * 2);
-        hopper::copy16(to, source, t < rows);
-        hopper::copy16(to + width * 256, source + 256, t < rows);
-        to += 16 * 128;
-      }
+      hopper::arriveExpecting(full, count * groupBytes + imageSize);
 #pragma unroll 1
-      for (int i = thread; i < 2 * width; i += 128) {
-        const int half = i >= width, t = i - half * width;
-        const int64_t at = int64_t{rowOf[t]} * blocks + super * 2 + half;
-        // Columns of the minimums' product lie so that its accumulators match those of the limbs.
-        const int place = t / 8 * 8 + t % 4 * 2 + t / 4 % 2;
-        hopper::copy16(hopper::sharedAddress(stage) + S::digitsAt + (half * Most + place) * 16,
-                       p.activations.digits + at * 8, t < rows);
-        hopper::copy4(hopper::sharedAddress(stage) + S::scalesAt +
-                          (half * Most + placeOfScale(t, width)) * 4,
-                      p.activations.scales + at, t < rows);
-      }
-      hopper::arriveWithCopies(full);
+      for (int c = 0; c < count; ++c)
+        hopper::copyBulk(stage + c * groupBytes,
+                         weights + (int64_t{c} * superBlocks + super) * groupBytes, groupBytes,
+                         full);
+      hopper::copyBulk(stage + S::weights, image, imageSize, full);
+      image += imageSize;
       ring.advance<S::stages>();
       if (super == 0)
-        publish();
+        item = next < itemCount ? p.items[next] : none;
     }
   }
 }
@@ -221,17 +175,17 @@ __device__ __forceinline__ void loadScales(float (&to)[N], const float *from) {
   }
 }
 
-/// Multiplies one tile: Units * UnitTokens tokens, UnitTokens at a time. A super-block has a part for
-/// each block and subtile of 32 rows, and a part a step for each unit. Two steps are under way, so
-/// that one is scaled while the next multiplies, and a part is decoded while the one before
-/// multiplies.
-template <int Consumers, int Most, int Units, int UnitTokens>
+/// Multiplies one tile of Width tokens, some of them at a time. A super-block has a part for
+/// each block and subtile of 32 rows, and a part has a step for each of these units. Two steps are under way, so
+/// that one is scaled while the next multiplies (or one, if Depth is 1), and a part is decoded while
+/// the one before multiplies.
+template <int Consumers, int Most, int Depth, int Width>
 __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, uint8_t *base,
                                         const Item &item, Ring &ring) {
-  using S = Shape<Consumers, Most>;
-  constexpr int width = Units * UnitTokens;
-  constexpr int outputs = UnitTokens / 4; // of a thread and step
-  constexpr int vector = width % 16 == 0 ? 4 : 2;
+  using S = Shape<Consumers, Most, Depth>;
+  constexpr int unitTokens = stepTokens(Consumers, Depth, Width), units = Width / unitTokens;
+  constexpr int outputs = unitTokens / 4; // of a thread and step
+  constexpr int vector = scaleVector(Consumers, Depth, Width);
   const int thread = threadIdx.x % 128, lane = threadIdx.x % 32, q = lane % 4;
   const int warpgroup = threadIdx.x / 128;
   const int row = thread / 32 * 8 + lane / 4; // in a subtile
@@ -249,66 +203,68 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
     return;
   }
 
-  float sum[2][Units][outputs] = {};
+  float sum[2][units][outputs] = {};
 #pragma unroll 1
   for (int super = 0; super < superBlocks; ++super) {
     hopper::wait(&head.full[ring.stage], ring.parity);
-    hopper::fenceShared();
     const uint8_t *stage = base + S::stagesAt + ring.stage * S::stage;
     const auto *words =
         reinterpret_cast<const uint4 *>(stage + warpgroup * groupBytes) + thread;
     const auto *scales =
         reinterpret_cast<const uint4 *>(stage + warpgroup * groupBytes + levelBytes) + row;
-    const auto *tokenScales = reinterpret_cast<const float *>(stage + S::scalesAt) + q * vector;
+    const auto *tokenScales = reinterpret_cast<const float *>(stage + S::weights + Width * 544) + q * vector;
     // A reduction leaves these in uniform registers, where descriptors must be.
     const uint32_t limbs = __reduce_or_sync(
-        ~0u, hopper::operandAt(hopper::sharedAddress(stage) + S::limbsAt));
+        ~0u, hopper::operandAt(hopper::sharedAddress(stage) + S::weights));
     const uint32_t digits = __reduce_or_sync(
-        ~0u, hopper::operandAt(hopper::sharedAddress(stage) + S::digitsAt));
+        ~0u, hopper::operandAt(hopper::sharedAddress(stage) + S::weights + Width * 512));
     Fragments fragments[2];
-    int d[2][UnitTokens];
-    float m[2][UnitTokens / 2];
+    int d[Depth][unitTokens];
+    float m[Depth][unitTokens / 2];
     const auto decodePart = [&](int part) {
       decode(fragments[part % 2], words[part * 128], scales[part % 2 * 32], part / 2, q);
       pinFragments(fragments[part % 2]);
     };
     const auto multiply = [&](int step) {
-      const int part = step / Units, unit = step % Units, block = part / 2;
+      const int part = step / units, unit = step % units, block = part / 2;
       const Fragments &f = fragments[part % 2];
-      const uint32_t b = limbs + (block * width + unit * UnitTokens) * (256 / 16);
-      using Limbs = Wgmma<2 * UnitTokens>;
+      const uint32_t b = limbs + (block * Width + unit * unitTokens) * (256 / 16);
+      using Limbs = Wgmma<2 * unitTokens>;
       hopper::productFence();
-      Limbs::template multiply<false, hopper::swizzledLines>(d[step % 2], f.levels[0], b);
-      Limbs::template multiply<true, hopper::swizzledLines>(d[step % 2], f.levels[1], b + 2);
-      Limbs::template multiply<true, hopper::swizzledLines>(d[step % 2], f.levels[2], b + 4);
-      Limbs::template multiply<true, hopper::swizzledLines>(d[step % 2], f.levels[3], b + 6);
-      Wgmma<UnitTokens>::template multiplyHalves<hopper::narrowLines>(
-          m[step % 2], f.minimums, digits + block * Most + unit * UnitTokens);
+      Limbs::template multiply<false, hopper::swizzledLines>(d[step % Depth], f.levels[0], b);
+      Limbs::template multiply<true, hopper::swizzledLines>(d[step % Depth], f.levels[1], b + 2);
+      Limbs::template multiply<true, hopper::swizzledLines>(d[step % Depth], f.levels[2], b + 4);
+      Limbs::template multiply<true, hopper::swizzledLines>(d[step % Depth], f.levels[3], b + 6);
+      Wgmma<unitTokens>::template multiplyHalves<hopper::narrowLines>(
+          m[step % Depth], f.minimums, digits + block * Width + unit * unitTokens);
       hopper::productCommit();
     };
-    constexpr int steps = 4 * Units;
+    constexpr int steps = 4 * units;
     decodePart(0);
-    multiply(0);
+    if (Depth == 2)
+      multiply(0);
 #pragma unroll
     for (int step = 0; step < steps; ++step) {
-      const int part = step / Units, unit = step % Units, block = part / 2;
+      const int part = step / units, unit = step % units, block = part / 2;
       const bool decodes = unit == 0 && part < 3;
-      if (Units == 1 && decodes)
+      const int ahead = step + Depth - 1;
+      const bool decodesFirst = ahead / units > part; // the step ahead needs it
+      if (decodes && decodesFirst)
         decodePart(part + 1);
-      if (step + 1 < steps)
-        multiply(step + 1);
-      if (Units > 1 && decodes)
+      if (ahead < steps)
+        multiply(ahead);
+      if (decodes && !decodesFirst)
         decodePart(part + 1);
-      if (step + 1 < steps)
+      if (ahead < steps && Depth == 2)
         hopper::productWait<1>();
       else
         hopper::productWait<0>();
-      int(&sums)[UnitTokens] = d[step % 2];
-      float(&minimums)[UnitTokens / 2] = m[step % 2];
+      int(&sums)[unitTokens] = d[step % Depth];
+      float(&minimums)[unitTokens / 2] = m[step % Depth];
       hopper::pin(sums);
       hopper::pin(minimums);
       float scale[outputs];
-      loadScales<outputs, vector>(scale, tokenScales + block * Most + unit * UnitTokens);
+      loadScales<outputs, vector>(scale, tokenScales + block * Width + unit * unitTokens);
       const Fragments &f = fragments[part % 2];
 #pragma unroll
       for (int o = 0; o < outputs; ++o) {
@@ -333,7 +289,7 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
       float *flat = &sum[0][0][0];
       if (super >= superOfChunk) {
 #pragma unroll
-        for (int i = 0; i < width / 8; ++i) {
+        for (int i = 0; i < Width / 8; ++i) {
           const float4 total = totals[i * Consumers * 128];
           flat[4 * i] = __fadd_rn(total.x, flat[4 * i]);
           flat[4 * i + 1] = __fadd_rn(total.y, flat[4 * i + 1]);
@@ -343,7 +299,7 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
       }
       if (!isLast) {
 #pragma unroll
-        for (int i = 0; i < width / 8; ++i) {
+        for (int i = 0; i < Width / 8; ++i) {
           totals[i * Consumers * 128] =
               make_float4(flat[4 * i], flat[4 * i + 1], flat[4 * i + 2], flat[4 * i + 3]);
           flat[4 * i] = flat[4 * i + 1] = flat[4 * i + 2] = flat[4 * i + 3] = 0.0f;
@@ -356,25 +312,25 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
 #pragma unroll
   for (int subtile = 0; subtile < 2; ++subtile)
 #pragma unroll
-    for (int unit = 0; unit < Units; ++unit)
+    for (int unit = 0; unit < units; ++unit)
 #pragma unroll
       for (int o = 0; o < outputs; ++o) {
-        const int token = unit * UnitTokens + 4 * o + q;
+        const int token = unit * unitTokens + 4 * o + q;
         if (token < item.rows)
           out[int64_t{token} * p.rows + subtile * 32] = sum[subtile][unit][o];
       }
 }
 
-template <int Consumers, int Most>
-__global__ void __launch_bounds__(Shape<Consumers, Most>::threads, 1)
+template <int Consumers, int Most, int Depth>
+__global__ void __launch_bounds__(Shape<Consumers, Most, Depth>::threads, 1)
     product(const ProductArguments p) {
-  using S = Shape<Consumers, Most>;
+  using S = Shape<Consumers, Most, Depth>;
   extern __shared__ uint8_t shared[];
   uint8_t *base = shared + (1024 - hopper::sharedAddress(shared) % 1024) % 1024;
   Head &head = *reinterpret_cast<Head *>(base);
   if (threadIdx.x == 0) {
     for (int i = 0; i < S::stages; ++i) {
-      hopper::initBarrier(&head.full[i], 1 + 128);
+      hopper::initBarrier(&head.full[i], 1);
       hopper::initBarrier(&head.empty[i], Consumers * 4);
     }
     for (int i = 0; i < 2; ++i) {
@@ -386,7 +342,8 @@ __global__ void __launch_bounds__(Shape<Consumers, Most>::threads, 1)
   __syncthreads();
   if (threadIdx.x >= Consumers * 128) {
     hopper::giveRegisters<S::producerRegisters>();
-    produce<Consumers, Most>(p, head, base + S::stagesAt);
+    if (threadIdx.x == Consumers * 128)
+      produce<S>(p, head, base + S::stagesAt, Consumers, Most);
   } else {
     hopper::takeRegisters<S::consumerRegisters>();
     Ring ring, itemRing;
@@ -400,28 +357,26 @@ __global__ void __launch_bounds__(Shape<Consumers, Most>::threads, 1)
       itemRing.advance<2>();
       if (item.expert < 0)
         return;
-      // With fewer registers, smaller steps.
       const int width = widthFor(item.rows, Most);
-      constexpr bool isNarrow = Consumers > 3, isWide = Consumers < 3;
       if (width == 8)
-        consume<Consumers, Most, 1, 8>(p, head, base, item, ring);
+        consume<Consumers, Most, Depth, 8>(p, head, base, item, ring);
       else if (width == 16)
-        consume<Consumers, Most, isNarrow ? 2 : 1, isNarrow ? 8 : 16>(p, head, base, item, ring);
+        consume<Consumers, Most, Depth, 16>(p, head, base, item, ring);
       if constexpr (Most > 16) {
         if (width == 24)
-          consume<Consumers, Most, 1, 24>(p, head, base, item, ring);
+          consume<Consumers, Most, Depth, 24>(p, head, base, item, ring);
         else if (width == 32)
-          consume<Consumers, Most, isWide ? 1 : 2, isWide ? 32 : 16>(p, head, base, item, ring);
+          consume<Consumers, Most, Depth, 32>(p, head, base, item, ring);
       }
       if constexpr (Most > 32)
         if (width == 48)
-          consume<Consumers, Most, isWide ? 2 : 3, isWide ? 24 : 16>(p, head, base, item, ring);
+          consume<Consumers, Most, Depth, 48>(p, head, base, item, ring);
       if constexpr (Most > 48)
         if (width == 64)
-          consume<Consumers, Most, 2, 32>(p, head, base, item, ring);
+          consume<Consumers, Most, Depth, 64>(p, head, base, item, ring);
       if constexpr (Most > 64)
         if (width == 96)
-          consume<Consumers, Most, 3, 32>(p, head, base, item, ring);
+          consume<Consumers, Most, Depth, 96>(p, head, base, item, ring);
     }
   }
 }

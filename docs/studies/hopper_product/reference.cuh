@@ -76,6 +76,38 @@ __global__ void quantize(const float *x, int64_t blocks, int16_t *q, float *scal
   }
 }
 
+/// Images of tiles, one thread for 16 bytes of limbs; blockIdx.y: tile, blockIdx.x: super-block.
+__global__ void makeImages(const Tile *tiles, const int *rowOf, Activations a, int k, int consumers,
+                           int depth, uint8_t *images) {
+  const Tile tile = tiles[blockIdx.y];
+  const int super = blockIdx.x, superBlocks = k / superElements, width = tile.width;
+  uint8_t *image =
+      images + (int64_t{tile.image} * superBlocks + int64_t{super} * width) * imageBytes;
+  const auto source = [&](int t) {
+    return int64_t{rowOf[tile.first + t]} * superBlocks * 2 + super * 2;
+  };
+  for (int i = threadIdx.x; i < width * 32; i += blockDim.x) {
+    const int unit = i % 8, limb = i / 8 % 2, block = i / 16 % 2, t = i / 32, line = 2 * t + limb;
+    uint4 value = {};
+    if (t < tile.rows)
+      value = reinterpret_cast<const uint4 *>(a.limbs)[(source(t) + block) * 16 + limb * 8 + unit];
+    reinterpret_cast<uint4 *>(image)[(block * width * 2 + line) * 8 + (unit ^ line % 8)] = value;
+  }
+  const int vector = scaleVector(consumers, depth, width);
+  for (int i = threadIdx.x; i < width * 2; i += blockDim.x) {
+    const int block = i % 2, t = i / 2;
+    uint4 digits = {};
+    float scale = 0.0f;
+    if (t < tile.rows) {
+      digits = reinterpret_cast<const uint4 *>(a.digits)[source(t) + block];
+      scale = a.scales[source(t) + block];
+    }
+    const int place = t / 8 * 8 + t % 4 * 2 + t / 4 % 2;
+    reinterpret_cast<uint4 *>(image + width * 512)[block * width + place] = digits;
+    reinterpret_cast<float *>(image + width * 544)[block * width + placeOfScale(t, vector)] = scale;
+  }
+}
+
 /// Of a block of Q4_K: the level of element i, sub-scale and minimum of group k.
 __device__ inline int levelOf(const uint8_t *block, int i) {
   const uint8_t c = block[16 + 32 * (i / 64) + i % 32];
