@@ -186,10 +186,15 @@ int repeats = 11;
 bool once = false;
 int64_t wrongs = 0;
 
-/// Microseconds of one product, checked after the timed launches; with the gathering of its images,
-/// if `gathers`, which otherwise have been made by what wrote the activations.
-double measure(const Weights &w, const Quantized &a, const std::vector<int> &rowOf,
-               const Routing &r, const Kernel &kernel, bool gathers, unsigned seed) {
+/// Microseconds, medians.
+struct Time {
+  double gather, product;
+};
+double megahertz = 0; ///< of the last product
+
+/// Times one product and the gathering of its images before it, and checks its outputs after that.
+Time measure(const Weights &w, const Quantized &a, const std::vector<int> &rowOf,
+               const Routing &r, const Kernel &kernel, unsigned seed) {
   const int sorted = static_cast<int>(rowOf.size());
   const std::vector<std::vector<Tile>> tiles = makeTiles(r, kernel.most);
   std::vector<Tile> flat;
@@ -205,39 +210,48 @@ double measure(const Weights &w, const Quantized &a, const std::vector<int> &row
   Buffer<uint8_t> images(int64_t{flat.back().image + flat.back().width} * (w.k / superElements) *
                          imageBytes);
   Buffer<float> out(int64_t{sorted} * w.rows);
+  Buffer<uint64_t> clocks(std::vector<uint64_t>{0, 0});
   const ProductArguments p{w.packed.get(),  images.get(), deviceItems.get(), itemCount.get(),
-                           next.get(), out.get(),    w.rows,            w.k};
+                           next.get(),    out.get(),    clocks.get(),     w.rows,
+                           w.k};
   const auto gather = [&] {
     makeImages<<<dim3(w.k / superElements, static_cast<unsigned>(flat.size())), 256>>>(
         deviceTiles.get(), rows.get(), {a.limbs.get(), a.digits.get(), a.scales.get()}, w.k,
         kernel.consumers, kernel.depth, images.get());
     check(cudaGetLastError(), "gather");
   };
-  cudaEvent_t start, stop;
-  check(cudaEventCreate(&start), "event");
-  check(cudaEventCreate(&stop), "event");
-  std::vector<double> times;
+  cudaEvent_t events[4];
+  for (cudaEvent_t &e : events)
+    check(cudaEventCreate(&e), "event");
+  std::vector<double> gathers, products;
   for (int i = once ? 0 : -2; i < (once ? 1 : repeats); ++i) {
     out.poison();
     images.poison();
-    if (!gathers)
-      gather();
+    flushed->poison();
+    check(cudaEventRecord(events[0]), "event");
+    gather();
+    check(cudaEventRecord(events[1]), "event");
     flushed->poison();
     check(cudaMemcpy(next.get(), &blocks, sizeof(int), cudaMemcpyHostToDevice), "copy in");
-    check(cudaEventRecord(start), "event");
-    if (gathers)
-      gather();
+    check(cudaEventRecord(events[2]), "event");
     kernel.launch(p, blocks);
-    check(cudaEventRecord(stop), "event");
-    check(cudaEventSynchronize(stop), "product");
-    float ms = 0;
-    check(cudaEventElapsedTime(&ms, start, stop), "event");
-    if (i >= 0)
-      times.push_back(ms * 1e3);
+    check(cudaEventRecord(events[3]), "event");
+    check(cudaEventSynchronize(events[3]), "product");
+    float of[2] = {};
+    for (int j = 0; j < 2; ++j)
+      check(cudaEventElapsedTime(&of[j], events[2 * j], events[2 * j + 1]), "event");
+    if (i >= 0) {
+      gathers.push_back(of[0] * 1e3);
+      products.push_back(of[1] * 1e3);
+    }
   }
-  cudaEventDestroy(start);
-  cudaEventDestroy(stop);
-  std::sort(times.begin(), times.end());
+  for (cudaEvent_t &e : events)
+    cudaEventDestroy(e);
+  std::sort(gathers.begin(), gathers.end());
+  std::sort(products.begin(), products.end());
+  uint64_t read[2];
+  check(cudaMemcpy(read, clocks.get(), sizeof(read), cudaMemcpyDeviceToHost), "copy out");
+  megahertz = 1e3 * static_cast<double>(read[0]) / static_cast<double>(read[1]);
 
   // All sorted rows, or about 320 of them: the first and last of tiles, and others.
   std::vector<int> sample;
@@ -258,7 +272,7 @@ double measure(const Weights &w, const Quantized &a, const std::vector<int> &row
     std::printf("WRONG: %llu of %zu x %d outputs\n", n, sample.size(), w.rows);
     wrongs += static_cast<int64_t>(n);
   }
-  return times[times.size() / 2];
+  return {gathers[gathers.size() / 2], products[products.size() / 2]};
 }
 } // namespace
 
@@ -293,8 +307,8 @@ int main(int argc, char **argv) {
   for (const Kernel &k : kernels)
     std::printf("tiles of %d x %d, %d under way: %d stages of %d B\n", k.rows, k.most, k.depth,
                 k.stages, k.stageBytes);
-  std::printf("%-14s %6s %9s | %9s %9s %9s | %7s %7s | %6s %6s %6s\n", "layer", "tokens", "tile",
-              "gate+up", "down", "sum, us", "TOP/s", "TB/s", "now", "Marlin", "aim");
+  std::printf("%-14s %6s %9s | %7s | %8s %8s %8s | %6s %5s %5s | %6s %6s %6s\n", "layer", "tokens",
+              "tile", "gather", "gate+up", "down", "sum, us", "TOP/s", "TB/s", "MHz", "now", "Marlin", "aim");
   for (const Layer &layer : layers) {
     if (!only.empty() && only != layer.name)
       continue;
@@ -314,13 +328,14 @@ int main(int argc, char **argv) {
       for (const Kernel &kernel : kernels) {
         if (!mosts.empty() && std::find(mosts.begin(), mosts.end(), kernel.most) == mosts.end())
           continue;
-        const double first = measure(up, input, tokenOf, r, kernel, true, seed + 5);
-        const double second = measure(down, gated, same, r, kernel, false, seed + 6);
-        const double time = first + second;
+        const Time first = measure(up, input, tokenOf, r, kernel, seed + 5);
+        const Time second = measure(down, gated, same, r, kernel, seed + 6);
+        const double time = first.product + second.product;
         const double weights = 3.0 * layer.width * layer.hidden;
-        std::printf("%-14s %6d %3dx%2d /%d | %9.1f %9.1f %9.1f | %7.1f %7.2f |", layer.name, tokens,
-                    kernel.rows, kernel.most, kernel.depth, first, second, time, 2 * weights * sorted / time * 1e-6,
-                    distinct * weights * 0.5625 / time * 1e-6);
+        std::printf("%-14s %6d %3dx%2d /%d | %7.1f | %8.1f %8.1f %8.1f | %6.1f %5.2f %5.0f |", layer.name, tokens,
+                    kernel.rows, kernel.most, kernel.depth, first.gather, first.product,
+                    second.product, time, 2 * weights * sorted / time * 1e-6,
+                    distinct * weights * 0.5625 / time * 1e-6, megahertz);
         for (const Known &k : known)
           if (k.tokens == tokens && std::strcmp(k.layer, layer.name) == 0)
             std::printf(" %6d %6d %6d", k.now, k.marlin, k.aim);

@@ -17,13 +17,15 @@
 #include <cuda_fp16.h>
 
 /// A kernel has Consumers warpgroups that multiply, of 64 weight rows each, tiles of at most Most
-/// tokens, and Depth steps under way in a warpgroup. Registers: all that a block is launched with,
-/// 512 a thread of each warpgroup, or 480 if there are five.
+/// tokens, and Depth steps under way in a warpgroup. Registers: at most what a block is launched
+/// with, which is 504, 512 or 480 a thread of each warpgroup.
 template <int Consumers, int Most, int Depth> struct Shape {
   static constexpr int rows = Consumers * groupRows; ///< a matrix may end within a tile
   static constexpr int threads = (Consumers + 1) * 128;
   static constexpr int producerRegisters = 32;
-  static constexpr int consumerRegisters = Consumers == 2 ? 240 : Consumers == 3 ? 160 : 112;
+  static constexpr int consumerRegisters = Consumers == 2 ? 232 : Consumers == 3 ? 160 : 112;
+  static_assert(Consumers * consumerRegisters + producerRegisters <=
+                (Consumers + 1) * (65536 / threads / 8 * 8));
 
   // Shared memory.
   static constexpr int weights = Consumers * groupBytes;
@@ -49,6 +51,7 @@ struct ProductArguments {
   const int *itemCount;
   int *nextItem; ///< gridDim.x at the start
   float *out;    ///< [sorted row][weight row]
+  uint64_t *clocks; ///< cycles and nanoseconds of the first block
   int rows, k;   ///< of an expert; multiples of 256
 };
 
@@ -221,8 +224,13 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
     Fragments fragments[2];
     int d[Depth][unitTokens];
     float m[Depth][unitTokens / 2];
+    uint4 packed[2]; // levels and scales of the part that is decoded next
+    const auto loadPart = [&](int part) {
+      packed[0] = words[part * 128];
+      packed[1] = scales[part % 2 * 32];
+    };
     const auto decodePart = [&](int part) {
-      decode(fragments[part % 2], words[part * 128], scales[part % 2 * 32], part / 2, q);
+      decode(fragments[part % 2], packed[0], packed[1], part / 2, q);
       pinFragments(fragments[part % 2]);
     };
     const auto multiply = [&](int step) {
@@ -240,6 +248,7 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
       hopper::productCommit();
     };
     constexpr int steps = 4 * units;
+    loadPart(0);
     decodePart(0);
     if (Depth == 2)
       multiply(0);
@@ -249,6 +258,10 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
       const bool decodes = unit == 0 && part < 3;
       const int ahead = step + Depth - 1;
       const bool decodesFirst = ahead / units > part; // the step ahead needs it
+      if (decodes)
+        loadPart(part + 1);
+      float scale[outputs];
+      loadScales<outputs, vector>(scale, tokenScales + block * Width + unit * unitTokens);
       if (decodes && decodesFirst)
         decodePart(part + 1);
       if (ahead < steps)
@@ -263,16 +276,14 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
       float(&minimums)[unitTokens / 2] = m[step % Depth];
       hopper::pin(sums);
       hopper::pin(minimums);
-      float scale[outputs];
-      loadScales<outputs, vector>(scale, tokenScales + block * Width + unit * unitTokens);
       const Fragments &f = fragments[part % 2];
 #pragma unroll
       for (int o = 0; o < outputs; ++o) {
-        const int upper = sums[4 * o] * 16 + sums[4 * o + 2];
-        const int lower = sums[4 * o + 1] * 16 + sums[4 * o + 3];
+        const int upper = sums[4 * o] * 128 + sums[4 * o + 1];
+        const int lower = sums[4 * o + 2] * 128 + sums[4 * o + 3];
         const int at = o / 2 * 4 + o % 2;
         const float minimum = __fmaf_rn(512.0f, minimums[at], minimums[at + 2]);
-        float t = __fmul_rn(__int2float_rn(upper * 128 + lower), f.d);
+        float t = __fmul_rn(__int2float_rn(upper * 16 + lower), f.d);
         t = __fmaf_rn(minimum, f.minusDmin, t);
         float &acc = sum[part % 2][unit][o];
         acc = __fmaf_rn(t, scale[o], acc);
@@ -340,10 +351,20 @@ __global__ void __launch_bounds__(Shape<Consumers, Most, Depth>::threads, 1)
     hopper::publishBarriers();
   }
   __syncthreads();
+  const auto readClocks = [&](int64_t sign) {
+    if (blockIdx.x != 0 || threadIdx.x != Consumers * 128)
+      return;
+    uint64_t nanoseconds;
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(nanoseconds));
+    p.clocks[0] += sign * clock64();
+    p.clocks[1] += sign * nanoseconds;
+  };
+  readClocks(-1);
   if (threadIdx.x >= Consumers * 128) {
     hopper::giveRegisters<S::producerRegisters>();
     if (threadIdx.x == Consumers * 128)
       produce<S>(p, head, base + S::stagesAt, Consumers, Most);
+    readClocks(1);
   } else {
     hopper::takeRegisters<S::consumerRegisters>();
     Ring ring, itemRing;
