@@ -125,29 +125,28 @@ std::vector<Item> makeItems(const std::vector<std::vector<Tile>> &tiles, int row
 
 /// A kernel of the study.
 struct Kernel {
-  int consumers, rows, most, depth, stages, stageBytes;
+  int consumers, rows, most, stages, stageBytes;
   void (*launch)(const ProductArguments &p, int blocks);
 };
 
-template <int Consumers, int Most, int Depth> void launch(const ProductArguments &p, int blocks) {
-  using S = Shape<Consumers, Most, Depth>;
+template <int Consumers, int Most> void launch(const ProductArguments &p, int blocks) {
+  using S = Shape<Consumers, Most>;
   static bool isReady = false;
   if (!isReady)
-    check(cudaFuncSetAttribute(product<Consumers, Most, Depth>,
+    check(cudaFuncSetAttribute(product<Consumers, Most>,
                                cudaFuncAttributeMaxDynamicSharedMemorySize, S::bytes),
           "shared memory");
   isReady = true;
-  product<Consumers, Most, Depth><<<blocks, S::threads, S::bytes>>>(p);
+  product<Consumers, Most><<<blocks, S::threads, S::bytes>>>(p);
   check(cudaGetLastError(), "launch");
 }
 
-template <int Consumers, int Most, int Depth> constexpr Kernel kernel() {
-  using S = Shape<Consumers, Most, Depth>;
-  return {Consumers, S::rows, Most, Depth, S::stages, S::stage, launch<Consumers, Most, Depth>};
+template <int Consumers, int Most> constexpr Kernel kernel() {
+  using S = Shape<Consumers, Most>;
+  return {Consumers, S::rows, Most, S::stages, S::stage, launch<Consumers, Most>};
 }
-const Kernel kernels[] = {kernel<3, 16, 2>(), kernel<4, 16, 2>(), kernel<3, 32, 2>(),
-                          kernel<3, 64, 1>(), kernel<3, 64, 2>(), kernel<2, 64, 2>(),
-                          kernel<2, 96, 2>()};
+const Kernel kernels[] = {kernel<3, 16>(), kernel<4, 16>(), kernel<2, 32>(), kernel<3, 32>(),
+                          kernel<2, 64>(), kernel<2, 96>(), kernel<3, 64>()};
 
 unsigned grid(int64_t n, int block) { return static_cast<unsigned>((n + block - 1) / block); }
 
@@ -172,7 +171,7 @@ struct Quantized {
   Buffer<int8_t> limbs;
   Buffer<__half> digits;
   Quantized(int rows, int k, uint64_t seed)
-      : q(int64_t{rows} * k), scales(q.size() / 128), limbs(q.size() * 2), digits(q.size() / 16) {
+      : q(int64_t{rows} * k), scales(q.size() / 128), limbs(q.size() * 2), digits(q.size() / 8) {
     Buffer<float> x(q.size());
     makeActivations<<<grid(q.size(), 256), 256>>>(x.get(), q.size(), k, seed);
     quantize<<<grid(scales.size(), 256), 256>>>(x.get(), scales.size(), q.get(), scales.get(),
@@ -217,7 +216,7 @@ Time measure(const Weights &w, const Quantized &a, const std::vector<int> &rowOf
   const auto gather = [&] {
     makeImages<<<dim3(w.k / superElements, static_cast<unsigned>(flat.size())), 256>>>(
         deviceTiles.get(), rows.get(), {a.limbs.get(), a.digits.get(), a.scales.get()}, w.k,
-        kernel.consumers, kernel.depth, images.get());
+        kernel.consumers, images.get());
     check(cudaGetLastError(), "gather");
   };
   cudaEvent_t events[4];
@@ -305,9 +304,9 @@ int main(int argc, char **argv) {
   const unsigned seed = std::random_device{}();
   std::printf("seed %u\n", seed);
   for (const Kernel &k : kernels)
-    std::printf("tiles of %d x %d, %d under way: %d stages of %d B\n", k.rows, k.most, k.depth,
-                k.stages, k.stageBytes);
-  std::printf("%-14s %6s %9s | %7s | %8s %8s %8s | %6s %5s %5s | %6s %6s %6s\n", "layer", "tokens",
+    std::printf("tiles of %d x %d: %d stages of %d B\n", k.rows, k.most, k.stages,
+                k.stageBytes);
+  std::printf("%-14s %6s %10s | %7s | %8s %8s %8s | %6s %5s %5s | %6s %6s %6s\n", "layer", "tokens",
               "tile", "gather", "gate+up", "down", "sum, us", "TOP/s", "TB/s", "MHz", "now", "Marlin", "aim");
   for (const Layer &layer : layers) {
     if (!only.empty() && only != layer.name)
@@ -332,8 +331,8 @@ int main(int argc, char **argv) {
         const Time second = measure(down, gated, same, r, kernel, seed + 6);
         const double time = first.product + second.product;
         const double weights = 3.0 * layer.width * layer.hidden;
-        std::printf("%-14s %6d %3dx%2d /%d | %7.1f | %8.1f %8.1f %8.1f | %6.1f %5.2f %5.0f |", layer.name, tokens,
-                    kernel.rows, kernel.most, kernel.depth, first.gather, first.product,
+        std::printf("%-14s %6d %5d x %2d | %7.1f | %8.1f %8.1f %8.1f | %6.1f %5.2f %5.0f |", layer.name, tokens,
+                    kernel.rows, kernel.most, first.gather, first.product,
                     second.product, time, 2 * weights * sorted / time * 1e-6,
                     distinct * weights * 0.5625 / time * 1e-6, megahertz);
         for (const Known &k : known)

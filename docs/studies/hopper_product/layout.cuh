@@ -15,22 +15,16 @@ constexpr int levelBytes = 8192;        ///< of a row group and super-block
 constexpr int groupBytes = 8192 + 1024; ///< with scales: 4.5 bits a weight, as in the file
 
 /// Packed weights are [row group][super-block] of groupBytes:
-///   levels [block 2][subtile 2][thread 128][k step 4] words, a word of the row
-///     subtile * 32 + thread / 32 * 8 + thread % 32 / 4: with q = thread % 4, byte e has the levels
-///     of elements 32 * q + 8 * step + e (low half) and of those 4 later: A's fragment of wgmma. So
-///     a thread has one group of each block, and one sub-scale;
+///   levels [block 2][half 2][thread 128][step 2][row 2] words: A's fragments of wgmma. A step has a
+///     group; with q = thread % 4, byte e of a word has the levels of elements 4 * q + e (low half)
+///     and of those 16 later, of row thread / 32 * 16 + thread % 32 / 4 (+ 8);
 ///   scales [row 64] of four words: sub-scales modulo 16, minimums modulo 16 (byte g: group g low,
 ///     group g + 4 high), what is left of them (byte g, pairs of bits from the lowest on: sub-scale
 ///     g, sub-scale g + 4, minimum g, minimum g + 4), d and dmin as halves.
 
-/// Where an element of a block lies among the bytes of a limb, in the order of those fragments.
-__host__ __device__ constexpr int placeOf(int element) {
-  return element % 32 / 8 * 32 + element % 8 / 4 * 16 + element / 32 * 4 + element % 4;
-}
-
 /// Quantized activations of a row, K elements: `limbs` [block][high, low][128], `digits`
-/// [block][group 4][high, low] in fp16, `scales` [block]. A group's sum is 512 high + low, two
-/// integers that fp16 holds exactly, low in [-256, 255].
+/// [block][high, low][8] in fp16, `scales` [block]. A group's sum is 512 high + low, two integers
+/// that fp16 holds exactly, low in [-256, 255]; a column has them of four groups, then zeros.
 struct Activations {
   const int8_t *limbs;
   const __half *digits;
@@ -40,13 +34,11 @@ struct Activations {
 /// Sorted rows of an expert, in the order in which the product wants them: an image. It begins at
 /// padded row `image`, each row of which has imageBytes for a super-block; and has [super-block]:
 ///   limbs [block 2][token][high, low][128], 16-byte units of line l at unit ^ l % 8;
-///   digits [block 2][place of the token][4][high, low], so that the accumulators of the minimums'
-///     product match those of the limbs;
-///   scales [block 2], at placeOfScale().
+///   digits [block 2][token][high, low][8]; scales [block 2], at placeOfScale().
 struct Tile {
   int first, rows, width, image;
 };
-constexpr int imageBytes = 512 + 32 + 8;
+constexpr int imageBytes = 512 + 64 + 8;
 
 /// A tile of tokens times the kernel's weight rows from the `rowTile`th tile of them on.
 struct alignas(16) Item {
@@ -60,18 +52,18 @@ __host__ __device__ constexpr int widthFor(int rows, int most) {
   return width < most ? width : most;
 }
 
-/// Tokens of a step of a tile, a factor of its width: fewer where a thread has fewer registers, and
-/// where two steps are under way.
-__host__ __device__ constexpr int stepTokens(int consumers, int depth, int width) {
-  return consumers > 3                  ? 8
-         : consumers == 3 && depth == 2 ? (width <= 24 ? width : 16)
-         : width <= 32                  ? width
-         : width == 48                  ? 24
-                                        : 32;
+/// Tokens that a warpgroup multiplies at a time, a factor of the tile's width: fewer where a thread
+/// has fewer registers.
+__host__ __device__ constexpr int unitTokensOf(int consumers, int width) {
+  return consumers > 3    ? 8
+         : consumers == 3 ? (width <= 24 ? width : 16)
+         : width <= 32    ? width
+         : width == 48    ? 24
+                          : 32;
 }
 /// How many scales of tokens a thread loads at a time.
-__host__ __device__ constexpr int scaleVector(int consumers, int depth, int width) {
-  return stepTokens(consumers, depth, width) % 16 == 0 ? 4 : 2;
+__host__ __device__ constexpr int scaleVector(int consumers, int width) {
+  return unitTokensOf(consumers, width) % 16 == 0 ? 4 : 2;
 }
 /// Where the scale of token `t` lies: a thread's outputs have the tokens 4 o + q.
 __host__ __device__ constexpr int placeOfScale(int t, int vector) {

@@ -5,21 +5,19 @@
 // warp-specialised: one thread copies, consumer warpgroups decode 64 rows of their own
 // into registers and multiply them by the tokens that all share.
 //
-// One wgmma has everything that an exact sum needs. A sub-scale is 16 s1 + s0, and level * s1 and
-// level * s0 are bytes: rows i and i + 8 of a warp's A are the two of one weight row. Both limbs of a
-// token are two neighbouring columns of B. So the four partial sums of an output lie in one thread,
-// and after 128 elements of K three instructions join them; no accumulator is shifted between
-// products. The minimums are one product more, in fp16, of the digits of the tokens' sums: rows i and
-// i + 8 there take the high and the low ones, and sums of integers below 2^24 are exact.
+// A product is of one group, 32 elements of K, with levels as they are: sub-scales come behind it, so
+// that there are two products instead of four. Both limbs of a token are neighbouring columns of B,
+// and lie in one thread. The minimums are one product more, in fp16, of the digits of the tokens'
+// sums: sums of integers below 2^24 are exact.
 #pragma once
 #include "hardware.cuh"
 #include "layout.cuh"
 #include <cuda_fp16.h>
 
-/// A kernel has Consumers warpgroups that multiply, of 64 weight rows each, tiles of at most Most
-/// tokens, and Depth steps under way in a warpgroup. Registers: at most what a block is launched
+/// A kernel has Consumers warpgroups that multiply, of 64 weight rows each, and tiles of at
+/// most Most tokens. Registers: at most what a block is launched
 /// with, which is 504, 512 or 480 a thread of each warpgroup.
-template <int Consumers, int Most, int Depth> struct Shape {
+template <int Consumers, int Most> struct Shape {
   static constexpr int rows = Consumers * groupRows; ///< a matrix may end within a tile
   static constexpr int threads = (Consumers + 1) * 128;
   static constexpr int producerRegisters = 32;
@@ -113,54 +111,15 @@ __device__ __forceinline__ void produce(const ProductArguments &p, Head &head, u
 
 //===- Consumers ---------------------------------------------------------===//
 
-/// A's fragments of 32 rows and 128 elements, and what their sums are scaled by.
-struct Fragments {
-  unsigned levels[4][4], minimums[4];
-  float d, minusDmin;
-};
-
 __device__ __forceinline__ float halfToFloat(unsigned bits) {
   return __half2float(__ushort_as_half(static_cast<unsigned short>(bits)));
 }
-
 __device__ __forceinline__ __half2 halves(unsigned bits) {
   return __halves2half2(__ushort_as_half(static_cast<unsigned short>(bits)),
                         __ushort_as_half(static_cast<unsigned short>(bits >> 16)));
 }
 __device__ __forceinline__ unsigned halfBits(__half2 h) {
   return __half_as_ushort(__low2half(h)) | unsigned{__half_as_ushort(__high2half(h))} << 16;
-}
-
-/// `group`: the lane's, of four.
-__device__ __forceinline__ void decode(Fragments &f, uint4 words, uint4 scales, int block,
-                                       int group) {
-  const unsigned rest = scales.z >> (8 * group + 2 * block);
-  const unsigned scale0 = scales.x >> (8 * group + 4 * block) & 15, scale1 = rest & 3;
-  const unsigned minimum = (scales.y >> (8 * group + 4 * block) & 15) | (rest & 0x30);
-  const unsigned word[4] = {words.x, words.y, words.z, words.w};
-#pragma unroll
-  for (int step = 0; step < 4; ++step) {
-    const unsigned first = word[step] & 0x0F0F0F0Fu, second = word[step] >> 4 & 0x0F0F0F0Fu;
-    f.levels[step][0] = first * scale1;
-    f.levels[step][1] = first * scale0;
-    f.levels[step][2] = second * scale1;
-    f.levels[step][3] = second * scale0;
-  }
-  // The bits of 1024 + n are 0x6400 + n.
-  f.minimums[0] = halfBits(__hsub2(halves(minimum | 0x6400), halves(0x6400)));
-  f.minimums[1] = f.minimums[0] << 16;
-  f.minimums[2] = f.minimums[3] = 0;
-  f.d = halfToFloat(scales.w & 0xFFFF);
-  f.minusDmin = -halfToFloat(scales.w >> 16);
-}
-
-/// Keeps the compiler from decoding later than here.
-__device__ __forceinline__ void pinFragments(Fragments &f) {
-#pragma unroll
-  for (int i = 0; i < 4; ++i)
-    asm volatile(""
-                 : "+r"(f.levels[i][0]), "+r"(f.levels[i][1]), "+r"(f.levels[i][2]),
-                   "+r"(f.levels[i][3]));
 }
 
 /// The lane's scales of 4 N tokens.
@@ -178,20 +137,18 @@ __device__ __forceinline__ void loadScales(float (&to)[N], const float *from) {
   }
 }
 
-/// Multiplies one tile of Width tokens, some of them at a time. A super-block has a part for
-/// each block and subtile of 32 rows, and a part has a step for each of these units. Two steps are under way, so
-/// that one is scaled while the next multiplies (or one, if Depth is 1), and a part is decoded while
-/// the one before multiplies.
-template <int Consumers, int Most, int Depth, int Width>
+/// Multiplies one tile of Width tokens. Its super-blocks have products [block][unit of tokens][group];
+/// two are under way, so that the sums of one are scaled while the next multiplies.
+template <int Consumers, int Most, int Width>
 __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, uint8_t *base,
                                         const Item &item, Ring &ring) {
-  using S = Shape<Consumers, Most, Depth>;
-  constexpr int unitTokens = stepTokens(Consumers, Depth, Width), units = Width / unitTokens;
-  constexpr int outputs = unitTokens / 4; // of a thread and step
-  constexpr int vector = scaleVector(Consumers, Depth, Width);
+  using S = Shape<Consumers, Most>;
+  constexpr int unitTokens = unitTokensOf(Consumers, Width), units = Width / unitTokens;
+  constexpr int outputs = unitTokens / 4; // of a thread, row and unit
+  constexpr int vector = scaleVector(Consumers, Width);
   const int thread = threadIdx.x % 128, lane = threadIdx.x % 32, q = lane % 4;
   const int warpgroup = threadIdx.x / 128;
-  const int row = thread / 32 * 8 + lane / 4; // in a subtile
+  const int row = thread / 32 * 16 + lane / 4; // and 8 more
   float4 *totals = reinterpret_cast<float4 *>(base + S::totalsAt) + threadIdx.x;
   const int superBlocks = p.k / superElements;
 
@@ -206,87 +163,119 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
     return;
   }
 
-  float sum[2][units][outputs] = {};
+  // Bytes 2 q and 2 q + 1 as halves, biased by 1024. Columns have zeros where q > 1.
+  const unsigned pairOfBytes = q % 2 ? 0x4342 : 0x4140;
+  float sum[units][outputs][2] = {};
 #pragma unroll 1
   for (int super = 0; super < superBlocks; ++super) {
     hopper::wait(&head.full[ring.stage], ring.parity);
     const uint8_t *stage = base + S::stagesAt + ring.stage * S::stage;
     const auto *words =
         reinterpret_cast<const uint4 *>(stage + warpgroup * groupBytes) + thread;
-    const auto *scales =
+    const auto *records =
         reinterpret_cast<const uint4 *>(stage + warpgroup * groupBytes + levelBytes) + row;
-    const auto *tokenScales = reinterpret_cast<const float *>(stage + S::weights + Width * 544) + q * vector;
+    const auto *tokenScales =
+        reinterpret_cast<const float *>(stage + S::weights + Width * 576) + q * vector;
     // A reduction leaves these in uniform registers, where descriptors must be.
-    const uint32_t limbs = __reduce_or_sync(
-        ~0u, hopper::operandAt(hopper::sharedAddress(stage) + S::weights));
+    const uint32_t limbs =
+        __reduce_or_sync(~0u, hopper::operandAt(hopper::sharedAddress(stage) + S::weights));
     const uint32_t digits = __reduce_or_sync(
         ~0u, hopper::operandAt(hopper::sharedAddress(stage) + S::weights + Width * 512));
-    Fragments fragments[2];
-    int d[Depth][unitTokens];
-    float m[Depth][unitTokens / 2];
-    uint4 packed[2]; // levels and scales of the part that is decoded next
-    const auto loadPart = [&](int part) {
-      packed[0] = words[part * 128];
-      packed[1] = scales[part % 2 * 32];
+
+    const uint4 record[2] = {records[0], records[8]};
+    float d[2], minusDmin[2];
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      d[r] = halfToFloat(record[r].w & 0xFFFF);
+      minusDmin[r] = -halfToFloat(record[r].w >> 16);
+    }
+    uint4 packed[2];
+    unsigned levels[4][4], minimums[4] = {}; // A's fragments
+    int scales[2][4];
+    int sums[2][unitTokens], scaled[outputs][2];
+    float offsets[unitTokens];
+
+    const auto loadBlock = [&](int block) {
+      packed[0] = words[block * 256];
+      packed[1] = words[block * 256 + 128];
     };
-    const auto decodePart = [&](int part) {
-      decode(fragments[part % 2], packed[0], packed[1], part / 2, q);
-      pinFragments(fragments[part % 2]);
+    const auto unpackScales = [&](int block) {
+#pragma unroll
+      for (int r = 0; r < 2; ++r) {
+        const unsigned rest = record[r].z >> (2 * block);
+        const unsigned all = (record[r].x >> (4 * block) & 0x0F0F0F0Fu) | (rest << 4 & 0x30303030u);
+#pragma unroll
+        for (int g = 0; g < 4; ++g)
+          scales[r][g] = static_cast<int>(__byte_perm(all, 0, 0x4440 + g));
+        const unsigned minimum =
+            (record[r].y >> (4 * block) & 0x0F0F0F0Fu) | (rest & 0x30303030u);
+        // The bits of 1024 + n are 0x6400 + n.
+        const unsigned biased = __byte_perm(minimum, 0x64646464u, pairOfBytes);
+        minimums[r] = halfBits(__hsub2(halves(biased), halves(0x64006400u)));
+      }
     };
-    const auto multiply = [&](int step) {
-      const int part = step / units, unit = step % units, block = part / 2;
-      const Fragments &f = fragments[part % 2];
-      const uint32_t b = limbs + (block * Width + unit * unitTokens) * (256 / 16);
-      using Limbs = Wgmma<2 * unitTokens>;
+    const auto decode = [&](int g) {
+      const unsigned first = g % 2 ? packed[g / 2].z : packed[g / 2].x;
+      const unsigned second = g % 2 ? packed[g / 2].w : packed[g / 2].y;
+      levels[g][0] = first & 0x0F0F0F0Fu;
+      levels[g][1] = second & 0x0F0F0F0Fu;
+      levels[g][2] = first >> 4 & 0x0F0F0F0Fu;
+      levels[g][3] = second >> 4 & 0x0F0F0F0Fu;
+    };
+    const auto multiply = [&](int product) {
+      const int block = product / (4 * units), unit = product / 4 % units, g = product % 4;
+      if (unit == 0)
+        decode(g);
+      if (unit == 0 && g == 3 && block == 0)
+        loadBlock(1);
+      const int column = 2 * (block * Width + unit * unitTokens);
+      using Product = Wgmma<2 * unitTokens>;
       hopper::productFence();
-      Limbs::template multiply<false, hopper::swizzledLines>(d[step % Depth], f.levels[0], b);
-      Limbs::template multiply<true, hopper::swizzledLines>(d[step % Depth], f.levels[1], b + 2);
-      Limbs::template multiply<true, hopper::swizzledLines>(d[step % Depth], f.levels[2], b + 4);
-      Limbs::template multiply<true, hopper::swizzledLines>(d[step % Depth], f.levels[3], b + 6);
-      Wgmma<unitTokens>::template multiplyHalves<hopper::narrowLines>(
-          m[step % Depth], f.minimums, digits + block * Width + unit * unitTokens);
+      Product::template multiply<false, hopper::swizzledLines>(sums[product % 2], levels[g],
+                                                               limbs + column * 8 + 2 * g);
+      if (g == 3)
+        Product::template multiplyHalves<hopper::narrowLines>(offsets, minimums, digits + column);
       hopper::productCommit();
     };
-    constexpr int steps = 4 * units;
-    loadPart(0);
-    decodePart(0);
-    if (Depth == 2)
-      multiply(0);
+
+    constexpr int products = 8 * units;
+    loadBlock(0);
+    multiply(0);
 #pragma unroll
-    for (int step = 0; step < steps; ++step) {
-      const int part = step / units, unit = step % units, block = part / 2;
-      const bool decodes = unit == 0 && part < 3;
-      const int ahead = step + Depth - 1;
-      const bool decodesFirst = ahead / units > part; // the step ahead needs it
-      if (decodes)
-        loadPart(part + 1);
+    for (int product = 0; product < products; ++product) {
+      const int block = product / (4 * units), unit = product / 4 % units, g = product % 4;
+      if (product + 1 < products)
+        multiply(product + 1);
       float scale[outputs];
-      loadScales<outputs, vector>(scale, tokenScales + block * Width + unit * unitTokens);
-      if (decodes && decodesFirst)
-        decodePart(part + 1);
-      if (ahead < steps)
-        multiply(ahead);
-      if (decodes && !decodesFirst)
-        decodePart(part + 1);
-      if (ahead < steps && Depth == 2)
+      if (g == 3)
+        loadScales<outputs, vector>(scale, tokenScales + block * Width + unit * unitTokens);
+      if (g == 0 && unit == 0)
+        unpackScales(block);
+      if (product + 1 < products)
         hopper::productWait<1>();
       else
         hopper::productWait<0>();
-      int(&sums)[unitTokens] = d[step % Depth];
-      float(&minimums)[unitTokens / 2] = m[step % Depth];
-      hopper::pin(sums);
-      hopper::pin(minimums);
-      const Fragments &f = fragments[part % 2];
+      int(&of)[unitTokens] = sums[product % 2];
+      hopper::pin(of);
 #pragma unroll
-      for (int o = 0; o < outputs; ++o) {
-        const int upper = sums[4 * o] * 128 + sums[4 * o + 1];
-        const int lower = sums[4 * o + 2] * 128 + sums[4 * o + 3];
-        const int at = o / 2 * 4 + o % 2;
-        const float minimum = __fmaf_rn(512.0f, minimums[at], minimums[at + 2]);
-        float t = __fmul_rn(__int2float_rn(upper * 16 + lower), f.d);
-        t = __fmaf_rn(minimum, f.minusDmin, t);
-        float &acc = sum[part % 2][unit][o];
-        acc = __fmaf_rn(t, scale[o], acc);
+      for (int o = 0; o < outputs; ++o)
+#pragma unroll
+        for (int r = 0; r < 2; ++r) {
+          const int both = of[4 * o + 2 * r] * 128 + of[4 * o + 2 * r + 1];
+          scaled[o][r] = both * scales[r][g] + (g == 0 ? 0 : scaled[o][r]);
+        }
+      if (g == 3) {
+        hopper::pin(offsets);
+#pragma unroll
+        for (int o = 0; o < outputs; ++o)
+#pragma unroll
+          for (int r = 0; r < 2; ++r) {
+            const float minimum =
+                __fmaf_rn(512.0f, offsets[4 * o + 2 * r], offsets[4 * o + 2 * r + 1]);
+            float t = __fmul_rn(__int2float_rn(scaled[o][r]), d[r]);
+            t = __fmaf_rn(minimum, minusDmin[r], t);
+            sum[unit][o][r] = __fmaf_rn(t, scale[o], sum[unit][o][r]);
+          }
       }
     }
     __syncwarp();
@@ -318,24 +307,24 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
       }
     }
   }
-  float *out = p.out + int64_t{item.first} * p.rows + item.rowTile * S::rows +
-               warpgroup * groupRows + row;
+  float *out =
+      p.out + int64_t{item.first} * p.rows + item.rowTile * S::rows + warpgroup * groupRows + row;
 #pragma unroll
-  for (int subtile = 0; subtile < 2; ++subtile)
+  for (int unit = 0; unit < units; ++unit)
 #pragma unroll
-    for (int unit = 0; unit < units; ++unit)
+    for (int o = 0; o < outputs; ++o) {
+      const int token = unit * unitTokens + 4 * o + q;
+      if (token < item.rows)
 #pragma unroll
-      for (int o = 0; o < outputs; ++o) {
-        const int token = unit * unitTokens + 4 * o + q;
-        if (token < item.rows)
-          out[int64_t{token} * p.rows + subtile * 32] = sum[subtile][unit][o];
-      }
+        for (int r = 0; r < 2; ++r)
+          out[int64_t{token} * p.rows + 8 * r] = sum[unit][o][r];
+    }
 }
 
-template <int Consumers, int Most, int Depth>
-__global__ void __launch_bounds__(Shape<Consumers, Most, Depth>::threads, 1)
+template <int Consumers, int Most>
+__global__ void __launch_bounds__(Shape<Consumers, Most>::threads, 1)
     product(const ProductArguments p) {
-  using S = Shape<Consumers, Most, Depth>;
+  using S = Shape<Consumers, Most>;
   extern __shared__ uint8_t shared[];
   uint8_t *base = shared + (1024 - hopper::sharedAddress(shared) % 1024) % 1024;
   Head &head = *reinterpret_cast<Head *>(base);
@@ -380,24 +369,24 @@ __global__ void __launch_bounds__(Shape<Consumers, Most, Depth>::threads, 1)
         return;
       const int width = widthFor(item.rows, Most);
       if (width == 8)
-        consume<Consumers, Most, Depth, 8>(p, head, base, item, ring);
+        consume<Consumers, Most, 8>(p, head, base, item, ring);
       else if (width == 16)
-        consume<Consumers, Most, Depth, 16>(p, head, base, item, ring);
+        consume<Consumers, Most, 16>(p, head, base, item, ring);
       if constexpr (Most > 16) {
         if (width == 24)
-          consume<Consumers, Most, Depth, 24>(p, head, base, item, ring);
+          consume<Consumers, Most, 24>(p, head, base, item, ring);
         else if (width == 32)
-          consume<Consumers, Most, Depth, 32>(p, head, base, item, ring);
+          consume<Consumers, Most, 32>(p, head, base, item, ring);
       }
       if constexpr (Most > 32)
         if (width == 48)
-          consume<Consumers, Most, Depth, 48>(p, head, base, item, ring);
+          consume<Consumers, Most, 48>(p, head, base, item, ring);
       if constexpr (Most > 48)
         if (width == 64)
-          consume<Consumers, Most, Depth, 64>(p, head, base, item, ring);
+          consume<Consumers, Most, 64>(p, head, base, item, ring);
       if constexpr (Most > 64)
         if (width == 96)
-          consume<Consumers, Most, Depth, 96>(p, head, base, item, ring);
+          consume<Consumers, Most, 96>(p, head, base, item, ring);
     }
   }
 }

@@ -66,19 +66,20 @@ __global__ void quantize(const float *x, int64_t blocks, int16_t *q, float *scal
       const int value = __float2int_rn(__fmul_rn(from[i], r));
       const int low = ((value + 64) & 127) - 64;
       q[block * blockElements + i] = static_cast<int16_t>(value);
-      limbs[block * 256 + placeOf(i)] = static_cast<int8_t>((value - low) / 128);
-      limbs[block * 256 + 128 + placeOf(i)] = static_cast<int8_t>(low);
+      limbs[block * 256 + i] = static_cast<int8_t>((value - low) / 128);
+      limbs[block * 256 + 128 + i] = static_cast<int8_t>(low);
       sum += value;
     }
     const int low = ((sum + 256) & 511) - 256;
-    digits[block * 8 + 2 * g] = __int2half_rn((sum - low) / 512);
-    digits[block * 8 + 2 * g + 1] = __int2half_rn(low);
+    digits[block * 16 + g] = __int2half_rn((sum - low) / 512);
+    digits[block * 16 + 8 + g] = __int2half_rn(low);
+    digits[block * 16 + 4 + g] = digits[block * 16 + 12 + g] = __int2half_rn(0);
   }
 }
 
 /// Images of tiles, one thread for 16 bytes of limbs; blockIdx.y: tile, blockIdx.x: super-block.
 __global__ void makeImages(const Tile *tiles, const int *rowOf, Activations a, int k, int consumers,
-                           int depth, uint8_t *images) {
+                           uint8_t *images) {
   const Tile tile = tiles[blockIdx.y];
   const int super = blockIdx.x, superBlocks = k / superElements, width = tile.width;
   uint8_t *image =
@@ -93,18 +94,20 @@ __global__ void makeImages(const Tile *tiles, const int *rowOf, Activations a, i
       value = reinterpret_cast<const uint4 *>(a.limbs)[(source(t) + block) * 16 + limb * 8 + unit];
     reinterpret_cast<uint4 *>(image)[(block * width * 2 + line) * 8 + (unit ^ line % 8)] = value;
   }
-  const int vector = scaleVector(consumers, depth, width);
+  const int vector = scaleVector(consumers, width);
   for (int i = threadIdx.x; i < width * 2; i += blockDim.x) {
     const int block = i % 2, t = i / 2;
-    uint4 digits = {};
+    uint4 digits[2] = {};
     float scale = 0.0f;
     if (t < tile.rows) {
-      digits = reinterpret_cast<const uint4 *>(a.digits)[source(t) + block];
+      for (int limb = 0; limb < 2; ++limb)
+        digits[limb] = reinterpret_cast<const uint4 *>(a.digits)[(source(t) + block) * 2 + limb];
       scale = a.scales[source(t) + block];
     }
-    const int place = t / 8 * 8 + t % 4 * 2 + t / 4 % 2;
-    reinterpret_cast<uint4 *>(image + width * 512)[block * width + place] = digits;
-    reinterpret_cast<float *>(image + width * 544)[block * width + placeOfScale(t, vector)] = scale;
+    for (int limb = 0; limb < 2; ++limb)
+      reinterpret_cast<uint4 *>(image + width * 512)[(block * width + t) * 2 + limb] =
+          digits[limb];
+    reinterpret_cast<float *>(image + width * 576)[block * width + placeOfScale(t, vector)] = scale;
   }
 }
 
@@ -132,14 +135,15 @@ __global__ void pack(const uint8_t *file, uint8_t *packed, int64_t rows, int sup
   const uint8_t *block = file + index * fileBytes;
   uint8_t *group = packed + (row / groupRows * superBlocks + super) * groupBytes;
   const int r = static_cast<int>(row % groupRows);
-  for (int half = 0; half < 2; ++half)
+  for (int b = 0; b < 2; ++b)
     for (int step = 0; step < 4; ++step)
       for (int q = 0; q < 4; ++q)
         for (int e = 0; e < 4; ++e) {
-          const int i = 128 * half + 32 * q + 8 * step + e;
-          const int thread = r % 32 / 8 * 32 + r % 8 * 4 + q;
-          group[((half * 2 + r / 32) * 128 + thread) * 16 + step * 4 + e] =
-              static_cast<uint8_t>(levelOf(block, i) | levelOf(block, i + 4) << 4);
+          const int i = 128 * b + 32 * step + 4 * q + e;
+          const int thread = r / 16 * 32 + r % 8 * 4 + q;
+          const int word = ((b * 2 + step / 2) * 128 + thread) * 4 + step % 2 * 2 + r % 16 / 8;
+          group[word * 4 + e] =
+              static_cast<uint8_t>(levelOf(block, i) | levelOf(block, i + 16) << 4);
         }
   uint8_t *scales = group + levelBytes + r * 16;
   for (int g = 0; g < 4; ++g) {
