@@ -100,12 +100,6 @@ template <int R> __device__ __forceinline__ void pin(int (&d)[R]) {
     asm volatile("" : "+r"(d[i])::"memory");
 }
 
-template <int R> __device__ __forceinline__ void pin(float (&d)[R]) {
-#pragma unroll
-  for (int i = 0; i < R; ++i)
-    asm volatile("" : "+f"(d[i])::"memory");
-}
-
 /// Descriptors of B. The high words say how it lies: lines of 128 bytes a column, 16-byte units
 /// exchanged as with a swizzle of 128 bytes; or 16 bytes a column, eight columns together, of which
 /// wgmma reads 32: the same 16 again, which meet zeros of A.

@@ -99,16 +99,25 @@ Routing route(const Layer &layer, int tokens, unsigned seed) {
   return r;
 }
 
-/// Each expert's tiles of tokens.
+/// Each expert's tiles of tokens: the widest ones and a rest, or equal ones if those are cheaper. A
+/// tile costs what its tokens cost, and decoding, which is about 14 tokens' worth.
 std::vector<std::vector<Tile>> makeTiles(const Routing &r, int most) {
   std::vector<std::vector<Tile>> tiles(r.offsets.size() - 1);
   int image = 0;
-  for (size_t e = 0; e < tiles.size(); ++e)
-    for (int first = r.offsets[e]; first < r.offsets[e + 1]; first += most) {
-      const int rows = std::min(most, r.offsets[e + 1] - first), width = widthFor(rows, most);
-      tiles[e].push_back({first, rows, width, image});
+  for (size_t e = 0; e < tiles.size(); ++e) {
+    const int rows = r.offsets[e + 1] - r.offsets[e], count = (rows + most - 1) / most;
+    if (rows == 0)
+      continue;
+    const auto cost = [&](int n) { return widthFor(n, most) + 14; };
+    const int rest = rows - (count - 1) * most, equal = (rows + count - 1) / count;
+    const bool areEqual = count * cost(equal) < (count - 1) * cost(most) + cost(rest);
+    const int step = areEqual ? equal : most;
+    for (int first = r.offsets[e]; first < r.offsets[e + 1]; first += step) {
+      const int n = std::min(step, r.offsets[e + 1] - first), width = widthFor(n, most);
+      tiles[e].push_back({first, n, width, image});
       image += width;
     }
+  }
   return tiles;
 }
 
@@ -145,8 +154,8 @@ template <int Consumers, int Most> constexpr Kernel kernel() {
   using S = Shape<Consumers, Most>;
   return {Consumers, S::rows, Most, S::stages, S::stage, launch<Consumers, Most>};
 }
-const Kernel kernels[] = {kernel<3, 16>(), kernel<4, 16>(), kernel<2, 32>(), kernel<3, 32>(),
-                          kernel<2, 64>(), kernel<2, 96>(), kernel<3, 64>()};
+const Kernel kernels[] = {kernel<3, 16>(), kernel<4, 16>(), kernel<3, 32>(), kernel<4, 32>(),
+                          kernel<3, 48>(), kernel<2, 64>(), kernel<2, 72>(), kernel<3, 72>()};
 
 unsigned grid(int64_t n, int block) { return static_cast<unsigned>((n + block - 1) / block); }
 

@@ -48,18 +48,22 @@ struct alignas(16) Item {
 
 /// The width of a tile of `rows` tokens where kernels have no wider ones than `most`.
 __host__ __device__ constexpr int widthFor(int rows, int most) {
-  const int width = rows <= 32 ? (rows + 7) / 8 * 8 : rows <= 48 ? 48 : rows <= 64 ? 64 : 96;
+  const int width = rows <= 32   ? (rows + 7) / 8 * 8
+                    : rows <= 48 ? 48
+                    : rows <= 64 ? 64
+                    : rows <= 72 ? 72
+                                 : 96;
   return width < most ? width : most;
 }
 
 /// Tokens that a warpgroup multiplies at a time, a factor of the tile's width: fewer where a thread
 /// has fewer registers.
 __host__ __device__ constexpr int unitTokensOf(int consumers, int width) {
-  return consumers > 3    ? 8
-         : consumers == 3 ? (width <= 24 ? width : 16)
-         : width <= 32    ? width
-         : width == 48    ? 24
-                          : 32;
+  return consumers > 3       ? (width % 16 == 0 ? 16 : 8)
+         : width % 24 == 0   ? (consumers == 3 || width < 96 ? 24 : 32)
+         : width <= 16       ? width
+         : consumers == 3    ? 16
+                             : 32;
 }
 /// How many scales of tokens a thread loads at a time.
 __host__ __device__ constexpr int scaleVector(int consumers, int width) {

@@ -33,15 +33,15 @@ template <> struct Wgmma<{n}> {{
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(low), "n"(High),
                    "n"(Accumulate));
   }}
-  /// d = A x B of fp16, fp32 accumulators; K = 16.
+  /// d = A x B of fp16, fp32 accumulators, whose bits `d` has; K = 16.
   template <uint32_t High>
-  static __device__ __forceinline__ void multiplyHalves(float (&d)[{r}], const unsigned (&a)[4],
+  static __device__ __forceinline__ void multiplyHalves(int (&d)[{r}], const unsigned (&a)[4],
                                                         uint32_t low) {{
     asm volatile("{{.reg .pred p; .reg .b64 b; setp.ne.b32 p, 0, 0;\\n"
                  "mov.b64 b, {{%{r4}, %{r5}}};\\n"
                  "wgmma.mma_async.sync.aligned.m64n{n}k16.f32.f16.f16 {{{list}}}, "
                  "{{%{r0},%{r1},%{r2},%{r3}}}, b, p, 1, 1, 0;}}"
-                 : {floats}
+                 : {outs}
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(low), "n"(High));
   }}
 }};
@@ -57,7 +57,6 @@ def wrapper(n: int) -> str:
         r=r,
         list=",".join(f"%{i}" for i in range(r)),
         outs=", ".join(f'"+r"(d[{i}])' for i in range(r)),
-        floats=", ".join(f'"+f"(d[{i}])' for i in range(r)),
         **names,
     )
 

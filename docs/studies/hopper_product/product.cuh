@@ -137,8 +137,8 @@ __device__ __forceinline__ void loadScales(float (&to)[N], const float *from) {
   }
 }
 
-/// Multiplies one tile of Width tokens. Its super-blocks have products [block][unit of tokens][group];
-/// two are under way, so that the sums of one are scaled while the next multiplies.
+/// Multiplies one tile of Width tokens. Its super-blocks have products [block][unit of tokens][four
+/// groups, minimums]; two are under way, so that the sums of one are scaled while the next multiplies.
 template <int Consumers, int Most, int Width>
 __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, uint8_t *base,
                                         const Item &item, Ring &ring) {
@@ -182,18 +182,11 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
     const uint32_t digits = __reduce_or_sync(
         ~0u, hopper::operandAt(hopper::sharedAddress(stage) + S::weights + Width * 512));
 
-    const uint4 record[2] = {records[0], records[8]};
-    float d[2], minusDmin[2];
-#pragma unroll
-    for (int r = 0; r < 2; ++r) {
-      d[r] = halfToFloat(record[r].w & 0xFFFF);
-      minusDmin[r] = -halfToFloat(record[r].w >> 16);
-    }
     uint4 packed[2];
     unsigned levels[4][4], minimums[4] = {}; // A's fragments
     int scales[2][4];
+    float d[2], minusDmin[2];
     int sums[2][unitTokens], scaled[outputs][2];
-    float offsets[unitTokens];
 
     const auto loadBlock = [&](int block) {
       packed[0] = words[block * 256];
@@ -202,13 +195,16 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
     const auto unpackScales = [&](int block) {
 #pragma unroll
       for (int r = 0; r < 2; ++r) {
-        const unsigned rest = record[r].z >> (2 * block);
-        const unsigned all = (record[r].x >> (4 * block) & 0x0F0F0F0Fu) | (rest << 4 & 0x30303030u);
+        const uint4 record = records[8 * r];
+        d[r] = halfToFloat(record.w & 0xFFFF);
+        minusDmin[r] = -halfToFloat(record.w >> 16);
+        const unsigned rest = record.z >> (2 * block);
+        const unsigned all = (record.x >> (4 * block) & 0x0F0F0F0Fu) | (rest << 4 & 0x30303030u);
 #pragma unroll
         for (int g = 0; g < 4; ++g)
           scales[r][g] = static_cast<int>(__byte_perm(all, 0, 0x4440 + g));
         const unsigned minimum =
-            (record[r].y >> (4 * block) & 0x0F0F0F0Fu) | (rest & 0x30303030u);
+            (record.y >> (4 * block) & 0x0F0F0F0Fu) | (rest & 0x30303030u);
         // The bits of 1024 + n are 0x6400 + n.
         const unsigned biased = __byte_perm(minimum, 0x64646464u, pairOfBytes);
         minimums[r] = halfBits(__hsub2(halves(biased), halves(0x64006400u)));
@@ -222,32 +218,36 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
       levels[g][2] = first >> 4 & 0x0F0F0F0Fu;
       levels[g][3] = second >> 4 & 0x0F0F0F0Fu;
     };
+    constexpr int products = 2 * units * 5;
     const auto multiply = [&](int product) {
-      const int block = product / (4 * units), unit = product / 4 % units, g = product % 4;
-      if (unit == 0)
-        decode(g);
-      if (unit == 0 && g == 3 && block == 0)
-        loadBlock(1);
+      const int block = product / (5 * units), unit = product / 5 % units, g = product % 5;
       const int column = 2 * (block * Width + unit * unitTokens);
       using Product = Wgmma<2 * unitTokens>;
-      hopper::productFence();
-      Product::template multiply<false, hopper::swizzledLines>(sums[product % 2], levels[g],
-                                                               limbs + column * 8 + 2 * g);
-      if (g == 3)
-        Product::template multiplyHalves<hopper::narrowLines>(offsets, minimums, digits + column);
+      if (g < 4) {
+        if (unit == 0)
+          decode(g);
+        hopper::productFence();
+        Product::template multiply<false, hopper::swizzledLines>(sums[product % 2], levels[g],
+                                                                 limbs + column * 8 + 2 * g);
+      } else {
+        if (unit == 0 && block == 0)
+          loadBlock(1);
+        hopper::productFence();
+        Product::template multiplyHalves<hopper::narrowLines>(sums[product % 2], minimums,
+                                                              digits + column);
+      }
       hopper::productCommit();
     };
 
-    constexpr int products = 8 * units;
     loadBlock(0);
     multiply(0);
 #pragma unroll
     for (int product = 0; product < products; ++product) {
-      const int block = product / (4 * units), unit = product / 4 % units, g = product % 4;
+      const int block = product / (5 * units), unit = product / 5 % units, g = product % 5;
       if (product + 1 < products)
         multiply(product + 1);
       float scale[outputs];
-      if (g == 3)
+      if (g == 4)
         loadScales<outputs, vector>(scale, tokenScales + block * Width + unit * unitTokens);
       if (g == 0 && unit == 0)
         unpackScales(block);
@@ -261,22 +261,16 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
       for (int o = 0; o < outputs; ++o)
 #pragma unroll
         for (int r = 0; r < 2; ++r) {
-          const int both = of[4 * o + 2 * r] * 128 + of[4 * o + 2 * r + 1];
-          scaled[o][r] = both * scales[r][g] + (g == 0 ? 0 : scaled[o][r]);
-        }
-      if (g == 3) {
-        hopper::pin(offsets);
-#pragma unroll
-        for (int o = 0; o < outputs; ++o)
-#pragma unroll
-          for (int r = 0; r < 2; ++r) {
-            const float minimum =
-                __fmaf_rn(512.0f, offsets[4 * o + 2 * r], offsets[4 * o + 2 * r + 1]);
+          const int high = of[4 * o + 2 * r], low = of[4 * o + 2 * r + 1];
+          if (g < 4) {
+            scaled[o][r] = (high * 128 + low) * scales[r][g] + (g == 0 ? 0 : scaled[o][r]);
+          } else {
+            const float minimum = __fmaf_rn(512.0f, __int_as_float(high), __int_as_float(low));
             float t = __fmul_rn(__int2float_rn(scaled[o][r]), d[r]);
             t = __fmaf_rn(minimum, minusDmin[r], t);
             sum[unit][o][r] = __fmaf_rn(t, scale[o], sum[unit][o][r]);
           }
-      }
+        }
     }
     __syncwarp();
     if (lane == 0)
@@ -384,7 +378,10 @@ __global__ void __launch_bounds__(Shape<Consumers, Most>::threads, 1)
       if constexpr (Most > 48)
         if (width == 64)
           consume<Consumers, Most, 64>(p, head, base, item, ring);
-      if constexpr (Most > 64)
+      if constexpr (Most == 72)
+        if (width == 72)
+          consume<Consumers, Most, 72>(p, head, base, item, ring);
+      if constexpr (Most > 72)
         if (width == 96)
           consume<Consumers, Most, 96>(p, head, base, item, ring);
     }
