@@ -3,7 +3,7 @@
 //
 // Checks and times the product on one layer's experts: gate and up as one product of 2 * width rows,
 // then down. Exit status 1 if an output differs from the contract.
-//   harness [--layer NAME] [--tokens N] [--most N] [--repeat N] [--once]
+//   harness [--layer NAME] [--tokens N] [--most N] [--repeat N] [--once] [--parts]
 #include "product.cuh"
 #include "reference.cuh"
 #include <algorithm>
@@ -135,27 +135,32 @@ std::vector<Item> makeItems(const std::vector<std::vector<Tile>> &tiles, int row
 /// A kernel of the study.
 struct Kernel {
   int consumers, rows, most, stages, stageBytes;
+  Without part;
   void (*launch)(const ProductArguments &p, int blocks);
 };
 
-template <int Consumers, int Most> void launch(const ProductArguments &p, int blocks) {
+template <int Consumers, int Most, Without Part> void launch(const ProductArguments &p, int blocks) {
   using S = Shape<Consumers, Most>;
   static bool isReady = false;
   if (!isReady)
-    check(cudaFuncSetAttribute(product<Consumers, Most>,
+    check(cudaFuncSetAttribute(product<Consumers, Most, Part>,
                                cudaFuncAttributeMaxDynamicSharedMemorySize, S::bytes),
           "shared memory");
   isReady = true;
-  product<Consumers, Most><<<blocks, S::threads, S::bytes>>>(p);
+  product<Consumers, Most, Part><<<blocks, S::threads, S::bytes>>>(p);
   check(cudaGetLastError(), "launch");
 }
 
-template <int Consumers, int Most> constexpr Kernel kernel() {
+template <int Consumers, int Most, Without Part = Without::Nothing> constexpr Kernel kernel() {
   using S = Shape<Consumers, Most>;
-  return {Consumers, S::rows, Most, S::stages, S::stage, launch<Consumers, Most>};
+  return {Consumers, S::rows, Most, S::stages, S::stage, Part, launch<Consumers, Most, Part>};
 }
-const Kernel kernels[] = {kernel<3, 16>(), kernel<4, 16>(), kernel<3, 32>(), kernel<4, 32>(),
-                          kernel<3, 48>(), kernel<2, 64>(), kernel<2, 72>(), kernel<3, 72>()};
+const std::vector<Kernel> kernels = {kernel<3, 16>(), kernel<4, 16>(), kernel<3, 32>(),
+                                     kernel<3, 48>(), kernel<2, 64>(), kernel<2, 72>()};
+/// One kernel, and what is left of its time without its parts.
+const std::vector<Kernel> parts = {kernel<2, 64>(), kernel<2, 64, Without::Products>(),
+                                   kernel<2, 64, Without::Scaling>(),
+                                   kernel<2, 64, Without::Minimums>()};
 
 unsigned grid(int64_t n, int block) { return static_cast<unsigned>((n + block - 1) / block); }
 
@@ -191,7 +196,7 @@ struct Quantized {
 
 Buffer<uint8_t> *flushed = nullptr; ///< Written between launches: what evicts the L2.
 int repeats = 11;
-bool once = false;
+bool once = false, inParts = false;
 int64_t wrongs = 0;
 
 /// Microseconds, medians.
@@ -261,6 +266,9 @@ Time measure(const Weights &w, const Quantized &a, const std::vector<int> &rowOf
   check(cudaMemcpy(read, clocks.get(), sizeof(read), cudaMemcpyDeviceToHost), "copy out");
   megahertz = 1e3 * static_cast<double>(read[0]) / static_cast<double>(read[1]);
 
+  const Time time = {gathers[gathers.size() / 2], products[products.size() / 2]};
+  if (kernel.part != Without::Nothing)
+    return time;
   // All sorted rows, or about 320 of them: the first and last of tiles, and others.
   std::vector<int> sample;
   std::mt19937 random(seed);
@@ -280,7 +288,7 @@ Time measure(const Weights &w, const Quantized &a, const std::vector<int> &rowOf
     std::printf("WRONG: %llu of %zu x %d outputs\n", n, sample.size(), w.rows);
     wrongs += static_cast<int64_t>(n);
   }
-  return {gathers[gathers.size() / 2], products[products.size() / 2]};
+  return time;
 }
 } // namespace
 
@@ -291,6 +299,10 @@ int main(int argc, char **argv) {
     const std::string flag = argv[i];
     if (flag == "--once") {
       once = true;
+      continue;
+    }
+    if (flag == "--parts") {
+      inParts = true;
       continue;
     }
     const std::string value = i + 1 < argc ? argv[++i] : "";
@@ -333,12 +345,15 @@ int main(int argc, char **argv) {
       int distinct = 0;
       for (int e = 0; e < layer.experts; ++e)
         distinct += r.offsets[e + 1] > r.offsets[e];
-      for (const Kernel &kernel : kernels) {
+      for (const Kernel &kernel : inParts ? parts : kernels) {
         if (!mosts.empty() && std::find(mosts.begin(), mosts.end(), kernel.most) == mosts.end())
           continue;
         const Time first = measure(up, input, tokenOf, r, kernel, seed + 5);
         const Time second = measure(down, gated, same, r, kernel, seed + 6);
         const double time = first.product + second.product;
+        const char *const names[] = {"", "without products: ", "without scaling: ",
+                                     "without minimums: "};
+        std::printf("%s", names[static_cast<int>(kernel.part)]);
         const double weights = 3.0 * layer.width * layer.hidden;
         std::printf("%-14s %6d %5d x %2d | %7.1f | %8.1f %8.1f %8.1f | %6.1f %5.2f %5.0f |", layer.name, tokens,
                     kernel.rows, kernel.most, first.gather, first.product,

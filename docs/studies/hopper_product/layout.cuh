@@ -65,6 +65,10 @@ __host__ __device__ constexpr int unitTokensOf(int consumers, int width) {
          : consumers == 3    ? 16
                              : 32;
 }
+/// Whether the minimums' product has accumulators of its own, beside those of the groups.
+__host__ __device__ constexpr bool areMinimumsApart(int consumers, int width) {
+  return consumers == 2 ? width <= 64 : consumers == 3 && width <= 32;
+}
 /// How many scales of tokens a thread loads at a time.
 __host__ __device__ constexpr int scaleVector(int consumers, int width) {
   return unitTokensOf(consumers, width) % 16 == 0 ? 4 : 2;

@@ -137,15 +137,21 @@ __device__ __forceinline__ void loadScales(float (&to)[N], const float *from) {
   }
 }
 
+/// What a kernel leaves out, to see what it costs; outputs are wrong then.
+enum class Without { Nothing, Products, Scaling, Minimums };
+
 /// Multiplies one tile of Width tokens. Its super-blocks have products [block][unit of tokens][four
 /// groups, minimums]; two are under way, so that the sums of one are scaled while the next multiplies.
-template <int Consumers, int Most, int Width>
+/// Where there are registers for it, that of the minimums is part of the fourth group's.
+template <int Consumers, int Most, Without Part, int Width>
 __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, uint8_t *base,
                                         const Item &item, Ring &ring) {
   using S = Shape<Consumers, Most>;
   constexpr int unitTokens = unitTokensOf(Consumers, Width), units = Width / unitTokens;
   constexpr int outputs = unitTokens / 4; // of a thread, row and unit
   constexpr int vector = scaleVector(Consumers, Width);
+  constexpr bool apart = areMinimumsApart(Consumers, Width);
+  constexpr int steps = apart ? 4 : 5; ///< of a unit
   const int thread = threadIdx.x % 128, lane = threadIdx.x % 32, q = lane % 4;
   const int warpgroup = threadIdx.x / 128;
   const int row = thread / 32 * 16 + lane / 4; // and 8 more
@@ -187,6 +193,7 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
     int scales[2][4];
     float d[2], minusDmin[2];
     int sums[2][unitTokens], scaled[outputs][2];
+    int ownOffsets[apart ? unitTokens : 1];
 
     const auto loadBlock = [&](int block) {
       packed[0] = words[block * 256];
@@ -218,23 +225,28 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
       levels[g][2] = first >> 4 & 0x0F0F0F0Fu;
       levels[g][3] = second >> 4 & 0x0F0F0F0Fu;
     };
-    constexpr int products = 2 * units * 5;
+    constexpr int products = 2 * units * steps;
     const auto multiply = [&](int product) {
-      const int block = product / (5 * units), unit = product / 5 % units, g = product % 5;
-      const int column = 2 * (block * Width + unit * unitTokens);
+      const int block = product / (steps * units), unit = product / steps % units;
+      const int g = product % steps, column = 2 * (block * Width + unit * unitTokens);
       using Product = Wgmma<2 * unitTokens>;
-      if (g < 4) {
-        if (unit == 0)
-          decode(g);
-        hopper::productFence();
+      if (g < 4 && unit == 0)
+        decode(g);
+      if (g == steps - 1 && unit == 0 && block == 0)
+        loadBlock(1);
+      if constexpr (Part == Without::Products)
+        return;
+      hopper::productFence();
+      if (g < 4)
         Product::template multiply<false, hopper::swizzledLines>(sums[product % 2], levels[g],
                                                                  limbs + column * 8 + 2 * g);
-      } else {
-        if (unit == 0 && block == 0)
-          loadBlock(1);
-        hopper::productFence();
-        Product::template multiplyHalves<hopper::narrowLines>(sums[product % 2], minimums,
-                                                              digits + column);
+      if (g == steps - 1 && Part != Without::Minimums) {
+        if constexpr (apart)
+          Product::template multiplyHalves<hopper::narrowLines>(ownOffsets, minimums,
+                                                                digits + column);
+        else
+          Product::template multiplyHalves<hopper::narrowLines>(sums[product % 2], minimums,
+                                                                digits + column);
       }
       hopper::productCommit();
     };
@@ -243,34 +255,46 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
     multiply(0);
 #pragma unroll
     for (int product = 0; product < products; ++product) {
-      const int block = product / (5 * units), unit = product / 5 % units, g = product % 5;
+      const int block = product / (steps * units), unit = product / steps % units;
+      const int g = product % steps;
       if (product + 1 < products)
         multiply(product + 1);
       float scale[outputs];
-      if (g == 4)
+      if (g == steps - 1)
         loadScales<outputs, vector>(scale, tokenScales + block * Width + unit * unitTokens);
       if (g == 0 && unit == 0)
         unpackScales(block);
-      if (product + 1 < products)
+      if (product + 1 < products && Part != Without::Products)
         hopper::productWait<1>();
       else
         hopper::productWait<0>();
       int(&of)[unitTokens] = sums[product % 2];
       hopper::pin(of);
+      if (Part == Without::Scaling)
+        continue;
+      if (g < 4)
 #pragma unroll
-      for (int o = 0; o < outputs; ++o)
+        for (int o = 0; o < outputs; ++o)
 #pragma unroll
-        for (int r = 0; r < 2; ++r) {
-          const int high = of[4 * o + 2 * r], low = of[4 * o + 2 * r + 1];
-          if (g < 4) {
-            scaled[o][r] = (high * 128 + low) * scales[r][g] + (g == 0 ? 0 : scaled[o][r]);
-          } else {
-            const float minimum = __fmaf_rn(512.0f, __int_as_float(high), __int_as_float(low));
+          for (int r = 0; r < 2; ++r)
+            scaled[o][r] = (of[4 * o + 2 * r] * 128 + of[4 * o + 2 * r + 1]) * scales[r][g] +
+                           (g == 0 ? 0 : scaled[o][r]);
+      if (g == steps - 1) {
+        if constexpr (apart)
+          hopper::pin(ownOffsets);
+#pragma unroll
+        for (int o = 0; o < outputs; ++o)
+#pragma unroll
+          for (int r = 0; r < 2; ++r) {
+            const int at = 4 * o + 2 * r;
+            const float high = __int_as_float(apart ? ownOffsets[apart ? at : 0] : of[at]);
+            const float low = __int_as_float(apart ? ownOffsets[apart ? at + 1 : 0] : of[at + 1]);
             float t = __fmul_rn(__int2float_rn(scaled[o][r]), d[r]);
-            t = __fmaf_rn(minimum, minusDmin[r], t);
+            if (Part != Without::Minimums)
+              t = __fmaf_rn(__fmaf_rn(512.0f, high, low), minusDmin[r], t);
             sum[unit][o][r] = __fmaf_rn(t, scale[o], sum[unit][o][r]);
           }
-        }
+      }
     }
     __syncwarp();
     if (lane == 0)
@@ -315,7 +339,7 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
     }
 }
 
-template <int Consumers, int Most>
+template <int Consumers, int Most, Without Part>
 __global__ void __launch_bounds__(Shape<Consumers, Most>::threads, 1)
     product(const ProductArguments p) {
   using S = Shape<Consumers, Most>;
@@ -363,27 +387,27 @@ __global__ void __launch_bounds__(Shape<Consumers, Most>::threads, 1)
         return;
       const int width = widthFor(item.rows, Most);
       if (width == 8)
-        consume<Consumers, Most, 8>(p, head, base, item, ring);
+        consume<Consumers, Most, Part, 8>(p, head, base, item, ring);
       else if (width == 16)
-        consume<Consumers, Most, 16>(p, head, base, item, ring);
+        consume<Consumers, Most, Part, 16>(p, head, base, item, ring);
       if constexpr (Most > 16) {
         if (width == 24)
-          consume<Consumers, Most, 24>(p, head, base, item, ring);
+          consume<Consumers, Most, Part, 24>(p, head, base, item, ring);
         else if (width == 32)
-          consume<Consumers, Most, 32>(p, head, base, item, ring);
+          consume<Consumers, Most, Part, 32>(p, head, base, item, ring);
       }
       if constexpr (Most > 32)
         if (width == 48)
-          consume<Consumers, Most, 48>(p, head, base, item, ring);
+          consume<Consumers, Most, Part, 48>(p, head, base, item, ring);
       if constexpr (Most > 48)
         if (width == 64)
-          consume<Consumers, Most, 64>(p, head, base, item, ring);
+          consume<Consumers, Most, Part, 64>(p, head, base, item, ring);
       if constexpr (Most == 72)
         if (width == 72)
-          consume<Consumers, Most, 72>(p, head, base, item, ring);
+          consume<Consumers, Most, Part, 72>(p, head, base, item, ring);
       if constexpr (Most > 72)
         if (width == 96)
-          consume<Consumers, Most, 96>(p, head, base, item, ring);
+          consume<Consumers, Most, Part, 96>(p, head, base, item, ring);
     }
   }
 }
