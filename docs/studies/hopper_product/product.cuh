@@ -234,13 +234,11 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
         decode(g);
       if (g == steps - 1 && unit == 0 && block == 0)
         loadBlock(1);
-      if constexpr (Part == Without::Products)
-        return;
       hopper::productFence();
-      if (g < 4)
+      if (g < 4 && Part != Without::Products)
         Product::template multiply<false, hopper::swizzledLines>(sums[product % 2], levels[g],
                                                                  limbs + column * 8 + 2 * g);
-      if (g == steps - 1 && Part != Without::Minimums) {
+      if (g == steps - 1 && Part != Without::Minimums && Part != Without::Products) {
         if constexpr (apart)
           Product::template multiplyHalves<hopper::narrowLines>(ownOffsets, minimums,
                                                                 digits + column);
@@ -264,7 +262,7 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
         loadScales<outputs, vector>(scale, tokenScales + block * Width + unit * unitTokens);
       if (g == 0 && unit == 0)
         unpackScales(block);
-      if (product + 1 < products && Part != Without::Products)
+      if (product + 1 < products)
         hopper::productWait<1>();
       else
         hopper::productWait<0>();
