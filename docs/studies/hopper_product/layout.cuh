@@ -46,24 +46,25 @@ struct alignas(16) Item {
   uint16_t rows, rowTile;
 };
 
-/// The width of a tile of `rows` tokens where kernels have no wider ones than `most`.
+/// The width of a tile of `rows` tokens where kernels have no wider ones than `most`. Twice as many
+/// columns, or a part of them, must be a width of wgmma.
 __host__ __device__ constexpr int widthFor(int rows, int most) {
-  const int width = rows <= 32   ? (rows + 7) / 8 * 8
+  const int width = rows <= 16   ? (rows + 3) / 4 * 4
+                    : rows <= 32 ? (rows + 7) / 8 * 8
                     : rows <= 48 ? 48
                     : rows <= 64 ? 64
-                    : rows <= 72 ? 72
-                                 : 96;
+                                 : 72;
   return width < most ? width : most;
 }
 
 /// Tokens that a warpgroup multiplies at a time, a factor of the tile's width: fewer where a thread
 /// has fewer registers.
 __host__ __device__ constexpr int unitTokensOf(int consumers, int width) {
-  return consumers > 3       ? (width % 16 == 0 ? 16 : 8)
-         : width % 24 == 0   ? (consumers == 3 || width < 96 ? 24 : 32)
-         : width <= 16       ? width
-         : consumers == 3    ? 16
-                             : 32;
+  return width <= 16       ? width
+         : consumers > 3   ? (width % 16 == 0 ? 16 : 8)
+         : width % 24 == 0 ? 24
+         : consumers == 3  ? 16
+                           : 32;
 }
 /// Whether the minimums' product has accumulators of its own, beside those of the groups.
 __host__ __device__ constexpr bool areMinimumsApart(int consumers, int width) {
@@ -71,7 +72,8 @@ __host__ __device__ constexpr bool areMinimumsApart(int consumers, int width) {
 }
 /// How many scales of tokens a thread loads at a time.
 __host__ __device__ constexpr int scaleVector(int consumers, int width) {
-  return unitTokensOf(consumers, width) % 16 == 0 ? 4 : 2;
+  const int outputs = unitTokensOf(consumers, width) / 4;
+  return outputs % 4 == 0 ? 4 : outputs % 2 == 0 ? 2 : 1;
 }
 /// Where the scale of token `t` lies: a thread's outputs have the tokens 4 o + q.
 __host__ __device__ constexpr int placeOfScale(int t, int vector) {

@@ -8,7 +8,7 @@ width.
 
 import sys
 
-WIDTHS = (8, 16, 24, 32, 48, 64, 96, 128)
+WIDTHS = (8, 16, 24, 32, 48, 64)
 
 HEADER = """// Written by make_wgmma.py. Do not edit.
 #pragma once

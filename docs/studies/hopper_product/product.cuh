@@ -130,15 +130,17 @@ __device__ __forceinline__ void loadScales(float (&to)[N], const float *from) {
     if constexpr (Vector == 4) {
       const float4 v = *reinterpret_cast<const float4 *>(from + 4 * i);
       to[i] = v.x, to[i + 1] = v.y, to[i + 2] = v.z, to[i + 3] = v.w;
-    } else {
+    } else if constexpr (Vector == 2) {
       const float2 v = *reinterpret_cast<const float2 *>(from + 4 * i);
       to[i] = v.x, to[i + 1] = v.y;
+    } else {
+      to[i] = from[4 * i];
     }
   }
 }
 
 /// What a kernel leaves out, to see what it costs; outputs are wrong then.
-enum class Without { Nothing, Products, Scaling, Minimums };
+enum class Without { Nothing, Scaling, Minimums };
 
 /// Multiplies one tile of Width tokens. Its super-blocks have products [block][unit of tokens][four
 /// groups, minimums]; two are under way, so that the sums of one are scaled while the next multiplies.
@@ -155,15 +157,14 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
   const int thread = threadIdx.x % 128, lane = threadIdx.x % 32, q = lane % 4;
   const int warpgroup = threadIdx.x / 128;
   const int row = thread / 32 * 16 + lane / 4; // and 8 more
-  float4 *totals = reinterpret_cast<float4 *>(base + S::totalsAt) + threadIdx.x;
+  float2 *totals = reinterpret_cast<float2 *>(base + S::totalsAt) + threadIdx.x;
   const int superBlocks = p.k / superElements;
 
   if (item.rowTile * Consumers + warpgroup >= p.rows / groupRows) { // past the matrix
 #pragma unroll 1
     for (int super = 0; super < superBlocks; ++super) {
       hopper::wait(&head.full[ring.stage], ring.parity);
-      if (lane == 0)
-        hopper::arrive(&head.empty[ring.stage]);
+      hopper::arrive(&head.empty[ring.stage]);
       ring.advance<S::stages>();
     }
     return;
@@ -235,10 +236,10 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
       if (g == steps - 1 && unit == 0 && block == 0)
         loadBlock(1);
       hopper::productFence();
-      if (g < 4 && Part != Without::Products)
+      if (g < 4)
         Product::template multiply<false, hopper::swizzledLines>(sums[product % 2], levels[g],
                                                                  limbs + column * 8 + 2 * g);
-      if (g == steps - 1 && Part != Without::Minimums && Part != Without::Products) {
+      if (g == steps - 1 && Part != Without::Minimums) {
         if constexpr (apart)
           Product::template multiplyHalves<hopper::narrowLines>(ownOffsets, minimums,
                                                                 digits + column);
@@ -294,31 +295,25 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
           }
       }
     }
-    __syncwarp();
-    if (lane == 0)
-      hopper::arrive(&head.empty[ring.stage]);
+    hopper::arrive(&head.empty[ring.stage]);
     ring.advance<S::stages>();
 
     constexpr int superOfChunk = chunkElements / superElements;
     const bool isLast = super + 1 == superBlocks;
     if ((super + 1) % superOfChunk == 0 || isLast) {
-      float *flat = &sum[0][0][0];
+      float2 *flat = reinterpret_cast<float2 *>(sum);
       if (super >= superOfChunk) {
 #pragma unroll
-        for (int i = 0; i < Width / 8; ++i) {
-          const float4 total = totals[i * Consumers * 128];
-          flat[4 * i] = __fadd_rn(total.x, flat[4 * i]);
-          flat[4 * i + 1] = __fadd_rn(total.y, flat[4 * i + 1]);
-          flat[4 * i + 2] = __fadd_rn(total.z, flat[4 * i + 2]);
-          flat[4 * i + 3] = __fadd_rn(total.w, flat[4 * i + 3]);
+        for (int i = 0; i < Width / 4; ++i) {
+          const float2 total = totals[i * Consumers * 128];
+          flat[i] = {__fadd_rn(total.x, flat[i].x), __fadd_rn(total.y, flat[i].y)};
         }
       }
       if (!isLast) {
 #pragma unroll
-        for (int i = 0; i < Width / 8; ++i) {
-          totals[i * Consumers * 128] =
-              make_float4(flat[4 * i], flat[4 * i + 1], flat[4 * i + 2], flat[4 * i + 3]);
-          flat[4 * i] = flat[4 * i + 1] = flat[4 * i + 2] = flat[4 * i + 3] = 0.0f;
+        for (int i = 0; i < Width / 4; ++i) {
+          totals[i * Consumers * 128] = flat[i];
+          flat[i] = {0.0f, 0.0f};
         }
       }
     }
@@ -347,11 +342,11 @@ __global__ void __launch_bounds__(Shape<Consumers, Most>::threads, 1)
   if (threadIdx.x == 0) {
     for (int i = 0; i < S::stages; ++i) {
       hopper::initBarrier(&head.full[i], 1);
-      hopper::initBarrier(&head.empty[i], Consumers * 4);
+      hopper::initBarrier(&head.empty[i], Consumers * 128);
     }
     for (int i = 0; i < 2; ++i) {
       hopper::initBarrier(&head.itemFull[i], 1);
-      hopper::initBarrier(&head.itemEmpty[i], Consumers * 4);
+      hopper::initBarrier(&head.itemEmpty[i], Consumers * 128);
     }
     hopper::publishBarriers();
   }
@@ -377,15 +372,17 @@ __global__ void __launch_bounds__(Shape<Consumers, Most>::threads, 1)
     while (true) {
       hopper::wait(&head.itemFull[itemRing.stage], itemRing.parity);
       const Item item = head.item[itemRing.stage];
-      __syncwarp();
-      if (threadIdx.x % 32 == 0)
-        hopper::arrive(&head.itemEmpty[itemRing.stage]);
+      hopper::arrive(&head.itemEmpty[itemRing.stage]);
       itemRing.advance<2>();
       if (item.expert < 0)
         return;
       const int width = widthFor(item.rows, Most);
-      if (width == 8)
+      if (width == 4)
+        consume<Consumers, Most, Part, 4>(p, head, base, item, ring);
+      else if (width == 8)
         consume<Consumers, Most, Part, 8>(p, head, base, item, ring);
+      else if (width == 12)
+        consume<Consumers, Most, Part, 12>(p, head, base, item, ring);
       else if (width == 16)
         consume<Consumers, Most, Part, 16>(p, head, base, item, ring);
       if constexpr (Most > 16) {
@@ -400,12 +397,9 @@ __global__ void __launch_bounds__(Shape<Consumers, Most>::threads, 1)
       if constexpr (Most > 48)
         if (width == 64)
           consume<Consumers, Most, Part, 64>(p, head, base, item, ring);
-      if constexpr (Most == 72)
+      if constexpr (Most > 64)
         if (width == 72)
           consume<Consumers, Most, Part, 72>(p, head, base, item, ring);
-      if constexpr (Most > 72)
-        if (width == 96)
-          consume<Consumers, Most, Part, 96>(p, head, base, item, ring);
     }
   }
 }
