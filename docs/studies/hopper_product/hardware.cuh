@@ -31,11 +31,6 @@ __device__ __forceinline__ void arriveExpecting(uint64_t *barrier, int bytes) {
                "r"(bytes)
                : "memory");
 }
-/// Arrives once this thread's copies so far are there; the barrier's count includes it.
-__device__ __forceinline__ void arriveWithCopies(uint64_t *barrier) {
-  asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(sharedAddress(barrier))
-               : "memory");
-}
 __device__ __forceinline__ bool isPhaseOver(uint64_t *barrier, uint32_t parity) {
   uint32_t over;
   asm volatile("{.reg .pred p;\n"
@@ -50,11 +45,6 @@ __device__ __forceinline__ void wait(uint64_t *barrier, uint32_t parity) {
   while (!isPhaseOver(barrier, parity)) {
   }
 }
-/// A barrier of some threads of the block.
-template <int Name, int Threads> __device__ __forceinline__ void meet() {
-  asm volatile("bar.sync %0, %1;" ::"n"(Name), "n"(Threads) : "memory");
-}
-
 //===- Copies ------------------------------------------------------------===//
 
 __device__ __forceinline__ void copyBulk(void *shared, const void *global, int bytes,
@@ -70,18 +60,11 @@ __device__ __forceinline__ void copy16(uint32_t shared, const void *global, bool
                "r"(there ? 16 : 0)
                : "memory");
 }
-__device__ __forceinline__ void copy4(uint32_t shared, const void *global, bool there) {
-  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared), "l"(global),
-               "r"(there ? 4 : 0)
-               : "memory");
-}
+/// Waits for this thread's copies of 16 bytes.
+__device__ __forceinline__ void waitForCopies() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 
 //===- wgmma -------------------------------------------------------------===//
 
-/// What ordinary instructions wrote to shared memory, and this thread knows of, is there for wgmma.
-__device__ __forceinline__ void fenceShared() {
-  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
-}
 /// Orders this warpgroup's accesses to accumulators and A registers before the next products.
 __device__ __forceinline__ void productFence() {
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");

@@ -213,11 +213,13 @@ Time measure(const Weights &w, const Quantized &a, const std::vector<int> &rowOf
   std::vector<Tile> flat;
   for (const auto &of : tiles)
     flat.insert(flat.end(), of.begin(), of.end());
-  const std::vector<Item> items = makeItems(tiles, w.rows, kernel.rows);
+  std::vector<Item> items = makeItems(tiles, w.rows, kernel.rows);
+  const int count = static_cast<int>(items.size());
+  items.push_back({-1, 0, 0, 0, 0});
   int blocks = 0;
   check(cudaDeviceGetAttribute(&blocks, cudaDevAttrMultiProcessorCount, 0), "attribute");
   Buffer<int> rows(rowOf), experts(r.expertOf), next(1);
-  Buffer<int> itemCount(std::vector<int>{static_cast<int>(items.size())});
+  Buffer<int> itemCount(std::vector<int>{count});
   Buffer<Item> deviceItems(items);
   Buffer<Tile> deviceTiles(flat);
   Buffer<uint8_t> images(int64_t{flat.back().image + flat.back().width} * (w.k / superElements) *
@@ -245,7 +247,8 @@ Time measure(const Weights &w, const Quantized &a, const std::vector<int> &rowOf
     gather();
     check(cudaEventRecord(events[1]), "event");
     flushed->poison();
-    check(cudaMemcpy(next.get(), &blocks, sizeof(int), cudaMemcpyHostToDevice), "copy in");
+    const int taken = 2 * blocks;
+    check(cudaMemcpy(next.get(), &taken, sizeof(int), cudaMemcpyHostToDevice), "copy in");
     check(cudaEventRecord(events[2]), "event");
     kernel.launch(p, blocks);
     check(cudaEventRecord(events[3]), "event");

@@ -39,15 +39,15 @@ template <int Consumers, int Most> struct Shape {
 
 struct Head {
   uint64_t full[8], empty[8], itemFull[2], itemEmpty[2];
-  Item item[2];
+  Item item[2], following;
 };
 static_assert(sizeof(Head) <= 1024);
 
 struct ProductArguments {
   const uint8_t *weights, *images;
-  const Item *items; ///< each expert's tiles, those of the same weights together
+  const Item *items; ///< each expert's tiles, those of the same weights together; then one with -1
   const int *itemCount;
-  int *nextItem; ///< gridDim.x at the start
+  int *nextItem; ///< 2 * gridDim.x at the start
   float *out;    ///< [sorted row][weight row]
   uint64_t *clocks; ///< cycles and nanoseconds of the first block
   int rows, k;   ///< of an expert; multiples of 256
@@ -66,23 +66,30 @@ struct Ring {
 
 //===- Producers ---------------------------------------------------------===//
 
-/// One thread. The item that follows is looked up while this one is copied.
+/// One thread. The index after next and the item after this are looked up while this one is copied:
+/// nothing waits for them before the next begins.
 template <class S>
 __device__ __forceinline__ void produce(const ProductArguments &p, Head &head, uint8_t *stages,
                                         int consumers, int most) {
-  const int superBlocks = p.k / superElements;
-  const int groups = p.rows / groupRows, itemCount = *p.itemCount;
+  const int superBlocks = p.k / superElements, groups = p.rows / groupRows;
   Ring ring, itemRing;
   int next = blockIdx.x;
-  const Item none{-1, 0, 0, 0, 0};
-  Item item = next < itemCount ? p.items[next] : none;
+  const int last = *p.itemCount; // an item without an expert
+  const auto look = [&] {
+    hopper::copy16(hopper::sharedAddress(&head.following), p.items + min(next, last), true);
+  };
+  look();
+  next += gridDim.x;
   while (true) {
+    hopper::waitForCopies();
+    const Item item = head.following;
     hopper::wait(&head.itemEmpty[itemRing.stage], itemRing.parity ^ 1);
     head.item[itemRing.stage] = item;
     hopper::arrive(&head.itemFull[itemRing.stage]);
     itemRing.advance<2>();
     if (item.expert < 0)
       return;
+    look();
     next = atomicAdd(p.nextItem, 1);
     const int imageSize = widthFor(item.rows, most) * imageBytes;
     const uint8_t *image = p.images + int64_t{item.image} * superBlocks * imageBytes;
@@ -103,8 +110,6 @@ __device__ __forceinline__ void produce(const ProductArguments &p, Head &head, u
       hopper::copyBulk(stage + S::weights, image, imageSize, full);
       image += imageSize;
       ring.advance<S::stages>();
-      if (super == 0)
-        item = next < itemCount ? p.items[next] : none;
     }
   }
 }
