@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Checks and times the product on one layer's experts: gate and up as one product of 2 * width rows,
-// then down. Exit status 1 if an output differs from the contract.
+// Checks and times the product on one layer's experts: gate and up as one product of 2 * width
+// rows, then down. Exit status 1 if an output differs from the contract.
 //   harness [--layer NAME] [--tokens N] [--most N] [--repeat N] [--once] [--parts]
 #include "product.cuh"
 #include "reference.cuh"
@@ -63,18 +63,18 @@ struct Known {
   int tokens, now, marlin, aim;
 };
 constexpr Known known[] = {
-    {"qwen3-30b-a3b", 1, 24, 30, 14},          {"qwen3-30b-a3b", 8, 68, 68, 45},
-    {"qwen3-30b-a3b", 16, 95, 95, 66},         {"qwen3-30b-a3b", 64, 149, 133, 98},
-    {"qwen3-30b-a3b", 128, 168, 144, 105},     {"qwen3-30b-a3b", 512, 386, 264, 165},
-    {"qwen3-30b-a3b", 2048, 1148, 790, 520},   {"qwen3-30b-a3b", 8192, 4234, 2640, 1950},
-    {"mixtral-8x7b", 1, 76, 81, 55},           {"mixtral-8x7b", 8, 240, 234, 185},
-    {"mixtral-8x7b", 16, 249, 256, 205},       {"mixtral-8x7b", 64, 512, 381, 250},
-    {"mixtral-8x7b", 128, 753, 495, 330},      {"mixtral-8x7b", 512, 2430, 1476, 1000},
-    {"mixtral-8x7b", 2048, 8444, 5167, 3700},  {"mixtral-8x7b", 8192, 33371, 19978, 14500},
-    {"deepseek-v3", 1, 73, 83, 55},            {"deepseek-v3", 8, 452, 452, 370},
-    {"deepseek-v3", 16, 699, 775, 660},        {"deepseek-v3", 64, 1590, 1653, 1430},
-    {"deepseek-v3", 128, 1861, 1932, 1620},    {"deepseek-v3", 512, 3640, 3181, 1900},
-    {"deepseek-v3", 2048, 9482, 7077, 4300},   {"deepseek-v3", 8192, 35225, 22566, 15500}};
+    {"qwen3-30b-a3b", 1, 24, 30, 14},         {"qwen3-30b-a3b", 8, 68, 68, 45},
+    {"qwen3-30b-a3b", 16, 95, 95, 66},        {"qwen3-30b-a3b", 64, 149, 133, 98},
+    {"qwen3-30b-a3b", 128, 168, 144, 105},    {"qwen3-30b-a3b", 512, 386, 264, 165},
+    {"qwen3-30b-a3b", 2048, 1148, 790, 520},  {"qwen3-30b-a3b", 8192, 4234, 2640, 1950},
+    {"mixtral-8x7b", 1, 76, 81, 55},          {"mixtral-8x7b", 8, 240, 234, 185},
+    {"mixtral-8x7b", 16, 249, 256, 205},      {"mixtral-8x7b", 64, 512, 381, 250},
+    {"mixtral-8x7b", 128, 753, 495, 330},     {"mixtral-8x7b", 512, 2430, 1476, 1000},
+    {"mixtral-8x7b", 2048, 8444, 5167, 3700}, {"mixtral-8x7b", 8192, 33371, 19978, 14500},
+    {"deepseek-v3", 1, 73, 83, 55},           {"deepseek-v3", 8, 452, 452, 370},
+    {"deepseek-v3", 16, 699, 775, 660},       {"deepseek-v3", 64, 1590, 1653, 1430},
+    {"deepseek-v3", 128, 1861, 1932, 1620},   {"deepseek-v3", 512, 3640, 3181, 1900},
+    {"deepseek-v3", 2048, 9482, 7077, 4300},  {"deepseek-v3", 8192, 35225, 22566, 15500}};
 
 /// Slots sorted by expert.
 struct Routing {
@@ -140,7 +140,8 @@ struct Kernel {
   void (*launch)(const ProductArguments &p, int blocks);
 };
 
-template <int Consumers, int Most, Without Part> void launch(const ProductArguments &p, int blocks) {
+template <int Consumers, int Most, Without Part>
+void launch(const ProductArguments &p, int blocks) {
   using S = Shape<Consumers, Most>;
   static bool isReady = false;
   if (!isReady)
@@ -206,8 +207,8 @@ struct Time {
 double megahertz = 0; ///< of the last product
 
 /// Times one product and the gathering of its images before it, and checks its outputs after that.
-Time measure(const Weights &w, const Quantized &a, const std::vector<int> &rowOf,
-               const Routing &r, const Kernel &kernel, unsigned seed) {
+Time measure(const Weights &w, const Quantized &a, const std::vector<int> &rowOf, const Routing &r,
+             const Kernel &kernel, unsigned seed) {
   const int sorted = static_cast<int>(rowOf.size());
   const std::vector<std::vector<Tile>> tiles = makeTiles(r, kernel.most);
   std::vector<Tile> flat;
@@ -226,9 +227,9 @@ Time measure(const Weights &w, const Quantized &a, const std::vector<int> &rowOf
                          imageBytes);
   Buffer<float> out(int64_t{sorted} * w.rows);
   Buffer<uint64_t> clocks(std::vector<uint64_t>{0, 0});
-  const ProductArguments p{w.packed.get(),  images.get(), deviceItems.get(), itemCount.get(),
-                           next.get(),    out.get(),    clocks.get(),     w.rows,
-                           w.k};
+  const ProductArguments p{w.packed.get(),  images.get(), deviceItems.get(),
+                           itemCount.get(), next.get(),   out.get(),
+                           clocks.get(),    w.rows,       w.k};
   const auto gather = [&] {
     makeImages<<<dim3(w.k / superElements, static_cast<unsigned>(flat.size())), 256>>>(
         deviceTiles.get(), rows.get(), {a.limbs.get(), a.digits.get(), a.scales.get()}, w.k,
@@ -293,6 +294,31 @@ Time measure(const Weights &w, const Quantized &a, const std::vector<int> &rowOf
   }
   return time;
 }
+
+/// Microseconds between the events of a launch that finds no item.
+double timeOfNothing(const Kernel &kernel) {
+  Buffer<int> count(std::vector<int>{0}), next(1);
+  Buffer<Item> items(std::vector<Item>{{-1, 0, 0, 0, 0}});
+  Buffer<uint64_t> clocks(2);
+  const ProductArguments p{nullptr, nullptr,      items.get(), count.get(),  next.get(),
+                           nullptr, clocks.get(), groupRows,   superElements};
+  cudaEvent_t start, stop;
+  check(cudaEventCreate(&start), "event");
+  check(cudaEventCreate(&stop), "event");
+  std::vector<float> times;
+  for (int i = 0; i < 21; ++i) {
+    flushed->poison();
+    check(cudaEventRecord(start), "event");
+    kernel.launch(p, 132);
+    check(cudaEventRecord(stop), "event");
+    check(cudaEventSynchronize(stop), "nothing");
+    float ms;
+    check(cudaEventElapsedTime(&ms, start, stop), "event");
+    times.push_back(ms);
+  }
+  std::sort(times.begin(), times.end());
+  return times[times.size() / 2] * 1e3;
+}
 } // namespace
 
 int main(int argc, char **argv) {
@@ -328,10 +354,10 @@ int main(int argc, char **argv) {
   const unsigned seed = std::random_device{}();
   std::printf("seed %u\n", seed);
   for (const Kernel &k : kernels)
-    std::printf("tiles of %d x %d: %d stages of %d B\n", k.rows, k.most, k.stages,
-                k.stageBytes);
+    std::printf("tiles of %d x %d: %d stages of %d B\n", k.rows, k.most, k.stages, k.stageBytes);
   std::printf("%-14s %6s %10s | %7s | %8s %8s %8s | %6s %5s %5s | %6s %6s %6s\n", "layer", "tokens",
-              "tile", "gather", "gate+up", "down", "sum, us", "TOP/s", "TB/s", "MHz", "now", "Marlin", "aim");
+              "tile", "gather", "gate+up", "down", "sum, us", "TOP/s", "TB/s", "MHz", "now",
+              "Marlin", "aim");
   for (const Layer &layer : layers) {
     if (only.empty() ? layer.experts == 16 : only != layer.name)
       continue;
@@ -357,8 +383,8 @@ int main(int argc, char **argv) {
         const char *const names[] = {"", "without scaling: ", "without minimums: "};
         std::printf("%s", names[static_cast<int>(kernel.part)]);
         const double weights = 3.0 * layer.width * layer.hidden;
-        std::printf("%-14s %6d %5d x %2d | %7.1f | %8.1f %8.1f %8.1f | %6.1f %5.2f %5.0f |", layer.name, tokens,
-                    kernel.rows, kernel.most, first.gather, first.product,
+        std::printf("%-14s %6d %5d x %2d | %7.1f | %8.1f %8.1f %8.1f | %6.1f %5.2f %5.0f |",
+                    layer.name, tokens, kernel.rows, kernel.most, first.gather, first.product,
                     second.product, time, 2 * weights * sorted / time * 1e-6,
                     distinct * weights * 0.5625 / time * 1e-6, megahertz);
         for (const Known &k : known)
@@ -389,7 +415,8 @@ int main(int argc, char **argv) {
       times.push_back(ms);
     }
     std::sort(times.begin(), times.end());
-    std::printf("plain read: %.2f TB/s\n", data.size() / times[3] * 1e-9);
+    std::printf("plain read: %.2f TB/s; a launch without items: %.1f us\n",
+                data.size() / times[3] * 1e-9, timeOfNothing(kernels[0]));
   }
   std::printf("%lld wrong outputs\n", static_cast<long long>(wrongs));
   return wrongs != 0;

@@ -15,9 +15,9 @@ constexpr int levelBytes = 8192;        ///< of a row group and super-block
 constexpr int groupBytes = 8192 + 1024; ///< with scales: 4.5 bits a weight, as in the file
 
 /// Packed weights are [row group][super-block] of groupBytes:
-///   levels [block 2][half 2][thread 128][step 2][row 2] words: A's fragments of wgmma. A step has a
-///     group; with q = thread % 4, byte e of a word has the levels of elements 4 * q + e (low half)
-///     and of those 16 later, of row thread / 32 * 16 + thread % 32 / 4 (+ 8);
+///   levels [block 2][half 2][thread 128][step 2][row 2] words: A's fragments of wgmma, a group in
+///     each step. With q = thread % 4, byte e of a word has the levels of elements 4 * q + e (low
+///     half) and of those 16 later, of row thread / 32 * 16 + thread % 32 / 4 (+ 8);
 ///   scales [row 64] of four words: sub-scales modulo 16, minimums modulo 16 (byte g: group g low,
 ///     group g + 4 high), what is left of them (byte g, pairs of bits from the lowest on: sub-scale
 ///     g, sub-scale g + 4, minimum g, minimum g + 4), d and dmin as halves.

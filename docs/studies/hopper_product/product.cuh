@@ -2,21 +2,20 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The grouped product of Q4_K weights and int16 activations for sm_90a, persistent and
-// warp-specialised: one thread copies, consumer warpgroups decode 64 rows of their own
-// into registers and multiply them by the tokens that all share.
+// warp-specialised: one thread copies, consumer warpgroups decode 64 rows of their own into
+// registers and multiply them by the tokens that all share.
 //
-// A product is of one group, 32 elements of K, with levels as they are: sub-scales come behind it, so
-// that there are two products instead of four. Both limbs of a token are neighbouring columns of B,
-// and lie in one thread. The minimums are one product more, in fp16, of the digits of the tokens'
-// sums: sums of integers below 2^24 are exact.
+// A product is of one group, 32 elements of K, with levels as they are: sub-scales come behind it,
+// so that there are two products instead of four. Both limbs of a token are neighbouring columns of
+// B, and lie in one thread. The minimums are one product more, in fp16, of the digits of the
+// tokens' sums: sums of integers below 2^24 are exact.
 #pragma once
 #include "hardware.cuh"
 #include "layout.cuh"
 #include <cuda_fp16.h>
 
-/// A kernel has Consumers warpgroups that multiply, of 64 weight rows each, and tiles of at
-/// most Most tokens. Registers: at most what a block is launched
-/// with, which is 504, 512 or 480 a thread of each warpgroup.
+/// A kernel has Consumers warpgroups that multiply, of 64 weight rows each, and tiles of at most Most
+/// tokens. Registers: at most what a block is launched with, or setmaxnreg waits for ever.
 template <int Consumers, int Most> struct Shape {
   static constexpr int rows = Consumers * groupRows; ///< a matrix may end within a tile
   static constexpr int threads = (Consumers + 1) * 128;
@@ -47,10 +46,10 @@ struct ProductArguments {
   const uint8_t *weights, *images;
   const Item *items; ///< each expert's tiles, those of the same weights together; then one with -1
   const int *itemCount;
-  int *nextItem; ///< 2 * gridDim.x at the start
-  float *out;    ///< [sorted row][weight row]
+  int *nextItem;    ///< 2 * gridDim.x at the start
+  float *out;       ///< [sorted row][weight row]
   uint64_t *clocks; ///< cycles and nanoseconds of the first block
-  int rows, k;   ///< of an expert; multiples of 256
+  int rows, k;      ///< of an expert; multiples of 256
 };
 
 struct Ring {
@@ -148,8 +147,9 @@ __device__ __forceinline__ void loadScales(float (&to)[N], const float *from) {
 enum class Without { Nothing, Scaling, Minimums };
 
 /// Multiplies one tile of Width tokens. Its super-blocks have products [block][unit of tokens][four
-/// groups, minimums]; two are under way, so that the sums of one are scaled while the next multiplies.
-/// Where there are registers for it, that of the minimums is part of the fourth group's.
+/// groups, minimums]; two are under way, so that the sums of one are scaled while the next
+/// multiplies. Where there are registers for it, that of the minimums is part of the fourth
+/// group's.
 template <int Consumers, int Most, Without Part, int Width>
 __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, uint8_t *base,
                                         const Item &item, Ring &ring) {
@@ -158,7 +158,7 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
   constexpr int outputs = unitTokens / 4; // of a thread, row and unit
   constexpr int vector = scaleVector(Consumers, Width);
   constexpr bool apart = areMinimumsApart(Consumers, Width);
-  constexpr int steps = apart ? 4 : 5; ///< of a unit
+  constexpr int steps = apart ? 4 : 5; // of a unit
   const int thread = threadIdx.x % 128, lane = threadIdx.x % 32, q = lane % 4;
   const int warpgroup = threadIdx.x / 128;
   const int row = thread / 32 * 16 + lane / 4; // and 8 more
@@ -182,8 +182,7 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
   for (int super = 0; super < superBlocks; ++super) {
     hopper::wait(&head.full[ring.stage], ring.parity);
     const uint8_t *stage = base + S::stagesAt + ring.stage * S::stage;
-    const auto *words =
-        reinterpret_cast<const uint4 *>(stage + warpgroup * groupBytes) + thread;
+    const auto *words = reinterpret_cast<const uint4 *>(stage + warpgroup * groupBytes) + thread;
     const auto *records =
         reinterpret_cast<const uint4 *>(stage + warpgroup * groupBytes + levelBytes) + row;
     const auto *tokenScales =
@@ -216,8 +215,7 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
 #pragma unroll
         for (int g = 0; g < 4; ++g)
           scales[r][g] = static_cast<int>(__byte_perm(all, 0, 0x4440 + g));
-        const unsigned minimum =
-            (record.y >> (4 * block) & 0x0F0F0F0Fu) | (rest & 0x30303030u);
+        const unsigned minimum = (record.y >> (4 * block) & 0x0F0F0F0Fu) | (rest & 0x30303030u);
         // The bits of 1024 + n are 0x6400 + n.
         const unsigned biased = __byte_perm(minimum, 0x64646464u, pairOfBytes);
         minimums[r] = halfBits(__hsub2(halves(biased), halves(0x64006400u)));
@@ -272,7 +270,7 @@ __device__ __forceinline__ void consume(const ProductArguments &p, Head &head, u
         hopper::productWait<1>();
       else
         hopper::productWait<0>();
-      int(&of)[unitTokens] = sums[product % 2];
+      int (&of)[unitTokens] = sums[product % 2];
       hopper::pin(of);
       if (Part == Without::Scaling)
         continue;

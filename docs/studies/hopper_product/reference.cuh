@@ -14,8 +14,8 @@ __host__ __device__ inline uint32_t mix(uint64_t x) {
   return static_cast<uint32_t>(x ^ x >> 33);
 }
 
-/// Blocks of Q4_K with every byte random but d and dmin, which are finite. Of the first expert, row 0
-/// has the largest integers everywhere and row 1 zeros.
+/// Blocks of Q4_K with every byte random but d and dmin, which are finite. Of the first expert, row
+/// 0 has the largest integers everywhere and row 1 zeros.
 __global__ void makeWeights(uint8_t *file, int64_t blocks, int blocksOfRow, uint64_t seed) {
   const int64_t block = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (block >= blocks)
@@ -32,8 +32,8 @@ __global__ void makeWeights(uint8_t *file, int64_t blocks, int blocksOfRow, uint
   words[0] = half(0) | half(1) << 16;
 }
 
-/// Activations: normal numbers with now and then a large one; row 0 is the largest everywhere, row 1
-/// the least, row 2 is zero.
+/// Activations: normal numbers with now and then a large one; row 0 is the largest everywhere, row
+/// 1 the least, row 2 is zero.
 __global__ void makeActivations(float *x, int64_t count, int k, uint64_t seed) {
   const int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (i >= count)
@@ -46,7 +46,8 @@ __global__ void makeActivations(float *x, int64_t count, int k, uint64_t seed) {
   x[i] = row == 0 ? 3.0f : row == 1 ? -3.0f : row == 2 ? 0.0f : value;
 }
 
-/// q [row][k] and d_a [row][k / 128] of docs/numerics.md, "Activations", and how the kernel has them.
+/// q [row][k] and d_a [row][k / 128] of docs/numerics.md, "Activations", and how the kernel has
+/// them.
 __global__ void quantize(const float *x, int64_t blocks, int16_t *q, float *scales, int8_t *limbs,
                          __half *digits) {
   const int64_t block = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
@@ -105,8 +106,7 @@ __global__ void makeImages(const Tile *tiles, const int *rowOf, Activations a, i
       scale = a.scales[source(t) + block];
     }
     for (int limb = 0; limb < 2; ++limb)
-      reinterpret_cast<uint4 *>(image + width * 512)[(block * width + t) * 2 + limb] =
-          digits[limb];
+      reinterpret_cast<uint4 *>(image + width * 512)[(block * width + t) * 2 + limb] = digits[limb];
     reinterpret_cast<float *>(image + width * 576)[block * width + placeOfScale(t, vector)] = scale;
   }
 }
