@@ -14,8 +14,8 @@
 #include "layout.cuh"
 #include <cuda_fp16.h>
 
-/// A kernel has Consumers warpgroups that multiply, of 64 weight rows each, and tiles of at most Most
-/// tokens. Registers: at most what a block is launched with, or setmaxnreg waits for ever.
+/// A kernel has Consumers warpgroups that multiply, of 64 weight rows each, and tiles of at most
+/// Most tokens. Registers: at most what a block is launched with, or setmaxnreg waits for ever.
 template <int Consumers, int Most> struct Shape {
   static constexpr int rows = Consumers * groupRows; ///< a matrix may end within a tile
   static constexpr int threads = (Consumers + 1) * 128;
