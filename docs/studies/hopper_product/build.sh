@@ -16,6 +16,11 @@ python3 "$here/make_wgmma.py" "$out/wgmma_generated.cuh"
   --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra,-O2,-static-libstdc++,-static-libgcc \
   -Xptxas=-v -I"$out" -I"$here" -cudart static -o "$out/harness" "$here/harness.cu" \
   2>"$out/harness.log" || { cat "$out/harness.log"; exit 1; }
+mkdir -p "$out/loops"
+python3 "$here/../exact_loops/make_wgmma.py" "$out/loops/wgmma_generated.cuh"
+"$nvcc" -std=c++20 -O3 -gencode=arch=compute_90a,code=sm_90a --expt-relaxed-constexpr \
+  -Xcompiler=-static-libstdc++,-static-libgcc -I"$out/loops" -cudart static \
+  -o "$out/contention" "$here/contention.cu"
 grep -E 'warning|C75|error' "$out/harness.log" | sort | uniq -c || true
 grep -A2 'Compiling entry function.*product' "$out/harness.log" | grep -v Compiling || true
 if command -v cuobjdump >/dev/null; then
