@@ -20,12 +20,18 @@ void check(cudaError_t error) {
   std::exit(1);
 }
 
-enum class Op { Fma, Multiply, IntegerMultiplyAdd, ShiftAdd, Logic, Convert };
-constexpr const char *opNames[] = {"FFMA", "FMUL", "IMAD", "LEA", "LOP3", "I2FP"};
-enum class Tensor { Registers64, Fresh64, Registers128, Shared128, Halves128 };
+enum class Op { Fma, Multiply, IntegerMultiplyAdd, ShiftAdd, Logic, Convert, Scaling };
+constexpr const char *opNames[] = {"FFMA", "FMUL", "IMAD", "LEA", "LOP3", "I2FP", "all"};
+/// A from registers or shared memory, columns, sums added to or begun anew by each product.
+enum class Tensor { Add64, New64, Add128, AddShared128, NewShared64 };
 constexpr const char *tensorNames[] = {
-    "A in registers, N = 64, sums added to",      "A in registers, N = 64, sums begun anew",
-    "A in registers, N = 128, sums added to",     "A in shared memory, N = 128, sums added to", "fp16, A in shared memory, N = 128, begun anew"};
+    "A in registers, N = 64, sums added to", "A in registers, N = 64, sums begun anew",
+    "A in registers, N = 128, sums added to", "A in shared memory, N = 128, sums added to",
+    "A in shared memory, N = 64, sums begun anew"};
+constexpr bool isNew(Tensor t) { return t == Tensor::New64 || t == Tensor::NewShared64; }
+constexpr int columnsOf(Tensor t) { return t == Tensor::Add64 || isNew(t) ? 64 : 128; }
+/// Products of a turn: of several into the same new sums the compiler would leave out all but one.
+constexpr int productsOf(Tensor t) { return isNew(t) ? 2 : 4; }
 
 constexpr int registers = 16;
 
@@ -46,8 +52,18 @@ template <Op O> __device__ __forceinline__ void doOne(int &x, int a, int b) {
     asm volatile("{.reg .b32 t; shl.b32 t, %0, 7; add.s32 %0, t, %1;}" : "+r"(x) : "r"(a));
   else if constexpr (O == Op::Logic)
     asm volatile("lop3.b32 %0, %0, %1, %2, 0x96;" : "+r"(x) : "r"(a), "r"(b));
-  else
+  else if constexpr (O == Op::Convert)
     asm volatile("{.reg .f32 f; cvt.rn.f32.s32 f, %0; mov.b32 %0, f;}" : "+r"(x));
+  else { // what the product's kernel does for an output and block
+    for (int i = 0; i < 4; ++i) {
+      doOne<Op::ShiftAdd>(x, a, b);
+      doOne<Op::IntegerMultiplyAdd>(x, a, b);
+    }
+    doOne<Op::Convert>(x, a, b);
+    doOne<Op::Multiply>(x, a, b);
+    for (int i = 0; i < 3; ++i)
+      doOne<Op::Fma>(x, a, b);
+  }
 }
 
 template <int R> __device__ __forceinline__ void keep(int (&d)[R]) {
@@ -62,33 +78,32 @@ __device__ __forceinline__ uint64_t operand(const void *p) {
 
 template <Tensor T>
 __device__ __forceinline__ void multiply(int iterations, uint8_t *shared, int *out) {
-  constexpr int columns = T == Tensor::Registers64 || T == Tensor::Fresh64 ? 64 : 128;
+  constexpr int columns = columnsOf(T);
   using Product = Wgmma<columns>;
-  int d[columns / 2] = {};
-  float f[columns / 2] = {};
+  int d[isNew(T) ? 2 : 1][columns / 2] = {};
   const unsigned a[4] = {threadIdx.x * 7919u, threadIdx.x * 104729u, threadIdx.x * 31u, 77u};
   const uint64_t b = operand(shared), left = operand(shared + 65536);
 #pragma unroll 1
   for (int i = 0; i < iterations; ++i) {
     asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
-    keep(d);
+    for (auto &sums : d)
+      keep(sums);
 #pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      if constexpr (T == Tensor::Registers64 || T == Tensor::Registers128)
-        Product::template fromRegisters<true>(d, a, b + 2 * k);
-      else if constexpr (T == Tensor::Fresh64)
-        Product::template fromRegisters<false>(d, a, b + 2 * k);
-      else if constexpr (T == Tensor::Halves128)
-        Product::halves(f, left + 2 * k, b + 2 * k);
+    for (int k = 0; k < productsOf(T); ++k) {
+      auto &sums = d[isNew(T) ? k : 0];
+      if constexpr (T == Tensor::AddShared128 || T == Tensor::NewShared64)
+        Product::template fromShared<!isNew(T)>(sums, left + 2 * k, b + 2 * k);
       else
-        Product::template fromShared<true>(d, left + 2 * k, b + 2 * k);
+        Product::template fromRegisters<!isNew(T)>(sums, a, b + 2 * k);
     }
     asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
     asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
-    keep(d);
+    for (auto &sums : d)
+      keep(sums);
   }
   for (int i = 0; i < columns / 2; ++i)
-    out[threadIdx.x] += d[i] + static_cast<int>(f[i]);
+    for (auto &sums : d)
+      out[threadIdx.x] += sums[i];
 }
 
 template <Tensor T, Op O>
@@ -139,6 +154,8 @@ template <Tensor T, Op O> double time(int products, int instructions, int *out) 
   return times[2] * 1e3;
 }
 
+double rates[3]; ///< Instructions a nanosecond and scheduler: FMUL, IMAD, all.
+
 template <Tensor T, Op O> void compare(int *out) {
   constexpr double microseconds = 400;
   const int tryProducts = 2000, tryInstructions = 2000;
@@ -151,10 +168,16 @@ template <Tensor T, Op O> void compare(int *out) {
   const double other = time<T, O>(0, instructions, out) - fixed;
   const double together = time<T, O>(products, instructions, out) - fixed;
   std::printf(" %5.2f", together / std::max(alone, other));
-  if (O == Op::Convert)
-    std::printf("   (%.0f us of products, %.0f of the last)\n", alone, other);
+  constexpr int ofOne = O == Op::Scaling ? 13 : 1;
+  if (O == Op::Multiply || O == Op::IntegerMultiplyAdd || O == Op::Scaling) // two warps a scheduler
+    rates[O == Op::Multiply  ? 0
+          : O == Op::Scaling ? 2
+                             : 1] = 2.0 * instructions * 8 * registers * ofOne / (other * 1e3);
+  if (O == Op::Scaling)
+    std::printf("   %.0f TOP/s; %.2f, %.2f, %.2f\n",
+                2.0 * 2 * productsOf(T) * 64 * columnsOf(T) * 32 * products * 132 / alone * 1e-6,
+                rates[0], rates[1], rates[2]);
 }
-
 template <Tensor T> void compareAll(int *out) {
   std::printf("%-46s", tensorNames[static_cast<int>(T)]);
   compare<T, Op::Fma>(out);
@@ -163,6 +186,7 @@ template <Tensor T> void compareAll(int *out) {
   compare<T, Op::ShiftAdd>(out);
   compare<T, Op::Logic>(out);
   compare<T, Op::Convert>(out);
+  compare<T, Op::Scaling>(out);
 }
 } // namespace
 
@@ -173,10 +197,10 @@ int main() {
   std::printf("%-46s", "time together over time alone");
   for (const char *name : opNames)
     std::printf(" %5s", name);
-  std::printf("\n");
-  compareAll<Tensor::Registers64>(out);
-  compareAll<Tensor::Fresh64>(out);
-  compareAll<Tensor::Registers128>(out);
-  compareAll<Tensor::Shared128>(out);
-  compareAll<Tensor::Halves128>(out);
+  std::printf("   alone: products; FMUL, IMAD, all a ns and scheduler\n");
+  compareAll<Tensor::Add64>(out);
+  compareAll<Tensor::New64>(out);
+  compareAll<Tensor::Add128>(out);
+  compareAll<Tensor::AddShared128>(out);
+  compareAll<Tensor::NewShared64>(out);
 }
