@@ -38,8 +38,8 @@ moert::BufferType sortie::cacheBufferType(lm::CacheType cache, StringRef pages) 
   MLIRContext *context = cache.getContext();
   const auto width = *cache.getWidth() == IntegerWidth::Int16 ? numerics::ActivationWidth::Int16
                                                               : numerics::ActivationWidth::Int8;
-  const int64_t words =
-      numerics::cachePageWords(width, cache.getHeads(), cache.getKey(), cache.getValue());
+  const int64_t words = numerics::cachePageWords(width, cache.getHeads(), cache.getKey(),
+                                                 cache.getValue(), cache.getRotated());
   return moert::BufferType::get(context,
                                 {ExtentAttr::get(context, /*scale=*/1, pages, /*constant=*/0),
                                  constantExtent(context, words)},

@@ -8,18 +8,23 @@
 using namespace mlir;
 using namespace sortie;
 
+/// Whether `op` makes the next value of a cache of `value`.
+static bool appendsTo(Operation *op, Value value) {
+  auto lowerable = dyn_cast<moe::RuntimeOpInterface>(op);
+  return lowerable && lowerable.getInPlaceOperand() == value;
+}
+
 /// The append that makes the next value of a cache of `value`; null for the last value. An error if
 /// there are two, or if something uses the value behind it.
-static FailureOr<lm::AppendOp> nextAppend(Value value) {
-  lm::AppendOp append;
+static FailureOr<Operation *> nextAppend(Value value) {
+  Operation *append = nullptr;
   for (Operation *user : value.getUsers()) {
-    auto next = dyn_cast<lm::AppendOp>(user);
-    if (!next)
+    if (!appendsTo(user, value))
       continue;
     if (append)
-      return next.emitOpError("appends to a value of a cache that another op appends to; caches "
-                              "are updated in place, so append to what the other one gives");
-    append = next;
+      return user->emitOpError("appends to a value of a cache that another op appends to; caches "
+                               "are updated in place, so append to what the other one gives");
+    append = user;
   }
   if (!append)
     return append;
@@ -50,7 +55,7 @@ static LogicalResult verifyKept(lm::ReadCacheOp read, Value last) {
 static LogicalResult verifyChain(lm::ReadCacheOp read) {
   Value value = read.getResult();
   while (true) {
-    FailureOr<lm::AppendOp> append = nextAppend(value);
+    FailureOr<Operation *> append = nextAppend(value);
     if (failed(append))
       return failure();
     if (!*append)
@@ -59,7 +64,7 @@ static LogicalResult verifyChain(lm::ReadCacheOp read) {
       if (isa<lm::WriteCacheOp>(user))
         return user->emitOpError("keeps a value of a cache that something is appended to; keep the "
                                  "last one");
-    value = append->getResult();
+    value = (*append)->getResult(0);
   }
 }
 

@@ -5,6 +5,8 @@
 
 #include "passes/Passes.h"
 
+#include "llvm/ADT/TypeSwitch.h"
+
 #include "mlir/IR/AttrTypeSubElements.h"
 
 using namespace mlir;
@@ -29,12 +31,18 @@ public:
         [this](lm::CacheType type) { return type.getWidth() ? type : type.withWidth(kv); });
     replacer.recursivelyReplaceElementsIn(getOperation(), /*replaceAttrs=*/true,
                                           /*replaceLocs=*/false, /*replaceTypes=*/true);
-    getOperation().walk([&](lm::AttendOp attend) {
-      if (attend.getQueryWidth())
-        return;
-      attend.setQueryWidth(activations.getValue());
-      ++chosen;
+    getOperation().walk([&](Operation *op) {
+      llvm::TypeSwitch<Operation *>(op).Case<lm::AttendOp, lm::AttendLatentOp>(
+          [&](auto attend) { chooseQueryWidth(attend); });
     });
+  }
+
+private:
+  template <typename AttendOp> void chooseQueryWidth(AttendOp attend) {
+    if (attend.getQueryWidth())
+      return;
+    attend.setQueryWidth(activations.getValue());
+    ++chosen;
   }
 };
 

@@ -19,6 +19,7 @@ namespace {
 template <typename MatmulOp> bool isGrouped(MatmulOp op) { return op.getOffsets() != nullptr; }
 bool isGrouped(moe::RoutedMatmulOp) { return true; }
 bool isGrouped(moe::MatmulOp) { return false; }
+bool isGrouped(lm::HeadMatmulOp) { return false; }
 
 /// Whether the result chooses experts. A router is little work, and roundings would show as another
 /// choice.
@@ -42,8 +43,8 @@ public:
     firstSlowExpert = nullptr;
     WalkResult result = getOperation().walk([&](Operation *op) -> WalkResult {
       return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-          .Case<moe::MatmulOp, moe::RoutedMatmulOp, moe::GroupedMatmulOp, moe::GroupedGluOp>(
-              [&](auto matmul) { return choose(matmul); })
+          .Case<moe::MatmulOp, moe::RoutedMatmulOp, moe::GroupedMatmulOp, moe::GroupedGluOp,
+                lm::HeadMatmulOp>([&](auto matmul) { return choose(matmul); })
           .Default(success());
     });
     if (result.wasInterrupted())

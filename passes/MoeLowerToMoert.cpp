@@ -50,6 +50,7 @@ bool hasBlockWeights(moe::GroupedGluOp op) {
   return isa<moe::BlockType>(op.getGate().getType().getElementType()) ||
          isa<moe::BlockType>(op.getUp().getType().getElementType());
 }
+bool hasBlockWeights(lm::HeadMatmulOp op) { return op.hasBlockWeights(); }
 
 template <typename MatmulOp> LogicalResult checkArithmetic(MatmulOp op) {
   if (!op.getArithmetic())
@@ -85,7 +86,8 @@ LogicalResult checkOp(Operation *op) {
   if (failed(checkNotWeights(op, lowerable.getRuntimeOperands().rows)))
     return failure();
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-      .Case<moe::GroupedMatmulOp, moe::GroupedGluOp>([](auto op) { return checkArithmetic(op); })
+      .Case<moe::GroupedMatmulOp, moe::GroupedGluOp, lm::HeadMatmulOp>(
+          [](auto op) { return checkArithmetic(op); })
       .Case([](moe::GatherOp op) -> LogicalResult {
         if (op.getType().getElementType().isF32())
           return success();

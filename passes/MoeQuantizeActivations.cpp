@@ -24,7 +24,7 @@ public:
     quantizedValues.clear();
     WalkResult result = getOperation().walk([&](Operation *op) -> WalkResult {
       return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-          .Case<moe::GroupedMatmulOp, moe::GroupedGluOp>(
+          .Case<moe::GroupedMatmulOp, moe::GroupedGluOp, lm::HeadMatmulOp>(
               [&](auto matmul) { return quantizeInput(matmul); })
           .Default(success());
     });
@@ -34,11 +34,21 @@ public:
 
 private:
   template <typename MatmulOp> LogicalResult quantizeInput(MatmulOp op);
-  /// `value` quantized right after its definition, made at the first call.
-  Value quantizeOnce(Value value);
+  /// `value` quantized to rows of this shape right after its definition, made at the first call.
+  Value quantizeOnce(Value value, ArrayRef<int64_t> shape);
 
-  llvm::DenseMap<Value, Value> quantizedValues;
+  llvm::DenseMap<std::pair<Value, Type>, Value> quantizedValues;
 };
+
+/// The shape of what a product reads.
+template <typename MatmulOp> SmallVector<int64_t> shapeOfInput(MatmulOp op) {
+  return SmallVector<int64_t>(op.getInput().getType().getShape());
+}
+/// Each head is a row of its own.
+SmallVector<int64_t> shapeOfInput(lm::HeadMatmulOp op) {
+  const ArrayRef<int64_t> weights = op.getWeights().getType().getShape();
+  return {op.getInput().getType().getDimSize(0), weights[0], weights[2]};
+}
 
 template <typename MatmulOp> LogicalResult MoeQuantizeActivations::quantizeInput(MatmulOp op) {
   if (auto type = dyn_cast<moe::ActivationType>(op.getInput().getType().getElementType())) {
@@ -49,20 +59,23 @@ template <typename MatmulOp> LogicalResult MoeQuantizeActivations::quantizeInput
   }
   if (op.getArithmetic() != Arithmetic::Exact)
     return success();
-  op.getInputMutable().assign(quantizeOnce(op.getInput()));
+  op.getInputMutable().assign(quantizeOnce(op.getInput(), shapeOfInput(op)));
   ++readers;
   return success();
 }
 
-Value MoeQuantizeActivations::quantizeOnce(Value value) {
-  Value &entry = quantizedValues[value];
+Value MoeQuantizeActivations::quantizeOnce(Value value, ArrayRef<int64_t> shape) {
+  auto type =
+      RankedTensorType::get(shape, moe::ActivationType::get(&getContext(), activations.getValue()));
+  Value &entry = quantizedValues[{value, type}];
   if (entry)
     return entry;
   OpBuilder builder(&getContext());
   builder.setInsertionPointAfterValue(value);
-  auto type = cast<RankedTensorType>(value.getType());
-  type = type.clone(moe::ActivationType::get(&getContext(), activations));
-  entry = moe::QuantizeOp::create(builder, value.getLoc(), type, value);
+  if (type.getRank() == 2)
+    entry = moe::QuantizeOp::create(builder, value.getLoc(), type, value);
+  else
+    entry = lm::QuantizeHeadsOp::create(builder, value.getLoc(), type, value);
   ++quantized;
   return entry;
 }

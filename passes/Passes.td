@@ -160,9 +160,10 @@ def MoeQuantizeActivations : Pass<"moe-quantize-activations", "::mlir::func::Fun
   let description = [{
     Each value that exact matmuls read is quantized once, where it is defined, and all of them read
     that: gate, up and shared experts share one quantization of the normed tokens. A row is quantized
-    by itself, before it is gathered, so a token's integers depend on nothing but the token.
+    by itself, before it is gathered, so a token's integers depend on nothing but the token. Products
+    of heads (`lm.head_matmul`) share one quantization of each head.
   }];
-  let dependentDialects = ["::sortie::moe::MoeDialect"];
+  let dependentDialects = ["::sortie::lm::LmDialect", "::sortie::moe::MoeDialect"];
   let options = [
     Option<"activations", "activations", "::sortie::numerics::ActivationWidth",
            /*default=*/"::sortie::numerics::ActivationWidth::Int16",
@@ -204,8 +205,8 @@ def MoeFuseRoutingWeight : Pass<"moe-fuse-routing-weight", "::mlir::func::FuncOp
 def LmChooseWidths : Pass<"lm-choose-widths", "::mlir::ModuleOp"> {
   let summary = "Choose the widths of caches and of the queries that are multiplied with them";
   let description = [{
-    Caches that have no width get that of `kv`, and every value of theirs; queries of `lm.attend` get
-    that of `activations`. A cache or a query that has one keeps it.
+    Caches that have no width get that of `kv`, and every value of theirs; queries of `lm.attend` and
+    `lm.attend_latent` get that of `activations`. A cache or a query that has one keeps it.
   }];
   let dependentDialects = ["::sortie::lm::LmDialect"];
   let options = [

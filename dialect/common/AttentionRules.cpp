@@ -55,6 +55,14 @@ LogicalResult verifyRotation(EmitError emitError, ArrayRef<int64_t> frequencies,
   return success();
 }
 
+LogicalResult verifySlice(EmitError emitError, int64_t first, int64_t count, int64_t width) {
+  // Without a sum, which could overflow.
+  if (first >= 0 && first <= width && count <= width - first)
+    return success();
+  return emitError() << count << " elements from " << first << " on are not all among the " << width
+                     << " of a head";
+}
+
 LogicalResult verifySoftmax(EmitError emitError, const APFloat &scale, int64_t window) {
   if (!scale.isFinite() || scale.isNegative() || scale.isZero())
     return emitError() << "scale must be finite and positive";

@@ -31,6 +31,9 @@ llvm::LogicalResult verifyHeadGroups(EmitError emitError, int64_t heads, int64_t
 llvm::LogicalResult verifyRotation(EmitError emitError, llvm::ArrayRef<int64_t> frequencies,
                                    int64_t width, const llvm::APFloat &factor);
 
+/// Elements [first, first + count) are some of the `width` elements of a head.
+llvm::LogicalResult verifySlice(EmitError emitError, int64_t first, int64_t count, int64_t width);
+
 /// The scale of a softmax is finite and positive, a window is 0 to 2^31 - 1 positions.
 llvm::LogicalResult verifySoftmax(EmitError emitError, const llvm::APFloat &scale, int64_t window);
 

@@ -58,13 +58,31 @@ void LmDialect::registerAttributes() {
       >();
 }
 
-/// `<4 x 128 x 128>` or `<4 x 128 x 128, int16>`.
+/// `4 x 128 x 128` or `latent 512 + 64`.
+static ParseResult parseCacheSizes(AsmParser &parser, int64_t &heads, int64_t &key, int64_t &value,
+                                   int64_t &rotated) {
+  if (failed(parser.parseOptionalKeyword("latent")))
+    return failure(parser.parseInteger(heads) || parser.parseKeyword("x") ||
+                   parser.parseInteger(key) || parser.parseKeyword("x") ||
+                   parser.parseInteger(value));
+  if (parser.parseInteger(key) || parser.parsePlus())
+    return failure();
+  const SMLoc location = parser.getCurrentLocation();
+  if (parser.parseInteger(rotated))
+    return failure();
+  if (rotated == 0)
+    return parser.emitError(location, "the rotated part of a latent cache is empty");
+  heads = 1;
+  value = key;
+  return success();
+}
+
+/// With or without a width: `<4 x 128 x 128>` or `<4 x 128 x 128, int16>`.
 Type CacheType::parse(AsmParser &parser) {
   const SMLoc location = parser.getCurrentLocation();
-  int64_t heads = 0, key = 0, value = 0;
+  int64_t heads = 0, key = 0, value = 0, rotated = 0;
   std::optional<IntegerWidth> width;
-  if (parser.parseLess() || parser.parseInteger(heads) || parser.parseKeyword("x") ||
-      parser.parseInteger(key) || parser.parseKeyword("x") || parser.parseInteger(value))
+  if (parser.parseLess() || parseCacheSizes(parser, heads, key, value, rotated))
     return {};
   if (succeeded(parser.parseOptionalComma())) {
     const FailureOr<IntegerWidth> word = FieldParser<IntegerWidth>::parse(parser);
@@ -75,23 +93,33 @@ Type CacheType::parse(AsmParser &parser) {
   if (parser.parseGreater())
     return {};
   return getChecked([&] { return parser.emitError(location); }, parser.getContext(), heads, key,
-                    value, width);
+                    value, rotated, width);
 }
 
 void CacheType::print(AsmPrinter &printer) const {
-  printer << '<' << getHeads() << " x " << getKey() << " x " << getValue();
+  printer << '<';
+  if (isLatent())
+    printer << "latent " << getKey() << " + " << getRotated();
+  else
+    printer << getHeads() << " x " << getKey() << " x " << getValue();
   if (getWidth())
     printer << ", " << stringifyIntegerWidth(*getWidth());
   printer << '>';
 }
 
 LogicalResult CacheType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t heads,
-                                int64_t key, int64_t value, std::optional<IntegerWidth>) {
+                                int64_t key, int64_t value, int64_t rotated,
+                                std::optional<IntegerWidth>) {
   if (failed(verifyHeadCount(emitError, heads)))
     return failure(); // (C1)
   for (const int64_t elements : {key, value})
     if (elements < 1 || elements > numerics::kMaxHead)
       return emitError() << "heads of a cache have 1 to " << numerics::kMaxHead << " elements, got "
                          << elements; // (C1)
+  if (rotated < 0 || rotated > numerics::kMaxHead)
+    return emitError() << "the rotated part of a latent cache has 1 to " << numerics::kMaxHead
+                       << " elements, got " << rotated; // (C2)
+  if (rotated != 0 && (heads != 1 || key != value))
+    return emitError() << "a latent cache has one head whose key is its value"; // (C2)
   return success();
 }

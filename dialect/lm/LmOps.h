@@ -7,6 +7,7 @@
 #define SORTIE_DIALECT_LM_LMOPS_H
 
 #include "dialect/lm/LmDialect.h"
+#include "dialect/moe/MoeAttributes.h"
 #include "dialect/moe/MoeInterfaces.h"
 #include "dialect/moe/MoeTypes.h"
 

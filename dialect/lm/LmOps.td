@@ -10,6 +10,7 @@ include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "dialect/lm/LmTypes.td"
+include "dialect/moe/MoeAttributes.td"
 include "dialect/moe/MoeInterfaces.td"
 include "dialect/moe/MoeTypes.td"
 
@@ -145,6 +146,93 @@ def Lm_RotateOp : Lm_ValueOp<"rotate", [AllTypesMatch<["input", "result"]>]> {
 }
 
 //===----------------------------------------------------------------------===//
+// Heads
+//===----------------------------------------------------------------------===//
+
+def Lm_SliceHeadsOp : Lm_ValueOp<"slice_heads"> {
+  let summary = "some elements of each head";
+  let description = [{
+    Of each of `heads` heads of a row, the elements from `first` on, as many as heads of the result
+    have.
+
+    (C1) `input` is `[T, heads*D]`, the result `[T, heads*N]`; their heads have 1 to 1024 elements.
+    (C2) `first` is at least 0, and `first + N` at most `D`.
+
+    Example:
+    ```mlir
+    %y = lm.slice_heads %q heads(16) first(128) : tensor<?x3072xf32> -> tensor<?x1024xf32>
+    ```
+  }];
+  let arguments = (ins Lm_Rows:$input, I64Attr:$heads, I64Attr:$first);
+  let results = (outs Lm_Rows:$result);
+  let assemblyFormat = [{
+    $input `heads` `(` $heads `)` `first` `(` $first `)` attr-dict `:` type($input) `->` type($result)
+  }];
+  let extraClassDeclaration = [{
+    moe::RuntimeOperands getRuntimeOperands() { return moe::RuntimeOperands().row(getInput()); }
+    moe::ResultShape getResultShape(::mlir::OpResult) {
+      return {{getInput()}, moe::ResultExtent::constant(getType().getDimSize(1))};
+    }
+  }];
+}
+
+def Lm_QuantizeHeadsOp : Lm_Op<"quantize_heads", [Pure, Moe_RuntimeOpInterface]> {
+  let summary = "quantizes each head of rows";
+  let description = [{
+    `moe.quantize` of each head of a row by itself: blocks never cross heads.
+
+    (C1) `input` is `[T, H*K]`, the result `[T, H, K]`.
+
+    Example:
+    ```mlir
+    %q = lm.quantize_heads %x : tensor<?x2048xf32> -> tensor<?x16x128x!moe.activation<int16>>
+    ```
+  }];
+  let arguments = (ins Lm_Rows:$input);
+  let results = (outs Moe_Tensor<[3], [Moe_ActivationType]>:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let extraClassDeclaration = [{
+    moe::RuntimeOperands getRuntimeOperands() { return moe::RuntimeOperands().row(getInput()); }
+    moe::ResultShape getResultShape(::mlir::OpResult);
+  }];
+}
+
+def Lm_HeadMatmulOp : Lm_ValueOp<"head_matmul", [Moe_DeterminismOpInterface]> {
+  let summary = "product of each head with a matrix of its own";
+  let description = [{
+    `y[t, h, n] = sum over c of x[t, h, c] * w[h, n, c]` for each head `h`. `arithmetic` says how the
+    dot products are rounded; without it, `moe-choose-arithmetic` has not run yet.
+
+    (C1) `weights` is `[H, N, K]`, `input` f32 `[T, H*K]` or quantized `[T, H, K]`, the result
+    `[T, H*N]`.
+    (C2) `arithmetic` suits the weights: `exact` needs a block format, `float` and `bf16` f32, f16 or
+    bf16. Quantized input needs block weights.
+
+    Example:
+    ```mlir
+    %y = lm.head_matmul %x, %w
+      : (tensor<?x2048xf32>, tensor<16x512x128x!moe.block<q8_0>>) -> tensor<?x8192xf32>
+    ```
+  }];
+  let arguments = (ins
+    Moe_Tensor<[2, 3], Moe_ActivationElements>:$input, Moe_Tensor<[3], Moe_WeightElements>:$weights,
+    OptionalAttr<Moe_ArithmeticAttr>:$arithmetic);
+  let results = (outs Lm_Rows:$result);
+  let assemblyFormat = [{
+    $input `,` $weights (`arithmetic` `(` custom<Word>($arithmetic)^ `)`)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let extraClassDeclaration = [{
+    moe::RuntimeOperands getRuntimeOperands();
+    moe::ResultShape getResultShape(::mlir::OpResult);
+    /// Whether weights are stored in blocks, which are multiplied exactly.
+    bool hasBlockWeights() {
+      return ::llvm::isa<moe::BlockType>(getWeights().getType().getElementType());
+    }
+  }];
+}
+
+//===----------------------------------------------------------------------===//
 // The cache
 //===----------------------------------------------------------------------===//
 
@@ -206,7 +294,7 @@ def Lm_AppendOp : Lm_Op<"append", [
   let description = [{
     The cache in which position `positions[t]` of sequence `sequences[t]` holds row `t` of `keys`
     and `values`. `pages[s, i]` is the page of positions `128*i` to `128*i + 127` of sequence `s`,
-    -1 where there is none.
+    -1 where there is none. Two tokens with one place are an error of the run.
 
     (C1) `cache` is `!lm.cache<G x D x Dv>`, `keys` `[T, G*D]`, `values` `[T, G*Dv]`.
     (C2) `positions` and `sequences` are `[T]`, `pages` is `[S, P]`.
@@ -226,6 +314,38 @@ def Lm_AppendOp : Lm_Op<"append", [
     $cache `,` $keys `,` $values `at` `(` $positions `,` $sequences `,` $pages `)` attr-dict
     `:` type($cache) `,` type($keys) `,` type($values) `,` type($positions) `,` type($sequences) `,`
     type($pages)
+  }];
+  let extraClassDeclaration = [{
+    moe::RuntimeOperands getRuntimeOperands();
+    ::mlir::Value getInPlaceOperand() { return getCache(); }
+  }];
+}
+
+def Lm_AppendLatentOp : Lm_Op<"append_latent", [
+    Pure, Moe_RuntimeOpInterface, AllTypesMatch<["cache", "result"]>]> {
+  let summary = "a cache of latents with further positions";
+  let description = [{
+    As `lm.append`, of a cache whose keys have two parts: row `t` of `latents`, which is the value,
+    too, and row `t` of `rotated`.
+
+    (C1) `cache` is `!lm.cache<latent L + R>`, `latents` `[T, L]`, `rotated` `[T, R]`.
+    (C2) `positions` and `sequences` are `[T]`, `pages` is `[S, P]`.
+
+    Example:
+    ```mlir
+    %c1 = lm.append_latent %c0, %latent, %k at(%positions, %sequences, %pages)
+      : !lm.cache<latent 512 + 64>, tensor<?x512xf32>, tensor<?x64xf32>, tensor<?xi32>,
+        tensor<?xi32>, tensor<?x320xi32>
+    ```
+  }];
+  let arguments = (ins
+    Lm_CacheType:$cache, Lm_Rows:$latents, Lm_Rows:$rotated, Lm_Indices:$positions,
+    Lm_Indices:$sequences, Lm_PageTable:$pages);
+  let results = (outs Lm_CacheType:$result);
+  let assemblyFormat = [{
+    $cache `,` $latents `,` $rotated `at` `(` $positions `,` $sequences `,` $pages `)` attr-dict
+    `:` type($cache) `,` type($latents) `,` type($rotated) `,` type($positions) `,`
+    type($sequences) `,` type($pages)
   }];
   let extraClassDeclaration = [{
     moe::RuntimeOperands getRuntimeOperands();
@@ -271,6 +391,48 @@ def Lm_AttendOp : Lm_ValueOp<"attend"> {
   let extraClassDeclaration = [{
     moe::RuntimeOperands getRuntimeOperands();
     moe::ResultShape getResultShape(::mlir::OpResult);
+    moe::RowOrder getRowOrder() { return {moe::RowOrder::Kind::Tokens, {}}; }
+  }];
+}
+
+def Lm_AttendLatentOp : Lm_ValueOp<"attend_latent"> {
+  let summary = "attention of each token over the latents of its sequence";
+  let description = [{
+    Head `h` of token `t` attends to the positions of its sequence up to its own, all heads with the
+    same keys: `softmax(scale * (q . latent + q_rotated . rotated))` weighs the latents. `queries`
+    are multiplied with what makes a head's keys of latents already, and what makes its values of
+    them follows: keys and values are never made (docs/numerics-models.md).
+
+    `query_width` is that of the integers by which queries are multiplied with the cache's rows;
+    without it, `lm-choose-widths` has not run yet.
+
+    (C1) `cache` is `!lm.cache<latent L + R>`, `queries` `[T, H*L]`, `rotated` `[T, H*R]`, the result
+    `[T, H*L]`; `H` is `heads`, 1 to 2^20.
+    (C2) `positions` and `sequences` are `[T]`, `pages` is `[S, P]`.
+    (C3) `scale` is finite and positive.
+    (C4) `query_width` is given if and only if the cache has a width.
+
+    Example:
+    ```mlir
+    %y = lm.attend_latent %q, %r, %c1 at(%positions, %sequences, %pages) heads(16)
+      scale(7.216878e-02)
+      : (tensor<?x8192xf32>, tensor<?x1024xf32>, !lm.cache<latent 512 + 64>, tensor<?xi32>,
+         tensor<?xi32>, tensor<?x320xi32>) -> tensor<?x8192xf32>
+    ```
+  }];
+  let arguments = (ins
+    Lm_Rows:$queries, Lm_Rows:$rotated, Lm_CacheType:$cache, Lm_Indices:$positions,
+    Lm_Indices:$sequences, Lm_PageTable:$pages, I64Attr:$heads, F64Attr:$scale,
+    OptionalAttr<Lm_IntegerWidthAttr>:$query_width);
+  let results = (outs Lm_Rows:$result);
+  let assemblyFormat = [{
+    $queries `,` $rotated `,` $cache `at` `(` $positions `,` $sequences `,` $pages `)`
+    `heads` `(` $heads `)` `scale` `(` $scale `)`
+    (`query_width` `(` custom<Word>($query_width)^ `)`)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let extraClassDeclaration = [{
+    moe::RuntimeOperands getRuntimeOperands();
     moe::RowOrder getRowOrder() { return {moe::RowOrder::Kind::Tokens, {}}; }
   }];
 }

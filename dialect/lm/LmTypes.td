@@ -27,16 +27,21 @@ def Lm_CacheType : TypeDef<Lm_Dialect, "Cache"> {
     stored; without it, `lm-choose-widths` has not run yet. How many pages there are, and how a page
     lies in memory, is no business of this level.
 
-    (C1) `heads` is 1 to 2^20, `key` and `value` are 1 to 1024.
+    A cache of latents has one head, whose keys have two parts: a latent, which is the value, too,
+    and `rotated` elements that turn with the position. Elsewhere `rotated` is 0.
 
-    Examples: `!lm.cache<4 x 128 x 128>`, `!lm.cache<4 x 128 x 128, int16>`
+    (C1) `heads` is 1 to 2^20, `key` and `value` are 1 to 1024.
+    (C2) `rotated` is 0 to 1024; unless it is 0, `heads` is 1, and `key` and `value` are equal.
+
+    Examples: `!lm.cache<4 x 128 x 128>`, `!lm.cache<4 x 128 x 128, int16>`,
+    `!lm.cache<latent 512 + 64>`, `!lm.cache<latent 512 + 64, int16>`
   }];
   let parameters = (ins
-    "int64_t":$heads, "int64_t":$key, "int64_t":$value,
+    "int64_t":$heads, "int64_t":$key, "int64_t":$value, "int64_t":$rotated,
     "std::optional<::sortie::IntegerWidth>":$width);
   let builders = [
     TypeBuilder<(ins "int64_t":$heads, "int64_t":$key, "int64_t":$value), [{
-      return $_get($_ctxt, heads, key, value, std::nullopt);
+      return $_get($_ctxt, heads, key, value, /*rotated=*/int64_t{0}, std::nullopt);
     }]>
   ];
   let hasCustomAssemblyFormat = 1;
@@ -44,8 +49,13 @@ def Lm_CacheType : TypeDef<Lm_Dialect, "Cache"> {
   let extraClassDeclaration = [{
     /// The same with rows of integers of this width.
     CacheType withWidth(::sortie::IntegerWidth width) const {
-      return get(getContext(), getHeads(), getKey(), getValue(), width);
+      return get(getContext(), getHeads(), getKey(), getValue(), getRotated(), width);
     }
+    /// A cache of latents, without a width.
+    static CacheType getLatent(::mlir::MLIRContext *context, int64_t latent, int64_t rotated) {
+      return get(context, /*heads=*/1, latent, latent, rotated, std::nullopt);
+    }
+    bool isLatent() const { return getRotated() != 0; }
   }];
 }
 

@@ -5,6 +5,7 @@
 // cited by the numbers that MoeOps.td gives them. Dynamic dimensions agree with everything.
 
 #include "dialect/moe/MoeOps.h"
+#include "dialect/moe/ProductRules.h"
 
 #include "runtime/numerics/contract.h"
 
@@ -79,9 +80,8 @@ static LogicalResult verifyShape(Operation *op, StringRef what, Value value,
   return diagnostic << "], got " << value.getType();
 }
 
-/// `exact` multiplies block weights, `float` the others.
-static LogicalResult verifyArithmetic(Operation *op, Value weights,
-                                      std::optional<Arithmetic> arithmetic) {
+LogicalResult moe::verifyArithmetic(Operation *op, Value weights,
+                                    std::optional<Arithmetic> arithmetic) {
   if (!arithmetic || arithmetic == Arithmetic::Bf16)
     return success();
   const Type element = getTensor(weights).getElementType();
@@ -91,9 +91,8 @@ static LogicalResult verifyArithmetic(Operation *op, Value weights,
                            << "' does not suit weights of " << element;
 }
 
-/// Quantized activations are multiplied by block weights, exactly.
-static LogicalResult verifyQuantizedInput(Operation *op, Value input, Value weights,
-                                          std::optional<Arithmetic> arithmetic) {
+LogicalResult moe::verifyQuantizedInput(Operation *op, Value input, Value weights,
+                                        std::optional<Arithmetic> arithmetic) {
   if (!isa<ActivationType>(getTensor(input).getElementType()))
     return success();
   const Type element = getTensor(weights).getElementType();

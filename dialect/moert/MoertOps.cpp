@@ -402,16 +402,6 @@ template <typename MatmulLike> static LogicalResult verifyRowMap(MatmulLike op, 
   return verifyShape(op, "permutation", op.getPermutation(), rows); // (C4)
 }
 
-/// `exact` takes quantized rows, `float` and `bf16` f32 ones.
-template <typename MatmulLike> static LogicalResult verifyArithmetic(MatmulLike op) {
-  const bool exact = op.getArithmetic() == Arithmetic::Exact;
-  if (getBuffer(op.getInput()).isQuantized() != exact)
-    return op.emitOpError() << "arithmetic '" << stringifyArithmetic(op.getArithmetic())
-                            << "' needs " << (exact ? "quantized" : "f32") << " input, got "
-                            << op.getInput().getType(); // (C6)
-  return success();
-}
-
 /// A matrix of a product with what follows the product.
 struct MatrixOperands {
   FlatSymbolRefAttr name;
@@ -441,11 +431,8 @@ static LogicalResult verifyMatrix(MatmulLike op, SymbolTableCollection &symbols,
   if (shape.back() != columns || shape[shape.size() - 2] != features)
     return op.emitOpError() << "weight " << name << " must end in " << features << "x" << columns
                             << ", the columns of output and input"; // (C2)
-  const bool exact = op.getArithmetic() == Arithmetic::Exact;
-  if (numerics::isQuantized(weight->getFormatInfo()) != exact)
-    return op.emitOpError() << "arithmetic '" << stringifyArithmetic(op.getArithmetic())
-                            << "' does not suit weight " << name << " of format "
-                            << weight->getFormat(); // (C6)
+  if (failed(verifySuits(op, *weight)))
+    return failure(); // (C6)
   if (operands.expertScale && !grouped)
     return op.emitOpError() << "the scale by expert " << operands.expertScale << " needs offsets";
   if (failed(verifyVector(op, symbols, operands.expertScale, shape.front())))

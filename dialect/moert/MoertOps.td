@@ -1058,14 +1058,96 @@ def Moert_RotateOp : Moert_StepOp<"rotate"> {
   }];
 }
 
+def Moert_SliceHeadsOp : Moert_StepOp<"slice_heads"> {
+  let summary = "some elements of each head";
+  let description = [{
+    As `lm.slice_heads`.
+
+    (C1) `input` is `[T, heads*D]` and `output` `[T, heads*N]`; their heads have 1 to 1024 elements.
+    (C2) `first` is at least 0, and `first + N` at most `D`.
+
+    Example:
+    ```mlir
+    moert.slice_heads %q heads(16) first(128) outs(%y)
+      : !moert.buffer<tokens x 3072 x f32>, !moert.buffer<tokens x 1024 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_F32Buffer>:$input, I64Attr:$heads, I64Attr:$first,
+    Moert_Write<Moert_F32Buffer>:$output);
+  let assemblyFormat = [{
+    $input `heads` `(` $heads `)` `first` `(` $first `)` `outs` `(` $output `)` attr-dict
+    `:` type(operands)
+  }];
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands() {
+      return StepOperands()
+          .read(getInput())
+          .write(getOutput())
+          .parameter(static_cast<int64_t>(getHeads()))
+          .parameter(static_cast<int64_t>(getFirst()));
+    }
+  }];
+}
+
+def Moert_QuantizeHeadsOp : Moert_StepOp<"quantize_heads"> {
+  let summary = "quantizes each head of rows";
+  let description = [{
+    As `lm.quantize_heads`.
+
+    (C1) `input` is f32 `[T, H*K]`, `output` act16 or act8 `[T, H, K]` with constant H.
+
+    Example:
+    ```mlir
+    moert.quantize_heads %x outs(%q)
+      : !moert.buffer<tokens x 2048 x f32>, !moert.buffer<tokens x 16 x 128 x act16>
+    ```
+  }];
+  let arguments = (ins Moert_Read<Moert_F32Buffer>:$input, Moert_Write<Moert_ActBuffer>:$output);
+  let assemblyFormat = "$input `outs` `(` $output `)` attr-dict `:` type(operands)";
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands() {
+      return StepOperands().read(getInput()).write(getOutput());
+    }
+  }];
+}
+
+def Moert_HeadMatmulOp : Moert_WeightStepOp<"head_matmul"> {
+  let summary = "product of each head with a matrix of its own";
+  let description = [{
+    As `lm.head_matmul`.
+
+    (C1) `weights` is `H x N x K`, H being `heads`, at least 1; `output` is f32 `[T, H*N]`.
+    (C2) `arithmetic` is `exact` (`input` quantized `[T, H, K]`, a block format), `float` or `bf16`
+    (`input` f32 `[T, H*K]`, a format of floats). `bf16` is for programs whose contract is without
+    `device`.
+
+    Example:
+    ```mlir
+    moert.head_matmul %q, @attn_k_b heads(16) arithmetic(exact) outs(%y)
+      : !moert.buffer<tokens x 16 x 128 x act16>, !moert.buffer<tokens x 8192 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_RowsBuffer>:$input, FlatSymbolRefAttr:$weights, I64Attr:$heads,
+    Moert_ArithmeticAttr:$arithmetic, Moert_Write<Moert_F32Buffer>:$output);
+  let assemblyFormat = [{
+    $input `,` $weights `heads` `(` $heads `)` `arithmetic` `(` custom<Word>($arithmetic) `)`
+    `outs` `(` $output `)` attr-dict `:` type(operands)
+  }];
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands();
+  }];
+}
+
 def Moert_AppendOp : Moert_StepOp<"append"> {
   let summary = "quantizes rows of keys and values into a cache";
   let description = [{
     As `lm.append`: row `t` of each head of `keys` and `values` is quantized as one block of `width`
     and becomes position `positions[t]` of sequence `sequences[t]`, in page
-    `pages[sequences[t], positions[t] / 128]` of `cache`. Of several tokens with one place the last
-    one stays. A sequence that `pages` does not have, a position beyond it, and a page that the
-    cache does not have are errors of the run, before anything is written.
+    `pages[sequences[t], positions[t] / 128]` of `cache`. A sequence that `pages` does not have, a
+    position beyond it, a page that the cache does not have, and two tokens with one place are
+    errors of the run.
 
     How a page of the cache is made up, runtime/numerics/cache.h says.
 
@@ -1107,6 +1189,47 @@ def Moert_AppendOp : Moert_StepOp<"append"> {
   }];
 }
 
+def Moert_AppendLatentOp : Moert_StepOp<"append_latent"> {
+  let summary = "quantizes rows of latents and rotated keys into a cache";
+  let description = [{
+    As `lm.append_latent`, by the rules of `moert.append`: row `t` of `latents` and row `t` of
+    `rotated` are quantized as one block each.
+
+    (C1) `latents` is f32 `[T, L]` and `rotated` `[T, R]`, of 1 to 1024 columns.
+    (C2) `positions` and `sequences` are `[T]`, `pages` is `[S, P]` with constant P.
+    (C3) `cache` is i32 `[N, W]`, W being the 32-bit words of a page, and a state.
+
+    Example:
+    ```mlir
+    moert.append_latent %latent, %k at(%positions, %sequences, %pages) width(int16) outs(%cache)
+      : !moert.buffer<tokens x 512 x f32>, !moert.buffer<tokens x 64 x f32>,
+        !moert.buffer<tokens x i32>, !moert.buffer<tokens x i32>, !moert.buffer<slots x 8 x i32>,
+        !moert.buffer<pages x 69888 x i32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_F32Buffer>:$latents, Moert_Read<Moert_F32Buffer>:$rotated,
+    Moert_Read<Moert_I32Buffer>:$positions, Moert_Read<Moert_I32Buffer>:$sequences,
+    Moert_Read<Moert_I32Buffer>:$pages, Moert_IntegerWidthAttr:$width,
+    Moert_Update<Moert_I32Buffer>:$cache);
+  let assemblyFormat = [{
+    $latents `,` $rotated `at` `(` $positions `,` $sequences `,` $pages `)`
+    `width` `(` custom<Word>($width) `)` `outs` `(` $cache `)` attr-dict `:` type(operands)
+  }];
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands() {
+      return StepOperands()
+          .read(getLatents())
+          .read(getRotated())
+          .read(getPositions())
+          .read(getSequences())
+          .read(getPages())
+          .write(getCache())
+          .parameter(static_cast<int64_t>(getWidth()));
+    }
+  }];
+}
+
 def Moert_AttendOp : Moert_WeightStepOp<"attend"> {
   let summary = "attention of each token over the cache of its sequence";
   let description = [{
@@ -1141,6 +1264,44 @@ def Moert_AttendOp : Moert_WeightStepOp<"attend"> {
     $queries `,` $cache `at` `(` $positions `,` $sequences `,` $pages `)`
     (`sinks` `(` $sinks^ `)`)? `heads` `(` $heads `)` `kv_heads` `(` $kv_heads `)`
     `scale` `(` $scale `)` (`window` `(` $window^ `)`)?
+    `query_width` `(` custom<Word>($query_width) `)` `width` `(` custom<Word>($width) `)`
+    `outs` `(` $output `)` attr-dict `:` type(operands)
+  }];
+  let extraClassDeclaration = [{
+    StepOperands getStepOperands();
+  }];
+}
+
+def Moert_AttendLatentOp : Moert_StepOp<"attend_latent"> {
+  let summary = "attention of each token over the latents of its sequence";
+  let description = [{
+    As `lm.attend_latent`, by the rules of `moert.attend`.
+
+    (C1) `queries` is f32 `[T, H*L]`, `rotated` `[T, H*R]` and `output` `[T, H*L]`, H being `heads`;
+    L and R are 1 to 1024.
+    (C2) `positions` and `sequences` are `[T]`, `pages` is `[S, P]` with constant P.
+    (C3) `cache` is i32 `[N, W]`, W being the 32-bit words of a page.
+    (C4) `scale` is finite and positive.
+
+    Example:
+    ```mlir
+    moert.attend_latent %q, %r, %cache at(%positions, %sequences, %pages) heads(16)
+      scale(7.216878e-02) query_width(int16) width(int16) outs(%y)
+      : !moert.buffer<tokens x 8192 x f32>, !moert.buffer<tokens x 1024 x f32>,
+        !moert.buffer<pages x 69888 x i32>, !moert.buffer<tokens x i32>,
+        !moert.buffer<tokens x i32>, !moert.buffer<slots x 8 x i32>,
+        !moert.buffer<tokens x 8192 x f32>
+    ```
+  }];
+  let arguments = (ins
+    Moert_Read<Moert_F32Buffer>:$queries, Moert_Read<Moert_F32Buffer>:$rotated,
+    Moert_Read<Moert_I32Buffer>:$cache, Moert_Read<Moert_I32Buffer>:$positions,
+    Moert_Read<Moert_I32Buffer>:$sequences, Moert_Read<Moert_I32Buffer>:$pages, I64Attr:$heads,
+    F64Attr:$scale, Moert_IntegerWidthAttr:$query_width, Moert_IntegerWidthAttr:$width,
+    Moert_Write<Moert_F32Buffer>:$output);
+  let assemblyFormat = [{
+    $queries `,` $rotated `,` $cache `at` `(` $positions `,` $sequences `,` $pages `)`
+    `heads` `(` $heads `)` `scale` `(` $scale `)`
     `query_width` `(` custom<Word>($query_width) `)` `width` `(` custom<Word>($width) `)`
     `outs` `(` $output `)` attr-dict `:` type(operands)
   }];

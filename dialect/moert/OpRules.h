@@ -44,6 +44,26 @@ mlir::FailureOr<WeightOp> lookupWeight(mlir::Operation *op, mlir::SymbolTableCol
 llvm::LogicalResult verifyVector(mlir::Operation *op, mlir::SymbolTableCollection &symbols,
                                  mlir::FlatSymbolRefAttr name, llvm::ArrayRef<int64_t> shape);
 
+/// A product in `exact` arithmetic takes quantized rows, others f32 ones.
+template <typename ProductOp> llvm::LogicalResult verifyArithmetic(ProductOp op) {
+  const bool isExact = op.getArithmetic() == Arithmetic::Exact;
+  if (llvm::cast<BufferType>(op.getInput().getType()).isQuantized() == isExact)
+    return llvm::success();
+  return op.emitOpError() << "arithmetic '" << stringifyArithmetic(op.getArithmetic()) << "' needs "
+                          << (isExact ? "quantized" : "f32") << " input, got "
+                          << op.getInput().getType();
+}
+
+/// A product in `exact` arithmetic takes a weight in blocks, others one of floats.
+template <typename ProductOp> llvm::LogicalResult verifySuits(ProductOp op, WeightOp weight) {
+  const bool isExact = op.getArithmetic() == Arithmetic::Exact;
+  if (numerics::isQuantized(weight.getFormatInfo()) == isExact)
+    return llvm::success();
+  return op.emitOpError() << "arithmetic '" << stringifyArithmetic(op.getArithmetic())
+                          << "' does not suit weight " << mlir::FlatSymbolRefAttr::get(weight)
+                          << " of format " << weight.getFormat();
+}
+
 } // namespace sortie::moert
 
 #endif // SORTIE_DIALECT_MOERT_OPRULES_H

@@ -23,6 +23,7 @@ struct CachePlaces {
   numerics::ActivationWidth width;
   int64_t kvHeads;
   int64_t key, value; ///< elements of a head
+  int64_t rotated;    ///< of the second part of keys, whose first part is the value; 0: of one part
   numerics::CachePageLayout layout;
 
   /// What page number `index` of a sequence has for a head of keys.
@@ -34,14 +35,18 @@ struct CachePlaces {
 
 struct AppendOperands : CachePlaces {
   int64_t tokens;
-  const float *keys;   ///< [tokens, kvHeads * key]
-  const float *values; ///< [tokens, kvHeads * value]
+  const float *keys;        ///< [tokens, kvHeads * key]
+  const float *values;      ///< [tokens, kvHeads * value]; null where keys have two parts
+  const float *rotatedKeys; ///< [tokens, kvHeads * rotated]; null where they have one
 
   SORTIE_KERNEL_INLINE const float *keyRow(int64_t token, int64_t kvHead) const {
     return keys + (token * kvHeads + kvHead) * key;
   }
   SORTIE_KERNEL_INLINE const float *valueRow(int64_t token, int64_t kvHead) const {
     return values + (token * kvHeads + kvHead) * value;
+  }
+  SORTIE_KERNEL_INLINE const float *rotatedRow(int64_t token, int64_t kvHead) const {
+    return rotatedKeys + (token * kvHeads + kvHead) * rotated;
   }
   /// The page of a token, for a head of keys.
   SORTIE_KERNEL_INLINE std::byte *page(int64_t token, int64_t kvHead) const {
@@ -53,6 +58,7 @@ struct AppendOperands : CachePlaces {
 struct AttendOperands : CachePlaces {
   int64_t heads;
   const float *queries;               ///< [tokens, heads * key]
+  const float *rotatedQueries;        ///< [tokens, heads * rotated]; null where keys have one part
   float *outputs;                     ///< [tokens, heads * value]
   const float *sinks;                 ///< [heads], or null
   float scale;                        ///< kappa
@@ -70,6 +76,9 @@ struct AttendOperands : CachePlaces {
   }
   SORTIE_KERNEL_INLINE const float *query(int64_t token, int64_t head) const {
     return queries + (token * heads + head) * key;
+  }
+  SORTIE_KERNEL_INLINE const float *rotatedQuery(int64_t token, int64_t head) const {
+    return rotatedQueries + (token * heads + head) * rotated;
   }
   SORTIE_KERNEL_INLINE float *output(int64_t token, int64_t head) const {
     return outputs + (token * heads + head) * value;

@@ -9,6 +9,7 @@
 #include "runtime/cpu/ops.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace sortie::cpu {
 
@@ -36,7 +37,7 @@ void readPlaces(const Operands &op, int first, const Rows &cache, CachePlaces &p
   places.pagesOfSequence = op.reads[first + 2].columns;
   places.cache = cache.data;
   places.pageBytes = cache.columns * static_cast<int64_t>(sizeof(int32_t));
-  places.layout = numerics::cachePageLayout(places.width, places.key, places.value);
+  places.layout = numerics::cachePageLayout(places.width, places.key, places.value, places.rotated);
 }
 
 /// The first token whose place is not in the cache, as are the pages of all positions from
@@ -60,13 +61,67 @@ Result findBadPlace(const CachePlaces &places, int64_t tokens, int64_t sequences
   return std::nullopt;
 }
 
+/// Two tokens that are to be appended to one place: threads would not agree about which one stays.
+/// Each token leaves its number where the scale of its key will be, and looks whether it stayed.
+Result findCommonPlace(const AppendOperands &op) {
+  const auto slot = [&](int64_t token) {
+    const int64_t position = op.positions[token] % kAttentionChunk;
+    return op.page(token, /*kvHead=*/0) + op.layout.keys.scales +
+           position * static_cast<int64_t>(sizeof(uint32_t));
+  };
+  for (int64_t token = 0; token < op.tokens; ++token) {
+    const auto number = static_cast<uint32_t>(token);
+    std::memcpy(slot(token), &number, sizeof number);
+  }
+  for (int64_t token = 0; token < op.tokens; ++token) {
+    uint32_t number = 0;
+    std::memcpy(&number, slot(token), sizeof number);
+    if (number != static_cast<uint32_t>(token))
+      return badIndex(BadIndex::Kind::Place, token, number, op.tokens);
+  }
+  return std::nullopt;
+}
+
+/// Appends what `append` has; `pages` is the table.
+Result runAppend(const AppendOperands &append, const Rows &pages, const Rows &cache,
+                 const Device &device) {
+  if (const Result bad = findBadPlace(append, append.tokens, pages.rows, cache.rows,
+                                      [](int64_t position) { return position; }))
+    return bad;
+  if (const Result bad = findCommonPlace(append))
+    return bad;
+  device.pool.parallelFor(append.kvHeads,
+                          [&](int64_t head, int) { device.kernels.append(append, head); });
+  return std::nullopt;
+}
+
 /// Queries that a work unit takes: enough for the loads of a chunk to serve many of them.
 int64_t queriesOfUnit(const AttendOperands &op, int64_t queries, int threads) {
   constexpr int64_t kMost = 64;
   const int64_t group = op.heads / op.kvHeads;
   const int64_t share = (queries * op.kvHeads + threads - 1) / threads;
   const int64_t wanted = std::clamp<int64_t>(share, 1, kMost);
-  return std::max(group, wanted / group * group); // whole tokens
+  // Whole tokens, but where all heads share their keys: then the heads of one are work for many.
+  return op.kvHeads == 1 ? wanted : std::max(group, wanted / group * group);
+}
+
+/// Attends with what `attend` has; `pages` is the table.
+Result runAttend(const AttendOperands &attend, int64_t tokens, const Rows &pages, const Rows &cache,
+                 const Device &device) {
+  const auto firstSeen = [&](int64_t position) {
+    return attend.window != 0 ? std::max<int64_t>(0, position - attend.window + 1) : 0;
+  };
+  if (const Result bad = findBadPlace(attend, tokens, pages.rows, cache.rows, firstSeen))
+    return bad;
+  const int64_t queries = tokens * (attend.heads / attend.kvHeads);
+  const int64_t count = queriesOfUnit(attend, queries, device.pool.threads());
+  const int64_t units = (queries + count - 1) / count;
+  device.pool.parallelFor(units * attend.kvHeads, [&](int64_t index, int worker) {
+    const int64_t first = index / attend.kvHeads * count;
+    device.kernels.attend(attend, {index % attend.kvHeads, first, std::min(count, queries - first)},
+                          device.pool.scratch(worker));
+  });
+  return std::nullopt;
 }
 
 } // namespace
@@ -95,19 +150,27 @@ Result runAppend(const Operands &op, const Device &device) {
   append.key = op.reads[0].columns / append.kvHeads;
   append.value = op.reads[1].columns / append.kvHeads;
   readPlaces(op, 2, op.writes[0], append);
-  if (const Result bad = findBadPlace(append, append.tokens, op.reads[4].rows, op.writes[0].rows,
-                                      [](int64_t position) { return position; }))
-    return bad;
-  device.pool.parallelFor(append.kvHeads,
-                          [&](int64_t head, int) { device.kernels.append(append, head); });
-  return std::nullopt;
+  return runAppend(append, op.reads[4], op.writes[0], device);
+}
+
+/// reads(latents, rotated, positions, sequences, pages) writes(cache) parameters(width).
+Result runAppendLatent(const Operands &op, const Device &device) {
+  AppendOperands append{};
+  append.kvHeads = 1;
+  append.width = widthOf(op.parameters[0]);
+  append.tokens = op.reads[0].rows;
+  append.keys = op.reads[0].floats();
+  append.rotatedKeys = op.reads[1].floats();
+  append.key = append.value = op.reads[0].columns;
+  append.rotated = op.reads[1].columns;
+  readPlaces(op, 2, op.writes[0], append);
+  return runAppend(append, op.reads[4], op.writes[0], device);
 }
 
 /// reads(queries, cache, positions, sequences, pages) vectors(sinks?) writes(y) parameters(heads,
 /// heads of keys, kappa, window, width of queries, width).
 Result runAttend(const Operands &op, const Device &device) {
   AttendOperands attend{};
-  const int64_t tokens = op.reads[0].rows;
   attend.heads = op.parameters[0].integer;
   attend.kvHeads = op.parameters[1].integer;
   attend.scale = op.parameters[2].number;
@@ -120,21 +183,25 @@ Result runAttend(const Operands &op, const Device &device) {
   attend.key = op.reads[0].columns / attend.heads;
   attend.value = op.writes[0].columns / attend.heads;
   readPlaces(op, 2, op.reads[1], attend);
-  const auto firstSeen = [&](int64_t position) {
-    return attend.window != 0 ? std::max<int64_t>(0, position - attend.window + 1) : 0;
-  };
-  if (const Result bad =
-          findBadPlace(attend, tokens, op.reads[4].rows, op.reads[1].rows, firstSeen))
-    return bad;
-  const int64_t queries = tokens * (attend.heads / attend.kvHeads);
-  const int64_t count = queriesOfUnit(attend, queries, device.pool.threads());
-  const int64_t units = (queries + count - 1) / count;
-  device.pool.parallelFor(units * attend.kvHeads, [&](int64_t index, int worker) {
-    const int64_t first = index / attend.kvHeads * count;
-    device.kernels.attend(attend, {index % attend.kvHeads, first, std::min(count, queries - first)},
-                          device.pool.scratch(worker));
-  });
-  return std::nullopt;
+  return runAttend(attend, op.reads[0].rows, op.reads[4], op.reads[1], device);
+}
+
+/// reads(queries, rotated queries, cache, positions, sequences, pages) writes(y) parameters(heads,
+/// kappa, width of queries, width).
+Result runAttendLatent(const Operands &op, const Device &device) {
+  AttendOperands attend{};
+  attend.heads = op.parameters[0].integer;
+  attend.kvHeads = 1;
+  attend.scale = op.parameters[1].number;
+  attend.ownWidth = widthOf(op.parameters[2]);
+  attend.width = widthOf(op.parameters[3]);
+  attend.queries = op.reads[0].floats();
+  attend.rotatedQueries = op.reads[1].floats();
+  attend.outputs = op.writes[0].floats();
+  attend.key = attend.value = op.reads[0].columns / attend.heads;
+  attend.rotated = op.reads[1].columns / attend.heads;
+  readPlaces(op, 3, op.reads[2], attend);
+  return runAttend(attend, op.reads[0].rows, op.reads[5], op.reads[2], device);
 }
 
 } // namespace sortie::cpu

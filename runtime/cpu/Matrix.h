@@ -39,6 +39,9 @@ struct RowMap {
   /// Routed slots per token. With `gather`, sorted row r reads input row permutation[r] / slots.
   int64_t slots = 1;
   bool gather = false;
+  /// Not 0: each row of input and output is this many rows, one for each expert (a head of
+  /// attention), so that expert e has row r * heads + e of both for each r. Without offsets.
+  int64_t heads = 0;
 };
 
 } // namespace sortie::cpu

@@ -38,7 +38,7 @@ struct Rows {
 /// The operands and parameters of an operation, in the places that its definition in the dialect
 /// `moert` gives them.
 struct Operands {
-  static constexpr int kMostReads = 5, kMostWrites = 3, kMostMatrices = 2, kMostVectors = 4;
+  static constexpr int kMostReads = 6, kMostWrites = 3, kMostMatrices = 2, kMostVectors = 4;
   static constexpr int kMostParameters = 8;
 
   Rows reads[kMostReads];

@@ -56,6 +56,20 @@ Result runMatmul(const Operands &op, const Device &device) {
   return std::nullopt;
 }
 
+/// reads(x) matrices(weights) writes(y) parameters(heads, bf16): each head of a row by the matrix
+/// of its own. Quantized heads are rows of their own.
+Result runHeadMatmul(const Operands &op, const Device &device) {
+  matmul({.weights = op.matrices[0],
+          .inputKind = op.reads[0].kind,
+          .input = op.reads[0].data,
+          .rows = op.writes[0].rows,
+          .map = {.heads = op.parameters[0].integer},
+          .output = op.writes[0].floats(),
+          .isBf16 = op.parameters[1].integer != 0},
+         device);
+  return std::nullopt;
+}
+
 /// reads(x, offsets?, permutation?) matrices(gate, up) vectors(gate scale?, up scale?, gate bias?,
 /// up bias?) writes(y) parameters(gathered slots or 0, bf16, kind, alpha, limit).
 Result runGluMatmul(const Operands &op, const Device &device) {
@@ -146,9 +160,12 @@ Result runWriteRows(const Operands &op, const Device &device) {
 }
 
 constexpr WholeOperation kWholeOperations[] = {
-    {"append", &runAppend},      {"attend", &runAttend},        {"dispatch", &runDispatch},
-    {"embed", &runEmbed},        {"glu_matmul", &runGluMatmul}, {"matmul", &runMatmul},
-    {"read_rows", &runReadRows}, {"write_rows", &runWriteRows},
+    {"append", &runAppend},        {"append_latent", &runAppendLatent},
+    {"attend", &runAttend},        {"attend_latent", &runAttendLatent},
+    {"dispatch", &runDispatch},    {"embed", &runEmbed},
+    {"glu_matmul", &runGluMatmul}, {"head_matmul", &runHeadMatmul},
+    {"matmul", &runMatmul},        {"read_rows", &runReadRows},
+    {"write_rows", &runWriteRows},
 };
 
 /// Runs a row operation over ranges of rows that have some kElementsPerUnit elements.

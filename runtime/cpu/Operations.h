@@ -22,10 +22,12 @@ std::optional<uint32_t> findOperation(llvm::StringRef name);
 
 /// A number among the operands of an operation that is not in [0, bound).
 struct BadIndex {
-  enum class Kind : uint8_t { Expert, Row, Sequence, Position, Page };
+  enum class Kind : uint8_t { Expert, Row, Sequence, Position, Page, Place };
 
   Kind kind;
-  int64_t position;     ///< in its buffer; of a sequence, a position and a page: the token
+  /// In its buffer. Of a sequence, a position and a page, the token; of a place that two tokens
+  /// have, the first of them, and `index` is the other one.
+  int64_t position;
   int64_t slotsOfToken; ///< of ids of experts
   int32_t index;
   int64_t bound;

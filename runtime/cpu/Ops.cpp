@@ -44,12 +44,14 @@ namespace {
 class UnitList {
 public:
   UnitList(const Matrix &matrix, const RowMap &map, int64_t rows)
-      : offsets(map.offsets), experts(matrix.shape.experts), rows(rows),
-        panels(panelCount(matrix.shape.rows)) {}
+      : offsets(map.offsets), groups(offsets != nullptr ? matrix.shape.experts
+                                     : map.heads != 0   ? map.heads
+                                                        : 1),
+        rows(rows), panels(panelCount(matrix.shape.rows)) {}
 
   int64_t count() const {
     int64_t units = 0;
-    for (int64_t expert = 0; expert < groups(); ++expert)
+    for (int64_t expert = 0; expert < groups; ++expert)
       units += unitsOf(expert);
     return units;
   }
@@ -77,7 +79,6 @@ public:
   }
 
 private:
-  int64_t groups() const { return offsets != nullptr ? experts : 1; }
   int64_t begin(int64_t expert) const { return offsets != nullptr ? offsets[expert] : 0; }
   int64_t end(int64_t expert) const { return offsets != nullptr ? offsets[expert + 1] : rows; }
   int64_t passesOf(int64_t expert) const {
@@ -88,7 +89,7 @@ private:
   }
 
   const int32_t *offsets;
-  int64_t experts;
+  int64_t groups; ///< experts that have rows
   int64_t rows;
   int64_t panels;
 };

@@ -45,6 +45,7 @@ struct MatmulOp {
   numerics::RowKind inputKind;
   const void *input;
   /// Upper bound of sorted rows (T * k, or T): the true number is offsets[experts] where given.
+  /// With heads, the rows of each.
   int64_t rows;
   RowMap map;
   /// [experts] or null: y = RN(s * y), first.

@@ -13,7 +13,6 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 
-#include <optional>
 #include <string>
 
 namespace sortie::model {
@@ -61,6 +60,9 @@ struct AttentionForm {
   bool alternatingWindow = false;
   /// The ends of YaRN's ramp are rounded to whole pairs.
   bool yarnHasWholeEnds = true;
+  /// Keys and values of all heads are made of one vector a token, the latent, and of one rotated
+  /// key.
+  bool isLatent = false;
 };
 
 /// How files of one architecture describe their layers.
@@ -87,9 +89,7 @@ struct Architecture {
   /// The roles of the tensors of the attention half, beside those that all architectures may have.
   // Without an initializer, g++ warns of every row that leaves it out.
   llvm::ArrayRef<TensorRole> attention = {}; // NOLINT(readability-redundant-member-init)
-  /// Nothing where this version does not know what the attention half means: whole models of the
-  /// architecture are not imported then.
-  std::optional<AttentionForm> attentionForm = std::nullopt;
+  AttentionForm attentionForm = {};
 };
 
 /// The row of the table with this name, or null.

@@ -37,6 +37,12 @@ static constexpr StringLiteral kSlowTurnsKey = "rope.scaling.yarn_beta_slow";
 static constexpr StringLiteral kExtensionKey = "rope.scaling.yarn_ext_factor";
 static constexpr StringLiteral kYarnKeys[] = {kYarnContextKey, kFastTurnsKey, kSlowTurnsKey,
                                               kExtensionKey};
+/// By how much the scores of latent attention grow with YaRN's factor.
+static constexpr StringLiteral kGrowthKey = "rope.scaling.yarn_log_multiplier";
+
+static constexpr StringLiteral kKeyWidthKey = "attention.key_length";
+static constexpr StringLiteral kValueWidthKey = "attention.value_length";
+static constexpr StringLiteral kRotatedKey = "rope.dimension_count";
 
 /// Keys that say nothing of how tokens are computed: whether a model was trained with its scaling,
 /// and how its maker stored the weights.
@@ -56,6 +62,10 @@ public:
 private:
   Error readHeads();
   Error readWidths();
+  Error readLatentWidths();
+  /// The width of a head as the model has it. In files from before `key`, `oldKey` says it, in
+  /// others the width as the cache has it.
+  Error readWidthOfLatents(StringRef key, StringRef oldKey, int64_t &width);
   /// The width of a head; hidden / heads where the file does not say it.
   Error readHeadWidth(StringRef key, int64_t &width);
   Error readScale();
@@ -64,6 +74,7 @@ private:
   Error readScaling();
   Error readLinearScaling();
   Error readYarn();
+  Error readGrowthOfScores(const Yarn &yarn);
   /// Sets `factor` where the file has one of the keys for it; old files have one of their own.
   Error readScalingFactor(float &factor);
   Error readContext();
@@ -74,6 +85,7 @@ private:
   ModelSizes sizes;
   std::optional<int64_t> askedContext;
   AttentionConfig config = {};
+  bool scoresGrow = false;
 };
 
 } // namespace
@@ -88,6 +100,12 @@ Error AttentionReader::readHeads() {
   if (!*heads)
     return keys.makeError(kHeadsKey,
                           Twine("is missing: a whole model needs it; ") + kFeedForwardAdvice);
+  if (form.isLatent) { // All heads have the same keys, whatever the file says.
+    keys.acknowledge(kKeyHeadsKey);
+    for (const int64_t count : **heads)
+      config.layers.push_back({count, /*keyHeads=*/1});
+    return Error::success();
+  }
   auto keyHeads = keys.readPerLayer(kKeyHeadsKey, bounds, sizes.layers, sizes.predictionLayers);
   if (!keyHeads)
     return keyHeads.takeError();
@@ -118,9 +136,41 @@ Error AttentionReader::readHeadWidth(StringRef key, int64_t &width) {
 }
 
 Error AttentionReader::readWidths() {
-  if (Error error = readHeadWidth("attention.key_length", config.keyWidth))
+  if (form.isLatent)
+    return readLatentWidths();
+  if (Error error = readHeadWidth(kKeyWidthKey, config.keyWidth))
     return error;
-  return readHeadWidth("attention.value_length", config.valueWidth);
+  return readHeadWidth(kValueWidthKey, config.valueWidth);
+}
+
+Error AttentionReader::readWidthOfLatents(StringRef key, StringRef oldKey, int64_t &width) {
+  const bool isOld = !keys.lookUp(key) && keys.lookUp(oldKey);
+  keys.acknowledge(oldKey);
+  return keys.readCount(isOld ? oldKey : key, {1, numerics::kMaxHead}, width);
+}
+
+Error AttentionReader::readLatentWidths() {
+  const ConfigKeys::Bounds bounds = {1, numerics::kMaxHead};
+  LatentSizes &latent = config.latent.emplace();
+  if (Error error = keys.readCount("attention.kv_lora_rank", bounds, latent.rank))
+    return error;
+  const StringRef queryRankKey = "attention.q_lora_rank";
+  if (keys.lookUp(queryRankKey))
+    if (Error error = keys.readCount(queryRankKey, {1, kMaxWidth}, latent.queryRank.emplace()))
+      return error;
+  if (Error error = readWidthOfLatents("attention.key_length_mla", kKeyWidthKey, config.keyWidth))
+    return error;
+  if (Error error =
+          readWidthOfLatents("attention.value_length_mla", kValueWidthKey, config.valueWidth))
+    return error;
+  if (Error error = keys.readCount(kRotatedKey, bounds, latent.rotated))
+    return error;
+  if (latent.rotated < config.keyWidth)
+    return Error::success();
+  return keys.makeError(kRotatedKey, "is " + Twine(latent.rotated) +
+                                         ", which leaves nothing of the " + Twine(config.keyWidth) +
+                                         " elements of a key (attention.key_length_mla) for its "
+                                         "latent part");
 }
 
 Error AttentionReader::readScale() {
@@ -193,6 +243,19 @@ Error AttentionReader::readYarn() {
   if (extension != 1.0f)
     return keys.makeError(kExtensionKey, "must be 1: Sortie knows YaRN in full alone");
   config.rotary.yarn = yarn;
+  return form.isLatent ? readGrowthOfScores(yarn) : Error::success();
+}
+
+Error AttentionReader::readGrowthOfScores(const Yarn &yarn) {
+  constexpr float kMost = 16.0f;
+  float multiplier = 0.0f;
+  if (Error error = keys.readOptionalFloat(kGrowthKey, multiplier))
+    return error;
+  if (!(multiplier >= 0.0f && multiplier <= kMost))
+    return keys.makeError(kGrowthKey, "must be 0 to 16");
+  const double growth = yarnGrowth(yarn, multiplier);
+  config.scale *= growth * growth;
+  scoresGrow = growth > 1.0;
   return Error::success();
 }
 
@@ -206,6 +269,8 @@ Error AttentionReader::readScaling() {
     return readYarn();
   for (const StringRef key : kYarnKeys)
     keys.acknowledge(key);
+  if (form.isLatent)
+    keys.acknowledge(kGrowthKey);
   if (type == "linear")
     return readLinearScaling();
   if (type != "none")
@@ -216,10 +281,10 @@ Error AttentionReader::readScaling() {
 }
 
 Error AttentionReader::readRotation() {
-  const StringRef dimensionsKey = "rope.dimension_count";
-  config.rotary = {.dimensions = config.keyWidth, .base = 10000.0f};
-  if (Error error = keys.readOptionalCount(
-          dimensionsKey, {2, static_cast<uint64_t>(config.keyWidth)}, config.rotary.dimensions))
+  const int64_t widest = config.latent ? config.latent->rotated : config.keyWidth;
+  config.rotary = {.dimensions = widest, .base = 10000.0f};
+  if (Error error = keys.readOptionalCount(kRotatedKey, {2, static_cast<uint64_t>(widest)},
+                                           config.rotary.dimensions))
     return error;
   if (Error error = keys.readOptionalFloat("rope.freq_base", config.rotary.base))
     return error;
@@ -233,7 +298,8 @@ Error AttentionReader::readRotation() {
     return error;
   if (!(config.rotaryFactor > 0 && std::isfinite(config.rotaryFactor)))
     return keys.makeError(factorKey, "must be finite and above 0");
-  if (config.rotary.yarn)
+  // Where scores grow instead, rotated vectors do not.
+  if (config.rotary.yarn && !scoresGrow)
     config.rotaryFactor *= yarnAttentionFactor(*config.rotary.yarn);
   return Error::success();
 }

@@ -26,8 +26,20 @@ struct LayerAttention {
   std::optional<int64_t> window = std::nullopt;
 };
 
+/// Of attention over latents.
+struct LatentSizes {
+  /// Elements of a latent.
+  int64_t rank;
+  /// Elements of a key that turn: the last ones, the same for all heads.
+  int64_t rotated;
+  /// Elements of what queries are made of, where that is not the token itself.
+  std::optional<int64_t> queryRank = std::nullopt;
+};
+
 struct AttentionConfig {
   std::vector<LayerAttention> layers;
+  /// Where keys and values are made of latents. `keyWidth` counts both parts of a key then.
+  std::optional<LatentSizes> latent = std::nullopt;
   /// Elements of a head of queries and keys, and of values.
   int64_t keyWidth;
   int64_t valueWidth;

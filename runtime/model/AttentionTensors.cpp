@@ -18,12 +18,15 @@ class AttentionSpecs {
 public:
   AttentionSpecs(const Config &config, int64_t layer, const WeightFinder &finder)
       : config(config), attention(*config.attention), layer(attention.layers[layer]),
-        form(*config.architecture->attentionForm), finder(finder) {}
+        form(config.architecture->attentionForm), finder(finder) {}
 
   std::vector<WeightSpec> describe();
 
 private:
   void describeInputs();
+  void describeLatentInputs(const LatentSizes &latent);
+  /// A matrix, or a stack of them, without a bias.
+  void describeMatrix(TensorRole role, llvm::SmallVector<int64_t, 3> shape);
   /// The projection to `rows` elements, which are those from `part.first` on if the file has all
   /// three in one tensor.
   void describeInput(TensorRole role, int64_t rows, DimensionPart part);
@@ -70,6 +73,26 @@ void AttentionSpecs::describeInputs() {
   }
 }
 
+void AttentionSpecs::describeMatrix(TensorRole role, llvm::SmallVector<int64_t, 3> shape) {
+  specs.push_back({{role}, std::move(shape), /*isMatrix=*/true});
+}
+
+void AttentionSpecs::describeLatentInputs(const LatentSizes &latent) {
+  const int64_t queries = layer.heads * attention.keyWidth;
+  if (latent.queryRank) {
+    describeMatrix(TensorRole::QueryDown, {*latent.queryRank, config.hidden});
+    specs.push_back({{TensorRole::QueryDownNorm}, {*latent.queryRank}});
+    describeMatrix(TensorRole::QueryUp, {queries, *latent.queryRank});
+  } else {
+    describeMatrix(TensorRole::Query, {queries, config.hidden});
+  }
+  describeMatrix(TensorRole::KeyValueDown, {latent.rank + latent.rotated, config.hidden});
+  specs.push_back({{TensorRole::KeyValueDownNorm}, {latent.rank}});
+  describeMatrix(TensorRole::LatentKeyUp,
+                 {layer.heads, latent.rank, attention.keyWidth - latent.rotated});
+  describeMatrix(TensorRole::LatentValueUp, {layer.heads, attention.valueWidth, latent.rank});
+}
+
 void AttentionSpecs::describeNorms() {
   if (form.norm == QueryKeyNorm::None)
     return;
@@ -93,10 +116,25 @@ void AttentionSpecs::describeOutput() {
 
 std::vector<WeightSpec> AttentionSpecs::describe() {
   specs.push_back({{TensorRole::AttentionNorm}, {config.hidden}});
-  describeInputs();
+  if (attention.latent)
+    describeLatentInputs(*attention.latent);
+  else
+    describeInputs();
   describeNorms();
   describeOutput();
   return std::move(specs);
+}
+
+/// Files from before April 2025 have one tensor for what makes keys and values of a latent.
+static Error checkLatentLayout(const WeightFinder &finder) {
+  const gguf::Tensor *both = finder.lookUp(TensorName{TensorRole::KeyValueUp}.str());
+  if (!both || finder.lookUp(TensorName{TensorRole::LatentKeyUp}.str()))
+    return Error::success();
+  return finder.makeTensorError(
+      both->name, "has in one what makes keys and what makes values of latents; Sortie reads them "
+                  "as attn_k_b and attn_v_b, which converters have written since April 2025: "
+                  "convert the model again, or " +
+                      Twine(kFeedForwardAdvice));
 }
 
 Expected<WeightSet> model::findAttentionTensors(const gguf::Model &model, const Config &config,
@@ -105,6 +143,8 @@ Expected<WeightSet> model::findAttentionTensors(const gguf::Model &model, const 
                             ("the attention half of layer " + Twine(layer) + " of architecture " +
                              config.architecture->name + " needs it; " + kFeedForwardAdvice)
                                 .str());
+  if (Error error = checkLatentLayout(finder))
+    return error;
   WeightSet found;
   if (Error error = finder.find(AttentionSpecs(config, layer, finder).describe(), found))
     return error;

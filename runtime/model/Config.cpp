@@ -347,7 +347,7 @@ Error ConfigReader::readAttention() {
   if (scope != Scope::WholeModel)
     return Error::success();
   Expected<AttentionConfig> attention = readAttentionConfig(
-      keys, *architecture.attentionForm,
+      keys, architecture.attentionForm,
       {static_cast<int64_t>(config.layers.size()), config.predictionLayers, config.hidden},
       overrides.context);
   if (!attention)
@@ -383,10 +383,6 @@ Expected<Config> model::readConfig(const gguf::Model &model, MetadataReader &met
   if (!architecture)
     return sortie::makeError(model.name() + ": unknown architecture '" + *name +
                              "'; this version imports " + listArchitectures());
-  if (scope == Scope::WholeModel && !architecture->attentionForm)
-    return sortie::makeError(model.name() + ": whole models of architecture " + *name +
-                             " are not imported, for this version does not have their attention; " +
-                             kFeedForwardAdvice);
   return ConfigReader(model, metadata, *architecture, scope, overrides, ignoredKeys).read();
 }
 

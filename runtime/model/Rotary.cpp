@@ -6,7 +6,8 @@
 #include "runtime/model/Rotary.h"
 
 #include "llvm/ADT/APInt.h"
-#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
 #include <cmath>
@@ -152,9 +153,13 @@ private:
 Error checkWithin(StringRef name, float value, float least, float most) {
   if (value >= least && value <= most)
     return Error::success();
-  return makeError(
-      formatv("rotary embeddings: {0} is {1}, it must be from {2} to {3}", name, value, least, most)
-          .str());
+  const auto print = [](float number) {
+    std::string text;
+    raw_string_ostream(text) << format("%g", static_cast<double>(number));
+    return text;
+  };
+  return makeError("rotary embeddings: " + name + " is " + print(value) + ", it must be from " +
+                   print(least) + " to " + print(most));
 }
 
 Error checkYarn(const Yarn &yarn) {
@@ -215,10 +220,18 @@ Expected<std::vector<uint64_t>> rotaryFrequencies(const RotaryParameters &parame
   return frequencies;
 }
 
+/// 1 + x for x >= 0.
+static double onePlus(const Fixed &x) {
+  const double fraction = std::ldexp(static_cast<double>(x.fraction64()), -64);
+  return 1.0 + static_cast<double>(x.integerPart()) + fraction;
+}
+
+double yarnGrowth(const Yarn &yarn, float multiplier) {
+  return onePlus(logOf(Fixed::ofFloat(yarn.factor)) * Fixed::ofFloat(multiplier));
+}
+
 float yarnAttentionFactor(const Yarn &yarn) {
-  const Fixed tenth = logOf(Fixed::ofFloat(yarn.factor)) / Fixed::ofInteger(10);
-  const double fraction = std::ldexp(static_cast<double>(tenth.fraction64()), -64);
-  return static_cast<float>(1.0 + static_cast<double>(tenth.integerPart()) + fraction);
+  return static_cast<float>(onePlus(logOf(Fixed::ofFloat(yarn.factor)) / Fixed::ofInteger(10)));
 }
 
 } // namespace sortie::model

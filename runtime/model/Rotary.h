@@ -44,6 +44,9 @@ struct RotaryParameters {
 /// of its bounds, or if the factors are not one for each pair.
 llvm::Expected<std::vector<uint64_t>> rotaryFrequencies(const RotaryParameters &parameters);
 
+/// 1 + multiplier * ln(factor) of YaRN's factor, from the same arithmetic; `multiplier` is 0 to 16.
+double yarnGrowth(const Yarn &yarn, float multiplier);
+
 /// What YaRN multiplies sine and cosine by: 1 + ln(factor) / 10, rounded from the same arithmetic.
 /// The parameters are within their bounds.
 float yarnAttentionFactor(const Yarn &yarn);

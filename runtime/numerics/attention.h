@@ -221,9 +221,13 @@ SORTIE_NUMERICS_CONSTEXPR KeyRange visibleKeys(int64_t chunk, int64_t position, 
 struct HeadCache {
   const int16_t *keys;
   const float *keyScales;
-  const int16_t *values;
+  const int16_t *values; ///< of keys of two parts the first one, which is the value, too
   const float *valueScales;
   int head;
+  /// The second part of keys of two parts: integers [positions, rotated] and scales [positions].
+  const int16_t *rotatedKeys = nullptr;
+  const float *rotatedScales = nullptr;
+  int rotated = 0; ///< 0: keys have one part
 };
 
 /// A query of one head: integers [head] and their scale, with the softmax's scale in it.
@@ -232,7 +236,24 @@ struct HeadQuery {
   float scale;
   int64_t position;
   int64_t window = 0; ///< positions that it sees; 0: all up to its own
+  /// The part that meets the second part of keys: integers [rotated] and their scale, as above.
+  const int16_t *rotatedIntegers = nullptr;
+  float rotatedScale = 0.0f;
 };
+
+/// The score of the key at a position.
+template <ActivationWidth Query, ActivationWidth Cache>
+SORTIE_NUMERICS_INLINE float scoreAt(const HeadQuery &query, const HeadCache &cache,
+                                     int64_t position) {
+  const float product =
+      scoreProduct<Query, Cache>(query.integers, cache.keys + position * cache.head, cache.head);
+  if (cache.rotated == 0)
+    return score(product, cache.keyScales[position]);
+  const float rotatedProduct = scoreProduct<Query, Cache>(
+      query.rotatedIntegers, cache.rotatedKeys + position * cache.rotated, cache.rotated);
+  return scoreOfTwoParts(product, cache.keyScales[position], query.scale, rotatedProduct,
+                         cache.rotatedScales[position], query.rotatedScale);
+}
 
 /// Merges the chunk that begins at position `chunk` into `into`, if the query sees some of it.
 /// `elements` [head] is overwritten.
@@ -243,14 +264,13 @@ SORTIE_NUMERICS_INLINE void attendChunk(const HeadQuery &query, const HeadCache 
   if (visible.first >= visible.last)
     return;
   float scores[kAttentionChunk];
-  for (int key = visible.first; key < visible.last; ++key) {
-    const int16_t *row = cache.keys + (chunk + key) * cache.head;
-    scores[key] = score(scoreProduct<Query, Cache>(query.integers, row, cache.head),
-                        cache.keyScales[chunk + key]);
-  }
+  for (int key = visible.first; key < visible.last; ++key)
+    scores[key] = scoreAt<Query, Cache>(query, cache, chunk + key);
+  // Scores of two parts have the query's scales in them.
+  const float queryScale = cache.rotated == 0 ? query.scale : 1.0f;
   int16_t weights[kAttentionChunk];
   const ChunkWeights sums =
-      weighChunk<Query, Cache>(scores, query.scale, cache.valueScales + chunk, visible, weights);
+      weighChunk<Query, Cache>(scores, queryScale, cache.valueScales + chunk, visible, weights);
   for (int i = 0; i < cache.head; ++i)
     elements[i] = valueProduct<Query, Cache>(weights, cache.values + chunk * cache.head + i,
                                              cache.head, visible);

@@ -168,6 +168,12 @@ Error FunctionLowering::lowerOp(moert::StateBufferOp op) {
       .takeError();
 }
 
+void FunctionLowering::nameStates(mlir::Operation *op) {
+  for (const mlir::Value operand : op->getOperands())
+    if (auto state = operand.getDefiningOp<moert::StateBufferOp>())
+      label += (label.empty() ? "" : ", ") + state.getState().str();
+}
+
 static Parameter lowerParameter(moert::StepOperands::Parameter value) {
   Parameter parameter;
   if (const auto *number = std::get_if<float>(&value))
@@ -183,6 +189,7 @@ Error FunctionLowering::lowerCompute(moert::StepOpInterface op) {
     return error(op, "is not an operation that this runtime knows");
   const moert::StepOperands operands = op.getStepOperands();
   Step step{"", Compute{*operation}};
+  nameStates(op);
   for (const mlir::Value buffer : operands.reads)
     step.reads.push_back(id(buffer));
   for (const mlir::Value buffer : operands.writes)

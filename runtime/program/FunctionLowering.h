@@ -69,6 +69,8 @@ private:
 
   /// An operation that computes something, for the CPU.
   llvm::Error lowerCompute(moert::StepOpInterface op);
+  /// Adds the states of an operation to the label of its step.
+  void nameStates(mlir::Operation *op);
   llvm::Error lowerOp(moert::CopyOp op);
   llvm::Error lowerOp(moert::CheckpointOp op);
   llvm::Error lowerOp(moert::BufferOp op);

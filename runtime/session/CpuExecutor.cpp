@@ -87,8 +87,8 @@ Error CpuExecutor::compute(const Step &step, uint32_t operation) {
   switch (bad->kind) {
   case cpu::BadIndex::Kind::Sequence:
     return badPlace(index, bad->position,
-                    "has sequence " + Twine(bad->index) + ", the page table has sequences 0 to " +
-                        Twine(bad->bound - 1));
+                    "has sequence " + Twine(bad->index) + ", the page table has " +
+                        (bad->bound == 0 ? "none" : "sequences 0 to " + Twine(bad->bound - 1)));
   case cpu::BadIndex::Kind::Position:
     return badPlace(index, bad->position,
                     "has position " + Twine(bad->index) + ", the page table has places for " +
@@ -97,6 +97,9 @@ Error CpuExecutor::compute(const Step &step, uint32_t operation) {
     return badPlace(index, bad->position,
                     "sees page " + Twine(bad->index) + ", the cache has pages 0 to " +
                         Twine(bad->bound - 1));
+  case cpu::BadIndex::Kind::Place:
+    return badPlace(index, bad->position,
+                    "and token " + Twine(bad->index) + " have one place in the cache");
   default:
     return badRow(index, bad->position, bad->index, bad->bound);
   }
@@ -131,7 +134,9 @@ StepCost CpuExecutor::productCost(const Step &step) const {
   cost.bytes = bytes(step.reads[0]) + bytes(step.writes[0]);
   for (const WeightId weight : ArrayRef(step.weights).take_front(step.matrices)) {
     const cpu::MatrixShape shape = cpu::shapeOf(program.weights[weight]);
-    UsedRows used{rows(step.writes[0]), rows(step.writes[0]) != 0 ? 1 : 0};
+    // Each row is multiplied with one matrix, or with one for each of its heads.
+    const int64_t allRows = rows(step.writes[0]);
+    UsedRows used{allRows * shape.experts, allRows != 0 ? shape.experts : 0};
     if (step.offsets != kNoBuffer)
       used = usedRows(reinterpret_cast<const int32_t *>(data(step.offsets)), shape.experts);
     cost.bytes += cpu::packedBytes(shape) / shape.experts * used.experts;

@@ -31,7 +31,7 @@ public:
     void *memory = nullptr;
     if (size > uint64_t{1} << 62 || posix_memalign(&memory, alignment, size ? size : 1) != 0)
       return makeError("cannot allocate " + llvm::Twine(size) + " bytes for " + what +
-                           "; free memory, or use fewer tokens or functions",
+                           "; free memory, or use fewer tokens, pages or functions",
                        std::errc::not_enough_memory);
     if (isLarge)
       madvise(memory, size, MADV_HUGEPAGE); // a hint: failure costs speed only

@@ -16,6 +16,7 @@ sys.path[:0] = [str(TEST / "e2e"), str(TEST / "models"), str(TEST / "reference")
 
 from make_gguf import activations, write_model  # noqa: E402
 from presets import PRESETS, parse_types, scaled  # noqa: E402
+from reference_programs import ReferencePrograms  # noqa: E402
 from tools import Tools  # noqa: E402
 
 
@@ -87,3 +88,9 @@ def make_model(tools: Tools) -> Callable[..., TestModel]:
         return made[key]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def programs(tools: Tools) -> ReferencePrograms:
+    """Compiled reference models."""
+    return ReferencePrograms(tools)

@@ -31,9 +31,14 @@ class WeightsOptions(Struct):
                 ("threads", c_int), ("callbacks", c_void_p), ("device", c_char_p)]
 
 
+class SymbolValue(Struct):
+    _fields_ = [("struct_size", c_size_t), ("name", c_char_p), ("value", c_int64)]
+
+
 class SessionOptions(Struct):
     _fields_ = [("struct_size", c_size_t), ("device", c_char_p), ("threads", c_int),
-                ("cpu_isa", c_char_p), ("max_tokens", c_int64), ("eager", c_int)]
+                ("cpu_isa", c_char_p), ("max_tokens", c_int64), ("eager", c_int),
+                ("symbols", POINTER(SymbolValue)), ("symbol_count", c_size_t)]
 
 
 class Tensor(Struct):

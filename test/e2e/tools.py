@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +28,16 @@ def small(preset: str) -> Preset:
     """The preset, small: one layer, and one dense layer where models have some."""
     layers = 2 if PRESETS[preset].dense_layers else 1
     return scaled(PRESETS[preset], layers=layers, divisor=DIVISORS[preset])
+
+
+#: For models that know bytes and a few merges.
+PROMPTS = ("the end of an other thing", "in the winter they sang", "er",
+           "<|begin|>and then 1, 2, 3")
+
+
+def ids_of(text: dict) -> list[int]:
+    """The tokens that `Tools.generate` gives of a text."""
+    return [token["id"] for token in text["tokens"]]
 
 
 class ToolError(RuntimeError):
@@ -55,6 +67,10 @@ class Tools:
     folder: Path
     environment: dict[str, str] | None = None
 
+    @property
+    def library(self) -> Path:
+        return self.bin.parent / "lib" / "libsortie.so"
+
     def call(self, tool: str, *arguments: object) -> str:
         """Standard output of a tool; ToolError when it fails."""
         command = [str(self.bin / tool), *map(str, arguments)]
@@ -80,6 +96,20 @@ class Tools:
         self.call("sortie-opt", mlir, f"--sortie-compile={text}", "--emit-bytecode", "-o", program)
         return program
 
+    def compile_whole(self, model: Path, context: int | None = None, name: str | None = None,
+                      **options: str) -> Path:
+        """Imports and compiles all of a model, for sequences of `context` positions. `name` tells
+        it from other models; the default is the file's."""
+        text = " ".join(f"{key}={value}" for key, value in options.items())
+        stem = "-".join([name or model.stem, str(context), *options.values()])
+        mlir, program = self.folder / f"{stem}.mlir", self.folder / f"{stem}.mlirbc"
+        if not program.exists():
+            longer = [] if context is None else [f"--context={context}"]
+            self.call("sortie-translate", "--import-gguf", model, *longer, "-o", mlir)
+            self.call("sortie-opt", mlir, f"--sortie-compile={text}", "--emit-bytecode", "-o",
+                      program)
+        return program
+
     def run(self, program: Path, weights: Path, function: str, hidden: np.ndarray,
             *arguments: object, ids: bool = False) -> tuple[np.ndarray, ...]:
         """The outputs of a function: the result, and with `ids` the expert ids."""
@@ -97,8 +127,8 @@ class Tools:
         paths = [self.folder / f"submitted-{i}.npy" for i in range(len(inputs))]
         for path, hidden in zip(paths, inputs):
             np.save(path, hidden)
-        outputs, library = self.folder / "submitted.npz", self.bin.parent / "lib" / "libsortie.so"
-        command = [sys.executable, SUBMIT_RUNS, library, program, weights, function, *paths,
+        outputs = self.folder / "submitted.npz"
+        command = [sys.executable, SUBMIT_RUNS, self.library, program, weights, function, *paths,
                    "-o", outputs, *arguments]
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False,
                               env=self.environment)
@@ -106,6 +136,14 @@ class Tools:
             raise ToolError(f"{' '.join(map(str, command))}\n{done.stderr}")
         with np.load(outputs) as results:
             return [results[str(i)] for i in range(len(inputs))], int(done.stdout.split()[0])
+
+    def generate(self, program: Path, weights: Path, prompts: Sequence[str],
+                 *arguments: object) -> list[dict]:
+        """What sortie-run generate says of the texts after these prompts, in their order."""
+        lines = self.folder / "prompts.txt"
+        lines.write_text("\n".join(prompts))
+        return json.loads(self.call("sortie-run", "generate", program, "--weights", weights,
+                                    "--prompts", lines, "-o=json", *arguments))
 
     def checksums(self, program: Path, weights: Path, function: str, hidden: np.ndarray,
                   *arguments: object) -> str:

@@ -16,8 +16,8 @@ static std::vector<double> randomRow(uint64_t key, int64_t columns) {
 
 Cache::Cache(llvm::StringRef name, uint64_t seed, lm::CacheType type)
     : name(name), key(hashKey(seed, ("cache " + name).str())),
-      keyColumns(type.getHeads() * type.getKey()), valueColumns(type.getHeads() * type.getValue()) {
-}
+      keyColumns(type.getHeads() * type.getKey()),
+      valueColumns(type.isLatent() ? type.getRotated() : type.getHeads() * type.getValue()) {}
 
 CacheRow Cache::at(CachePlace place) const {
   const auto entry = appended.find(place);

@@ -23,7 +23,8 @@ struct CachePlace {
   auto operator<=>(const CachePlace &) const = default;
 };
 
-/// The keys and values of one position, of all heads.
+/// The keys and values of one position, of all heads. A cache of latents has these as keys, and as
+/// values the part of keys that turns.
 struct CacheRow {
   std::vector<double> keys, values;
 };

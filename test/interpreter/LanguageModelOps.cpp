@@ -142,6 +142,72 @@ static LogicalResult rotate(lm::RotateOp op, Frame &frame) {
 }
 
 //===----------------------------------------------------------------------===//
+// lm.slice_heads, lm.quantize_heads, lm.head_matmul
+//===----------------------------------------------------------------------===//
+
+static void relateSliceHeads(lm::SliceHeadsOp op, Relations &relations) {
+  relations.equal({op.getInput(), 0}, {op.getResult(), 0});
+}
+
+static LogicalResult sliceHeads(lm::SliceHeadsOp op, Frame &frame) {
+  const Tensor &input = frame[op.getInput()];
+  const auto heads = static_cast<int64_t>(op.getHeads()),
+             first = static_cast<int64_t>(op.getFirst());
+  const int64_t columns = op.getType().getDimSize(1);
+  if (ShapedType::isDynamic(columns))
+    return op.emitOpError("does not say how many columns its result has");
+  const int64_t from = input.columns() / heads, to = columns / heads;
+  if (from * heads != input.columns() || first + to > from)
+    return op.emitOpError() << "has rows of " << input.columns() << " columns, which are not "
+                            << heads << " heads with elements " << first << " to "
+                            << first + to - 1;
+  Tensor result({input.rows(), columns});
+  for (int64_t row = 0, rows = input.rows(); row < rows; ++row)
+    for (int64_t head = 0; head < heads; ++head)
+      llvm::copy(input.row(row).slice(head * from + first, to),
+                 result.row(row).slice(head * to, to).begin());
+  frame.set(op.getResult(), std::move(result));
+  return success();
+}
+
+static void relateQuantizeHeads(lm::QuantizeHeadsOp op, Relations &relations) {
+  relations.equal({op.getInput(), 0}, {op.getResult(), 0});
+}
+
+/// Quantization is the identity here.
+static LogicalResult quantizeHeads(lm::QuantizeHeadsOp op, Frame &frame) {
+  Tensor result = frame[op.getInput()];
+  const int64_t heads = op.getType().getDimSize(1), elements = op.getType().getDimSize(2);
+  if (ShapedType::isDynamic(heads) || heads * elements != result.columns())
+    return op.emitOpError() << "has rows of " << result.columns() << " columns, which are not the "
+                            << "heads of " << op.getType();
+  result.shape = {result.rows(), heads, elements};
+  frame.set(op.getResult(), std::move(result));
+  return success();
+}
+
+static void relateHeadMatmul(lm::HeadMatmulOp op, Relations &relations) {
+  relations.equal({op.getInput(), 0}, {op.getResult(), 0});
+}
+
+static LogicalResult headMatmul(lm::HeadMatmulOp op, Frame &frame) {
+  const Tensor &input = frame[op.getInput()], &weights = frame[op.getWeights()];
+  const int64_t heads = weights.shape[0], outputs = weights.shape[1], elements = weights.shape[2];
+  const int64_t tokens = input.shape[0];
+  if (std::ssize(input.elements) != tokens * heads * elements)
+    return op.emitOpError() << "has rows that are not " << heads << " heads of " << elements;
+  const ArrayRef<double> x = input.elements, w = weights.elements;
+  Tensor result({tokens, heads * outputs}, /*fill=*/0);
+  for (int64_t row = 0; row < tokens * heads; ++row) // of heads
+    for (int64_t n = 0; n < outputs; ++n)
+      for (int64_t c = 0; c < elements; ++c)
+        result.elements[row * outputs + n] +=
+            x[row * elements + c] * w[(row % heads * outputs + n) * elements + c];
+  frame.set(op.getResult(), std::move(result));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // lm.read_cache, lm.write_cache
 //===----------------------------------------------------------------------===//
 
@@ -164,7 +230,7 @@ static LogicalResult writeCache(lm::WriteCacheOp op, Frame &frame) {
 }
 
 //===----------------------------------------------------------------------===//
-// lm.append
+// lm.append, lm.append_latent
 //===----------------------------------------------------------------------===//
 
 /// The sizes and integers of the operands that say where each of the rows of `rows` belongs.
@@ -194,12 +260,10 @@ static void relateAppend(lm::AppendOp op, Relations &relations) {
   relatePlaces(op, op.getKeys(), relations);
 }
 
-static LogicalResult append(lm::AppendOp op, Frame &frame) {
-  const lm::CacheType type = op.getType();
-  const Tensor &keys = frame[op.getKeys()], &values = frame[op.getValues()];
-  if (failed(checkColumns(op, "keys", keys, type.getHeads() * type.getKey())) ||
-      failed(checkColumns(op, "values", values, type.getHeads() * type.getValue())))
-    return failure();
+/// The cache with rows of `keys` and `values` where `op` says.
+template <typename AppendOp>
+static LogicalResult appendRows(AppendOp op, const Tensor &keys, const Tensor &values,
+                                Frame &frame) {
   auto result = std::make_shared<Cache>(*frame.getCache(op.getCache()));
   for (int64_t row = 0, rows = keys.rows(); row < rows; ++row) {
     const FailureOr<CachePlace> place = findPlace(op, frame[op.getSequences()].elements[row],
@@ -212,8 +276,31 @@ static LogicalResult append(lm::AppendOp op, Frame &frame) {
   return success();
 }
 
+static LogicalResult append(lm::AppendOp op, Frame &frame) {
+  const lm::CacheType type = op.getType();
+  const Tensor &keys = frame[op.getKeys()], &values = frame[op.getValues()];
+  if (failed(checkColumns(op, "keys", keys, type.getHeads() * type.getKey())) ||
+      failed(checkColumns(op, "values", values, type.getHeads() * type.getValue())))
+    return failure();
+  return appendRows(op, keys, values, frame);
+}
+
+static void relateAppendLatent(lm::AppendLatentOp op, Relations &relations) {
+  relations.equal({op.getLatents(), 0}, {op.getRotated(), 0});
+  relatePlaces(op, op.getLatents(), relations);
+}
+
+static LogicalResult appendLatent(lm::AppendLatentOp op, Frame &frame) {
+  const lm::CacheType type = op.getType();
+  const Tensor &latents = frame[op.getLatents()], &rotated = frame[op.getRotated()];
+  if (failed(checkColumns(op, "latents", latents, type.getKey())) ||
+      failed(checkColumns(op, "rotated", rotated, type.getRotated())))
+    return failure();
+  return appendRows(op, latents, rotated, frame);
+}
+
 //===----------------------------------------------------------------------===//
-// lm.attend
+// lm.attend, lm.attend_latent
 //===----------------------------------------------------------------------===//
 
 static void relateAttend(lm::AttendOp op, Relations &relations) {
@@ -221,11 +308,12 @@ static void relateAttend(lm::AttendOp op, Relations &relations) {
   relatePlaces(op, op.getQueries(), relations);
 }
 
-/// The rows of the cache that a token sees.
-static FailureOr<std::vector<CacheRow>> visibleRows(lm::AttendOp op, int64_t token, Frame &frame) {
+/// The rows of the cache that a token sees: the last `window`, or all (0).
+template <typename AttendOp>
+static FailureOr<std::vector<CacheRow>> visibleRows(AttendOp op, int64_t window, int64_t token,
+                                                    Frame &frame) {
   const double sequence = frame[op.getSequences()].elements[token];
   const auto last = static_cast<int64_t>(frame[op.getPositions()].elements[token]);
-  const auto window = static_cast<int64_t>(op.getWindow());
   std::vector<CacheRow> rows;
   for (int64_t position = window ? std::max<int64_t>(0, last - window + 1) : 0; position <= last;
        ++position) {
@@ -285,7 +373,8 @@ static LogicalResult attend(lm::AttendOp op, Frame &frame) {
     return failure();
   Tensor result({queries.rows(), heads * value}, /*fill=*/0);
   for (int64_t token = 0, tokens = queries.rows(); token < tokens; ++token) {
-    const FailureOr<std::vector<CacheRow>> rows = visibleRows(op, token, frame);
+    const FailureOr<std::vector<CacheRow>> rows =
+        visibleRows(op, static_cast<int64_t>(op.getWindow()), token, frame);
     if (failed(rows))
       return failure();
     for (int64_t head = 0; head < heads; ++head)
@@ -296,13 +385,54 @@ static LogicalResult attend(lm::AttendOp op, Frame &frame) {
   return success();
 }
 
+static void relateAttendLatent(lm::AttendLatentOp op, Relations &relations) {
+  relations.equal({op.getQueries(), 0}, {op.getResult(), 0});
+  relations.equal({op.getQueries(), 0}, {op.getRotated(), 0});
+  relatePlaces(op, op.getQueries(), relations);
+}
+
+static LogicalResult attendLatent(lm::AttendLatentOp op, Frame &frame) {
+  const lm::CacheType type = op.getCache().getType();
+  const auto heads = static_cast<int64_t>(op.getHeads());
+  const int64_t latent = type.getKey(), turned = type.getRotated();
+  const Tensor &queries = frame[op.getQueries()], &rotated = frame[op.getRotated()];
+  if (failed(checkColumns(op, "queries", queries, heads * latent)) ||
+      failed(checkColumns(op, "rotated", rotated, heads * turned)))
+    return failure();
+  Tensor result({queries.rows(), heads * latent}, /*fill=*/0);
+  for (int64_t token = 0, tokens = queries.rows(); token < tokens; ++token) {
+    const FailureOr<std::vector<CacheRow>> rows = visibleRows(op, /*window=*/0, token, frame);
+    if (failed(rows))
+      return failure();
+    for (int64_t head = 0; head < heads; ++head) {
+      std::vector<double> weights;
+      for (const CacheRow &row : *rows)
+        weights.push_back(op.getScale().convertToDouble() *
+                          (dot(queries.row(token).slice(head * latent, latent), row.keys) +
+                           dot(rotated.row(token).slice(head * turned, turned), row.values)));
+      applySoftmax(weights);
+      for (auto [weight, row] : llvm::zip_equal(weights, *rows))
+        for (auto [y, value] :
+             llvm::zip_equal(result.row(token).slice(head * latent, latent), row.keys))
+          y += weight * value;
+    }
+  }
+  frame.set(op.getResult(), std::move(result));
+  return success();
+}
+
 void sortie::interpreter::addLanguageModelOps(MeaningTable &table) {
   table.add(relateEmbed, embed);
   table.add(relateSelectRows, selectRows);
   table.add(relateHeadNorm, headNorm);
   table.add(relateRotate, rotate);
+  table.add(relateSliceHeads, sliceHeads);
+  table.add(relateQuantizeHeads, quantizeHeads);
+  table.add(relateHeadMatmul, headMatmul);
   table.add(relateReadCache, readCache);
   table.add(relateWriteCache, writeCache);
   table.add(relateAppend, append);
+  table.add(relateAppendLatent, appendLatent);
   table.add(relateAttend, attend);
+  table.add(relateAttendLatent, attendLatent);
 }

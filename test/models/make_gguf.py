@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes GGUF v3 files with the feed-forward halves of public Mixture-of-Experts models.
+"""Writes GGUF v3 files in the shapes of public Mixture-of-Experts models: the feed-forward halves
+of their layers, or whole models.
 
 Metadata keys, tensor names and shapes are those of the real files; the weights are random, drawn
 from `--seed` alone. See README.md in this folder.
@@ -17,8 +18,11 @@ from typing import Any
 
 import gguf
 import numpy as np
+from gguf import GGMLQuantizationType as Type
 
+import whole_models
 from presets import (
+    DENSE_PRESETS,
     PRESETS,
     USUAL_TYPES,
     VALID_TYPES,
@@ -35,6 +39,8 @@ from quantizers import quantize, raw_blocks, row_bytes, type_name
 ACTIVATION_MEAN = 0.5
 OUTLIER_CHANNELS = 16
 OUTLIER_FACTOR = 30.0
+#: Tensors of more elements are written as random blocks, where these are asked for.
+LARGE = 1 << 20
 #: At full skew, the hot expert's logit lies this many spreads of the router above the others' mean.
 HOT_EXPERT_SPREADS = 6.0
 #: At full skew, what the hot expert's selection bias gets, where the model has one.
@@ -78,6 +84,8 @@ def _set_popularity(values: np.ndarray, spec: TensorSpec, preset: Preset, skew: 
     ACTIVATION_MEAN over their root mean square: a row orthogonal to that direction has scores of
     mean zero, as all have without skew, and a row along it scores of positive mean.
     """
+    if not preset.experts:
+        return
     hot = hot_expert(seed, preset.experts)
     if "router" in spec.tags:
         direction = mean_direction(seed, preset.hidden)
@@ -98,6 +106,8 @@ def tensor_bytes(spec: TensorSpec, preset: Preset, seed: int, skew: float,
                  random_raw: bool) -> np.ndarray:
     """The tensor's contents as rows of bytes; made expert by expert to bound the memory."""
     rng = generator(seed, spec.name)
+    if random_raw and np.prod(spec.shape) > LARGE and len(spec.shape) < 3:
+        return raw_blocks(rng, spec.shape, spec.type, spec.deviation)
     if len(spec.shape) < 3:
         values = rng.standard_normal(spec.shape, dtype=np.float32)
         values = values * np.float32(spec.deviation) + np.float32(spec.mean)
@@ -111,6 +121,27 @@ def tensor_bytes(spec: TensorSpec, preset: Preset, seed: int, skew: float,
             values = rng.standard_normal(spec.shape[1:], dtype=np.float32)
             out[expert] = quantize(values * np.float32(spec.deviation), spec.type)
     return out
+
+
+class Contents:
+    """What the tensors of a file hold. With `shared`, the experts of all layers are those of the
+    first layer that has them in their type: then gigabytes take seconds."""
+
+    def __init__(self, preset: Preset, seed: int, skew: float, random_raw: bool,
+                 shared: bool) -> None:
+        self._arguments = preset, seed, skew, random_raw
+        self._shared = shared
+        self._made: dict[tuple[str, Type, tuple[int, ...]], np.ndarray] = {}
+
+    def of(self, spec: TensorSpec) -> np.ndarray:
+        """The bytes of a tensor."""
+        if not self._shared or np.prod(spec.shape) < LARGE:
+            return tensor_bytes(spec, *self._arguments)
+        name = spec.name.split(".", 2)[2] if spec.name.startswith("blk.") else spec.name
+        key = name, spec.type, spec.shape
+        if key not in self._made:
+            self._made[key] = tensor_bytes(spec, *self._arguments)
+        return self._made[key]
 
 
 # --- files ----------------------------------------------------------------------------------------
@@ -137,10 +168,10 @@ def metadata(preset: Preset) -> dict[str, Any]:
         "embedding_length": preset.hidden,
         "feed_forward_length": preset.dense_width,
         "attention.layer_norm_rms_epsilon": preset.rms_epsilon,
-        "expert_count": preset.experts,
-        "expert_used_count": preset.used,
     }
-    if preset.writes_expert_width:
+    if preset.experts:
+        keys |= {"expert_count": preset.experts, "expert_used_count": preset.used}
+    if preset.experts and preset.writes_expert_width:
         keys["expert_feed_forward_length"] = preset.expert_width
     if preset.arch == "deepseek2":
         keys["leading_dense_block_count"] = preset.dense_layers
@@ -155,10 +186,10 @@ def metadata(preset: Preset) -> dict[str, Any]:
     } | {f"{preset.arch}.{key}": value for key, value in keys.items()}
 
 
-def _write_header(writer: gguf.GGUFWriter, preset: Preset, specs: Sequence[TensorSpec],
+def _write_header(writer: gguf.GGUFWriter, keys: dict[str, Any], specs: Sequence[TensorSpec],
                   parts: int) -> None:
-    """Everything before the data; tensors are spread evenly over `parts` files."""
-    for key, value in metadata(preset).items():
+    """Everything before the data but the tokenizer; tensors are spread evenly over `parts`."""
+    for key, value in keys.items():
         _add_value(writer, key, value)
     for index, spec in enumerate(specs):
         part = index * parts // len(specs)
@@ -184,25 +215,35 @@ def _extend_sparse(writer: gguf.GGUFWriter) -> None:
 
 
 def write_model(path: Path, preset: Preset, types: TypeChoice, seed: int = 0, skew: float = 0.0,
-                random_raw: bool = False, header_only: bool = False, parts: int = 1) -> list[Path]:
+                random_raw: bool = False, header_only: bool = False, parts: int = 1,
+                whole: bool = False) -> list[Path]:
     """Writes the model and returns its files: `path`, or its parts when `parts` is above one.
 
     Files appear under their names only when they are complete. Raises ValueError when there are
     fewer tensors than parts.
     """
-    specs = [spec for layer in range(preset.layers) for spec in layer_tensors(preset, layer, types)]
+    keys = metadata(preset)
+    if whole:
+        keys |= whole_models.metadata(preset, types)
+        specs = list(whole_models.model_tensors(preset, types))
+    else:
+        specs = [spec for layer in range(preset.layers)
+                 for spec in layer_tensors(preset, layer, types)]
     if not 1 <= parts <= len(specs):
         raise ValueError(f"{len(specs)} tensors cannot be split into {parts} files")
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".make_gguf.") as folder:
         writer = gguf.GGUFWriter(Path(folder) / path.name, preset.arch)
         try:
-            _write_header(writer, preset, specs, parts)
+            if whole:
+                whole_models.add_tokenizer(writer, preset)
+            _write_header(writer, keys, specs, parts)
             if header_only:
                 _extend_sparse(writer)
             else:
+                contents = Contents(preset, seed, skew, random_raw, shared=whole and random_raw)
                 for spec in specs:
-                    writer.write_tensor_data(tensor_bytes(spec, preset, seed, skew, random_raw))
+                    writer.write_tensor_data(contents.of(spec))
         finally:
             writer.close()
         return [part.rename(path.parent / part.name) for part in sorted(Path(folder).iterdir())]
@@ -237,11 +278,13 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         epilog="example: make_gguf.py qwen3-30b-a3b --layers 1 --type q4_k_m -o qwen3.gguf "
         "--activations x.npy --tokens 512",
     )
-    parser.add_argument("preset", nargs="?", choices=PRESETS, metavar="PRESET",
-                        help=", ".join(PRESETS))
+    parser.add_argument("preset", nargs="?", choices=PRESETS | DENSE_PRESETS, metavar="PRESET",
+                        help=f"{', '.join(PRESETS)}; with --whole also {', '.join(DENSE_PRESETS)}")
     parser.add_argument("--list", action="store_true",
                         help="print the valid pairs of preset and type, then exit")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.gguf")
+    parser.add_argument("--whole", action="store_true",
+                        help="the whole model: attention, embedding, output and tokenizer, too")
     parser.add_argument("--type", default="q4_k_m", metavar="TYPE",
                         help="one type (q4_0), a mix (q4_k_m), or gate:up:down or gate-and-up:down "
                         "(q4_k:q6_k); default q4_k_m")
@@ -274,6 +317,8 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         return options
     if options.preset is None or not (options.output or options.activations):
         parser.error("needs a preset and -o FILE.gguf, --activations X.npy or both; or --list")
+    if options.preset in DENSE_PRESETS and not options.whole:
+        parser.error(f"{options.preset} has no experts: write it with --whole")
     if not 0 <= options.router_skew <= 1:
         parser.error("--router-skew must lie between 0 and 1")
     if options.tokens < 0 or options.seed < 0:
@@ -283,12 +328,12 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> None:
     """Does what the parsed command line says; ValueError and OSError for what cannot be done."""
-    preset = scaled(PRESETS[options.preset], options.layers or None, options.divide,
-                    options.experts, options.dense_layers)
+    preset = scaled((PRESETS | DENSE_PRESETS)[options.preset], options.layers or None,
+                    options.divide, options.experts, options.dense_layers)
     if options.output:
         files = write_model(
             options.output, preset, parse_types(options.type), options.seed, options.router_skew,
-            options.random_raw, options.header_only, options.split,
+            options.random_raw, options.header_only, options.split, options.whole,
         )
         for file in files:
             print(f"{file}: {file.stat().st_size} bytes")

@@ -1,8 +1,8 @@
 """Shapes, metadata and tensor types of the public models that `make_gguf.py` imitates.
 
 Facts are those of the models' published configurations and of the keys and names that llama.cpp's
-converters write for them. Only the feed-forward half of a layer is described: attention appears in
-the metadata, never as tensors.
+converters write for them. Of tensors only the feed-forward half of a layer is described: those of
+the rest of a model are in `whole_models.py`.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class Preset:
     norm: str = "ffn_norm"
     gain: float = 1.0  # of gate and up weights, to reach the limits of a clamped activation
     router_spread: float = 1.5  # standard deviation of the router's logits
+    tied_output: bool = False  # the embedding is the output matrix
+    rotation_factors: bool = False  # rope_freqs
 
     @property
     def shared_width(self) -> int:
@@ -162,6 +164,34 @@ PRESETS: dict[str, Preset] = {
     )
 }
 
+#: Models without experts, which are written whole or not at all.
+DENSE_PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            name="llama-3.1-8b", arch="llama", layers=32, hidden=4096, experts=0, used=0,
+            expert_width=0, dense_width=14336, dense_layers=32, rms_epsilon=1e-5,
+            rotation_factors=True,
+            metadata={
+                "vocab_size": 128256, "context_length": 131072,
+                "attention.head_count": 32, "attention.head_count_kv": 8,
+                "rope.freq_base": 500000.0, "rope.dimension_count": 128,
+            },
+        ),
+        Preset(
+            name="llama-3.2-1b", arch="llama", layers=16, hidden=2048, experts=0, used=0,
+            expert_width=0, dense_width=8192, dense_layers=16, rms_epsilon=1e-5,
+            rotation_factors=True, tied_output=True,
+            metadata={
+                "vocab_size": 128256, "context_length": 131072,
+                "attention.head_count": 32, "attention.head_count_kv": 8,
+                "attention.key_length": 64, "attention.value_length": 64,
+                "rope.freq_base": 500000.0, "rope.dimension_count": 64,
+            },
+        ),
+    )
+}
+
 
 def _divided_width(width: int, divisor: int) -> int:
     """`width / divisor`, rounded up to a width that takes the same types as `width` does.
@@ -183,10 +213,16 @@ def scaled(preset: Preset, layers: int | None = None, divisor: int = 1, experts:
     """
     layers = preset.layers if layers is None else layers
     experts = preset.experts if experts is None else experts
-    if dense_layers is None:
-        dense_layers = min(preset.dense_layers, layers - 1)
     if layers < 1 or divisor < 1:
         raise ValueError("layers and the divisor must be at least 1")
+    if not preset.experts:
+        if experts or dense_layers not in (None, layers):
+            raise ValueError(f"{preset.name} has no layers with experts")
+        return replace(preset, layers=layers, dense_layers=layers,
+                       hidden=_divided_width(preset.hidden, divisor),
+                       dense_width=_divided_width(preset.dense_width, divisor))
+    if dense_layers is None:
+        dense_layers = min(preset.dense_layers, layers - 1)
     if not 0 <= dense_layers <= (layers if preset.dense_layers else 0):
         raise ValueError(f"{preset.name} cannot have {dense_layers} of {layers} layers dense")
     groups_used = preset.metadata.get("expert_group_used_count", 1)

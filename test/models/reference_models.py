@@ -157,7 +157,7 @@ MODELS: dict[str, ReferenceModel] = {
 # --- tokens ---------------------------------------------------------------------------------------
 
 
-def _byte_letters() -> list[str]:
+def byte_letters() -> list[str]:
     """The letter of each byte in GPT-2's byte-level vocabularies: itself if it can be seen."""
     visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = (byte for byte in range(256) if byte not in visible)
@@ -168,7 +168,7 @@ def _byte_letters() -> list[str]:
 
 def tokens() -> list[str]:
     """The vocabulary, by id."""
-    return [*_byte_letters(), *(merge.replace(" ", "") for merge in MERGES), *SPECIAL_TOKENS]
+    return [*byte_letters(), *(merge.replace(" ", "") for merge in MERGES), *SPECIAL_TOKENS]
 
 
 def add_tokenizer(writer: gguf.GGUFWriter) -> None:

@@ -99,14 +99,15 @@ def rotation_of(model: Model) -> Rotation:
 
 def attend(queries: np.ndarray, keys: np.ndarray, values: np.ndarray, scale: float,
            window: int | None = None, sinks: np.ndarray | None = None) -> np.ndarray:
-    """Causal attention of queries [T, H, K] to keys [T, G, K] and values [T, G, V]: [T, H, V].
+    """Causal attention of queries [Q, H, K] to keys [T, G, K] and values [T, G, V]: [Q, H, V]. The
+    queries are those of the last Q of the T tokens.
 
     H / G neighbouring heads share keys. With a window, a token sees itself and the window - 1 ones
     before it. A sink is a score for each head that has its share of the softmax and no value.
     """
     group = queries.shape[1] // keys.shape[1]
     scores = scale * np.einsum("thk,shk->hts", queries, np.repeat(keys, group, axis=1))
-    age = np.arange(len(queries))[:, None] - np.arange(len(keys))
+    age = np.arange(len(keys))[-len(queries) :, None] - np.arange(len(keys))
     seen = (age >= 0) & (age < (window or np.inf))
     scores = np.where(seen, scores, -np.inf)
     if sinks is not None:
@@ -128,13 +129,14 @@ class Half:
         self._heads = model.value("attention.head_count")
         self._rotation = rotation_of(model)
 
-    def run(self, hidden: np.ndarray) -> np.ndarray:
-        """The output for a sequence `hidden` [T, H], with the residual."""
-        mixed = self.mix(self._normalized(hidden, "attn_norm"))
-        return hidden + self._linear(mixed.reshape(len(hidden), -1), "attn_output")
+    def run(self, hidden: np.ndarray, last: int | None = None) -> np.ndarray:
+        """The output for a sequence `hidden` [T, H], with the residual, or of its last tokens."""
+        last = len(hidden) if last is None else last
+        mixed = self.mix(self._normalized(hidden, "attn_norm"), last)
+        return hidden[-last:] + self._linear(mixed.reshape(last, -1), "attn_output")
 
-    def mix(self, x: np.ndarray) -> np.ndarray:
-        """What the heads see of x [T, H]: [T, heads, value]."""
+    def mix(self, x: np.ndarray, last: int) -> np.ndarray:
+        """What the heads of the last tokens see of x [T, H]: [last, heads, value]."""
         raise NotImplementedError
 
     def _linear(self, x: np.ndarray, name: str) -> np.ndarray:
@@ -165,9 +167,10 @@ class GroupedAttention(Half):
             x = rms_norm(x.reshape(len(x), -1, len(norm)), norm, self._epsilon)
         return x.reshape(len(x), heads, -1)
 
-    def mix(self, x: np.ndarray) -> np.ndarray:
+    def mix(self, x: np.ndarray, last: int) -> np.ndarray:
         positions = np.arange(len(x))
-        queries = self._rotation.apply(self._heads_of(x, "attn_q", self._heads), positions)
+        queries = self._rotation.apply(self._heads_of(x[-last:], "attn_q", self._heads),
+                                       positions[-last:])
         keys = self._rotation.apply(self._heads_of(x, "attn_k", self._groups), positions)
         values = self._linear(x, "attn_v").reshape(len(x), self._groups, -1)
         sinks = self._model.optional(f"{self._prefix}attn_sinks.weight")
@@ -185,7 +188,7 @@ class LatentAttention(Half):
             queries = self._linear(low, "attn_q_b")
         return queries.reshape(len(x), self._heads, -1)
 
-    def mix(self, x: np.ndarray) -> np.ndarray:
+    def mix(self, x: np.ndarray, last: int) -> np.ndarray:
         # Of each head: [rank, key without its rotated part], and [value, rank].
         key_up = self._model.tensor(f"{self._prefix}attn_k_b.weight")
         value_up = self._model.tensor(f"{self._prefix}attn_v_b.weight")
@@ -193,8 +196,8 @@ class LatentAttention(Half):
         compressed = self._linear(x, "attn_kv_a_mqa")
         latent = self._normalized(compressed[:, :rank], "attn_kv_a_norm")
         positions = np.arange(len(x))
-        queries = self._queries(x)
-        turned = self._rotation.apply(queries[..., plain:], positions)
+        queries = self._queries(x[-last:])
+        turned = self._rotation.apply(queries[..., plain:], positions[-last:])
         shared = self._rotation.apply(compressed[:, None, rank:], positions)
         queries = np.concatenate([queries[..., :plain], turned], axis=-1)
         keys = np.concatenate([np.einsum("tr,hrk->thk", latent, key_up),

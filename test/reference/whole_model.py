@@ -47,15 +47,18 @@ class WholeModel:
         output = model.optional("output.weight")
         self._output = self._embedding if output is None else output
 
-    def run(self, tokens: np.ndarray) -> Result:
-        """Computes one sequence of token ids [T]."""
+    def run(self, tokens: np.ndarray, last: int | None = None) -> Result:
+        """Computes one sequence of token ids [T]; of its last tokens alone where there is but one
+        layer, which then takes no memory of T x T."""
         vocabulary = len(self._embedding)
         if tokens.ndim != 1 or not all(0 <= token < vocabulary for token in tokens):
             raise ValueError(f"tokens must be one row of ids below {vocabulary}")
+        if last is not None and len(self._halves) > 1:
+            raise ValueError(f"a layer after the first needs all tokens, not the last {last}")
         hidden = self._embedding[tokens]
         routings = []
         for attention, feed_forward in self._halves:
-            result = feed_forward.run(attention.run(hidden))
+            result = feed_forward.run(attention.run(hidden, last))
             hidden = result.output
             if result.routing is not None:
                 routings.append(result.routing)

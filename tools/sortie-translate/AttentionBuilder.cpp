@@ -10,12 +10,15 @@ using model::QueryKeyNorm;
 using model::TensorRole;
 
 lm::CacheType AttentionBuilder::cacheType() const {
+  if (attention.latent)
+    return lm::CacheType::getLatent(builder.getContext(), attention.latent->rank,
+                                    attention.latent->rotated);
   return lm::CacheType::get(builder.getContext(), layer.keyHeads, attention.keyWidth,
                             attention.valueWidth);
 }
 
 Value AttentionBuilder::buildHeadNorm(TensorRole norm, int64_t heads, Value rows, StringRef name) {
-  switch (config.architecture->attentionForm->norm) {
+  switch (config.architecture->attentionForm.norm) {
   case QueryKeyNorm::None:
     return rows;
   case QueryKeyNorm::AllHeads:
@@ -32,7 +35,7 @@ Value AttentionBuilder::buildHeadNorm(TensorRole norm, int64_t heads, Value rows
 Value AttentionBuilder::buildRotation(int64_t heads, Value rows, Value positions, StringRef name) {
   const auto bits = llvm::to_vector_of<int64_t>(frequencies);
   auto pairs = lm::PairOrderAttr::get(builder.getContext(),
-                                      toDialect(config.architecture->attentionForm->pairs));
+                                      toDialect(config.architecture->attentionForm.pairs));
   return named(lm::RotateOp::create(builder, rows.getType(), rows, positions,
                                     builder.getI64IntegerAttr(heads), pairs,
                                     builder.getDenseI64ArrayAttr(bits),
@@ -48,19 +51,17 @@ Value AttentionBuilder::buildHeads(TensorRole matrix, TensorRole norm, int64_t h
 }
 
 Value AttentionBuilder::buildAttend(Value queries, Value cache, const TokenPlaces &places) {
-  auto type = RankedTensorType::get({ShapedType::kDynamic, layer.heads * attention.valueWidth},
-                                    builder.getF32Type());
-  return named(lm::AttendOp::create(
-                   builder, type, queries, cache, places.positions, places.sequences, places.pages,
-                   optionalWeight({TensorRole::Sinks}), builder.getI64IntegerAttr(layer.heads),
-                   builder.getF64FloatAttr(attention.scale),
-                   builder.getI64IntegerAttr(layer.window.value_or(0)),
-                   /*query_width=*/lm::IntegerWidthAttr()),
+  return named(lm::AttendOp::create(builder, headsType(layer.heads, attention.valueWidth), queries,
+                                    cache, places.positions, places.sequences, places.pages,
+                                    optionalWeight({TensorRole::Sinks}),
+                                    builder.getI64IntegerAttr(layer.heads),
+                                    builder.getF64FloatAttr(attention.scale),
+                                    builder.getI64IntegerAttr(layer.window.value_or(0)),
+                                    /*query_width=*/lm::IntegerWidthAttr()),
                "attn");
 }
 
-Value AttentionBuilder::build(Value hidden, Value &cache, const TokenPlaces &places) {
-  Value normed = buildNorm(TensorRole::AttentionNorm, hidden, config.epsilon, "attn_norm");
+Value AttentionBuilder::mix(Value normed, Value &cache, const TokenPlaces &places) {
   Value queries = buildHeads(TensorRole::Query, TensorRole::QueryNorm, layer.heads, normed,
                              places.positions, "q");
   Value keys = buildHeads(TensorRole::Key, TensorRole::KeyNorm, layer.keyHeads, normed,
@@ -68,7 +69,73 @@ Value AttentionBuilder::build(Value hidden, Value &cache, const TokenPlaces &pla
   Value values = buildMatmul(TensorRole::Value, normed, "v");
   cache = lm::AppendOp::create(builder, cache.getType(), cache, keys, values, places.positions,
                                places.sequences, places.pages);
-  Value attended = buildAttend(queries, cache, places);
+  return buildAttend(queries, cache, places);
+}
+
+//===----------------------------------------------------------------------===//
+// Latent attention
+//===----------------------------------------------------------------------===//
+
+Value AttentionBuilder::buildSlice(int64_t heads, Value rows, int64_t first, int64_t elements,
+                                   StringRef name) {
+  return named(lm::SliceHeadsOp::create(builder, headsType(heads, elements), rows,
+                                        builder.getI64IntegerAttr(heads),
+                                        builder.getI64IntegerAttr(first)),
+               name);
+}
+
+Value AttentionBuilder::buildHeadMatmul(TensorRole matrices, Value rows, StringRef name) {
+  Value weights = weight({matrices});
+  const int64_t outputs = cast<RankedTensorType>(weights.getType()).getDimSize(1);
+  return named(lm::HeadMatmulOp::create(builder, headsType(layer.heads, outputs), rows, weights,
+                                        moe::ArithmeticAttr()),
+               name);
+}
+
+Value AttentionBuilder::buildLatentQueries(const model::LatentSizes &latent, Value normed) {
+  if (!latent.queryRank)
+    return buildMatmul(TensorRole::Query, normed, "q");
+  Value low = buildMatmul(TensorRole::QueryDown, normed, "q_low");
+  Value even = buildNorm(TensorRole::QueryDownNorm, low, config.epsilon, "q_low_norm");
+  return buildMatmul(TensorRole::QueryUp, even, "q");
+}
+
+Value AttentionBuilder::mixLatents(const model::LatentSizes &latent, Value normed, Value &cache,
+                                   const TokenPlaces &places) {
+  const int64_t plain = attention.keyWidth - latent.rotated;
+  Value queries = buildLatentQueries(latent, normed);
+  Value plainQueries = buildSlice(layer.heads, queries, 0, plain, "q_plain");
+  Value turnedQueries = buildSlice(layer.heads, queries, plain, latent.rotated, "q_turned");
+  Value rotatedQueries = buildRotation(layer.heads, turnedQueries, places.positions, "q_rotated");
+
+  Value compressed = buildMatmul(TensorRole::KeyValueDown, normed, "kv_low");
+  Value latents = buildSlice(1, compressed, 0, latent.rank, "latent");
+  Value even = buildNorm(TensorRole::KeyValueDownNorm, latents, config.epsilon, "latent_norm");
+  Value turnedKeys = buildSlice(1, compressed, latent.rank, latent.rotated, "k_turned");
+  Value rotatedKeys = buildRotation(1, turnedKeys, places.positions, "k_rotated");
+  cache = lm::AppendLatentOp::create(builder, cache.getType(), cache, even, rotatedKeys,
+                                     places.positions, places.sequences, places.pages);
+
+  // Keys and values are never made: queries meet the latents, and heads make values of their sums.
+  Value absorbed = buildHeadMatmul(TensorRole::LatentKeyUp, plainQueries, "q_latent");
+  Value attended =
+      named(lm::AttendLatentOp::create(builder, headsType(layer.heads, latent.rank), absorbed,
+                                       rotatedQueries, cache, places.positions, places.sequences,
+                                       places.pages, builder.getI64IntegerAttr(layer.heads),
+                                       builder.getF64FloatAttr(attention.scale),
+                                       /*query_width=*/lm::IntegerWidthAttr()),
+            "attn_latent");
+  return buildHeadMatmul(TensorRole::LatentValueUp, attended, "attn");
+}
+
+//===----------------------------------------------------------------------===//
+// The half
+//===----------------------------------------------------------------------===//
+
+Value AttentionBuilder::build(Value hidden, Value &cache, const TokenPlaces &places) {
+  Value normed = buildNorm(TensorRole::AttentionNorm, hidden, config.epsilon, "attn_norm");
+  Value attended = attention.latent ? mixLatents(*attention.latent, normed, cache, places)
+                                    : mix(normed, cache, places);
   Value projected = buildMatmul(TensorRole::AttentionOutput, attended, "attn_projected");
   return buildAdd(projected, hidden, "attn_out");
 }

@@ -36,6 +36,12 @@ public:
   lm::CacheType cacheType() const;
 
 private:
+  /// What heads see of normalised tokens, before they are projected. `cache` is appended to.
+  mlir::Value mix(mlir::Value normed, mlir::Value &cache, const TokenPlaces &places);
+  /// The same of keys and values that are made of latents.
+  mlir::Value mixLatents(const model::LatentSizes &latent, mlir::Value normed, mlir::Value &cache,
+                         const TokenPlaces &places);
+
   /// Heads of queries or keys, normalised if the model does so, and turned. `name` is "q" or "k".
   mlir::Value buildHeads(model::TensorRole matrix, model::TensorRole norm, int64_t heads,
                          mlir::Value normed, mlir::Value positions, llvm::StringRef name);
@@ -44,6 +50,19 @@ private:
   mlir::Value buildRotation(int64_t heads, mlir::Value rows, mlir::Value positions,
                             llvm::StringRef name);
   mlir::Value buildAttend(mlir::Value queries, mlir::Value cache, const TokenPlaces &places);
+
+  mlir::Value buildLatentQueries(const model::LatentSizes &latent, mlir::Value normed);
+  /// Of each head the elements from `first` on.
+  mlir::Value buildSlice(int64_t heads, mlir::Value rows, int64_t first, int64_t elements,
+                         llvm::StringRef name);
+  /// The product of each head with a matrix of its own.
+  mlir::Value buildHeadMatmul(model::TensorRole matrices, mlir::Value rows, llvm::StringRef name);
+
+  /// Rows of heads of this many elements.
+  mlir::RankedTensorType headsType(int64_t heads, int64_t elements) {
+    return mlir::RankedTensorType::get({mlir::ShapedType::kDynamic, heads * elements},
+                                       builder.getF32Type());
+  }
 
   const model::Config &config;
   const model::AttentionConfig &attention;

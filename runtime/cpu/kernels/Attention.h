@@ -51,6 +51,8 @@ struct AttentionOf {
   struct Query {
     typename ScoreDot::Row row;
     float scale;
+    typename ScoreDot::Row rotatedRow; ///< what meets the second part of keys, where they have two
+    float rotatedScale;
     int64_t position;
     numerics::PartialAttention span;  ///< of the chunks of the span
     numerics::PartialAttention total; ///< of the spans before
@@ -77,53 +79,91 @@ struct AttentionOf {
 
   SORTIE_KERNEL_INLINE static void makeQuery(const AttendOperands &op, int64_t token, int64_t head,
                                              ScratchParts &parts, Query &query) {
-    int16_t integers[numerics::kMaxHead];
-    const float scale =
-        numerics::quantizeBlock<Own>(op.query(token, head), static_cast<int>(op.key), integers);
-    query.row = ScoreDot::makeRow(integers, static_cast<int>(op.key),
-                                  parts.take<std::byte>(ScoreDot::rowBytes(op.key)));
-    query.scale = numerics::mul(scale, op.scale);
+    query.scale = makeRow(op, op.query(token, head), op.key, parts, query.row);
+    if (op.rotated != 0)
+      query.rotatedScale =
+          makeRow(op, op.rotatedQuery(token, head), op.rotated, parts, query.rotatedRow);
     query.position = op.positions[token];
     const int64_t padded = numerics::roundedUp(op.value, kLanes);
     query.span = {parts.take<float>(padded)};
     query.total = {parts.take<float>(padded)};
   }
 
+  /// Quantizes `count` elements of a query to integers; their scale, times the softmax's.
+  SORTIE_KERNEL_INLINE static float makeRow(const AttendOperands &op, const float *elements,
+                                            int64_t count, ScratchParts &parts,
+                                            typename ScoreDot::Row &row) {
+    int16_t integers[numerics::kMaxHead];
+    const float scale = numerics::quantizeBlock<Own>(elements, static_cast<int>(count), integers);
+    row = ScoreDot::makeRow(integers, static_cast<int>(count),
+                            parts.take<std::byte>(ScoreDot::rowBytes(count)));
+    return numerics::mul(scale, op.scale);
+  }
+
   /// Bytes of scratch that a query takes.
   static int64_t queryBytes(const AttendOperands &op) {
     const int64_t padded = numerics::roundedUp(op.value, kLanes) * 4;
     return numerics::roundedUp(ScoreDot::rowBytes(op.key), 64) +
+           numerics::roundedUp(ScoreDot::rowBytes(op.rotated), 64) +
            2 * numerics::roundedUp(padded, 64) + static_cast<int64_t>(sizeof(Query));
   }
 
   //===- Scores -----------------------------------------------------------===//
 
+  /// The products of `Count` queries with one part of the keys of a panel, times the keys' scales.
+  /// `row` says which row of a query meets that part.
+  template <int Count>
+  SORTIE_KERNEL_INLINE static void
+  scorePart(const numerics::CacheRowsLayout &layout, typename ScoreDot::Row Query::*row,
+            const std::byte *page, const Weighed *weighed, int panel, Floats (&scores)[Count]) {
+    const std::byte *keys = page + layout.first + panel * layout.panel;
+    const int64_t quads = layout.panel / kVector;
+    Ints sums[Count][ScoreDot::kSums];
+    clear(sums);
+    for (int64_t quad = 0; quad < quads; ++quad) {
+      typename ScoreDot::Vector limbs[kCached];
+      unrolled<kCached>([&](auto limb) SORTIE_KERNEL_LAMBDA {
+        limbs[limb] = ScoreDot::load(keys + limb * layout.limb + quad * kVector);
+      });
+      unrolled<Count>([&](auto q) SORTIE_KERNEL_LAMBDA {
+        ScoreDot::add(sums[q], limbs, weighed[q].query->*row, quad);
+      });
+    }
+    const auto *scales = reinterpret_cast<const float *>(page + layout.scales);
+    const Floats scale = Simd::load(scales + panel * kLanes);
+    unrolled<Count>([&](auto q) SORTIE_KERNEL_LAMBDA {
+      scores[q] = Simd::mul(ScoreDot::finish(sums[q], weighed[q].query->*row), scale);
+    });
+  }
+
   /// The scores of `Count` queries with the keys of the panels [first, last) of a chunk.
   template <int Count>
   SORTIE_KERNEL_INLINE static void scorePanels(const AttendOperands &op, const std::byte *page,
                                                const Weighed *weighed, int first, int last,
-                                               float *scores) {
-    const auto *scales = reinterpret_cast<const float *>(page + op.layout.keyScales);
-    const int64_t quads = op.layout.keyPanel / kVector;
+                                               float *to) {
     for (int panel = first; panel < last; ++panel) {
-      const std::byte *keys = page + op.layout.keys + panel * op.layout.keyPanel;
-      Ints sums[Count][ScoreDot::kSums];
-      clear(sums);
-      for (int64_t quad = 0; quad < quads; ++quad) {
-        typename ScoreDot::Vector limbs[kCached];
-        unrolled<kCached>([&](auto limb) SORTIE_KERNEL_LAMBDA {
-          limbs[limb] = ScoreDot::load(keys + limb * op.layout.keyLimb + quad * kVector);
-        });
-        unrolled<Count>([&](auto q) SORTIE_KERNEL_LAMBDA {
-          ScoreDot::add(sums[q], limbs, weighed[q].query->row, quad);
-        });
-      }
-      const Floats scale = Simd::load(scales + panel * kLanes);
+      Floats scores[Count];
+      scorePart(op.layout.keys, &Query::row, page, weighed, panel, scores);
+      if (op.rotated != 0)
+        addRotated(op, page, weighed, panel, scores);
       unrolled<Count>([&](auto q) SORTIE_KERNEL_LAMBDA {
-        const Floats product = ScoreDot::finish(sums[q], weighed[q].query->row);
-        Simd::store(scores + q * kChunk + panel * kLanes, Simd::mul(product, scale));
+        Simd::store(to + q * kChunk + panel * kLanes, scores[q]);
       });
     }
+  }
+
+  /// numerics::scoreOfTwoParts, of what the first part gives.
+  template <int Count>
+  SORTIE_KERNEL_INLINE static void addRotated(const AttendOperands &op, const std::byte *page,
+                                              const Weighed *weighed, int panel,
+                                              Floats (&scores)[Count]) {
+    Floats rotated[Count];
+    scorePart(op.layout.rotated, &Query::rotatedRow, page, weighed, panel, rotated);
+    unrolled<Count>([&](auto q) SORTIE_KERNEL_LAMBDA {
+      const Query &query = *weighed[q].query;
+      scores[q] = Simd::fma(rotated[q], Simd::broadcast(query.rotatedScale),
+                            Simd::mul(scores[q], Simd::broadcast(query.scale)));
+    });
   }
 
   template <int Count, int Sums> SORTIE_KERNEL_INLINE static void clear(Ints (&sums)[Count][Sums]) {
@@ -198,9 +238,11 @@ struct AttentionOf {
   SORTIE_KERNEL_INLINE static void weighFor(const AttendOperands &op, const std::byte *page,
                                             float *scores, std::byte *row, Weighed &weighed) {
     const auto *valueScales = reinterpret_cast<const float *>(page + op.layout.valueScales);
+    // Scores of two parts have the query's scales in them.
+    const float queryScale = op.rotated != 0 ? 1.0f : weighed.query->scale;
     int16_t integers[kChunk];
     const numerics::ChunkWeights next =
-        weigh(scores, valueScales, weighed.query->scale, weighed.visible, integers);
+        weigh(scores, valueScales, queryScale, weighed.visible, integers);
     weighed.row = ValueDot::makeRow(integers, kChunk, row);
     numerics::PartialAttention &span = weighed.query->span;
     weighed.isFirst = span.isEmpty;
@@ -397,6 +439,15 @@ template <typename Simd> struct Attention {
     }
   }
 
+  /// Stores integers as the row of a position.
+  template <int Limbs>
+  SORTIE_KERNEL_INLINE static void storeKey(const int16_t *integers, int64_t count, std::byte *page,
+                                            const numerics::CacheRowsLayout &layout,
+                                            int64_t position) {
+    storeRow<Limbs>(integers, count, page + layout.first, layout.limb, layout.panel, position,
+                    /*isAcross=*/false);
+  }
+
   template <numerics::ActivationWidth Width>
   static void appendAs(const AppendOperands &op, int64_t kvHead) {
     constexpr int kLimbs = Width == numerics::ActivationWidth::Int16 ? 2 : 1;
@@ -404,14 +455,21 @@ template <typename Simd> struct Attention {
     for (int64_t token = 0; token < op.tokens; ++token) {
       std::byte *page = op.page(token, kvHead);
       const int64_t position = op.positions[token] % numerics::kAttentionChunk;
+      const auto scaleAt = [&](int64_t scales) SORTIE_KERNEL_LAMBDA -> float & {
+        return reinterpret_cast<float *>(page + scales)[position];
+      };
       int16_t integers[numerics::kMaxHead];
-      reinterpret_cast<float *>(page + layout.keyScales)[position] = numerics::quantizeBlock<Width>(
+      if (op.rotated != 0) {
+        scaleAt(layout.rotated.scales) = numerics::quantizeBlock<Width>(
+            op.rotatedRow(token, kvHead), static_cast<int>(op.rotated), integers);
+        storeKey<kLimbs>(integers, op.rotated, page, layout.rotated, position);
+      }
+      scaleAt(layout.keys.scales) = numerics::quantizeBlock<Width>(
           op.keyRow(token, kvHead), static_cast<int>(op.key), integers);
-      storeRow<kLimbs>(integers, op.key, page + layout.keys, layout.keyLimb, layout.keyPanel,
-                       position, /*isAcross=*/false);
-      reinterpret_cast<float *>(page + layout.valueScales)[position] =
-          numerics::quantizeBlock<Width>(op.valueRow(token, kvHead), static_cast<int>(op.value),
-                                         integers);
+      storeKey<kLimbs>(integers, op.key, page, layout.keys, position);
+      if (op.rotated == 0) // otherwise the integers are the value's, too
+        scaleAt(layout.valueScales) = numerics::quantizeBlock<Width>(
+            op.valueRow(token, kvHead), static_cast<int>(op.value), integers);
       storeRow<kLimbs>(integers, op.value, page + layout.values, layout.valueLimb,
                        layout.valuePanel, position, /*isAcross=*/true);
     }

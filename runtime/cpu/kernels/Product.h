@@ -166,11 +166,17 @@ template <typename Simd> struct Product {
     return matrix.packed + index * panelBytes(info, columns);
   }
 
+  /// Where a row lies among those of all heads; `row` itself where there are none.
+  int64_t ownRow(int64_t row) const {
+    return op.map.heads != 0 ? row * op.map.heads + unit.expert : row;
+  }
+
   void findRows() {
     const int64_t stride = numerics::actRowBytes(op.inputKind, columns);
     for (int r = 0; r < unit.rows; ++r) {
       const int64_t sorted = unit.firstRow + r;
-      const int64_t row = op.map.gather ? op.map.permutation[sorted] / op.map.slots : sorted;
+      const int64_t row =
+          op.map.gather ? op.map.permutation[sorted] / op.map.slots : ownRow(sorted);
       inputRows[r] = static_cast<const std::byte *>(op.input) + row * stride;
     }
   }
@@ -337,7 +343,7 @@ template <typename Simd> struct Product {
     auto *output = static_cast<float *>(op.output);
     for (int r = 0; r < unit.rows; ++r) {
       const int64_t sorted = unit.firstRow + r;
-      float *to = output + sorted * outputs + unit.firstPanel * kPanelRows;
+      float *to = output + ownRow(sorted) * outputs + unit.firstPanel * kPanelRows;
       const bool isScaled = op.scale != nullptr;
       const Floats scale = Simd::broadcast(isScaled ? op.scale[op.map.permutation[sorted]] : 0.0f);
       for (int p = 0; p < unit.panels; ++p) {

@@ -76,9 +76,10 @@ template <typename Simd> struct RowOperations : Elementwise<Simd> {
     }
   }
 
-  /// reads(x) writes(quantized rows): quantize.h.
+  /// reads(x) writes(quantized rows): quantize.h. A row of x may be several rows, which lie in
+  /// memory as they would by themselves.
   static void quantize(const Operands &op, int64_t first, int64_t count) {
-    const int64_t columns = op.reads[0].columns;
+    const int64_t columns = op.writes[0].columns;
     const numerics::RowKind kind = op.writes[0].kind;
     const numerics::ActRowLayout layout = numerics::actRowLayout(kind, columns);
     for (int64_t row = first; row < first + count; ++row)
@@ -87,7 +88,7 @@ template <typename Simd> struct RowOperations : Elementwise<Simd> {
         const int64_t left = columns - begin;
         const int n =
             static_cast<int>(left < numerics::kActivationBlock ? left : numerics::kActivationBlock);
-        Base::quantizeSome(op.reads[0].floats(row) + begin, n, kind, layout, block,
+        Base::quantizeSome(op.reads[0].floats() + row * columns + begin, n, kind, layout, block,
                            op.writes[0].data + row * layout.bytes);
       }
   }
@@ -105,6 +106,18 @@ template <typename Simd> struct RowOperations : Elementwise<Simd> {
   static void add(const Operands &op, int64_t first, int64_t count) {
     combineTwo(op, first, count,
                [](Floats a, Floats b) SORTIE_KERNEL_LAMBDA { return Simd::add(a, b); });
+  }
+
+  /// reads(x) writes(y) parameters(heads, first): of each head of a row the elements from `first`
+  /// on.
+  static void sliceHeads(const Operands &op, int64_t first, int64_t count) {
+    const int64_t heads = op.parameters[0].integer;
+    const int64_t elements = op.reads[0].columns / heads;
+    const int64_t kept = op.writes[0].columns / heads;
+    const float *x = op.reads[0].floats() + op.parameters[1].integer;
+    for (int64_t head = first * heads; head < (first + count) * heads; ++head)
+      std::memcpy(op.writes[0].floats() + head * kept, x + head * elements,
+                  static_cast<size_t>(kept) * sizeof(float));
   }
 
   /// reads(x) writes(y) parameters(factor): y = RN(factor * x).
@@ -227,12 +240,20 @@ template <typename Simd> struct RowOperations : Elementwise<Simd> {
   static int64_t sixteenPasses(const Operands &op) { return op.reads[0].columns * 16; }
 
   static constexpr RowOperation kTable[] = {
-      {"add", &add, &columnsOfOutput},           {"combine", &combine, &columnsOfSlots},
-      {"convert", &convert, &columnsOfOutput},   {"gather", &gather, &columnsOfOutput},
-      {"glu", &glu, &columnsOfOutput},           {"head_norm", &headNorm, &columnsOfOutput},
-      {"quantize", &quantize, &columnsOfOutput}, {"rms_norm", &rmsNorm, &columnsOfOutput},
-      {"rotate", &rotate, &columnsOfOutput},     {"route", &route, &sixteenPasses},
-      {"scale", &scale, &columnsOfOutput},       {"unsort", &unsort, &columnsOfOutput},
+      {"add", &add, &columnsOfOutput},
+      {"combine", &combine, &columnsOfSlots},
+      {"convert", &convert, &columnsOfOutput},
+      {"gather", &gather, &columnsOfOutput},
+      {"glu", &glu, &columnsOfOutput},
+      {"head_norm", &headNorm, &columnsOfOutput},
+      {"quantize", &quantize, &columnsOfOutput},
+      {"quantize_heads", &quantize, &columnsOfOutput},
+      {"rms_norm", &rmsNorm, &columnsOfOutput},
+      {"rotate", &rotate, &columnsOfOutput},
+      {"route", &route, &sixteenPasses},
+      {"scale", &scale, &columnsOfOutput},
+      {"slice_heads", &sliceHeads, &columnsOfOutput},
+      {"unsort", &unsort, &columnsOfOutput},
   };
 };
 

@@ -505,7 +505,7 @@ typedef struct sortie_step_info {
   size_t struct_size;
   size_t index;
   const char *operation; /* "moert.matmul" */
-  const char *label;     /* names of its weights, or "" */
+  const char *label;     /* names of its weights and states, or "" */
   uint64_t begin_ns;     /* since the run began, by the clock of the device */
   uint64_t end_ns;
   uint64_t bytes;      /* of weights (of the experts in use) and buffers, read and written */

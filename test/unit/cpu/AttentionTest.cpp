@@ -327,6 +327,12 @@ TEST(Attention, refusesPlacesThatAreNotThere) {
   expectBad({1, 256}, BadIndex::Kind::Page, -1, 4);
   cache.table[0] = 4;
   EXPECT_EQ(cache.append({{0, 0}}, row.data(), row.data(), on)->kind, BadIndex::Kind::Page);
+  const std::optional<BadIndex> twice =
+      cache.append({{1, 5}, {1, 5}}, row.data(), row.data(), on);
+  ASSERT_TRUE(twice);
+  EXPECT_EQ(twice->kind, BadIndex::Kind::Place);
+  EXPECT_EQ(twice->position, 0);
+  EXPECT_EQ(twice->index, 1);
   // Attention sees all pages up to its own.
   EXPECT_EQ(cache.attend({{0, 130}}, row.data(), 1.0f, nullptr, output.data(), on)->index, 4);
   EXPECT_FALSE(cache.append({{0, 130}}, row.data(), row.data(), on));

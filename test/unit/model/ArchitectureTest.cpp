@@ -37,20 +37,21 @@ TEST(Architecture, saysWhatFilesLeaveOut) {
 }
 
 TEST(Architecture, saysHowItsAttentionIsMade) {
-  EXPECT_EQ(findArchitecture("llama")->attentionForm->pairs, RotaryPairs::Neighbours);
+  EXPECT_EQ(findArchitecture("llama")->attentionForm.pairs, RotaryPairs::Neighbours);
   for (const char *name : {"qwen2", "qwen3", "qwen2moe", "qwen3moe", "olmoe", "gpt-oss"})
-    EXPECT_EQ(findArchitecture(name)->attentionForm->pairs, RotaryPairs::Halves) << name;
-  EXPECT_EQ(findArchitecture("qwen3")->attentionForm->norm, QueryKeyNorm::EachHead);
-  EXPECT_EQ(findArchitecture("qwen3moe")->attentionForm->norm, QueryKeyNorm::EachHead);
-  EXPECT_EQ(findArchitecture("olmoe")->attentionForm->norm, QueryKeyNorm::AllHeads);
-  EXPECT_EQ(findArchitecture("qwen2")->attentionForm->biases, NeededBiases::QueryKeyValue);
-  EXPECT_EQ(findArchitecture("qwen2moe")->attentionForm->biases, NeededBiases::QueryKeyValue);
-  const AttentionForm &gptOss = *findArchitecture("gpt-oss")->attentionForm;
+    EXPECT_EQ(findArchitecture(name)->attentionForm.pairs, RotaryPairs::Halves) << name;
+  EXPECT_EQ(findArchitecture("qwen3")->attentionForm.norm, QueryKeyNorm::EachHead);
+  EXPECT_EQ(findArchitecture("qwen3moe")->attentionForm.norm, QueryKeyNorm::EachHead);
+  EXPECT_EQ(findArchitecture("olmoe")->attentionForm.norm, QueryKeyNorm::AllHeads);
+  EXPECT_EQ(findArchitecture("qwen2")->attentionForm.biases, NeededBiases::QueryKeyValue);
+  EXPECT_EQ(findArchitecture("qwen2moe")->attentionForm.biases, NeededBiases::QueryKeyValue);
+  const AttentionForm &gptOss = findArchitecture("gpt-oss")->attentionForm;
   EXPECT_EQ(gptOss.biases, NeededBiases::All);
   EXPECT_TRUE(gptOss.sinks);
   EXPECT_TRUE(gptOss.alternatingWindow);
   EXPECT_FALSE(gptOss.yarnHasWholeEnds);
-  EXPECT_EQ(findArchitecture("deepseek2")->attentionForm, std::nullopt);
+  EXPECT_TRUE(findArchitecture("deepseek2")->attentionForm.isLatent);
+  EXPECT_EQ(findArchitecture("deepseek2")->attentionForm.pairs, RotaryPairs::Neighbours);
 }
 
 TEST(Architecture, knowsItsAttentionTensorsOneByOne) {

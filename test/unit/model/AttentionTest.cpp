@@ -37,6 +37,17 @@ std::string errorOf(const TestModel &file, const ConfigOverrides &overrides = {}
 }
 
 TestModel qwen() { return wholeMetadataOf("qwen3moe"); }
+/// Keys of 16 + 8 and values of 16, made of latents of 32.
+TestModel deepseek() {
+  return wholeMetadataOf("deepseek2")
+      .set("deepseek2.attention.kv_lora_rank", uint32_t{32})
+      .set("deepseek2.attention.key_length", uint32_t{40})
+      .set("deepseek2.attention.value_length", uint32_t{32})
+      .set("deepseek2.attention.key_length_mla", uint32_t{24})
+      .set("deepseek2.attention.value_length_mla", uint32_t{16})
+      .set("deepseek2.rope.dimension_count", uint32_t{8});
+}
+
 TestModel llamaDense() { return denseMetadataOf("llama"); }
 
 /// The error of one key of `qwen` with this value, after the file's name and the key.
@@ -208,7 +219,7 @@ TEST(Attention, rotationIsChecked) {
             "test.gguf: rotary embeddings: 7 elements turn, it must be an even number from 2 to "
             "1024");
   EXPECT_THAT(errorOf(qwen().set("qwen3moe.rope.freq_base", 0.5f)),
-              HasSubstr("test.gguf: rotary embeddings: the base is 0.50"));
+              HasSubstr("test.gguf: rotary embeddings: the base is 0.5, it must be from 1.0625"));
   for (const float value : {0.0f, -1.0f, NAN, INFINITY})
     EXPECT_EQ(errorOfKey("rope.scaling.attn_factor", value), "must be finite and above 0");
 }
@@ -251,11 +262,74 @@ TEST(Attention, anyKeyOfTheArchitectureThatIsNotKnownIsAnError) {
   EXPECT_TRUE(is_contained(metadata.keys(), "qwen3moe.*")) << "any further key is another model";
 }
 
-TEST(Attention, architecturesWithoutItAreRefused) {
-  EXPECT_EQ(errorOf(wholeMetadataOf("deepseek2")),
-            "test.gguf: whole models of architecture deepseek2 are not imported, for this version "
-            "does not have their attention; --what=ffn imports the feed-forward halves of its "
-            "layers alone");
+TEST(Attention, ofLatentsHasSizesOfItsOwn) {
+  const AttentionConfig attention = attentionOf(deepseek());
+  ASSERT_TRUE(attention.latent);
+  EXPECT_EQ(attention.latent->rank, 32);
+  EXPECT_EQ(attention.latent->rotated, 8);
+  EXPECT_EQ(attention.latent->queryRank, std::nullopt);
+  EXPECT_EQ(attention.keyWidth, 24);
+  EXPECT_EQ(attention.valueWidth, 16);
+  EXPECT_EQ(attention.scale, 1.0 / std::sqrt(24.0));
+  EXPECT_EQ(attention.rotary.dimensions, 8);
+  EXPECT_EQ(attention.layers[1].heads, 4);
+  EXPECT_EQ(attention.layers[1].keyHeads, 1) << "whatever the file says";
+  EXPECT_EQ(attentionOf(deepseek().set("deepseek2.attention.q_lora_rank", uint32_t{48}))
+                .latent->queryRank,
+            48);
+  EXPECT_EQ(attentionOf(qwen()).latent, std::nullopt);
+}
+
+// They have the widths of the model's heads where newer ones have those of the cache's.
+TEST(Attention, ofOldFilesOfLatentsIsReadAlike) {
+  const AttentionConfig attention =
+      attentionOf(deepseek()
+                      .remove("deepseek2.attention.key_length_mla")
+                      .remove("deepseek2.attention.value_length_mla")
+                      .set("deepseek2.attention.key_length", uint32_t{24})
+                      .set("deepseek2.attention.value_length", uint32_t{16}));
+  EXPECT_EQ(attention.keyWidth, 24);
+  EXPECT_EQ(attention.valueWidth, 16);
+}
+
+TEST(Attention, ofLatentsNeedsItsKeys) {
+  for (const char *key :
+       {"attention.kv_lora_rank", "attention.key_length_mla", "rope.dimension_count"}) {
+    TestModel file = deepseek().remove("deepseek2." + std::string(key));
+    if (StringRef(key).ends_with("_mla"))
+      file.remove("deepseek2.attention.key_length");
+    EXPECT_THAT(errorOf(file), HasSubstr(std::string(key) + "' is missing")) << key;
+  }
+  EXPECT_EQ(errorOf(deepseek().set("deepseek2.rope.dimension_count", uint32_t{24})),
+            "test.gguf: metadata key 'deepseek2.rope.dimension_count' is 24, which leaves nothing "
+            "of the 24 elements of a key (attention.key_length_mla) for its latent part");
+  EXPECT_THAT(errorOf(deepseek().set("deepseek2.attention.kv_lora_rank", uint32_t{1025})),
+              HasSubstr("is 1025, expected 1 to 1024"));
+  EXPECT_THAT(errorOf(deepseek().set("deepseek2.attention.q_lora_rank", uint32_t{0})),
+              HasSubstr("q_lora_rank' is 0"));
+  EXPECT_THAT(errorOf(deepseek().set("deepseek2.rope.dimension_count", uint32_t{7})),
+              HasSubstr("7 elements turn, it must be an even number"));
+}
+
+TEST(Attention, scoresOfLatentsGrowInPlaceOfVectors) {
+  TestModel file = deepseek()
+                       .set("deepseek2.rope.scaling.type", std::string("yarn"))
+                       .set("deepseek2.rope.scaling.factor", 40.0f)
+                       .set("deepseek2.rope.scaling.original_context_length", uint32_t{4096});
+  AttentionConfig attention = attentionOf(file);
+  EXPECT_EQ(attention.scale, 1.0 / std::sqrt(24.0));
+  EXPECT_FLOAT_EQ(attention.rotaryFactor, 1.3688879454f) << "without the key as elsewhere";
+  const std::string key = "deepseek2.rope.scaling.yarn_log_multiplier";
+  attention = attentionOf(file.set(key, 0.125f));
+  const double growth = 1 + 0.125 * std::log(40.0);
+  EXPECT_DOUBLE_EQ(attention.scale, growth * growth / std::sqrt(24.0));
+  EXPECT_EQ(attention.rotaryFactor, 1.0f);
+  EXPECT_THAT(errorOf(file.set(key, -0.5f)), HasSubstr("yarn_log_multiplier' must be 0 to 16"));
+  EXPECT_THAT(errorOf(file.set(key, 17.0f)), HasSubstr("yarn_log_multiplier' must be 0 to 16"));
+  file.set(key, 0.125f).set("deepseek2.rope.scaling.type", std::string("none"));
+  EXPECT_EQ(attentionOf(file).scale, 1.0 / std::sqrt(24.0));
+  EXPECT_THAT(errorOf(qwen().set("qwen3moe.rope.scaling.yarn_log_multiplier", 0.125f)),
+              HasSubstr("may change what a model means"));
 }
 
 TEST(Attention, denseModelsAreWholeModels) {

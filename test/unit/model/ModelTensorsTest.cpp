@@ -209,10 +209,80 @@ TEST(ModelTensors, normsOfQueriesAndKeysAreOfAHeadOrOfAll) {
   EXPECT_EQ(errorOf(addToLayers(olmoe, "attn_k_norm.weight", {kKeys})), "no error");
 }
 
+/// Four heads with keys of 16 + 8 and values of 16, made of latents of 32; all layers are dense.
+static TestModel latent(bool hasLowQueries) {
+  const std::string prefix = "deepseek2.attention.";
+  TestModel file = wholeMetadataOf("deepseek2")
+                       .set("deepseek2.leading_dense_block_count", uint32_t{2})
+                       .set("deepseek2.feed_forward_length", static_cast<uint32_t>(kInner))
+                       .set(prefix + "kv_lora_rank", uint32_t{32})
+                       .set(prefix + "key_length_mla", uint32_t{24})
+                       .set(prefix + "value_length_mla", uint32_t{16})
+                       .set("deepseek2.rope.dimension_count", uint32_t{8})
+                       .addTensor("token_embd.weight", {kTokens, kHidden})
+                       .addTensor("output_norm.weight", {kHidden});
+  if (hasLowQueries)
+    file.set(prefix + "q_lora_rank", uint32_t{48});
+  for (const std::string layer : {"blk.0.", "blk.1."}) {
+    file.addTensor(layer + "attn_norm.weight", {kHidden})
+        .addTensor(layer + "attn_kv_a_mqa.weight", {40, kHidden}, kQ40)
+        .addTensor(layer + "attn_kv_a_norm.weight", {32})
+        .addTensor(layer + "attn_k_b.weight", {4, 32, 16})
+        .addTensor(layer + "attn_v_b.weight", {4, 16, 32}, kQ40)
+        .addTensor(layer + "attn_output.weight", {kHidden, 64}, kQ40);
+    if (hasLowQueries)
+      file.addTensor(layer + "attn_q_a.weight", {48, kHidden}, kQ40)
+          .addTensor(layer + "attn_q_a_norm.weight", {48})
+          .addTensor(layer + "attn_q_b.weight", {96, 48});
+    else
+      file.addTensor(layer + "attn_q.weight", {96, kHidden}, kQ40);
+    addFeedForward(file, layer);
+  }
+  return file;
+}
+
+TEST(ModelTensors, ofLatentsHaveAMatrixForEachHead) {
+  Opened opened(latent(/*hasLowQueries=*/false));
+  const ModelTensors tensors = cantFail(opened.find());
+  const WeightSet &attention = tensors.layers()[1].attention;
+  EXPECT_EQ(shapeOf(attention.get({TensorRole::Query})), ArrayRef<int64_t>({96, 64}));
+  EXPECT_EQ(shapeOf(attention.get({TensorRole::KeyValueDown})), ArrayRef<int64_t>({40, 64}));
+  EXPECT_EQ(shapeOf(attention.get({TensorRole::LatentKeyUp})), ArrayRef<int64_t>({4, 32, 16}));
+  EXPECT_EQ(shapeOf(attention.get({TensorRole::LatentValueUp})), ArrayRef<int64_t>({4, 16, 32}));
+  EXPECT_TRUE(tensors.unread().empty());
+
+  Opened low(latent(/*hasLowQueries=*/true));
+  const ModelTensors ofLow = cantFail(low.find());
+  const WeightSet &lowAttention = ofLow.layers()[0].attention;
+  EXPECT_EQ(shapeOf(lowAttention.get({TensorRole::QueryUp})), ArrayRef<int64_t>({96, 48}));
+  EXPECT_FALSE(lowAttention.has({TensorRole::Query}));
+  EXPECT_TRUE(ofLow.unread().empty());
+  for (const char *name : {"attn_q_a", "attn_q_a_norm", "attn_q_b", "attn_kv_a_mqa",
+                           "attn_kv_a_norm", "attn_k_b", "attn_v_b"}) {
+    const std::string full = "blk.1." + std::string(name) + ".weight";
+    EXPECT_THAT(errorOf(latent(/*hasLowQueries=*/true).removeTensor(full)),
+                HasSubstr("'" + full + "' is missing; the attention half of layer 1"));
+  }
+}
+
+TEST(ModelTensors, keysAndValuesOfLatentsInOneTensorAreRefused) {
+  EXPECT_EQ(errorOf(latent(/*hasLowQueries=*/false)
+                        .removeTensor("blk.1.attn_k_b.weight")
+                        .removeTensor("blk.1.attn_v_b.weight")
+                        .addTensor("blk.1.attn_kv_b.weight", {128, 32})),
+            "test.gguf: tensor 'blk.1.attn_kv_b.weight' has in one what makes keys and what makes "
+            "values of latents; Sortie reads them as attn_k_b and attn_v_b, which converters have "
+            "written since April 2025: convert the model again, or --what=ffn imports the "
+            "feed-forward halves of its layers alone");
+  EXPECT_EQ(
+      unreadOf(latent(/*hasLowQueries=*/false).addTensor("blk.1.attn_kv_b.weight", {128, 32})),
+      std::vector<std::string>{"blk.1.attn_kv_b.weight"});
+}
+
 TEST(ModelTensors, sinksAreNeededWhereTheArchitectureHasThem) {
   Opened opened(dense("llama"));
   Architecture withSinks = *opened.config.architecture;
-  withSinks.attentionForm->sinks = true;
+  withSinks.attentionForm.sinks = true;
   opened.config.architecture = &withSinks;
   EXPECT_THAT(toString(opened.find().takeError()),
               HasSubstr("'blk.0.attn_sinks.weight' is missing"));
@@ -234,7 +304,7 @@ TEST(ModelTensors, factorsOfFrequenciesAreData) {
       cantFail(opened.find()).frequencies(),
       ArrayRef(cantFail(rotaryFrequencies({16, 10000.0f, 1.0f, std::nullopt, ArrayRef(factors)}))));
   EXPECT_THAT(errorOf(file.fill(0.0f, kMostBytes)),
-              HasSubstr("test.gguf: rotary embeddings: a factor of the frequencies is 0.00"));
+              HasSubstr("test.gguf: rotary embeddings: a factor of the frequencies is 0, it must be from 0.000976562"));
   EXPECT_THAT(errorOf(dense("llama").addTensor("rope_freqs.weight", {kHead}, kF32)),
               HasSubstr("has shape 16, expected 8"));
 }

@@ -24,6 +24,15 @@ namespace {
 constexpr auto kInt8 = ActivationWidth::Int8;
 constexpr auto kInt16 = ActivationWidth::Int16;
 
+/// The second part of keys of two parts, whose first part is the value.
+struct RotatedPart {
+  int size = 0; ///< 0: there is none
+  std::vector<float> q, k;
+  std::vector<int16_t> queryIntegers, keys;
+  std::vector<float> keyScales;
+  float queryScale = 0.0f;
+};
+
 /// One head of one sequence: rows as numbers, and as the cache keeps them.
 struct Sequence {
   int head;
@@ -31,13 +40,16 @@ struct Sequence {
   std::vector<int16_t> queryIntegers, keys, values;
   std::vector<float> keyScales, valueScales;
   float queryScale = 0.0f;
+  RotatedPart rotated = {};
 
   int64_t positions() const { return static_cast<int64_t>(keyScales.size()); }
   num::HeadCache cache() const {
-    return {keys.data(), keyScales.data(), values.data(), valueScales.data(), head};
+    return {keys.data(),         keyScales.data(),         values.data(), valueScales.data(), head,
+            rotated.keys.data(), rotated.keyScales.data(), rotated.size};
   }
   num::HeadQuery query(int64_t window = 0) const {
-    return {queryIntegers.data(), queryScale, positions() - 1, window};
+    return {queryIntegers.data(),         queryScale,        positions() - 1, window,
+            rotated.queryIntegers.data(), rotated.queryScale};
   }
 };
 
@@ -93,6 +105,22 @@ Sequence makeSequence(ActivationWidth queryWidth, ActivationWidth cacheWidth, Sh
   return it;
 }
 
+/// A sequence whose keys are latents, which are values, too, and a rotated part beside them.
+Sequence makeLatentSequence(ActivationWidth queryWidth, ActivationWidth cacheWidth, int latent,
+                            int rotated, int positions, uint64_t seed) {
+  Sequence it = makeSequence(queryWidth, cacheWidth, Shape::Outliers, latent, positions, seed);
+  const Sequence other =
+      makeSequence(queryWidth, cacheWidth, Shape::Peaked, rotated, positions, seed + 1);
+  it.v = it.k;
+  it.values = it.keys;
+  it.valueScales = it.keyScales;
+  it.rotated = {rotated,    other.q,         other.k,         other.queryIntegers,
+                other.keys, other.keyScales, other.queryScale};
+  // One softmax, one scale.
+  it.rotated.queryScale *= std::sqrt(static_cast<float>(rotated) / static_cast<float>(latent));
+  return it;
+}
+
 std::vector<float> attend(ActivationWidth queryWidth, ActivationWidth cacheWidth,
                           const num::HeadQuery &query, const num::HeadCache &cache,
                           const float *sink = nullptr) {
@@ -117,6 +145,10 @@ std::vector<double> trueAttention(const Sequence &it, int64_t window, const floa
     double sum = 0.0;
     for (size_t i = 0; i < head; ++i)
       sum += static_cast<double>(it.q[i]) * it.k[static_cast<size_t>(n) * head + i];
+    const auto rotated = static_cast<size_t>(it.rotated.size);
+    for (size_t i = 0; i < rotated; ++i)
+      sum +=
+          static_cast<double>(it.rotated.q[i]) * it.rotated.k[static_cast<size_t>(n) * rotated + i];
     scores.push_back(sum / std::sqrt(static_cast<double>(head)));
   }
   double most = *std::max_element(scores.begin(), scores.end());
@@ -188,30 +220,45 @@ struct Part {
   float scale, sum, largest;
 };
 
+/// The product of a query and the key of position `n`.
+float referenceProduct(const std::vector<int16_t> &query, const std::vector<int16_t> &keys,
+                       bool isInt16, int64_t n) {
+  Products products;
+  int64_t whole = 0;
+  for (size_t i = 0; i < query.size(); ++i) {
+    const int16_t key = keys[static_cast<size_t>(n) * query.size() + i];
+    products.add(query[i], key);
+    whole += int64_t{query[i]} * key;
+  }
+  return isInt16
+             ? referenceFma(128.0f, referenceFloat(products.upper), referenceFloat(products.lowLow))
+             : referenceFloat(whole);
+}
+
+/// The score of a key of two parts.
+float referenceSum(const Sequence &it, float first, bool isInt16, int64_t n) {
+  const float product = referenceProduct(it.rotated.queryIntegers, it.rotated.keys, isInt16, n);
+  return referenceFma(referenceMul(product, it.rotated.keyScales[static_cast<size_t>(n)]),
+                      it.rotated.queryScale, referenceMul(first, it.queryScale));
+}
+
 Part referenceChunk(const Sequence &it, bool isInt16, ActivationWidth queryWidth, int64_t first,
                     int64_t last) {
   const auto head = static_cast<size_t>(it.head);
+  const float queryScale = it.rotated.size == 0 ? it.queryScale : 1.0f;
   std::vector<float> scores;
   for (int64_t n = first; n < last; ++n) {
-    Products products;
-    int64_t whole = 0;
-    for (size_t i = 0; i < head; ++i) {
-      const int16_t key = it.keys[static_cast<size_t>(n) * head + i];
-      products.add(it.queryIntegers[i], key);
-      whole += int64_t{it.queryIntegers[i]} * key;
-    }
-    const float f = isInt16 ? referenceFma(128.0f, referenceFloat(products.upper),
-                                           referenceFloat(products.lowLow))
-                            : referenceFloat(whole);
-    scores.push_back(referenceMul(f, it.keyScales[static_cast<size_t>(n)]));
+    const float f = referenceProduct(it.queryIntegers, it.keys, isInt16, n);
+    const float score = referenceMul(f, it.keyScales[static_cast<size_t>(n)]);
+    scores.push_back(it.rotated.size == 0 ? score : referenceSum(it, score, isInt16, n));
   }
   Part part;
-  part.largest = referenceMul(*std::max_element(scores.begin(), scores.end()), it.queryScale);
+  part.largest = referenceMul(*std::max_element(scores.begin(), scores.end()), queryScale);
   float partials[8] = {};
   std::vector<float> weights;
   for (int64_t n = first; n < last; ++n) {
     const auto at = static_cast<size_t>(n - first);
-    const float p = referenceExp2(referenceFma(scores[at], it.queryScale, -part.largest));
+    const float p = referenceExp2(referenceFma(scores[at], queryScale, -part.largest));
     partials[n % 8] = referenceAdd(partials[n % 8], p);
     weights.push_back(referenceMul(p, it.valueScales[static_cast<size_t>(n)]));
   }
@@ -312,6 +359,46 @@ TEST(Attention, BitsAreThoseOfASecondImplementation) {
                            referenceAttend(it, widths.query, widths.cache, window)))
             << positions << " positions, window " << window;
       }
+}
+
+TEST(Attention, BitsOfTwoPartsAreThoseOfASecondImplementation) {
+  for (const Widths widths : kWidths)
+    for (const int positions : {1, 128, 129, 513, 1100})
+      for (const int rotated : {2, 16, 64}) {
+        const Sequence it = makeLatentSequence(widths.query, widths.cache, 96, rotated, positions,
+                                               static_cast<uint64_t>(positions));
+        EXPECT_TRUE(isSame(attend(widths.query, widths.cache, it.query(), it.cache()),
+                           referenceAttend(it, widths.query, widths.cache, 0)))
+            << positions << " positions, " << rotated << " rotated";
+      }
+}
+
+TEST(Attention, ErrorOfTwoPartsIsThatOfQuantization) {
+  for (const int positions : {100, 2000}) {
+    const auto error = [&](ActivationWidth width) {
+      const Sequence it = makeLatentSequence(width, width, 512, 64, positions, 5);
+      return errorOf(attend(width, width, it.query(), it.cache()), trueAttention(it, 0, nullptr));
+    };
+    EXPECT_LE(error(kInt16), 1e-6) << positions;
+    EXPECT_LE(error(kInt8), 2e-2) << positions;
+  }
+}
+
+TEST(Attention, BothPartsCanMakeTheRowNan) {
+  const auto isAllNan = [](const std::vector<float> &row) {
+    return std::all_of(row.begin(), row.end(), [](float x) { return bits(x) == kCanonicalNan; });
+  };
+  const auto rowOf = [](auto change) {
+    Sequence it = makeLatentSequence(kInt16, kInt16, 64, 16, 300, 9);
+    change(it);
+    return attend(kInt16, kInt16, it.query(), it.cache());
+  };
+  EXPECT_FALSE(isAllNan(rowOf([](Sequence &) {})));
+  const float nan = fromBits(kCanonicalNan);
+  EXPECT_TRUE(isAllNan(rowOf([&](Sequence &it) { it.keyScales[130] = nan; })));
+  EXPECT_TRUE(isAllNan(rowOf([&](Sequence &it) { it.rotated.keyScales[130] = nan; })));
+  EXPECT_TRUE(isAllNan(rowOf([&](Sequence &it) { it.queryScale = nan; })));
+  EXPECT_TRUE(isAllNan(rowOf([&](Sequence &it) { it.rotated.queryScale = nan; })));
 }
 
 TEST(Attention, ErrorIsThatOfQuantization) {

@@ -11,7 +11,7 @@ Keys are written without the architecture's prefix; a value is a bool, an int, a
 these or a string, whatever it looks like. A layout of ../../../models/layouts.py comes first.
 Shapes are row-major; an added tensor is of type F32, and `--type` changes it. `--whole` adds the
 attention halves, embedding and output: 4 heads of 16, 2 of them for keys, 512 tokens, 640
-positions. `--dense` has feed-forward networks of width 96 in place of experts. The file has its
+positions; of DeepSeek 4 heads with keys of 32 + 8 and values of 32, made of latents of 64. `--dense` has feed-forward networks of width 96 in place of experts. The file has its
 full length, without data."""
 
 from __future__ import annotations
@@ -82,6 +82,38 @@ WHOLE_KEYS = {"attention.head_count": HEADS, "attention.head_count_kv": KEY_HEAD
               "vocab_size": TOKENS, "rope.dimension_count": HEAD}
 
 
+#: Of keys the part that is made of the latent, and the part that turns.
+LATENT, PLAIN, TURNED, VALUE, LOW_QUERY = 64, 32, 8, 32, 32
+
+LATENT_KEYS = {"attention.head_count_kv": 1, "attention.key_length": LATENT + TURNED,
+               "attention.value_length": LATENT, "attention.key_length_mla": PLAIN + TURNED,
+               "attention.value_length_mla": VALUE, "attention.kv_lora_rank": LATENT,
+               "rope.dimension_count": TURNED}
+
+
+def whole_keys(preset: str, arch: str) -> dict[str, int]:
+    """The keys of an attention half."""
+    if arch != "deepseek2":
+        return WHOLE_KEYS
+    queries = {} if "lite" in preset else {"attention.q_lora_rank": LOW_QUERY}
+    return WHOLE_KEYS | LATENT_KEYS | queries
+
+
+def latent_tensors(preset: str, hidden: int, layer: int) -> list[TensorSpec]:
+    """The attention half of a layer of DeepSeek."""
+    queries = HEADS * (PLAIN + TURNED)
+    shapes: dict[str, tuple[int, ...]] = {
+        "attn_norm": (hidden,), "attn_kv_a_mqa": (LATENT + TURNED, hidden),
+        "attn_kv_a_norm": (LATENT,), "attn_k_b": (HEADS, LATENT, PLAIN),
+        "attn_v_b": (HEADS, VALUE, LATENT), "attn_output": (hidden, HEADS * VALUE)}
+    if "lite" in preset:
+        shapes["attn_q"] = (queries, hidden)
+    else:
+        shapes |= {"attn_q_a": (LOW_QUERY, hidden), "attn_q_a_norm": (LOW_QUERY,),
+                   "attn_q_b": (queries, LOW_QUERY)}
+    return [TensorSpec(f"blk.{layer}.{name}.weight", shape) for name, shape in shapes.items()]
+
+
 def attention_tensors(arch: str, hidden: int, layer: int) -> list[TensorSpec]:
     """The attention half of a layer."""
     rows = {"attn_q": HEADS * HEAD, "attn_k": KEY_HEADS * HEAD, "attn_v": KEY_HEADS * HEAD,
@@ -116,7 +148,9 @@ def model_tensors(preset: Preset, options: argparse.Namespace) -> list[TensorSpe
                   TensorSpec("output.weight", (TOKENS, preset.hidden))]
     for layer in range(options.layers):
         if options.whole:
-            specs += attention_tensors(preset.arch, preset.hidden, layer)
+            specs += (latent_tensors(options.preset, preset.hidden, layer)
+                      if preset.arch == "deepseek2"
+                      else attention_tensors(preset.arch, preset.hidden, layer))
         specs += (dense_tensors(preset.hidden, layer) if options.dense
                   else layer_tensors(preset, layer, parse_types(options.types)))
     return specs
@@ -129,7 +163,8 @@ def model_metadata(preset: Preset, options: argparse.Namespace) -> dict[str, Any
         keys = {key: value for key, value in keys.items() if ".expert_" not in key}
         keys[f"{preset.arch}.feed_forward_length"] = INNER
     if options.whole:
-        keys |= {f"{preset.arch}.{key}": value for key, value in WHOLE_KEYS.items()}
+        keys |= {f"{preset.arch}.{key}": value for key, value in
+                 whole_keys(options.preset, preset.arch).items()}
     return keys
 
 
