@@ -277,6 +277,7 @@ sortie_error *sortie_program_get_state(const sortie_program *program, size_t ind
     value.cache_heads = cache->heads;
     value.cache_key = cache->key;
     value.cache_value = cache->value;
+    value.cache_rotated = cache->rotated;
     value.cache_bits = cache->bits;
   }
   return toC(writeStruct(value, info));

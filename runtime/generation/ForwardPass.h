@@ -40,14 +40,15 @@ struct ForwardInputs {
 /// A cache of a layer, whose pages runtime/numerics/cache.h lays out.
 struct CacheLayout {
   std::string name;
-  int64_t heads = 0; ///< of keys
-  int64_t key = 0;   ///< elements of a head
-  int64_t value = 0; ///< likewise
+  int64_t heads = 0;   ///< of keys
+  int64_t key = 0;     ///< elements of a head
+  int64_t value = 0;   ///< likewise
+  int64_t rotated = 0; ///< elements of the second part of keys; 0: they have one
   numerics::ActivationWidth width = numerics::ActivationWidth::Int16;
 
   int bits() const { return width == numerics::ActivationWidth::Int16 ? 16 : 8; }
   /// 32-bit words of a page.
-  int64_t words() const { return numerics::cachePageWords(width, heads, key, value); }
+  int64_t words() const { return numerics::cachePageWords(width, heads, key, value, rotated); }
   bool operator==(const CacheLayout &) const = default;
 };
 

@@ -25,26 +25,41 @@ static constexpr int64_t kPagePositions = numerics::kAttentionChunk;
 
 size_t pagesOfTokens(size_t tokens) { return divideCeil(tokens, uint64_t{kPagePositions}); }
 
+/// Clears the positions of rows from `first` on, with their scales.
+static void clearRows(char *head, const numerics::CacheRowsLayout &rows, int64_t limbs,
+                      int64_t first) {
+  const auto count = static_cast<size_t>(kPagePositions - first) * sizeof(float);
+  std::memset(head + rows.scales + first * 4, 0, count);
+  const int64_t elements = rows.panel / numerics::kCachePanelRows;
+  for (int64_t limb = 0; limb < limbs; ++limb)
+    for (int64_t position = first; position < kPagePositions; ++position)
+      for (int64_t element = 0; element < elements; ++element)
+        head[rows.first + limb * rows.limb + numerics::cacheByte(rows.panel, position, element)] =
+            0;
+}
+
+static void clearValues(char *head, const numerics::CachePageLayout &layout, int64_t limbs,
+                        int64_t first) {
+  const auto count = static_cast<size_t>(kPagePositions - first) * sizeof(float);
+  std::memset(head + layout.valueScales + first * 4, 0, count);
+  const int64_t elements = layout.valueLimb / kPagePositions;
+  for (int64_t limb = 0; limb < limbs; ++limb)
+    for (int64_t element = 0; element < elements; ++element)
+      for (int64_t position = first; position < kPagePositions; ++position)
+        head[layout.values + limb * layout.valueLimb +
+             numerics::cacheByte(layout.valuePanel, element, position)] = 0;
+}
+
 void clearPositions(const CacheLayout &cache, MutableArrayRef<int32_t> page, int64_t first) {
   const numerics::CachePageLayout layout =
-      numerics::cachePageLayout(cache.width, cache.key, cache.value);
+      numerics::cachePageLayout(cache.width, cache.key, cache.value, cache.rotated);
   const int64_t limbs = cache.width == numerics::ActivationWidth::Int16 ? 2 : 1;
-  const int64_t keys = layout.keyPanel / numerics::kCachePanelRows;
-  const int64_t values = layout.valueLimb / kPagePositions;
   char *head = reinterpret_cast<char *>(page.data());
   for (int64_t i = 0; i < cache.heads; ++i, head += layout.headBytes) {
-    const auto count = static_cast<size_t>(kPagePositions - first) * sizeof(float);
-    std::memset(head + layout.keyScales + first * 4, 0, count);
-    std::memset(head + layout.valueScales + first * 4, 0, count);
-    for (int64_t limb = 0; limb < limbs; ++limb)
-      for (int64_t position = first; position < kPagePositions; ++position) {
-        char *key = head + layout.keys + limb * layout.keyLimb;
-        for (int64_t element = 0; element < keys; ++element)
-          key[numerics::cacheByte(layout.keyPanel, position, element)] = 0;
-        char *value = head + layout.values + limb * layout.valueLimb;
-        for (int64_t element = 0; element < values; ++element)
-          value[numerics::cacheByte(layout.valuePanel, element, position)] = 0;
-      }
+    clearRows(head, layout.keys, limbs, first);
+    if (cache.rotated != 0)
+      clearRows(head, layout.rotated, limbs, first);
+    clearValues(head, layout, limbs, first);
   }
 }
 
@@ -108,8 +123,10 @@ Error checkFrame(StringRef bytes) {
 }
 
 std::string describe(const CacheLayout &cache) {
+  const std::string rotated =
+      cache.rotated != 0 ? ", and " + std::to_string(cache.rotated) + " rotated," : "";
   return (Twine(cache.heads) + " heads of " + Twine(cache.key) + " and " + Twine(cache.value) +
-          " elements of " + Twine(cache.bits()) + " bits")
+          " elements" + rotated + " of " + Twine(cache.bits()) + " bits")
       .str();
 }
 
@@ -120,6 +137,7 @@ Error checkCache(FileCursor &cursor, const CacheLayout &expected) {
   cache.heads = cursor.number<int64_t>();
   cache.key = cursor.number<int64_t>();
   cache.value = cursor.number<int64_t>();
+  cache.rotated = cursor.number<int64_t>();
   const auto bits = cursor.number<uint32_t>();
   if (cursor.failed() || (bits != 8 && bits != 16))
     return savedError("ends inside its header, or has a cache that cannot be; save it again");
@@ -260,7 +278,7 @@ SequenceWriter::SequenceWriter(raw_ostream &out, const CacheOrigin &origin,
   writeNumber(static_cast<uint32_t>(origin.caches.size()));
   for (const CacheLayout &cache : origin.caches) {
     writeText(cache.name);
-    for (const int64_t number : {cache.heads, cache.key, cache.value})
+    for (const int64_t number : {cache.heads, cache.key, cache.value, cache.rotated})
       writeNumber(number);
     writeNumber(static_cast<uint32_t>(cache.bits()));
   }

@@ -68,8 +68,9 @@ Error readSession(const sortie_session_options *given, SessionLimits &limits) {
   if (!session)
     return session.takeError();
   if (session->max_tokens != 0 || session->symbol_count != 0)
-    return makeError("sortie_sequences_options.session has max_tokens or symbols, which follow from "
-                     "count, context, pages, run_tokens and run_rows; leave them zero");
+    return makeError(
+        "sortie_sequences_options.session has max_tokens or symbols, which follow from "
+        "count, context, pages, run_tokens and run_rows; leave them zero");
   limits.device = stringOf(session->device);
   limits.isa = stringOf(session->cpu_isa);
   limits.threads = session->threads;
@@ -276,8 +277,9 @@ sortie_error *sortie_sequences_save(sortie_sequences *sequences, uint32_t sequen
     if (Error error = model.save(sequence, out))
       return error;
     if (out.hasFailed())
-      return makeError("sequence " + Twine(sequence) + " is not saved: the caller's function could "
-                                                       "not write all of it",
+      return makeError("sequence " + Twine(sequence) +
+                           " is not saved: the caller's function could "
+                           "not write all of it",
                        std::errc::io_error);
     return Error::success();
   }));

@@ -176,6 +176,7 @@ Error SignatureReader::addCache(const sortie_value_info &pages) {
   cache.heads = state.cache_heads;
   cache.key = state.cache_key;
   cache.value = state.cache_value;
+  cache.rotated = state.cache_rotated;
   cache.width =
       state.cache_bits == 16 ? numerics::ActivationWidth::Int16 : numerics::ActivationWidth::Int8;
   if (state.cache_bits == 0 || pages.rank != 2 || pages.shape[1].constant != cache.words())

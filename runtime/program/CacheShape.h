@@ -12,10 +12,11 @@ namespace sortie {
 
 /// The numbers by which runtime/numerics/cache.h lays a page out.
 struct CacheShape {
-  int64_t heads; ///< of keys
-  int64_t key;   ///< elements of a head
-  int64_t value; ///< likewise
-  int bits;      ///< of an element: 8 or 16
+  int64_t heads;   ///< of keys
+  int64_t key;     ///< elements of a head
+  int64_t value;   ///< likewise
+  int64_t rotated; ///< elements of the second part of keys; 0: they have one
+  int bits;        ///< of an element: 8 or 16
 };
 
 /// As the functions have it that append to the state; nothing if none does.

@@ -18,8 +18,8 @@ constexpr int64_t kVocabulary = 50;
 CacheOrigin someOrigin() {
   CacheOrigin origin;
   origin.numerics = 2;
-  origin.caches = {{"a", 1, 4, 1, numerics::ActivationWidth::Int8},
-                   {"b", 2, 3, 5, numerics::ActivationWidth::Int16}};
+  origin.caches = {{"a", 1, 4, 1, 0, numerics::ActivationWidth::Int8},
+                   {"b", 1, 3, 3, 5, numerics::ActivationWidth::Int16}};
   return origin;
 }
 

@@ -257,10 +257,12 @@ typedef struct sortie_state_info {
   const size_t *extent_symbols; /* of each extent its symbol, of the session; SIZE_MAX: none.
                                  * [rank]. Since 7 */
   /* Of a cache of attention, a row of which is a page: heads of keys, elements of a head of keys
-   * and of values, and bits of an element. All are 0 of other states. Since 7. */
+   * and of values, those of the rotated part of latent attention's keys, and bits of an element.
+   * All are 0 of other states. Since 7. */
   int64_t cache_heads;
   int64_t cache_key;
   int64_t cache_value;
+  int64_t cache_rotated;
   int cache_bits;
 } sortie_state_info;
 

@@ -36,8 +36,8 @@ public:
     described.numerics = 2;
     described.fingerprintRule = 2;
     described.fingerprint = 0xabcdef;
-    described.caches = {{"first", 1, 4, 1, numerics::ActivationWidth::Int8},
-                        {"second", 2, 3, 20, numerics::ActivationWidth::Int16}};
+    described.caches = {{"first", 1, 4, 1, 0, numerics::ActivationWidth::Int8},
+                        {"second", 2, 3, 20, 0, numerics::ActivationWidth::Int16}};
   }
 
   const ForwardShape &shape() const override { return limits; }

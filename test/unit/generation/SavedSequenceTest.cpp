@@ -198,26 +198,36 @@ TEST(SavedSequence, ThoseThatDoNotFitAreErrors) {
 
 /// What is cleared is what cache.h says of the positions; nothing else is.
 TEST(SavedSequence, ClearedPositionsAreThoseOfTheLayout) {
-  for (const auto width : {numerics::ActivationWidth::Int8, numerics::ActivationWidth::Int16}) {
-    const CacheLayout cache = {"c", 2, 6, 20, width};
-    const int limbs = width == numerics::ActivationWidth::Int16 ? 2 : 1;
-    std::vector<int32_t> page(static_cast<size_t>(cache.words()), -1);
-    clearPositions(cache, page, 100);
-    const auto *bytes = reinterpret_cast<const int8_t *>(page.data());
-    size_t cleared = 0;
-    for (size_t i = 0; i < page.size() * 4; ++i)
-      cleared += bytes[i] == 0;
-    // Two scales, 8 bytes of a key and 32 of a value, with what they are rounded up by.
-    EXPECT_EQ(cleared, static_cast<size_t>(2 * 28 * (8 + limbs * (8 + 32))));
-    const numerics::CachePageLayout layout = numerics::cachePageLayout(width, 6, 20);
-    for (int64_t head = 0; head < 2; ++head)
-      for (int64_t position = 0; position < 128; ++position) {
-        const int8_t *own = bytes + head * layout.headBytes;
-        const int8_t expected = position < 100 ? -1 : 0;
-        EXPECT_EQ(own[layout.valueScales + position * 4], expected);
-        EXPECT_EQ(own[layout.keys + numerics::cacheByte(layout.keyPanel, position, 5)], expected);
-        EXPECT_EQ(own[layout.values + numerics::cacheByte(layout.valuePanel, 19, position)],
-                  expected);
-      }
-  }
+  for (const int64_t rotated : {0, 5})
+    for (const auto width : {numerics::ActivationWidth::Int8, numerics::ActivationWidth::Int16}) {
+      const CacheLayout cache = {"c", 2, 20, 20, rotated, width};
+      const int limbs = width == numerics::ActivationWidth::Int16 ? 2 : 1;
+      std::vector<int32_t> page(static_cast<size_t>(cache.words()), -1);
+      clearPositions(cache, page, 100);
+      const auto *bytes = reinterpret_cast<const int8_t *>(page.data());
+      size_t cleared = 0;
+      for (size_t i = 0; i < page.size() * 4; ++i)
+        cleared += bytes[i] == 0;
+      // Two scales, 20 bytes of a key, 8 of its rotated part and 32 of a value, with what they are
+      // rounded up by.
+      const int elements = 20 + (rotated != 0 ? 8 : 0) + 32;
+      EXPECT_EQ(cleared, static_cast<size_t>(2 * 28 * (8 + limbs * elements)));
+      const numerics::CachePageLayout layout = numerics::cachePageLayout(width, 20, 20, rotated);
+      for (int64_t head = 0; head < 2; ++head)
+        for (int64_t position = 0; position < 128; ++position) {
+          const int8_t *own = bytes + head * layout.headBytes;
+          const int8_t expected = position < 100 ? -1 : 0;
+          const auto keyByte = [&](const numerics::CacheRowsLayout &rows, int64_t element) {
+            return own[rows.first + numerics::cacheByte(rows.panel, position, element)];
+          };
+          EXPECT_EQ(own[layout.valueScales + position * 4], expected);
+          EXPECT_EQ(keyByte(layout.keys, 19), expected);
+          if (rotated != 0) {
+            EXPECT_EQ(own[layout.rotated.scales + position * 4], expected);
+            EXPECT_EQ(keyByte(layout.rotated, 4), expected);
+          }
+          EXPECT_EQ(own[layout.values + numerics::cacheByte(layout.valuePanel, 19, position)],
+                    expected);
+        }
+    }
 }

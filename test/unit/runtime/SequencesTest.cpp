@@ -116,8 +116,8 @@ struct Model {
   void create(const sortie_sequences_options *options) {
     sortie_sequences_destroy(sequences);
     sequences = nullptr;
-    message = take(sortie_sequences_create(engine.program, engine.weights, options, &sequences),
-                   &code);
+    message =
+        take(sortie_sequences_create(engine.program, engine.weights, options, &sequences), &code);
   }
   uint32_t add() const {
     uint32_t sequence = UINT32_MAX;
@@ -136,9 +136,9 @@ struct Model {
   }
   std::string tryRun(const std::vector<sortie_piece> &pieces, Logits &logits,
                      sortie_error_code *error = nullptr) const {
-    return take(sortie_sequences_run(sequences, pieces.data(), pieces.size(), logits.data(),
-                                     logits.size()),
-                error);
+    return take(
+        sortie_sequences_run(sequences, pieces.data(), pieces.size(), logits.data(), logits.size()),
+        error);
   }
   Logits run(const std::vector<sortie_piece> &pieces) const {
     size_t rows = 0;
@@ -179,8 +179,7 @@ TEST(Sequences, GiveTheSameBitsHoweverTheyAreRun) {
   const Logits expected = expectedOf(first), other = expectedOf(second);
   const llvm::ArrayRef<int32_t> ids = first;
   const uint32_t a = model.add(), b = model.add();
-  const Logits together =
-      model.run({pieceOf(b, second, 2), pieceOf(a, ids.take_front(200), 3)});
+  const Logits together = model.run({pieceOf(b, second, 2), pieceOf(a, ids.take_front(200), 3)});
   EXPECT_EQ(rowsOf(together, 0, 2), rowsOf(other, 148, 2));
   EXPECT_EQ(rowsOf(together, 2, 3), rowsOf(expected, 197, 3));
   EXPECT_EQ(model.run({pieceOf(a, ids.slice(200, 20), 0)}), Logits());
@@ -254,9 +253,9 @@ TEST(Sequences, ErrorsChangeNothing) {
             "sequence 0 is not saved: the caller's function could not write all of it");
   EXPECT_EQ(code, SORTIE_ERROR_IO);
   const std::string file = model.save(sequence);
-  EXPECT_TRUE(contains(
-      take(sortie_sequences_load(model.sequences, file.data(), file.size() - 1, &result)),
-      "the saved sequence is damaged"));
+  EXPECT_TRUE(
+      contains(take(sortie_sequences_load(model.sequences, file.data(), file.size() - 1, &result)),
+               "the saved sequence is damaged"));
   EXPECT_EQ(take(sortie_sequences_remove(model.sequences, other)), "");
   EXPECT_EQ(model.run({pieceOf(sequence, {3})}), [] {
     Ids longer = someIds(200);
