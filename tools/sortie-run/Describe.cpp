@@ -66,6 +66,7 @@ public:
 private:
   Error describeValue(const char *kind, const sortie_value_info &value);
   Error describeStates();
+  Error describeState(const sortie_state_info &state);
   Error describeWeights(size_t function);
 
   const sortie_program *program;
@@ -89,7 +90,8 @@ Error Describer::describeHeader() {
     Expected<sortie_symbol_info> symbol = findSymbol(program, i);
     if (!symbol)
       return symbol.takeError();
-    out << "symbol       " << symbol->name << " is 0 to " << symbol->max << '\n';
+    out << "symbol       " << symbol->name << " is "
+        << (symbol->is_session ? "of a session, 1 to " : "0 to ") << symbol->max << '\n';
   }
   if (Error error = describeStates())
     return error;
@@ -102,12 +104,39 @@ Error Describer::describeStates() {
     sortie_state_info state = SORTIE_INIT(sortie_state_info);
     if (Error error = toError(sortie_program_get_state(program, i, &state)))
       return error;
-    out << "state        " << state.name << ": " << dtypeName(state.dtype) << " [";
-    interleaveComma(ArrayRef(state.shape, state.rank), out);
-    out << "], ";
-    printBytes(state.bytes, out);
-    out << '\n';
+    if (Error error = describeState(state))
+      return error;
   }
+  return Error::success();
+}
+
+/// Bytes of a state where its symbol is `value`.
+static uint64_t bytesAt(const sortie_state_info &state, int64_t value) {
+  const bool isHalf = state.dtype == SORTIE_F16 || state.dtype == SORTIE_BF16;
+  uint64_t bytes = isHalf ? 2 : 4;
+  for (const sortie_extent &extent : ArrayRef(state.extents, state.rank))
+    bytes *= static_cast<uint64_t>(extent.per_symbol * value + extent.constant);
+  return bytes;
+}
+
+Error Describer::describeState(const sortie_state_info &state) {
+  sortie_value_info value = SORTIE_INIT(sortie_value_info);
+  value.name = state.name;
+  value.dtype = state.dtype;
+  value.rank = state.rank;
+  value.shape = state.extents;
+  value.shape_symbols = state.extent_symbols;
+  Expected<sortie_symbol_info> symbol = findSymbol(program, symbolOf(value));
+  if (!symbol)
+    return symbol.takeError();
+  const bool isOfSession = symbolOf(value) != SIZE_MAX;
+  out << "state        " << state.name << ": " << dtypeName(state.dtype) << " [";
+  printShape(value, symbol->name, ", ", out);
+  out << "], ";
+  printBytes(isOfSession ? bytesAt(state, 1) - bytesAt(state, 0) : state.bytes, out);
+  if (isOfSession)
+    out << " for each of " << symbol->name;
+  out << '\n';
   return Error::success();
 }
 

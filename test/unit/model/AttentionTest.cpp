@@ -219,7 +219,7 @@ TEST(Attention, rotationIsChecked) {
             "test.gguf: rotary embeddings: 7 elements turn, it must be an even number from 2 to "
             "1024");
   EXPECT_THAT(errorOf(qwen().set("qwen3moe.rope.freq_base", 0.5f)),
-              HasSubstr("test.gguf: rotary embeddings: the base is 0.50"));
+              HasSubstr("test.gguf: rotary embeddings: the base is 0.5, it must be from 1.0625"));
   for (const float value : {0.0f, -1.0f, NAN, INFINITY})
     EXPECT_EQ(errorOfKey("rope.scaling.attn_factor", value), "must be finite and above 0");
 }
