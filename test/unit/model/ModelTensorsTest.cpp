@@ -304,7 +304,8 @@ TEST(ModelTensors, factorsOfFrequenciesAreData) {
       cantFail(opened.find()).frequencies(),
       ArrayRef(cantFail(rotaryFrequencies({16, 10000.0f, 1.0f, std::nullopt, ArrayRef(factors)}))));
   EXPECT_THAT(errorOf(file.fill(0.0f, kMostBytes)),
-              HasSubstr("test.gguf: rotary embeddings: a factor of the frequencies is 0, it must be from 0.000976562"));
+              HasSubstr("test.gguf: rotary embeddings: a factor of the frequencies is 0, it must "
+                        "be from 0.000976562"));
   EXPECT_THAT(errorOf(dense("llama").addTensor("rope_freqs.weight", {kHead}, kF32)),
               HasSubstr("has shape 16, expected 8"));
 }

@@ -93,7 +93,8 @@ TEST(Rotary, ParametersOutOfBoundsAreErrors) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   EXPECT_EQ(refusal({7, 10000.0f}),
             "rotary embeddings: 7 elements turn, it must be an even number from 2 to 1024");
-  EXPECT_THAT(refusal({8, 1.0f}), testing::HasSubstr("the base is 1, it must be from 1.0625 to 1.15292e+18"));
+  EXPECT_THAT(refusal({8, 1.0f}),
+              testing::HasSubstr("the base is 1, it must be from 1.0625 to 1.15292e+18"));
   EXPECT_THAT(refusal({8, nan}), testing::HasSubstr("the base is nan"));
   EXPECT_THAT(refusal({8, 10.0f, 0.5f}), testing::HasSubstr("the divisor of frequencies is 0.5,"));
   const float factors[] = {1.0f, nan, 1.0f, 1.0f};
