@@ -327,8 +327,7 @@ TEST(Attention, refusesPlacesThatAreNotThere) {
   expectBad({1, 256}, BadIndex::Kind::Page, -1, 4);
   cache.table[0] = 4;
   EXPECT_EQ(cache.append({{0, 0}}, row.data(), row.data(), on)->kind, BadIndex::Kind::Page);
-  const std::optional<BadIndex> twice =
-      cache.append({{1, 5}, {1, 5}}, row.data(), row.data(), on);
+  const std::optional<BadIndex> twice = cache.append({{1, 5}, {1, 5}}, row.data(), row.data(), on);
   ASSERT_TRUE(twice);
   EXPECT_EQ(twice->kind, BadIndex::Kind::Place);
   EXPECT_EQ(twice->position, 0);
