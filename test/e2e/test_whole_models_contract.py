@@ -171,14 +171,29 @@ def test_samples_do_not_see_their_batch(name: str, width: str, tools: Tools,
     program = programs.path(name, width)
 
     def tokens(prompts: tuple[str, ...], seed: int) -> list[list[int]]:
-        texts = tools.generate(program, path_of(name), prompts, "-n", 40, "--temp", 1.2,
-                               "--top-p", 0.95, "--seed", seed)
+        texts = tools.generate(program, path_of(name), prompts, "-n", 40, "--ignore-eos",
+                               "--temp", 1.2, "--top-p", 0.95, "--seed", seed)
         return [ids_of(text) for text in texts]
 
     alone, together = tokens(PROMPTS[:1], 5), tokens(PROMPTS, 5)
     assert len(alone[0]) == 40 and together[0] == alone[0]
     assert len(set(map(tuple, together))) == len(PROMPTS)
     assert tokens(PROMPTS[:1], 5) == alone != tokens(PROMPTS[:1], 6)
+
+
+def test_samples_do_not_see_others_end(tools: Tools, programs: ReferencePrograms) -> None:
+    """Texts that end at a token, each when it draws one: the same lines with other ones around."""
+    name, letters = "qwen3moe", "abcdefghijkl"
+
+    def texts(prompts: list[str]) -> list[dict]:
+        return tools.generate(programs.path(name), path_of(name), prompts, "-n", 150, "--temp", 3,
+                              "--seed", 1, "--threads", 2)
+
+    mixed = [letter if index % 3 else letter * 9 for index, letter in enumerate(letters)]
+    some, others = texts(list(letters)), texts(mixed)
+    for index, (text, other) in enumerate(zip(some, others)):
+        assert (text == other) == (index % 3 != 0)
+    assert {text["end"] for text in some} == {"end-token", "tokens"}
 
 
 #: Texts that come and go in random runs.

@@ -40,8 +40,8 @@ CORRECT = "correct the positions, sequences or pages that the caller passes"
     ("tokens", 1, 264, "moert.embed with token_embd.weight: position 1 of its index has row 264, "
                        "rows are 0 to 263; correct the index that the caller passes"),
     ("tokens", 2, -1, "position 2 of its index has row -1, rows are 0 to 263; correct the index"),
-    ("positions", 1, 2 * PAGE, "moert.append.*: token 1 has position 256, the page table has "
-                               f"places for 256 positions; {CORRECT}"),
+    ("positions", 1, 2 * PAGE, "moert.append with blk.0.cache: token 1 has position 256, the page "
+                               f"table has places for 256 positions; {CORRECT}"),
     ("positions", 2, -1, "token 2 has position -1, the page table has places for 256 positions"),
     ("positions", 2, PAGE, f"token 2 sees page -1, the cache has pages 0 to 3; {CORRECT}"),
     ("sequences", 1, 2, f"token 1 has sequence 2, the page table has sequences 0 to 1; {CORRECT}"),
@@ -66,6 +66,23 @@ def test_a_number_out_of_range(program: Program, name: str, index: int | tuple, 
     actual = np.concatenate([begin, run_whole(session, text, 30, itertools.count(1))])
     expected = run_whole(program.session(), Text(text.tokens), 60, itertools.count())
     assert same(actual, expected)
+
+
+@pytest.mark.parametrize("positions, sequences", [([0, 1, 0], [0, 0, 0]), ([1, 5, 1], [0, 0, 1])])
+def test_one_place_of_two_tokens(program: Program, positions: list[int],
+                                 sequences: list[int]) -> None:
+    """Of one sequence, or of two that both write to a page."""
+    session, given = program.session(pages=PAGES), arguments(program)
+    given["pages"][:, 0] = 2
+    given |= {"positions": np.array(positions), "sequences": np.array(sequences)}
+    with pytest.raises(RuntimeError, match="moert.append with blk.0.cache: token 0 and token 2 "
+                                           f"have one place in the cache; {CORRECT}"):
+        session.forward(**given)
+
+
+def test_no_page_table(program: Program) -> None:
+    with pytest.raises(RuntimeError, match="token 0 has sequence 0, the page table has none; "):
+        program.session().forward(**arguments(program) | {"pages": np.zeros((0, 2))})
 
 
 def test_a_page_of_the_past_is_missing(program: Program) -> None:
@@ -111,7 +128,8 @@ def test_a_wrong_symbol(program: Program, symbols: dict, message: str) -> None:
 
 
 def test_a_cache_beyond_memory(program: Program) -> None:
-    with pytest.raises(RuntimeError, match=r"cannot allocate \d{12} bytes for states; free memory"):
+    with pytest.raises(RuntimeError, match=r"cannot allocate \d{12} bytes for states; free memory, "
+                                           "or use fewer tokens, pages or functions"):
         program.session(pages=1 << 20)
 
 

@@ -139,12 +139,11 @@ class Tools:
 
     def generate(self, program: Path, weights: Path, prompts: Sequence[str],
                  *arguments: object) -> list[dict]:
-        """What sortie-run generate says of the texts after these prompts, in their order; they do
-        not come to an end before they have all tokens."""
+        """What sortie-run generate says of the texts after these prompts, in their order."""
         lines = self.folder / "prompts.txt"
         lines.write_text("\n".join(prompts))
         return json.loads(self.call("sortie-run", "generate", program, "--weights", weights,
-                                    "--prompts", lines, "-o=json", "--ignore-eos", *arguments))
+                                    "--prompts", lines, "-o=json", *arguments))
 
     def checksums(self, program: Path, weights: Path, function: str, hidden: np.ndarray,
                   *arguments: object) -> str:
