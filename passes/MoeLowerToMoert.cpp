@@ -6,6 +6,7 @@
 #include "dialect/common/PrintableName.h"
 #include "passes/BufferTypes.h"
 #include "passes/CacheChains.h"
+#include "passes/CacheFunctions.h"
 #include "passes/Names.h"
 #include "passes/RowOrder.h"
 #include "passes/UniqueName.h"
@@ -402,6 +403,7 @@ private:
   /// Makes the symbols that arguments and caches ask for, and finds names for them: those that are
   /// asked for, with a number behind where something else is called so.
   SymbolNames makeSymbols(OpBuilder &builder);
+  StringAttr makeSymbol(OpBuilder &builder, StringRef wanted, int64_t most);
   LogicalResult lowerFunctions();
   /// Replaces the module's attributes by those of a program.
   void stateProgram();
@@ -428,22 +430,27 @@ LogicalResult MoeLowerToMoert::checkModule() {
     if (failed(checkFunction(function)))
       return failure();
   }
-  return success();
+  return checkCacheFunctionNames(module);
 }
 
 /// More than anybody has memory for: 2^27 positions.
 constexpr int64_t kMostPages = int64_t{1} << 20;
+
+StringAttr MoeLowerToMoert::makeSymbol(OpBuilder &builder, StringRef wanted, int64_t most) {
+  ModuleOp module = getOperation();
+  auto isTaken = [&](StringRef candidate) { return module.lookupSymbol(candidate) != nullptr; };
+  const StringAttr name = builder.getStringAttr(uniqueName(wanted.str(), isTaken));
+  moert::SymbolOp::create(builder, module.getLoc(), name.getValue(), most);
+  return name;
+}
 
 SymbolNames MoeLowerToMoert::makeSymbols(OpBuilder &builder) {
   ModuleOp module = getOperation();
   SymbolNames names;
   auto add = [&](StringRef wanted, int64_t most) {
     StringAttr &name = names[wanted];
-    if (name)
-      return;
-    auto isTaken = [&](StringRef candidate) { return module.lookupSymbol(candidate) != nullptr; };
-    name = builder.getStringAttr(uniqueName(wanted.str(), isTaken));
-    moert::SymbolOp::create(builder, module.getLoc(), name.getValue(), most);
+    if (!name)
+      name = makeSymbol(builder, wanted, most);
   };
   add(kTokensSymbol, maxTokens);
   if (!module.getOps<lm::CacheOp>().empty())
@@ -461,6 +468,9 @@ LogicalResult MoeLowerToMoert::lowerFunctions() {
   auto sources = llvm::to_vector(module.getOps<func::FuncOp>());
   auto builder = OpBuilder::atBlockBegin(module.getBody());
   const SymbolNames symbols = makeSymbols(builder);
+  StringAttr copies; // their own: an argument may ask for a symbol of this name
+  if (symbols.contains(kPagesSymbol))
+    copies = makeSymbol(builder, kCopiesSymbol, kMostCopies);
   WeightTable weights(&*std::prev(builder.getInsertionPoint()));
   for (auto cache : llvm::make_early_inc_range(module.getOps<lm::CacheOp>())) {
     builder.setInsertionPoint(cache);
@@ -479,6 +489,8 @@ LogicalResult MoeLowerToMoert::lowerFunctions() {
     ++functions;
     fusedAway += lowering.getNumFusedAway();
   }
+  if (copies)
+    addCacheFunctions(module, copies);
   return success();
 }
 

@@ -56,6 +56,9 @@ SORTIE_C_STRUCT(sortie_session_options, offsetof(sortie_session_options, eager),
 SORTIE_C_STRUCT(sortie_tensor, offsetof(sortie_tensor, memory), sizeof(sortie_tensor))
 SORTIE_C_STRUCT(sortie_observer, sizeof(sortie_observer))
 SORTIE_C_STRUCT(sortie_run_options, sizeof(sortie_run_options))
+SORTIE_C_STRUCT(sortie_sequences_options, sizeof(sortie_sequences_options))
+SORTIE_C_STRUCT(sortie_sequences_info, sizeof(sortie_sequences_info))
+SORTIE_C_STRUCT(sortie_piece, sizeof(sortie_piece))
 #undef SORTIE_C_STRUCT
 
 /// No version of a struct will be larger: struct_size was never set.

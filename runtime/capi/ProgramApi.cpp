@@ -7,6 +7,7 @@
 #include "runtime/capi/Handles.h"
 #include "runtime/capi/Options.h"
 #include "runtime/cpu/ThreadPool.h"
+#include "runtime/program/CacheShape.h"
 #include "runtime/program/Loader.h"
 #include "runtime/session/MemoryPlan.h"
 #include "runtime/session/Verification.h"
@@ -272,6 +273,12 @@ sortie_error *sortie_program_get_state(const sortie_program *program, size_t ind
   value.bytes = state.bytes.scale == 0 ? static_cast<uint64_t>(state.bytes.constant) : 0;
   value.extents = extents.shape.data();
   value.extent_symbols = extents.symbols.data();
+  if (const auto cache = cacheShapeOf(*program->program, static_cast<uint32_t>(index))) {
+    value.cache_heads = cache->heads;
+    value.cache_key = cache->key;
+    value.cache_value = cache->value;
+    value.cache_bits = cache->bits;
+  }
   return toC(writeStruct(value, info));
 }
 

@@ -16,6 +16,10 @@ using namespace llvm;
 
 namespace sortie::generation {
 
+static double secondsSince(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
 Error Generator::checkPrompts(ArrayRef<std::vector<int32_t>> prompts) const {
   for (const auto &[index, prompt] : enumerate(prompts)) {
     const auto length = static_cast<int64_t>(prompt.size());
@@ -50,13 +54,29 @@ Error Generator::begin(ArrayRef<std::vector<int32_t>> prompts) {
   return Error::success();
 }
 
+/// That of beginWith(), or a new one.
+Expected<uint32_t> Generator::takeSequence(const std::vector<int32_t> &prompt) {
+  if (!begun)
+    return model.createSequence();
+  Expected<ArrayRef<int32_t>> text = model.tokens(*begun);
+  if (!text)
+    return text.takeError();
+  if (!ArrayRef(prompt).take_front(text->size()).equals(*text))
+    return makeError("sequence " + Twine(*begun) + " does not have the first tokens of the prompt");
+  // The logits after the last token are wanted.
+  if (text->size() == prompt.size())
+    if (Error error = model.truncate(*begun, static_cast<int64_t>(prompt.size()) - 1))
+      return error;
+  return *std::exchange(begun, std::nullopt);
+}
+
 Error Generator::addStream(const std::vector<int32_t> &prompt, const StopStrings &stops) {
   tokenizer::Detokenizer detokenizer(tokenizer);
   // What the prompt ends with decides whether a space is text.
   for (const int32_t id : prompt)
     if (Expected<std::string> text = detokenizer.push(id); !text)
       return text.takeError();
-  Expected<uint32_t> sequence = model.createSequence();
+  Expected<uint32_t> sequence = takeSequence(prompt);
   if (!sequence)
     return sequence.takeError();
   streams.push_back({*sequence, prompt, std::move(detokenizer), stops, {}});
@@ -69,48 +89,48 @@ Error Generator::removeSequence(Stream &stream) {
   return model.removeSequence(sequence);
 }
 
-Error Generator::emit(size_t prompt, StringRef text, TextSink sink) {
+Error Generator::emit(size_t index, StringRef text, TextSink sink) {
   if (text.empty())
     return Error::success();
-  streams[prompt].result.text += text;
-  return sink(prompt, text);
+  streams[index].result.text += text;
+  return sink(index, text);
 }
 
-Error Generator::end(size_t prompt, EndReason reason, TextSink sink) {
-  Stream &stream = streams[prompt];
+Error Generator::end(size_t index, EndReason reason, TextSink sink) {
+  Stream &stream = streams[index];
   stream.result.end = reason;
   if (Error error = removeSequence(stream))
     return error;
   std::string rest = stream.stops.push(stream.detokenizer.finish());
   rest += stream.stops.finish();
-  return emit(prompt, rest, sink);
+  return emit(index, rest, sink);
 }
 
-Error Generator::addText(size_t prompt, const GeneratedToken &token, TextSink sink) {
-  Stream &stream = streams[prompt];
+Error Generator::addText(size_t index, const GeneratedToken &token, TextSink sink) {
+  Stream &stream = streams[index];
   stream.result.tokens.push_back(token);
   stream.history.push_back(token.id);
   if (is_contained(ends, token.id))
-    return end(prompt, EndReason::EndToken, sink);
+    return end(index, EndReason::EndToken, sink);
   Expected<std::string> piece = stream.detokenizer.push(token.id);
   if (!piece)
     return piece.takeError();
-  if (Error error = emit(prompt, stream.stops.push(*piece), sink))
+  if (Error error = emit(index, stream.stops.push(*piece), sink))
     return error;
   if (stream.stops.isFound())
-    return end(prompt, EndReason::StopString, sink);
+    return end(index, EndReason::StopString, sink);
   if (static_cast<int64_t>(stream.result.tokens.size()) == options.tokens)
-    return end(prompt, EndReason::Tokens, sink);
+    return end(index, EndReason::Tokens, sink);
   if (static_cast<int64_t>(stream.history.size()) > model.context())
-    return end(prompt, EndReason::Context, sink);
+    return end(index, EndReason::Context, sink);
   return Error::success();
 }
 
-Error Generator::takeToken(size_t prompt, ArrayRef<float> logits, TextSink sink) {
-  const Stream &stream = streams[prompt];
+Error Generator::takeToken(size_t index, ArrayRef<float> logits, TextSink sink) {
+  const Stream &stream = streams[index];
   const auto position = static_cast<int64_t>(stream.history.size());
   Expected<int32_t> id =
-      sampler->sample(logits, stream.history, {static_cast<uint32_t>(prompt), position});
+      sampler->sample(logits, stream.history, {static_cast<uint32_t>(index), position});
   if (!id)
     return id.takeError();
   GeneratedToken token{*id, std::numeric_limits<float>::quiet_NaN()};
@@ -120,48 +140,91 @@ Error Generator::takeToken(size_t prompt, ArrayRef<float> logits, TextSink sink)
       return probability.takeError();
     token.logProbability = *probability;
   }
-  return addText(prompt, token, sink);
+  return addText(index, token, sink);
 }
 
-Error Generator::step(TextSink sink, bool isPrompt) {
-  std::vector<Piece> pieces;
-  std::vector<size_t> prompts;
-  for (const auto &[index, stream] : enumerate(streams)) {
-    if (!stream.sequence)
-      continue;
-    ArrayRef<int32_t> tokens = stream.history;
-    if (!isPrompt)
-      tokens = tokens.take_back(1);
-    pieces.push_back({*stream.sequence, tokens, tokens.size() - 1});
-    prompts.push_back(index);
-  }
-  // Tokens are taken when all have been run: a stream's history may not move while it is read.
+Expected<std::vector<std::vector<float>>> Generator::run(ArrayRef<Piece> pieces, uint64_t &tokens) {
   std::vector<std::vector<float>> rows(pieces.size());
-  const auto begin = std::chrono::steady_clock::now();
   if (Error error = model.extend(pieces, [&](size_t piece, size_t, ArrayRef<float> logits) {
         rows[piece] = logits.vec();
         return Error::success();
       }))
     return error;
-  for (const auto &[row, prompt] : zip_equal(rows, prompts))
-    if (Error error = takeToken(prompt, row, sink))
-      return error;
-  uint64_t count = 0;
   for (const Piece &piece : pieces)
-    count += piece.tokens.size();
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  (isPrompt ? spent.promptTokens : spent.generatedTokens) += count;
-  (isPrompt ? spent.promptSeconds : spent.generationSeconds) += seconds.count();
+    tokens += piece.tokens.size();
+  return rows;
+}
+
+Expected<std::vector<std::vector<float>>> Generator::readPrompts() {
+  std::vector<Piece> pieces;
+  for (const Stream &stream : streams) {
+    const auto read = static_cast<size_t>(cantFail(model.length(*stream.sequence)));
+    const ArrayRef<int32_t> tokens = ArrayRef(stream.history).drop_front(read);
+    pieces.push_back({*stream.sequence, tokens, tokens.size() - 1});
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  auto rows = run(pieces, spent.promptTokens);
+  spent.promptSeconds = secondsSince(begin);
+  return rows;
+}
+
+Error Generator::tellPromptsRead() {
+  if (promptRead)
+    for (const auto &[prompt, stream] : enumerate(streams))
+      if (Error error = promptRead(prompt, *stream.sequence))
+        return error;
+  return Error::success();
+}
+
+Error Generator::forkStreams() {
+  const size_t prompts = streams.size();
+  for (int64_t sample = 1; sample < options.samples; ++sample)
+    for (size_t prompt = 0; prompt < prompts; ++prompt) {
+      Expected<uint32_t> sequence = model.fork(*streams[prompt].sequence);
+      if (!sequence)
+        return sequence.takeError();
+      Stream copy = streams[prompt];
+      copy.sequence = *sequence;
+      streams.push_back(std::move(copy));
+    }
+  return Error::success();
+}
+
+Error Generator::step(TextSink sink) {
+  std::vector<Piece> pieces;
+  std::vector<size_t> indices;
+  for (const auto &[index, stream] : enumerate(streams)) {
+    if (!stream.sequence)
+      continue;
+    pieces.push_back({*stream.sequence, ArrayRef(stream.history).take_back(1), 0});
+    indices.push_back(index);
+  }
+  // Tokens are taken when all have been run: a stream's history may not move while it is read.
+  auto rows = run(pieces, spent.generatedTokens);
+  if (!rows)
+    return rows.takeError();
+  for (const auto &[row, index] : zip_equal(*rows, indices))
+    if (Error error = takeToken(index, row, sink))
+      return error;
   return Error::success();
 }
 
 Error Generator::runAll(TextSink sink) {
-  bool isPrompt = true;
-  while (any_of(streams, [](const Stream &stream) { return stream.sequence.has_value(); })) {
-    if (Error error = step(sink, isPrompt))
+  auto rows = readPrompts();
+  if (!rows)
+    return rows.takeError();
+  if (Error error = tellPromptsRead())
+    return error;
+  if (Error error = forkStreams())
+    return error;
+  for (size_t index = 0; index < streams.size(); ++index)
+    if (Error error = takeToken(index, (*rows)[index % rows->size()], sink))
       return error;
-    isPrompt = false;
-  }
+  const auto begin = std::chrono::steady_clock::now();
+  while (any_of(streams, [](const Stream &stream) { return stream.sequence.has_value(); }))
+    if (Error error = step(sink))
+      return error;
+  spent.generationSeconds = secondsSince(begin);
   return Error::success();
 }
 

@@ -15,6 +15,7 @@ namespace sortie::generation {
 
 struct GenerationOptions {
   int64_t tokens = 128; ///< that are generated of each text, at most; at least 1
+  int64_t samples = 1;  ///< texts that continue each prompt; at least 1
   SamplingOptions sampling = {};
   /// Strings at which a text ends.
   std::vector<std::string> stops = {}; // NOLINT(readability-redundant-member-init)
@@ -44,8 +45,8 @@ struct GenerationTimes {
   double generationSeconds = 0;
 };
 
-/// Takes text of prompt number `prompt` as it becomes certain; never part of a character.
-using TextSink = llvm::function_ref<llvm::Error(size_t prompt, llvm::StringRef text)>;
+/// Takes more of text number `text` as it becomes certain; never part of a character.
+using TextSink = llvm::function_ref<llvm::Error(size_t text, llvm::StringRef more)>;
 
 class Generator {
 public:
@@ -53,13 +54,21 @@ public:
   Generator(LanguageModel &model, const tokenizer::Tokenizer &tokenizer, GenerationOptions options)
       : model(model), tokenizer(tokenizer), options(std::move(options)) {}
 
-  /// Continues each prompt. A random number depends on the number of its prompt, its position and
-  /// the seed, so that a text does not depend on the others. An error if a prompt has no tokens, or
-  /// if it leaves no room in the context; and those of Sampler and LanguageModel.
+  /// Continues each prompt. With several samples, the texts of all prompts are followed by the
+  /// second ones of all, and so on; prompts are read once. A random number depends on the number of
+  /// its text, its position and the seed, so that a text does not depend on the others. An error if
+  /// a prompt has no tokens, or if it leaves no room in the context; and those of Sampler and
+  /// LanguageModel.
   llvm::Expected<std::vector<GeneratedText>> generate(llvm::ArrayRef<std::vector<int32_t>> prompts,
                                                       TextSink sink);
 
   const GenerationTimes &times() const { return spent; }
+
+  /// Takes over a sequence of the model, whose tokens are the first ones of the first prompt of the
+  /// next generate().
+  void beginWith(uint32_t sequence) { begun = sequence; }
+  /// Is told the sequence of each prompt that has been read, before it goes on.
+  std::function<llvm::Error(size_t prompt, uint32_t sequence)> promptRead;
 
 private:
   /// A text in the making.
@@ -73,15 +82,23 @@ private:
 
   llvm::Error checkPrompts(llvm::ArrayRef<std::vector<int32_t>> prompts) const;
   llvm::Error begin(llvm::ArrayRef<std::vector<int32_t>> prompts);
+  llvm::Expected<uint32_t> takeSequence(const std::vector<int32_t> &prompt);
   llvm::Error addStream(const std::vector<int32_t> &prompt, const StopStrings &stops);
   llvm::Error runAll(TextSink sink);
-  /// Runs these tokens of each stream that goes on, and takes a next one.
-  llvm::Error step(TextSink sink, bool isPrompt);
-  llvm::Error takeToken(size_t prompt, llvm::ArrayRef<float> logits, TextSink sink);
-  llvm::Error addText(size_t prompt, const GeneratedToken &token, TextSink sink);
-  llvm::Error end(size_t prompt, EndReason reason, TextSink sink);
-  llvm::Error emit(size_t prompt, llvm::StringRef text, TextSink sink);
+  /// Adds the tokens of the pieces to `tokens`, and gives the logits after the last one of each.
+  llvm::Expected<std::vector<std::vector<float>>> run(llvm::ArrayRef<Piece> pieces,
+                                                      uint64_t &tokens);
+  llvm::Expected<std::vector<std::vector<float>>> readPrompts();
+  /// Makes as many streams of each prompt as there are samples.
+  llvm::Error forkStreams();
+  /// Runs the last token of each stream that goes on, and takes a next one.
+  llvm::Error step(TextSink sink);
+  llvm::Error takeToken(size_t index, llvm::ArrayRef<float> logits, TextSink sink);
+  llvm::Error addText(size_t index, const GeneratedToken &token, TextSink sink);
+  llvm::Error end(size_t index, EndReason reason, TextSink sink);
+  llvm::Error emit(size_t index, llvm::StringRef text, TextSink sink);
   llvm::Error removeSequence(Stream &stream);
+  llvm::Error tellPromptsRead();
 
   LanguageModel &model;
   const tokenizer::Tokenizer &tokenizer;
@@ -90,6 +107,7 @@ private:
   std::optional<Sampler> sampler;
   std::vector<Stream> streams;
   GenerationTimes spent;
+  std::optional<uint32_t> begun;
 };
 
 } // namespace sortie::generation

@@ -27,6 +27,51 @@ Expected<LanguageModel> LanguageModel::create(std::unique_ptr<ForwardPass> pass,
   return LanguageModel(std::move(pass), std::move(*cache), context);
 }
 
+Error LanguageModel::checkHasPages(const Twine &purpose) const {
+  if (pass->shape().copies > 0)
+    return Error::success();
+  return makeError(purpose +
+                   ": the program has no functions that copy, read and write pages of its "
+                   "caches; compile it again");
+}
+
+Expected<uint32_t> LanguageModel::fork(uint32_t sequence) {
+  if (Error error = checkHasPages("cannot fork sequence " + Twine(sequence)))
+    return error;
+  Expected<uint32_t> copy = cache.fork(sequence);
+  if (copy) {
+    std::vector<int32_t> text = textOf(sequence);
+    textOf(*copy) = std::move(text);
+  }
+  return copy;
+}
+
+std::vector<int32_t> &LanguageModel::textOf(uint32_t sequence) {
+  if (sequence >= texts.size())
+    texts.resize(sequence + size_t{1});
+  return texts[sequence];
+}
+
+Expected<uint32_t> LanguageModel::createSequence() {
+  Expected<uint32_t> sequence = cache.createSequence();
+  if (sequence)
+    textOf(*sequence).clear();
+  return sequence;
+}
+
+Expected<ArrayRef<int32_t>> LanguageModel::tokens(uint32_t sequence) const {
+  if (Expected<int64_t> length = cache.length(sequence); !length)
+    return length.takeError();
+  return ArrayRef<int32_t>(texts[sequence]);
+}
+
+Error LanguageModel::truncate(uint32_t sequence, int64_t length) {
+  if (Error error = cache.truncate(sequence, length))
+    return error;
+  textOf(sequence).resize(static_cast<size_t>(length));
+  return Error::success();
+}
+
 void LanguageModel::Run::clear() {
   for (std::vector<int32_t> *array : {&tokens, &positions, &sequences, &pages, &rows})
     array->clear();
@@ -116,6 +161,24 @@ Error LanguageModel::runAll(ArrayRef<Piece> pieces, ArrayRef<int64_t> lengths, L
   return runOne();
 }
 
+Error LanguageModel::makeCopies() {
+  append_range(copies, cache.takeCopies());
+  while (!copies.empty()) {
+    std::vector<int32_t> from, to;
+    for (const cache::PageCopy &copy : copies) {
+      // A call reads all pages before it writes one.
+      if (static_cast<int64_t>(from.size()) == pass->shape().copies || is_contained(to, copy.from))
+        break;
+      from.push_back(copy.from);
+      to.push_back(copy.to);
+    }
+    if (Error error = pass->copyPages(from, to))
+      return error;
+    copies.erase(copies.begin(), copies.begin() + static_cast<ptrdiff_t>(from.size()));
+  }
+  return Error::success();
+}
+
 Error LanguageModel::extend(ArrayRef<Piece> pieces, LogitsSink sink) {
   if (Error error = checkPieces(pieces))
     return error;
@@ -130,12 +193,85 @@ Error LanguageModel::extend(ArrayRef<Piece> pieces, LogitsSink sink) {
   }
   if (Error error = cache.extend(growths))
     return error;
-  // Forks would have pages copied here, which takeCopies() names; no sequence is forked yet.
-  Error error = runAll(pieces, lengths, sink);
+  Error error = makeCopies();
+  if (!error)
+    error = runAll(pieces, lengths, sink);
   if (error)
     for (const auto &[piece, length] : zip_equal(pieces, lengths))
       cantFail(cache.truncate(piece.sequence, length));
+  else
+    for (const Piece &piece : pieces)
+      append_range(textOf(piece.sequence), piece.tokens);
   return error;
+}
+
+ArrayRef<int32_t> LanguageModel::pagesOf(uint32_t sequence, size_t tokens) const {
+  const auto places = static_cast<size_t>(cache.tablePages());
+  return cache.table(0).slice(sequence * places, pagesOfTokens(tokens));
+}
+
+Error LanguageModel::save(uint32_t sequence, raw_ostream &out) {
+  Expected<ArrayRef<int32_t>> text = tokens(sequence);
+  if (!text)
+    return text.takeError();
+  if (Error error = checkHasPages("cannot save sequence " + Twine(sequence)))
+    return error;
+  if (Error error = makeCopies())
+    return error;
+  SequenceWriter writer(out, pass->origin(), *text);
+  std::vector<int32_t> words;
+  ArrayRef<int32_t> pages = pagesOf(sequence, text->size());
+  while (!pages.empty()) {
+    const size_t count = std::min(pages.size(), static_cast<size_t>(pass->shape().copies));
+    words.resize(pass->origin().words(count));
+    if (Error error = pass->readPages(pages.take_front(count), words))
+      return error;
+    writer.addPages(count, words);
+    pages = pages.drop_front(count);
+  }
+  writer.finish();
+  return Error::success();
+}
+
+Expected<uint32_t> LanguageModel::load(StringRef bytes) {
+  Expected<SavedSequence> saved = SavedSequence::read(bytes, pass->origin(), vocabulary());
+  return saved ? load(*saved) : saved.takeError();
+}
+
+Error LanguageModel::writePages(const SavedSequence &saved, ArrayRef<int32_t> pages) {
+  std::vector<int32_t> words;
+  for (size_t first = 0; first < pages.size();) {
+    const size_t count = std::min(pages.size() - first, static_cast<size_t>(pass->shape().copies));
+    words.resize(pass->origin().words(count));
+    saved.getPages(first, count, words);
+    if (Error error = pass->writePages(pages.slice(first, count), words))
+      return error;
+    first += count;
+  }
+  return Error::success();
+}
+
+Expected<uint32_t> LanguageModel::load(const SavedSequence &saved) {
+  if (Error error = checkHasPages("cannot load a sequence"))
+    return error;
+  const auto length = static_cast<int64_t>(saved.tokens().size());
+  if (length > contextLength)
+    return makeError("the saved sequence has " + Twine(length) + " tokens, and the context is " +
+                     Twine(contextLength) + "; take a larger context");
+  if (Error error = makeCopies())
+    return error;
+  Expected<uint32_t> sequence = createSequence();
+  if (!sequence)
+    return sequence.takeError();
+  Error error = cache.extend(cache::Growth{*sequence, length});
+  if (!error)
+    error = writePages(saved, pagesOf(*sequence, saved.tokens().size()));
+  if (error) {
+    cantFail(cache.remove(*sequence));
+    return error;
+  }
+  textOf(*sequence) = saved.tokens().vec();
+  return *sequence;
 }
 
 } // namespace sortie::generation

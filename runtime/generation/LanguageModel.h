@@ -9,6 +9,7 @@
 
 #include "runtime/cache/CacheManager.h"
 #include "runtime/generation/ForwardPass.h"
+#include "runtime/generation/SavedSequence.h"
 
 #include "llvm/ADT/STLFunctionalExtras.h"
 
@@ -38,15 +39,24 @@ public:
                                               int64_t context);
 
   /// A new sequence without tokens. An error if there are as many as can be.
-  llvm::Expected<uint32_t> createSequence() { return cache.createSequence(); }
+  llvm::Expected<uint32_t> createSequence();
+  /// A new sequence that begins with the tokens of another one. What they take of the cache is
+  /// shared until one of both goes on. An error if there are as many sequences as can be.
+  llvm::Expected<uint32_t> fork(uint32_t sequence);
   /// Ends a sequence and gives back its pages.
   llvm::Error removeSequence(uint32_t sequence) { return cache.remove(sequence); }
-  /// The tokens of a sequence that exists.
+  /// How many tokens a sequence has, and which. They stay where they are until it changes.
   llvm::Expected<int64_t> length(uint32_t sequence) const { return cache.length(sequence); }
+  llvm::Expected<llvm::ArrayRef<int32_t>> tokens(uint32_t sequence) const;
   /// Forgets the tokens of a sequence from `length` on.
-  llvm::Error truncate(uint32_t sequence, int64_t length) {
-    return cache.truncate(sequence, length);
-  }
+  llvm::Error truncate(uint32_t sequence, int64_t length);
+
+  /// Writes a sequence to a file. Errors of `out` are the caller's business.
+  llvm::Error save(uint32_t sequence, llvm::raw_ostream &out);
+  /// A new sequence that goes on where a saved one has ended. An error if the file is not one of
+  /// this model, or if there is no room, changes nothing.
+  llvm::Expected<uint32_t> load(llvm::StringRef bytes);
+  llvm::Expected<uint32_t> load(const SavedSequence &saved);
 
   /// Continues sequences, each named once. An error if a piece is empty, if a token is not in the
   /// vocabulary, or if the context or the cache has no room, which says how many pages are needed.
@@ -76,6 +86,13 @@ private:
   LanguageModel(std::unique_ptr<ForwardPass> pass, cache::CacheManager cache, int64_t context)
       : pass(std::move(pass)), cache(std::move(cache)), contextLength(context) {}
 
+  std::vector<int32_t> &textOf(uint32_t sequence);
+
+  /// An error if the program has no functions for pages.
+  llvm::Error checkHasPages(const llvm::Twine &purpose) const;
+  /// Makes the copies that forks need. Those that fail are made by the next call: nothing is run
+  /// before they are.
+  llvm::Error makeCopies();
   llvm::Error checkPieces(llvm::ArrayRef<Piece> pieces) const;
   llvm::Error runAll(llvm::ArrayRef<Piece> pieces, llvm::ArrayRef<int64_t> lengths,
                      LogitsSink sink);
@@ -84,11 +101,16 @@ private:
   /// Runs what was collected, and gives its rows away.
   llvm::Error flush(LogitsSink sink);
   void fillPages();
+  /// The pages of a sequence.
+  llvm::ArrayRef<int32_t> pagesOf(uint32_t sequence, size_t tokens) const;
+  llvm::Error writePages(const SavedSequence &saved, llvm::ArrayRef<int32_t> pages);
 
   std::unique_ptr<ForwardPass> pass;
   cache::CacheManager cache;
   int64_t contextLength;
-  Run run; ///< memory that is used again
+  std::vector<cache::PageCopy> copies;     ///< that are still to be made
+  std::vector<std::vector<int32_t>> texts; ///< the tokens of each sequence
+  Run run;                                 ///< memory that is used again
   std::vector<float> logits;
 };
 

@@ -10,6 +10,7 @@
 #include "llvm/ADT/STLExtras.h"
 
 #include <algorithm>
+#include <array>
 
 using namespace llvm;
 
@@ -39,6 +40,10 @@ private:
   Error readTable(StringRef name, sortie_dtype dtype, sortie_symbol_info &symbol, int64_t &columns);
   Error readSymbol(const sortie_value_info &value, sortie_symbol_info &symbol);
   Error readPages();
+  std::optional<size_t> findFunction(const char *name);
+  Error readPageFunctions();
+  Error readOrigin(size_t readPages);
+  Error addCache(const sortie_value_info &pages);
 
   const sortie_program *program;
   ForwardFunction function;
@@ -107,12 +112,85 @@ Error SignatureReader::readPages() {
   return signatureError("has no cache: there is no symbol 'pages' of the session");
 }
 
+std::optional<size_t> SignatureReader::findFunction(const char *name) {
+  size_t index = 0;
+  if (Error error = toError(sortie_program_find_function(program, name, &index))) {
+    consumeError(std::move(error)); // there is none
+    return std::nullopt;
+  }
+  return index;
+}
+
+Error SignatureReader::readPageFunctions() {
+  const auto copy = findFunction("copy_pages");
+  const auto read = findFunction("read_pages");
+  const auto write = findFunction("write_pages");
+  if (!copy || !read || !write)
+    return Error::success();
+  sortie_value_info from = SORTIE_INIT(sortie_value_info);
+  if (Error error = toError(sortie_program_get_input(program, *copy, 0, &from)))
+    return error;
+  if (from.rank != 1)
+    return signatureError("has beside it a function 'copy_pages' that copies no pages");
+  sortie_symbol_info copies = SORTIE_INIT(sortie_symbol_info);
+  if (Error error = readSymbol(from, copies))
+    return error;
+  function.pages = {*copy, *read, *write};
+  function.most.copies = copies.max;
+  return readOrigin(*read);
+}
+
+Error SignatureReader::readOrigin(size_t readPages) {
+  CacheOrigin &origin = function.origin;
+  sortie_program_info program = SORTIE_INIT(sortie_program_info);
+  sortie_program_get_info(this->program, &program);
+  origin.numerics = program.numerics;
+  if (program.has_fingerprint) {
+    origin.fingerprintRule = static_cast<uint32_t>(program.fingerprint_rule);
+    origin.fingerprint = program.fingerprint;
+  }
+  origin.importOptions = program.import_options ? program.import_options : "";
+  sortie_function_info info = SORTIE_INIT(sortie_function_info);
+  if (Error error = toError(sortie_program_get_function(this->program, readPages, &info)))
+    return error;
+  for (size_t i = 0; i < info.output_count; ++i) {
+    sortie_value_info pages = SORTIE_INIT(sortie_value_info);
+    if (Error error = toError(sortie_program_get_output(this->program, readPages, i, &pages)))
+      return error;
+    if (Error error = addCache(pages))
+      return error;
+  }
+  return Error::success();
+}
+
+/// The cache whose pages these are, which has their name.
+Error SignatureReader::addCache(const sortie_value_info &pages) {
+  size_t index = 0;
+  if (Error error = toError(sortie_program_find_state(program, pages.name, &index)))
+    return error;
+  sortie_state_info state = SORTIE_INIT(sortie_state_info);
+  if (Error error = toError(sortie_program_get_state(program, index, &state)))
+    return error;
+  CacheLayout cache;
+  cache.name = state.name;
+  cache.heads = state.cache_heads;
+  cache.key = state.cache_key;
+  cache.value = state.cache_value;
+  cache.width =
+      state.cache_bits == 16 ? numerics::ActivationWidth::Int16 : numerics::ActivationWidth::Int8;
+  if (state.cache_bits == 0 || pages.rank != 2 || pages.shape[1].constant != cache.words())
+    return signatureError("has beside it a function 'read_pages' that reads '" + cache.name +
+                          "', to which no function appends keys and values");
+  function.origin.caches.push_back(std::move(cache));
+  return Error::success();
+}
+
 Expected<ForwardFunction> SignatureReader::read() {
-  if (Error error = toError(sortie_program_find_function(program, kFunction, &function.index))) {
-    consumeError(std::move(error));
+  if (const auto index = findFunction(kFunction))
+    function.index = *index;
+  else
     return makeError("has no function 'forward', which only whole models have: import one with "
                      "sortie-translate --import-gguf without --what, and compile it");
-  }
   sortie_symbol_info tokens = SORTIE_INIT(sortie_symbol_info);
   for (const StringRef name : {"tokens", "positions", "sequences"})
     if (Error error = readList(name, tokens))
@@ -127,6 +205,8 @@ Expected<ForwardFunction> SignatureReader::read() {
   if (Error error = readTable("logits", SORTIE_F32, rows, most.vocabulary))
     return error;
   if (Error error = readPages())
+    return error;
+  if (Error error = readPageFunctions())
     return error;
   most.tokens = tokens.max;
   most.rows = rows.max;
@@ -167,10 +247,43 @@ sortie_tensor tensorOf(const char *name, sortie_dtype dtype, const void *data,
   return tensor;
 }
 
+/// The index and pages of all caches, which lie one behind another.
+class PageTensors {
+public:
+  PageTensors(const CacheOrigin &origin, ArrayRef<int32_t> index, const int32_t *words) {
+    // The tensors point to shapes, which may not move.
+    shapes.reserve(origin.caches.size());
+    const auto count = static_cast<int64_t>(index.size());
+    indexShape = count;
+    tensors.push_back(tensorOf("index", SORTIE_I32, index.data(), indexShape));
+    for (const CacheLayout &cache : origin.caches) {
+      shapes.push_back({count, cache.words()});
+      tensors.push_back(tensorOf(cache.name.c_str(), SORTIE_I32, words, shapes.back()));
+      words += count * cache.words();
+    }
+  }
+  PageTensors(const PageTensors &) = delete;
+
+  ArrayRef<sortie_tensor> all() const { return tensors; }
+  ArrayRef<sortie_tensor> index() const { return all().take_front(); }
+  ArrayRef<sortie_tensor> pages() const { return all().drop_front(); }
+
+private:
+  int64_t indexShape = 0;
+  std::vector<std::array<int64_t, 2>> shapes;
+  std::vector<sortie_tensor> tensors;
+};
+
 } // namespace
 
 Expected<ForwardFunction> ForwardFunction::find(const sortie_program *program) {
   return SignatureReader(program).read();
+}
+
+std::vector<size_t> ForwardFunction::functions() const {
+  if (!pages)
+    return {index};
+  return {index, pages->copy, pages->read, pages->write};
 }
 
 Expected<std::unique_ptr<SessionForward>> SessionForward::create(const sortie_program *program,
@@ -196,6 +309,7 @@ Expected<std::unique_ptr<SessionForward>> SessionForward::create(const sortie_pr
   sortie_session_options options = SORTIE_INIT(sortie_session_options);
   options.device = limits.device.empty() ? nullptr : limits.device.c_str();
   options.threads = limits.threads;
+  options.eager = limits.isEager;
   options.cpu_isa = limits.isa.empty() ? nullptr : limits.isa.c_str();
   options.symbols = symbols.data();
   options.symbol_count = symbols.size();
@@ -203,7 +317,18 @@ Expected<std::unique_ptr<SessionForward>> SessionForward::create(const sortie_pr
   if (Error error = toError(sortie_session_create(program, weights, &options, &created)))
     return error;
   return std::unique_ptr<SessionForward>(
-      new SessionForward(SessionPtr(created), function->index, *shape));
+      new SessionForward(SessionPtr(created), std::move(*function), *shape));
+}
+
+Error SessionForward::call(size_t index, ArrayRef<sortie_tensor> inputs,
+                           ArrayRef<sortie_tensor> outputs) {
+  sortie_run_options options = SORTIE_INIT(sortie_run_options);
+  options.function = index;
+  options.inputs = inputs.data();
+  options.input_count = inputs.size();
+  options.outputs = outputs.data();
+  options.output_count = outputs.size();
+  return toError(sortie_session_run(session.get(), &options));
 }
 
 Error SessionForward::run(const ForwardInputs &inputs, MutableArrayRef<float> logits) {
@@ -219,13 +344,24 @@ Error SessionForward::run(const ForwardInputs &inputs, MutableArrayRef<float> lo
       tensorOf("pages", SORTIE_I32, inputs.pages.data(), table),
       tensorOf("rows", SORTIE_I32, inputs.rows.data(), rows)};
   const sortie_tensor outputTensor = tensorOf("logits", SORTIE_F32, logits.data(), output);
-  sortie_run_options options = SORTIE_INIT(sortie_run_options);
-  options.function = function;
-  options.inputs = inputTensors;
-  options.input_count = std::size(inputTensors);
-  options.outputs = &outputTensor;
-  options.output_count = 1;
-  return toError(sortie_session_run(session.get(), &options));
+  return call(function.index, inputTensors, outputTensor);
+}
+
+Error SessionForward::copyPages(ArrayRef<int32_t> from, ArrayRef<int32_t> to) {
+  const auto count = static_cast<int64_t>(from.size());
+  const sortie_tensor inputs[] = {tensorOf("from", SORTIE_I32, from.data(), count),
+                                  tensorOf("to", SORTIE_I32, to.data(), count)};
+  return call(function.pages->copy, inputs, {});
+}
+
+Error SessionForward::readPages(ArrayRef<int32_t> index, MutableArrayRef<int32_t> words) {
+  const PageTensors tensors(origin(), index, words.data());
+  return call(function.pages->read, tensors.index(), tensors.pages());
+}
+
+Error SessionForward::writePages(ArrayRef<int32_t> index, ArrayRef<int32_t> words) {
+  const PageTensors tensors(origin(), index, words.data());
+  return call(function.pages->write, tensors.all(), {});
 }
 
 } // namespace sortie::generation

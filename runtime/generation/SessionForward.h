@@ -9,6 +9,7 @@
 #include "runtime/capi/Client.h"
 #include "runtime/generation/ForwardPass.h"
 
+#include <optional>
 #include <string>
 
 namespace sortie::generation {
@@ -19,7 +20,16 @@ struct ForwardFunction {
   /// outputs than docs/whole-models.md has.
   static llvm::Expected<ForwardFunction> find(const sortie_program *program);
 
+  /// All functions of the program that a session calls.
+  std::vector<size_t> functions() const;
+
   size_t index = 0;
+  /// Those for pages of the caches, if the program has them: old ones do not.
+  struct PageFunctions {
+    size_t copy, read, write;
+  };
+  std::optional<PageFunctions> pages;
+  CacheOrigin origin;
   /// The most that a session can have.
   ForwardShape most;
   /// Names of the program's symbols.
@@ -33,9 +43,10 @@ struct SessionLimits {
   int64_t pages = 1;
   int64_t tokens = 512;
   int64_t rows = 1;
-  int threads = 0;    ///< 0: all processors
-  std::string device; ///< empty: where the weights are
-  std::string isa;    ///< empty: the best
+  int threads = 0;      ///< 0: all processors
+  std::string device;   ///< empty: where the weights are
+  std::string isa;      ///< empty: the best
+  bool isEager = false; ///< on a GPU: without graphs
 };
 
 class SessionForward : public ForwardPass {
@@ -46,16 +57,24 @@ public:
 
   const ForwardShape &shape() const override { return limits; }
   llvm::Error run(const ForwardInputs &inputs, llvm::MutableArrayRef<float> logits) override;
+  llvm::Error copyPages(llvm::ArrayRef<int32_t> from, llvm::ArrayRef<int32_t> to) override;
+  const CacheOrigin &origin() const override { return function.origin; }
+  llvm::Error readPages(llvm::ArrayRef<int32_t> index,
+                        llvm::MutableArrayRef<int32_t> words) override;
+  llvm::Error writePages(llvm::ArrayRef<int32_t> index, llvm::ArrayRef<int32_t> words) override;
 
   /// For people: "cpu", "cuda:0 (NVIDIA H100)".
   llvm::StringRef device() const { return sortie_session_device(session.get()); }
 
 private:
-  SessionForward(SessionPtr session, size_t function, const ForwardShape &limits)
-      : session(std::move(session)), function(function), limits(limits) {}
+  SessionForward(SessionPtr session, ForwardFunction function, const ForwardShape &limits)
+      : session(std::move(session)), function(std::move(function)), limits(limits) {}
+
+  llvm::Error call(size_t index, llvm::ArrayRef<sortie_tensor> inputs,
+                   llvm::ArrayRef<sortie_tensor> outputs);
 
   SessionPtr session;
-  size_t function;
+  ForwardFunction function;
   ForwardShape limits;
 };
 

@@ -57,6 +57,40 @@ def test_runs_of_any_length(graph: Path, program: Path, tools: Tools, tmp_path: 
         assert logits(compile_graph(tools, graph, f"max-tokens={tokens}")) == expected, tokens
 
 
+@pytest.mark.sanitizer
+@pytest.mark.parametrize("words", [3, 200])
+def test_samples(words: int, program: Path, tools: Tools, tmp_path: Path) -> None:
+    """Texts that are forked from one prompt, in its first page and after it, are those of a batch
+    of equal prompts: tokens, and each bit of their probabilities."""
+    prompt, prompts = tmp_path / "prompt", tmp_path / "prompts"
+    prompt.write_text(" ".join(["In the beginning God", *["begat"] * words]))
+    prompts.write_text("\n".join([prompt.read_text()] * 4))
+    options = ["-n", 40, "--temp", 1, "-o", "json", "--ignore-eos"]
+    run = ["sortie-run", "generate", program, "--weights", MODEL, *options]
+    sampled = json.loads(tools.call(*run, "--prompt-file", prompt, "--samples", 4))
+    assert sampled == json.loads(tools.call(*run, "--prompts", prompts))
+    assert len({text["text"] for text in sampled}) == 4
+
+
+@pytest.mark.sanitizer
+def test_saved_prompts(program: Path, tools: Tools, tmp_path: Path) -> None:
+    """A text that goes on from a file has the tokens, and each bit of their probabilities, that it
+    has without; so have samples that are forked from it."""
+    words, cache = ["In the beginning God", *["begat"] * 200], tmp_path / "cache"
+
+    def generate(count: int, *options: str | Path) -> list[dict]:
+        return json.loads(tools.call(
+            "sortie-run", "generate", program, "--weights", MODEL, "--prompt",
+            " ".join(words[:count]), "-n", 20, "-o", "json", "--temp", 1, "--samples", 2, *options))
+
+    for count in (2, 60, 200, 201, 201):
+        assert generate(count, "--prompt-cache", cache) == generate(count), count
+    expected = cache.read_bytes()
+    cache.unlink()
+    generate(201, "--prompt-cache", cache, "--threads", "1")
+    assert cache.read_bytes() == expected
+
+
 @pytest.mark.parametrize("rule", RULES, ids=str)
 def test_tokens(rule: Rule, program: Path, tools: Tools, tmp_path: Path) -> None:
     prompts, ids, output = (tmp_path / name for name in ("prompts", "ids.npy", "logits.npy"))

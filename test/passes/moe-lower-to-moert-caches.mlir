@@ -7,9 +7,11 @@
 // CHECK: moert.symbol @pages max(1048576)
 // CHECK-DAG: moert.symbol @slots max(8192)
 // CHECK-DAG: moert.symbol @rows max(8192)
+// CHECK-DAG: moert.symbol @copies max(16)
 // BOUND-DAG: moert.symbol @tokens max(64)
 // BOUND-DAG: moert.symbol @pages max(1048576)
 // BOUND-DAG: moert.symbol @slots max(64)
+// BOUND-DAG: moert.symbol @copies max(16)
 // CHECK-NOT: moert.symbol
 // CHECK-DAG: moert.weight @z "z" : 4xf32
 

@@ -10,7 +10,7 @@
 // RUN: %python -c "import numpy as np; l = np.load('%t.logits.npy'); print(l.shape, np.isfinite(l).all(), np.array_equal(l[1:2], np.load('%t.alone.npy')))" \
 // RUN:   | FileCheck %s --check-prefix=LOGITS
 // RUN: %python -c "import numpy as np; save = lambda name, x: np.save('%t.' + name + '.npy', np.array(x, np.int32)); save('t', [72, 101, 108, 108, 111]); save('p', range(5)); save('s', [0] * 5); save('g', [[0, -1]]); save('r', [4])"
-// RUN: sortie-run %t.mlirbc --weights random:seed=1 --input tokens=%t.t.npy --input positions=%t.p.npy \
+// RUN: sortie-run %t.mlirbc --function forward --weights random:seed=1 --input tokens=%t.t.npy --input positions=%t.p.npy \
 // RUN:   --input sequences=%t.s.npy --input pages=%t.g.npy --input rows=%t.r.npy --symbol pages=1 --checksums \
 // RUN:   | FileCheck %s --check-prefix=HAND
 // RUN: sed "/lm.write_cache/d" %s > %t.mlir

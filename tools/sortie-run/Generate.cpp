@@ -7,6 +7,7 @@
 
 #include "tools/common/FileClaims.h"
 #include "tools/sortie-run/LoadedModel.h"
+#include "tools/sortie-run/PromptCache.h"
 #include "tools/sortie-run/StandardOutput.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -35,6 +36,9 @@ Error claimFiles(const Options &options) {
     return error;
   if (generate.source != PromptSource::Text)
     if (Error error = claims.claimInput(generate.prompt, optionOf(generate.source)))
+      return error;
+  if (!generate.promptCache.empty())
+    if (Error error = claims.claimOutput(generate.promptCache, "--prompt-cache"))
       return error;
   return claims.claimOutput("-", "the text");
 }
@@ -67,14 +71,16 @@ Expected<std::vector<Ids>> encode(const tokenizer::Tokenizer &tokenizer,
   return all;
 }
 
-/// Room for each prompt and what follows it, as far as the context allows.
+/// Room for each prompt and what follows it, as far as the context allows. Samples share the pages
+/// that the prompt fills.
 Expected<ModelRoom> roomFor(const ModelProgram &program, const GenerateOptions &options,
                             ArrayRef<Ids> prompts) {
   Expected<int64_t> most = program.contextOf(options.context);
   if (!most)
     return most.takeError();
   ModelRoom room;
-  room.sequences = static_cast<int64_t>(prompts.size());
+  const int64_t samples = options.generation.samples;
+  room.sequences = static_cast<int64_t>(prompts.size()) * samples;
   room.rows = std::min(program.rowsOfRun(), room.sequences);
   room.pages = 0;
   for (const Ids &prompt : prompts) {
@@ -82,7 +88,8 @@ Expected<ModelRoom> roomFor(const ModelProgram &program, const GenerateOptions &
     const int64_t needed = length + std::min(options.generation.tokens, *most);
     const int64_t context = std::clamp<int64_t>(needed, 1, *most);
     room.context = std::max(room.context, context);
-    room.pages += cache::CacheManager::pagesFor(context);
+    const int64_t shared = std::min(length, context) / cache::kPagePositions;
+    room.pages += shared + samples * (cache::CacheManager::pagesFor(context) - shared);
   }
   return room;
 }
@@ -120,6 +127,14 @@ void printTexts(ArrayRef<std::string> prompts, ArrayRef<generation::GeneratedTex
     out << (index == 0 ? "" : "\n") << "== " << prompt << '\n' << text.text << '\n';
 }
 
+/// What each text continues.
+template <typename T> std::vector<T> repeat(const std::vector<T> &prompts, int64_t samples) {
+  std::vector<T> all;
+  for (int64_t sample = 0; sample < samples; ++sample)
+    append_range(all, prompts);
+  return all;
+}
+
 void printSpeed(StringRef what, uint64_t tokens, double seconds) {
   errs() << what << ": " << tokens << " tokens in " << format("%.2f s", seconds);
   if (seconds > 0)
@@ -131,7 +146,7 @@ void printEnds(ArrayRef<generation::GeneratedText> texts, int64_t context,
                const generation::GenerationTimes &times) {
   for (const auto &[index, text] : enumerate(texts))
     if (text.end == generation::EndReason::Context)
-      errs() << "prompt " << index << ": stopped after " << text.tokens.size()
+      errs() << "text " << index << ": stopped after " << text.tokens.size()
              << " tokens, because the context of " << context
              << " positions is full; give a larger --context\n";
   printSpeed("prompt", times.promptTokens, times.promptSeconds);
@@ -192,17 +207,29 @@ Error generateTexts(const Options &options, raw_fd_ostream &out) {
   Expected<ModelRoom> room = roomFor(*program, generate, *ids);
   if (!room)
     return room.takeError();
+  std::optional<PromptCache> cache;
+  if (!generate.promptCache.empty()) {
+    auto opened = PromptCache::open(generate.promptCache, program->forward, ids->front());
+    if (!opened)
+      return opened.takeError();
+    cache = std::move(*opened);
+  }
   Expected<LoadedModel> loaded = LoadedModel::load(*program, options, *room);
   if (!loaded)
     return loaded.takeError();
 
   generation::Generator generator(loaded->model, *source->tokenizer, generate.generation);
-  const bool streams = prompts->size() == 1 && generate.format == TextFormat::Text;
+  if (cache)
+    if (Error error = cache->attach(loaded->model, generator))
+      return error;
+  const bool streams = room->sequences == 1 && generate.format == TextFormat::Text;
   auto texts = generateStreaming(generator, loaded->model, *ids, streams, out);
   if (!texts)
     return texts.takeError();
+  const int64_t samples = generate.generation.samples;
+  prompts = repeat(*prompts, samples);
   if (generate.format == TextFormat::Json)
-    printJson(*prompts, *ids, *texts, out);
+    printJson(*prompts, repeat(*ids, samples), *texts, out);
   else if (streams)
     out << '\n';
   else

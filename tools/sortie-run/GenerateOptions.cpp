@@ -26,8 +26,17 @@ cl::opt<std::string> promptsFile("prompts", cl::value_desc("lines.txt"), SORTIE_
                                  cl::desc("A file of prompts, one a line, which are continued "
                                           "together; - is the standard input"));
 
+cl::opt<std::string>
+    promptCache("prompt-cache", cl::value_desc("file"), SORTIE_GENERATE,
+                cl::desc("Go on with the prompt that was saved in this file, if this one begins "
+                         "with it, and save this one there when it has been read"));
+
 cl::opt<int64_t> tokensOption("n", cl::value_desc("number"), cl::init(128), SORTIE_GENERATE,
                               cl::desc("Tokens to generate at most; default: 128"));
+
+cl::opt<int64_t> samples("samples", cl::value_desc("number"), cl::init(1), SORTIE_GENERATE,
+                         cl::desc("With --temp: so many texts that continue one prompt, which is "
+                                  "read once; default: 1"));
 
 cl::opt<float> temperature("temp", cl::value_desc("number"), cl::init(0), SORTIE_GENERATE,
                            cl::desc("Draw tokens by their probabilities at this temperature; "
@@ -96,13 +105,33 @@ Error getPrompt(GenerateOptions &options) {
 
 /// An error if an option is given that says how tokens are drawn, while none are.
 Error checkDrawing() {
-  const cl::Option *options[] = {&seed, &topK, &topP, &minP};
+  const cl::Option *options[] = {&seed, &topK, &topP, &minP, &samples};
   for (const cl::Option *option : options)
     if (temperature == 0 && option->getNumOccurrences() != 0)
       return makeError(
           "--" + option->ArgStr +
           " says how tokens are drawn, and without --temp the likeliest is taken; give "
           "--temp, such as --temp 0.8");
+  return Error::success();
+}
+
+Error checkSamples(PromptSource source) {
+  if (samples < 1)
+    return makeError("--samples " + Twine(samples) + ": give at least 1");
+  if (samples > 1 && source == PromptSource::Lines)
+    return makeError("--samples is for one prompt, and --prompts has one a line; give the prompt "
+                     "with --prompt or --prompt-file");
+  return Error::success();
+}
+
+Error checkPromptCache(PromptSource source) {
+  if (promptCache.getNumOccurrences() == 0)
+    return Error::success();
+  if (promptCache.empty() || promptCache == "-")
+    return makeError("--prompt-cache '" + promptCache + "': give the name of a file");
+  if (source == PromptSource::Lines)
+    return makeError("--prompt-cache is for one prompt, and --prompts has one a line; give the "
+                     "prompt with --prompt or --prompt-file");
   return Error::success();
 }
 
@@ -113,12 +142,17 @@ Error getGenerateOptions(GenerateOptions &options) {
     return error;
   if (Error error = checkDrawing())
     return error;
+  if (Error error = checkSamples(options.source))
+    return error;
+  if (Error error = checkPromptCache(options.source))
+    return error;
   if (tokensOption < 1)
     return makeError("-n " + Twine(tokensOption) + ": give at least 1");
   if (Error error = checkContext(contextOption))
     return error;
   generation::GenerationOptions &generation = options.generation;
   generation.tokens = tokensOption;
+  generation.samples = samples;
   generation.stops = stops;
   generation.ignoresEnd = ignoreEnd;
   generation.sampling.temperature = temperature;
@@ -129,6 +163,7 @@ Error getGenerateOptions(GenerateOptions &options) {
   generation.sampling.repeatPenalty = repeatPenalty;
   generation.wantsLogProbabilities = format == TextFormat::Json;
   options.context = contextOption;
+  options.promptCache = promptCache;
   options.format = format;
   if (Error error = generation::Sampler::create(generation.sampling).takeError())
     return error;

@@ -46,8 +46,9 @@ static Expected<WeightsPtr> loadWeights(const ModelProgram &program, const Optio
   sortie_weights_options wanted = SORTIE_INIT(sortie_weights_options);
   if (Error error = readWeightsOption(options, wanted))
     return error;
-  wanted.functions = &program.forward.index;
-  wanted.function_count = 1;
+  const std::vector<size_t> functions = program.forward.functions();
+  wanted.functions = functions.data();
+  wanted.function_count = functions.size();
   wanted.callbacks = &callbacks;
   wanted.device = options.device.empty() ? nullptr : options.device.c_str();
   sortie_weights *created = nullptr;

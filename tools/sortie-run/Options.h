@@ -80,8 +80,9 @@ enum class TextFormat { Text, Json };
 
 struct GenerateOptions {
   PromptSource source = PromptSource::Text;
-  std::string prompt;  ///< the text, or the name of a file
-  int64_t context = 0; ///< 0: as much as the prompts and the tokens need
+  std::string prompt;      ///< the text, or the name of a file
+  int64_t context = 0;     ///< 0: as much as the prompts and the tokens need
+  std::string promptCache; ///< a file; empty: none
   generation::GenerationOptions generation;
   TextFormat format = TextFormat::Text;
 };

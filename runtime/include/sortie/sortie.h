@@ -256,6 +256,12 @@ typedef struct sortie_state_info {
   const sortie_extent *extents; /* [rank]. Since 7 */
   const size_t *extent_symbols; /* of each extent its symbol, of the session; SIZE_MAX: none.
                                  * [rank]. Since 7 */
+  /* Of a cache of attention, a row of which is a page: heads of keys, elements of a head of keys
+   * and of values, and bits of an element. All are 0 of other states. Since 7. */
+  int64_t cache_heads;
+  int64_t cache_key;
+  int64_t cache_value;
+  int cache_bits;
 } sortie_state_info;
 
 SORTIE_RESULT sortie_error *sortie_program_get_state(const sortie_program *program, size_t index,
@@ -603,6 +609,87 @@ SORTIE_RESULT sortie_error *sortie_session_write_state(sortie_session *session, 
  * have them and may be on another GPU. The call needs both for itself alone. */
 SORTIE_RESULT sortie_error *sortie_session_copy_states(sortie_session *session,
                                                        const sortie_session *from);
+
+/* ---- Sequences ------------------------------------------------------- */
+
+/* A whole model with the caches of its sequences: tokens in, logits out, in as many runs as it
+ * takes. The program has a function "forward", as docs/whole-models.md describes it. No bit of a
+ * row of logits depends on the other sequences, on how tokens are cut into calls, on forks, or on
+ * whether a sequence was saved and loaded. A call that fails changes no sequence. The rules for
+ * sessions hold for sequences: one call at a time. All of this since 7. */
+typedef struct sortie_sequences sortie_sequences;
+
+typedef struct sortie_sequences_options {
+  size_t struct_size;
+  /* Device, threads, instruction set; max_tokens and symbols must be zero, since they follow from
+   * the numbers below. May be NULL. */
+  const sortie_session_options *session;
+  int64_t count;      /* sequences at once; 0: 1 */
+  int64_t context;    /* the most tokens of each; 0: the program's */
+  int64_t pages;      /* of 128 tokens, of all sequences; 0: what all can need together */
+  int64_t run_tokens; /* of one run of the function; 0: 512. Changes no bit */
+  int64_t run_rows;   /* of logits of one run; 0: the number of sequences. Changes no bit */
+} sortie_sequences_options;
+
+/* Makes a session. `options` may be NULL. The weights are those of all functions, or of "forward",
+ * "copy_pages", "read_pages" and "write_pages". */
+SORTIE_RESULT sortie_error *sortie_sequences_create(const sortie_program *program,
+                                                    const sortie_weights *weights,
+                                                    const sortie_sequences_options *options,
+                                                    sortie_sequences **sequences);
+/* Not while a call is under way. */
+SORTIE_API void sortie_sequences_destroy(sortie_sequences *sequences);
+
+typedef struct sortie_sequences_info {
+  size_t struct_size;
+  int64_t vocabulary; /* logits of a row; tokens are below */
+  int64_t context;    /* the most tokens of a sequence */
+} sortie_sequences_info;
+
+SORTIE_RESULT sortie_error *sortie_sequences_get_info(const sortie_sequences *sequences,
+                                                      sortie_sequences_info *info);
+
+/* A new sequence without tokens: its number is below `count`. SORTIE_ERROR_OUT_OF_MEMORY if there
+ * are as many as can be. */
+SORTIE_RESULT sortie_error *sortie_sequences_add(sortie_sequences *sequences, uint32_t *sequence);
+/* A new sequence with the tokens of another one, which shares their memory until one of both goes
+ * on. */
+SORTIE_RESULT sortie_error *sortie_sequences_fork(sortie_sequences *sequences, uint32_t sequence,
+                                                  uint32_t *copy);
+/* Forgets the tokens from `length` on. */
+SORTIE_RESULT sortie_error *sortie_sequences_truncate(sortie_sequences *sequences,
+                                                      uint32_t sequence, int64_t length);
+/* Ends a sequence; its number may be given to another one. */
+SORTIE_RESULT sortie_error *sortie_sequences_remove(sortie_sequences *sequences, uint32_t sequence);
+SORTIE_RESULT sortie_error *sortie_sequences_length(const sortie_sequences *sequences,
+                                                    uint32_t sequence, int64_t *length);
+
+/* Tokens that a sequence goes on with. */
+typedef struct sortie_piece {
+  size_t struct_size;
+  uint32_t sequence;
+  const int32_t *tokens;
+  size_t token_count; /* at least 1 */
+  size_t row_count;   /* logits are wanted of so many of the last tokens */
+} sortie_piece;
+
+/* Runs pieces of several sequences, each of which is named once. Logits are the wanted rows, in the
+ * order of the pieces and of their tokens, one behind another; `logit_count` is their number, rows
+ * times vocabulary. SORTIE_ERROR_OUT_OF_MEMORY if there are too few pages, which says how many are
+ * missing. */
+SORTIE_RESULT sortie_error *sortie_sequences_run(sortie_sequences *sequences,
+                                                 const sortie_piece *pieces, size_t piece_count,
+                                                 float *logits, size_t logit_count);
+
+/* Takes some bytes more of a file. Non-zero ends the call with SORTIE_ERROR_IO. */
+typedef int (*sortie_write)(void *user, const void *data, size_t size);
+
+/* Writes a sequence as a file (docs/whole-models.md), piece by piece, and makes a sequence of the
+ * bytes of such a file, which are checked as those of a program are. */
+SORTIE_RESULT sortie_error *sortie_sequences_save(sortie_sequences *sequences, uint32_t sequence,
+                                                  sortie_write write, void *user);
+SORTIE_RESULT sortie_error *sortie_sequences_load(sortie_sequences *sequences, const void *data,
+                                                  size_t size, uint32_t *sequence);
 
 #ifdef __cplusplus
 }

@@ -32,7 +32,13 @@ inline float fakeLogit(llvm::ArrayRef<int32_t> text, size_t token) {
 class FakeModel : public ForwardPass {
 public:
   explicit FakeModel(const ForwardShape &shape)
-      : limits(shape), memory(static_cast<size_t>(shape.pages * cache::kPagePositions), -1) {}
+      : limits(shape), memory(static_cast<size_t>(shape.pages * cache::kPagePositions), -1) {
+    described.numerics = 2;
+    described.fingerprintRule = 2;
+    described.fingerprint = 0xabcdef;
+    described.caches = {{"first", 1, 4, 1, numerics::ActivationWidth::Int8},
+                        {"second", 2, 3, 20, numerics::ActivationWidth::Int16}};
+  }
 
   const ForwardShape &shape() const override { return limits; }
 
@@ -55,6 +61,46 @@ public:
     return llvm::Error::success();
   }
 
+  llvm::Error copyPages(llvm::ArrayRef<int32_t> from, llvm::ArrayRef<int32_t> to) override {
+    EXPECT_EQ(from.size(), to.size());
+    EXPECT_FALSE(from.empty());
+    EXPECT_LE(static_cast<int64_t>(from.size()), limits.copies);
+    if (copyCalls++ == copyFailsAt)
+      return makeError("the copy failed");
+    const std::vector<int32_t> before = memory;
+    for (const auto &[source, destination] : llvm::zip_equal(from, to))
+      std::copy_n(before.begin() + source * cache::kPagePositions, cache::kPagePositions,
+                  memory.begin() + destination * cache::kPagePositions);
+    return llvm::Error::success();
+  }
+
+  const generation::CacheOrigin &origin() const override { return described; }
+
+  /// The first cache has tokens in place of the scales of keys; nothing else is of use.
+  llvm::Error readPages(llvm::ArrayRef<int32_t> index,
+                        llvm::MutableArrayRef<int32_t> words) override {
+    EXPECT_LE(static_cast<int64_t>(index.size()), limits.copies);
+    EXPECT_EQ(words.size(), described.words(index.size()));
+    std::fill(words.begin(), words.end(), 0x01020304);
+    const auto own = static_cast<size_t>(described.caches[0].words());
+    for (const auto &[place, page] : llvm::enumerate(index))
+      std::copy_n(memory.begin() + page * cache::kPagePositions, cache::kPagePositions,
+                  words.begin() + place * own);
+    return llvm::Error::success();
+  }
+
+  llvm::Error writePages(llvm::ArrayRef<int32_t> index, llvm::ArrayRef<int32_t> words) override {
+    EXPECT_LE(static_cast<int64_t>(index.size()), limits.copies);
+    EXPECT_EQ(words.size(), described.words(index.size()));
+    if (writeFails)
+      return makeError("the write failed");
+    const auto own = static_cast<size_t>(described.caches[0].words());
+    for (const auto &[place, page] : llvm::enumerate(index))
+      std::copy_n(words.begin() + place * own, cache::kPagePositions,
+                  memory.begin() + page * cache::kPagePositions);
+    return llvm::Error::success();
+  }
+
   /// Tokens and rows of a run.
   struct Extent {
     size_t tokens, rows;
@@ -62,6 +108,10 @@ public:
   };
   std::vector<Extent> runs;
   size_t failsAt = SIZE_MAX; ///< number of the run that fails
+  generation::CacheOrigin described;
+  bool writeFails = false;
+  size_t copyCalls = 0;
+  size_t copyFailsAt = SIZE_MAX; ///< number of the call that fails
   std::function<float(llvm::ArrayRef<int32_t> text, size_t token)> logitOf;
 
 private:

@@ -165,6 +165,67 @@ TEST(Generator, ATextDoesNotDependOnTheOthers) {
   }
 }
 
+TEST(Generator, SamplesAreTheTextsOfEqualPrompts) {
+  OpenTokenizer tokenizer(vocabularyWithEnd());
+  constexpr ForwardShape shape = {64, 4, 8, 2, 16, kVocabulary, 3};
+  const std::vector<int32_t> prompt(70, 'a'), other(50, 'b');
+  const auto generate = [&](llvm::ArrayRef<std::vector<int32_t>> prompts, int64_t samples,
+                            uint64_t expectedTokens) {
+    FakeLanguageModel holder(shape, 6, 200);
+    Generator generator(
+        holder.model, *tokenizer,
+        {.tokens = 20, .samples = samples, .sampling = {.temperature = 1}, .ignoresEnd = true});
+    auto texts = llvm::cantFail(generator.generate(prompts, noText));
+    EXPECT_EQ(generator.times().promptTokens, expectedTokens);
+    return texts;
+  };
+  const auto expected = generate({prompt, other, prompt, other, prompt, other}, 1, 360);
+  const auto sampled = generate({prompt, other}, 3, 120);
+  ASSERT_EQ(sampled.size(), 6u);
+  for (const auto &[a, b] : llvm::zip_equal(expected, sampled)) {
+    EXPECT_EQ(idsOf(a), idsOf(b));
+    EXPECT_EQ(a.text, b.text);
+  }
+  EXPECT_NE(idsOf(sampled[0]), idsOf(sampled[2]));
+}
+
+TEST(Generator, BeginsWithWhatWasReadBefore) {
+  OpenTokenizer tokenizer(vocabularyWithEnd());
+  const std::vector<int32_t> prompt(70, 'a');
+  FakeLanguageModel holder(kShape, 2, 200);
+  LanguageModel &model = holder.model;
+  Generator generator(model, *tokenizer, {.tokens = 20, .ignoresEnd = true});
+  const auto expected = llvm::cantFail(generator.generate(prompt, noText));
+  for (const size_t read : {0, 1, 69, 70}) {
+    const uint32_t sequence = llvm::cantFail(model.createSequence());
+    if (read != 0)
+      llvm::cantFail(model.extend({{sequence, llvm::ArrayRef(prompt).take_front(read), read}},
+                                  [](size_t, size_t, auto) { return llvm::Error::success(); }));
+    generator.beginWith(sequence);
+    size_t told = 0;
+    generator.promptRead = [&](size_t index, uint32_t own) {
+      EXPECT_EQ(index, 0u);
+      EXPECT_EQ(own, sequence);
+      EXPECT_EQ(llvm::cantFail(model.tokens(own)), llvm::ArrayRef(prompt));
+      ++told;
+      return llvm::Error::success();
+    };
+    const auto texts = llvm::cantFail(generator.generate(prompt, noText));
+    EXPECT_EQ(told, 1u);
+    EXPECT_EQ(idsOf(texts[0]), idsOf(expected[0]));
+    EXPECT_EQ(generator.times().promptTokens, std::max<size_t>(70 - read, 1));
+  }
+  generator.promptRead = [](size_t, uint32_t) { return makeError("the disk is full"); };
+  EXPECT_EQ(messageOf(generator.generate(prompt, noText).takeError()), "the disk is full");
+
+  const uint32_t other = llvm::cantFail(model.createSequence());
+  llvm::cantFail(model.extend({{other, {'b'}, 1}},
+                              [](size_t, size_t, auto) { return llvm::Error::success(); }));
+  generator.beginWith(other);
+  EXPECT_EQ(messageOf(generator.generate(prompt, noText).takeError()),
+            "sequence 0 does not have the first tokens of the prompt");
+}
+
 TEST(Generator, ErrorsLeaveNoSequence) {
   OpenTokenizer tokenizer(vocabularyWithEnd());
   FakeLanguageModel holder(kShape, 1, 10);
@@ -188,6 +249,9 @@ TEST(Generator, ErrorsLeaveNoSequence) {
                                     })
                           .takeError()),
             "the pipe is closed");
+  EXPECT_EQ(llvm::cantFail(generator.generate({{1}}, noText)).size(), 1u);
+  Generator sampling(holder.model, *tokenizer, {.samples = 2});
+  EXPECT_THAT(messageOf(sampling.generate({{1}}, noText).takeError()), HasSubstr("cannot fork"));
   EXPECT_EQ(llvm::cantFail(generator.generate({{1}}, noText)).size(), 1u);
 }
 

@@ -194,3 +194,92 @@ TEST(LanguageModel, MisuseIsAnError) {
                   " is not in the model's vocabulary: its tokens are 0 to 49");
   EXPECT_TRUE(holder.fake.runs.empty());
 }
+
+namespace {
+
+/// Tokens 32, rows 8, sequences 8, table of 4 pages, 16 pages, vocabulary 50, copies of 2 pages.
+constexpr ForwardShape kForking = {32, 8, 8, 4, 16, 50, 2};
+
+/// Continues the sequences of texts, and compares the logits of each with those of its text.
+void expectGoesOn(LanguageModel &model, std::map<uint32_t, std::vector<int32_t>> &texts,
+                  llvm::ArrayRef<uint32_t> sequences, size_t count, uint32_t seed) {
+  std::vector<std::vector<int32_t>> tokens;
+  std::vector<Piece> pieces;
+  for (const uint32_t sequence : sequences)
+    tokens.push_back(someTokens(count, seed + sequence));
+  for (const auto &[sequence, added] : llvm::zip_equal(sequences, tokens)) {
+    llvm::append_range(texts[sequence], added);
+    pieces.push_back({sequence, added, count - 1});
+  }
+  size_t rows = 0;
+  llvm::cantFail(model.extend(pieces, [&](size_t piece, size_t, auto logits) {
+    ++rows;
+    expectLogitsOf(texts[pieces[piece].sequence], logits);
+    return llvm::Error::success();
+  }));
+  EXPECT_EQ(rows, pieces.size());
+}
+
+} // namespace
+
+TEST(LanguageModel, ForksGoOnByThemselves) {
+  for (const size_t length : {1, 100, 128, 130, 256}) {
+    FakeLanguageModel holder(kForking, 8, 400);
+    LanguageModel &model = holder.model;
+    std::map<uint32_t, std::vector<int32_t>> texts;
+    const uint32_t first = llvm::cantFail(model.createSequence());
+    expectGoesOn(model, texts, first, length, 1);
+    std::vector<uint32_t> all = {first};
+    for (int i = 0; i < 4; ++i) {
+      all.push_back(llvm::cantFail(model.fork(first)));
+      texts[all.back()] = texts[first];
+    }
+    EXPECT_EQ(llvm::cantFail(model.length(all[4])), static_cast<int64_t>(length));
+    // One first, then the rest together: the last owner of a page keeps it.
+    expectGoesOn(model, texts, all[2], 5, 7);
+    expectGoesOn(model, texts, all, 9, 11);
+    expectGoesOn(model, texts, all, 30, 13);
+    // 4 copies, in one call for the first sequence, and two for three others.
+    EXPECT_EQ(holder.fake.copyCalls, length % 128 == 0 ? 0u : 3u);
+    // A fork of a fork, after its origin is gone and another has been cut back into a shared page.
+    const uint32_t again = llvm::cantFail(model.fork(all[4]));
+    texts[again] = texts[all[4]];
+    llvm::cantFail(model.removeSequence(all[4]));
+    expectGoesOn(model, texts, again, 3, 17);
+    const uint32_t cut = llvm::cantFail(model.fork(all[1]));
+    llvm::cantFail(model.truncate(cut, static_cast<int64_t>(length)));
+    texts[cut] = texts[all[1]];
+    texts[cut].resize(length);
+    expectGoesOn(model, texts, {cut, all[1]}, 20, 19);
+  }
+}
+
+TEST(LanguageModel, CopiesThatFailAreMadeLater) {
+  FakeLanguageModel holder(kForking, 8, 400);
+  LanguageModel &model = holder.model;
+  std::map<uint32_t, std::vector<int32_t>> texts;
+  const uint32_t first = llvm::cantFail(model.createSequence());
+  expectGoesOn(model, texts, first, 100, 1);
+  const uint32_t second = llvm::cantFail(model.fork(first));
+  texts[second] = texts[first];
+  holder.fake.copyFailsAt = 0;
+  EXPECT_EQ(messageOf(model.extend({{second, {1}, 1}}, noRow)), "the copy failed");
+  EXPECT_EQ(llvm::cantFail(model.length(second)), 100);
+  // The copy of the fork's fork has to wait for that of the fork.
+  const uint32_t third = llvm::cantFail(model.fork(second));
+  texts[third] = texts[second];
+  expectGoesOn(model, texts, {second, third, first}, 10, 3);
+  EXPECT_EQ(holder.fake.copyCalls, 3u);
+}
+
+TEST(LanguageModel, ForksThatCannotBeAreErrors) {
+  FakeLanguageModel old(kShape, 4, 400);
+  const uint32_t sequence = llvm::cantFail(old.model.createSequence());
+  EXPECT_EQ(messageOf(old.model.fork(sequence).takeError()),
+            "cannot fork sequence 0: the program has no functions that copy, read and write pages "
+            "of its caches; compile it again");
+  FakeLanguageModel holder(kForking, 1, 400);
+  EXPECT_EQ(messageOf(holder.model.fork(3).takeError()), "there is no sequence 3");
+  llvm::cantFail(holder.model.createSequence());
+  EXPECT_THAT(messageOf(holder.model.fork(0).takeError()), HasSubstr("are in use"));
+}
