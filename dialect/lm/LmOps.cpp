@@ -70,7 +70,7 @@ static FailureOr<std::optional<int64_t>> getHead(Operation *op, StringRef what, 
   const FailureOr<int64_t> width = getHeadWidth(errorsOf(op), what, columns, heads);
   if (failed(width))
     return failure();
-  return std::optional(*width);
+  return static_cast<const std::optional<int64_t> &>(width);
 }
 
 /// (C2) of the ops that append to a cache or attend.

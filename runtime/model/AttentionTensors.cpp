@@ -143,8 +143,9 @@ Expected<WeightSet> model::findAttentionTensors(const gguf::Model &model, const 
                             ("the attention half of layer " + Twine(layer) + " of architecture " +
                              config.architecture->name + " needs it; " + kFeedForwardAdvice)
                                 .str());
-  if (Error error = checkLatentLayout(finder))
-    return error;
+  if (config.attention->latent)
+    if (Error error = checkLatentLayout(finder))
+      return error;
   WeightSet found;
   if (Error error = finder.find(AttentionSpecs(config, layer, finder).describe(), found))
     return error;

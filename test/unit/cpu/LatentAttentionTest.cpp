@@ -9,6 +9,7 @@
 #include "test/unit/cpu/TestDevices.h"
 
 #include "runtime/numerics/cache.h"
+#include "runtime/support/AlignedBytes.h"
 
 #include "gtest/gtest.h"
 
@@ -36,18 +37,17 @@ int64_t numberOf(ActivationWidth width) { return width == ActivationWidth::Int16
 class Pages {
 public:
   Pages(int64_t pages, int64_t words)
-      : pages(pages), words(words), memory(static_cast<size_t>(pages * words + 16)) {
+      : pages(pages), words(words), memory(llvm::cantFail(AlignedBytes::allocate(
+                                        static_cast<uint64_t>(pages * words) * 4, "pages"))) {
     // What an earlier owner left: NaNs as scales.
-    std::fill(memory.begin(), memory.end(), std::numeric_limits<float>::quiet_NaN());
+    std::fill_n(reinterpret_cast<float *>(memory.data()), pages * words,
+                std::numeric_limits<float>::quiet_NaN());
   }
-  Rows rows() {
-    const auto address = reinterpret_cast<uintptr_t>(memory.data());
-    return rowsOf(reinterpret_cast<int32_t *>((address + 63) / 64 * 64), pages, words);
-  }
+  Rows rows() { return rowsOf(reinterpret_cast<int32_t *>(memory.data()), pages, words); }
 
 private:
   int64_t pages, words;
-  std::vector<float> memory;
+  AlignedBytes memory;
 };
 
 /// Tokens of some sequences with latents of `latent` elements and `rotated` ones beside them.
@@ -301,9 +301,9 @@ TEST(Heads, areQuantizedByThemselves) {
     TestRows expected(x, kElements, kind);
     const auto bytes = static_cast<size_t>(kRows * kHeads * numerics::actRowBytes(kind, kElements));
     for (const TestDevice &device : testDevices()) {
-      std::vector<std::byte> memory(bytes + 64);
-      auto *y = reinterpret_cast<std::byte *>((reinterpret_cast<uintptr_t>(memory.data()) + 63) /
-                                              64 * 64);
+      const AlignedBytes memory = llvm::cantFail(AlignedBytes::allocate(bytes, "rows"));
+      std::byte *y = memory.data();
+      std::fill_n(y, bytes, std::byte{});
       runOperation("quantize_heads",
                    {.reads = {rowsOf(x.data(), kRows, kHeads * kElements)},
                     .writes = {{y, kRows * kHeads, kElements, kind}}},

@@ -11,8 +11,9 @@ Keys are written without the architecture's prefix; a value is a bool, an int, a
 these or a string, whatever it looks like. A layout of ../../../models/layouts.py comes first.
 Shapes are row-major; an added tensor is of type F32, and `--type` changes it. `--whole` adds the
 attention halves, embedding and output: 4 heads of 16, 2 of them for keys, 512 tokens, 640
-positions; of DeepSeek 4 heads with keys of 32 + 8 and values of 32, made of latents of 64. `--dense` has feed-forward networks of width 96 in place of experts. The file has its
-full length, without data."""
+positions; of DeepSeek 4 heads with keys of 32 + 8 and values of 32, made of latents of 64.
+`--dense` has feed-forward networks of width 96 in place of experts. The file has its full length,
+without data."""
 
 from __future__ import annotations
 
