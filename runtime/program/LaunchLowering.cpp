@@ -81,6 +81,7 @@ Error FunctionLowering::lowerGrids(moert::LaunchOp op, KernelLaunch &launch) {
 Error FunctionLowering::lowerOp(moert::LaunchOp op) {
   Step step;
   KernelLaunch launch;
+  nameStates(op);
   launch.kernel = names.kernels.lookup(op.getKernel());
   launch.overlaps = op.getOverlaps() || program.abi < moert::MoertDialect::kOverlapAbi;
   if (Error failure = lowerGrids(op, launch))

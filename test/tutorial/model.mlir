@@ -17,8 +17,8 @@
 // RUN: not sortie-opt %t.mlir --sortie-compile="target=cpu" 2>&1 | FileCheck %s --check-prefix=MISSING
 // RUN: sortie-run bench %t.mlirbc --weights random:seed=1 -p 64 -n 8 -r 2 --sequences 1,4 | FileCheck %s --check-prefix=BENCH
 //
-// DESCRIBE: symbol       pages is 0 to 1048576
-// DESCRIBE: state        cache: i32 [0, 4352], 0 bytes
+// DESCRIBE: symbol       pages is of a session, 1 to 1048576
+// DESCRIBE: state        cache: i32 [pages, 4352], 17.0 KiB for each of pages
 // DESCRIBE: input pages: i32 [slots, 2]
 // DESCRIBE: output logits: f32 [rows, 256]
 //

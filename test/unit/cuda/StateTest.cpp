@@ -149,8 +149,8 @@ TEST_P(CudaStates, canBeResetSavedAndRestored) {
 
 TEST_P(CudaStates, badRowsAreNamed) {
   EXPECT_EQ(keep({4, 5, 6}, 4),
-            "function 'keep': step 0, moert.write_rows (kernel 'keep_0'): position 0 of its index "
-            "has row 4, rows are 0 to 3; correct the index that the caller passes");
+            "function 'keep': step 0, moert.write_rows (kernel 'keep_0') with table: position 0 of "
+            "its index has row 4, rows are 0 to 3; correct the index that the caller passes");
   EXPECT_EQ(keep({4, 5, 6}, 3), "");
 }
 
