@@ -11,6 +11,7 @@
 #include "passes/RowOrder.h"
 #include "passes/UniqueName.h"
 #include "passes/WeightTable.h"
+#include "runtime/numerics/attention.h"
 
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/StringSet.h"
@@ -393,31 +394,41 @@ public:
   void runOnOperation() override {
     if (getOperation()->hasAttr(moert::MoertDialect::kProgramName))
       return; // A program already.
-    if (failed(checkModule()) || failed(lowerFunctions()))
+    const int contractVersion = getContractVersion();
+    if (failed(checkModule(contractVersion)) || failed(lowerFunctions()))
       return signalPassFailure();
-    stateProgram();
+    stateProgram(contractVersion);
   }
 
 private:
-  LogicalResult checkModule();
+  /// The first version of the numerics contract that has all of the module's arithmetic, so that
+  /// older runtimes run what they can.
+  int getContractVersion();
+  LogicalResult checkModule(int contractVersion);
   /// Makes the symbols that arguments and caches ask for, and finds names for them: those that are
   /// asked for, with a number behind where something else is called so.
   SymbolNames makeSymbols(OpBuilder &builder);
   StringAttr makeSymbol(OpBuilder &builder, StringRef wanted, int64_t most);
   LogicalResult lowerFunctions();
   /// Replaces the module's attributes by those of a program.
-  void stateProgram();
+  void stateProgram(int contractVersion);
 };
 
-LogicalResult MoeLowerToMoert::checkModule() {
+LogicalResult MoeLowerToMoert::checkModule(int contractVersion) {
   ModuleOp module = getOperation();
   if (maxTokens < 1 || maxTokens > INT32_MAX)
     return module.emitError("max-tokens must be 1 to 2147483647, got ") << maxTokens.getValue();
   auto version = module->getAttrOfType<IntegerAttr>(moe::MoeDialect::kNumericsName);
-  if (version && version.getInt() != numerics::kContractVersion)
+  if (version && (version.getInt() < numerics::kContractVersion ||
+                  version.getInt() > numerics::kWholeModelContractVersion))
     return module.emitError("asks for version ")
            << version.getInt() << " of the numerics contract, this compiler has "
-           << numerics::kContractVersion;
+           << numerics::kContractVersion << " to " << numerics::kWholeModelContractVersion;
+  if (version && version.getInt() < contractVersion)
+    return module.emitError("asks for version ")
+           << version.getInt()
+           << " of the numerics contract, its ops of the dialect lm are of version "
+           << contractVersion;
   for (Operation &op : *module.getBody()) {
     if (auto cache = dyn_cast<lm::CacheOp>(op)) {
       if (failed(checkCache(cache)))
@@ -463,6 +474,16 @@ SymbolNames MoeLowerToMoert::makeSymbols(OpBuilder &builder) {
   return names;
 }
 
+int MoeLowerToMoert::getContractVersion() {
+  const auto isOfWholeModels = [](Operation *op) {
+    return isa_and_nonnull<lm::LmDialect>(op->getDialect()) ? WalkResult::interrupt()
+                                                            : WalkResult::advance();
+  };
+  return getOperation()->walk(isOfWholeModels).wasInterrupted()
+             ? numerics::kWholeModelContractVersion
+             : numerics::kContractVersion;
+}
+
 LogicalResult MoeLowerToMoert::lowerFunctions() {
   ModuleOp module = getOperation();
   auto sources = llvm::to_vector(module.getOps<func::FuncOp>());
@@ -494,12 +515,11 @@ LogicalResult MoeLowerToMoert::lowerFunctions() {
   return success();
 }
 
-void MoeLowerToMoert::stateProgram() {
+void MoeLowerToMoert::stateProgram(int contractVersion) {
   ModuleOp module = getOperation();
-  auto program =
-      moert::ProgramAttr::get(&getContext(), moert::MoertDialect::kProgramAbi,
-                              numerics::kContractVersion, "cpu", moe::getPromisedContract(module),
-                              /*features=*/{}, "sortie " SORTIE_VERSION);
+  auto program = moert::ProgramAttr::get(&getContext(), moert::MoertDialect::kProgramAbi,
+                                         contractVersion, "cpu", moe::getPromisedContract(module),
+                                         /*features=*/{}, "sortie " SORTIE_VERSION);
   module->removeAttr(moe::MoeDialect::kContractName);
   module->removeAttr(moe::MoeDialect::kNumericsName);
   for (auto [name, nameInProgram] : kCarriedAttributes)

@@ -45,13 +45,15 @@ static Expected<size_t> findDigits(StringRef bytecode) {
   if (!isBytecode(bytecode))
     return malformed("not MLIR bytecode");
   if (bytecode.size() == kMagic.size())
-    return malformed("the bytecode ends inside its header; compile the program again, or copy it again");
+    return malformed(
+        "the bytecode ends inside its header; compile the program again, or copy it again");
   const StringRef producer = findProducer(bytecode);
   if (!hasSeal(bytecode))
     return malformed("the bytecode has no seal: it is not the output of sortie-opt, or its header "
                      "is damaged");
   if (producer.size() <= kPrefix.size() + kDigits || producer[kPrefix.size() + kDigits] != '\0')
-    return malformed("the seal of the bytecode is damaged; compile the program again, or copy it again");
+    return malformed(
+        "the seal of the bytecode is damaged; compile the program again, or copy it again");
   return bytecode.size() - producer.size() + kPrefix.size();
 }
 

@@ -13,6 +13,11 @@
 
 namespace sortie::numerics {
 
+/// Version of the contract that has what whole models need beside their feed-forward halves:
+/// everything of kContractVersion, and docs/numerics-models.md. Programs of whole models record it.
+constexpr int kWholeModelContractVersion = 2;
+static_assert(kWholeModelContractVersion > kContractVersion);
+
 /// Positions whose keys are weighed together, and whose weights have one scale.
 constexpr int kAttentionChunk = 128;
 /// Positions whose chunks are merged before they are merged with those of other spans.

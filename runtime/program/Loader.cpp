@@ -10,7 +10,7 @@
 #include "dialect/common/Nesting.h"
 #include "dialect/moert/MoertOps.h"
 #include "dialect/moert/Seal.h"
-#include "runtime/numerics/contract.h"
+#include "runtime/numerics/attention.h"
 #include "runtime/program/ForeignFile.h"
 #include "runtime/program/FunctionLowering.h"
 #include "runtime/program/KernelLowering.h"
@@ -137,10 +137,12 @@ Error ModuleLowering::lowerAttributes() {
   if (program.abi > moert::MoertDialect::kProgramAbi)
     return error("has ABI version " + Twine(program.abi) + ", " + knownAbis() +
                  "; use a newer runtime, or compile it with the sortie-opt of this version");
-  if (program.numerics != numerics::kContractVersion)
+  if (program.numerics < numerics::kContractVersion ||
+      program.numerics > numerics::kWholeModelContractVersion)
     return error("keeps version " + Twine(program.numerics) +
-                 " of the numerics contract, this runtime computes by version " +
-                 Twine(numerics::kContractVersion) +
+                 " of the numerics contract, this runtime computes by versions " +
+                 Twine(numerics::kContractVersion) + " to " +
+                 Twine(numerics::kWholeModelContractVersion) +
                  "; compile it with the sortie-opt of this version");
   if (program.target != kCpuTarget && program.target != kCudaTarget)
     return error("is compiled for target '" + program.target + "', this runtime has '" +

@@ -222,3 +222,14 @@ func.func @f(%x: tensor<?x32xf32> {moe.symbol = "pages"}) -> tensor<?x32xf32> {
   %0 = moe.add %x, %x : tensor<?x32xf32>
   return %0 : tensor<?x32xf32>
 }
+
+// -----
+
+// The arithmetic of language models came with version 2 of the contract.
+// expected-error @below {{asks for version 1 of the numerics contract, its ops of the dialect lm are of version 2}}
+module attributes {moe.numerics = 1} {
+  func.func @f(%x: tensor<?x32xf32>, %p: tensor<?xi32>) -> tensor<?x32xf32> {
+    %0 = lm.rotate %x, %p heads(4) pairs(halves) frequencies [1] : tensor<?x32xf32>, tensor<?xi32>
+    return %0 : tensor<?x32xf32>
+  }
+}

@@ -10,7 +10,7 @@
 #include "dialect/common/ImportRecord.h"
 #include "runtime/gguf/Fingerprint.h"
 #include "runtime/model/TensorList.h"
-#include "runtime/numerics/contract.h"
+#include "runtime/numerics/attention.h"
 #include "runtime/support/Error.h"
 
 #include "mlir/IR/Verifier.h"
@@ -76,8 +76,10 @@ void Importer::setModuleAttributes() {
   Builder builder(&context);
   module->setAttr(moe::MoeDialect::kContractName,
                   moe::ContractAttr::get(&context, options.contract));
-  module->setAttr(moe::MoeDialect::kNumericsName,
-                  builder.getI64IntegerAttr(numerics::kContractVersion));
+  const int version = options.what == model::Scope::WholeModel
+                          ? numerics::kWholeModelContractVersion
+                          : numerics::kContractVersion;
+  module->setAttr(moe::MoeDialect::kNumericsName, builder.getI64IntegerAttr(version));
   const std::vector<std::string> keys = metadata.keys();
   if (std::optional<uint64_t> fingerprint = gguf::fingerprintOfNamedKeys(model, keys)) {
     module->setAttr(

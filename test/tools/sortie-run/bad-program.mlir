@@ -1,7 +1,7 @@
 // Programs that sortie-run refuses; unit tests of the loader have the rest.
 
 // RUN: not sortie-run %s --describe 2>&1 | FileCheck %s
-// CHECK: sortie-run: error: {{.*}}bad-program.mlir: keeps version 77 of the numerics contract, this runtime computes by version {{[0-9]+}}; compile it with the sortie-opt of this version
+// CHECK: sortie-run: error: {{.*}}bad-program.mlir: keeps version 77 of the numerics contract, this runtime computes by versions 1 to 2; compile it with the sortie-opt of this version
 
 // RUN: sed 's/numerics = 77/numerics = 0/; s/abi = 3/abi = 9/' %s > %t.abi.mlir
 // RUN: not sortie-run %t.abi.mlir --describe 2>&1 | FileCheck %s --check-prefix=ABI

@@ -156,12 +156,14 @@ TEST(State, isWrittenAndReadInRows) {
 
 TEST(State, numbersOfRowsAreChecked) {
   const States states;
-  EXPECT_EQ(states.push({1, 2, 3, 4}, {0, 4}, {0, 0}),
-            "function 'push': step 0, moert.write_rows with ring: position 1 of its index has row 4, "
-            "rows are 0 to 3; correct the index that the caller passes");
-  EXPECT_EQ(states.push({1, 2}, {0}, {-1}),
-            "function 'push': step 1, moert.read_rows with ring: position 0 of its index has row -1, "
-            "rows are 0 to 3; correct the index that the caller passes");
+  EXPECT_EQ(
+      states.push({1, 2, 3, 4}, {0, 4}, {0, 0}),
+      "function 'push': step 0, moert.write_rows with ring: position 1 of its index has row 4, "
+      "rows are 0 to 3; correct the index that the caller passes");
+  EXPECT_EQ(
+      states.push({1, 2}, {0}, {-1}),
+      "function 'push': step 1, moert.read_rows with ring: position 0 of its index has row -1, "
+      "rows are 0 to 3; correct the index that the caller passes");
 }
 
 TEST(State, canBeReset) {
