@@ -9,6 +9,7 @@
 #include "dialect/common/AttentionRules.h"
 #include "dialect/common/ParameterRules.h"
 #include "dialect/common/PrintableName.h"
+#include "dialect/common/TensorRules.h"
 #include "dialect/moe/ProductRules.h"
 
 #include "mlir/IR/Builders.h"
@@ -40,22 +41,6 @@ static int64_t getDim(Value value, unsigned index) {
 /// Emits errors on an operation.
 static auto errorsOf(Operation *op) {
   return [op] { return op->emitOpError(); };
-}
-
-/// `value`, which may be null, has this shape.
-static LogicalResult verifyShape(Operation *op, StringRef what, Value value,
-                                 ArrayRef<int64_t> shape) {
-  if (!value ||
-      succeeded(verifyCompatibleShape(cast<RankedTensorType>(value.getType()).getShape(), shape)))
-    return success();
-  InFlightDiagnostic diagnostic = op->emitOpError() << what << " must be [";
-  llvm::interleaveComma(shape, diagnostic, [&](int64_t dim) {
-    if (ShapedType::isDynamic(dim))
-      diagnostic << "?";
-    else
-      diagnostic << dim;
-  });
-  return diagnostic << "], got " << value.getType();
 }
 
 /// The elements of each head of rows `[T, heads*D]`; nothing where the type does not say.

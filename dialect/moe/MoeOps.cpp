@@ -5,6 +5,8 @@
 // cited by the numbers that MoeOps.td gives them. Dynamic dimensions agree with everything.
 
 #include "dialect/moe/MoeOps.h"
+
+#include "dialect/common/TensorRules.h"
 #include "dialect/moe/ProductRules.h"
 
 #include "runtime/numerics/contract.h"
@@ -63,21 +65,6 @@ static LogicalResult verifyAgree(Operation *op, NamedDim lhs, NamedDim rhs) {
     return success();
   return op->emitOpError() << lhs.what << " is " << lhs.size << ", but " << rhs.what << " is "
                            << rhs.size;
-}
-
-/// A `shape` that a value should have. `value` may be null, which is right.
-static LogicalResult verifyShape(Operation *op, StringRef what, Value value,
-                                 ArrayRef<int64_t> shape) {
-  if (!value || succeeded(verifyCompatibleShape(getTensor(value).getShape(), shape)))
-    return success();
-  InFlightDiagnostic diagnostic = op->emitOpError() << what << " must be [";
-  llvm::interleaveComma(shape, diagnostic, [&](int64_t dim) {
-    if (ShapedType::isDynamic(dim))
-      diagnostic << "?";
-    else
-      diagnostic << dim;
-  });
-  return diagnostic << "], got " << value.getType();
 }
 
 LogicalResult moe::verifyArithmetic(Operation *op, Value weights,

@@ -12,6 +12,8 @@
 #include "runtime/program/Loader.h"
 #include "runtime/session/Session.h"
 
+#include <algorithm>
+
 using namespace llvm;
 using namespace sortie;
 
@@ -21,12 +23,21 @@ constexpr int64_t kTokens = 2;
 /// Larger programs are loaded, but not run.
 constexpr uint64_t kMostBytes = uint64_t{1} << 24;
 
-uint64_t bytesNeeded(const Program &program, const Function &function) {
-  uint64_t bytes = program.arenaBytes(function, kTokens);
+/// A small value for each symbol of the session.
+std::vector<SymbolChoice> choicesFor(const Program &program) {
+  std::vector<SymbolChoice> choices;
+  for (const Symbol &symbol : program.symbols)
+    if (symbol.isOfSession)
+      choices.push_back({symbol.name, std::min(kTokens, symbol.max)});
+  return choices;
+}
+
+uint64_t bytesNeeded(const Program &program, const Function &function, const SymbolLimits &limits) {
+  uint64_t bytes = program.arenaBytes(function, limits);
   for (const unsigned id : function.weights.set_bits())
     bytes += program.weights[id].fileBytes() + cpu::packedBytes(program.weights[id]);
   for (const Buffer &buffer : function.buffers)
-    bytes += buffer.bytes.at(program.symbolBounds(function, kTokens));
+    bytes += buffer.bytes.at(Program::symbolsOf(function, limits));
   return bytes;
 }
 
@@ -55,7 +66,12 @@ struct ZeroArguments {
 
 void runFunction(const std::shared_ptr<const Program> &program, uint32_t index) {
   const Function &function = program->functions[index];
-  if (program->partitionOf(function).isCuda() || bytesNeeded(*program, function) > kMostBytes)
+  const std::vector<SymbolChoice> choices = choicesFor(*program);
+  Expected<SymbolLimits> limits = SymbolLimits::create(*program, kTokens, choices);
+  if (!limits)
+    return consumeError(limits.takeError());
+  if (program->partitionOf(function).isCuda() ||
+      bytesNeeded(*program, function, *limits) > kMostBytes)
     return;
   WeightsOptions weightsOptions;
   weightsOptions.functions = {index};
@@ -63,10 +79,11 @@ void runFunction(const std::shared_ptr<const Program> &program, uint32_t index) 
       program, weightsOptions, *makeRandomSource(1), [](uint64_t, uint64_t) { return true; });
   if (!weights)
     return consumeError(weights.takeError());
-  const SymbolValues symbols = program->symbolBounds(function, kTokens);
+  const SymbolValues symbols = Program::symbolsOf(function, *limits);
   SessionOptions options;
   options.isa = cpu::bestIsa();
   options.maxTokens = kTokens;
+  options.symbols = choices;
   Expected<std::unique_ptr<Session>> session = (*weights)->createSession(options);
   if (!session)
     return consumeError(session.takeError());
