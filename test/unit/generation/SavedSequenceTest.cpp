@@ -28,7 +28,8 @@ llvm::Error anyRow(size_t, size_t, llvm::ArrayRef<float>) { return llvm::Error::
 
 uint32_t addSequence(LanguageModel &model, llvm::ArrayRef<int32_t> tokens) {
   const uint32_t sequence = llvm::cantFail(model.createSequence());
-  llvm::cantFail(model.extend({{sequence, tokens, tokens.size()}}, anyRow));
+  if (!tokens.empty())
+    llvm::cantFail(model.extend({{sequence, tokens, tokens.size()}}, anyRow));
   return sequence;
 }
 
