@@ -88,7 +88,8 @@ Type CacheType::parse(AsmParser &parser) {
     const FailureOr<IntegerWidth> word = FieldParser<IntegerWidth>::parse(parser);
     if (failed(word))
       return {};
-    width = *word;
+    const IntegerWidth chosen = *word;
+    width = chosen;
   }
   if (parser.parseGreater())
     return {};
