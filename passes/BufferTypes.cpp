@@ -3,6 +3,7 @@
 
 #include "passes/BufferTypes.h"
 
+#include "dialect/common/Widths.h"
 #include "runtime/numerics/cache.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -36,10 +37,9 @@ StringRef sortie::symbolOf(BlockArgument argument) {
 
 moert::BufferType sortie::cacheBufferType(lm::CacheType cache, StringRef pages) {
   MLIRContext *context = cache.getContext();
-  const auto width = *cache.getWidth() == IntegerWidth::Int16 ? numerics::ActivationWidth::Int16
-                                                              : numerics::ActivationWidth::Int8;
-  const int64_t words = numerics::cachePageWords(width, cache.getHeads(), cache.getKey(),
-                                                 cache.getValue(), cache.getRotated());
+  const int64_t words =
+      numerics::cachePageWords(toNumerics(*cache.getWidth()), cache.getHeads(), cache.getKey(),
+                               cache.getValue(), cache.getRotated());
   return moert::BufferType::get(context,
                                 {ExtentAttr::get(context, /*scale=*/1, pages, /*constant=*/0),
                                  constantExtent(context, words)},

@@ -3,6 +3,7 @@
 //
 // The pipeline `--sortie-compile`: public passes in one order.
 
+#include "dialect/common/Widths.h"
 #include "passes/Passes.h"
 
 #include "mlir/Pass/PassManager.h"
@@ -12,10 +13,6 @@
 using namespace mlir;
 
 namespace sortie {
-
-static IntegerWidth toWord(numerics::ActivationWidth width) {
-  return width == numerics::ActivationWidth::Int16 ? IntegerWidth::Int16 : IntegerWidth::Int8;
-}
 
 /// Adds the passes that lead from what the model means to sorted rows and grouped matmuls.
 static void buildDispatchLevel(OpPassManager &manager, const CompileOptions &options) {

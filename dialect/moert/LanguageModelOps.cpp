@@ -5,6 +5,7 @@
 // cited by the numbers that MoertOps.td gives them.
 
 #include "dialect/common/AttentionRules.h"
+#include "dialect/common/Widths.h"
 #include "dialect/moert/OpRules.h"
 #include "runtime/numerics/cache.h"
 
@@ -44,11 +45,6 @@ template <typename CacheOp> static LogicalResult verifyPlaces(CacheOp op, Extent
   return getRowWidth(op, "pages", op.getPages());
 }
 
-static numerics::ActivationWidth toNumerics(IntegerWidth width) {
-  return width == IntegerWidth::Int16 ? numerics::ActivationWidth::Int16
-                                      : numerics::ActivationWidth::Int8;
-}
-
 /// The sizes of what a page holds for each position.
 struct PageSizes {
   int64_t kvHeads;
@@ -62,8 +58,8 @@ template <typename CacheOp> static LogicalResult verifyCache(CacheOp op, const P
   const FailureOr<int64_t> words = getRowWidth(op, "cache", op.getCache());
   if (failed(words))
     return failure();
-  const int64_t expected = numerics::cachePageWords(toNumerics(op.getWidth()), sizes.kvHeads,
-                                                    sizes.key, sizes.value, sizes.rotated);
+  const int64_t expected = numerics::cachePageWords(
+      sortie::toNumerics(op.getWidth()), sizes.kvHeads, sizes.key, sizes.value, sizes.rotated);
   if (*words == expected)
     return success();
   InFlightDiagnostic error = op.emitOpError();
