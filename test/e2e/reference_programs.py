@@ -51,8 +51,7 @@ class ReferencePrograms:
 
     def path(self, name: str, width: str = "int16", context: int | None = None) -> Path:
         """The compiled program."""
-        return self._tools.compile_whole(path_of(name), context, name=f"{name}-{width}",
-                                         **WIDTHS[width])
+        return self._tools.compile_whole(path_of(name), context, **WIDTHS[width])
 
     def load(self, name: str, width: str = "int16", context: int | None = None) -> Program:
         key = (name, width, context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -58,6 +59,15 @@ def expose_routing(mlir: str, function: str) -> str:
     return mlir[:start] + body + mlir[end:]
 
 
+def name_of(model: Path) -> str:
+    """A name that no other file has: models of several tests are called alike, and a test may write
+    another one to the same place."""
+    file = model.resolve()
+    status = file.stat()
+    identity = f"{file} {status.st_ino} {status.st_size} {status.st_mtime_ns}"
+    return f"{model.stem}-{hashlib.blake2b(identity.encode(), digest_size=6).hexdigest()}"
+
+
 @dataclass(frozen=True)
 class Tools:
     """The tools in folder `bin`; files they make go to `folder`. They run in `environment`, by
@@ -85,7 +95,7 @@ class Tools:
         """Imports and compiles a model. `with_ids` names a function to return its expert ids;
         `options` are those of --sortie-compile, with `_` for `-`."""
         text = " ".join(f"{key.replace('_', '-')}={value}" for key, value in options.items())
-        name = "-".join([model.stem, with_ids, contract, *options.values()])
+        name = "-".join([name_of(model), with_ids, contract, *options.values()])
         mlir, program = self.folder / f"{name}.mlir", self.folder / f"{name}.mlirbc"
         if program.exists():
             return program
@@ -96,12 +106,10 @@ class Tools:
         self.call("sortie-opt", mlir, f"--sortie-compile={text}", "--emit-bytecode", "-o", program)
         return program
 
-    def compile_whole(self, model: Path, context: int | None = None, name: str | None = None,
-                      **options: str) -> Path:
-        """Imports and compiles all of a model, for sequences of `context` positions. `name` tells
-        it from other models; the default is the file's."""
+    def compile_whole(self, model: Path, context: int | None = None, **options: str) -> Path:
+        """Imports and compiles all of a model, for sequences of `context` positions."""
         text = " ".join(f"{key}={value}" for key, value in options.items())
-        stem = "-".join([name or model.stem, str(context), *options.values()])
+        stem = "-".join([name_of(model), str(context), *options.values()])
         mlir, program = self.folder / f"{stem}.mlir", self.folder / f"{stem}.mlirbc"
         if not program.exists():
             longer = [] if context is None else [f"--context={context}"]
