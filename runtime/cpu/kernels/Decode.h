@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// From packed panels to weight tiles. The one place in the kernels that knows formats, and it knows
-// them by their row of the table alone.
+// Blocks of packed panels, decoded as they are read or to weight tiles. The one place in the
+// kernels that knows formats, and it knows them by their row of the table alone.
 
 #ifndef SORTIE_RUNTIME_CPU_KERNELS_DECODE_H
 #define SORTIE_RUNTIME_CPU_KERNELS_DECODE_H
@@ -11,9 +11,11 @@
 #include "runtime/cpu/kernels/Unroll.h"
 #include "runtime/numerics/decode.h"
 
-#include <utility>
-
 namespace sortie::cpu {
+
+/// How far ahead of the decoder panels are fetched to the second-level cache. Panels follow each
+/// other in memory, so it goes on where a panel ends; fetching past the last one does no harm.
+inline constexpr int64_t kPrefetchBytes = 4096;
 
 /// The tile configuration that an instruction set uses for a format and a kind of activations.
 template <typename Simd>
@@ -31,15 +33,27 @@ static constexpr TileConfig tileConfig(const numerics::FormatInfo &info, numeric
   return config;
 }
 
-/// Decoding of blocks of one format.
-template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Decoder {
+/// An activation block of a packed panel: decoded as it is read.
+template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct PackedBlock {
   using Bytes = typename Simd::Bytes;
   using Ints = typename Simd::Ints;
+  using Floats = typename Simd::Floats;
   static constexpr numerics::FormatInfo kInfo = numerics::formatInfo(F);
   static constexpr TileConfig kConfig = tileConfig<Simd>(kInfo, Kind);
   static constexpr PanelLayout kLayout = panelLayout(kInfo);
   static constexpr LevelPlanes kPlanes = levelPlanes(kInfo.levelBits);
   static constexpr int kBias = levelBias(kInfo);
+
+  const std::byte *head;
+  const std::byte *body;
+
+  /// Block `block` of a panel. Its reader fetches what lies kPrefetchBytes ahead, line by line, as
+  /// it comes to each line of planes; lines of scales are fetched here.
+  SORTIE_KERNEL_INLINE PackedBlock(const std::byte *panel, int64_t block)
+      : head(panel + kLayout.headOffset(block)), body(panel + kLayout.bodyOffset(block)) {
+    for (int line = 0; line < kLayout.lowPlaneOffset; line += kVectorBytes)
+      Simd::prefetch(body + line + kPrefetchBytes);
+  }
 
   /// Codebooks, with the bias added.
   struct Codebook {
@@ -54,6 +68,17 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Deco
   static constexpr bool kHasCodebook = numerics::hasCodebook(kInfo.coding);
   alignas(64) static constexpr Codebook kCodebook = codebook();
 
+  /// The vector of a plane that vector `V` of a step shares with others.
+  template <int V, int Bits>
+  SORTIE_KERNEL_INLINE static Bytes loadPlane(const std::byte *plane, int step) {
+    constexpr int kShare = 8 / Bits;
+    static_assert(kStepVectors % kShare == 0);
+    const std::byte *line = plane + (step * (kStepVectors / kShare) + V / kShare) * kVectorBytes;
+    if constexpr (V % kShare == 0)
+      Simd::prefetch(line + kPrefetchBytes);
+    return Simd::loadBytes(line);
+  }
+
   /// The bits that a plane of `Bits` bits has for vector `V` (of the 8 / Bits that share a plane
   /// vector), moved to bit `To`.
   template <int Bits, int To, int V> SORTIE_KERNEL_INLINE static Bytes planeBits(Bytes plane) {
@@ -61,72 +86,61 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Deco
         plane, static_cast<uint8_t>(((1 << Bits) - 1) << To));
   }
 
-  /// Biased levels of vector `V` of a body: V is known when compiled, so that shifts are constants.
-  template <int V> SORTIE_KERNEL_INLINE static Bytes biasedLevels(const std::byte *body) {
-    constexpr int kLowShare = 8 / kPlanes.lowBits;
-    const Bytes low = Simd::loadBytes(body + kLayout.lowPlaneOffset + V / kLowShare * kVectorBytes);
-    Bytes codes = low;
-    if constexpr (kPlanes.lowBits < 8)
-      codes = planeBits<kPlanes.lowBits, 0, V % kLowShare>(low);
-    if constexpr (kPlanes.highBits != 0) {
-      constexpr int kHighShare = 8 / kPlanes.highBits;
-      const Bytes high =
-          Simd::loadBytes(body + kLayout.highPlaneOffset + V / kHighShare * kVectorBytes);
-      codes =
-          Simd::orBytes(codes, planeBits<kPlanes.highBits, kPlanes.lowBits, V % kHighShare>(high));
+  /// Biased levels of vector `V` of a step. V is known when compiled, so that shifts are constants.
+  template <int V> SORTIE_KERNEL_INLINE Bytes levels(int step) const {
+    constexpr int kLow = kPlanes.lowBits, kHigh = kPlanes.highBits;
+    Bytes codes = loadPlane<V, kLow>(body + kLayout.lowPlaneOffset, step);
+    if constexpr (kLow < 8)
+      codes = planeBits<kLow, 0, V % (8 / kLow)>(codes);
+    if constexpr (kHigh != 0) {
+      const Bytes high = loadPlane<V, kHigh>(body + kLayout.highPlaneOffset, step);
+      codes = Simd::orBytes(codes, planeBits<kHigh, kLow, V % (8 / kHigh)>(high));
     }
     if constexpr (kHasCodebook)
       codes = Simd::lookUp(kCodebook.levels, codes);
     return codes;
   }
 
-  /// int16 weights of vector `V`: sub-scale * level. `subScale` has pairs of equal int16.
-  template <int V>
-  SORTIE_KERNEL_INLINE static void wideWeights(const std::byte *body, Ints bias, Ints subScale,
-                                               WeightTile &tile) {
-    const Bytes levels = biasedLevels<V>(body);
-    Ints even = Simd::evenBytes(levels);
-    Ints odd = Simd::oddBytes(levels);
-    if constexpr (kBias != 0) {
-      even = Simd::subPairs(even, bias);
-      odd = Simd::subPairs(odd, bias);
-    }
+  /// Pairs of equal int16: what the levels of a sub-block are multiplied with in wide weights.
+  SORTIE_KERNEL_INLINE Ints pairScale(int subBlock) const {
     if constexpr (numerics::hasSubScales(kInfo)) {
-      even = Simd::mulPairs(even, subScale);
-      odd = Simd::mulPairs(odd, subScale);
-    }
-    Simd::storeInts(tile.weights[V][0], even);
-    Simd::storeInts(tile.weights[V][1], odd);
-  }
-
-  /// The vectors of sub-block `S`.
-  template <int S, int... V>
-  SORTIE_KERNEL_INLINE static void decodeSubBlock(const std::byte *body, WeightTile &tile,
-                                                  std::integer_sequence<int, V...>) {
-    constexpr int kFirst = S * kConfig.subBlockVectors();
-    if constexpr (kConfig.isWide) {
-      const Ints bias = Simd::broadcastInt(pairOf(kBias));
-      Ints subScale = bias;
-      if constexpr (numerics::hasSubScales(kInfo)) {
-        const std::byte *scales = body + S * kPanelRows;
-        subScale = Simd::pairBytes(scales, scales);
-      }
-      (wideWeights<kFirst + V>(body, bias, subScale, tile), ...);
+      const std::byte *scales = body + subBlock * kPanelRows;
+      return Simd::pairBytes(scales, scales);
     } else {
-      (Simd::storeBytes(tile.levels[kFirst + V], biasedLevels<kFirst + V>(body)), ...);
-      if constexpr (numerics::hasSubScales(kInfo))
-        Simd::storeInts(tile.subScales[S], Simd::expandSubScales(body + S * kPanelRows));
+      return Simd::zeroInts();
     }
   }
 
-  template <int... S>
-  SORTIE_KERNEL_INLINE static void decodeLevels(const std::byte *body, WeightTile &tile,
-                                                std::integer_sequence<int, S...>) {
-    (decodeSubBlock<S>(body, tile, std::make_integer_sequence<int, kConfig.subBlockVectors()>()),
-     ...);
+  /// int16 weights of vector `V` of a step: sub-scale * level, of even elements or of odd ones.
+  template <int V, int Half>
+  SORTIE_KERNEL_INLINE Ints weights(int step, [[maybe_unused]] Ints pairScale) const {
+    const Bytes biased = levels<V>(step);
+    Ints pairs = Half == 0 ? Simd::evenBytes(biased) : Simd::oddBytes(biased);
+    if constexpr (kBias != 0)
+      pairs = Simd::subPairs(pairs, Simd::broadcastInt(pairOf(kBias)));
+    if constexpr (numerics::hasSubScales(kInfo))
+      pairs = Simd::mulPairs(pairs, pairScale);
+    return pairs;
   }
 
-  SORTIE_KERNEL_INLINE static typename Simd::Floats loadScales(const std::byte *from) {
+  SORTIE_KERNEL_INLINE Ints subScale(int subBlock) const {
+    return Simd::expandSubScales(body + subBlock * kPanelRows);
+  }
+
+  /// -bias * sub-scale of two sub-blocks.
+  SORTIE_KERNEL_INLINE Ints biases(int pair) const {
+    const std::byte *scales = body + 2 * pair * kPanelRows;
+    return Simd::mulPairs(Simd::pairBytes(scales, scales + kPanelRows),
+                          Simd::broadcastInt(pairOf(-kBias)));
+  }
+
+  /// The integer minimums of two sub-blocks.
+  SORTIE_KERNEL_INLINE Ints minimums(int pair) const {
+    const std::byte *minimums = body + kLayout.minimumsOffset + 2 * pair * kPanelRows;
+    return Simd::pairBytes(minimums, minimums + kPanelRows);
+  }
+
+  SORTIE_KERNEL_INLINE static Floats loadScales(const std::byte *from) {
     if constexpr (kInfo.scaleType == numerics::ScaleType::BFloat16)
       return Simd::loadBFloat16(from);
     else if constexpr (kInfo.scaleType == numerics::ScaleType::Float32)
@@ -135,44 +149,80 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Deco
       return Simd::loadHalf(from);
   }
 
+  /// The scale of a group; that of all of the block (group 0) in formats with sub-scales.
+  SORTIE_KERNEL_INLINE Floats d(int group) const {
+    return loadScales(kConfig.isGrouped() ? body + group * kPanelRows * 2 : head);
+  }
+
+  /// The float minimum of a group; what integer minimums are multiplied with (group 0).
+  SORTIE_KERNEL_INLINE Floats m(int group) const {
+    return loadScales(kConfig.isGrouped() ? body + kLayout.minimumsOffset + group * kPanelRows * 2
+                                          : head + kLayout.dminOffset);
+  }
+};
+
+/// Decoding of blocks of one format to memory.
+template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Decoder {
+  using Packed = PackedBlock<Simd, F, Kind>;
+  static constexpr TileConfig kConfig = Packed::kConfig;
+
+  /// The vectors of sub-block `Part` of a step.
+  template <int Part>
+  SORTIE_KERNEL_INLINE static void decodeSubBlock(const Packed &block, int step, WeightTile &tile) {
+    constexpr int kVectors = kConfig.subBlockVectors();
+    const int s = step * kConfig.stepSubBlocks() + Part;
+    [[maybe_unused]] const auto pairScale = block.pairScale(s);
+    unrolled<kVectors>([&](auto v) SORTIE_KERNEL_LAMBDA {
+      constexpr int kV = Part * kVectors + v;
+      const int vector = step * kStepVectors + kV;
+      if constexpr (kConfig.isWide) {
+        Simd::storeInts(tile.weights[vector][0], block.template weights<kV, 0>(step, pairScale));
+        Simd::storeInts(tile.weights[vector][1], block.template weights<kV, 1>(step, pairScale));
+      } else {
+        Simd::storeBytes(tile.levels[vector], block.template levels<kV>(step));
+      }
+    });
+    if constexpr (!kConfig.isWide && numerics::hasSubScales(Packed::kInfo))
+      Simd::storeInts(tile.subScales[s], block.subScale(s));
+  }
+
+  SORTIE_KERNEL_INLINE static void decodeLevels(const Packed &block, WeightTile &tile) {
+    for (int step = 0; step < kBlockSteps; ++step)
+      unrolled<kConfig.stepSubBlocks()>(
+          [&](auto part) SORTIE_KERNEL_LAMBDA { decodeSubBlock<part>(block, step, tile); });
+  }
+
   /// Scales and minimums of a format with a scale per group.
-  SORTIE_KERNEL_INLINE static void decodeGroupScales(const std::byte *body, WeightTile &tile) {
+  SORTIE_KERNEL_INLINE static void decodeGroupScales(const Packed &block, WeightTile &tile) {
     for (int g = 0; g < numerics::kGroupsPerBlock; ++g) {
-      const std::byte *scales = body + g * kPanelRows * 2;
-      Simd::store(tile.d[g], loadScales(scales));
-      if constexpr (kInfo.minimum == numerics::Minimum::AddedFloat)
-        Simd::store(tile.m[g], loadScales(scales + kLayout.minimumsOffset));
+      Simd::store(tile.d[g], block.d(g));
+      if constexpr (kConfig.minimum == numerics::Minimum::AddedFloat)
+        Simd::store(tile.m[g], block.m(g));
     }
   }
 
   /// Scales, biases and minimums of a format with sub-scales.
-  SORTIE_KERNEL_INLINE static void decodeSubScales(const std::byte *head, const std::byte *body,
-                                                   WeightTile &tile) {
-    Simd::store(tile.d[0], loadScales(head));
+  SORTIE_KERNEL_INLINE static void decodeSubScales(const Packed &block, WeightTile &tile) {
+    Simd::store(tile.d[0], block.d(0));
     for (int pair = 0; pair < kConfig.subBlocks() / 2; ++pair) {
-      const std::byte *scales = body + 2 * pair * kPanelRows;
       if constexpr (kConfig.isBiased)
-        Simd::storeInts(tile.biases[pair],
-                        Simd::mulPairs(Simd::pairBytes(scales, scales + kPanelRows),
-                                       Simd::broadcastInt(pairOf(-kBias))));
-      if constexpr (kInfo.minimum == numerics::Minimum::SubtractedInteger) {
-        const std::byte *minimums = scales + kLayout.minimumsOffset;
-        Simd::storeInts(tile.minimums[pair], Simd::pairBytes(minimums, minimums + kPanelRows));
-      }
+        Simd::storeInts(tile.biases[pair], block.biases(pair));
+      if constexpr (kConfig.minimum == numerics::Minimum::SubtractedInteger)
+        Simd::storeInts(tile.minimums[pair], block.minimums(pair));
     }
-    if constexpr (kInfo.minimum == numerics::Minimum::SubtractedInteger)
-      Simd::store(tile.m[0], loadScales(head + kLayout.dminOffset));
+    if constexpr (kConfig.minimum == numerics::Minimum::SubtractedInteger)
+      Simd::store(tile.m[0], block.m(0));
   }
 
   /// Decodes blocks [first, first + count) of a panel.
   static void decode(const std::byte *panel, int64_t first, int count, WeightTile *tiles) {
     for (int b = 0; b < count; ++b) {
-      const std::byte *body = panel + kLayout.bodyOffset(first + b);
-      decodeLevels(body, tiles[b], std::make_integer_sequence<int, kConfig.subBlocks()>());
+      const Packed block(panel, first + b);
+      decodeLevels(block, tiles[b]);
       if constexpr (kConfig.isGrouped())
-        decodeGroupScales(body, tiles[b]);
+        decodeGroupScales(block, tiles[b]);
       else
-        decodeSubScales(panel + kLayout.headOffset(first + b), body, tiles[b]);
+        decodeSubScales(block, tiles[b]);
     }
   }
 };

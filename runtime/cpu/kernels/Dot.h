@@ -16,12 +16,6 @@
 
 namespace sortie::cpu {
 
-/// Cache lines to fetch during a product.
-struct PrefetchRange {
-  const std::byte *from;
-  int lines;
-};
-
 /// A 32-bit lane of a row tile.
 SORTIE_KERNEL_INLINE static int32_t loadLane(const void *from) {
   int32_t lane;
@@ -47,21 +41,22 @@ template <typename Simd, TileConfig C, int Rows> struct RegisterTile {
     });
   }
 
-  /// The narrow product of sub-block `s`, added to `runs`.
-  SORTIE_KERNEL_INLINE static void addNarrow(const WeightTile &weights, const RowTile<C> *rows,
-                                             int s, Runs &runs) {
+  /// The narrow product of sub-block `Part` of a step, added to `runs`.
+  template <int Part, typename Weights>
+  SORTIE_KERNEL_INLINE static void addNarrow(const Weights &weights, const RowTile<C> *rows,
+                                             int step, Runs &runs) {
     constexpr int kVectors = C.subBlockVectors();
     constexpr int kLimit = Simd::pieceVectors(C.levelLimit);
     constexpr int kPiece = kLimit < kVectors ? kLimit : kVectors;
-    unrolled<kVectors / kPiece>([&](int piece) SORTIE_KERNEL_LAMBDA {
-      addPiece<kPiece>(weights, rows, s, s * kVectors + piece * kPiece, runs);
+    unrolled<kVectors / kPiece>([&](auto piece) SORTIE_KERNEL_LAMBDA {
+      addPiece<Part * kVectors + piece * kPiece, kPiece>(weights, rows, step, runs);
     });
   }
 
-  /// The narrow product of `Vectors` vectors of sub-block `s`, from vector `first` on.
-  template <int Vectors>
-  SORTIE_KERNEL_INLINE static void addPiece(const WeightTile &weights, const RowTile<C> *rows,
-                                            int s, int first, Runs &runs) {
+  /// The narrow product of `Vectors` vectors of a step, from vector `First` on.
+  template <int First, int Vectors, typename Weights>
+  SORTIE_KERNEL_INLINE static void addPiece(const Weights &weights, const RowTile<C> *rows,
+                                            int step, Runs &runs) {
     constexpr bool kContinuesRun = C.isGrouped() && Simd::kPieceIsInts;
     typename Simd::Piece pieces[Rows][kProducts];
     forEachRun([&](int r, int p) SORTIE_KERNEL_LAMBDA {
@@ -70,17 +65,20 @@ template <typename Simd, TileConfig C, int Rows> struct RegisterTile {
       else
         pieces[r][p] = Simd::zeroPiece();
     });
-    unrolled<Vectors>([&](int i) SORTIE_KERNEL_LAMBDA {
-      const auto levels = Simd::loadBytes(weights.levels[first + i]);
+    unrolled<Vectors>([&](auto i) SORTIE_KERNEL_LAMBDA {
+      const auto levels = weights.template levels<First + i>(step);
+      const int vector = step * kStepVectors + First + i;
       forEachRun([&](int r, int p) SORTIE_KERNEL_LAMBDA {
-        const int8_t *quad = rows[r].elements[p] + (first + i) * kVectorElements;
+        const int8_t *quad = rows[r].elements[p] + vector * kVectorElements;
         pieces[r][p] = Simd::dotBytes(pieces[r][p], levels, quad);
       });
     });
     forEachRun([&](int r, int p) SORTIE_KERNEL_LAMBDA {
       Ints &run = runs.run[r][p];
       if constexpr (!C.isGrouped())
-        run = Simd::addScaledPiece(run, pieces[r][p], Simd::loadInts(weights.subScales[s]));
+        run = Simd::addScaledPiece(
+            run, pieces[r][p],
+            weights.subScale(step * C.stepSubBlocks() + First / C.subBlockVectors()));
       else if constexpr (kContinuesRun)
         run = pieces[r][p];
       else
@@ -88,16 +86,18 @@ template <typename Simd, TileConfig C, int Rows> struct RegisterTile {
     });
   }
 
-  /// The wide product of sub-block `s`, added to `runs`.
-  SORTIE_KERNEL_INLINE static void addWide(const WeightTile &weights, const RowTile<C> *rows, int s,
+  /// The wide product of sub-block `Part` of a step, added to `runs`.
+  template <int Part, typename Weights>
+  SORTIE_KERNEL_INLINE static void addWide(const Weights &weights, const RowTile<C> *rows, int step,
                                            Runs &runs) {
     constexpr int kVectors = C.subBlockVectors();
     constexpr int kHalf = kVectorBytes / kVectorElements; // vectors of 64 elements
-    const int first = s * kVectors;
+    const int first = step * kStepVectors + Part * kVectors;
     const int offset = first / kHalf * 2 * kVectorBytes + first % kHalf * kVectorElements;
-    unrolled<kVectors>([&](int i) SORTIE_KERNEL_LAMBDA {
-      unrolled<2>([&](int half) SORTIE_KERNEL_LAMBDA {
-        const Ints pairs = Simd::loadInts(weights.weights[first + i][half]);
+    const Ints scale = weights.pairScale(step * C.stepSubBlocks() + Part);
+    unrolled<kVectors>([&](auto i) SORTIE_KERNEL_LAMBDA {
+      unrolled<2>([&](auto half) SORTIE_KERNEL_LAMBDA {
+        const Ints pairs = weights.template weights<Part * kVectors + i, half>(step, scale);
         forEachRun([&](int r, int p) SORTIE_KERNEL_LAMBDA {
           const int8_t *lane =
               rows[r].elements[p] + offset + half * kVectorBytes + i * kVectorElements;
@@ -108,22 +108,34 @@ template <typename Simd, TileConfig C, int Rows> struct RegisterTile {
     });
   }
 
-  SORTIE_KERNEL_INLINE static void addSubBlock(const WeightTile &weights, const RowTile<C> *rows,
-                                               int s, Runs &runs) {
-    if constexpr (C.isWide)
-      addWide(weights, rows, s, runs);
-    else
-      addNarrow(weights, rows, s, runs);
+  template <typename Weights>
+  SORTIE_KERNEL_INLINE static void addStep(const Weights &weights, const RowTile<C> *rows, int step,
+                                           Runs &runs) {
+    unrolled<C.stepSubBlocks()>([&](auto part) SORTIE_KERNEL_LAMBDA {
+      if constexpr (C.isWide)
+        addWide<part>(weights, rows, step, runs);
+      else
+        addNarrow<part>(weights, rows, step, runs);
+    });
   }
 
-  /// sum + the pairs of `factors` times the sums of limb `limb` over the sub-blocks.
-  SORTIE_KERNEL_INLINE static Ints addSums(Ints sum, const int16_t (*factors)[kPanelRows][2],
-                                           const RowTile<C> &row, int limb) {
+  /// sum + the pairs of factors (biases or minimums) times the sums of limb `limb` over the
+  /// sub-blocks.
+  template <typename FactorsAt>
+  SORTIE_KERNEL_INLINE static Ints addSums(Ints sum, FactorsAt factorsAt, const RowTile<C> &row,
+                                           int limb) {
     unrolled<C.subBlocks() / 2>([&](int pair) SORTIE_KERNEL_LAMBDA {
-      sum = Simd::dotPairs(sum, Simd::loadInts(factors[pair]),
+      sum = Simd::dotPairs(sum, factorsAt(pair),
                            Simd::broadcastInt(loadLane(&row.sums[limb][2 * pair])));
     });
     return sum;
+  }
+
+  template <typename Weights>
+  SORTIE_KERNEL_INLINE static Ints addBiases(Ints sum, const Weights &weights,
+                                             const RowTile<C> &row, int limb) {
+    return addSums(
+        sum, [&](int pair) SORTIE_KERNEL_LAMBDA { return weights.biases(pair); }, row, limb);
   }
 
   /// F of an integer run.
@@ -140,9 +152,11 @@ template <typename Simd, TileConfig C, int Rows> struct RegisterTile {
     Simd::store(sums, Simd::fma(t, Simd::broadcast(row.scale), Simd::load(sums)));
   }
 
-  /// The runs of group `g`.
-  SORTIE_KERNEL_INLINE static Runs groupRuns(const WeightTile &weights, const RowTile<C> *rows,
+  /// The runs of group `g`, which is a step.
+  template <typename Weights>
+  SORTIE_KERNEL_INLINE static Runs groupRuns(const Weights &weights, const RowTile<C> *rows,
                                              int g) {
+    static_assert(numerics::kGroupsPerBlock == kBlockSteps);
     Runs runs;
     forEachRun([&](int r, int p) SORTIE_KERNEL_LAMBDA {
       if constexpr (C.isBiased)
@@ -150,77 +164,90 @@ template <typename Simd, TileConfig C, int Rows> struct RegisterTile {
       else
         runs.run[r][p] = Simd::zeroInts();
     });
-    addSubBlock(weights, rows, g, runs);
+    addStep(weights, rows, g, runs);
     return runs;
   }
 
-  SORTIE_KERNEL_INLINE static void groupedBlock(const WeightTile &weights, const RowTile<C> *rows,
+  template <typename Weights>
+  SORTIE_KERNEL_INLINE static void groupedBlock(const Weights &weights, const RowTile<C> *rows,
                                                 float *sums) {
     Floats t[Rows];
-    const Runs firstRuns = groupRuns(weights, rows, 0);
-    unrolled<Rows>([&](int r) SORTIE_KERNEL_LAMBDA {
-      t[r] = Simd::mul(runValue(firstRuns.run[r]), Simd::load(weights.d[0]));
-    });
-    for (int g = 1; g < numerics::kGroupsPerBlock; ++g) {
+    // What is added to -0.0 keeps its bits.
+    unrolled<Rows>([&](int r) SORTIE_KERNEL_LAMBDA { t[r] = Simd::broadcast(-0.0f); });
+    for (int g = 0; g < numerics::kGroupsPerBlock; ++g) {
       const Runs runs = groupRuns(weights, rows, g);
       unrolled<Rows>([&](int r) SORTIE_KERNEL_LAMBDA {
-        t[r] = Simd::fma(runValue(runs.run[r]), Simd::load(weights.d[g]), t[r]);
+        t[r] = Simd::fma(runValue(runs.run[r]), weights.d(g), t[r]);
       });
     }
     if constexpr (C.minimum == numerics::Minimum::AddedFloat)
       for (int g = 0; g < numerics::kGroupsPerBlock; ++g)
         unrolled<Rows>([&](int r) SORTIE_KERNEL_LAMBDA {
-          t[r] = Simd::fma(Simd::broadcast(rows[r].groupSums[g]), Simd::load(weights.m[g]), t[r]);
+          t[r] = Simd::fma(Simd::broadcast(rows[r].groupSums[g]), weights.m(g), t[r]);
         });
     unrolled<Rows>([&](int r)
                        SORTIE_KERNEL_LAMBDA { addBlock(t[r], rows[r], sums + r * kPanelRows); });
   }
 
-  SORTIE_KERNEL_INLINE static void subScaledBlock(const WeightTile &weights, const RowTile<C> *rows,
+  template <typename Weights>
+  SORTIE_KERNEL_INLINE static void subScaledBlock(const Weights &weights, const RowTile<C> *rows,
                                                   float *sums) {
     Runs runs;
     forEachRun([&](int r, int p) SORTIE_KERNEL_LAMBDA {
       runs.run[r][p] = Simd::zeroInts();
       if constexpr (C.isBiased)
-        runs.run[r][p] = addSums(runs.run[r][p], weights.biases, rows[r], p);
+        runs.run[r][p] = addBiases(runs.run[r][p], weights, rows[r], p);
     });
-    for (int s = 0; s < C.subBlocks(); ++s)
-      addSubBlock(weights, rows, s, runs);
+    for (int step = 0; step < kBlockSteps; ++step)
+      addStep(weights, rows, step, runs);
     unrolled<Rows>([&](int r) SORTIE_KERNEL_LAMBDA {
-      Floats t = Simd::mul(runValue(runs.run[r]), Simd::load(weights.d[0]));
+      Floats t = Simd::mul(runValue(runs.run[r]), weights.d(0));
       if constexpr (C.minimum == numerics::Minimum::SubtractedInteger)
         t = subtractMinimums(weights, rows[r], t);
       addBlock(t, rows[r], sums + r * kPanelRows);
     });
   }
 
-  SORTIE_KERNEL_INLINE static Floats subtractMinimums(const WeightTile &weights,
-                                                      const RowTile<C> &row, Floats t) {
-    Ints sum = addSums(Simd::zeroInts(), weights.minimums, row, 0);
+  template <typename Weights>
+  SORTIE_KERNEL_INLINE static Floats subtractMinimums(const Weights &weights, const RowTile<C> &row,
+                                                      Floats t) {
+    const auto minimums = [&](int pair) SORTIE_KERNEL_LAMBDA { return weights.minimums(pair); };
+    Ints sum = addSums(Simd::zeroInts(), minimums, row, 0);
     if constexpr (C.sumLimbs() == 2) {
-      const Ints high = addSums(Simd::zeroInts(), weights.minimums, row, 1);
+      const Ints high = addSums(Simd::zeroInts(), minimums, row, 1);
       sum = Simd::addInts(sum, Simd::template shiftLeft<7>(high));
     }
-    return Simd::fnma(Simd::toFloats(sum), Simd::load(weights.m[0]), t);
+    return Simd::fnma(Simd::toFloats(sum), weights.m(0), t);
   }
 
-  /// Fetches what falls to block `b` of `blocks`.
-  SORTIE_KERNEL_INLINE static void prefetchShare(PrefetchRange next, int b, int blocks) {
-    for (int line = next.lines * b / blocks; line < next.lines * (b + 1) / blocks; ++line)
-      Simd::prefetch(next.from + line * kVectorBytes);
+  /// Adds a block of a panel to sums [Rows][16].
+  template <typename Weights>
+  SORTIE_KERNEL_INLINE static void addBlock(const Weights &weights, const RowTile<C> *rows,
+                                            float *sums) {
+    if constexpr (C.isGrouped())
+      groupedBlock(weights, rows, sums);
+    else
+      subScaledBlock(weights, rows, sums);
   }
 
   /// Adds `blocks` blocks of a panel to sums [Rows][16]. The row tiles of consecutive blocks are
-  /// `blockStride` tiles apart. Meanwhile fetches what will be decoded next.
+  /// `blockStride` tiles apart.
   static void dot(const WeightTile *weights, int blocks, const void *rowTiles, int blockStride,
-                  float *sums, PrefetchRange next) {
+                  float *sums) {
     const auto *rows = static_cast<const RowTile<C> *>(rowTiles);
     for (int b = 0; b < blocks; ++b, rows += blockStride) {
-      prefetchShare(next, b, blocks);
-      if constexpr (C.isGrouped())
-        groupedBlock(weights[b], rows, sums);
-      else
-        subScaledBlock(weights[b], rows, sums);
+      addBlock(DecodedBlock<Simd>{weights[b]}, rows, sums);
+    }
+  }
+
+  /// The same of blocks [first, first + blocks) of a packed panel, decoded as they are read: where
+  /// few rows share a block, keeping it decoded would take longer than decoding it.
+  template <typename Packed>
+  static void dotPacked(const std::byte *panel, int64_t first, int blocks, const void *rowTiles,
+                        int blockStride, float *sums) {
+    const auto *rows = static_cast<const RowTile<C> *>(rowTiles);
+    for (int b = 0; b < blocks; ++b, rows += blockStride) {
+      addBlock(Packed(panel, first + b), rows, sums);
     }
   }
 };

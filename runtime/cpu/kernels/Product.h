@@ -26,22 +26,20 @@ namespace sortie::cpu {
 /// Blocks decoded before they are used.
 inline constexpr int kDecodedBlocks = 4;
 
-/// How far ahead of the decoder panels are fetched to the second-level cache. Panels follow each
-/// other in memory, so it goes on where a panel ends; fetching past the last one does no harm.
-inline constexpr int64_t kPrefetchBytes = 8192;
-
 /// What a product needs of a format and a kind of activations, behind function pointers.
 struct ExactPlan {
   using Decode = void (*)(const std::byte *panel, int64_t first, int count, WeightTile *tiles);
   using Place = void (*)(const std::byte *const *rows, int rowCount, int64_t columns, int64_t first,
                          int count, int bias, void *to);
   using Dot = void (*)(const WeightTile *weights, int blocks, const void *rowTiles, int blockStride,
-                       float *sums, PrefetchRange next);
+                       float *sums);
+  using DotPacked = void (*)(const std::byte *panel, int64_t first, int blocks,
+                             const void *rowTiles, int blockStride, float *sums);
   int bias;
-  int64_t blockBytes; ///< of a panel, heads included
   size_t rowTileBytes;
-  int maxRows;     ///< of a register tile
-  const Dot *dots; ///< [maxRows], for 1 row and up
+  int maxRows;      ///< of a register tile
+  const Dot *dots;  ///< [maxRows], for 1 row and up
+  DotPacked dotOne; ///< for a single row, without `decode`
   Decode decode;
   Place place;
 };
@@ -86,11 +84,14 @@ template <typename Simd> struct Plans {
 
   template <numerics::Format F, numerics::RowKind Kind> static ExactPlan exactPlan() {
     using FormatDecoder = Decoder<Simd, F, Kind>;
-    constexpr TileConfig kConfig = FormatDecoder::kConfig;
-    constexpr PanelLayout kLayout = FormatDecoder::kLayout;
-    return {FormatDecoder::kBias,           kLayout.recordBytes / kLayout.blocksPerRecord,
-            sizeof(RowTile<kConfig>),       registerRows<kConfig>(),
-            Dots<kConfig>::kTable.dots,     &FormatDecoder::decode,
+    using Packed = typename FormatDecoder::Packed;
+    constexpr TileConfig kConfig = Packed::kConfig;
+    return {Packed::kBias,
+            sizeof(RowTile<kConfig>),
+            registerRows<kConfig>(),
+            Dots<kConfig>::kTable.dots,
+            &RegisterTile<Simd, kConfig, 1>::template dotPacked<Packed>,
+            &FormatDecoder::decode,
             &RowTiler<Simd, kConfig>::place};
   }
 
@@ -198,19 +199,17 @@ template <typename Simd> struct Product {
   void exactChunk(const ExactPlan &plan, const std::byte *panel, int64_t firstBlock, int64_t placed,
                   int blocks, float *sums) {
     std::memset(sums, 0, static_cast<size_t>(unit.rows) * sizeof scratch.sums[0]);
+    if (unit.rows == 1)
+      return plan.dotOne(panel, firstBlock, blocks,
+                         scratch.rows + static_cast<size_t>(placed) * plan.rowTileBytes,
+                         /*blockStride=*/1, sums);
     for (int b = 0; b < blocks; b += kDecodedBlocks) {
       const int count = blocks - b < kDecodedBlocks ? blocks - b : kDecodedBlocks;
       plan.decode(panel, firstBlock + b, count, scratch.weights);
-      // What lies kPrefetchBytes ahead, divided among the register tiles.
-      const std::byte *ahead = panel + (firstBlock + b) * plan.blockBytes + kPrefetchBytes;
-      const int lines = static_cast<int>(count * plan.blockBytes / kVectorBytes);
       forEachRegisterTile(plan.maxRows, [&](int first, int rows) {
         const auto tile = static_cast<size_t>((placed + b) * unit.rows + first);
-        const int line = lines * first / unit.rows;
-        const PrefetchRange next = {ahead + line * kVectorBytes,
-                                    lines * (first + rows) / unit.rows - line};
         plan.dots[rows - 1](scratch.weights, count, scratch.rows + tile * plan.rowTileBytes,
-                            unit.rows, sums + first * kRowFloats, next);
+                            unit.rows, sums + first * kRowFloats);
       });
     }
   }

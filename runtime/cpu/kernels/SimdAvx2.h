@@ -226,7 +226,7 @@ struct SimdAvx2Base {
     return {_mm256_srai_epi16(a.low, 8), _mm256_srai_epi16(a.high, 8)};
   }
   SORTIE_KERNEL_INLINE static void prefetch(const void *at) {
-    _mm_prefetch(static_cast<const char *>(at), _MM_HINT_T0);
+    _mm_prefetch(static_cast<const char *>(at), _MM_HINT_T1);
   }
 
 protected:

@@ -180,7 +180,7 @@ struct SimdAvx512 {
     return _mm512_cvtepi8_epi32(_mm_loadu_si128(static_cast<const __m128i *>(bytes)));
   }
   SORTIE_KERNEL_INLINE static void prefetch(const void *at) {
-    _mm_prefetch(static_cast<const char *>(at), _MM_HINT_T0);
+    _mm_prefetch(static_cast<const char *>(at), _MM_HINT_T1);
   }
 };
 

@@ -15,9 +15,15 @@
 #define SORTIE_RUNTIME_CPU_KERNELS_TILE_H
 
 #include "runtime/cpu/PanelLayout.h"
+#include "runtime/cpu/kernels/Unroll.h"
 #include "runtime/numerics/layout.h"
 
 namespace sortie::cpu {
+
+/// Vectors of a step of a product: any plane has whole vectors for them, so that all steps of a
+/// block are alike.
+inline constexpr int kStepVectors = 8;
+inline constexpr int kBlockSteps = kBlockVectors / kStepVectors;
 
 /// Which form of the product, and what of it a kernel must know when it is compiled.
 struct TileConfig {
@@ -36,6 +42,8 @@ struct TileConfig {
   }
   /// Vectors of 4 elements in a sub-block.
   constexpr int subBlockVectors() const { return kBlockVectors / subBlocks(); }
+  /// Sub-blocks of a step, 1 or 2.
+  constexpr int stepSubBlocks() const { return subBlocks() / kBlockSteps; }
   /// Limbs of the activations.
   constexpr int sumLimbs() const { return numerics::limbCount(kind); }
   bool operator==(const TileConfig &) const = default;
@@ -64,6 +72,30 @@ struct alignas(64) WeightTile {
   /// Pairs of int16 (even and odd sub-block): -bias * sub-scale, and the integer minimums.
   int16_t biases[4][kPanelRows][2];
   int16_t minimums[4][kPanelRows][2];
+};
+
+/// Where a product finds an activation block of a panel that is decoded already: the functions are
+/// those of PackedBlock.
+template <typename Simd> struct DecodedBlock {
+  using Ints = typename Simd::Ints;
+  using Floats = typename Simd::Floats;
+
+  const WeightTile &tile;
+
+  template <int V> SORTIE_KERNEL_INLINE typename Simd::Bytes levels(int step) const {
+    return Simd::loadBytes(tile.levels[step * kStepVectors + V]);
+  }
+  SORTIE_KERNEL_INLINE Ints pairScale(int) const { return Simd::zeroInts(); }
+  template <int V, int Half> SORTIE_KERNEL_INLINE Ints weights(int step, Ints) const {
+    return Simd::loadInts(tile.weights[step * kStepVectors + V][Half]);
+  }
+  SORTIE_KERNEL_INLINE Ints subScale(int subBlock) const {
+    return Simd::loadInts(tile.subScales[subBlock]);
+  }
+  SORTIE_KERNEL_INLINE Ints biases(int pair) const { return Simd::loadInts(tile.biases[pair]); }
+  SORTIE_KERNEL_INLINE Ints minimums(int pair) const { return Simd::loadInts(tile.minimums[pair]); }
+  SORTIE_KERNEL_INLINE Floats d(int group) const { return Simd::load(tile.d[group]); }
+  SORTIE_KERNEL_INLINE Floats m(int group) const { return Simd::load(tile.m[group]); }
 };
 
 /// An activation block of one row.

@@ -91,25 +91,24 @@ template <typename Simd, TileConfig C, int Rows> struct TileDot {
     for (int p = 0; p < C.products; ++p) {
       run[p] = Simd::zeroInts();
       if constexpr (C.isBiased)
-        run[p] = OneRow::addSums(run[p], weights.biases, row, p);
+        run[p] = OneRow::addBiases(run[p], DecodedBlock<Simd>{weights}, row, p);
       for (int s = 0; s < C.subBlocks(); ++s)
         run[p] = Simd::addScaledPiece(run[p], Simd::loadInts(sums.sums[p][s][r]),
                                       Simd::loadInts(weights.subScales[s]));
     }
     Floats t = Simd::mul(OneRow::runValue(run), Simd::load(weights.d[0]));
     if constexpr (C.minimum == numerics::Minimum::SubtractedInteger)
-      t = OneRow::subtractMinimums(weights, row, t);
+      t = OneRow::subtractMinimums(DecodedBlock<Simd>{weights}, row, t);
     return t;
   }
 
   /// Does what RegisterTile::dot does.
   static void dot(const WeightTile *weights, int blocks, const void *rowTiles, int blockStride,
-                  float *sums, PrefetchRange next) {
+                  float *sums) {
     const auto *rows = static_cast<const RowTile<C> *>(rowTiles);
     Tiles::configure(Rows, kSubBlockBytes);
     Sums products;
     for (int b = 0; b < blocks; ++b, rows += blockStride) {
-      OneRow::prefetchShare(next, b, blocks);
       multiply(weights[b], rows, products);
       for (int r = 0; r < Rows; ++r)
         OneRow::addBlock(term(weights[b], rows[r], products, r), rows[r], sums + r * kPanelRows);

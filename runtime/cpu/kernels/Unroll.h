@@ -8,6 +8,7 @@
 #ifndef SORTIE_RUNTIME_CPU_KERNELS_UNROLL_H
 #define SORTIE_RUNTIME_CPU_KERNELS_UNROLL_H
 
+#include <type_traits>
 #include <utility>
 
 #define SORTIE_KERNEL_INLINE inline __attribute__((always_inline))
@@ -15,11 +16,12 @@
 
 namespace sortie::cpu {
 
-/// function(0), …, function(Count - 1).
+/// function(0), …, function(Count - 1), with constants that template arguments can be made of.
 template <int Count, typename Function>
 SORTIE_KERNEL_INLINE static void unrolled(Function function) {
-  [&]<int... I>(std::integer_sequence<int, I...>)
-      SORTIE_KERNEL_LAMBDA { (function(I), ...); }(std::make_integer_sequence<int, Count>());
+  [&]<int... I>(std::integer_sequence<int, I...>) SORTIE_KERNEL_LAMBDA {
+    (function(std::integral_constant<int, I>()), ...);
+  }(std::make_integer_sequence<int, Count>());
 }
 
 } // namespace sortie::cpu
