@@ -71,6 +71,17 @@ static const Architecture kArchitectures[] = {
     {.name = "qwen3",
      .experts = Experts::Never,
      .attentionForm = AttentionForm{.norm = QueryKeyNorm::EachHead}},
+    {.name = "granite",
+     .experts = Experts::Never,
+     .scales = true,
+     .attentionForm = AttentionForm{.pairs = RotaryPairs::Neighbours, .rotationIsOptional = true}},
+    // The model's softmax over the selected logits, as for Mixtral.
+    {.name = "granitemoe",
+     .expertWidthIsCommon = true,
+     .normalize = true,
+     .shared = SharedExperts::Added,
+     .scales = true,
+     .attentionForm = AttentionForm{.pairs = RotaryPairs::Neighbours, .rotationIsOptional = true}},
 };
 
 const Architecture *model::findArchitecture(StringRef name) {

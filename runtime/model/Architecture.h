@@ -60,6 +60,8 @@ struct AttentionForm {
   bool alternatingWindow = false;
   /// The ends of YaRN's ramp are rounded to whole pairs.
   bool yarnHasWholeEnds = true;
+  /// `rope.scaling.finetuned` says whether heads turn at all. Elsewhere it has no meaning.
+  bool rotationIsOptional = false;
   /// Keys and values of all heads are made of one vector a token, the latent, and of one rotated
   /// key.
   bool isLatent = false;
@@ -86,6 +88,8 @@ struct Architecture {
   /// Layers may have a bias for the selection of experts.
   bool selectionBias = false;
   SharedExperts shared = SharedExperts::None;
+  /// Files may scale embeddings, residuals and logits.
+  bool scales = false;
   /// The roles of the tensors of the attention half, beside those that all architectures may have.
   // Without an initializer, g++ warns of every row that leaves it out.
   llvm::ArrayRef<TensorRole> attention = {}; // NOLINT(readability-redundant-member-init)

@@ -43,10 +43,11 @@ static constexpr StringLiteral kGrowthKey = "rope.scaling.yarn_log_multiplier";
 static constexpr StringLiteral kKeyWidthKey = "attention.key_length";
 static constexpr StringLiteral kValueWidthKey = "attention.value_length";
 static constexpr StringLiteral kRotatedKey = "rope.dimension_count";
+/// Whether a model was trained with its scaling, or, in some architectures, whether heads turn.
+static constexpr StringLiteral kFinetunedKey = "rope.scaling.finetuned";
 
-/// Keys that say nothing of how tokens are computed: whether a model was trained with its scaling,
-/// and how its maker stored the weights.
-static constexpr StringLiteral kHarmlessKeys[] = {"rope.scaling.finetuned", "tensor_data_layout"};
+/// How the maker of a model stored its weights, which says nothing of how tokens are computed.
+static constexpr StringLiteral kLayoutKey = "tensor_data_layout";
 
 namespace {
 
@@ -71,6 +72,7 @@ private:
   Error readScale();
   Error readWindow();
   Error readRotation();
+  Error checkRotates();
   Error readScaling();
   Error readLinearScaling();
   Error readYarn();
@@ -280,7 +282,23 @@ Error AttentionReader::readScaling() {
   return Error::success();
 }
 
+Error AttentionReader::checkRotates() {
+  if (!form.rotationIsOptional) {
+    keys.acknowledge(kFinetunedKey);
+    return Error::success();
+  }
+  bool rotates = true;
+  if (Error error = keys.readOptionalBool(kFinetunedKey, rotates))
+    return error;
+  if (rotates)
+    return Error::success();
+  return keys.makeError(kFinetunedKey, "is false: positions do not turn the heads of this model. "
+                                       "Sortie imports models whose heads turn");
+}
+
 Error AttentionReader::readRotation() {
+  if (Error error = checkRotates())
+    return error;
   const int64_t widest = config.latent ? config.latent->rotated : config.keyWidth;
   config.rotary = {.dimensions = widest, .base = 10000.0f};
   if (Error error = keys.readOptionalCount(kRotatedKey, {2, static_cast<uint64_t>(widest)},
@@ -340,8 +358,7 @@ Expected<AttentionConfig> AttentionReader::read() {
         &AttentionReader::readVocabulary})
     if (Error error = (this->*part)())
       return error;
-  for (const StringRef key : kHarmlessKeys)
-    keys.acknowledge(key);
+  keys.acknowledge(kLayoutKey);
   return std::move(config);
 }
 

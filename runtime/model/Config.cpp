@@ -59,6 +59,8 @@ private:
   Error readGroups();
   Error checkGroups() const;
   Error readRouting();
+  Error readScales();
+  Error readScale(StringRef key, float &scale);
   /// Of a whole model, everything beside its feed-forward halves.
   Error readAttention();
 
@@ -343,6 +345,26 @@ Error ConfigReader::readRouting() {
   return readGroups();
 }
 
+Error ConfigReader::readScale(StringRef key, float &scale) {
+  if (Error error = keys.readOptionalFloat(key, scale))
+    return error;
+  if (scale >= 1e-6f && scale <= 1e6f)
+    return Error::success();
+  return keys.makeError(key, "must be from 1e-6 to 1e6");
+}
+
+Error ConfigReader::readScales() {
+  if (!architecture.scales)
+    return Error::success();
+  if (Error error = readScale("residual_scale", config.residualScale))
+    return error;
+  if (scope != Scope::WholeModel)
+    return Error::success();
+  if (Error error = readScale("embedding_scale", config.embeddingScale))
+    return error;
+  return readScale("logit_scale", config.logitDivisor);
+}
+
 Error ConfigReader::readAttention() {
   if (scope != Scope::WholeModel)
     return Error::success();
@@ -361,10 +383,10 @@ Expected<Config> ConfigReader::read() {
   config.scoring = architecture.scoring;
   config.normalize = architecture.normalize;
   using Part = Error (ConfigReader::*)();
-  for (const Part part :
-       {&ConfigReader::readShape, &ConfigReader::readExpertCounts,
-        &ConfigReader::readSelectedCounts, &ConfigReader::readWidths,
-        &ConfigReader::readSharedWidths, &ConfigReader::readRouting, &ConfigReader::readAttention})
+  for (const Part part : {&ConfigReader::readShape, &ConfigReader::readExpertCounts,
+                          &ConfigReader::readSelectedCounts, &ConfigReader::readWidths,
+                          &ConfigReader::readSharedWidths, &ConfigReader::readRouting,
+                          &ConfigReader::readScales, &ConfigReader::readAttention})
     if (Error error = (this->*part)())
       return error;
   if (Error error = keys.checkUnderstood(scope))

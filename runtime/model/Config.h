@@ -66,6 +66,12 @@ struct Config {
   int64_t groupsUsed = 1;
   numerics::GroupScore groupScore = numerics::GroupScore::BestTwo;
 
+  /// What the output of each half of a layer is multiplied by before its input is added.
+  float residualScale = 1.0f;
+  /// Of a whole model: what embeddings are multiplied by, and what logits are divided by.
+  float embeddingScale = 1.0f;
+  float logitDivisor = 1.0f;
+
   /// Of a whole model.
   std::optional<AttentionConfig> attention;
 };

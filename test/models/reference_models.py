@@ -58,6 +58,11 @@ _DEEPSEEK_ROTATION = {
     "original_max_position_embeddings": 1024,
 }
 
+#: A file has float32 numbers, which these are.
+_GRANITE_SCALES = {"embedding_multiplier": 12.0, "residual_multiplier": 0.21875,
+                   "attention_multiplier": 0.09375, "logits_scaling": 6.0}
+_GRANITE_GAINS = {"embed_tokens": 0.03125, "lm_head": 6.0}
+
 MODELS: dict[str, ReferenceModel] = {
     model.name: model
     for model in (
@@ -150,6 +155,22 @@ MODELS: dict[str, ReferenceModel] = {
              "rms_norm_eps": 1e-6, "rope_parameters": _DEEPSEEK_ROTATION},
             routes_by="sigmoid",
         ),
+        # Granite: embedding, residuals, scores and logits are scaled. The output matrix makes up
+        # for its divisor.
+        ReferenceModel(
+            "granite", "granite", "GraniteConfig",
+            {"intermediate_size": 256, "rms_norm_eps": 1e-5, **_GRANITE_SCALES,
+             "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}},
+            rotates_neighbours=True, gains=_GRANITE_GAINS,
+        ),
+        # The same with experts, and with a shared one beside them.
+        ReferenceModel(
+            "granitemoe", "granitemoe", "GraniteMoeSharedConfig",
+            {"intermediate_size": 32, "shared_intermediate_size": 96, "num_local_experts": 8,
+             "num_experts_per_tok": 3, "rms_norm_eps": 1e-6, **_GRANITE_SCALES,
+             "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}},
+            rotates_neighbours=True, gains=_GRANITE_GAINS,
+        ),
     )
 }
 
@@ -208,6 +229,8 @@ def add_metadata(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
     _add_experts(writer, model)
     if is_latent:
         _add_deepseek(writer, model)
+    if model.arch in ("granite", "granitemoe"):
+        _add_granite(writer, model)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
 
@@ -220,7 +243,7 @@ def _add_rotation(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
     config = model.full_config
     rotation = config["rope_parameters"]
     writer.add_rope_freq_base(rotation["rope_theta"])
-    if model.arch == "llama":
+    if model.arch in ("llama", "granite", "granitemoe"):
         writer.add_vocab_size(VOCABULARY)
         writer.add_rope_dimension_count(head_size(config))
     if rotation["rope_type"] == "yarn":
@@ -273,6 +296,16 @@ def _add_deepseek(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
         writer.add_expert_weights_norm(True)
 
 
+def _add_granite(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
+    config = model.full_config
+    writer.add_attention_scale(config["attention_multiplier"])
+    writer.add_embedding_scale(config["embedding_multiplier"])
+    writer.add_residual_scale(config["residual_multiplier"])
+    writer.add_logit_scale(config["logits_scaling"])
+    if "shared_intermediate_size" in config:
+        writer.add_expert_shared_feed_forward_length(config["shared_intermediate_size"])
+
+
 # --- tensors --------------------------------------------------------------------------------------
 
 
@@ -281,6 +314,20 @@ def _for_neighbours(rows: np.ndarray, heads: int) -> np.ndarray:
     together become neighbours."""
     halves = rows.reshape(heads, 2, -1, *rows.shape[1:])
     return halves.swapaxes(1, 2).reshape(rows.shape)
+
+
+#: What parameters are called in transformers, and in the checkpoints that the converter reads.
+_NAMES_OF_CHECKPOINTS = {
+    "block_sparse_moe.router.": "block_sparse_moe.router.layer.",
+    "block_sparse_moe.experts": "mlp.experts",
+    "shared_mlp.input_linear": "mlp.shared_experts.gate_up_proj",
+}
+
+
+def _name_in_checkpoint(name: str) -> str:
+    for part, stored in _NAMES_OF_CHECKPOINTS.items():
+        name = name.replace(part, stored)
+    return name
 
 
 def _gate_and_up(model: ReferenceModel, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -305,6 +352,7 @@ def _parts(model: ReferenceModel, name: str, values: np.ndarray) -> Iterator[
         tuple[str, np.ndarray]]:
     """The tensors of the checkpoint that a parameter of transformers corresponds to."""
     config = model.full_config
+    name = _name_in_checkpoint(name)
     stem, _, last = name.rpartition(".")
     if stem.endswith(".experts"):
         last, suffix = last.removesuffix("_bias"), "bias" if last.endswith("_bias") else "weight"
@@ -315,6 +363,9 @@ def _parts(model: ReferenceModel, name: str, values: np.ndarray) -> Iterator[
                 yield f"{stem}.{part}.{suffix}", half
         else:
             yield f"{stem}.{last}.{suffix}", values
+    elif stem.endswith(".shared_experts.gate_up_proj"):
+        for part, half in zip(("gate_proj", "up_proj"), np.split(values, 2)):
+            yield name.replace("gate_up_proj", part), half
     elif stem.endswith(".kv_b_proj"):
         keys, values = _keys_and_values(model, values)
         yield name.replace("kv_b_proj", "k_b_proj"), keys

@@ -72,6 +72,17 @@ SPECIAL: dict[str, tuple[set[str], dict[str, Any]]] = {
         {"attention.q_lora_rank": None, "expert_gating_func": 2, "expert_weights_norm": True,
          "expert_weights_scale": 2.5, "expert_shared_count": 1},
     ),
+    "granite": (
+        {"ffn_gate.weight"},
+        {"embedding_scale": 12.0, "residual_scale": 0.21875, "attention.scale": 0.09375,
+         "logit_scale": 6.0, "rope.dimension_count": 32, "expert_count": None},
+    ),
+    "granitemoe": (
+        {"ffn_gate_exps.weight", "ffn_up_shexp.weight", "ffn_down_shexp.weight"},
+        {"residual_scale": 0.21875, "expert_count": 8, "feed_forward_length": 32,
+         "expert_feed_forward_length": None, "expert_shared_feed_forward_length": 96,
+         "expert_shared_count": None},
+    ),
 }
 
 

@@ -16,7 +16,7 @@ from gguf_model import Model
 
 #: Architectures whose files have rows of queries and keys in an order in which neighbours turn
 #: together; elsewhere element i turns with i + n/2.
-NEIGHBOURS = ("llama", "deepseek2")
+NEIGHBOURS = ("llama", "deepseek2", "granite", "granitemoe")
 #: Architectures in which the ends of YaRN's ramp may lie between pairs; no key says so.
 RAMPS_BETWEEN_PAIRS = ("gpt-oss",)
 
@@ -128,12 +128,14 @@ class Half:
         self._epsilon = model.value("attention.layer_norm_rms_epsilon")
         self._heads = model.value("attention.head_count")
         self._rotation = rotation_of(model)
+        self._residual_scale = model.value("residual_scale", 1.0)
 
     def run(self, hidden: np.ndarray, last: int | None = None) -> np.ndarray:
         """The output for a sequence `hidden` [T, H], with the residual, or of its last tokens."""
         last = len(hidden) if last is None else last
         mixed = self.mix(self._normalized(hidden, "attn_norm"), last)
-        return hidden[-last:] + self._linear(mixed.reshape(last, -1), "attn_output")
+        output = self._linear(mixed.reshape(last, -1), "attn_output")
+        return hidden[-last:] + output * self._residual_scale
 
     def mix(self, x: np.ndarray, last: int) -> np.ndarray:
         """What the heads of the last tokens see of x [T, H]: [last, heads, value]."""
@@ -174,7 +176,8 @@ class GroupedAttention(Half):
         keys = self._rotation.apply(self._heads_of(x, "attn_k", self._groups), positions)
         values = self._linear(x, "attn_v").reshape(len(x), self._groups, -1)
         sinks = self._model.optional(f"{self._prefix}attn_sinks.weight")
-        return attend(queries, keys, values, keys.shape[-1] ** -0.5, self._window, sinks)
+        scale = self._model.value("attention.scale", 0.0) or keys.shape[-1] ** -0.5
+        return attend(queries, keys, values, scale, self._window, sinks)
 
 
 class LatentAttention(Half):

@@ -7,7 +7,7 @@ Weights are those that the `gguf` package dequantizes, one routed expert at a ti
 is float64. The result holds, for T tokens and k experts each:
 
     output        [T, H]  what the layer's function returns: input + contribution
-    contribution  [T, H]  of routed and shared experts (or of the dense feed-forward)
+    contribution  [T, H]  of routed and shared experts (or of the dense feed-forward), scaled
     ids, weights  [T, k]  the routing, in slot order (none for a dense layer)
     margin        [T]     how far the routing decision was from another one, in score units
 """
@@ -29,6 +29,9 @@ from routing import Routing, Rule, Scoring, route, sigmoid
 #: Values of `expert_gating_func`; old converters wrote none, or 0, for softmax.
 GATING = {0: Scoring.SOFTMAX, ExpertGatingFuncType.SOFTMAX: Scoring.SOFTMAX,
           ExpertGatingFuncType.SIGMOID: Scoring.SIGMOID}
+#: Architectures whose weights are normalised, or not, where no key says it.
+NORMALIZED = ("qwen3moe", "llama", "granitemoe")
+NOT_NORMALIZED = ("olmoe", "qwen2moe", "deepseek2")
 # Constants of the gpt-oss model definition; its files do not carry them.
 SWIGLU_ALPHA = 1.702
 SWIGLU_LIMIT = 7.0
@@ -61,25 +64,21 @@ def swiglu_clamped(gate: np.ndarray, up: np.ndarray) -> np.ndarray:
 def routing_rule(model: Model) -> Rule:
     """The rule of the model's architecture, with the parameters of its file."""
     used = model.value("expert_used_count")
-    if model.arch in ("qwen3moe", "llama"):
-        return Rule(used, Scoring.SOFTMAX, normalize=True)
-    if model.arch in ("olmoe", "qwen2moe"):
-        return Rule(used, Scoring.SOFTMAX)
     if model.arch == "gpt-oss":
         return Rule(used, Scoring.SOFTMAX_AFTER_TOPK)
-    if model.arch == "deepseek2":
-        gating = model.value("expert_gating_func", 0)
-        if gating not in GATING:
-            raise ValueError(f"no reference for expert_gating_func {gating}")
-        return Rule(
-            used, GATING[gating],
-            normalize=model.value("expert_weights_norm", False),
-            scale=model.value("expert_weights_scale", 1.0),
-            groups=model.value("expert_group_count", 1),
-            groups_used=model.value("expert_group_used_count", 1),
-            best_group=GATING[gating] is Scoring.SOFTMAX,  # DeepSeek-V2; V3 has the two best
-        )
-    raise ValueError(f"no reference for architecture '{model.arch}'")
+    if model.arch not in (*NORMALIZED, *NOT_NORMALIZED):
+        raise ValueError(f"no reference for architecture '{model.arch}'")
+    gating = model.value("expert_gating_func", 0)
+    if gating not in GATING:
+        raise ValueError(f"no reference for expert_gating_func {gating}")
+    return Rule(
+        used, GATING[gating],
+        normalize=model.value("expert_weights_norm", model.arch in NORMALIZED),
+        scale=model.value("expert_weights_scale", 1.0),
+        groups=model.value("expert_group_count", 1),
+        groups_used=model.value("expert_group_used_count", 1),
+        best_group=GATING[gating] is Scoring.SOFTMAX,  # DeepSeek-V2; V3 has the two best
+    )
 
 
 class Layer:
@@ -95,6 +94,7 @@ class Layer:
         self._activation: Callable[[np.ndarray, np.ndarray], np.ndarray] = (
             swiglu_clamped if model.arch == "gpt-oss" else swiglu
         )
+        self._residual_scale = model.value("residual_scale", 1.0)
 
     def _name(self, name: str) -> str:
         return self._prefix + name
@@ -157,12 +157,13 @@ class Layer:
         """The layer's output for `hidden` [T, H]; for `follow` see `routing.route`."""
         x = self.normalize(hidden)
         if self.is_dense:
-            contribution = self._gated(x, "")
+            contribution = self._gated(x, "") * self._residual_scale
             return Result(hidden + contribution, contribution, None)
         routing = self.route(x, follow, follow_below)
         contribution = self._routed(x, routing)
         if self._model.has(self._name("ffn_gate_shexp.weight")):
             contribution += self._shared(x)
+        contribution *= self._residual_scale
         return Result(hidden + contribution, contribution, routing)
 
 

@@ -138,6 +138,9 @@ def test_no_tensor_can_be_forgotten(name: str, tensor: str) -> None:
     ("deepseek-v2", "rope.scaling.yarn_log_multiplier", 0.1),
     ("deepseek-v2", "expert_group_used_count", 3), ("deepseek-v2", "expert_weights_scale", 1.0),
     ("deepseek-v3", "expert_gating_func", 1), ("deepseek-v3", "expert_weights_norm", False),
+    *(("granite", key, 0.1875) for key in ("attention.scale", "residual_scale")),
+    ("granite", "embedding_scale", 10.0), ("granite", "logit_scale", 1.0),
+    ("granitemoe", "residual_scale", 1.0),
 ])
 def test_every_key_matters(name: str, key: str, value: Any) -> None:
     model = Altered(path_of(name))

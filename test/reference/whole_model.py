@@ -42,10 +42,12 @@ class WholeModel:
         layers = range(model.value("block_count"))
         self._halves = [(attention_of(model, index), Layer(model, index)) for index in layers]
         self._embedding = model.tensor("token_embd.weight")
+        self._embedding_scale = model.value("embedding_scale", 1.0)
         self._norm = model.tensor("output_norm.weight")
         self._epsilon = model.value("attention.layer_norm_rms_epsilon")
         output = model.optional("output.weight")
         self._output = self._embedding if output is None else output
+        self._logit_divisor = model.value("logit_scale", 1.0)
 
     def run(self, tokens: np.ndarray, last: int | None = None) -> Result:
         """Computes one sequence of token ids [T]; of its last tokens alone where there is but one
@@ -55,14 +57,15 @@ class WholeModel:
             raise ValueError(f"tokens must be one row of ids below {vocabulary}")
         if last is not None and len(self._halves) > 1:
             raise ValueError(f"a layer after the first needs all tokens, not the last {last}")
-        hidden = self._embedding[tokens]
+        hidden = self._embedding[tokens] * self._embedding_scale
         routings = []
         for attention, feed_forward in self._halves:
             result = feed_forward.run(attention.run(hidden, last))
             hidden = result.output
             if result.routing is not None:
                 routings.append(result.routing)
-        return Result(rms_norm(hidden, self._norm, self._epsilon) @ self._output.T, routings)
+        logits = rms_norm(hidden, self._norm, self._epsilon) @ self._output.T
+        return Result(logits / self._logit_divisor, routings)
 
 
 def run_all(model: WholeModel, sequences: np.ndarray) -> dict[str, np.ndarray]:

@@ -137,5 +137,5 @@ Value AttentionBuilder::build(Value hidden, Value &cache, const TokenPlaces &pla
   Value attended = attention.latent ? mixLatents(*attention.latent, normed, cache, places)
                                     : mix(normed, cache, places);
   Value projected = buildMatmul(TensorRole::AttentionOutput, attended, "attn_projected");
-  return buildAdd(projected, hidden, "attn_out");
+  return buildAdd(buildScale(projected, config.residualScale, "attn_scaled"), hidden, "attn_out");
 }

@@ -107,7 +107,8 @@ Value FeedForwardBuilder::buildNetworks(Value normed) {
 
 Value FeedForwardBuilder::build(Value hidden) {
   Value normed = buildNorm(config.architecture->norm, hidden, config.epsilon, "ffn_norm");
-  return buildAdd(buildNetworks(normed), hidden, "ffn_out");
+  Value scaled = buildScale(buildNetworks(normed), config.residualScale, "ffn_scaled");
+  return buildAdd(scaled, hidden, "ffn_out");
 }
 
 Location sortie::layerLocation(MLIRContext *context, int64_t layer) {

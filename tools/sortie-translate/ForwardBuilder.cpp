@@ -75,9 +75,10 @@ func::FuncOp ForwardBuilder::buildFunction() {
 }
 
 Value ForwardBuilder::buildEmbedding(Value tokens) {
-  return named(lm::EmbedOp::create(builder, rowsType(config.hidden), tokens,
-                                   weight({TensorRole::TokenEmbedding})),
-               "embedding");
+  Value rows = named(lm::EmbedOp::create(builder, rowsType(config.hidden), tokens,
+                                         weight({TensorRole::TokenEmbedding})),
+                     "embedding");
+  return buildScale(rows, config.embeddingScale, "embedding_scaled");
 }
 
 Value ForwardBuilder::buildLayer(int64_t layer, Value hidden, const TokenPlaces &places) {
@@ -95,7 +96,9 @@ Value ForwardBuilder::buildLogits(Value hidden, Value rows) {
   Value wanted =
       named(lm::SelectRowsOp::create(builder, rowsType(config.hidden), hidden, rows), "wanted");
   Value normed = buildNorm(TensorRole::OutputNorm, wanted, config.epsilon, "output_norm");
-  return buildMatmul(TensorRole::Output, normed, "logits");
+  const bool isScaled = config.logitDivisor != 1.0f;
+  Value output = buildMatmul(TensorRole::Output, normed, isScaled ? "output" : "logits");
+  return buildScale(output, 1.0f / config.logitDivisor, "logits");
 }
 
 void ForwardBuilder::buildBody(func::FuncOp function) {

@@ -49,3 +49,9 @@ Value PartBuilder::buildNorm(TensorRole norm, Value rows, float epsilon, StringR
 Value PartBuilder::buildAdd(Value lhs, Value rhs, StringRef name) {
   return named(moe::AddOp::create(builder, lhs, rhs), name);
 }
+
+Value PartBuilder::buildScale(Value rows, float factor, StringRef name) {
+  if (factor == 1.0f)
+    return rows;
+  return named(moe::ScaleOp::create(builder, rows, builder.getF32FloatAttr(factor)), name);
+}

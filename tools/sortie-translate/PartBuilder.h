@@ -37,6 +37,8 @@ protected:
   mlir::Value buildNorm(model::TensorRole norm, mlir::Value rows, float epsilon,
                         llvm::StringRef name);
   mlir::Value buildAdd(mlir::Value lhs, mlir::Value rhs, llvm::StringRef name);
+  /// Rows times a factor; the rows themselves if it is 1.
+  mlir::Value buildScale(mlir::Value rows, float factor, llvm::StringRef name);
 
   mlir::ImplicitLocOpBuilder &builder;
 

@@ -11,8 +11,8 @@ using namespace sortie;
 using namespace sortie::model;
 
 TEST(Architecture, isFoundByItsName) {
-  for (const char *name :
-       {"qwen3moe", "qwen2moe", "olmoe", "llama", "deepseek2", "gpt-oss", "qwen2", "qwen3"}) {
+  for (const char *name : {"qwen3moe", "qwen2moe", "olmoe", "llama", "deepseek2", "gpt-oss",
+                           "qwen2", "qwen3", "granite", "granitemoe"}) {
     const Architecture *architecture = findArchitecture(name);
     ASSERT_NE(architecture, nullptr) << name;
     EXPECT_EQ(architecture->name, name);
@@ -20,7 +20,8 @@ TEST(Architecture, isFoundByItsName) {
   EXPECT_EQ(findArchitecture("qwen"), nullptr);
   EXPECT_EQ(findArchitecture(""), nullptr);
   EXPECT_EQ(listArchitectures(),
-            "qwen3moe, qwen2moe, olmoe, llama, deepseek2, gpt-oss, qwen2, qwen3");
+            "qwen3moe, qwen2moe, olmoe, llama, deepseek2, gpt-oss, qwen2, qwen3, granite, "
+            "granitemoe");
 }
 
 TEST(Architecture, saysWhatFilesLeaveOut) {

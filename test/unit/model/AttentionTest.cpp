@@ -224,6 +224,15 @@ TEST(Attention, rotationIsChecked) {
     EXPECT_EQ(errorOfKey("rope.scaling.attn_factor", value), "must be finite and above 0");
 }
 
+TEST(Attention, aKeyMaySayThatHeadsDoNotTurn) {
+  const std::string key = ".rope.scaling.finetuned";
+  EXPECT_EQ(errorOf(qwen().set("qwen3moe" + key, false)), "no error") << "it has no meaning there";
+  EXPECT_EQ(errorOf(wholeMetadataOf("granitemoe").set("granitemoe" + key, true)), "no error");
+  EXPECT_EQ(errorOf(wholeMetadataOf("granitemoe").set("granitemoe" + key, false)),
+            "test.gguf: metadata key 'granitemoe.rope.scaling.finetuned' is false: positions do "
+            "not turn the heads of this model. Sortie imports models whose heads turn");
+}
+
 TEST(Attention, contextIsTheFilesOrAsked) {
   EXPECT_EQ(withoutKey("context_length"),
             "test.gguf: metadata key 'qwen3moe.context_length' is missing; --context=N says how "

@@ -6,14 +6,15 @@
         --type blk.0.ffn_up_exps.weight=IQ2_XXS --rename blk.0.exp_probs_b.bias=blk.0.exp_probs_b
         --add blk.0.ffn_gate_exps.bias=128x96 --layout merged_gate_and_up
     write_gguf.py mixtral-8x7b -o model.gguf --whole --dense
+    write_gguf.py references/granite -o model.gguf --set residual_scale=0.0
 
 Keys are written without the architecture's prefix; a value is a bool, an int, a float, a list of
 these or a string, whatever it looks like. A layout of ../../../models/layouts.py comes first.
 Shapes are row-major; an added tensor is of type F32, and `--type` changes it. `--whole` adds the
 attention halves, embedding and output: 4 heads of 16, 2 of them for keys, 512 tokens, 640
 positions; of DeepSeek 4 heads with keys of 32 + 8 and values of 32, made of latents of 64.
-`--dense` has feed-forward networks of width 96 in place of experts. The file has its full length,
-without data."""
+`--dense` has feed-forward networks of width 96 in place of experts. Of a reference, all keys of
+its architecture and all tensors are there. The file has its full length, without data."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ import argparse
 import ast
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ import numpy as np
 from layouts import LAYOUTS, Tensor
 from make_gguf import metadata
 from presets import PRESETS, Preset, TensorSpec, layer_tensors, parse_types, scaled
+
+MODELS = Path(__file__).resolve().parents[3] / "models"
 
 
 def pairs(arguments: Iterable[str]) -> dict[str, str]:
@@ -169,18 +172,41 @@ def model_metadata(preset: Preset, options: argparse.Namespace) -> dict[str, Any
     return keys
 
 
-def write(options: argparse.Namespace) -> None:
+@dataclass(frozen=True)
+class Header:
+    """What a file says, before any change."""
+
+    arch: str
+    keys: dict[str, Any]
+    specs: list[TensorSpec]
+
+
+def header_of_preset(options: argparse.Namespace) -> Header:
     preset = scaled(PRESETS[options.preset], layers=options.layers, divisor=options.divide)
-    arch = options.arch or preset.arch
-    changes = {f"{preset.arch}.{key}": parse_value(value)
+    return Header(preset.arch, model_metadata(preset, options), model_tensors(preset, options))
+
+
+def header_of_reference(name: str) -> Header:
+    reader = gguf.GGUFReader(MODELS / name / "model.gguf")
+    arch = reader.fields["general.architecture"].contents()
+    keys = {key: field.contents() for key, field in reader.fields.items()
+            if key.startswith(f"{arch}.")}
+    return Header(arch, keys, [TensorSpec(tensor.name, tuple(map(int, reversed(tensor.shape))),
+                                          tensor.tensor_type) for tensor in reader.tensors])
+
+
+def write(options: argparse.Namespace) -> None:
+    header = (header_of_preset(options) if options.preset in PRESETS
+              else header_of_reference(options.preset))
+    changes = {f"{header.arch}.{key}": parse_value(value)
                for key, value in pairs(options.set).items()}
-    writer = gguf.GGUFWriter(options.output, arch)
+    writer = gguf.GGUFWriter(options.output, options.arch or header.arch)
     add = {bool: writer.add_bool, int: writer.add_uint32, float: writer.add_float32,
            str: writer.add_string, list: writer.add_array}
-    for key, value in (model_metadata(preset, options) | changes).items():
-        if key not in [f"{preset.arch}.{dropped}" for dropped in options.drop_key]:
+    for key, value in (header.keys | changes).items():
+        if key not in [f"{header.arch}.{dropped}" for dropped in options.drop_key]:
             add[type(value)](key, value)
-    specs = model_tensors(preset, options)
+    specs = header.specs
     if options.layout:
         specs = laid_out(specs, options.layout)
     size = 0
@@ -200,7 +226,8 @@ def write(options: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("preset", choices=PRESETS)
+    references = [f"references/{path.parent.name}" for path in MODELS.glob("references/*/*.gguf")]
+    parser.add_argument("preset", choices=[*PRESETS, *references])
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--arch", help="another general.architecture")
     parser.add_argument("--types", default="q4_0")
