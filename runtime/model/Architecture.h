@@ -53,6 +53,8 @@ enum class NeededBiases { None, QueryKeyValue, All };
 struct AttentionForm {
   RotaryPairs pairs = RotaryPairs::Halves;
   QueryKeyNorm norm = QueryKeyNorm::None;
+  /// Layers of some models of the architecture lack that norm.
+  bool normIsOptional = false;
   NeededBiases biases = NeededBiases::None;
   /// Each head has a sink: a score that takes part in the softmax and has no value.
   bool sinks = false;
@@ -80,6 +82,8 @@ struct Architecture {
   /// `expert_weights_norm`).
   numerics::Scoring scoring = numerics::Scoring::Softmax;
   bool normalize = false;
+  /// Every model of the architecture has that scoring, so a selection bias needs no key for it.
+  bool scoringIsCertain = false;
   /// The routing is what this row says; files have no keys for it.
   bool fixedRouting = false;
   numerics::Glu activation = {};

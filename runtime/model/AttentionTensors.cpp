@@ -94,7 +94,9 @@ void AttentionSpecs::describeLatentInputs(const LatentSizes &latent) {
 }
 
 void AttentionSpecs::describeNorms() {
-  if (form.norm == QueryKeyNorm::None)
+  const auto isInFile = [&](TensorRole role) { return finder.lookUp(TensorName{role}.str()); };
+  if (form.norm == QueryKeyNorm::None ||
+      (form.normIsOptional && !isInFile(TensorRole::QueryNorm) && !isInFile(TensorRole::KeyNorm)))
     return;
   const bool isOfAll = form.norm == QueryKeyNorm::AllHeads;
   const int64_t width = attention.keyWidth;

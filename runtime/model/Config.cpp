@@ -246,7 +246,7 @@ Error ConfigReader::readStatedScoring() {
   Expected<uint64_t> gating = keys.getUnsigned(kGatingKey);
   if (!gating)
     return gating.takeError();
-  config.scoringIsStated = *gating != kGatingNone;
+  config.scoringIsStated |= *gating != kGatingNone;
   switch (*gating) {
   case kGatingNone:
     return Error::success();
@@ -271,7 +271,7 @@ Error ConfigReader::readScoring() {
       return error;
   if (!overrides.gating)
     return Error::success();
-  if (architecture.fixedRouting)
+  if (architecture.fixedRouting || architecture.scoringIsCertain)
     return sortie::makeError("--gating: models of architecture " + architecture.name +
                              " have one gating function; leave the option out");
   if (config.scoringIsStated)
@@ -381,6 +381,7 @@ Error ConfigReader::readAttention() {
 Expected<Config> ConfigReader::read() {
   config.architecture = &architecture;
   config.scoring = architecture.scoring;
+  config.scoringIsStated = architecture.scoringIsCertain;
   config.normalize = architecture.normalize;
   using Part = Error (ConfigReader::*)();
   for (const Part part : {&ConfigReader::readShape, &ConfigReader::readExpertCounts,

@@ -57,7 +57,7 @@ struct Config {
   float epsilon;
 
   numerics::Scoring scoring;
-  /// The file or an option says which scoring, not the architecture alone.
+  /// The file or an option says which scoring, or all models of the architecture have this one.
   bool scoringIsStated = false;
   bool normalize;
   float scale = 1.0f;

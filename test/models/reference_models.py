@@ -171,6 +171,19 @@ MODELS: dict[str, ReferenceModel] = {
              "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}},
             rotates_neighbours=True, gains=_GRANITE_GAINS,
         ),
+        # GLM-4.5-Air: half of a head turns; biases of queries, keys and values; experts as in
+        # DeepSeek-V3, without groups.
+        ReferenceModel(
+            "glm4moe", "glm4moe", "Glm4MoeConfig",
+            {"head_dim": 32, "attention_bias": True, "use_qk_norm": False,
+             "first_k_dense_replace": 1, "intermediate_size": 192, "moe_intermediate_size": 32,
+             "n_routed_experts": 8, "n_shared_experts": 1, "num_experts_per_tok": 3,
+             "routed_scaling_factor": 1.5, "norm_topk_prob": True, "rms_norm_eps": 1e-5,
+             "num_nextn_predict_layers": 0,
+             "rope_parameters": {"rope_type": "default", "rope_theta": 1e6,
+                                 "partial_rotary_factor": 0.5}},
+            routes_by="sigmoid",
+        ),
     )
 }
 
@@ -231,6 +244,8 @@ def add_metadata(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
         _add_deepseek(writer, model)
     if model.arch in ("granite", "granitemoe"):
         _add_granite(writer, model)
+    if model.arch == "glm4moe":
+        _add_routing(writer, model)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
 
@@ -246,6 +261,9 @@ def _add_rotation(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
     if model.arch in ("llama", "granite", "granitemoe"):
         writer.add_vocab_size(VOCABULARY)
         writer.add_rope_dimension_count(head_size(config))
+    if "partial_rotary_factor" in rotation:
+        writer.add_rope_dimension_count(
+            int(head_size(config) * rotation["partial_rotary_factor"]))
     if rotation["rope_type"] == "yarn":
         writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
         writer.add_rope_scaling_factor(rotation["factor"])
@@ -273,10 +291,10 @@ def _add_experts(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
 
 
 def _add_deepseek(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
-    """Keys of latent attention, as many queries of one large key, and of groups of experts."""
+    """Keys of latent attention, as many queries of one large key."""
     config = model.full_config
     rank, rotated = config["kv_lora_rank"], config["qk_rope_head_dim"]
-    writer.add_leading_dense_block_count(config["first_k_dense_replace"])
+    _add_routing(writer, model)
     writer.add_vocab_size(VOCABULARY)
     if config["q_lora_rank"] is not None:
         writer.add_q_lora_rank(config["q_lora_rank"])
@@ -287,10 +305,16 @@ def _add_deepseek(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
     writer.add_value_length_mla(config["v_head_dim"])
     writer.add_rope_dimension_count(rotated)
     writer.add_rope_scaling_yarn_log_mul(0.1 * config["rope_parameters"]["mscale_all_dim"])
+
+
+def _add_routing(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
+    """Keys of experts as DeepSeek has them."""
+    config = model.full_config
+    writer.add_leading_dense_block_count(config["first_k_dense_replace"])
     writer.add_expert_shared_count(config["n_shared_experts"])
     writer.add_expert_weights_scale(config["routed_scaling_factor"])
-    writer.add_expert_group_count(config["n_group"])
-    writer.add_expert_group_used_count(config["topk_group"])
+    writer.add_expert_group_count(config.get("n_group", 1))
+    writer.add_expert_group_used_count(config.get("topk_group", 1))
     writer.add_expert_gating_func(gguf.ExpertGatingFuncType[model.routes_by.upper()])
     if config["norm_topk_prob"]:
         writer.add_expert_weights_norm(True)

@@ -83,6 +83,11 @@ SPECIAL: dict[str, tuple[set[str], dict[str, Any]]] = {
          "expert_feed_forward_length": None, "expert_shared_feed_forward_length": 96,
          "expert_shared_count": None},
     ),
+    "glm4moe": (
+        {"attn_k.bias", "post_attention_norm.weight", "exp_probs_b.bias", "ffn_up_shexp.weight"},
+        {"rope.dimension_count": 16, "attention.key_length": 32, "leading_dense_block_count": 1,
+         "expert_gating_func": 2, "expert_weights_norm": True, "expert_weights_scale": 1.5},
+    ),
 }
 
 

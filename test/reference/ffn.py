@@ -31,7 +31,9 @@ GATING = {0: Scoring.SOFTMAX, ExpertGatingFuncType.SOFTMAX: Scoring.SOFTMAX,
           ExpertGatingFuncType.SIGMOID: Scoring.SIGMOID}
 #: Architectures whose weights are normalised, or not, where no key says it.
 NORMALIZED = ("qwen3moe", "llama", "granitemoe")
-NOT_NORMALIZED = ("olmoe", "qwen2moe", "deepseek2")
+NOT_NORMALIZED = ("olmoe", "qwen2moe", "deepseek2", "glm4moe")
+#: Architectures with another norm before the router.
+POST_ATTENTION_NORM = ("gpt-oss", "glm4moe")
 # Constants of the gpt-oss model definition; its files do not carry them.
 SWIGLU_ALPHA = 1.702
 SWIGLU_LIMIT = 7.0
@@ -89,7 +91,7 @@ class Layer:
             raise ValueError(f"layer {index}: the model has {model.value('block_count')} layers")
         self._model = model
         self._prefix = f"blk.{index}."
-        norm = "post_attention_norm" if model.arch == "gpt-oss" else "ffn_norm"
+        norm = "post_attention_norm" if model.arch in POST_ATTENTION_NORM else "ffn_norm"
         self._norm = model.tensor(f"{self._prefix}{norm}.weight")
         self._activation: Callable[[np.ndarray, np.ndarray], np.ndarray] = (
             swiglu_clamped if model.arch == "gpt-oss" else swiglu

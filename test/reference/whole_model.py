@@ -39,7 +39,7 @@ class WholeModel:
     """All layers of `model`, from tokens to logits."""
 
     def __init__(self, model: Model) -> None:
-        layers = range(model.value("block_count"))
+        layers = range(model.value("block_count") - model.value("nextn_predict_layers", 0))
         self._halves = [(attention_of(model, index), Layer(model, index)) for index in layers]
         self._embedding = model.tensor("token_embd.weight")
         self._embedding_scale = model.value("embedding_scale", 1.0)

@@ -18,18 +18,14 @@ lm::CacheType AttentionBuilder::cacheType() const {
 }
 
 Value AttentionBuilder::buildHeadNorm(TensorRole norm, int64_t heads, Value rows, StringRef name) {
-  switch (config.architecture->attentionForm.norm) {
-  case QueryKeyNorm::None:
+  if (!hasWeight({norm}))
     return rows;
-  case QueryKeyNorm::AllHeads:
+  if (config.architecture->attentionForm.norm == QueryKeyNorm::AllHeads)
     return buildNorm(norm, rows, config.epsilon, name);
-  case QueryKeyNorm::EachHead:
-    return named(lm::HeadNormOp::create(builder, rows.getType(), rows, weight({norm}),
-                                        builder.getI64IntegerAttr(heads),
-                                        builder.getF32FloatAttr(config.epsilon)),
-                 name);
-  }
-  llvm_unreachable("all norms are handled");
+  return named(lm::HeadNormOp::create(builder, rows.getType(), rows, weight({norm}),
+                                      builder.getI64IntegerAttr(heads),
+                                      builder.getF32FloatAttr(config.epsilon)),
+               name);
 }
 
 Value AttentionBuilder::buildRotation(int64_t heads, Value rows, Value positions, StringRef name) {

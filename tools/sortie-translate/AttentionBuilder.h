@@ -45,6 +45,7 @@ private:
   /// Heads of queries or keys, normalised if the model does so, and turned. `name` is "q" or "k".
   mlir::Value buildHeads(model::TensorRole matrix, model::TensorRole norm, int64_t heads,
                          mlir::Value normed, mlir::Value positions, llvm::StringRef name);
+  /// The rows themselves if the layer has no such norm.
   mlir::Value buildHeadNorm(model::TensorRole norm, int64_t heads, mlir::Value rows,
                             llvm::StringRef name);
   mlir::Value buildRotation(int64_t heads, mlir::Value rows, mlir::Value positions,

@@ -19,7 +19,7 @@ Value PartBuilder::weight(TensorName name) {
 }
 
 Value PartBuilder::optionalWeight(TensorName name) {
-  return weights.has(name) ? weight(name) : Value();
+  return hasWeight(name) ? weight(name) : Value();
 }
 
 void PartBuilder::setNames(Operation *op, ArrayRef<StringRef> names) {

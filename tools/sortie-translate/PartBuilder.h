@@ -25,6 +25,7 @@ public:
 protected:
   /// A weight of the part.
   mlir::Value weight(model::TensorName name);
+  bool hasWeight(model::TensorName name) const { return weights.has(name); }
   /// The same, or null if the part has no such weight.
   mlir::Value optionalWeight(model::TensorName name);
   /// Names the results of `op` for the audit.

@@ -12,7 +12,7 @@ using namespace sortie::model;
 
 TEST(Architecture, isFoundByItsName) {
   for (const char *name : {"qwen3moe", "qwen2moe", "olmoe", "llama", "deepseek2", "gpt-oss",
-                           "qwen2", "qwen3", "granite", "granitemoe"}) {
+                           "qwen2", "qwen3", "glm4moe", "granite", "granitemoe"}) {
     const Architecture *architecture = findArchitecture(name);
     ASSERT_NE(architecture, nullptr) << name;
     EXPECT_EQ(architecture->name, name);
@@ -20,8 +20,8 @@ TEST(Architecture, isFoundByItsName) {
   EXPECT_EQ(findArchitecture("qwen"), nullptr);
   EXPECT_EQ(findArchitecture(""), nullptr);
   EXPECT_EQ(listArchitectures(),
-            "qwen3moe, qwen2moe, olmoe, llama, deepseek2, gpt-oss, qwen2, qwen3, granite, "
-            "granitemoe");
+            "qwen3moe, qwen2moe, olmoe, llama, deepseek2, gpt-oss, qwen2, qwen3, glm4moe, "
+            "granite, granitemoe");
 }
 
 TEST(Architecture, saysWhatFilesLeaveOut) {

@@ -211,6 +211,21 @@ TEST(Config, scoringMayBeSaidWhereTheFileDoesNot) {
             "out");
 }
 
+TEST(Config, scoringMayBeThatOfAllModelsOfTheArchitecture) {
+  const Config config = cantFail(read(metadataOf("glm4moe")));
+  EXPECT_EQ(config.scoring, Scoring::Sigmoid);
+  EXPECT_TRUE(config.scoringIsStated);
+  const std::string key = "glm4moe.expert_gating_func";
+  for (const uint32_t number : {0u, 2u})
+    EXPECT_TRUE(cantFail(read(metadataOf("glm4moe").set(key, number))).scoringIsStated);
+  EXPECT_EQ(cantFail(read(metadataOf("glm4moe").set(key, uint32_t{1}))).scoring, Scoring::Softmax)
+      << "what a file says goes before";
+  EXPECT_EQ(
+      errorOf(metadataOf("glm4moe"), {.gating = Scoring::Softmax, .expertsUsed = std::nullopt}),
+      "--gating: models of architecture glm4moe have one gating function; leave the option "
+      "out");
+}
+
 TEST(Config, readsGroups) {
   Config config = cantFail(read(deepseek()));
   EXPECT_EQ(config.groups, 4);
