@@ -79,6 +79,11 @@ static const Architecture kArchitectures[] = {
      .selectionBias = true,
      .shared = SharedExperts::Added,
      .attentionForm = AttentionForm{.norm = QueryKeyNorm::EachHead, .normIsOptional = true}},
+    // Ling 2.0, Ring 2.0 and their kin.
+    {.name = "bailingmoe2",
+     .selectionBias = true,
+     .shared = SharedExperts::Added,
+     .attentionForm = AttentionForm{.norm = QueryKeyNorm::EachHead}},
     {.name = "granite",
      .experts = Experts::Never,
      .scales = true,

@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import sys
 import zlib
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,12 +94,15 @@ def weights(net: Any) -> Iterator[tuple[str, torch.Tensor]]:
 def load_weights(net: Any, model: ReferenceModel, path: Path) -> None:
     """Gives the parameters the values that the file has."""
     stored = _dequantized(path)
+    used: Counter[str] = Counter()  # elements that belong to earlier parameters
     with torch.no_grad():
         for name, parameter in weights(net):
             values = np.full(parameter.numel(), np.nan)
             indices = np.arange(parameter.numel()).reshape(tuple(parameter.shape))
             for part, origin in to_gguf(model, name, indices).items():
-                values[origin.reshape(-1)] = stored[part].reshape(-1)
+                first = used[part]
+                used[part] += origin.size
+                values[origin.reshape(-1)] = stored[part].reshape(-1)[first : used[part]]
             parameter.copy_(torch.from_numpy(values).reshape(parameter.shape))
             if not torch.isfinite(parameter).all():
                 raise ValueError(f"{path}: does not say all of '{name}'")
@@ -120,11 +124,12 @@ def make_model(model: ReferenceModel, path: Path) -> Any:
     config = getattr(transformers, model.config_class)(**model.full_config)
     net = transformers.AutoModelForCausalLM.from_config(
         config, attn_implementation="eager", experts_implementation="eager").double().eval()
-    tensors: dict[str, np.ndarray] = {}
+    tensors: dict[str, list[np.ndarray]] = defaultdict(list)
     for name, parameter in weights(net):
         weight = random_weight(model, name, tuple(parameter.shape))
-        tensors |= to_gguf(model, name, weight)
-    write_gguf(str(path), model, tensors)
+        for part, array in to_gguf(model, name, weight).items():
+            tensors[part].append(array)
+    write_gguf(str(path), model, {name: np.concatenate(rows) for name, rows in tensors.items()})
     load_weights(net, model, path)
     for module in net.modules():
         if hasattr(module, "variance_epsilon"):  # which a file holds in float32

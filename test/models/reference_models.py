@@ -32,6 +32,7 @@ class ReferenceModel:
     config_class: str
     config: dict[str, Any]
     rotates_neighbours: bool = False  # the converter permutes rows of queries and keys for that
+    is_fused: bool = False  # checkpoints have queries, keys and values in one matrix
     gains: dict[str, float] = field(default_factory=dict)  # part of a name -> factor of its weights
     expert_type: Type = Type.Q8_0
     routes_by: str = "softmax"  # what margins are of: or "sigmoid", or "logits"
@@ -184,6 +185,20 @@ MODELS: dict[str, ReferenceModel] = {
                                  "partial_rotary_factor": 0.5}},
             routes_by="sigmoid",
         ),
+        # Ling 2.0: as GLM-4.5, with a norm of each head, groups of experts, and queries, keys and
+        # values in one matrix. It has no class in transformers: Sarvam-30B, a model of this
+        # architecture, is computed there by the class of GLM-4.5.
+        ReferenceModel(
+            "bailingmoe2", "bailingmoe2", "Glm4MoeConfig",
+            {"head_dim": 32, "use_qk_norm": True, "first_k_dense_replace": 1,
+             "intermediate_size": 192, "moe_intermediate_size": 32, "n_routed_experts": 16,
+             "n_shared_experts": 1, "num_experts_per_tok": 3, "n_group": 4, "topk_group": 2,
+             "routed_scaling_factor": 2.5, "norm_topk_prob": True, "rms_norm_eps": 1e-6,
+             "num_nextn_predict_layers": 0,
+             "rope_parameters": {"rope_type": "default", "rope_theta": 600000.0,
+                                 "partial_rotary_factor": 0.5}},
+            routes_by="sigmoid", is_fused=True,
+        ),
     )
 }
 
@@ -246,6 +261,8 @@ def add_metadata(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
         _add_granite(writer, model)
     if model.arch == "glm4moe":
         _add_routing(writer, model)
+    if model.arch == "bailingmoe2":
+        _add_bailing(writer, model)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
 
@@ -320,6 +337,15 @@ def _add_routing(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
         writer.add_expert_weights_norm(True)
 
 
+def _add_bailing(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
+    config = model.full_config
+    _add_routing(writer, model)
+    writer.add_vocab_size(VOCABULARY)
+    writer.add_rope_scaling_type(gguf.RopeScalingType.NONE)
+    writer.add_expert_shared_feed_forward_length(
+        config["moe_intermediate_size"] * config["n_shared_experts"])
+
+
 def _add_granite(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
     config = model.full_config
     writer.add_attention_scale(config["attention_multiplier"])
@@ -390,6 +416,8 @@ def _parts(model: ReferenceModel, name: str, values: np.ndarray) -> Iterator[
     elif stem.endswith(".shared_experts.gate_up_proj"):
         for part, half in zip(("gate_proj", "up_proj"), np.split(values, 2)):
             yield name.replace("gate_up_proj", part), half
+    elif model.is_fused and stem.endswith((".q_proj", ".k_proj", ".v_proj")):
+        yield f"{stem.rpartition('.')[0]}.qkv_proj.{last}", values
     elif stem.endswith(".kv_b_proj"):
         keys, values = _keys_and_values(model, values)
         yield name.replace("kv_b_proj", "k_b_proj"), keys
@@ -407,7 +435,8 @@ def _parts(model: ReferenceModel, name: str, values: np.ndarray) -> Iterator[
 
 
 def to_gguf(model: ReferenceModel, name: str, values: np.ndarray) -> dict[str, np.ndarray]:
-    """The tensors of the file, in NumPy's order of dimensions, that parameter `name` becomes.
+    """The tensors of the file, in NumPy's order of dimensions, that parameter `name` becomes; those
+    of which another parameter has the first rows, without these.
 
     Values are only moved, never computed: given their indices instead, this says where each goes.
     """

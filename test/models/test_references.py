@@ -88,6 +88,11 @@ SPECIAL: dict[str, tuple[set[str], dict[str, Any]]] = {
         {"rope.dimension_count": 16, "attention.key_length": 32, "leading_dense_block_count": 1,
          "expert_gating_func": 2, "expert_weights_norm": True, "expert_weights_scale": 1.5},
     ),
+    "bailingmoe2": (
+        {"attn_qkv.weight", "attn_q_norm.weight", "ffn_norm.weight", "exp_probs_b.bias"},
+        {"rope.dimension_count": 16, "rope.scaling.type": "none", "expert_group_count": 4,
+         "expert_group_used_count": 2, "expert_shared_feed_forward_length": 32},
+    ),
 }
 
 

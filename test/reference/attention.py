@@ -160,10 +160,17 @@ class GroupedAttention(Half):
         has_window = model.arch == "gpt-oss" and index % 2 == 0
         self._window = model.value("attention.sliding_window") if has_window else None
 
+    def _projected(self, x: np.ndarray) -> list[np.ndarray]:
+        """Queries, keys and values of x [T, H], of three matrices or of one that has them all."""
+        if not self._model.has(f"{self._prefix}attn_qkv.weight"):
+            return [self._linear(x, name) for name in ("attn_q", "attn_k", "attn_v")]
+        size = head_sizes(self._model)[0]
+        ends = np.cumsum([self._heads * size, self._groups * size])
+        return np.split(self._linear(x, "attn_qkv"), ends, axis=-1)
+
     def _heads_of(self, x: np.ndarray, name: str, heads: int) -> np.ndarray:
         """Queries or keys, [T, heads, size], before rotation. A norm, where there is one, is of as
         many elements as it has weights: of each head by itself, or of all heads as one vector."""
-        x = self._linear(x, name)
         norm = self._model.optional(f"{self._prefix}{name}_norm.weight")
         if norm is not None:
             x = rms_norm(x.reshape(len(x), -1, len(norm)), norm, self._epsilon)
@@ -171,10 +178,11 @@ class GroupedAttention(Half):
 
     def mix(self, x: np.ndarray, last: int) -> np.ndarray:
         positions = np.arange(len(x))
-        queries = self._rotation.apply(self._heads_of(x[-last:], "attn_q", self._heads),
+        queries, keys, values = self._projected(x)
+        queries = self._rotation.apply(self._heads_of(queries[-last:], "attn_q", self._heads),
                                        positions[-last:])
-        keys = self._rotation.apply(self._heads_of(x, "attn_k", self._groups), positions)
-        values = self._linear(x, "attn_v").reshape(len(x), self._groups, -1)
+        keys = self._rotation.apply(self._heads_of(keys, "attn_k", self._groups), positions)
+        values = values.reshape(len(x), self._groups, -1)
         sinks = self._model.optional(f"{self._prefix}attn_sinks.weight")
         scale = self._model.value("attention.scale", 0.0) or keys.shape[-1] ** -0.5
         return attend(queries, keys, values, scale, self._window, sinks)

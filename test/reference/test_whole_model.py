@@ -142,6 +142,7 @@ def test_no_tensor_can_be_forgotten(name: str, tensor: str) -> None:
     ("granite", "embedding_scale", 10.0), ("granite", "logit_scale", 1.0),
     ("granitemoe", "residual_scale", 1.0),
     ("glm4moe", "rope.dimension_count", 32), ("glm4moe", "expert_weights_scale", 1.0),
+    ("bailingmoe2", "rope.dimension_count", 32), ("bailingmoe2", "expert_group_used_count", 3),
 ])
 def test_every_key_matters(name: str, key: str, value: Any) -> None:
     model = Altered(path_of(name))
