@@ -79,6 +79,10 @@ static const Architecture kArchitectures[] = {
      .selectionBias = true,
      .shared = SharedExperts::Added,
      .attentionForm = AttentionForm{.norm = QueryKeyNorm::EachHead, .normIsOptional = true}},
+    {.name = "dots1",
+     .selectionBias = true,
+     .shared = SharedExperts::Added,
+     .attentionForm = AttentionForm{.norm = QueryKeyNorm::EachHead}},
     // Ling 2.0, Ring 2.0 and their kin.
     {.name = "bailingmoe2",
      .selectionBias = true,

@@ -199,6 +199,16 @@ MODELS: dict[str, ReferenceModel] = {
                                  "partial_rotary_factor": 0.5}},
             routes_by="sigmoid", is_fused=True,
         ),
+        # dots.llm1: heads as in Qwen3, experts as in DeepSeek-V3, without groups.
+        ReferenceModel(
+            "dots1", "dots1", "Dots1Config",
+            {"head_dim": 32, "num_key_value_heads": 4, "sliding_window": None,
+             "first_k_dense_replace": 1, "intermediate_size": 192, "moe_intermediate_size": 32,
+             "n_routed_experts": 8, "n_shared_experts": 2, "num_experts_per_tok": 3,
+             "routed_scaling_factor": 2.5, "norm_topk_prob": True, "rms_norm_eps": 1e-5,
+             "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}},
+            routes_by="sigmoid",
+        ),
     )
 }
 
@@ -259,7 +269,7 @@ def add_metadata(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
         _add_deepseek(writer, model)
     if model.arch in ("granite", "granitemoe"):
         _add_granite(writer, model)
-    if model.arch == "glm4moe":
+    if model.arch in ("glm4moe", "dots1"):
         _add_routing(writer, model)
     if model.arch == "bailingmoe2":
         _add_bailing(writer, model)
