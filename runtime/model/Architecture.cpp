@@ -83,6 +83,10 @@ static const Architecture kArchitectures[] = {
      .selectionBias = true,
      .shared = SharedExperts::Added,
      .attentionForm = AttentionForm{.norm = QueryKeyNorm::EachHead}},
+    {.name = "minimax-m2",
+     .normalize = true,
+     .selectionBias = true,
+     .attentionForm = AttentionForm{.norm = QueryKeyNorm::AllHeads}},
     // Ling 2.0, Ring 2.0 and their kin.
     {.name = "bailingmoe2",
      .selectionBias = true,

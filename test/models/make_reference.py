@@ -181,6 +181,13 @@ def routing_margin(model: ReferenceModel, logits: np.ndarray, bias: np.ndarray) 
     return np.minimum(margin, least_chosen_over_rest(kept, used))
 
 
+def selection_bias(router: Any, inputs: tuple[torch.Tensor, ...]) -> np.ndarray:
+    """What is added to the scores of a router for the choice, if anything: its own (DeepSeek), or
+    an argument (MiniMax)."""
+    own = getattr(router, "e_score_correction_bias", torch.zeros(1))
+    return (inputs[1] if len(inputs) > 1 else own).detach().numpy()
+
+
 class Runner:
     """Runs a model and looks at its routers."""
 
@@ -193,13 +200,14 @@ class Runner:
             if type(module).__name__.lower().endswith("router"):
                 module.register_forward_hook(self._look)
 
-    def _look(self, router: Any, _inputs: Any, output: tuple[torch.Tensor, ...]) -> None:
+    def _look(self, router: Any, inputs: tuple[torch.Tensor, ...],
+              output: tuple[torch.Tensor, ...]) -> None:
         logits, _weights, ids = output
         if logits.dtype != torch.float64:
             raise RuntimeError("a router did not run in float64")
-        bias = getattr(router, "e_score_correction_bias", torch.zeros(logits.shape[-1]))
         self._ids.append(ids.numpy())
-        self._margins.append(routing_margin(self._model, logits.numpy(), bias.numpy()))
+        self._margins.append(routing_margin(self._model, logits.numpy(),
+                                            selection_bias(router, inputs)))
 
     def __call__(self, tokens: np.ndarray) -> Run:
         """Runs sequences [B, T], each from position 0."""

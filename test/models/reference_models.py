@@ -209,6 +209,15 @@ MODELS: dict[str, ReferenceModel] = {
              "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}},
             routes_by="sigmoid",
         ),
+        # MiniMax-M2: one norm for all heads, of which half turns; sigmoids with a bias.
+        ReferenceModel(
+            "minimax-m2", "minimax-m2", "MiniMaxM2Config",
+            {"head_dim": 64, "intermediate_size": 32, "num_local_experts": 8,
+             "num_experts_per_tok": 3, "rms_norm_eps": 1e-6,
+             "rope_parameters": {"rope_type": "default", "rope_theta": 5e6,
+                                 "partial_rotary_factor": 0.5}},
+            routes_by="sigmoid",
+        ),
     )
 }
 
@@ -271,6 +280,9 @@ def add_metadata(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
         _add_granite(writer, model)
     if model.arch in ("glm4moe", "dots1"):
         _add_routing(writer, model)
+    if model.arch == "minimax-m2":
+        writer.add_expert_feed_forward_length(config["intermediate_size"])
+        writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
     if model.arch == "bailingmoe2":
         _add_bailing(writer, model)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)

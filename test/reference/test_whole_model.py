@@ -143,6 +143,7 @@ def test_no_tensor_can_be_forgotten(name: str, tensor: str) -> None:
     ("granitemoe", "residual_scale", 1.0),
     ("glm4moe", "rope.dimension_count", 32), ("glm4moe", "expert_weights_scale", 1.0),
     ("bailingmoe2", "rope.dimension_count", 32), ("bailingmoe2", "expert_group_used_count", 3),
+    ("minimax-m2", "rope.dimension_count", 64), ("minimax-m2", "expert_gating_func", 1),
     ("dots1", "expert_weights_norm", False), ("dots1", "expert_gating_func", 1),
 ])
 def test_every_key_matters(name: str, key: str, value: Any) -> None:
