@@ -87,6 +87,10 @@ static const Architecture kArchitectures[] = {
      .normalize = true,
      .selectionBias = true,
      .attentionForm = AttentionForm{.norm = QueryKeyNorm::AllHeads}},
+    {.name = "hunyuan-moe",
+     .normalize = true,
+     .shared = SharedExperts::Added,
+     .attentionForm = AttentionForm{.norm = QueryKeyNorm::EachHead, .normFollowsRotation = true}},
     // Ling 2.0, Ring 2.0 and their kin.
     {.name = "bailingmoe2",
      .selectionBias = true,

@@ -43,7 +43,7 @@ enum class RotaryPairs {
   Halves,
 };
 
-/// What queries and keys are normalised over before they turn.
+/// What queries and keys are normalised over.
 enum class QueryKeyNorm { None, EachHead, AllHeads };
 
 /// Which projections of the attention half must have a bias. Others have one if the file does.
@@ -55,6 +55,8 @@ struct AttentionForm {
   QueryKeyNorm norm = QueryKeyNorm::None;
   /// Layers of some models of the architecture lack that norm.
   bool normIsOptional = false;
+  /// Heads are normalised after they turn, not before.
+  bool normFollowsRotation = false;
   NeededBiases biases = NeededBiases::None;
   /// Each head has a sink: a score that takes part in the softmax and has no value.
   bool sinks = false;

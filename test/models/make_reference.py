@@ -197,7 +197,7 @@ class Runner:
         self._ids: list[np.ndarray] = []
         self._margins: list[np.ndarray] = []
         for module in net.modules():
-            if type(module).__name__.lower().endswith("router"):
+            if type(module).__name__.lower().endswith(("router", "gate")):
                 module.register_forward_hook(self._look)
 
     def _look(self, router: Any, inputs: tuple[torch.Tensor, ...],

@@ -218,6 +218,14 @@ MODELS: dict[str, ReferenceModel] = {
                                  "partial_rotary_factor": 0.5}},
             routes_by="sigmoid",
         ),
+        # Hunyuan-A13B: a norm of each head after it has turned, and one shared expert. The base is
+        # 10000 * 1000^(128/126), as files have it.
+        ReferenceModel(
+            "hunyuan-moe", "hunyuan-moe", "HunYuanMoEV1Config",
+            {"head_dim": 32, "intermediate_size": 32, "num_experts": 8, "num_experts_per_tok": 3,
+             "rms_norm_eps": 1e-5,
+             "rope_parameters": {"rope_type": "default", "rope_theta": 11158840.0}},
+        ),
     )
 }
 
@@ -280,6 +288,8 @@ def add_metadata(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
         _add_granite(writer, model)
     if model.arch in ("glm4moe", "dots1"):
         _add_routing(writer, model)
+    if model.arch == "hunyuan-moe":
+        _add_hunyuan(writer, model)
     if model.arch == "minimax-m2":
         writer.add_expert_feed_forward_length(config["intermediate_size"])
         writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
@@ -366,6 +376,17 @@ def _add_bailing(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
     writer.add_rope_scaling_type(gguf.RopeScalingType.NONE)
     writer.add_expert_shared_feed_forward_length(
         config["moe_intermediate_size"] * config["n_shared_experts"])
+
+
+def _add_hunyuan(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
+    """Keys of experts, and those of a rotation that is scaled by its base alone."""
+    config = model.full_config
+    writer.add_expert_shared_feed_forward_length(config["intermediate_size"])
+    writer.add_expert_feed_forward_length(config["intermediate_size"])
+    writer.add_expert_shared_count(1)
+    writer.add_rope_scaling_type(gguf.RopeScalingType.NONE)
+    writer.add_rope_scaling_factor(1.0)
+    writer.add_rope_scaling_orig_ctx_len(CONTEXT)
 
 
 def _add_granite(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:

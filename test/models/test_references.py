@@ -93,6 +93,11 @@ SPECIAL: dict[str, tuple[set[str], dict[str, Any]]] = {
         {"rope.dimension_count": 16, "rope.scaling.type": "none", "expert_group_count": 4,
          "expert_group_used_count": 2, "expert_shared_feed_forward_length": 32},
     ),
+    "hunyuan-moe": (
+        {"attn_q_norm.weight", "ffn_gate_shexp.weight"},
+        {"rope.freq_base": 11158840.0, "rope.scaling.type": "none", "expert_shared_count": 1,
+         "expert_gating_func": None, "expert_weights_norm": None},
+    ),
     "minimax-m2": (
         {"attn_q_norm.weight", "ffn_gate_exps.weight", "exp_probs_b.bias"},
         {"attention.key_length": 64, "rope.dimension_count": 32, "expert_gating_func": 2,

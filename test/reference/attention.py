@@ -17,6 +17,8 @@ from gguf_model import Model
 #: Architectures whose files have rows of queries and keys in an order in which neighbours turn
 #: together; elsewhere element i turns with i + n/2.
 NEIGHBOURS = ("llama", "deepseek2", "granite", "granitemoe")
+#: Architectures that normalise queries and keys after they have turned.
+NORM_AFTER_ROTATION = ("hunyuan-moe",)
 #: Architectures in which the ends of YaRN's ramp may lie between pairs; no key says so.
 RAMPS_BETWEEN_PAIRS = ("gpt-oss",)
 
@@ -168,20 +170,26 @@ class GroupedAttention(Half):
         ends = np.cumsum([self._heads * size, self._groups * size])
         return np.split(self._linear(x, "attn_qkv"), ends, axis=-1)
 
-    def _heads_of(self, x: np.ndarray, name: str, heads: int) -> np.ndarray:
-        """Queries or keys, [T, heads, size], before rotation. A norm, where there is one, is of as
-        many elements as it has weights: of each head by itself, or of all heads as one vector."""
+    def _even(self, x: np.ndarray, name: str) -> np.ndarray:
+        """Queries or keys after their norm, where there is one, of as many elements as it has
+        weights: of each head by itself, or of all heads as one vector."""
         norm = self._model.optional(f"{self._prefix}{name}_norm.weight")
-        if norm is not None:
-            x = rms_norm(x.reshape(len(x), -1, len(norm)), norm, self._epsilon)
-        return x.reshape(len(x), heads, -1)
+        if norm is None:
+            return x
+        return rms_norm(x.reshape(len(x), -1, len(norm)), norm, self._epsilon).reshape(x.shape)
+
+    def _turned(self, x: np.ndarray, name: str, heads: int, positions: np.ndarray) -> np.ndarray:
+        """Queries or keys as heads see them, [T, heads, size]."""
+        is_last = self._model.arch in NORM_AFTER_ROTATION
+        x = (x if is_last else self._even(x, name)).reshape(len(x), heads, -1)
+        x = self._rotation.apply(x, positions)
+        return self._even(x, name) if is_last else x
 
     def mix(self, x: np.ndarray, last: int) -> np.ndarray:
         positions = np.arange(len(x))
         queries, keys, values = self._projected(x)
-        queries = self._rotation.apply(self._heads_of(queries[-last:], "attn_q", self._heads),
-                                       positions[-last:])
-        keys = self._rotation.apply(self._heads_of(keys, "attn_k", self._groups), positions)
+        queries = self._turned(queries[-last:], "attn_q", self._heads, positions[-last:])
+        keys = self._turned(keys, "attn_k", self._groups, positions)
         values = values.reshape(len(x), self._groups, -1)
         sinks = self._model.optional(f"{self._prefix}attn_sinks.weight")
         scale = self._model.value("attention.scale", 0.0) or keys.shape[-1] ** -0.5

@@ -160,6 +160,11 @@ def test_order_of_rotation_matters(name: str, monkeypatch: pytest.MonkeyPatch) -
     assert change(name, model) > 1e-3
 
 
+def test_order_of_norm_and_rotation_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention, "NORM_AFTER_ROTATION", ())
+    assert change("hunyuan-moe", Model(path_of("hunyuan-moe"))) > 1e-3
+
+
 def test_ends_of_yarn_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attention, "RAMPS_BETWEEN_PAIRS", ())
     assert change("gpt-oss", Model(path_of("gpt-oss"))) > 1e-5

@@ -41,9 +41,14 @@ Value AttentionBuilder::buildRotation(int64_t heads, Value rows, Value positions
 
 Value AttentionBuilder::buildHeads(TensorRole matrix, TensorRole norm, int64_t heads, Value normed,
                                    Value positions, StringRef name) {
+  const std::string normName = (name + "_norm").str(), rotatedName = (name + "_rotated").str();
   Value projected = buildMatmul(matrix, normed, name);
-  Value even = buildHeadNorm(norm, heads, projected, (name + "_norm").str());
-  return buildRotation(heads, even, positions, (name + "_rotated").str());
+  if (config.architecture->attentionForm.normFollowsRotation) {
+    Value rotated = buildRotation(heads, projected, positions, rotatedName);
+    return buildHeadNorm(norm, heads, rotated, normName);
+  }
+  Value even = buildHeadNorm(norm, heads, projected, normName);
+  return buildRotation(heads, even, positions, rotatedName);
 }
 
 Value AttentionBuilder::buildAttend(Value queries, Value cache, const TokenPlaces &places) {

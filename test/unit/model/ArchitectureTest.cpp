@@ -13,7 +13,7 @@ using namespace sortie::model;
 TEST(Architecture, isFoundByItsName) {
   for (const char *name :
        {"qwen3moe", "qwen2moe", "olmoe", "llama", "deepseek2", "gpt-oss", "qwen2", "qwen3",
-        "glm4moe", "dots1", "minimax-m2", "bailingmoe2", "granite", "granitemoe"}) {
+        "glm4moe", "dots1", "minimax-m2", "hunyuan-moe", "bailingmoe2", "granite", "granitemoe"}) {
     const Architecture *architecture = findArchitecture(name);
     ASSERT_NE(architecture, nullptr) << name;
     EXPECT_EQ(architecture->name, name);
@@ -22,7 +22,7 @@ TEST(Architecture, isFoundByItsName) {
   EXPECT_EQ(findArchitecture(""), nullptr);
   EXPECT_EQ(listArchitectures(),
             "qwen3moe, qwen2moe, olmoe, llama, deepseek2, gpt-oss, qwen2, qwen3, glm4moe, "
-            "dots1, minimax-m2, bailingmoe2, granite, granitemoe");
+            "dots1, minimax-m2, hunyuan-moe, bailingmoe2, granite, granitemoe");
 }
 
 TEST(Architecture, saysWhatFilesLeaveOut) {
