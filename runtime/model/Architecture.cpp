@@ -91,6 +91,14 @@ static const Architecture kArchitectures[] = {
      .normalize = true,
      .shared = SharedExperts::Added,
      .attentionForm = AttentionForm{.norm = QueryKeyNorm::EachHead, .normFollowsRotation = true}},
+    // Softmax with a bias for the selection, of which no key tells.
+    {.name = "ernie4_5-moe",
+     .expertsInterleave = true,
+     .normalize = true,
+     .scoringIsCertain = true,
+     .selectionBias = true,
+     .shared = SharedExperts::Added,
+     .attentionForm = AttentionForm{.pairs = RotaryPairs::Neighbours}},
     // Ling 2.0, Ring 2.0 and their kin.
     {.name = "bailingmoe2",
      .selectionBias = true,

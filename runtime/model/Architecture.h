@@ -78,6 +78,8 @@ struct Architecture {
   Experts experts = Experts::Always;
   /// The norm before the router.
   TensorRole norm = TensorRole::FeedForwardNorm;
+  /// `interleave_moe_layer_step` says that only every n-th layer has experts, and n.
+  bool expertsInterleave = false;
   /// `feed_forward_length` is the width of an expert where `expert_feed_forward_length` is absent.
   bool expertWidthIsCommon = false;
   /// Scoring and normalisation where the file says nothing (`expert_gating_func`,

@@ -141,9 +141,14 @@ Error ConfigReader::readExpertCounts() {
     if (Error error =
             keys.readOptionalCount(kLeadingDenseKey, {0, config.layers.size()}, leadingDense))
       return error;
-  for (auto [number, layer] : llvm::enumerate(config.layers)) {
+  int64_t step = 1;
+  if (architecture.expertsInterleave)
+    if (Error error = keys.readOptionalCount("interleave_moe_layer_step", {1, kMaxLayers}, step))
+      return error;
+  for (auto [index, layer] : llvm::enumerate(config.layers)) {
+    const auto number = static_cast<int64_t>(index);
     layer.experts = (**experts)[number];
-    layer.dense = static_cast<int64_t>(number) < leadingDense || layer.experts == 0;
+    layer.dense = number < leadingDense || (number + 1) % step != 0 || layer.experts == 0;
   }
   return Error::success();
 }

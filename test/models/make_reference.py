@@ -182,10 +182,10 @@ def routing_margin(model: ReferenceModel, logits: np.ndarray, bias: np.ndarray) 
 
 
 def selection_bias(router: Any, inputs: tuple[torch.Tensor, ...]) -> np.ndarray:
-    """What is added to the scores of a router for the choice, if anything: its own (DeepSeek), or
-    an argument (MiniMax)."""
-    own = getattr(router, "e_score_correction_bias", torch.zeros(1))
-    return (inputs[1] if len(inputs) > 1 else own).detach().numpy()
+    """What is added to the scores of a router for the choice, if anything: its own (DeepSeek), that
+    of its statistics (ERNIE), or an argument (MiniMax)."""
+    own = getattr(getattr(router, "moe_statics", router), "e_score_correction_bias", torch.zeros(1))
+    return (inputs[1] if len(inputs) > 1 else own).detach().numpy().reshape(-1)
 
 
 class Runner:

@@ -226,6 +226,17 @@ MODELS: dict[str, ReferenceModel] = {
              "rms_norm_eps": 1e-5,
              "rope_parameters": {"rope_type": "default", "rope_theta": 11158840.0}},
         ),
+        # ERNIE 4.5: neighbours rotate as they are; every second layer has experts, which are chosen
+        # by softmax with a bias. The width of the shared ones is, as files have it, `intermediate`
+        # divided by the heads of keys.
+        ReferenceModel(
+            "ernie4_5-moe", "ernie4_5-moe", "Ernie4_5_MoeConfig",
+            {"intermediate_size": 128, "moe_intermediate_size": 32, "num_experts": 8,
+             "num_experts_per_tok": 3, "moe_num_shared_experts": 2, "moe_layer_start_index": 1,
+             "moe_layer_interval": 2, "rms_norm_eps": 1e-5, "tie_word_embeddings": True,
+             "rope_parameters": {"rope_type": "default", "rope_theta": 500000.0}},
+            gains=_TIED,
+        ),
     )
 }
 
@@ -290,6 +301,8 @@ def add_metadata(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
         _add_routing(writer, model)
     if model.arch == "hunyuan-moe":
         _add_hunyuan(writer, model)
+    if model.arch == "ernie4_5-moe":
+        _add_ernie(writer, model)
     if model.arch == "minimax-m2":
         writer.add_expert_feed_forward_length(config["intermediate_size"])
         writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
@@ -389,6 +402,15 @@ def _add_hunyuan(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
     writer.add_rope_scaling_orig_ctx_len(CONTEXT)
 
 
+def _add_ernie(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
+    config = model.full_config
+    writer.add_interleave_moe_layer_step(config["moe_layer_interval"])
+    writer.add_leading_dense_block_count(config["moe_layer_start_index"])
+    writer.add_expert_shared_count(config["moe_num_shared_experts"])
+    writer.add_expert_shared_feed_forward_length(
+        config["intermediate_size"] // config["num_key_value_heads"])
+
+
 def _add_granite(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
     config = model.full_config
     writer.add_attention_scale(config["attention_multiplier"])
@@ -413,6 +435,7 @@ def _for_neighbours(rows: np.ndarray, heads: int) -> np.ndarray:
 _NAMES_OF_CHECKPOINTS = {
     "block_sparse_moe.router.": "block_sparse_moe.router.layer.",
     "block_sparse_moe.experts": "mlp.experts",
+    "gate.moe_statics": "moe_statics",
     "shared_mlp.input_linear": "mlp.shared_experts.gate_up_proj",
 }
 

@@ -98,6 +98,11 @@ SPECIAL: dict[str, tuple[set[str], dict[str, Any]]] = {
         {"rope.freq_base": 11158840.0, "rope.scaling.type": "none", "expert_shared_count": 1,
          "expert_gating_func": None, "expert_weights_norm": None},
     ),
+    "ernie4_5-moe": (
+        {"ffn_gate.weight"},
+        {"interleave_moe_layer_step": 2, "leading_dense_block_count": 1, "expert_shared_count": 2,
+         "expert_shared_feed_forward_length": 64, "expert_gating_func": None},
+    ),
     "minimax-m2": (
         {"attn_q_norm.weight", "ffn_gate_exps.weight", "exp_probs_b.bias"},
         {"attention.key_length": 64, "rope.dimension_count": 32, "expert_gating_func": 2,
@@ -124,7 +129,10 @@ def experts_of(model: ReferenceModel) -> tuple[int, int]:
     """Layers with experts, and experts that a token uses."""
     config = model.full_config
     used = config.get("num_experts_per_tok", 0)
-    return (LAYERS - config.get("first_k_dense_replace", 0) if used else 0), used
+    first = config.get("first_k_dense_replace", config.get("moe_layer_start_index", 0))
+    step = config.get("moe_layer_interval", 1)
+    layers = [layer for layer in range(first, LAYERS) if (layer + 1) % step == 0]
+    return (len(layers) if used else 0), used
 
 
 def test_every_model_is_there() -> None:

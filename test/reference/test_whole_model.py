@@ -120,6 +120,7 @@ def test_every_tensor_matters(name: str) -> None:
     ("llama", "rope_freqs.weight"), ("qwen2", "blk.1.attn_k.bias"),
     ("qwen3moe", "blk.0.attn_k_norm.weight"), ("gpt-oss", "blk.1.attn_sinks.weight"),
     ("gpt-oss", "blk.1.attn_output.bias"), ("deepseek-v3", "blk.2.exp_probs_b.bias"),
+    ("ernie4_5-moe", "blk.1.exp_probs_b.bias"), ("minimax-m2", "blk.1.exp_probs_b.bias"),
 ])
 def test_no_tensor_can_be_forgotten(name: str, tensor: str) -> None:
     model = Altered(path_of(name))

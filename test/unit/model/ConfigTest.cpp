@@ -164,6 +164,25 @@ TEST(Config, leadingLayersMayBeDense) {
   EXPECT_FALSE(config->layers[1].dense);
 }
 
+TEST(Config, everyNthLayerMayHaveExperts) {
+  TestModel file = metadataOf("ernie4_5-moe").set("ernie4_5-moe.block_count", uint32_t{6});
+  const std::string key = "ernie4_5-moe.interleave_moe_layer_step";
+  const auto expertLayers = [](const TestModel &file) {
+    std::string layers;
+    for (const LayerConfig &layer : cantFail(read(file)).layers)
+      layers += layer.dense ? '-' : 'e';
+    return layers;
+  };
+  EXPECT_EQ(expertLayers(file), "eeeeee");
+  EXPECT_EQ(expertLayers(file.set(key, uint32_t{2})), "-e-e-e");
+  EXPECT_EQ(expertLayers(file.set("ernie4_5-moe.leading_dense_block_count", uint32_t{3})),
+            "---e-e");
+  EXPECT_EQ(errorOfKey(file.set(key, uint32_t{0}), key), "is 0, expected 1 to 65536");
+  EXPECT_NE(errorOf(qwen().set("qwen3moe.interleave_moe_layer_step", uint32_t{2}))
+                .find("'qwen3moe.interleave_moe_layer_step' may change what a layer means"),
+            std::string::npos);
+}
+
 TEST(Config, countsTheExpertsOfAToken) {
   const std::string key = "qwen3moe.expert_used_count";
   EXPECT_EQ(errorOfKey(qwen().set(key, uint32_t{9}), key), "is 9, expected 1 to 8");
