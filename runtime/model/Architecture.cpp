@@ -71,6 +71,10 @@ static const Architecture kArchitectures[] = {
     {.name = "qwen3",
      .experts = Experts::Never,
      .attentionForm = AttentionForm{.norm = QueryKeyNorm::EachHead}},
+    // DeepSeekMoE, before latent attention.
+    {.name = "deepseek",
+     .shared = SharedExperts::Added,
+     .attentionForm = AttentionForm{.pairs = RotaryPairs::Neighbours}},
     // GLM-4.5 and later. The Air models have no norm of queries and keys.
     {.name = "glm4moe",
      .norm = TensorRole::PostAttentionNorm,

@@ -18,6 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gguf
@@ -119,11 +120,34 @@ def _use_rotation_factors(net: Any, factors: np.ndarray) -> None:
     rotation.inv_freq.copy_(scaled)
 
 
+class WithOutput(torch.nn.Module):
+    """A model that ends with its last norm, and an output matrix."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+        self.lm_head = torch.nn.Linear(model.config.hidden_size, model.config.vocab_size,
+                                       bias=False)
+
+    def forward(self, tokens: torch.Tensor, **options: Any) -> SimpleNamespace:
+        return SimpleNamespace(
+            logits=self.lm_head(self.model(tokens, **options).last_hidden_state))
+
+
+def make_net(model: ReferenceModel) -> Any:
+    """The transformers model, from tokens to logits."""
+    config = getattr(transformers, model.config_class)(**model.full_config)
+    options = {"attn_implementation": "eager", "experts_implementation": "eager"}
+    if model.text_class:
+        net = WithOutput(getattr(transformers, model.text_class)._from_config(config, **options))
+    else:
+        net = transformers.AutoModelForCausalLM.from_config(config, **options)
+    return net.double().eval()
+
+
 def make_model(model: ReferenceModel, path: Path) -> Any:
     """Writes the file, and returns the transformers model of what it holds."""
-    config = getattr(transformers, model.config_class)(**model.full_config)
-    net = transformers.AutoModelForCausalLM.from_config(
-        config, attn_implementation="eager", experts_implementation="eager").double().eval()
+    net = make_net(model)
     tensors: dict[str, list[np.ndarray]] = defaultdict(list)
     for name, parameter in weights(net):
         weight = random_weight(model, name, tuple(parameter.shape))

@@ -31,6 +31,7 @@ class ReferenceModel:
     arch: str
     config_class: str
     config: dict[str, Any]
+    text_class: str = ""  # of a model that ends with its last norm: the output matrix is added
     rotates_neighbours: bool = False  # the converter permutes rows of queries and keys for that
     is_fused: bool = False  # checkpoints have queries, keys and values in one matrix
     gains: dict[str, float] = field(default_factory=dict)  # part of a name -> factor of its weights
@@ -237,6 +238,17 @@ MODELS: dict[str, ReferenceModel] = {
              "rope_parameters": {"rope_type": "default", "rope_theta": 500000.0}},
             gains=_TIED,
         ),
+        # DeepSeekMoE: heads as in Llama, experts as in DeepSeek-V2. transformers has the two together
+        # in the text model of DeepSeek-OCR.
+        ReferenceModel(
+            "deepseek", "deepseek", "DeepseekOcr2TextConfig",
+            {"num_key_value_heads": 4, "mlp_layer_types": ["dense", "sparse", "sparse"],
+             "intermediate_size": 192, "moe_intermediate_size": 32, "n_routed_experts": 8,
+             "n_shared_experts": 2, "num_experts_per_tok": 3, "topk_method": "greedy",
+             "routed_scaling_factor": 1.0, "rms_norm_eps": 1e-6,
+             "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}},
+            text_class="DeepseekOcr2TextModel", rotates_neighbours=True,
+        ),
     )
 }
 
@@ -301,6 +313,8 @@ def add_metadata(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
         _add_routing(writer, model)
     if model.arch == "hunyuan-moe":
         _add_hunyuan(writer, model)
+    if model.arch == "deepseek":
+        _add_deepseek_moe(writer, model)
     if model.arch == "ernie4_5-moe":
         _add_ernie(writer, model)
     if model.arch == "minimax-m2":
@@ -367,6 +381,17 @@ def _add_deepseek(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
     writer.add_value_length_mla(config["v_head_dim"])
     writer.add_rope_dimension_count(rotated)
     writer.add_rope_scaling_yarn_log_mul(0.1 * config["rope_parameters"]["mscale_all_dim"])
+
+
+def _add_deepseek_moe(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
+    """Keys of DeepSeek before latent attention: weights are never normalised."""
+    config = model.full_config
+    writer.add_rope_dimension_count(head_size(config))
+    writer.add_rope_scaling_type(gguf.RopeScalingType.NONE)
+    writer.add_leading_dense_block_count(config["mlp_layer_types"].count("dense"))
+    writer.add_vocab_size(VOCABULARY)
+    writer.add_expert_weights_scale(config["routed_scaling_factor"])
+    writer.add_expert_shared_count(config["n_shared_experts"])
 
 
 def _add_routing(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:

@@ -98,6 +98,12 @@ SPECIAL: dict[str, tuple[set[str], dict[str, Any]]] = {
         {"rope.freq_base": 11158840.0, "rope.scaling.type": "none", "expert_shared_count": 1,
          "expert_gating_func": None, "expert_weights_norm": None},
     ),
+    "deepseek": (
+        {"attn_q.weight", "ffn_gate_exps.weight", "ffn_down_shexp.weight"},
+        {"rope.dimension_count": 32, "rope.scaling.type": "none", "leading_dense_block_count": 1,
+         "expert_weights_scale": 1.0, "expert_shared_count": 2, "expert_gating_func": None,
+         "vocab_size": VOCABULARY},
+    ),
     "ernie4_5-moe": (
         {"ffn_gate.weight"},
         {"interleave_moe_layer_step": 2, "leading_dense_block_count": 1, "expert_shared_count": 2,
@@ -129,6 +135,8 @@ def experts_of(model: ReferenceModel) -> tuple[int, int]:
     """Layers with experts, and experts that a token uses."""
     config = model.full_config
     used = config.get("num_experts_per_tok", 0)
+    if "mlp_layer_types" in config:
+        return config["mlp_layer_types"].count("sparse"), used
     first = config.get("first_k_dense_replace", config.get("moe_layer_start_index", 0))
     step = config.get("moe_layer_interval", 1)
     layers = [layer for layer in range(first, LAYERS) if (layer + 1) % step == 0]

@@ -16,7 +16,7 @@ from gguf_model import Model
 
 #: Architectures whose files have rows of queries and keys in an order in which neighbours turn
 #: together; elsewhere element i turns with i + n/2.
-NEIGHBOURS = ("llama", "deepseek2", "granite", "granitemoe", "ernie4_5-moe")
+NEIGHBOURS = ("llama", "deepseek", "deepseek2", "granite", "granitemoe", "ernie4_5-moe")
 #: Architectures that normalise queries and keys after they have turned.
 NORM_AFTER_ROTATION = ("hunyuan-moe",)
 #: Architectures in which the ends of YaRN's ramp may lie between pairs; no key says so.

@@ -31,7 +31,7 @@ GATING = {0: Scoring.SOFTMAX, ExpertGatingFuncType.SOFTMAX: Scoring.SOFTMAX,
           ExpertGatingFuncType.SIGMOID: Scoring.SIGMOID}
 #: Architectures whose weights are normalised, or not, where no key says it.
 NORMALIZED = ("qwen3moe", "llama", "granitemoe", "minimax-m2", "hunyuan-moe", "ernie4_5-moe")
-NOT_NORMALIZED = ("olmoe", "qwen2moe", "deepseek2", "glm4moe", "bailingmoe2", "dots1")
+NOT_NORMALIZED = ("olmoe", "qwen2moe", "deepseek", "deepseek2", "glm4moe", "bailingmoe2", "dots1")
 #: Architectures with another norm before the router.
 POST_ATTENTION_NORM = ("gpt-oss", "glm4moe")
 # Constants of the gpt-oss model definition; its files do not carry them.

@@ -12,8 +12,8 @@ using namespace sortie::model;
 
 TEST(Architecture, isFoundByItsName) {
   for (const char *name : {"qwen3moe", "qwen2moe", "olmoe", "llama", "deepseek2", "gpt-oss",
-                           "qwen2", "qwen3", "glm4moe", "dots1", "minimax-m2", "hunyuan-moe",
-                           "ernie4_5-moe", "bailingmoe2", "granite", "granitemoe"}) {
+                           "qwen2", "qwen3", "deepseek", "glm4moe", "dots1", "minimax-m2",
+                           "hunyuan-moe", "ernie4_5-moe", "bailingmoe2", "granite", "granitemoe"}) {
     const Architecture *architecture = findArchitecture(name);
     ASSERT_NE(architecture, nullptr) << name;
     EXPECT_EQ(architecture->name, name);
@@ -21,8 +21,9 @@ TEST(Architecture, isFoundByItsName) {
   EXPECT_EQ(findArchitecture("qwen"), nullptr);
   EXPECT_EQ(findArchitecture(""), nullptr);
   EXPECT_EQ(listArchitectures(),
-            "qwen3moe, qwen2moe, olmoe, llama, deepseek2, gpt-oss, qwen2, qwen3, glm4moe, "
-            "dots1, minimax-m2, hunyuan-moe, ernie4_5-moe, bailingmoe2, granite, granitemoe");
+            "qwen3moe, qwen2moe, olmoe, llama, deepseek2, gpt-oss, qwen2, qwen3, deepseek, "
+            "glm4moe, dots1, minimax-m2, hunyuan-moe, ernie4_5-moe, bailingmoe2, granite, "
+            "granitemoe");
 }
 
 TEST(Architecture, saysWhatFilesLeaveOut) {
