@@ -80,7 +80,7 @@ def median_error(preset: Preset, types: str, tools: Tools, name: str) -> float:
 #: Presets and types of all their matrices: sub-scales, floats, MXFP4, codebooks, fallbacks.
 PUBLIC = [("qwen3-30b-a3b", "q4_k_m"), ("llama-3.2-1b", "bf16"), ("gpt-oss-20b", "mxfp4"),
           ("olmoe-1b-7b", "iq4_xs"), ("qwen1.5-moe-a2.7b", "q2_k"),
-          ("deepseek-v2-lite", "q4_k_m"), ("deepseek-v3", "bf16")]
+          ("deepseek-v2-lite", "q4_k_m"), ("deepseek-v3", "bf16"), ("glm-4.5-air", "q4_k_m")]
 if os.environ.get("SORTIE_EXHAUSTIVE"):
     PUBLIC = [(preset, types) for preset in ("qwen3-30b-a3b", "llama-3.2-1b", "deepseek-v2-lite")
               for types in VALID_TYPES["qwen3-30b-a3b"]]

@@ -22,7 +22,8 @@ ISAS = ("portable", "avx2", "avx-vnni", "avx512-vnni", "amx-int8")
 #: How far each preset is divided. Widths are multiples of 256, or of 32 and of nothing more (352,
 #: 416), as they are in the real files.
 DIVISORS = {"qwen3-30b-a3b": 8, "qwen1.5-moe-a2.7b": 4, "olmoe-1b-7b": 8, "mixtral-8x7b": 16,
-            "deepseek-v2-lite": 4, "deepseek-v2": 20, "deepseek-v3": 16, "gpt-oss-20b": 7}
+            "deepseek-v2-lite": 4, "deepseek-v2": 20, "deepseek-v3": 16, "gpt-oss-20b": 7,
+            "glm-4.5-air": 16}
 
 
 def small(preset: str) -> Preset:

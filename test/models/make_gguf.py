@@ -173,7 +173,7 @@ def metadata(preset: Preset) -> dict[str, Any]:
         keys |= {"expert_count": preset.experts, "expert_used_count": preset.used}
     if preset.experts and preset.writes_expert_width:
         keys["expert_feed_forward_length"] = preset.expert_width
-    if preset.arch == "deepseek2":
+    if preset.arch in ("deepseek2", "glm4moe"):
         keys["leading_dense_block_count"] = preset.dense_layers
         keys["expert_shared_count"] = preset.shared_experts
     if preset.shared_gate:
@@ -291,8 +291,8 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--layers", type=int, default=1, metavar="N",
                         help="number of layers, 0 for all of the model's; default 1")
     parser.add_argument("--dense-layers", type=int, metavar="N",
-                        help="leading layers without experts (deepseek); default: the model's, but "
-                        "at least one layer has experts")
+                        help="leading layers without experts (deepseek, glm); default: the "
+                        "model's, but at least one layer has experts")
     parser.add_argument("--divide", type=int, default=1, metavar="D",
                         help="divide all widths, rounded up to what the types need; default 1")
     parser.add_argument("--experts", type=int, metavar="E", help="another number of experts")

@@ -161,6 +161,20 @@ PRESETS: dict[str, Preset] = {
                 "rope.scaling.factor": 32.0, "rope.scaling.original_context_length": 4096,
             },
         ),
+        Preset(
+            name="glm-4.5-air", arch="glm4moe", layers=46, hidden=4096, experts=128, used=8,
+            expert_width=1408, dense_width=10944, dense_layers=1, shared_experts=1,
+            selection_bias=True, norm="post_attention_norm", rms_epsilon=1e-5,
+            metadata={
+                "vocab_size": 151552, "context_length": 131072,
+                "attention.head_count": 96, "attention.head_count_kv": 8,
+                "attention.key_length": 128, "attention.value_length": 128,
+                "rope.freq_base": 1e6, "rope.dimension_count": 64,
+                "expert_group_count": 1, "expert_group_used_count": 1,
+                "expert_gating_func": ExpertGatingFuncType.SIGMOID.value,
+                "expert_weights_scale": 1.0, "expert_weights_norm": True,
+            },
+        ),
     )
 }
 

@@ -113,6 +113,14 @@ REAL_SHAPES: dict[str, dict[str, tuple[int, ...]]] = {
         "ffn_up_exps.weight": (32, 2880, 2880), "ffn_up_exps.bias": (32, 2880),
         "ffn_down_exps.weight": (32, 2880, 2880), "ffn_down_exps.bias": (32, 2880),
     },
+    "glm-4.5-air": {
+        "post_attention_norm.weight": (4096,), "ffn_gate_inp.weight": (128, 4096),
+        "exp_probs_b.bias": (128,),
+        "ffn_gate_exps.weight": (128, 1408, 4096), "ffn_up_exps.weight": (128, 1408, 4096),
+        "ffn_down_exps.weight": (128, 4096, 1408),
+        "ffn_gate_shexp.weight": (1408, 4096), "ffn_up_shexp.weight": (1408, 4096),
+        "ffn_down_shexp.weight": (4096, 1408),
+    },
 }
 
 

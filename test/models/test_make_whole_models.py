@@ -74,6 +74,11 @@ REAL_SHAPES: dict[str, dict[str, tuple[int, ...]]] = {
         "attn_v.bias": (512,), "attn_output.weight": (2880, 4096), "attn_output.bias": (2880,),
         "attn_sinks.weight": (64,),
     },
+    "glm-4.5-air": {
+        "attn_norm.weight": (4096,), "attn_q.weight": (12288, 4096), "attn_q.bias": (12288,),
+        "attn_k.weight": (1024, 4096), "attn_k.bias": (1024,), "attn_v.weight": (1024, 4096),
+        "attn_v.bias": (1024,), "attn_output.weight": (4096, 12288),
+    },
     "llama-3.1-8b": {
         "attn_norm.weight": (4096,), "attn_q.weight": (4096, 4096), "attn_k.weight": (1024, 4096),
         "attn_v.weight": (1024, 4096), "attn_output.weight": (4096, 4096),

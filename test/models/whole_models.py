@@ -25,7 +25,7 @@ from quantizers import block_size
 from reference_models import SPECIAL_TOKENS, byte_letters
 
 #: Architectures whose queries, keys and values have biases; those of gpt-oss's output, too.
-BIASED = ("qwen2", "qwen2moe", "gpt-oss")
+BIASED = ("qwen2", "qwen2moe", "gpt-oss", "glm4moe")
 #: Architectures with a norm of each head, and with one norm of all heads.
 NORM_OF_HEADS, NORM_OF_ALL = ("qwen3", "qwen3moe"), ("olmoe",)
 #: Float types: of a model in one of these, the output is in it, too.
@@ -33,7 +33,8 @@ FLOATS = (Type.F32, Type.F16, Type.BF16)
 
 #: What `tokenizer.ggml.pre` is for an architecture.
 PRE_TOKENIZERS = {"qwen2": "qwen2", "qwen2moe": "qwen2", "qwen3moe": "qwen2", "olmoe": "olmo",
-                  "llama": "llama-bpe", "deepseek2": "deepseek-llm", "gpt-oss": "gpt-4o"}
+                  "llama": "llama-bpe", "deepseek2": "deepseek-llm", "gpt-oss": "gpt-4o",
+                  "glm4moe": "glm4"}
 
 #: `general.file_type` by the types of gate and down; others have that of gate alone, or none.
 FILE_TYPES = {

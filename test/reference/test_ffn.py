@@ -62,9 +62,13 @@ def select(name: str, logits: list[float], bias: list[float]) -> list[tuple[int,
         chosen = top(logits, 4)
         total = sum(math.exp(logits[i]) for i in chosen)
         return [(i, math.exp(logits[i]) / total) for i in chosen]
-    assert name == "deepseek-v3"
     scores = [1 / (1 + math.exp(-x)) for x in logits]
     biased = [s + b for s, b in zip(scores, bias)]
+    if name == "glm-4.5-air":
+        chosen = top(biased, 8)
+        total = sum(scores[i] for i in chosen)
+        return [(i, scores[i] / total) for i in chosen]
+    assert name == "deepseek-v3"
     size = len(logits) // 8
     groups = [sum(sorted(biased[g * size : (g + 1) * size])[-2:]) for g in range(8)]
     kept = top(groups, 4)
