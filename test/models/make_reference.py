@@ -26,7 +26,8 @@ import numpy as np
 import torch
 import transformers
 
-from reference_models import END, MODELS, VOCABULARY, ReferenceModel, to_gguf, write_gguf
+from reference_files import to_gguf, write_gguf
+from reference_models import END, MODELS, VOCABULARY, ReferenceModel
 
 FOLDER = Path(__file__).parent / "references"
 #: Two sequences of this many tokens have their logits stored.

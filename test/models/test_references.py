@@ -10,15 +10,8 @@ import numpy as np
 import pytest
 from gguf import GGMLQuantizationType as Type
 
-from reference_models import (
-    END,
-    LAYERS,
-    MODELS,
-    VOCABULARY,
-    ReferenceModel,
-    rotation_factors,
-    to_gguf,
-)
+from reference_files import rotation_factors, to_gguf
+from reference_models import END, LAYERS, MODELS, VOCABULARY, ReferenceModel
 
 FOLDER = Path(__file__).parent / "references"
 NAMES = sorted(MODELS)

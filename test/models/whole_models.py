@@ -22,7 +22,8 @@ from presets import (
     layer_tensors,
 )
 from quantizers import block_size
-from reference_models import SPECIAL_TOKENS, byte_letters
+from reference_files import byte_letters
+from reference_models import SPECIAL_TOKENS
 
 #: Architectures whose queries, keys and values have biases; those of gpt-oss's output, too.
 BIASED = ("qwen2", "qwen2moe", "gpt-oss", "glm4moe")
