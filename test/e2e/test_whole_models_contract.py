@@ -41,10 +41,10 @@ EXHAUSTIVE = bool(os.environ.get("SORTIE_EXHAUSTIVE"))
 TOKENS = 600
 CONTEXT = 1024
 #: A window and sinks; norms of heads; neighbours that turn, with factors; shared experts; one norm
-#: of all heads; latents.
+#: of all heads; latents; scales; heads of which half turns.
 CONTRACT = [("gpt-oss", "int16"), ("qwen3moe", "int16"), ("llama", "kv"), ("mixtral", "both"),
             ("qwen2moe", "activations"), ("olmoe", "int16"), ("deepseek-v2", "int16"),
-            ("deepseek-v3", "kv")]
+            ("deepseek-v3", "kv"), ("granitemoe", "int16"), ("glm4moe", "both")]
 if EXHAUSTIVE:
     CONTRACT = list(itertools.product(SUPPORTED, WIDTHS))
 
