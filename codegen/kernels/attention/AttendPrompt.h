@@ -55,13 +55,13 @@ template <typename Spec> class AttendPrompt {
 
   /// What a lane knows of its queries.
   struct Queries {
+    int first; ///< of the warp's tile
+    int last;  ///< of all
     int position[kLaneQueries];
     int sequence[kLaneQueries];
     float scale[kLaneQueries]; ///< what is left of a score's scale
     RunningSums span[kLaneQueries];
     RunningSums total[kLaneQueries];
-    int head[kLaneQueries];
-    OutputRows<Spec> rows;
   };
 
 public:
@@ -76,15 +76,15 @@ public:
     const Tokens range = {first / Shape::kGroup,
                           (end < lastQuery ? end : lastQuery) / Shape::kGroup};
     Queries queries;
-    loadQueries(operands, outputs, first + hw::warpIndex() * kTileQueries, lastQuery, queries);
+    loadQueries(operands, first + hw::warpIndex() * kTileQueries, lastQuery, queries);
     clearSpan();
     Ring ring;
     int sequence = nextSequence(operands, range, -1);
     while (sequence >= 0) {
-      attendSequence(operands, range, sequence, ring, queries);
+      attendSequence(operands, outputs, range, sequence, ring, queries);
       sequence = nextSequence(operands, range, sequence);
     }
-    finish(sinks, queries);
+    finish(outputs, sinks, queries);
   }
 
 private:
@@ -103,8 +103,10 @@ private:
 
   /// The warp's queries from `first` on, of which those past `last` are copies of it whose output
   /// nobody stores.
-  SORTIE_DEVICE void loadQueries(const AttendOperands &operands, float *outputs, int first,
-                                 int last, Queries &queries) {
+  SORTIE_DEVICE void loadQueries(const AttendOperands &operands, int first, int last,
+                                 Queries &queries) {
+    queries.first = first;
+    queries.last = last;
 #pragma unroll 1
     for (int query = 0; query < kTileQueries; ++query) {
       const bool isThere = first + query <= last;
@@ -124,14 +126,24 @@ private:
       queries.sequence[i] = operands.sequences[token];
       queries.scale[i] =
           Shape::kHasTwoParts ? 1.0f : QueryTile<Spec, 0>::scale(tileAt(), queryOfLane(i));
-      queries.head[i] = hw::blockIndexY() * Shape::kGroup + query % Shape::kGroup;
-      queries.rows.row[i] = query <= last ? outputs + rowOf(query) * Spec::kValue : nullptr;
     }
+  }
+  /// Where the lane's outputs go. Computed anew where they are needed, once in a span.
+  SORTIE_DEVICE OutputRows<Spec> rowsOf(float *outputs, const Queries &queries) {
+    OutputRows<Spec> rows;
+#pragma unroll
+    for (int i = 0; i < kLaneQueries; ++i) {
+      const int query = queries.first + queryOfLane(i);
+      rows.row[i] = query <= queries.last ? outputs + rowOf(query) * Spec::kValue : nullptr;
+    }
+    return rows;
   }
   /// The row of a query in buffers of [tokens, kHeads].
   SORTIE_DEVICE int64_t rowOf(int query) {
-    return int64_t{query / Shape::kGroup} * Spec::kHeads + hw::blockIndexY() * Shape::kGroup +
-           query % Shape::kGroup;
+    return int64_t{query / Shape::kGroup} * Spec::kHeads + headOf(query);
+  }
+  SORTIE_DEVICE int headOf(int query) {
+    return hw::blockIndexY() * Shape::kGroup + query % Shape::kGroup;
   }
 
   //===- Sequences --------------------------------------------------------===//
@@ -156,8 +168,8 @@ private:
     return least != 0 ? static_cast<int>(~least) : -1;
   }
 
-  SORTIE_DEVICE void attendSequence(const AttendOperands &operands, Tokens range, int sequence,
-                                    Ring &ring, Queries &queries) {
+  SORTIE_DEVICE void attendSequence(const AttendOperands &operands, float *outputs, Tokens range,
+                                    int sequence, Ring &ring, Queries &queries) {
     const auto isOwn = [&](int token) { return operands.sequences[token] == sequence; };
     const uint32_t least = largestOf(range, [&](int token) {
       return isOwn(token) ? ~static_cast<uint32_t>(Shape::firstSeen(operands.positions[token]))
@@ -175,7 +187,7 @@ private:
     for (int chunk = firstChunk; chunk <= lastChunk; ++chunk) {
       attendChunk(chunk, sequence, ring, source, queries);
       if ((chunk + 1) % kChunksOfSpan == 0 || chunk == lastChunk)
-        endSpan(queries);
+        endSpan(outputs, queries);
     }
   }
 
@@ -247,7 +259,7 @@ private:
   }
 
   /// Merges the span into those before, of the queries that see some of it.
-  SORTIE_DEVICE void endSpan(Queries &queries) {
+  SORTIE_DEVICE void endSpan(float *outputs, Queries &queries) {
     numerics::MergeFactors factors[kLaneQueries];
     bool isSeen[kLaneQueries];
     bool sets[kLaneQueries];
@@ -264,11 +276,12 @@ private:
     }
     if (hw::ballot(isSeen[0] || isSeen[1]) == 0)
       return;
+    const OutputRows<Spec> rows = rowsOf(outputs, queries);
 #pragma unroll 1
     for (int panel = 0; panel < Shape::kValuePanels; ++panel) {
       const LaneFloats span = outputOf(panel);
       outputOf(panel) = {};
-      LaneFloats total = queries.rows.load(panel);
+      LaneFloats total = rows.load(panel);
 #pragma unroll
       for (int query = 0; query < kLaneQueries; ++query)
 #pragma unroll
@@ -279,22 +292,24 @@ private:
                                      numerics::mul(1.0f, factors[query].next));
           value = !isSeen[query] ? value : sets[query] ? span.value[query][i] : merged;
         }
-      queries.rows.store(panel, total);
+      rows.store(panel, total);
     }
   }
 
-  SORTIE_DEVICE void finish(const float *sinks, const Queries &queries) {
-    const QueryEnd<Spec> ends[kLaneQueries] = {{sinks, queries.head[0], queries.total[0]},
-                                               {sinks, queries.head[1], queries.total[1]}};
+  SORTIE_DEVICE void finish(float *outputs, const float *sinks, const Queries &queries) {
+    const OutputRows<Spec> rows = rowsOf(outputs, queries);
+    const QueryEnd<Spec> ends[kLaneQueries] = {
+        {sinks, headOf(queries.first + queryOfLane(0)), queries.total[0]},
+        {sinks, headOf(queries.first + queryOfLane(1)), queries.total[1]}};
 #pragma unroll 1
     for (int panel = 0; panel < Shape::kValuePanels; ++panel) {
-      LaneFloats output = queries.rows.load(panel);
+      LaneFloats output = rows.load(panel);
 #pragma unroll
       for (int query = 0; query < kLaneQueries; ++query)
 #pragma unroll
         for (int i = 0; i < kLaneRows; ++i)
           output.value[query][i] = ends[query].finish(output.value[query][i]);
-      queries.rows.store(panel, output);
+      rows.store(panel, output);
     }
   }
 };
