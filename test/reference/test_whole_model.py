@@ -153,6 +153,19 @@ def test_every_key_matters(name: str, key: str, value: Any) -> None:
     assert change(name, model) > 1e-5
 
 
+def test_experts_can_be_forced() -> None:
+    """To the model's own, which changes nothing, and to others; margins are those of its choice."""
+    model, tokens = WholeModel(Model(path_of("deepseek-v3"))), np.arange(9)
+    own = model.run(tokens)
+    ids = [routing.ids for routing in own.routings]
+    np.testing.assert_array_equal(model.run(tokens, experts=ids).logits, own.logits)
+    ids[0] = (ids[0] + 1) % 4
+    forced = model.run(tokens, experts=ids)
+    np.testing.assert_array_equal(forced.routings[0].ids, ids[0])
+    np.testing.assert_array_equal(forced.routings[0].margin, own.routings[0].margin)
+    assert np.square(forced.logits - own.logits).sum() > 1e-3
+
+
 @pytest.mark.parametrize("name", REFERENCES)
 def test_order_of_rotation_matters(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Model(path_of(name))
