@@ -151,6 +151,9 @@ Error SignatureReader::readOrigin(size_t readPages) {
   }
   origin.importOptions = program.import_options ? program.import_options : "";
   sortie_function_info info = SORTIE_INIT(sortie_function_info);
+  if (Error error = toError(sortie_program_get_function(this->program, function.index, &info)))
+    return error;
+  origin.activationBits = static_cast<uint32_t>(info.activation_bits);
   if (Error error = toError(sortie_program_get_function(this->program, readPages, &info)))
     return error;
   for (size_t i = 0; i < info.output_count; ++i) {

@@ -12,7 +12,7 @@ import pytest
 
 import sampling
 from sampling import Rule
-from tools import Tools
+from tools import ToolError, Tools
 
 MODEL = (Path(__file__).resolve().parents[1] / "models" / "tiny-qwen3moe"
          / "tiny-qwen3moe-q4_0.gguf")
@@ -89,6 +89,17 @@ def test_saved_prompts(program: Path, tools: Tools, tmp_path: Path) -> None:
     cache.unlink()
     generate(201, "--prompt-cache", cache, "--threads", "1")
     assert cache.read_bytes() == expected
+
+
+def test_saved_prompts_of_other_widths(graph: Path, program: Path, tools: Tools,
+                                       tmp_path: Path) -> None:
+    cache, run = tmp_path / "cache", ["--weights", MODEL, "--prompt", "And God", "-n", 1]
+    tools.call("sortie-run", "generate", program, *run, "--prompt-cache", cache)
+    for option, message in [("activations=int8", "activations of 16 bits, the program's have 8"),
+                            ("kv=int8", "elements of 16 bits, the program's has")]:
+        other = compile_graph(tools, graph, option)
+        with pytest.raises(ToolError, match=message):
+            tools.call("sortie-run", "generate", other, *run, "--prompt-cache", cache)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)
