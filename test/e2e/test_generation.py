@@ -5,6 +5,9 @@ logits do not depend on how sequences are cut into runs."""
 from __future__ import annotations
 
 import json
+import re
+import resource
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +103,25 @@ def test_saved_prompts_of_other_widths(graph: Path, program: Path, tools: Tools,
         other = compile_graph(tools, graph, option)
         with pytest.raises(ToolError, match=message):
             tools.call("sortie-run", "generate", other, *run, "--prompt-cache", cache)
+
+
+def test_memory_that_is_not_there(program: Path, tools: Tools) -> None:
+    """The limit is found before anything is allocated; the same call runs with a smaller cache."""
+    def bench(sequences: int) -> subprocess.CompletedProcess:
+        limit = 400 << 20
+        return subprocess.run(
+            list(map(str, [tools.bin / "sortie-run", "bench", program, "--weights",
+                           "random:seed=1", "-p", 0, "-n", 1, "-d", 1, "-r", 1, "--threads", 1,
+                           "--sequences", sequences])),
+            capture_output=True, text=True, check=False,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+
+    failed = bench(4096)
+    assert failed.returncode == 1
+    assert re.search(r"the model needs 1\.\d\d GiB of memory \(weights [\d.]+ MiB, caches of "
+                     r"524288 positions 1\.\d\d GiB, .*\), and ulimit allows 400\.00 MiB; take "
+                     r"fewer sequences", failed.stderr), failed.stderr
+    assert bench(1).returncode == 0
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)

@@ -108,6 +108,7 @@ struct Options {
   std::string trace;          ///< empty: none
   bool verifiesValues = false;
   VerifyFormat verifyFormat = VerifyFormat::Text;
+  bool isVerbose = false;
   std::vector<std::string> comparedFiles; ///< the two of CompareChecksums
   TokenizeOptions tokenize;
   LogitsOptions logits;
