@@ -170,14 +170,17 @@ def log_probabilities(tools: Tools, program: Path, ids: Sequence[int], first: in
             for place in range(first, len(ids))]
 
 
-@pytest.mark.parametrize("name", ["olmo", "deepseek-v2", "mistral-v3", "qwen3"])
-def test_dialogs(name: str, program: Path, tools: Tools, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name, options", [
+    ("olmo", []), ("deepseek-v2", []), ("mistral-v3", []), ("qwen3", []), ("tulu", ["--stop", "e"]),
+])
+def test_dialogs(name: str, options: list[str], program: Path, tools: Tools,
+                 tmp_path: Path) -> None:
     """Each answer has the bits that it has when all before it is read at once: where the format
-    only appends, where answers that are over are written otherwise than they were given, and where
-    the system message moves to the last prompt."""
+    only appends, where answers that are over are written otherwise than they were given, where the
+    system message moves to the last prompt, and where a stop string was no part of the answer."""
     lines = ["In the beginning", "And he said unto them, go", "", "x"]
     turns = dialog(tools, program, lines, "--chat-format", name, "--system", "Speak.",
-                   "--ignore-eos")
+                   "--ignore-eos", *options)
     texts, model = [], Model(tools, MODEL)
     for turn, line in zip(turns, [line for line in lines if line], strict=True):
         texts.append(line)
