@@ -35,7 +35,8 @@ SORTIE_C_STRUCT(sortie_symbol_info, offsetof(sortie_symbol_info, is_session),
                 sizeof(sortie_symbol_info))
 SORTIE_C_STRUCT(sortie_symbol_value, sizeof(sortie_symbol_value))
 SORTIE_C_STRUCT(sortie_function_info, offsetof(sortie_function_info, symbol_count),
-                offsetof(sortie_function_info, target), sizeof(sortie_function_info))
+                offsetof(sortie_function_info, target),
+                offsetof(sortie_function_info, activation_bits), sizeof(sortie_function_info))
 SORTIE_C_STRUCT(sortie_value_info, offsetof(sortie_value_info, shape_symbols),
                 sizeof(sortie_value_info))
 SORTIE_C_STRUCT(sortie_weight_info, offsetof(sortie_weight_info, tensor_count),

@@ -173,6 +173,15 @@ sortie_error *sortie_program_get_symbol(const sortie_program *program, size_t in
   return toC(writeStruct(value, info));
 }
 
+/// As sortie_function_info has it.
+static int activationBits(const Function &function) {
+  const auto has = [&](ElementType type) {
+    return llvm::any_of(function.buffers,
+                        [&](const Buffer &buffer) { return buffer.type == type; });
+  };
+  return (has(ElementType::Act8) ? 8 : 0) + (has(ElementType::Act16) ? 16 : 0);
+}
+
 sortie_error *sortie_program_get_function(const sortie_program *program, size_t index,
                                           sortie_function_info *info) {
   if (Error error = requireArguments("sortie_program_get_function", program, info))
@@ -196,6 +205,7 @@ sortie_error *sortie_program_get_function(const sortie_program *program, size_t 
   value.step_count = function.steps.size();
   value.target = program->program->partitionOf(function).target.c_str();
   value.device = program->program->partitionOf(function).device;
+  value.activation_bits = activationBits(function);
   for (const Step &step : function.steps)
     value.checkpoint_count += std::holds_alternative<Checkpoint>(step.action);
   return toC(writeStruct(value, info));

@@ -57,7 +57,8 @@ struct CacheOrigin {
   uint32_t numerics = 0;        ///< version of the contract
   uint32_t fingerprintRule = 0; ///< 0: the program does not know its model
   uint64_t fingerprint = 0;
-  std::string importOptions; ///< where the program is not what the model file says
+  std::string importOptions;    ///< where the program is not what the model file says
+  uint32_t activationBits = 16; ///< of activations: 8, 16, or 24 if there are both
   std::vector<CacheLayout> caches;
 
   /// Words of so many pages of all caches.

@@ -39,6 +39,7 @@ Error Generator::begin(ArrayRef<std::vector<int32_t>> prompts) {
   spent = {};
   streams.clear();
   ends = endTokens(tokenizer.data());
+  append_range(ends, options.ends);
   if (options.ignoresEnd)
     options.sampling.banned = ends;
   Expected<Sampler> made = Sampler::create(options.sampling);
@@ -71,7 +72,7 @@ Expected<uint32_t> Generator::takeSequence(const std::vector<int32_t> &prompt) {
 }
 
 Error Generator::addStream(const std::vector<int32_t> &prompt, const StopStrings &stops) {
-  tokenizer::Detokenizer detokenizer(tokenizer);
+  tokenizer::Detokenizer detokenizer(tokenizer, {.showsSpecial = options.showsSpecial});
   // What the prompt ends with decides whether a space is text.
   for (const int32_t id : prompt)
     if (Expected<std::string> text = detokenizer.push(id); !text)
@@ -83,10 +84,22 @@ Error Generator::addStream(const std::vector<int32_t> &prompt, const StopStrings
   return Error::success();
 }
 
-Error Generator::removeSequence(Stream &stream) {
-  const uint32_t sequence = *stream.sequence;
-  stream.sequence.reset();
-  return model.removeSequence(sequence);
+Error Generator::releaseSequence(Stream &stream) {
+  const uint32_t sequence = *std::exchange(stream.sequence, std::nullopt);
+  if (!options.keepsSequences)
+    return model.removeSequence(sequence);
+  stream.result.sequence = sequence;
+  return Error::success();
+}
+
+Error Generator::removeSequences() {
+  Error error = Error::success();
+  for (Stream &stream : streams)
+    for (std::optional<uint32_t> *sequence : {&stream.sequence, &stream.result.sequence})
+      if (*sequence)
+        error = joinErrors(std::move(error),
+                           model.removeSequence(*std::exchange(*sequence, std::nullopt)));
+  return error;
 }
 
 Error Generator::emit(size_t index, StringRef text, TextSink sink) {
@@ -99,7 +112,7 @@ Error Generator::emit(size_t index, StringRef text, TextSink sink) {
 Error Generator::end(size_t index, EndReason reason, TextSink sink) {
   Stream &stream = streams[index];
   stream.result.end = reason;
-  if (Error error = removeSequence(stream))
+  if (Error error = releaseSequence(stream))
     return error;
   std::string rest = stream.stops.push(stream.detokenizer.finish());
   rest += stream.stops.finish();
@@ -235,11 +248,8 @@ Expected<std::vector<GeneratedText>> Generator::generate(ArrayRef<std::vector<in
   Error error = begin(prompts);
   if (!error)
     error = runAll(sink);
-  for (Stream &stream : streams)
-    if (stream.sequence)
-      error = joinErrors(std::move(error), removeSequence(stream));
   if (error)
-    return error;
+    return joinErrors(std::move(error), removeSequences());
   std::vector<GeneratedText> results;
   for (Stream &stream : streams)
     results.push_back(std::move(stream.result));

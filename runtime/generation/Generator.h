@@ -19,7 +19,11 @@ struct GenerationOptions {
   SamplingOptions sampling = {};
   /// Strings at which a text ends.
   std::vector<std::string> stops = {}; // NOLINT(readability-redundant-member-init)
-  bool ignoresEnd = false;             ///< end tokens are never chosen
+  /// Tokens that end a text, beside those of endTokens().
+  std::vector<int32_t> ends = {}; // NOLINT(readability-redundant-member-init)
+  bool ignoresEnd = false;        ///< end tokens are never chosen
+  bool showsSpecial = false;      ///< control tokens are text by their names
+  bool keepsSequences = false;    ///< those of texts that have ended are the caller's
   bool wantsLogProbabilities = false;
 };
 
@@ -35,6 +39,8 @@ struct GeneratedText {
   std::string text;                   ///< without the prompt, end token and stop string
   std::vector<GeneratedToken> tokens; ///< with an end token
   EndReason end = EndReason::Tokens;
+  /// With keepsSequences: that of the model with the prompt and all tokens but the last.
+  std::optional<uint32_t> sequence = std::nullopt;
 };
 
 /// How long the parts took.
@@ -43,6 +49,14 @@ struct GenerationTimes {
   double promptSeconds = 0;
   uint64_t generatedTokens = 0; ///< those that were run: all but the last of each text
   double generationSeconds = 0;
+
+  GenerationTimes &operator+=(const GenerationTimes &other) {
+    promptTokens += other.promptTokens;
+    promptSeconds += other.promptSeconds;
+    generatedTokens += other.generatedTokens;
+    generationSeconds += other.generationSeconds;
+    return *this;
+  }
 };
 
 /// Takes more of text number `text` as it becomes certain; never part of a character.
@@ -97,7 +111,9 @@ private:
   llvm::Error addText(size_t index, const GeneratedToken &token, TextSink sink);
   llvm::Error end(size_t index, EndReason reason, TextSink sink);
   llvm::Error emit(size_t index, llvm::StringRef text, TextSink sink);
-  llvm::Error removeSequence(Stream &stream);
+  llvm::Error releaseSequence(Stream &stream);
+  /// Removes what a call that has failed would leave.
+  llvm::Error removeSequences();
   llvm::Error tellPromptsRead();
 
   LanguageModel &model;

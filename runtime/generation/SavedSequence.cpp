@@ -19,7 +19,9 @@ namespace sortie::generation {
 static_assert(endianness::native == endianness::little, "pages are written as they lie");
 
 static constexpr StringLiteral kMagic = "sortieSQ";
-static constexpr uint32_t kVersion = 1;
+/// Files of the first version do not have the width of activations, and are read all the same.
+static constexpr uint32_t kFirstVersion = 1;
+static constexpr uint32_t kVersion = 2;
 static constexpr size_t kSealBytes = 16;
 static constexpr int64_t kPagePositions = numerics::kAttentionChunk;
 
@@ -100,24 +102,24 @@ private:
   bool hasFailed = false;
 };
 
-Error checkFrame(StringRef bytes) {
+/// Checks the seal; the version that the file is of.
+Expected<uint32_t> checkFrame(StringRef bytes) {
   if (!bytes.starts_with(kMagic))
     return makeError("this is no saved sequence: it does not begin with '" + kMagic + "'");
   FileCursor cursor(bytes.drop_front(kMagic.size()));
   const auto version = cursor.number<uint32_t>();
   if (cursor.failed() || cursor.size() < kSealBytes)
     return savedError("ends inside its header; save it again");
-  if (version != kVersion)
+  if (version < kFirstVersion || version > kVersion)
     return savedError("is of version " + Twine(version) +
-                      " of the format, and this is a reader of "
-                      "version " +
-                      Twine(kVersion) + "; save it again");
+                      " of the format, and this is a reader of versions " + Twine(kFirstVersion) +
+                      " to " + Twine(kVersion) + "; save it again");
   SequenceSeal hasher;
   hasher.update(bytes.drop_back(kSealBytes));
   const std::string computed = toHex(hasher.final(), /*LowerCase=*/true);
   const std::string stored = toHex(bytes.take_back(kSealBytes), /*LowerCase=*/true);
   if (stored == computed)
-    return Error::success();
+    return version;
   return savedError("is damaged: its contents hash to " + computed + ", its seal says " + stored +
                     "; save it again, or copy it again");
 }
@@ -158,12 +160,28 @@ std::string describeFingerprint(uint32_t rule, uint64_t fingerprint) {
   return utohexstr(fingerprint, /*LowerCase=*/true) + " (rule " + std::to_string(rule) + ")";
 }
 
-Error checkOrigin(FileCursor &cursor, const CacheOrigin &origin) {
+std::string describeActivations(uint32_t bits) {
+  return bits == 24 ? "8 and 16 bits" : std::to_string(bits) + " bits";
+}
+
+/// With other widths, rows of keys and values are not those of a sequence that the program has run
+/// from its beginning.
+Error checkActivations(FileCursor &cursor, const CacheOrigin &origin) {
+  const auto bits = cursor.number<uint32_t>();
+  if (cursor.failed())
+    return savedError("ends inside its header; save it again");
+  if (bits == origin.activationBits)
+    return Error::success();
+  return savedError("was computed with activations of " + describeActivations(bits) +
+                    ", the program's have " + describeActivations(origin.activationBits) +
+                    "; save it with a program of the same options");
+}
+
+Error checkOrigin(FileCursor &cursor, uint32_t version, const CacheOrigin &origin) {
   const auto numericsVersion = cursor.number<uint32_t>();
   const auto rule = cursor.number<uint32_t>();
   const auto fingerprint = cursor.number<uint64_t>();
   const std::string importOptions = cursor.text();
-  const auto caches = cursor.number<uint32_t>();
   if (cursor.failed())
     return savedError("ends inside its header; save it again");
   if (numericsVersion != origin.numerics)
@@ -177,6 +195,12 @@ Error checkOrigin(FileCursor &cursor, const CacheOrigin &origin) {
   if (importOptions != origin.importOptions)
     return savedError("is of a model that was imported with '" + importOptions +
                       "', the program's with '" + origin.importOptions + "'; save it again");
+  if (version != kFirstVersion)
+    if (Error error = checkActivations(cursor, origin))
+      return error;
+  const auto caches = cursor.number<uint32_t>();
+  if (cursor.failed())
+    return savedError("ends inside its header; save it again");
   if (caches != origin.caches.size())
     return savedError("has " + Twine(caches) + " caches, the program has " +
                       Twine(origin.caches.size()) + "; it is of another model");
@@ -212,10 +236,11 @@ size_t pageBytes(ArrayRef<CacheLayout> caches) {
 
 Expected<SavedSequence> SavedSequence::read(StringRef bytes, const CacheOrigin &origin,
                                             int64_t vocabulary) {
-  if (Error error = checkFrame(bytes))
-    return error;
+  Expected<uint32_t> version = checkFrame(bytes);
+  if (!version)
+    return version.takeError();
   FileCursor cursor(bytes.drop_front(kMagic.size() + sizeof(kVersion)).drop_back(kSealBytes));
-  if (Error error = checkOrigin(cursor, origin))
+  if (Error error = checkOrigin(cursor, *version, origin))
     return error;
   Expected<std::vector<int32_t>> tokens = readTokens(cursor, vocabulary);
   if (!tokens)
@@ -275,6 +300,7 @@ SequenceWriter::SequenceWriter(raw_ostream &out, const CacheOrigin &origin,
   writeNumber(origin.fingerprintRule);
   writeNumber(origin.fingerprint);
   writeText(origin.importOptions);
+  writeNumber(origin.activationBits);
   writeNumber(static_cast<uint32_t>(origin.caches.size()));
   for (const CacheLayout &cache : origin.caches) {
     writeText(cache.name);

@@ -151,6 +151,9 @@ Error SignatureReader::readOrigin(size_t readPages) {
   }
   origin.importOptions = program.import_options ? program.import_options : "";
   sortie_function_info info = SORTIE_INIT(sortie_function_info);
+  if (Error error = toError(sortie_program_get_function(this->program, function.index, &info)))
+    return error;
+  origin.activationBits = static_cast<uint32_t>(info.activation_bits);
   if (Error error = toError(sortie_program_get_function(this->program, readPages, &info)))
     return error;
   for (size_t i = 0; i < info.output_count; ++i) {
@@ -275,6 +278,35 @@ private:
   std::vector<sortie_tensor> tensors;
 };
 
+/// What a session is made with. Its options point into it.
+struct SessionRequest {
+  SessionRequest(const ForwardFunction &function, const ForwardShape &shape,
+                 const SessionLimits &limits);
+  SessionRequest(const SessionRequest &) = delete;
+
+  std::vector<sortie_symbol_value> symbols;
+  sortie_session_options options = SORTIE_INIT(sortie_session_options);
+};
+
+SessionRequest::SessionRequest(const ForwardFunction &function, const ForwardShape &shape,
+                               const SessionLimits &limits) {
+  const auto add = [&](const char *name, int64_t value) {
+    sortie_symbol_value &symbol = symbols.emplace_back(SORTIE_INIT(sortie_symbol_value));
+    symbol.name = name;
+    symbol.value = value;
+  };
+  add(function.tokens.c_str(), shape.tokens);
+  add(function.sequences.c_str(), shape.sequences);
+  add(function.rows.c_str(), shape.rows);
+  add(kPages, shape.pages);
+  options.device = limits.device.empty() ? nullptr : limits.device.c_str();
+  options.threads = limits.threads;
+  options.eager = limits.isEager;
+  options.cpu_isa = limits.isa.empty() ? nullptr : limits.isa.c_str();
+  options.symbols = symbols.data();
+  options.symbol_count = symbols.size();
+}
+
 } // namespace
 
 Expected<ForwardFunction> ForwardFunction::find(const sortie_program *program) {
@@ -296,29 +328,29 @@ Expected<std::unique_ptr<SessionForward>> SessionForward::create(const sortie_pr
   Expected<ForwardShape> shape = shapeWithin(function->most, limits);
   if (!shape)
     return shape.takeError();
-  std::vector<sortie_symbol_value> symbols;
-  const auto add = [&](const char *name, int64_t value) {
-    sortie_symbol_value &symbol = symbols.emplace_back(SORTIE_INIT(sortie_symbol_value));
-    symbol.name = name;
-    symbol.value = value;
-  };
-  add(function->tokens.c_str(), shape->tokens);
-  add(function->sequences.c_str(), shape->sequences);
-  add(function->rows.c_str(), shape->rows);
-  add(kPages, shape->pages);
-
-  sortie_session_options options = SORTIE_INIT(sortie_session_options);
-  options.device = limits.device.empty() ? nullptr : limits.device.c_str();
-  options.threads = limits.threads;
-  options.eager = limits.isEager;
-  options.cpu_isa = limits.isa.empty() ? nullptr : limits.isa.c_str();
-  options.symbols = symbols.data();
-  options.symbol_count = symbols.size();
+  const SessionRequest request(*function, *shape, limits);
   sortie_session *created = nullptr;
-  if (Error error = toError(sortie_session_create(program, weights, &options, &created)))
+  if (Error error = toError(sortie_session_create(program, weights, &request.options, &created)))
     return error;
   return std::unique_ptr<SessionForward>(
       new SessionForward(SessionPtr(created), std::move(*function), *shape));
+}
+
+Expected<sortie_memory_info> SessionForward::planMemory(const sortie_program *program,
+                                                        const SessionLimits &limits) {
+  Expected<ForwardFunction> function = ForwardFunction::find(program);
+  if (!function)
+    return function.takeError();
+  Expected<ForwardShape> shape = shapeWithin(function->most, limits);
+  if (!shape)
+    return shape.takeError();
+  const SessionRequest request(*function, *shape, limits);
+  const std::vector<size_t> functions = function->functions();
+  sortie_memory_info info = SORTIE_INIT(sortie_memory_info);
+  if (Error error = toError(sortie_program_plan_memory(program, functions.data(), functions.size(),
+                                                       &request.options, &info)))
+    return error;
+  return info;
 }
 
 Error SessionForward::call(size_t index, ArrayRef<sortie_tensor> inputs,

@@ -55,6 +55,10 @@ public:
   static llvm::Expected<std::unique_ptr<SessionForward>>
   create(const sortie_program *program, const sortie_weights *weights, const SessionLimits &limits);
 
+  /// What such a session and its weights take, before anything is allocated.
+  static llvm::Expected<sortie_memory_info> planMemory(const sortie_program *program,
+                                                       const SessionLimits &limits);
+
   const ForwardShape &shape() const override { return limits; }
   llvm::Error run(const ForwardInputs &inputs, llvm::MutableArrayRef<float> logits) override;
   llvm::Error copyPages(llvm::ArrayRef<int32_t> from, llvm::ArrayRef<int32_t> to) override;

@@ -35,8 +35,10 @@ static constexpr StringLiteral kYarnContextKey = "rope.scaling.original_context_
 static constexpr StringLiteral kFastTurnsKey = "rope.scaling.yarn_beta_fast";
 static constexpr StringLiteral kSlowTurnsKey = "rope.scaling.yarn_beta_slow";
 static constexpr StringLiteral kExtensionKey = "rope.scaling.yarn_ext_factor";
+/// What YaRN multiplies sine and cosine by, where a model does not leave it to the factor.
+static constexpr StringLiteral kYarnFactorKey = "rope.scaling.yarn_attn_factor";
 static constexpr StringLiteral kYarnKeys[] = {kYarnContextKey, kFastTurnsKey, kSlowTurnsKey,
-                                              kExtensionKey};
+                                              kExtensionKey, kYarnFactorKey};
 /// By how much the scores of latent attention grow with YaRN's factor.
 static constexpr StringLiteral kGrowthKey = "rope.scaling.yarn_log_multiplier";
 
@@ -77,6 +79,9 @@ private:
   Error readLinearScaling();
   Error readYarn();
   Error readGrowthOfScores(const Yarn &yarn);
+  Error readRotaryFactor();
+  /// A number above 0.
+  Error readPositive(StringRef key, float &value);
   /// Sets `factor` where the file has one of the keys for it; old files have one of their own.
   Error readScalingFactor(float &factor);
   Error readContext();
@@ -311,14 +316,27 @@ Error AttentionReader::readRotation() {
   if (Error error = rotaryFrequencies(config.rotary).takeError())
     return sortie::makeError(keys.fileName() + ": " + toString(std::move(error)));
 
-  const StringRef factorKey = "rope.scaling.attn_factor";
-  if (Error error = keys.readOptionalFloat(factorKey, config.rotaryFactor))
+  return readRotaryFactor();
+}
+
+Error AttentionReader::readPositive(StringRef key, float &value) {
+  if (Error error = keys.readOptionalFloat(key, value))
     return error;
-  if (!(config.rotaryFactor > 0 && std::isfinite(config.rotaryFactor)))
-    return keys.makeError(factorKey, "must be finite and above 0");
+  if (value > 0 && std::isfinite(value))
+    return Error::success();
+  return keys.makeError(key, "must be finite and above 0");
+}
+
+Error AttentionReader::readRotaryFactor() {
+  if (Error error = readPositive("rope.scaling.attn_factor", config.rotaryFactor))
+    return error;
+  if (!config.rotary.yarn)
+    return Error::success();
   // Where scores grow instead, rotated vectors do not.
-  if (config.rotary.yarn && !scoresGrow)
-    config.rotaryFactor *= yarnAttentionFactor(*config.rotary.yarn);
+  float factor = scoresGrow ? 1.0f : yarnAttentionFactor(*config.rotary.yarn);
+  if (Error error = readPositive(kYarnFactorKey, factor))
+    return error;
+  config.rotaryFactor *= factor;
   return Error::success();
 }
 

@@ -111,7 +111,7 @@ static Error checkText(StringRef text) {
                    ") is not UTF-8; convert the text to UTF-8");
 }
 
-Error Tokenizer::encodeFragments(StringRef text, const SpecialTokens &tokens,
+Error Tokenizer::encodeFragments(StringRef text, llvm::ArrayRef<SpecialToken> found,
                                  std::vector<int32_t> &ids) const {
   size_t end = 0;
   const auto encodeUpTo = [&](size_t begin) -> Error {
@@ -119,7 +119,7 @@ Error Tokenizer::encodeFragments(StringRef text, const SpecialTokens &tokens,
       return Error::success();
     return encoder->encode({text.slice(end, begin), end, end == 0, begin == text.size()}, ids);
   };
-  for (const SpecialToken &token : tokens.find(text)) {
+  for (const SpecialToken &token : found) {
     if (Error error = encodeUpTo(token.begin))
       return error;
     ids.push_back(token.id);
@@ -135,9 +135,49 @@ Expected<std::vector<int32_t>> Tokenizer::encode(StringRef text,
   std::vector<int32_t> ids;
   if (options.addsSpecial && addsBeginOfText)
     ids.push_back(*source.beginOfText);
-  if (Error error = encodeFragments(text, options.parsesSpecial ? special : userDefined, ids))
+  const SpecialTokens &tokens = options.parsesSpecial ? special : userDefined;
+  if (Error error = encodeFragments(text, tokens.find(text), ids))
     return error;
   if (options.addsSpecial && source.addsEndOfText.value_or(false))
     ids.push_back(*source.endOfText);
+  return ids;
+}
+
+std::vector<SpecialToken> Tokenizer::findTokens(StringRef text,
+                                                llvm::ArrayRef<TextPart> parts) const {
+  std::vector<SpecialToken> found;
+  size_t end = 0; // of what has been searched
+  const auto searchUpTo = [&](size_t begin) {
+    for (SpecialToken token : userDefined.find(text.slice(end, begin))) {
+      token.begin += end;
+      found.push_back(token);
+    }
+  };
+  size_t begin = 0; // of the part
+  for (const TextPart &part : parts) {
+    if (part.parsesSpecial)
+      for (SpecialToken token : special.find(part.text)) {
+        if (source.types[token.id] == TokenType::UserDefined)
+          continue;
+        token.begin += begin;
+        searchUpTo(token.begin);
+        found.push_back(token);
+        end = token.begin + token.length;
+      }
+    begin += part.text.size();
+  }
+  searchUpTo(text.size());
+  return found;
+}
+
+Expected<std::vector<int32_t>> Tokenizer::encodeParts(llvm::ArrayRef<TextPart> parts) const {
+  std::string text;
+  for (const TextPart &part : parts)
+    text += part.text;
+  if (Error error = checkText(text))
+    return error;
+  std::vector<int32_t> ids;
+  if (Error error = encodeFragments(text, findTokens(text, parts), ids))
+    return error;
   return ids;
 }

@@ -23,6 +23,13 @@ struct EncodeOptions {
   bool parsesSpecial = true;
 };
 
+/// Part of a text that comes from several hands.
+struct TextPart {
+  llvm::StringRef text;
+  /// As in EncodeOptions, of control tokens whose names lie in this part alone.
+  bool parsesSpecial;
+};
+
 /// Any number of threads may use it at once.
 class Tokenizer {
 public:
@@ -39,6 +46,10 @@ public:
   /// for something in it.
   llvm::Expected<std::vector<int32_t>> encode(llvm::StringRef text,
                                               const EncodeOptions &options = {}) const;
+
+  /// The ids of the parts as one text, without tokens for its beginning and end: words and
+  /// user-defined tokens may lie across parts. Errors are those of encode().
+  llvm::Expected<std::vector<int32_t>> encodeParts(llvm::ArrayRef<TextPart> parts) const;
 
   const model::TokenizerData &data() const { return source; }
   /// How many tokens there are; ids are less.
@@ -57,7 +68,10 @@ private:
   Tokenizer(model::TokenizerData data, std::unique_ptr<Encoder> encoder, bool addsBeginOfText);
 
   llvm::Error checkFlags(llvm::StringRef file) const;
-  llvm::Error encodeFragments(llvm::StringRef text, const SpecialTokens &special,
+  /// Control tokens of those parts that may have some, and user-defined ones between them.
+  std::vector<SpecialToken> findTokens(llvm::StringRef text, llvm::ArrayRef<TextPart> parts) const;
+  /// Encodes what lies between the tokens that were found in `text`.
+  llvm::Error encodeFragments(llvm::StringRef text, llvm::ArrayRef<SpecialToken> found,
                               std::vector<int32_t> &ids) const;
 
   model::TokenizerData source;

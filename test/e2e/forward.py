@@ -46,6 +46,13 @@ class ProgramInfo(Struct):
                 ("import_options", c_char_p), ("state_count", c_size_t)]
 
 
+class FunctionInfo(Struct):
+    _fields_ = [("struct_size", c_size_t), ("name", c_char_p),
+                *((name, c_size_t) for name in ("symbol", "input_count", "output_count",
+                                                "step_count", "checkpoint_count", "symbol_count")),
+                ("symbols", POINTER(c_size_t)), ("target", c_char_p), ("device", c_size_t)]
+
+
 class Program:
     """A compiled whole model with its weights; `path` is of the program, `weights` of the model."""
 
@@ -63,6 +70,14 @@ class Program:
         self.states = info.state_count
         self.table_pages = self._columns("program_get_input", 3)
         self.vocabulary = self._columns("program_get_output", 0)
+        #: How many experts a token has in each layer whose routing the program returns.
+        self.experts = [self._columns("program_get_output", 1 + i)
+                        for i in range(self._outputs() - 1)]
+
+    def _outputs(self) -> int:
+        info = FunctionInfo()
+        self.sortie.call("program_get_function", self.handle, c_size_t(self.function), byref(info))
+        return info.output_count
 
     def _columns(self, get: str, index: int) -> int:
         info = ValueInfo()
@@ -108,14 +123,19 @@ class Session:
 
     def forward(self, tokens: np.ndarray, positions: np.ndarray, sequences: np.ndarray,
                 pages: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """One run: the logits [R, V] of `rows`."""
+        """One run: the logits [R, V] of `rows`. Expert ids [T, k] of each layer, where the program
+        returns them, are in `routings` then."""
         named = {"tokens": tokens, "positions": positions, "sequences": sequences, "pages": pages,
                  "rows": rows}
         arrays = {name: np.ascontiguousarray(array, np.int32) for name, array in named.items()}
         logits = np.full((len(rows), self.program.vocabulary), np.nan, np.float32)
         inputs = (Tensor * 5)(*(Tensor.of(name, array) for name, array in arrays.items()))
-        options = RunOptions(function=self.program.function, input_count=5, output_count=1,
-                             inputs=inputs, outputs=ctypes.pointer(Tensor.of("logits", logits)))
+        self.routings = [np.full((len(tokens), used), -1, np.int32)
+                         for used in self.program.experts]
+        results = {"logits": logits} | {f"ids_{i}": ids for i, ids in enumerate(self.routings)}
+        outputs = (Tensor * len(results))(*(Tensor.of(*result) for result in results.items()))
+        options = RunOptions(function=self.program.function, input_count=5,
+                             output_count=len(results), inputs=inputs, outputs=outputs)
         self.program.sortie.call("session_run", self.handle, byref(options))
         return logits
 

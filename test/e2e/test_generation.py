@@ -5,6 +5,9 @@ logits do not depend on how sequences are cut into runs."""
 from __future__ import annotations
 
 import json
+import re
+import resource
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,7 @@ import pytest
 
 import sampling
 from sampling import Rule
-from tools import Tools
+from tools import ToolError, Tools
 
 MODEL = (Path(__file__).resolve().parents[1] / "models" / "tiny-qwen3moe"
          / "tiny-qwen3moe-q4_0.gguf")
@@ -89,6 +92,36 @@ def test_saved_prompts(program: Path, tools: Tools, tmp_path: Path) -> None:
     cache.unlink()
     generate(201, "--prompt-cache", cache, "--threads", "1")
     assert cache.read_bytes() == expected
+
+
+def test_saved_prompts_of_other_widths(graph: Path, program: Path, tools: Tools,
+                                       tmp_path: Path) -> None:
+    cache, run = tmp_path / "cache", ["--weights", MODEL, "--prompt", "And God", "-n", 1]
+    tools.call("sortie-run", "generate", program, *run, "--prompt-cache", cache)
+    for option, message in [("activations=int8", "activations of 16 bits, the program's have 8"),
+                            ("kv=int8", "elements of 16 bits, the program's has")]:
+        other = compile_graph(tools, graph, option)
+        with pytest.raises(ToolError, match=message):
+            tools.call("sortie-run", "generate", other, *run, "--prompt-cache", cache)
+
+
+def test_memory_that_is_not_there(program: Path, tools: Tools) -> None:
+    """The limit is found before anything is allocated; the same call runs with a smaller cache."""
+    def bench(sequences: int) -> subprocess.CompletedProcess:
+        limit = 400 << 20
+        return subprocess.run(
+            list(map(str, [tools.bin / "sortie-run", "bench", program, "--weights",
+                           "random:seed=1", "-p", 0, "-n", 1, "-d", 1, "-r", 1, "--threads", 1,
+                           "--sequences", sequences])),
+            capture_output=True, text=True, check=False,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+
+    failed = bench(4096)
+    assert failed.returncode == 1
+    assert re.search(r"the model needs 1\.\d\d GiB of memory \(weights [\d.]+ MiB, caches of "
+                     r"524288 positions 1\.\d\d GiB, .*\), and ulimit allows 400\.00 MiB; take "
+                     r"fewer sequences", failed.stderr), failed.stderr
+    assert bench(1).returncode == 0
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)

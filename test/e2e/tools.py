@@ -69,6 +69,22 @@ def name_of(model: Path) -> str:
     return f"{model.stem}-{hashlib.blake2b(identity.encode(), digest_size=6).hexdigest()}"
 
 
+def expose_routings(mlir: str) -> str:
+    """The module with `forward` returning the expert ids of each of its routers, too, as further
+    outputs `ids_0`, `ids_1` and so on."""
+    start = mlir.index("func.func @forward(")
+    end = mlir.index("\n  }", start)
+    body = mlir[start:end]
+    # A shared expert with a gate is routed as well, always to itself.
+    routes = re.findall(r"(%\w+), %\w+ = moe\.route .*\[\"blk\.\d+\.ids\", .*"
+                        r"-> \((tensor<\?x\d+xi32>), ", body)
+    names = "".join(f", {kind} {{moe.name = \"ids_{i}\"}}" for i, (_, kind) in enumerate(routes))
+    body = body.replace('{moe.name = "logits"})', f'{{moe.name = "logits"}}{names})', 1)
+    values, kinds = (", ".join(parts) for parts in zip(*routes))
+    body = re.sub(r"return (%\w+) : (.*)", rf"return \1, {values} : \2, {kinds}", body)
+    return mlir[:start] + body + mlir[end:]
+
+
 @dataclass(frozen=True)
 class Tools:
     """The tools in folder `bin`; files they make go to `folder`. They run in `environment`, by
@@ -107,14 +123,19 @@ class Tools:
         self.call("sortie-opt", mlir, f"--sortie-compile={text}", "--emit-bytecode", "-o", program)
         return program
 
-    def compile_whole(self, model: Path, context: int | None = None, **options: str) -> Path:
-        """Imports and compiles all of a model, for sequences of `context` positions."""
+    def compile_whole(self, model: Path, context: int | None = None, with_ids: bool = False,
+                      **options: str) -> Path:
+        """Imports and compiles all of a model, for sequences of `context` positions. `with_ids` has
+        it return expert ids."""
         text = " ".join(f"{key}={value}" for key, value in options.items())
-        stem = "-".join([name_of(model), str(context), *options.values()])
+        stem = "-".join([name_of(model), str(context), *(["ids"] if with_ids else []),
+                         *options.values()])
         mlir, program = self.folder / f"{stem}.mlir", self.folder / f"{stem}.mlirbc"
         if not program.exists():
             longer = [] if context is None else [f"--context={context}"]
             self.call("sortie-translate", "--import-gguf", model, *longer, "-o", mlir)
+            if with_ids:
+                mlir.write_text(expose_routings(mlir.read_text()))
             self.call("sortie-opt", mlir, f"--sortie-compile={text}", "--emit-bytecode", "-o",
                       program)
         return program

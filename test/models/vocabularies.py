@@ -126,9 +126,12 @@ class Vocabulary:
     scores: list[float] = field(default_factory=list)
     merges: list[str] = field(default_factory=list)
 
-    def write(self, path: Path, **settings: str | int | bool) -> Path:
+    def write(self, path: Path, chat_template: str | None = None,
+              **settings: str | int | bool) -> Path:
         """Writes a file without tensors. `settings` are keys after `tokenizer.ggml.`."""
         writer = gguf.GGUFWriter(path, "llama")
+        if chat_template is not None:
+            writer.add_chat_template(chat_template)
         writer.add_tokenizer_model(self.model)
         writer.add_token_list(self.tokens)
         writer.add_token_types(self.types)

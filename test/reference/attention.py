@@ -92,8 +92,9 @@ def rotation_of(model: Model) -> Rotation:
         frequencies = frequencies / model.value("rope.scaling.factor")
     elif scaling == "yarn":
         frequencies = _yarn(model, frequencies, base)
-        # Where scores grow instead, rotated vectors do not.
-        factor = 1.0 if _growth_of_scores(model) > 1 else _growth(model, 0.1)
+        # Where scores grow instead, rotated vectors do not; the file may state what they do.
+        grown = 1.0 if _growth_of_scores(model) > 1 else _growth(model, 0.1)
+        factor = model.value("rope.scaling.yarn_attn_factor", grown)
     elif scaling != "none":
         raise ValueError(f"no reference for rope.scaling.type '{scaling}'")
     return Rotation(frequencies, model.arch in NEIGHBOURS, factor)

@@ -136,6 +136,7 @@ def test_no_tensor_can_be_forgotten(name: str, tensor: str) -> None:
     ("gpt-oss", "rope.scaling.original_context_length", 900),
     ("gpt-oss", "rope.scaling.yarn_beta_fast", 24.0),
     ("gpt-oss", "rope.scaling.yarn_beta_slow", 2.0),
+    ("gpt-oss", "rope.scaling.yarn_attn_factor", 1.25),
     ("deepseek-v2", "rope.scaling.yarn_log_multiplier", 0.1),
     ("deepseek-v2", "expert_group_used_count", 3), ("deepseek-v2", "expert_weights_scale", 1.0),
     ("deepseek-v3", "expert_gating_func", 1), ("deepseek-v3", "expert_weights_norm", False),
@@ -151,6 +152,19 @@ def test_every_key_matters(name: str, key: str, value: Any) -> None:
     model = Altered(path_of(name))
     model.keys = {key: value}
     assert change(name, model) > 1e-5
+
+
+def test_experts_can_be_forced() -> None:
+    """To the model's own, which changes nothing, and to others; margins are those of its choice."""
+    model, tokens = WholeModel(Model(path_of("deepseek-v3"))), np.arange(9)
+    own = model.run(tokens)
+    ids = [routing.ids for routing in own.routings]
+    np.testing.assert_array_equal(model.run(tokens, experts=ids).logits, own.logits)
+    ids[0] = (ids[0] + 1) % 4
+    forced = model.run(tokens, experts=ids)
+    np.testing.assert_array_equal(forced.routings[0].ids, ids[0])
+    np.testing.assert_array_equal(forced.routings[0].margin, own.routings[0].margin)
+    assert np.square(forced.logits - own.logits).sum() > 1e-3
 
 
 @pytest.mark.parametrize("name", REFERENCES)
@@ -240,6 +254,8 @@ def test_yarn_by_hand() -> None:
         rotation = rotation_of(Keys(arch, **keys))
         np.testing.assert_allclose(rotation.frequencies, expected)
         assert rotation.factor == pytest.approx(1 + 0.1 * math.log(4))
+    stated = rotation_of(Keys("qwen3", **keys, rope__scaling__yarn_attn_factor=1.25))
+    assert stated.factor == 1.25
     keys["rope__scaling__yarn_beta_slow"] = 2**-0.5  # pair 2.5
     between = rotation_of(Keys("gpt-oss", **keys)).frequencies
     np.testing.assert_allclose(between[1:3], [(0.6 + 0.1) / 2, (0.2 + 0.2) / 4])

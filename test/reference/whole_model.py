@@ -49,9 +49,11 @@ class WholeModel:
         self._output = self._embedding if output is None else output
         self._logit_divisor = model.value("logit_scale", 1.0)
 
-    def run(self, tokens: np.ndarray, last: int | None = None) -> Result:
+    def run(self, tokens: np.ndarray, last: int | None = None,
+            experts: Sequence[np.ndarray] = ()) -> Result:
         """Computes one sequence of token ids [T]; of its last tokens alone where there is but one
-        layer, which then takes no memory of T x T."""
+        layer, which then takes no memory of T x T. With `experts`, the ids [T, k] of each layer
+        that has some, routing is what they say; margins are those of the model's own choice."""
         vocabulary = len(self._embedding)
         if tokens.ndim != 1 or not all(0 <= token < vocabulary for token in tokens):
             raise ValueError(f"tokens must be one row of ids below {vocabulary}")
@@ -59,8 +61,10 @@ class WholeModel:
             raise ValueError(f"a layer after the first needs all tokens, not the last {last}")
         hidden = self._embedding[tokens] * self._embedding_scale
         routings = []
+        forced = iter(experts)
         for attention, feed_forward in self._halves:
-            result = feed_forward.run(attention.run(hidden, last))
+            follow = next(forced) if experts and not feed_forward.is_dense else None
+            result = feed_forward.run(attention.run(hidden, last), follow, np.inf)
             hidden = result.output
             if result.routing is not None:
                 routings.append(result.routing)

@@ -6,15 +6,18 @@
 #include "tools/sortie-run/Generate.h"
 
 #include "tools/common/FileClaims.h"
+#include "tools/sortie-run/Dialog.h"
 #include "tools/sortie-run/LoadedModel.h"
 #include "tools/sortie-run/PromptCache.h"
 #include "tools/sortie-run/StandardOutput.h"
+#include "tools/sortie-run/TextPrinter.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/Format.h"
-#include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Process.h"
+
+#include <cstdio>
 
 using namespace llvm;
 
@@ -25,7 +28,7 @@ namespace {
 using Ids = std::vector<int32_t>;
 
 StringRef optionOf(PromptSource source) {
-  static constexpr StringLiteral kNames[] = {"--prompt", "--prompt-file", "--prompts"};
+  static constexpr StringLiteral kNames[] = {"--prompt", "--prompt-file", "--prompts", "--chat"};
   return kNames[static_cast<size_t>(source)];
 }
 
@@ -55,17 +58,36 @@ Expected<std::vector<std::string>> readPrompts(const GenerateOptions &options) {
   return prompts;
 }
 
+/// What a conversation begins with.
+chat::Conversation beginOf(const GenerateOptions &options) {
+  return {.system = options.system, .exchanges = {}, .date = options.chat.date};
+}
+
+/// The tokens of a prompt: of a text that goes on, or with a format of a conversation's first
+/// message.
+Expected<Ids> encodePrompt(const tokenizer::Tokenizer &tokenizer, StringRef prompt,
+                           const GenerateOptions &options, const chat::ChatFormat *format) {
+  if (format) {
+    chat::Conversation conversation = beginOf(options);
+    conversation.exchanges.push_back({prompt.str(), ""});
+    return chat::encodeConversation(conversation, *format, tokenizer);
+  }
+  Expected<Ids> ids = tokenizer.encode(prompt);
+  // What comes next continues the text.
+  if (ids && tokenizer.data().addsEndOfText.value_or(false))
+    ids->pop_back();
+  return ids;
+}
+
 Expected<std::vector<Ids>> encode(const tokenizer::Tokenizer &tokenizer,
-                                  ArrayRef<std::string> prompts, PromptSource source) {
+                                  ArrayRef<std::string> prompts, const GenerateOptions &options,
+                                  const chat::ChatFormat *format) {
   std::vector<Ids> all;
   for (const auto &[index, prompt] : enumerate(prompts)) {
-    Expected<Ids> ids = tokenizer.encode(prompt);
+    Expected<Ids> ids = encodePrompt(tokenizer, prompt, options, format);
     if (!ids)
-      return makeError(optionOf(source) + ", prompt " + Twine(index) + ": " +
+      return makeError(optionOf(options.source) + ", prompt " + Twine(index) + ": " +
                        toString(ids.takeError()));
-    // What comes next continues the text.
-    if (tokenizer.data().addsEndOfText.value_or(false))
-      ids->pop_back();
     all.push_back(std::move(*ids));
   }
   return all;
@@ -94,37 +116,128 @@ Expected<ModelRoom> roomFor(const ModelProgram &program, const GenerateOptions &
   return room;
 }
 
-StringRef nameOf(generation::EndReason reason) {
-  static constexpr StringLiteral kNames[] = {"tokens", "end-token", "stop-string", "context"};
-  return kNames[static_cast<size_t>(reason)];
+/// Room for a conversation of any number of prompts.
+Expected<ModelRoom> roomForDialog(const ModelProgram &program, const GenerateOptions &options) {
+  Expected<int64_t> most = program.contextOf(options.context);
+  if (!most)
+    return most.takeError();
+  ModelRoom room;
+  room.context = options.context != 0 ? *most : std::min(*most, kChatTokens);
+  room.pages = cache::CacheManager::pagesFor(room.context);
+  return room;
 }
 
-void printJson(ArrayRef<std::string> prompts, ArrayRef<Ids> ids,
-               ArrayRef<generation::GeneratedText> texts, raw_ostream &out) {
-  json::OStream json(out, 2);
-  json.array([&] {
-    for (const auto &[prompt, promptIds, text] : zip_equal(prompts, ids, texts))
-      json.object([&, &prompt = prompt, &promptIds = promptIds, &text = text] {
-        json.attribute("prompt", prompt);
-        json.attribute("prompt_tokens", json::Array(promptIds));
-        json.attribute("text", text.text);
-        json.attribute("end", nameOf(text.end));
-        json.attributeArray("tokens", [&] {
-          for (const generation::GeneratedToken &token : text.tokens)
-            json.object([&] {
-              json.attribute("id", token.id);
-              json.attribute("log_probability", token.logProbability);
-            });
-        });
-      });
-  });
-  out << '\n';
+/// The next line of the standard input that has text; nothing at its end. People are asked for it.
+std::optional<std::string> readLine() {
+  const bool isAsked = sys::Process::StandardInIsUserInput();
+  while (true) {
+    if (isAsked)
+      errs() << "> ";
+    std::string line;
+    int character = 0;
+    while ((character = std::getchar()) != EOF && character != '\n')
+      line += static_cast<char>(character);
+    if (StringRef(line).ends_with("\r"))
+      line.pop_back();
+    if (!line.empty())
+      return line;
+    if (character == EOF)
+      return std::nullopt;
+  }
 }
 
-void printTexts(ArrayRef<std::string> prompts, ArrayRef<generation::GeneratedText> texts,
-                raw_ostream &out) {
-  for (const auto &[index, prompt, text] : enumerate(prompts, texts))
-    out << (index == 0 ? "" : "\n") << "== " << prompt << '\n' << text.text << '\n';
+/// What the words of a call work with.
+struct Source {
+  ModelProgram program;
+  ModelTokenizer tokenizer;
+  const chat::ChatFormat *format = nullptr; ///< with --chat
+
+  static Expected<Source> open(const Options &options);
+  generation::GenerationOptions generationOptions(const GenerateOptions &options) const;
+};
+
+Expected<Source> Source::open(const Options &options) {
+  Expected<ModelProgram> program = ModelProgram::open(options);
+  if (!program)
+    return program.takeError();
+  Expected<ModelTokenizer> tokenizer = ModelTokenizer::open(options);
+  if (!tokenizer)
+    return tokenizer.takeError();
+  Source source = {std::move(*program), std::move(*tokenizer)};
+  if (!options.generate.isChat)
+    return source;
+  auto format = options.generate.chat.formatFor(source.tokenizer.tokenizer->data());
+  if (!format)
+    return makeError(options.weights + ": " + toString(format.takeError()));
+  source.format = *format;
+  return source;
+}
+
+generation::GenerationOptions Source::generationOptions(const GenerateOptions &options) const {
+  generation::GenerationOptions result = options.generation;
+  if (format) {
+    result.ends = chat::endsOfAnswers(*format, tokenizer.tokenizer->data());
+    result.showsSpecial = format->showsSpecial;
+  }
+  return result;
+}
+
+/// What was said in a dialog.
+struct Turns {
+  std::vector<std::string> prompts;
+  std::vector<Ids> ids;
+  std::vector<generation::GeneratedText> texts;
+  generation::GenerationTimes times;
+
+  void add(std::string prompt, Turn turn, const generation::GenerationTimes &spent) {
+    prompts.push_back(std::move(prompt));
+    ids.push_back(std::move(turn.prompt));
+    texts.push_back(std::move(turn.text));
+    times += spent;
+  }
+};
+
+/// Answers each line of the standard input.
+Error answerLines(Dialog &dialog, generation::Generator &generator,
+                  generation::LanguageModel &model, bool streams, Turns &turns,
+                  raw_fd_ostream &out) {
+  while (std::optional<std::string> line = readLine()) {
+    Expected<Turn> turn = dialog.answer(*line, [&](ArrayRef<Ids> prompt) {
+      return generateStreaming(generator, model, prompt, streams, out);
+    });
+    if (!turn)
+      return makeError("--chat, prompt " + Twine(turns.prompts.size()) + ": " +
+                       toString(turn.takeError()));
+    turns.add(std::move(*line), std::move(*turn), generator.times());
+    if (streams)
+      out << '\n';
+    if (Error error = flushOutput(out))
+      return error;
+  }
+  return Error::success();
+}
+
+Error holdDialog(const Options &options, const Source &source, raw_fd_ostream &out) {
+  const GenerateOptions &generate = options.generate;
+  const tokenizer::Tokenizer &tokenizer = *source.tokenizer.tokenizer;
+  Expected<ModelRoom> room = roomForDialog(source.program, generate);
+  if (!room)
+    return room.takeError();
+  Expected<LoadedModel> loaded = LoadedModel::load(source.program, options, *room);
+  if (!loaded)
+    return loaded.takeError();
+  generation::GenerationOptions generation = source.generationOptions(generate);
+  generation.keepsSequences = true;
+  generation::Generator generator(loaded->model, tokenizer, generation);
+  Dialog dialog(loaded->model, generator, tokenizer, *source.format, beginOf(generate));
+  const bool streams = generate.format == TextFormat::Text;
+  Turns turns;
+  if (Error error = answerLines(dialog, generator, loaded->model, streams, turns, out))
+    return error;
+  if (!streams)
+    printJson(turns.prompts, turns.ids, turns.texts, out);
+  printEnds(turns.texts, loaded->model.context(), turns.times);
+  return Error::success();
 }
 
 /// What each text continues.
@@ -133,45 +246,6 @@ template <typename T> std::vector<T> repeat(const std::vector<T> &prompts, int64
   for (int64_t sample = 0; sample < samples; ++sample)
     append_range(all, prompts);
   return all;
-}
-
-void printSpeed(StringRef what, uint64_t tokens, double seconds) {
-  errs() << what << ": " << tokens << " tokens in " << format("%.2f s", seconds);
-  if (seconds > 0)
-    errs() << format(", %.2f tokens/s", static_cast<double>(tokens) / seconds);
-  errs() << '\n';
-}
-
-void printEnds(ArrayRef<generation::GeneratedText> texts, int64_t context,
-               const generation::GenerationTimes &times) {
-  for (const auto &[index, text] : enumerate(texts))
-    if (text.end == generation::EndReason::Context)
-      errs() << "text " << index << ": stopped after " << text.tokens.size()
-             << " tokens, because the context of " << context
-             << " positions is full; give a larger --context\n";
-  printSpeed("prompt", times.promptTokens, times.promptSeconds);
-  printSpeed("generation", times.generatedTokens, times.generationSeconds);
-}
-
-/// Generates with a progress bar for prompts; a single text is printed as it comes.
-Expected<std::vector<generation::GeneratedText>>
-generateStreaming(generation::Generator &generator, generation::LanguageModel &model,
-                  ArrayRef<Ids> prompts, bool streams, raw_fd_ostream &out) {
-  std::optional<ProgressBar> bar(std::in_place);
-  model.progress = [&](uint64_t done, uint64_t total) {
-    if (bar)
-      bar->update("prompt", done, total);
-  };
-  const auto print = [&](size_t, StringRef text) -> Error {
-    bar.reset(); // the text begins where it was
-    if (!streams)
-      return Error::success();
-    out << text;
-    return flushOutput(out);
-  };
-  auto texts = generator.generate(prompts, print);
-  model.progress = nullptr;
-  return texts;
 }
 
 } // namespace
@@ -188,37 +262,31 @@ std::vector<std::string> promptsOf(PromptSource source, StringRef contents) {
   return prompts;
 }
 
-Error generateTexts(const Options &options, raw_fd_ostream &out) {
+/// Continues what the prompts are, each by itself.
+static Error continuePrompts(const Options &options, const Source &source, raw_fd_ostream &out) {
   const GenerateOptions &generate = options.generate;
-  if (Error error = claimFiles(options))
-    return error;
-  Expected<ModelProgram> program = ModelProgram::open(options);
-  if (!program)
-    return program.takeError();
-  Expected<ModelTokenizer> source = ModelTokenizer::open(options);
-  if (!source)
-    return source.takeError();
+  const tokenizer::Tokenizer &tokenizer = *source.tokenizer.tokenizer;
   Expected<std::vector<std::string>> prompts = readPrompts(generate);
   if (!prompts)
     return prompts.takeError();
-  Expected<std::vector<Ids>> ids = encode(*source->tokenizer, *prompts, generate.source);
+  Expected<std::vector<Ids>> ids = encode(tokenizer, *prompts, generate, source.format);
   if (!ids)
     return ids.takeError();
-  Expected<ModelRoom> room = roomFor(*program, generate, *ids);
+  Expected<ModelRoom> room = roomFor(source.program, generate, *ids);
   if (!room)
     return room.takeError();
   std::optional<PromptCache> cache;
   if (!generate.promptCache.empty()) {
-    auto opened = PromptCache::open(generate.promptCache, program->forward, ids->front());
+    auto opened = PromptCache::open(generate.promptCache, source.program.forward, ids->front());
     if (!opened)
       return opened.takeError();
     cache = std::move(*opened);
   }
-  Expected<LoadedModel> loaded = LoadedModel::load(*program, options, *room);
+  Expected<LoadedModel> loaded = LoadedModel::load(source.program, options, *room);
   if (!loaded)
     return loaded.takeError();
 
-  generation::Generator generator(loaded->model, *source->tokenizer, generate.generation);
+  generation::Generator generator(loaded->model, tokenizer, source.generationOptions(generate));
   if (cache)
     if (Error error = cache->attach(loaded->model, generator))
       return error;
@@ -238,6 +306,16 @@ Error generateTexts(const Options &options, raw_fd_ostream &out) {
     return error;
   printEnds(*texts, loaded->model.context(), generator.times());
   return Error::success();
+}
+
+Error generateTexts(const Options &options, raw_fd_ostream &out) {
+  if (Error error = claimFiles(options))
+    return error;
+  Expected<Source> source = Source::open(options);
+  if (!source)
+    return source.takeError();
+  return options.generate.source == PromptSource::Dialog ? holdDialog(options, *source, out)
+                                                         : continuePrompts(options, *source, out);
 }
 
 } // namespace sortie::tool

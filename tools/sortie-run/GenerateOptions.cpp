@@ -31,8 +31,25 @@ cl::opt<std::string>
                 cl::desc("Go on with the prompt that was saved in this file, if this one begins "
                          "with it, and save this one there when it has been read"));
 
+cl::opt<bool> chatOption("chat", SORTIE_GENERATE,
+                         cl::desc("The prompt is a message of a conversation, written as the "
+                                  "model's chat template has it. Without a prompt, each line of "
+                                  "the standard input is one, and the conversation goes on"));
+
+cl::opt<std::string> systemOption("system", cl::value_desc("text"), SORTIE_GENERATE,
+                                  cl::desc("With --chat: the system message"));
+
+cl::opt<std::string> chatFormat("chat-format", cl::value_desc("name"), SORTIE_GENERATE,
+                                cl::desc("With --chat: the format of conversations, instead of "
+                                         "what the model's chat template means"));
+
+cl::opt<std::string> dateOption("date", cl::value_desc("YYYY-MM-DD"), SORTIE_GENERATE,
+                                cl::desc("With --chat: what a template that names the day says; "
+                                         "default: 2024-07-26, so that texts stay the same"));
+
 cl::opt<int64_t> tokensOption("n", cl::value_desc("number"), cl::init(128), SORTIE_GENERATE,
-                              cl::desc("Tokens to generate at most; default: 128"));
+                              cl::desc("Tokens to generate at most; default: 128, and with --chat "
+                                       "8192, as far as the program has positions"));
 
 cl::opt<int64_t> samples("samples", cl::value_desc("number"), cl::init(1), SORTIE_GENERATE,
                          cl::desc("With --temp: so many texts that continue one prompt, which is "
@@ -97,9 +114,29 @@ Error getPrompt(GenerateOptions &options) {
     options.prompt = *option;
     ++given;
   }
+  if (given == 0 && chatOption) {
+    options.source = PromptSource::Dialog;
+    options.prompt.assign(1, '-');
+    return Error::success();
+  }
   if (given != 1)
     return makeError(
         "give one of --prompt \"text\", --prompt-file text.txt and --prompts lines.txt");
+  return Error::success();
+}
+
+Error getChat(GenerateOptions &options) {
+  options.isChat = chatOption;
+  const cl::Option *others[] = {&systemOption, &chatFormat, &dateOption};
+  for (const cl::Option *option : others)
+    if (!chatOption && option->getNumOccurrences() != 0)
+      return makeError("--" + option->ArgStr + " is for --chat, which is not given");
+  if (systemOption.getNumOccurrences() != 0)
+    options.system = systemOption;
+  Expected<ChatChoice> choice = ChatChoice::create(chatFormat, dateOption);
+  if (!choice)
+    return choice.takeError();
+  options.chat = std::move(*choice);
   return Error::success();
 }
 
@@ -115,13 +152,21 @@ Error checkDrawing() {
   return Error::success();
 }
 
+/// An error if there is more than one prompt, and something is for one.
+Error checkOnePrompt(StringRef option, PromptSource source) {
+  if (source == PromptSource::Lines)
+    return makeError(option + " is for one prompt, and --prompts has one a line; give the prompt "
+                              "with --prompt or --prompt-file");
+  if (source == PromptSource::Dialog)
+    return makeError(option + " is for one prompt, and the standard input may have several; give "
+                              "the prompt with --prompt or --prompt-file");
+  return Error::success();
+}
+
 Error checkSamples(PromptSource source) {
   if (samples < 1)
     return makeError("--samples " + Twine(samples) + ": give at least 1");
-  if (samples > 1 && source == PromptSource::Lines)
-    return makeError("--samples is for one prompt, and --prompts has one a line; give the prompt "
-                     "with --prompt or --prompt-file");
-  return Error::success();
+  return samples > 1 ? checkOnePrompt("--samples", source) : Error::success();
 }
 
 Error checkPromptCache(PromptSource source) {
@@ -129,16 +174,15 @@ Error checkPromptCache(PromptSource source) {
     return Error::success();
   if (promptCache.empty() || promptCache == "-")
     return makeError("--prompt-cache '" + promptCache + "': give the name of a file");
-  if (source == PromptSource::Lines)
-    return makeError("--prompt-cache is for one prompt, and --prompts has one a line; give the "
-                     "prompt with --prompt or --prompt-file");
-  return Error::success();
+  return checkOnePrompt("--prompt-cache", source);
 }
 
 } // namespace
 
 Error getGenerateOptions(GenerateOptions &options) {
   if (Error error = getPrompt(options))
+    return error;
+  if (Error error = getChat(options))
     return error;
   if (Error error = checkDrawing())
     return error;
@@ -151,7 +195,8 @@ Error getGenerateOptions(GenerateOptions &options) {
   if (Error error = checkContext(contextOption))
     return error;
   generation::GenerationOptions &generation = options.generation;
-  generation.tokens = tokensOption;
+  const bool isStated = tokensOption.getNumOccurrences() != 0;
+  generation.tokens = chatOption && !isStated ? kChatTokens : int64_t{tokensOption};
   generation.samples = samples;
   generation.stops = stops;
   generation.ignoresEnd = ignoreEnd;

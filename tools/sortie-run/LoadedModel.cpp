@@ -5,6 +5,8 @@
 
 #include "tools/sortie-run/LoadedModel.h"
 
+#include "tools/sortie-run/ModelMemory.h"
+
 #include "llvm/Support/MemoryBuffer.h"
 
 #include <algorithm>
@@ -57,11 +59,33 @@ static Expected<WeightsPtr> loadWeights(const ModelProgram &program, const Optio
   return WeightsPtr(created);
 }
 
+/// Whether functions run on this machine's processors, whose memory the machine knows.
+static Expected<bool> runsOnCpu(const ModelProgram &program) {
+  sortie_function_info info = SORTIE_INIT(sortie_function_info);
+  if (Error error =
+          toError(sortie_program_get_function(program.program.get(), program.forward.index, &info)))
+    return error;
+  return StringRef(info.target) == "cpu";
+}
+
+/// Tells what memory is needed, if people ask for it. An error if the machine has less.
+static Error checkMemory(const ModelProgram &program, const generation::SessionLimits &limits,
+                         bool isVerbose) {
+  auto needed = ModelMemory::plan(program.program.get(), program.forward, limits);
+  if (!needed)
+    return needed.takeError();
+  const MachineMemory machine = machineMemory();
+  if (isVerbose)
+    errs() << "memory: " << needed->describe() << "; " << machine.origin << " allows "
+           << describeBytes(machine.bytes) << '\n';
+  Expected<bool> isHere = runsOnCpu(program);
+  if (!isHere)
+    return isHere.takeError();
+  return *isHere ? needed->checkFits(machine) : Error::success();
+}
+
 Expected<LoadedModel> LoadedModel::load(const ModelProgram &program, const Options &options,
                                         const ModelRoom &room) {
-  Expected<WeightsPtr> weights = loadWeights(program, options);
-  if (!weights)
-    return weights.takeError();
   generation::SessionLimits limits;
   limits.sequences = room.sequences;
   limits.pages = room.pages;
@@ -69,6 +93,11 @@ Expected<LoadedModel> LoadedModel::load(const ModelProgram &program, const Optio
   limits.threads = options.threads;
   limits.device = options.device;
   limits.isa = options.isa;
+  if (Error error = checkMemory(program, limits, options.isVerbose))
+    return error;
+  Expected<WeightsPtr> weights = loadWeights(program, options);
+  if (!weights)
+    return weights.takeError();
   auto forward = generation::SessionForward::create(program.program.get(), weights->get(), limits);
   if (!forward)
     return forward.takeError();

@@ -230,7 +230,7 @@ Error benchModel(const Options &options, raw_fd_ostream &out) {
   if (subject.device == "cpu")
     subject.threads = options.threads != 0 ? options.threads : sortie_available_processors();
 
-  BenchTable table(options.bench.format, subject, out);
+  BenchTable table(options.bench.format, subject, tests, out);
   table.begin();
   for (const BenchTest &test : tests) {
     Expected<BenchMeasurement> measurement =

@@ -54,24 +54,32 @@ llvm::Expected<BenchMeasurement>
 measureTest(generation::LanguageModel &model, const BenchTest &test, int64_t repetitions,
             llvm::function_ref<void(uint64_t done, uint64_t total)> progress);
 
-/// The lines are printed as they come; JSON's array is complete after finish().
+/// The lines are printed as they come, in columns that are as wide as those of `tests` need; JSON's
+/// array is complete after finish().
 class BenchTable {
 public:
-  BenchTable(BenchFormat format, const BenchSubject &subject, llvm::raw_ostream &out)
-      : format(format), subject(subject), out(out) {}
+  BenchTable(BenchFormat format, const BenchSubject &subject, llvm::ArrayRef<BenchTest> tests,
+             llvm::raw_ostream &out)
+      : format(format), subject(subject), tests(tests), out(out) {}
 
   void begin();
   void add(const BenchMeasurement &measurement);
   void finish();
 
 private:
+  /// The cells of a line of Markdown, of a test whose speed is `speed`.
+  std::vector<std::string> cellsOf(const BenchTest &test, llvm::StringRef speed) const;
+  void beginMarkdown();
+  void printLine(llvm::ArrayRef<std::string> cells);
   void addMarkdown(const BenchMeasurement &measurement);
   void addCsv(const BenchMeasurement &measurement);
   void addJson(const BenchMeasurement &measurement);
 
   BenchFormat format;
   const BenchSubject &subject;
+  llvm::ArrayRef<BenchTest> tests;
   llvm::raw_ostream &out;
+  std::vector<size_t> widths; ///< of the columns of Markdown
   bool isEmpty = true;
 };
 

@@ -5,8 +5,12 @@
 
 #include "tools/sortie-run/ModelBench.h"
 
+#include "tools/common/MachineMemory.h"
+
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
+#include "llvm/Support/Unicode.h"
 
 using namespace llvm;
 
@@ -18,14 +22,6 @@ static std::string text(const format_object_base &object) {
   return string;
 }
 
-/// "17.28 GiB".
-static std::string sizeOf(uint64_t bytes) {
-  constexpr double kMebibyte = 1 << 20;
-  const double mebibytes = static_cast<double>(bytes) / kMebibyte;
-  return mebibytes < 1024 ? text(format("%.2f MiB", mebibytes))
-                          : text(format("%.2f GiB", mebibytes / 1024));
-}
-
 /// "30.53 B".
 static std::string countOf(uint64_t parameters) {
   const double millions = static_cast<double>(parameters) / 1e6;
@@ -33,11 +29,66 @@ static std::string countOf(uint64_t parameters) {
                          : text(format("%.2f B", millions / 1e3));
 }
 
+namespace {
+
+struct Column {
+  StringLiteral title;
+  bool isRight; ///< its cells end at its end
+};
+
+constexpr Column kColumns[] = {{"model", false},  {"size", true},    {"params", true},
+                               {"device", false}, {"threads", true}, {"test", true},
+                               {"t/s", true}};
+
+/// Of the speed, which nobody knows before.
+constexpr StringLiteral kWideSpeed = "123456.78 ± 12345.67";
+
+/// How many columns of a terminal a cell takes.
+size_t widthOf(StringRef cell) {
+  const int width = sys::unicode::columnWidthUTF8(cell);
+  return width < 0 ? cell.size() : static_cast<size_t>(width);
+}
+
+} // namespace
+
+std::vector<std::string> BenchTable::cellsOf(const BenchTest &test, StringRef speed) const {
+  return {subject.model,
+          describeBytes(subject.bytes),
+          countOf(subject.parameters),
+          subject.device,
+          subject.threads != 0 ? std::to_string(subject.threads) : "",
+          test.name(),
+          speed.str()};
+}
+
+void BenchTable::printLine(ArrayRef<std::string> cells) {
+  for (const auto &[column, cell, width] : zip_equal(kColumns, cells, widths)) {
+    const std::string blanks(width - std::min(width, widthOf(cell)), ' ');
+    out << "| " << (column.isRight ? blanks + cell : cell + blanks) << ' ';
+  }
+  out << "|\n";
+}
+
+void BenchTable::beginMarkdown() {
+  std::vector<std::string> titles;
+  for (const Column &column : kColumns) {
+    titles.push_back(column.title.str());
+    widths.push_back(column.title.size());
+  }
+  for (const BenchTest &test : tests)
+    for (const auto &[width, cell] : zip_equal(widths, cellsOf(test, kWideSpeed)))
+      width = std::max(width, widthOf(cell));
+  std::vector<std::string> rules;
+  for (const auto &[column, width] : zip_equal(kColumns, widths))
+    rules.push_back(std::string(width - 1, '-') + (column.isRight ? ':' : '-'));
+  printLine(titles);
+  printLine(rules);
+}
+
 void BenchTable::begin() {
   switch (format) {
   case BenchFormat::Markdown:
-    out << "| model | size | params | device | threads | test | t/s |\n"
-           "| --- | ---: | ---: | --- | ---: | ---: | ---: |\n";
+    beginMarkdown();
     break;
   case BenchFormat::Csv:
     out << "model,size,params,device,threads,prompt,generated,depth,sequences,repetitions,"
@@ -50,11 +101,8 @@ void BenchTable::begin() {
 }
 
 void BenchTable::addMarkdown(const BenchMeasurement &measurement) {
-  out << "| " << subject.model << " | " << sizeOf(subject.bytes) << " | "
-      << countOf(subject.parameters) << " | " << subject.device << " | "
-      << (subject.threads != 0 ? std::to_string(subject.threads) : "") << " | "
-      << measurement.test.name() << " | "
-      << llvm::format("%.2f ± %.2f", measurement.mean(), measurement.deviation()) << " |\n";
+  printLine(cellsOf(measurement.test, text(llvm::format("%.2f ± %.2f", measurement.mean(),
+                                                        measurement.deviation()))));
 }
 
 void BenchTable::addCsv(const BenchMeasurement &measurement) {

@@ -74,6 +74,10 @@ cl::opt<std::string> isa("cpu-isa", cl::value_desc("name"), SORTIE_ALL_WORDS,
                          cl::desc("Force an instruction set, as for a run; default: the best that "
                                   "this machine has. Changes no bit of a result"));
 
+cl::opt<bool> verbose("verbose", SORTIE_ALL_WORDS,
+                      cl::desc("Say on the standard error what memory is needed before it is "
+                               "allocated"));
+
 #undef SORTIE_ALL_WORDS
 
 Error getOptionsOf(Mode mode, Options &options) {
@@ -128,6 +132,7 @@ Error getModelOptions(Mode mode, Options &options) {
   options.device = device;
   options.threads = threads;
   options.isa = isa;
+  options.isVerbose = verbose;
   if (Error error = getOptionsOf(mode, options))
     return makeError(wordOf(mode) + ": " + toString(std::move(error)));
   return Error::success();

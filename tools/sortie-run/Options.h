@@ -7,6 +7,7 @@
 #define SORTIE_TOOLS_SORTIE_RUN_OPTIONS_H
 
 #include "runtime/generation/Generator.h"
+#include "tools/sortie-run/ChatChoice.h"
 #include "tools/sortie-run/Tokenize.h"
 
 #include "llvm/ADT/StringRef.h"
@@ -74,15 +75,22 @@ struct BenchOptions {
   BenchFormat format = BenchFormat::Markdown;
 };
 
-/// Where the prompts of `generate` come from.
-enum class PromptSource { Text, File, Lines };
+/// Where the prompts of `generate` come from. Those of a dialog follow each other in one text.
+enum class PromptSource { Text, File, Lines, Dialog };
 enum class TextFormat { Text, Json };
+
+/// The most tokens of an answer, and of a dialog with all that is in it, unless the command line
+/// says another number: nobody knows them before.
+inline constexpr int64_t kChatTokens = 8192;
 
 struct GenerateOptions {
   PromptSource source = PromptSource::Text;
   std::string prompt;      ///< the text, or the name of a file
   int64_t context = 0;     ///< 0: as much as the prompts and the tokens need
   std::string promptCache; ///< a file; empty: none
+  bool isChat = false;     ///< prompts are messages of conversations
+  ChatChoice chat;
+  std::optional<std::string> system; ///< the message that conversations begin with
   generation::GenerationOptions generation;
   TextFormat format = TextFormat::Text;
 };
@@ -100,6 +108,7 @@ struct Options {
   bool eager = false;
   int threads = 0; ///< 0: all processors
   std::string isa; ///< empty: the best
+  bool isVerbose = false;
   bool checksums = false;
   bool benchmark = false;
   BenchmarkFormat benchmarkFormat = BenchmarkFormat::Table;

@@ -16,7 +16,7 @@ using namespace llvm;
 namespace sortie::tool {
 
 static StringRef optionOf(TokenizeInput input) {
-  static constexpr StringLiteral kNames[] = {"--file", "--prompt", "--ids"};
+  static constexpr StringLiteral kNames[] = {"--file", "--prompt", "--ids", "--conversation"};
   return kNames[static_cast<size_t>(input)];
 }
 
@@ -37,7 +37,8 @@ Expected<std::vector<int32_t>> parseTokenIds(StringRef text) {
 }
 
 static bool isNamed(const TokenizeOptions &options) {
-  return options.input == TokenizeInput::File || options.value == "-";
+  return options.input == TokenizeInput::File || options.input == TokenizeInput::Conversation ||
+         options.value == "-";
 }
 
 static Error claimFiles(const TokenizeOptions &options) {
@@ -86,6 +87,23 @@ static Error printIds(const tokenizer::Tokenizer &tokenizer, const TokenizeOptio
   return Error::success();
 }
 
+static Error printConversation(const tokenizer::Tokenizer &tokenizer,
+                               const TokenizeOptions &options, StringRef text, raw_ostream &out) {
+  Expected<chat::Conversation> conversation = parseConversation(text);
+  if (!conversation)
+    return conversation.takeError();
+  conversation->date = options.chat.date;
+  auto format = options.chat.formatFor(tokenizer.data());
+  if (!format)
+    return format.takeError();
+  auto ids = chat::encodeConversation(*conversation, **format, tokenizer);
+  if (!ids)
+    return ids.takeError();
+  interleave(*ids, out, " ");
+  out << '\n';
+  return Error::success();
+}
+
 /// `error` with the option before it that the input came by.
 static Error addOption(Error error, TokenizeInput input) {
   if (!error)
@@ -105,7 +123,9 @@ Error tokenize(const TokenizeOptions &options, raw_ostream &out) {
   Expected<std::unique_ptr<MemoryBuffer>> input = readInput(options);
   if (!input)
     return input.takeError();
-  const auto print = options.input == TokenizeInput::Ids ? printText : printIds;
+  const auto print = options.input == TokenizeInput::Ids            ? printText
+                     : options.input == TokenizeInput::Conversation ? printConversation
+                                                                    : printIds;
   return addOption(print(**tokenizer, options, (*input)->getBuffer(), out), options.input);
 }
 

@@ -7,6 +7,7 @@
 #define SORTIE_TOOLS_SORTIE_RUN_TOKENIZE_H
 
 #include "runtime/tokenizer/Detokenizer.h"
+#include "tools/sortie-run/ChatChoice.h"
 
 #include "llvm/Support/raw_ostream.h"
 
@@ -14,8 +15,8 @@
 
 namespace sortie::tool {
 
-/// What `--file`, `--prompt` and `--ids` say of where the input is.
-enum class TokenizeInput { File, Prompt, Ids };
+/// What `--file`, `--prompt`, `--ids` and `--conversation` say of where the input is.
+enum class TokenizeInput { File, Prompt, Ids, Conversation };
 
 struct TokenizeOptions {
   std::string model; ///< a GGUF file
@@ -24,6 +25,7 @@ struct TokenizeOptions {
   std::string value;
   tokenizer::EncodeOptions encode;
   tokenizer::DecodeOptions decode; ///< of Ids
+  ChatChoice chat;                 ///< of Conversation
 };
 
 /// The numbers of `text`, with white space between them. An error names what is no token id.

@@ -61,8 +61,8 @@ constexpr Word kWords[] = {{"generate", true, true},
 
 /// Options of words that take no value; all others take one, after '=' or as the next argument.
 constexpr StringLiteral kFlags[] = {
-    "ignore-eos",   "last",        "no-add-special", "no-parse-special",
-    "show-special", "help-hidden", "help-list",      "help-list-hidden"};
+    "chat",         "ignore-eos",  "last",      "no-add-special",   "no-parse-special",
+    "show-special", "help-hidden", "help-list", "help-list-hidden", "verbose"};
 
 constexpr StringLiteral kImportOptions[] = {"context",      "contract",    "gating",
                                             "experts-used", "ignore-keys", "ignore-tensors"};

@@ -194,6 +194,8 @@ typedef struct sortie_function_info {
   const char *target;      /* "cpu" or "cuda": what it runs on. Since 6 */
   size_t device;           /* number of that kind of device among those that the program uses: where
                             * number 0 lies, sortie_weights_options.device says */
+  int activation_bits;     /* width of its quantized activations: 8, 16, or 24 if it has both; 0 if
+                            * it has none. Since 7 */
 } sortie_function_info;
 
 /* An input or output. */

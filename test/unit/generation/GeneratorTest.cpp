@@ -33,6 +33,7 @@ constexpr ForwardShape kShape = {64, 4, 8, 2, 16, kVocabulary};
 TestVocabulary vocabularyWithEnd() {
   TestVocabulary vocabulary = byteVocabulary();
   vocabulary.add("<|im_end|>", model::TokenType::Control);
+  vocabulary.add("<|message|>", model::TokenType::Control);
   return vocabulary;
 }
 
@@ -100,6 +101,39 @@ TEST(Generator, EndTokensCanBeRefused) {
   const GeneratedText text = scripted.generate({.tokens = 4, .ignoresEnd = true});
   EXPECT_THAT(idsOf(text), ElementsAre('h', 0, 'x', 'x'));
   EXPECT_EQ(text.end, EndReason::Tokens);
+}
+
+TEST(Generator, EndsAtFurtherTokens) {
+  Scripted scripted(2, {'h', 'e', 'x'});
+  const GeneratedText text = scripted.generate({.ends = {'e'}});
+  EXPECT_EQ(text.text, "h");
+  EXPECT_EQ(text.end, EndReason::EndToken);
+}
+
+TEST(Generator, ControlTokensMayBeShown) {
+  Scripted scripted(2, {'h', 257, 'i', kEnd}, 200);
+  EXPECT_EQ(scripted.generate({.showsSpecial = true}).text, "h<|message|>i");
+  EXPECT_EQ(scripted.generate({}).text, "hi");
+}
+
+TEST(Generator, SequencesMayBeKept) {
+  Scripted scripted(2, bytesOf("hello"));
+  EXPECT_FALSE(scripted.generate({.tokens = 3}).sequence);
+  const GeneratedText text = scripted.generate({.tokens = 3, .keepsSequences = true});
+  ASSERT_TRUE(text.sequence);
+  const auto tokens = llvm::cantFail(scripted.holder.model.tokens(*text.sequence));
+  EXPECT_EQ(tokens, llvm::ArrayRef(bytesOf("abhe"))) << "the last token was not run";
+  llvm::cantFail(scripted.holder.model.removeSequence(*text.sequence));
+
+  Generator generator(scripted.holder.model, *scripted.tokenizer,
+                      {.tokens = 1, .keepsSequences = true});
+  const auto fail = [](size_t text, llvm::StringRef) {
+    return text == 0 ? llvm::Error::success() : makeError("the second fails");
+  };
+  EXPECT_EQ(messageOf(generator.generate({bytesOf("ab"), bytesOf("cd")}, fail).takeError()),
+            "the second fails");
+  for (uint32_t i = 0; i < 8; ++i)
+    llvm::cantFail(scripted.holder.model.createSequence());
 }
 
 TEST(Generator, EndsAtAStopString) {

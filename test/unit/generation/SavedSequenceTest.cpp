@@ -154,6 +154,11 @@ TEST(SavedSequence, ThoseOfOtherModelsAreErrors) {
   EXPECT_EQ(refusalOf([](CacheOrigin &origin) { origin.importOptions = "{experts_used = 4}"; }),
             "the saved sequence is of a model that was imported with '', the program's with "
             "'{experts_used = 4}'; save it again");
+  EXPECT_EQ(refusalOf([](CacheOrigin &origin) { origin.activationBits = 8; }),
+            "the saved sequence was computed with activations of 16 bits, the program's have 8 "
+            "bits; save it with a program of the same options");
+  EXPECT_THAT(refusalOf([](CacheOrigin &origin) { origin.activationBits = 24; }),
+              HasSubstr("the program's have 8 and 16 bits;"));
   EXPECT_EQ(refusalOf([](CacheOrigin &origin) { origin.caches.pop_back(); }),
             "the saved sequence has 2 caches, the program has 1; it is of another model");
   EXPECT_EQ(refusalOf([](CacheOrigin &origin) { origin.caches[1].name = "third"; }),
@@ -165,6 +170,21 @@ TEST(SavedSequence, ThoseOfOtherModelsAreErrors) {
             "the saved sequence has a cache 'second' of 2 heads of 3 and 20 elements of 16 bits, "
             "the program's has 2 heads of 3 and 20 elements of 8 bits; save it with a program of "
             "the same options");
+}
+
+/// They end the text of import options, which is empty, with the number of caches.
+TEST(SavedSequence, FilesOfTheFirstVersionAreRead) {
+  const std::string bytes = saved(130);
+  std::string old = bytes;
+  old[8] = 1;
+  old.erase(32, 4);
+  old = sealed(old);
+  FakeLanguageModel holder(kShape, 2, 512);
+  holder.fake.described.activationBits = 8; // which such a file does not say
+  const uint32_t sequence = llvm::cantFail(holder.model.load(old));
+  EXPECT_EQ(llvm::cantFail(holder.model.tokens(sequence)), llvm::ArrayRef(someTokens(130)));
+  EXPECT_THAT(refusal(bytes.substr(0, 8) + std::string(1, 3) + bytes.substr(9)),
+              HasSubstr("is of version 3 of the format, and this is a reader of versions 1 to 2"));
 }
 
 TEST(SavedSequence, ThoseThatDoNotFitAreErrors) {

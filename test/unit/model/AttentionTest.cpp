@@ -193,6 +193,13 @@ TEST(Attention, yarnIsReadWithAllItsNumbers) {
   EXPECT_EQ(attention.rotary.yarn->slowTurns, 2.0f);
   EXPECT_EQ(attention.rotaryFactor, 2 * 1.1386294361119891f);
 
+  const std::string factorKey = "qwen3moe.rope.scaling.yarn_attn_factor";
+  EXPECT_EQ(attentionOf(file.set(factorKey, 1.25f)).rotaryFactor, 2 * 1.25f);
+  EXPECT_THAT(errorOf(file.set(factorKey, 0.0f)), HasSubstr("must be finite and above 0"));
+  file.set("qwen3moe.rope.scaling.type", std::string("linear"));
+  EXPECT_EQ(attentionOf(file).rotaryFactor, 2.0f) << "it is YaRN's";
+  file.set("qwen3moe.rope.scaling.type", std::string("yarn")).remove(factorKey);
+
   EXPECT_THAT(errorOf(file.set("qwen3moe.rope.scaling.yarn_ext_factor", 0.5f)),
               HasSubstr("yarn_ext_factor' must be 1"));
   file.remove("qwen3moe.rope.scaling.original_context_length");
@@ -333,6 +340,11 @@ TEST(Attention, scoresOfLatentsGrowInPlaceOfVectors) {
   const double growth = 1 + 0.125 * std::log(40.0);
   EXPECT_DOUBLE_EQ(attention.scale, growth * growth / std::sqrt(24.0));
   EXPECT_EQ(attention.rotaryFactor, 1.0f);
+  const std::string factorKey = "deepseek2.rope.scaling.yarn_attn_factor";
+  attention = attentionOf(file.set(factorKey, 1.25f));
+  EXPECT_DOUBLE_EQ(attention.scale, growth * growth / std::sqrt(24.0));
+  EXPECT_EQ(attention.rotaryFactor, 1.25f) << "stated, it is for vectors in any case";
+  file.remove(factorKey);
   EXPECT_THAT(errorOf(file.set(key, -0.5f)), HasSubstr("yarn_log_multiplier' must be 0 to 16"));
   EXPECT_THAT(errorOf(file.set(key, 17.0f)), HasSubstr("yarn_log_multiplier' must be 0 to 16"));
   file.set(key, 0.125f).set("deepseek2.rope.scaling.type", std::string("none"));

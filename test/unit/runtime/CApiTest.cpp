@@ -94,6 +94,11 @@ TEST(CApi, saysOfWhichSymbolsAFunctionIs) {
   EXPECT_EQ(take(sortie_program_get_output(engine.program, 0, 1, &value)), "");
   EXPECT_EQ(value.shape[0].per_symbol, 3);
   EXPECT_EQ(value.shape_symbols[0], 1u);
+  EXPECT_EQ(function.activation_bits, 0);
+  function = {};
+  function.struct_size = offsetof(sortie_function_info, activation_bits);
+  EXPECT_EQ(take(sortie_program_get_function(engine.program, 0, &function)), "");
+  EXPECT_EQ(llvm::StringRef(function.target), "cpu");
   // As in the version before functions said where they run.
   function = {};
   function.struct_size = offsetof(sortie_function_info, target);

@@ -8,6 +8,7 @@
 #include "tools/sortie-run/Generate.h"
 #include "tools/sortie-run/Logits.h"
 #include "tools/sortie-run/ModelBench.h"
+#include "tools/sortie-run/ModelMemory.h"
 
 #include "llvm/Support/JSON.h"
 
@@ -30,7 +31,10 @@ std::string tableOf(BenchFormat format, llvm::ArrayRef<BenchMeasurement> measure
   const BenchSubject subject = {"a \"model\"", 3 << 20, 30'500'000'000, "cpu", 2};
   std::string text;
   llvm::raw_string_ostream out(text);
-  BenchTable table(format, subject, out);
+  std::vector<BenchTest> tests;
+  for (const BenchMeasurement &measurement : measurements)
+    tests.push_back(measurement.test);
+  BenchTable table(format, subject, tests, out);
   table.begin();
   for (const BenchMeasurement &measurement : measurements)
     table.add(measurement);
@@ -87,6 +91,24 @@ TEST(Generate, PromptsAreTheLinesWithText) {
   EXPECT_THAT(promptsOf(PromptSource::File, "one\ntwo\n"), ElementsAre("one\ntwo\n"));
 }
 
+TEST(ModelMemory, IsToldAndChecked) {
+  constexpr uint64_t kMebibyte = 1 << 20;
+  ModelMemory memory = {2 * kMebibyte, 1024 * kMebibyte, 640, kMebibyte, kMebibyte};
+  EXPECT_EQ(memory.describe(), "weights 2.00 MiB, caches of 640 positions 1.00 GiB, scratch 1.00 "
+                               "MiB, logits 1.00 MiB");
+  llvm::cantFail(memory.checkFits({1028 * kMebibyte, "the machine"}));
+  llvm::cantFail(memory.checkFits({0, "the machine"}));
+  EXPECT_EQ(
+      messageOf(memory.checkFits({1028 * kMebibyte - 1, "a control group"})),
+      "the model needs 1.00 GiB of memory (" + memory.describe() +
+          "), and a control group allows 1.00 GiB; take fewer sequences or a smaller context, "
+          "or compile the model with kv=int8");
+  std::swap(memory.weights, memory.caches);
+  EXPECT_THAT(messageOf(memory.checkFits({5, "ulimit"})),
+              HasSubstr("ulimit allows 0.00 MiB; take a model of smaller types, or a smaller "
+                        "context"));
+}
+
 TEST(ModelBench, TestsFollowTheOptions) {
   BenchOptions options;
   options.prompts = {512, 0};
@@ -129,10 +151,14 @@ TEST(ModelBench, MeansAreOfTokensPerSecond) {
 
 TEST(ModelBench, Tables) {
   EXPECT_EQ(tableOf(BenchFormat::Markdown, {kFirst, kSecond}),
-            "| model | size | params | device | threads | test | t/s |\n"
-            "| --- | ---: | ---: | --- | ---: | ---: | ---: |\n"
-            "| a \"model\" | 3.00 MiB | 30.50 B | cpu | 2 | pp512 | 384.00 ± 181.02 |\n"
-            "| a \"model\" | 3.00 MiB | 30.50 B | cpu | 2 | tg64 @ d4096 x 8 | 128.00 ± 0.00 |\n");
+            "| model     |     size |  params | device | threads |             test |              "
+            "    t/s |\n"
+            "| --------- | -------: | ------: | ------ | ------: | ---------------: | "
+            "-------------------: |\n"
+            "| a \"model\" | 3.00 MiB | 30.50 B | cpu    |       2 |            pp512 |      "
+            "384.00 ± 181.02 |\n"
+            "| a \"model\" | 3.00 MiB | 30.50 B | cpu    |       2 | tg64 @ d4096 x 8 |        "
+            "128.00 ± 0.00 |\n");
   EXPECT_EQ(
       tableOf(BenchFormat::Csv, {kSecond}),
       "model,size,params,device,threads,prompt,generated,depth,sequences,repetitions,"
