@@ -13,7 +13,7 @@
 // What a launch is predicted to take counts all heads.
 // RUN: sortie-opt %s --moert-select-kernels="chips=sm_90a" \
 // RUN:   --moert-compile-kernels="print-schedule" 2>&1 >/dev/null | FileCheck %s --check-prefix=SCHEDULE
-// SCHEDULE: head_matmul_0 sm_90a: tile 256 x 64, {{[34]}} stages; 512 threads, {{.*}} 0 bytes spilled, {{.*}} at 512 tokens (issue slots), {{.*}} at 1 token (launch)
+// SCHEDULE: head_matmul_1 sm_90a: tile 256 x 64, {{[34]}} stages; 512 threads, {{.*}} 0 bytes spilled, {{.*}} at 512 tokens (issue slots), {{.*}} at 1 token (launch)
 
 module attributes {moert.program = #moert.program<abi = 5, numerics = 2, target = "cpu",
     contract = [run, batch], features = [], producer = "test">} {
