@@ -25,7 +25,7 @@ struct ProductOperands {
   int64_t slots = 0; ///< as codegen::Product has them
   Value scale = {};
   SmallVector<FlatSymbolRefAttr, 2> matrices;
-  SmallVector<FlatSymbolRefAttr, 4> vectors = {};
+  SmallVector<FlatSymbolRefAttr, 4> vectors;
   Arithmetic arithmetic;
   Value output;
 };
@@ -184,6 +184,7 @@ static LogicalResult select(FunctionSelection &selection, moert::MatmulOp op) {
 static LogicalResult select(FunctionSelection &selection, moert::HeadMatmulOp op) {
   const ProductOperands operands = {.input = op.getInput(),
                                     .matrices = {op.getWeightsAttr()},
+                                    .vectors = {},
                                     .arithmetic = op.getArithmetic(),
                                     .output = op.getOutput()};
   codegen::Product product = describe(selection, operands);
