@@ -34,6 +34,9 @@ static StringRef toText(bool value) { return value ? "true" : "false"; }
 /// The struct of constants that ExactProduct.h describes.
 static std::string writeSpec(const Product &product, int slices, const Chip &chip) {
   const numerics::Glu &glu = product.glu;
+  const std::string heads = product.heads == 0
+                                ? std::string()
+                                : formatv("  static constexpr int kHeads = {0};\n", product.heads);
   return formatv("struct Spec {{\n"
                  "  static constexpr Format kFirst = {0}, kSecond = {1};\n"
                  "  static constexpr RowKind kInput = {2}, kOutput = {3};\n"
@@ -41,12 +44,13 @@ static std::string writeSpec(const Product &product, int slices, const Chip &chi
                  "  static constexpr int kSlices = {13}, kFewTiles = {14};\n"
                  "  static constexpr bool kIsGated = {7}, kIsGrouped = {8}, kHasScale = {9};\n"
                  "  static constexpr Glu kGlu = {{{10}, {11}, {12}};\n"
+                 "{15}"
                  "};\n\n",
                  nameOf(product.first), nameOf(product.second), nameOf(product.input),
                  nameOf(product.output), product.rows, product.columns, product.slots,
                  toText(product.isGated), toText(product.isGrouped), toText(product.hasScale),
                  nameOf(glu.kind), literal(glu.alpha), literal(glu.limit), slices,
-                 fewTiles(chip, product.rows));
+                 fewTiles(chip, product.rows), heads);
 }
 
 KernelCode exactProductKernel(const Product &product, int slices, const Chip &chip) {
@@ -68,7 +72,7 @@ KernelCode exactProductKernel(const Product &product, int slices, const Chip &ch
   const kernels::ExactGeometry geometry = kernels::exactGeometry(
       product.first, product.second, product.input, product.columns, slices, chip.sharedLimit);
   KernelCode code;
-  code.kind = product.isGated ? "glu_matmul" : "matmul";
+  code.kind = kindOf(product);
   code.header = "exact/ExactProduct.h";
   code.definitions = formatv("#define SORTIE_SHARED_LIMIT {0}\n", chip.sharedLimit);
   code.declarations = writeSpec(product, slices, chip);

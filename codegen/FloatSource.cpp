@@ -28,9 +28,21 @@ static StringRef weightType(Format format) {
   }
 }
 
-/// The template arguments that all products begin with: the type of weights, K and N.
+/// The template arguments that all products begin with: the type of weights, K and N; then the
+/// heads where there are some.
 static std::string shapeArguments(const Product &product) {
-  return formatv("{0}, {1}, {2}", weightType(product.first), product.columns, product.rows);
+  const std::string heads = product.heads == 0 ? std::string() : formatv(", {0}", product.heads);
+  return formatv("{0}, {1}, {2}{3}", weightType(product.first), product.columns, product.rows,
+                 heads);
+}
+
+/// What the template of a product is called behind its arithmetic.
+static StringRef templateName(const Product &product) {
+  if (product.heads != 0)
+    return "HeadMatmul";
+  if (product.isMapped())
+    return product.isGated ? "GroupedGlu" : "GroupedMatmul";
+  return product.isGated ? "Glu" : "Matmul";
 }
 
 /// Slots and Gather of a mapped product, with a comma in front.
@@ -75,11 +87,10 @@ static KernelCode productKernel(const Product &product, StringRef prefix) {
         formatv(", {0}, {1}, {2}, {3}", nameOf(product.glu.kind), bitsOf(product.glu.alpha),
                 bitsOf(product.glu.limit), nameOf(product.output));
   KernelCode code;
-  code.kind = formatv("{0}matmul_{1}", product.isGated ? "glu_" : "", prefix);
+  code.kind = formatv("{0}_{1}", kindOf(product), prefix);
   code.parameters = parameters.list;
-  code.call = formatv("{0}{1}{2}<{3}>({4}{5})", prefix, product.isMapped() ? "Grouped" : "",
-                      product.isGated ? "Glu" : "Matmul", templateArguments, join(arguments, ", "),
-                      expertScales);
+  code.call = formatv("{0}{1}<{2}>({3}{4})", prefix, templateName(product), templateArguments,
+                      join(arguments, ", "), expertScales);
   return code;
 }
 

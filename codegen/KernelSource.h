@@ -88,6 +88,9 @@ struct Product {
   numerics::RowKind output;
   int64_t rows;    ///< N of an expert
   int64_t columns; ///< K
+  /// Of a product of heads, which has no experts: how many heads the rows of a token are, each with
+  /// a matrix of its own. 0: it is another product.
+  int64_t heads = 0;
   bool isGated = false;
   bool isGrouped = false;
   bool hasSettledTiles = false; ///< the launch before did not write the tile map
@@ -104,12 +107,15 @@ struct Product {
   /// Whether it takes its rows, or factors of them, by the permutation, or has a tile map. The
   /// kernels of other products of floats are simpler, or made for few rows.
   bool isMapped() const { return isGrouped || hasPermutation; }
+  /// Matrices that a row of a token is multiplied with where there are no experts.
+  int64_t groups() const { return heads == 0 ? 1 : heads; }
 };
 
 /// reads(x, offsets?, tiles?, permutation?, scale?) writes(y) weights(first, second?, first bias?,
-/// second bias?, first scale by expert?, second scale by expert?) extents(rows if not grouped).
-/// Offsets and tiles are there if it is grouped, which scales by expert need; the kernel needs no
-/// offsets, reports do. `slices` is into how many few tokens cut K, a power of two (NarrowTile.h).
+/// second bias?, first scale by expert?, second scale by expert?) extents(rows if not grouped:
+/// tokens, times heads if there are some). Offsets and tiles are there if it is grouped, which
+/// scales by expert need; the kernel needs no offsets, reports do. `slices` is into how many few
+/// tokens cut K, a power of two (NarrowTile.h).
 KernelCode exactProductKernel(const Product &product, int slices, const Chip &chip);
 
 /// Columns of the output of a thread block of an exact product that does not cut K.

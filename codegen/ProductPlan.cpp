@@ -24,16 +24,17 @@ static int64_t matrixBytes(const Product &product, Storage storage) {
   return product.rows * product.columns * numerics::floatBytes(numerics::formatInfo(product.first));
 }
 
-/// What a product of one token does on a grid of so many blocks.
+/// What a product of one token does on a grid of so many blocks of columns.
 static Work workOfToken(const Product &product, Work::Unit unit, Storage storage, int64_t blocks) {
-  const int64_t matrices = product.isGated ? 2 : 1;
+  const int64_t groups = product.groups();
+  const int64_t matrices = product.isGated ? 2 : groups;
   Work work;
   work.unit = unit;
   work.format = product.first;
   work.limbs = numerics::limbCount(product.input);
-  work.rows = 1;
-  work.tiles = 1;
-  work.blocks = static_cast<double>(blocks);
+  work.rows = static_cast<double>(groups);
+  work.tiles = static_cast<double>(groups);
+  work.blocks = static_cast<double>(groups * blocks);
   work.multiplyAdds = static_cast<double>(matrices * product.rows * product.columns);
   work.bytes = static_cast<double>(matrices * matrixBytes(product, storage));
   return work;
@@ -44,9 +45,11 @@ static Work workOfToken(const Product &product, Work::Unit unit, Storage storage
 //===----------------------------------------------------------------------===//
 
 /// Whether K of a product can be cut into so many slices. Each team of warps has whole chunks of K,
-/// and there are no fewer than teams; their sums need shared memory.
+/// and there are no fewer than teams; their sums need shared memory. Where the heads of a token are
+/// more tiles than few, they never are cut.
 static bool canCut(const Product &product, int slices, const Chip &chip) {
-  if (product.isGated || slices * numerics::kChunk > product.columns)
+  if (product.isGated || slices * numerics::kChunk > product.columns ||
+      product.groups() > fewTiles(chip, product.rows))
     return false;
   return kernels::exactGeometry(product.first, product.second, product.input, product.columns,
                                 slices, chip.sharedLimit)
@@ -75,7 +78,7 @@ static std::vector<ProductPlan> exactCandidates(const Product &product, const Ch
 static ProductGrid floatGrid(const Product &product) {
   if (product.isGated)
     return {kernels::floatGluBlocks(product.rows, product.isOutputQuantized()), kernels::kTileRows};
-  if (product.isMapped())
+  if (product.isMapped() || product.heads != 0)
     return {kernels::ceilDiv(product.rows, kernels::kFloatColumns), kernels::kTileRows};
   const kernels::FloatDense dense = kernels::floatDense(product.columns, product.rows);
   const int64_t columnBlocks = kernels::ceilDiv(product.rows, dense.columns);

@@ -22,7 +22,8 @@ enum class Storage : uint8_t {
 };
 
 /// The grid of a product: blocks of columns, then tiles of a grouped one, else rows divided by
-/// `rowsOfBlock` and at most `maxRowBlocks`.
+/// `rowsOfBlock` and at most `maxRowBlocks`; of a product of heads tokens are rows, and heads come
+/// last.
 struct ProductGrid {
   int64_t columnBlocks;
   int64_t rowsOfBlock;

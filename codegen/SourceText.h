@@ -56,6 +56,13 @@ inline llvm::StringRef nameOf(numerics::GluKind kind) {
   llvm_unreachable("unknown gated activation");
 }
 
+/// What the kernels of a product are called.
+inline llvm::StringRef kindOf(const Product &product) {
+  if (product.heads != 0)
+    return "head_matmul";
+  return product.isGated ? "glu_matmul" : "matmul";
+}
+
 /// Parameters of a kernel as they are asked for. Each method returns the parameter's name, the ones
 /// with a condition a null pointer where there is none.
 struct Parameters {

@@ -89,6 +89,14 @@ static double columnBlocks(moert::LaunchOp launch, moert::KernelOp kernel, Strin
   return std::min(blocks, std::ceil(static_cast<double>(weight.getShape().end()[-2]) / columns));
 }
 
+/// Heads of a product of heads: the last dimension of its grid, which no other product has.
+static double headsOf(moert::LaunchOp launch, StringRef arch, int64_t tokens) {
+  const ArrayAttr grid = launch.getGridFor(arch);
+  if (grid.size() < 3)
+    return 1;
+  return static_cast<double>(cast<moert::GridAttr>(grid[2]).evaluate(tokens).value_or(0));
+}
+
 codegen::Work computeWork(moert::LaunchOp launch, StringRef arch, int64_t tokens) {
   auto kernel =
       SymbolTable::lookupNearestSymbolFrom<moert::KernelOp>(launch, launch.getKernelAttr());
@@ -116,7 +124,9 @@ codegen::Work computeWork(moert::LaunchOp launch, StringRef arch, int64_t tokens
   const auto input = cast<moert::BufferType>(launch.getReads().front().getType());
   work.unit = unitOf(*arithmetic);
   work.limbs = input.getKind() == moert::ElementKind::Act16 ? 2 : 1;
-  work.tiles = used * std::ceil(work.rows / used / kernels::kTileRows);
+  const double heads = headsOf(launch, arch, tokens);
+  work.tiles = heads * used * std::ceil(work.rows / used / kernels::kTileRows);
+  work.rows *= heads;
   work.blocks = columnBlocks(launch, kernel, arch, tokens) * work.tiles;
   return work;
 }

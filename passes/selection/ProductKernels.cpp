@@ -17,22 +17,34 @@ using codegen::Chip;
 using moert::ExtentAttr;
 using moert::WeightForm;
 
-/// What moert.matmul and moert.glu_matmul have in common.
-template <typename ProductOp>
-static codegen::Product describe(FunctionSelection &selection, ProductOp op,
-                                 ArrayRef<FlatSymbolRefAttr> matrices) {
-  moert::WeightOp first = selection.kernels.lookUpWeight(matrices.front());
+/// The operands of a product. What it does not have is null.
+struct ProductOperands {
+  Value input;
+  Value offsets = {};
+  Value permutation = {};
+  int64_t slots = 0; ///< as codegen::Product has them
+  Value scale = {};
+  SmallVector<FlatSymbolRefAttr, 2> matrices;
+  SmallVector<FlatSymbolRefAttr, 4> vectors;
+  Arithmetic arithmetic;
+  Value output;
+};
+
+/// What its operands say of a product.
+static codegen::Product describe(FunctionSelection &selection, const ProductOperands &operands) {
+  moert::WeightOp first = selection.kernels.lookUpWeight(operands.matrices.front());
   codegen::Product product{};
   product.first = first.getFormatInfo().format;
-  product.second = selection.kernels.lookUpWeight(matrices.back()).getFormatInfo().format;
-  product.input = rowKindOf(op.getInput());
-  product.output = rowKindOf(op.getOutput());
+  product.second = selection.kernels.lookUpWeight(operands.matrices.back()).getFormatInfo().format;
+  product.input = rowKindOf(operands.input);
+  product.output = rowKindOf(operands.output);
   product.rows = first.getShape()[first.getShape().size() - 2];
   product.columns = first.getShape().back();
-  product.isGated = matrices.size() == 2;
-  product.isGrouped = static_cast<bool>(op.getOffsets());
-  product.hasPermutation = static_cast<bool>(op.getPermutation());
-  product.slots = static_cast<int64_t>(op.getSlots().value_or(0));
+  product.isGated = operands.matrices.size() == 2;
+  product.isGrouped = static_cast<bool>(operands.offsets);
+  product.hasPermutation = static_cast<bool>(operands.permutation);
+  product.slots = operands.slots;
+  product.hasScale = static_cast<bool>(operands.scale);
   return product;
 }
 
@@ -59,16 +71,10 @@ static LogicalResult pack(FunctionSelection &selection, Operation *op, moert::We
   return success();
 }
 
-/// The operands of a product beside its input and its rows by expert.
-struct ProductOperands {
-  ArrayRef<FlatSymbolRefAttr> matrices;
-  ArrayRef<FlatSymbolRefAttr> vectors; ///< null where the model has none
-  Value scale;
-};
-
-/// The grid of a plan for so many rows of output. `experts` are those of a grouped product's tiles.
+/// The grid of a plan for so many rows of output. `experts` are those of a grouped product's tiles,
+/// `heads` those of a product of heads, or 0.
 static SmallVector<moert::GridAttr> gridOf(const codegen::ProductGrid &grid, ExtentAttr rows,
-                                           std::optional<int64_t> experts) {
+                                           std::optional<int64_t> experts, int64_t heads) {
   MLIRContext *context = rows.getContext();
   const auto dim = [&](ExtentAttr extent, int64_t divisor, ExtentAttr max) {
     return moert::GridAttr::get(context, extent, divisor, /*roundsDown=*/false, max);
@@ -76,9 +82,13 @@ static SmallVector<moert::GridAttr> gridOf(const codegen::ProductGrid &grid, Ext
   const moert::GridAttr columns = dim(ExtentAttr::get(context, grid.columnBlocks), 1, {});
   if (experts)
     return {columns, dim(rows.plus(*experts * grid.rowsOfBlock), grid.rowsOfBlock, rows)};
-  return {columns,
-          dim(rows, grid.rowsOfBlock,
-              grid.maxRowBlocks ? ExtentAttr::get(context, *grid.maxRowBlocks) : ExtentAttr())};
+  SmallVector<moert::GridAttr> dims = {
+      columns,
+      dim(rows, grid.rowsOfBlock,
+          grid.maxRowBlocks ? ExtentAttr::get(context, *grid.maxRowBlocks) : ExtentAttr())};
+  if (heads != 0)
+    dims.push_back(dim(ExtentAttr::get(context, heads), 1, {}));
+  return dims;
 }
 
 /// Whether the launch of `op` may overlap one that writes `buffer`.
@@ -95,7 +105,8 @@ planAll(FunctionSelection &selection, Arithmetic arithmetic, const codegen::Prod
   std::vector<codegen::ProductPlan> plans;
   for (const Chip *chip : selection.kernels.getChips()) {
     plans.push_back(codegen::plan(familyOf(arithmetic), product, *chip));
-    const SmallVector<moert::GridAttr> grid = gridOf(plans.back().grid, rows, experts);
+    const SmallVector<moert::GridAttr> grid =
+        gridOf(plans.back().grid, rows, experts, product.heads);
     if (plans.size() == 1)
       launch.grid(grid);
     else if (grid != launch.dims)
@@ -105,14 +116,13 @@ planAll(FunctionSelection &selection, Arithmetic arithmetic, const codegen::Prod
 }
 
 /// The launch of a product, but for its grid. A kernel reads weights in one form on all chips.
-template <typename ProductOp>
-static LogicalResult addOperands(FunctionSelection &selection, ProductOp op,
+static LogicalResult addOperands(FunctionSelection &selection, Operation *op,
                                  const codegen::Product &product, codegen::Storage storage,
                                  Value tiles, const ProductOperands &operands,
                                  LaunchBuilder &launch) {
   const bool isPacked = storage == codegen::Storage::Packed;
-  launch.read(op.getInput()).read(op.getOffsets()).read(tiles).read(op.getPermutation());
-  launch.read(operands.scale).write(op.getOutput());
+  launch.read(operands.input).read(operands.offsets).read(tiles).read(operands.permutation);
+  launch.read(operands.scale).write(operands.output);
   for (FlatSymbolRefAttr matrix : operands.matrices) {
     launch.weight(matrix, isPacked ? WeightForm::Packed : WeightForm::Raw);
     if (isPacked && failed(pack(selection, op, selection.kernels.lookUpWeight(matrix))))
@@ -120,31 +130,31 @@ static LogicalResult addOperands(FunctionSelection &selection, ProductOp op,
   }
   for (FlatSymbolRefAttr vector : operands.vectors)
     launch.weight(vector, WeightForm::Floats);
+  // The elements of the output can be counted, so can its rows times heads.
   if (!product.isGrouped)
-    launch.extent(rowsOf(op.getOutput()));
+    launch.extent(rowsOf(operands.output).multiply(product.groups()));
   const auto matrices = static_cast<int64_t>(operands.matrices.size());
-  launch.work(op.getArithmetic(), 2 * product.rows * product.columns * matrices,
+  launch.work(operands.arithmetic, 2 * product.rows * product.columns * matrices * product.groups(),
               product.isGrouped ? std::optional<int64_t>(1) : std::nullopt);
   return success();
 }
 
-template <typename ProductOp>
-static LogicalResult selectProduct(FunctionSelection &selection, ProductOp op,
+static LogicalResult selectProduct(FunctionSelection &selection, Operation *op,
                                    codegen::Product product, const ProductOperands &operands) {
   Value tiles;
   std::optional<int64_t> experts;
   if (product.isGrouped) {
-    const auto dispatched = selection.dispatches.find(op.getOffsets());
+    const auto dispatched = selection.dispatches.find(operands.offsets);
     if (dispatched == selection.dispatches.end())
-      return op.emitOpError("has offsets that no moert.dispatch of this function made; kernels "
-                            "for CUDA need its tile map");
+      return op->emitOpError("has offsets that no moert.dispatch of this function made; kernels "
+                             "for CUDA need its tile map");
     tiles = dispatched->second.tiles;
     experts = dispatched->second.experts;
     product.hasSettledTiles = !mayOverlapWriterOf(op, tiles);
   }
   LaunchBuilder launch(op);
   const std::vector<codegen::ProductPlan> plans =
-      planAll(selection, op.getArithmetic(), product, rowsOf(op.getOutput()), experts, launch);
+      planAll(selection, operands.arithmetic, product, rowsOf(operands.output), experts, launch);
   if (failed(addOperands(selection, op, product, plans.front().storage, tiles, operands, launch)))
     return failure();
   const ArrayRef<const Chip *> chips = selection.kernels.getChips();
@@ -154,15 +164,32 @@ static LogicalResult selectProduct(FunctionSelection &selection, ProductOp op,
 }
 
 static LogicalResult select(FunctionSelection &selection, moert::MatmulOp op) {
-  codegen::Product product = describe(selection, op, op.getWeightsAttr());
-  product.hasScale = static_cast<bool>(op.getScale());
+  const ProductOperands operands = {.input = op.getInput(),
+                                    .offsets = op.getOffsets(),
+                                    .permutation = op.getPermutation(),
+                                    .slots = static_cast<int64_t>(op.getSlots().value_or(0)),
+                                    .scale = op.getScale(),
+                                    .matrices = {op.getWeightsAttr()},
+                                    .vectors = {op.getBiasAttr(), op.getExpertScaleAttr()},
+                                    .arithmetic = op.getArithmetic(),
+                                    .output = op.getOutput()};
+  codegen::Product product = describe(selection, operands);
   product.hasFirstExpertScale = static_cast<bool>(op.getExpertScaleAttr());
   product.hasFirstBias = static_cast<bool>(op.getBiasAttr());
   if (selection.usesCublas && isForCublas(op.getArithmetic(), product))
     return selectCublas(selection, op);
-  return selectProduct(
-      selection, op, product,
-      {op.getWeightsAttr(), {op.getBiasAttr(), op.getExpertScaleAttr()}, op.getScale()});
+  return selectProduct(selection, op, product, operands);
+}
+
+static LogicalResult select(FunctionSelection &selection, moert::HeadMatmulOp op) {
+  const ProductOperands operands = {.input = op.getInput(),
+                                    .matrices = {op.getWeightsAttr()},
+                                    .vectors = {},
+                                    .arithmetic = op.getArithmetic(),
+                                    .output = op.getOutput()};
+  codegen::Product product = describe(selection, operands);
+  product.heads = static_cast<int64_t>(op.getHeads());
+  return selectProduct(selection, op, product, operands);
 }
 
 /// Gate and up by themselves, then their activation: for formats that no kernel reads together.
@@ -197,8 +224,16 @@ static LogicalResult selectApart(FunctionSelection &selection, moert::GluMatmulO
 }
 
 static LogicalResult select(FunctionSelection &selection, moert::GluMatmulOp op) {
-  const FlatSymbolRefAttr matrices[] = {op.getGateAttr(), op.getUpAttr()};
-  codegen::Product product = describe(selection, op, matrices);
+  const ProductOperands operands = {.input = op.getInput(),
+                                    .offsets = op.getOffsets(),
+                                    .permutation = op.getPermutation(),
+                                    .slots = static_cast<int64_t>(op.getSlots().value_or(0)),
+                                    .matrices = {op.getGateAttr(), op.getUpAttr()},
+                                    .vectors = {op.getGateBiasAttr(), op.getUpBiasAttr(),
+                                                op.getGateScaleAttr(), op.getUpScaleAttr()},
+                                    .arithmetic = op.getArithmetic(),
+                                    .output = op.getOutput()};
+  codegen::Product product = describe(selection, operands);
   product.hasFirstExpertScale = static_cast<bool>(op.getGateScaleAttr());
   product.hasSecondExpertScale = static_cast<bool>(op.getUpScaleAttr());
   product.hasFirstBias = static_cast<bool>(op.getGateBiasAttr());
@@ -208,17 +243,14 @@ static LogicalResult select(FunctionSelection &selection, moert::GluMatmulOp op)
     return selectCublas(selection, op);
   if (op.getArithmetic() != Arithmetic::Exact && product.first != product.second)
     return selectApart(selection, op);
-  return selectProduct(
-      selection, op, product,
-      {matrices,
-       {op.getGateBiasAttr(), op.getUpBiasAttr(), op.getGateScaleAttr(), op.getUpScaleAttr()},
-       /*scale=*/Value()});
+  return selectProduct(selection, op, product, operands);
 }
 
 ArrayRef<Selector> productSelectors() {
   static constexpr Selector kTable[] = {
       selector<moert::MatmulOp, select>(),
       selector<moert::GluMatmulOp, select>(),
+      selector<moert::HeadMatmulOp, select>(),
   };
   return kTable;
 }

@@ -80,12 +80,12 @@ static KernelCode quantizeCode(numerics::RowKind kind, int64_t columns) {
 
 LogicalResult launchQuantize(FunctionSelection &selection, Operation *op, Value input,
                              Value output) {
-  const int64_t columns = selection.columnsOf(op, input);
+  const int64_t columns = selection.columnsOf(op, output);
   if (columns < 0)
     return failure();
   return selection.launch(op,
                           LaunchBuilder(op)
-                              .grid(rowsOf(input))
+                              .grid(rowsOf(output))
                               .grid(kernels::quantizeBlocks(columns))
                               .read(input)
                               .write(output),
@@ -93,6 +93,10 @@ LogicalResult launchQuantize(FunctionSelection &selection, Operation *op, Value 
 }
 
 static LogicalResult select(FunctionSelection &selection, moert::QuantizeOp op) {
+  return launchQuantize(selection, op, op.getInput(), op.getOutput());
+}
+
+static LogicalResult select(FunctionSelection &selection, moert::QuantizeHeadsOp op) {
   return launchQuantize(selection, op, op.getInput(), op.getOutput());
 }
 
@@ -289,11 +293,11 @@ static LogicalResult select(FunctionSelection &selection, moert::CombineOp op) {
 
 ArrayRef<Selector> rowSelectors() {
   static constexpr Selector kTable[] = {
-      selector<moert::RmsNormOp, select>(), selector<moert::QuantizeOp, select>(),
-      selector<moert::AddOp, select>(),     selector<moert::GluOp, select>(),
-      selector<moert::GatherOp, select>(),  selector<moert::UnsortOp, select>(),
-      selector<moert::CombineOp, select>(), selector<moert::ScaleOp, select>(),
-      selector<moert::ConvertOp, select>(),
+      selector<moert::RmsNormOp, select>(),       selector<moert::QuantizeOp, select>(),
+      selector<moert::QuantizeHeadsOp, select>(), selector<moert::AddOp, select>(),
+      selector<moert::GluOp, select>(),           selector<moert::GatherOp, select>(),
+      selector<moert::UnsortOp, select>(),        selector<moert::CombineOp, select>(),
+      selector<moert::ScaleOp, select>(),         selector<moert::ConvertOp, select>(),
   };
   return kTable;
 }

@@ -15,6 +15,9 @@
 //                             share the chunks of K. 1 in a gated product, whose blocks need 128
 //                             columns of both matrices to quantize
 //   int kSlots;               0: input row = sorted row; else permutation[sorted row] / kSlots
+//   int kHeads;               only where the rows of a token are so many heads, each with a matrix
+//                             of its own in place of an expert's: sorted row t of head h is row
+//                             t * kHeads + h of the input and of the output
 //   bool kHasScale;           y = RN(scale[permutation[sorted row]] * y), plain products only
 //   Glu kGlu;                 gated products only
 // SORTIE_SHARED_LIMIT is the shared memory that a block may have.
@@ -35,12 +38,12 @@ struct ExactOperands {
   const Tile *tiles;          ///< grouped: the tile map
   const int32_t *permutation; ///< [sorted rows]
   const float *scale;         ///< [slots]
-  void *output;               ///< [sorted rows, N]
+  void *output;               ///< [sorted rows, N], or [tokens, heads, N]
   const void *first;          ///< packed weights, of gate or of the only matrix
   const void *second;         ///< packed weights of up
   const float *firstBias;     ///< [experts, N], or null
   const float *secondBias;
-  int rows;                                ///< dense: rows of the input
+  int rows;                                ///< not grouped: rows of the input
   const float *firstExpertScale = nullptr; ///< [experts], or null
   const float *secondExpertScale = nullptr;
 };
@@ -59,6 +62,8 @@ template <typename Spec> struct ExactBlock {
   /// Columns of the output of a block.
   static constexpr int kBlockColumns = Spec::kIsGated ? kGatedColumns : kPlainColumns;
   static constexpr int kPanels = static_cast<int>(panelsOf(Spec::kN)); ///< of an expert
+  static constexpr int kHeads = headsOf<Spec>();
+  static_assert(kHeads == 0 || !(Spec::kIsGated || Spec::kIsGrouped || Spec::kHasScale));
 
   //===- The tile: in shared memory, not in scarce registers --------------===//
 
@@ -79,10 +84,17 @@ template <typename Spec> struct ExactBlock {
     if (token >= kTokens)
       return;
     const int sorted = given.firstRow + (token < rows ? token : 0);
-    int row = sorted;
+    int row = placeOf(given.expert, sorted);
     if constexpr (Spec::kSlots != 0)
       row = hw::loadReadOnly(operands.permutation + sorted) / Spec::kSlots;
     hw::sharedMemory<int32_t>(sizeof(Tile))[token] = row;
+  }
+
+  /// Where sorted row `sorted` of an expert, or of a head, lies among all rows.
+  template <typename Index> SORTIE_DEVICE Index placeOf(int expert, Index sorted) {
+    if constexpr (kHeads != 0)
+      return sorted * kHeads + expert;
+    return sorted;
   }
 
   template <Format F> SORTIE_DEVICE void storeCodebook() {

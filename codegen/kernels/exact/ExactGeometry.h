@@ -53,6 +53,14 @@ struct alignas(16) Tile {
   int32_t done; ///< rows of it that earlier passes have multiplied; 0 in the map
 };
 
+/// The heads of a Spec (ExactBlock.h), or 0.
+template <typename Spec> SORTIE_NUMERICS_CONSTEXPR int headsOf() {
+  if constexpr (requires { Spec::kHeads; })
+    return Spec::kHeads;
+  else
+    return 0;
+}
+
 /// Shared memory of a block with a narrow tile, in bytes: after the table of the tile two buffers
 /// of each slice, each with limbs, sums (TokenSums.h) and scales of the tokens in a chunk of K;
 /// then totals of the outputs, or of each chunk if there are slices; then stages with a block of

@@ -79,7 +79,8 @@ private:
 
   SORTIE_DEVICE void storePlain(const ExactOperands &operands, int64_t sorted, int firstColumn,
                                 int columns, const float *values) {
-    float *to = static_cast<float *>(operands.output) + sorted * Spec::kN + firstColumn;
+    const int64_t row = Block::placeOf(Block::tile().expert, sorted);
+    float *to = static_cast<float *>(operands.output) + row * Spec::kN + firstColumn;
     float scale = 1.0f;
     if constexpr (Spec::kHasScale)
       scale = hw::loadReadOnly(operands.scale + hw::loadReadOnly(operands.permutation + sorted));

@@ -2,11 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Products of quantized weights and quantized rows, `exact` arithmetic: grouped by expert through
-// the tile map, or dense; plain, or gate and up with their activation. docs/cuda.md has the
-// picture, ExactBlock.h says what a Spec is.
+// the tile map, or dense, or each head of a row by the matrix of its own; plain, or gate and up
+// with their activation. docs/cuda.md has the picture, ExactBlock.h says what a Spec is.
 //
 // Grid: x = ceil(N / columns of a block, or of a slice), y = tiles (grouped) or ceil(rows /
-// kTileRows). kExactThreads threads, exactGeometry().sharedBytes of shared memory.
+// kTileRows), with heads z = heads and y = ceil(rows of a head / kTileRows). kExactThreads threads,
+// exactGeometry().sharedBytes of shared memory.
 
 #ifndef SORTIE_CODEGEN_KERNELS_EXACT_EXACTPRODUCT_H
 #define SORTIE_CODEGEN_KERNELS_EXACT_EXACTPRODUCT_H
@@ -18,12 +19,18 @@ namespace sortie::kernels {
 
 /// What is left of the block's tile after `done` rows.
 template <typename Spec> SORTIE_DEVICE Tile tileAfter(const ExactOperands &operands, int done) {
+  constexpr int kHeads = ExactBlock<Spec>::kHeads;
   const int index = hw::recomputed(hw::blockIndexY());
   Tile tile{0, index * kTileRows, 0, 0};
   if constexpr (Spec::kIsGrouped) {
     tile = hw::loadSettled(operands.tiles + index);
   } else {
-    const int left = operands.rows - tile.firstRow;
+    int rows = operands.rows;
+    if constexpr (kHeads != 0) {
+      tile.expert = hw::recomputed(hw::blockIndexZ());
+      rows /= kHeads;
+    }
+    const int left = rows - tile.firstRow;
     tile.rows = left < kTileRows ? left : kTileRows;
   }
   return {tile.expert, tile.firstRow + done, tile.rows - done, done};
@@ -49,7 +56,8 @@ SORTIE_DEVICE void multiplyWideTile(const ExactOperands &operands, const Tile &f
 
 /// Whether there are few tiles, so that each one is to be sliced.
 template <typename Spec> SORTIE_DEVICE bool hasFewTiles(const ExactOperands &operands) {
-  if (hw::gridCountY() <= Spec::kFewTiles)
+  constexpr int kHeads = ExactBlock<Spec>::kHeads;
+  if (hw::gridCountY() * (kHeads == 0 ? 1 : kHeads) <= Spec::kFewTiles)
     return true;
   return Spec::kIsGrouped && hw::loadSettled(operands.tiles + Spec::kFewTiles).rows == 0;
 }

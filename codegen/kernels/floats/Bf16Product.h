@@ -29,9 +29,10 @@ template <typename Weight, int K, int N, int Columns, bool IsQuantized> struct B
 //===- y = x . w ---------------------------------------------------------===//
 
 /// Writes the thread's outputs in the columns from `first` on.
-template <typename Block, int N>
-SORTIE_DEVICE void storeBf16Outputs(const Bf16Sums &sums, const RowTile &tile, int first,
+template <typename Block, int N, typename Rows>
+SORTIE_DEVICE void storeBf16Outputs(const Bf16Sums &sums, const Rows &rows, int first,
                                     const Epilogue &epilogue, float *y) {
+  const RowTile &tile = rows.tile;
   const Bf16Place at = Bf16Place::make();
   const auto columnOf = [&](int c, int i) {
     return first + at.column + c * kBf16MmaColumns + Bf16Place::columnOf(at, i);
@@ -53,7 +54,7 @@ SORTIE_DEVICE void storeBf16Outputs(const Bf16Sums &sums, const RowTile &tile, i
       if (row >= tile.rows)
         continue;
       const float scale = rowScale(epilogue, tile.first + row);
-      float *to = y + int64_t{tile.first + row} * N;
+      float *to = y + Rows::outputRow(rows, row) * N;
 #pragma unroll
       for (int c = 0; c < Bf16Sums::kColumnTiles; ++c)
 #pragma unroll
@@ -64,17 +65,17 @@ SORTIE_DEVICE void storeBf16Outputs(const Bf16Sums &sums, const RowTile &tile, i
     }
 }
 
-/// The columns of this thread block for a tile of rows.
-template <typename Weight, int K, int N, int Slots>
-SORTIE_DEVICE void multiplyBf16Tile(const TileRows<K, Slots> &rows, const Weight *w,
-                                    const Epilogue &epilogue, float *y) {
+/// The columns of this thread block for a tile of `rows`, TileRows or HeadRows.
+template <typename Weight, int K, int N, typename Rows>
+SORTIE_DEVICE void multiplyBf16Tile(const Rows &rows, const Weight *w, const Epilogue &epilogue,
+                                    float *y) {
   using Block = Bf16Block<Weight, K, N, kBf16Columns, false>;
   const RowTile &tile = rows.tile;
   const int column = hw::blockIndexX() * kBf16Columns;
   const Bf16Sums sums = Block::Tile::multiply(
-      hw::sharedMemory<char>(), tile.rows, [&](int r) { return TileRows<K, Slots>::at(rows, r); },
+      hw::sharedMemory<char>(), tile.rows, [&](int r) { return Rows::at(rows, r); },
       [&](int c) { return Block::row(w, tile.expert, column + c); });
-  storeBf16Outputs<Block, N>(sums, tile, column, epilogue, y);
+  storeBf16Outputs<Block, N>(sums, rows, column, epilogue, y);
 }
 
 /// floatGroupedMatmul in `bf16` arithmetic. Grid (bf16Blocks(N), as there).
@@ -85,16 +86,24 @@ SORTIE_DEVICE void bf16GroupedMatmul(const float *x, Tiles tiles, const int32_t 
   const RowTile tile = mappedTile(tiles, hw::blockIndexY());
   if (tile.rows == 0)
     return;
-  multiplyBf16Tile<Weight, K, N, Slots>({x, Gather ? permutation : nullptr, tile}, w,
-                                        {bias, scale, permutation, expertScale}, y);
+  multiplyBf16Tile<Weight, K, N>(TileRows<K, Slots>{x, Gather ? permutation : nullptr, tile}, w,
+                                 {bias, scale, permutation, expertScale}, y);
+}
+
+/// floatHeadMatmul in `bf16` arithmetic. Grid (bf16Blocks(N), as there).
+template <typename Weight, int K, int N, int Heads>
+SORTIE_DEVICE void bf16HeadMatmul(const float *x, float *y, const Weight *w, const float *bias,
+                                  int32_t rows) {
+  const RowTile tile = headTile<Heads>(rows, hw::blockIndexZ(), hw::blockIndexY());
+  multiplyBf16Tile<Weight, K, N>(HeadRows<K, Heads>{x, tile}, w, {bias, nullptr, nullptr}, y);
 }
 
 /// floatMatmul in `bf16` arithmetic. Grid (bf16Blocks(N), rows ceildiv kTileRows).
 template <typename Weight, int K, int N>
 SORTIE_DEVICE void bf16Matmul(const float *x, float *y, const Weight *w, const float *bias,
                               int32_t rows) {
-  multiplyBf16Tile<Weight, K, N, 1>({x, nullptr, denseTile(rows, hw::blockIndexY())}, w,
-                                    {bias, nullptr, nullptr}, y);
+  multiplyBf16Tile<Weight, K, N>(TileRows<K, 1>{x, nullptr, denseTile(rows, hw::blockIndexY())}, w,
+                                 {bias, nullptr, nullptr}, y);
 }
 
 //===- y = glu(x . gate, x . up) -----------------------------------------===//

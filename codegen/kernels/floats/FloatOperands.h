@@ -31,6 +31,13 @@ SORTIE_DEVICE RowTile denseTile(int32_t rows, int index) {
   return {0, first, static_cast<int>(lesser(rows - first, kTileRows))};
 }
 
+/// kTileRows of the rows of a head, which has a matrix of its own. All heads have `rows` rows.
+template <int Heads> SORTIE_DEVICE RowTile headTile(int32_t rows, int head, int index) {
+  RowTile tile = denseTile(rows / Heads, index);
+  tile.expert = head;
+  return tile;
+}
+
 /// What stands in place of a tile map where all rows have one matrix.
 struct DenseRows {
   int32_t count;
@@ -55,6 +62,22 @@ template <int K, int Slots> struct TileRows {
       return nullptr;
     const int64_t sorted = rows.tile.first + r;
     return rows.x + (rows.permutation != nullptr ? rows.permutation[sorted] / Slots : sorted) * K;
+  }
+  SORTIE_DEVICE int64_t outputRow(const TileRows &rows, int r) {
+    return int64_t{rows.tile.first + r};
+  }
+};
+
+/// The rows of a head: row r of a tile is row (first + r) * Heads + head of activations and output.
+template <int K, int Heads> struct HeadRows {
+  const float *x;
+  RowTile tile;
+
+  SORTIE_DEVICE const float *at(const HeadRows &rows, int r) {
+    return r < rows.tile.rows ? rows.x + outputRow(rows, r) * K : nullptr;
+  }
+  SORTIE_DEVICE int64_t outputRow(const HeadRows &rows, int r) {
+    return int64_t{rows.tile.first + r} * Heads + rows.tile.expert;
   }
 };
 

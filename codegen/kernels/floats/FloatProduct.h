@@ -17,20 +17,20 @@ namespace sortie::kernels {
 
 //===- y = x . w ---------------------------------------------------------===//
 
-/// The columns from `column` on of a tile of rows.
-template <typename Tile, typename Weight, int K, int N, int Slots>
-SORTIE_DEVICE void multiplyTile(const TileRows<K, Slots> &rows, const Weight *w, int column,
+/// The columns from `column` on of a tile of `rows`, TileRows or HeadRows.
+template <typename Tile, typename Weight, int K, int N, typename Rows>
+SORTIE_DEVICE void multiplyTile(const Rows &rows, const Weight *w, int column,
                                 const Epilogue &epilogue, float *y) {
   const RowTile &tile = rows.tile;
   const float *sums = Tile::template multiply<kFloatRingBytes>(
-      hw::sharedMemory<char>(), [&](int r) { return TileRows<K, Slots>::at(rows, r); },
+      hw::sharedMemory<char>(), [&](int r) { return Rows::at(rows, r); },
       [&](int c) { return weightRow<Weight, K, N>(w, tile.expert, column + c); });
   const int c = hw::threadIndex() % Tile::kColumns;
   if (column + c >= N)
     return;
   for (int r = hw::threadIndex() / Tile::kColumns; r < tile.rows;
        r += kFloatThreads / Tile::kColumns)
-    y[int64_t{tile.first + r} * N + column + c] =
+    y[Rows::outputRow(rows, r) * N + column + c] =
         finishOutput(epilogue, sums[r * Tile::kSumStride + c], tile.expert,
                      biasOf(epilogue, int64_t{tile.expert} * N + column + c),
                      rowScale(epilogue, tile.first + r));
@@ -66,8 +66,21 @@ SORTIE_DEVICE void floatGroupedMatmul(const float *x, Tiles tiles, const int32_t
   const Epilogue epilogue = {bias, scale, permutation, expertScale};
   withFloatTiles<Weight, K>(tile, [&]<typename Tile>(const RowTile &part) {
     const TileRows<K, Slots> rows = {x, Gather ? permutation : nullptr, part};
-    multiplyTile<Tile, Weight, K, N, Slots>(rows, w, hw::blockIndexX() * kFloatColumns, epilogue,
-                                            y);
+    multiplyTile<Tile, Weight, K, N>(rows, w, hw::blockIndexX() * kFloatColumns, epilogue, y);
+  });
+}
+
+/// y[t, h] = x[t, h] . w[h]: x [tokens, Heads, K], y [tokens, Heads, N], w [Heads, N, K], bias
+/// [Heads, N] or null; `rows` is tokens * Heads. Grid (N ceildiv kFloatColumns, tokens ceildiv
+/// kTileRows, Heads), floatSharedBytes(false) bytes.
+template <typename Weight, int K, int N, int Heads>
+SORTIE_DEVICE void floatHeadMatmul(const float *x, float *y, const Weight *w, const float *bias,
+                                   int32_t rows) {
+  const RowTile tile = headTile<Heads>(rows, hw::blockIndexZ(), hw::blockIndexY());
+  withFloatTiles<Weight, K>(tile, [&]<typename Tile>(const RowTile &part) {
+    multiplyTile<Tile, Weight, K, N>(HeadRows<K, Heads>{x, part}, w,
+                                     hw::blockIndexX() * kFloatColumns, {bias, nullptr, nullptr},
+                                     y);
   });
 }
 
@@ -83,9 +96,9 @@ SORTIE_DEVICE void multiplyNarrow(const float *x, float *y, const Weight *w, con
     const auto first = static_cast<int>(index / kColumnTiles * Tile::kRows);
     const TileRows<K, 1> tileRows = {
         x, nullptr, {0, first, static_cast<int>(lesser(rows - first, Tile::kRows))}};
-    multiplyTile<Tile, Weight, K, N, 1>(tileRows, w,
-                                        static_cast<int>(index % kColumnTiles) * Tile::kColumns,
-                                        {bias, nullptr, nullptr}, y);
+    multiplyTile<Tile, Weight, K, N>(tileRows, w,
+                                     static_cast<int>(index % kColumnTiles) * Tile::kColumns,
+                                     {bias, nullptr, nullptr}, y);
   }
 }
 
@@ -122,8 +135,9 @@ SORTIE_DEVICE void floatMatmul(const float *x, float *y, const Weight *w, const 
   if constexpr (!kDense.isNarrow) {
     const RowTile tile = denseTile(rows, hw::blockIndexY());
     withFloatTiles<Weight, K>(tile, [&]<typename Tile>(const RowTile &part) {
-      multiplyTile<Tile, Weight, K, N, 1>({x, nullptr, part}, w, hw::blockIndexX() * kFloatColumns,
-                                          {bias, nullptr, nullptr}, y);
+      multiplyTile<Tile, Weight, K, N>(TileRows<K, 1>{x, nullptr, part}, w,
+                                       hw::blockIndexX() * kFloatColumns, {bias, nullptr, nullptr},
+                                       y);
     });
   } else {
     const auto blocksY = static_cast<int>(lesser(ceilDiv(rows, kDense.rows), kDense.maxBlocks));

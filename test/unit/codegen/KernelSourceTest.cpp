@@ -175,6 +175,20 @@ TEST_P(ExactTest, Sliced) {
   expectCleanProduct(product, /*slices=*/4);
 }
 
+TEST_P(ExactTest, OfHeads) {
+  Product product = plain();
+  product.isGrouped = product.hasPermutation = product.hasScale = false;
+  product.heads = 16;
+  product.rows = 128;
+  product.columns = 512;
+  expectCleanProduct(product);
+  product.input = RowKind::Int8;
+  product.heads = 3;
+  product.rows = 200;
+  product.columns = 4096;
+  expectCleanProduct(product, /*slices=*/4);
+}
+
 TEST_P(ExactTest, DenseInt8WithBias) {
   Product product = plain();
   product.input = RowKind::Int8;
@@ -232,6 +246,10 @@ TEST(KernelSourceTest, FloatProducts) {
     wide.rows = 2048;
     wide.hasFirstBias = true;
     expectCleanEverywhere(floatProductKernel(wide));
+    Product heads = router;
+    heads.columns = 512;
+    heads.heads = 16;
+    expectCleanEverywhere(floatProductKernel(heads));
     Product grouped = router;
     grouped.isGrouped = grouped.hasPermutation = grouped.hasScale = true;
     expectCleanEverywhere(floatProductKernel(grouped));
@@ -279,6 +297,12 @@ TEST(KernelSourceTest, Bf16Products) {
                   .columns = 2048,
                   .hasFirstBias = true};
     expectCleanEverywhere(bf16ProductKernel(dense));
+    Product heads = dense;
+    heads.rows = 512;
+    heads.columns = 128;
+    heads.heads = 16;
+    heads.hasFirstBias = false;
+    expectCleanEverywhere(bf16ProductKernel(heads));
     Product grouped = dense;
     grouped.isGrouped = grouped.hasPermutation = grouped.hasScale = true;
     expectCleanEverywhere(bf16ProductKernel(grouped));
@@ -348,6 +372,8 @@ TEST(KernelSourceTest, WhatAModelDoesNotHaveIsNotInItsSource) {
   EXPECT_EQ(exactProductKernel(product, /*slices=*/1, chip).call,
             "exactProduct<Spec>({r0, r2, nullptr, nullptr, w0, g0, g1, g2, nullptr, 0, g3, g4}, "
             "[] {})");
+  EXPECT_EQ(exactProductKernel(product, /*slices=*/1, chip).declarations.find("kHeads"),
+            std::string::npos);
   const sortie::numerics::RouteParams params{.experts = 8, .selected = 2};
   EXPECT_EQ(routeKernel(params, false).call.find("GroupScore"), std::string::npos);
 }

@@ -41,6 +41,18 @@ TEST(ProductPlanTest, GatedProductsAreNotCut) {
   EXPECT_EQ(candidates(ProductFamily::Exact, product, *findChip("sm_90a")).size(), 1u);
 }
 
+TEST(ProductPlanTest, HeadsCountAsTiles) {
+  Product product = plain(512, 4096);
+  product.heads = 16; // 32 blocks
+  EXPECT_EQ(exact(product).slices, 4);
+  product.heads = 64; // 128 blocks
+  EXPECT_EQ(exact(product).slices, 1) << "the device would not take them for few tiles";
+  EXPECT_EQ(exact(product).grid.columnBlocks, 2) << "of a head";
+  const double seconds = exact(product).seconds;
+  product.heads = 128;
+  EXPECT_GT(exact(product).seconds, seconds) << "more bytes, more waves";
+}
+
 TEST(ProductPlanTest, EachChipHasItsOwnGrid) {
   EXPECT_EQ(exact(plain(4096, 14336)).grid.columnBlocks, 64);
   EXPECT_EQ(exact(plain(4096, 14336), "sm_89").grid.columnBlocks, 16);

@@ -34,6 +34,10 @@ void gatheredKernel(const float *x, const int32_t *tiles, const int32_t *permuta
   bf16GroupedMatmul<Weight, K, N, Slots, true>(x, tiles, permutation, scale, y, w, bias,
                                                expertScale);
 }
+template <typename Weight, int K, int N, int Heads>
+void headKernel(const float *x, float *y, const Weight *w, const float *bias, int32_t rows) {
+  bf16HeadMatmul<Weight, K, N, Heads>(x, y, w, bias, rows);
+}
 template <typename Weight, int K, int N>
 void sortedKernel(const float *x, const int32_t *tiles, float *y, const Weight *w) {
   bf16GroupedMatmul<Weight, K, N, 1, false>(x, tiles, nullptr, nullptr, y, w, nullptr);
@@ -253,6 +257,38 @@ TEST(Bf16GroupedMatmul, SortedRowsWithoutEpilogue) {
                                         sorted.tiles.data(), actual.data(), weights.raw.data());
     ASSERT_EQ(bitsOf(actual), bitsOf(expected));
   }
+}
+
+/// Each head of a token by the matrix of its own, for each number of tokens.
+template <typename Weight, int K, int N, int Heads>
+void testHeads(std::initializer_list<int32_t> tokenCounts) {
+  Random random(49);
+  const FloatWeights<Weight> weights(Heads, N, K, random);
+  const Floats bias = randomFloats(Heads * N, random);
+  for (const int32_t tokens : tokenCounts) {
+    SCOPED_TRACE(testing::Message() << tokens << " x " << Heads << " x " << N << " x " << K);
+    const Floats x = randomFloats(int64_t{tokens} * Heads * K, random);
+    const bool isBiased = tokens % 2 != 0;
+    Floats expected;
+    for (int64_t row = 0; row < tokens * Heads; ++row)
+      for (int64_t n = 0; n < N; ++n)
+        expected.push_back(referenceDot(weights, row % Heads, n, x, row) +
+                           (isBiased ? bias[static_cast<size_t>(row % Heads * N + n)] : 0.0f));
+    for (const uint64_t seed : kSeeds) {
+      Floats actual(expected.size(), kUnwritten);
+      run<headKernel<Weight, K, N, Heads>>(
+          {static_cast<int>(bf16Blocks(N)), static_cast<int>(ceilDiv(tokens, kTileRows)), Heads},
+          kBf16Threads, sharedBytes<Weight>(), seed, x.data(), actual.data(), weights.raw.data(),
+          isBiased ? bias.data() : nullptr, tokens * Heads);
+      ASSERT_EQ(bitsOf(actual), bitsOf(expected));
+    }
+  }
+}
+
+TEST(Bf16HeadMatmul, EachHeadHasAMatrix) {
+  testHeads<BFloat16, 128, 70, 3>({1, 6, 65});
+  testHeads<Half, 512, 136, 2>({1, 33});
+  testHeads<float, 1058, 17, 4>({2, 9});
 }
 
 //===- y = glu(x . gate, x . up) -----------------------------------------===//

@@ -72,6 +72,7 @@ TEST(ExactBegin, WaitsBeforeItReadsItsInput) {
   checkBegin<Plain>(25);
   checkBegin<Gated<PlainSpec<Encoding::Q4_0, RowKind::Int8, 40, 352>, RowKind::Int16>>(9);
   checkBegin<Sliced<PlainSpec<Encoding::Q4_K, RowKind::Int16, 40, 4096>, 4>>(3);
+  checkBegin<OfHeads<Plain, 1>>(3);
   checkBegin<Scaled<Gathered<Plain, 2>>>(4);
   checkBegin<Scaled<Gathered<Plain, 2>>>(20);
   checkBegin<For<PlainSpec<Encoding::Q4_K, RowKind::Int16, 40, 1280>, kSm86>>(40); // several passes

@@ -58,6 +58,10 @@ template <typename Base> struct Scaled : Base {
 template <typename Base> struct Dense : Base {
   static constexpr bool kIsGrouped = false;
 };
+/// Each head of a token by the matrix of its own.
+template <typename Base, int Heads> struct OfHeads : Dense<Base> {
+  static constexpr int kHeads = Heads;
+};
 /// Gate and up.
 template <typename Base, RowKind Output> struct Gated : Base {
   static constexpr bool kIsGated = true;
@@ -126,13 +130,14 @@ Bytes multiplyOnDevice(const ExactProblem &problem, uint64_t seed) {
       problem.sortedRows(),
       isScaledByExpert ? problem.firstExpertScale.data() : nullptr,
       isScaledByExpert && Spec::kIsGated ? problem.secondExpertScale.data() : nullptr};
-  const auto tiles = static_cast<int>(Spec::kIsGrouped ? problem.tiles.size()
-                                                       : ceilDiv(problem.sortedRows(), kTileRows));
+  const int heads = headsOf<Spec>() == 0 ? 1 : headsOf<Spec>();
+  const auto tiles = static_cast<int>(
+      Spec::kIsGrouped ? problem.tiles.size() : ceilDiv(problem.sortedRows() / heads, kTileRows));
   const int columns = (Spec::kIsGated ? kGatedColumns : kPlainColumns) / Spec::kSlices;
   emulation::Options options;
   options.seed = seed;
   options.maxSharedBytes = Spec::kSharedLimit;
-  EXPECT_EQ(emulation::launch<Kernel>({static_cast<int>(ceilDiv(kN, columns)), tiles},
+  EXPECT_EQ(emulation::launch<Kernel>({static_cast<int>(ceilDiv(kN, columns)), tiles, heads},
                                       kExactThreads, kGeometryOf<Spec>.sharedBytes, options,
                                       operands),
             "");
@@ -160,6 +165,12 @@ template <typename Spec> void checkProduct(const ExactCase &values) {
     ASSERT_EQ(firstDifference(multiplyOnDevice<Spec>(problem, seed), expected), -1)
         << "byte, seed " << seed << "; a row of output has "
         << numerics::actRowBytes(Spec::kOutput, Spec::kN) << " bytes";
+}
+
+/// Every schedule gives the bytes of the CPU device for each of these numbers of tokens.
+template <typename Spec> void checkTokens(std::initializer_list<int32_t> tokens) {
+  for (const int32_t count : tokens)
+    checkProduct<Spec>({.rowsOfExpert = Ints(headsOf<Spec>(), count)});
 }
 
 /// Ordinary and awkward weights of an encoding, and integers that reach their bounds. K has two

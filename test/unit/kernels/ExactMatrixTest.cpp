@@ -27,6 +27,7 @@ template <RowKind Input, int Limit> void checkEpilogues() {
   checkProduct<Dense<Base>>({.rowsOfExpert = {97}, .hasBias = true});
   using Long = Sliced<For<PlainSpec<kEncoding, Input, 72, 4352>, Limit>, 4>;
   checkProduct<Scaled<Gathered<Long, 3>>>({.rowsOfExpert = {3, 0, 1}, .hasBias = true});
+  checkTokens<OfHeads<Base, 2>>({2, 13, 70});
   checkGated<Base, RowKind::Int16>();
   checkGated<Base, RowKind::Int8>();
   checkGated<Base, RowKind::F32>();

@@ -206,7 +206,7 @@ namespace {
 
 cpu::RowMap mapOf(const ExactProblem &problem) {
   if (!problem.spec.isGrouped)
-    return {};
+    return {.heads = problem.spec.heads};
   const bool isGathered = problem.spec.slots != 0;
   return {problem.offsets.data(), problem.permutation.data(), isGathered ? problem.spec.slots : 1,
           isGathered};
@@ -220,7 +220,7 @@ void ExactProblem::multiply(uint8_t *output) const {
   cpu::matmul({.weights = first.matrix(),
                .inputKind = spec.input,
                .input = input.data(),
-               .rows = sortedRows(),
+               .rows = sortedRows() / std::max(spec.heads, 1),
                .map = mapOf(*this),
                .expertScale = dataOrNull(firstExpertScale),
                .bias = dataOrNull(firstBias),

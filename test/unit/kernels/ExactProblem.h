@@ -83,6 +83,7 @@ struct ExactSpec {
   int slots;
   bool hasScale;
   Glu glu;
+  int heads;
 };
 template <typename Spec> constexpr ExactSpec specOf() {
   return {Spec::kFirstEncoding,
@@ -95,12 +96,13 @@ template <typename Spec> constexpr ExactSpec specOf() {
           Spec::kIsGrouped,
           Spec::kSlots,
           Spec::kHasScale,
-          Spec::kGlu};
+          Spec::kGlu,
+          headsOf<Spec>()};
 }
 
 /// What a product runs on.
 struct ExactCase {
-  Ints rowsOfExpert; ///< of a dense product: the number of rows
+  Ints rowsOfExpert; ///< of a dense product: the number of rows; of heads: the tokens of each
   bool hasBias = false;
   Fill fill = Fill::Ordinary;
   Inputs inputs = Inputs::Random;

@@ -25,6 +25,10 @@ void gatheredKernel(const float *x, const int32_t *tiles, const int32_t *permuta
   floatGroupedMatmul<Weight, K, N, Slots, true>(x, tiles, permutation, scale, y, w, bias,
                                                 expertScale);
 }
+template <typename Weight, int K, int N, int Heads>
+void headKernel(const float *x, float *y, const Weight *w, const float *bias, int32_t rows) {
+  floatHeadMatmul<Weight, K, N, Heads>(x, y, w, bias, rows);
+}
 template <typename Weight, int K, int N>
 void sortedKernel(const float *x, const int32_t *tiles, float *y, const Weight *w) {
   floatGroupedMatmul<Weight, K, N, 1, false>(x, tiles, nullptr, nullptr, y, w, nullptr);
@@ -169,6 +173,44 @@ TEST(FloatGroupedMatmul, SortedRowsWithoutEpilogue) {
         weights.raw.data());
     ASSERT_EQ(bitsOf(actual), bitsOf(expected));
   }
+}
+
+/// Each head of a token by the matrix of its own, for each number of tokens, without and with a
+/// bias.
+template <typename Weight, int K, int N, int Heads>
+void testHeads(std::initializer_list<int32_t> tokenCounts) {
+  Random random(31);
+  const FloatWeights<Weight> weights(Heads, N, K, random);
+  const Floats bias = randomFloats(Heads * N, random);
+  for (const int32_t tokens : tokenCounts) {
+    SCOPED_TRACE(testing::Message() << tokens << " x " << Heads << " x " << N << " x " << K);
+    const Floats x = activations(int64_t{tokens} * Heads * K, random);
+    for (const float *biasOrNull : {bias.data(), static_cast<const float *>(nullptr)}) {
+      Floats expected(static_cast<size_t>(tokens) * Heads * N);
+      cpu::matmul({.weights = weights.matrix(),
+                   .inputKind = RowKind::F32,
+                   .input = x.data(),
+                   .rows = tokens,
+                   .map = {.heads = Heads},
+                   .bias = biasOrNull,
+                   .output = expected.data()},
+                  referenceDevice());
+      Floats actual(expected.size(), kUnwritten);
+      run<headKernel<Weight, K, N, Heads>>(
+          {static_cast<int>(ceilDiv(N, kFloatColumns)),
+           static_cast<int>(ceilDiv(tokens, kTileRows)), Heads},
+          kFloatThreads, floatSharedBytes(false), kSeeds[biasOrNull != nullptr ? 0 : 1], x.data(),
+          actual.data(), weights.raw.data(), biasOrNull, tokens * Heads);
+      ASSERT_EQ(bitsOf(actual), bitsOf(expected));
+    }
+  }
+}
+
+TEST(FloatHeadMatmul, EachHeadHasAMatrix) {
+  testHeads<float, 128, 70, 3>({1, 5, 12, 64, 65});
+  testHeads<Half, 512, 32, 2>({1, 9, 33});
+  testHeads<BFloat16, 1056, 40, 4>({2, 27, 130});
+  testHeads<float, 33, 130, 5>({1, 8});
 }
 
 } // namespace
