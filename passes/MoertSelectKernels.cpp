@@ -63,7 +63,9 @@ SmallVector<moert::FuncOp> MoertSelectKernels::findFunctions() {
 
 LogicalResult MoertSelectKernels::checkUnplanned() {
   const auto needsBuffers = [&](Operation &op) {
-    return isa<moert::DispatchOp, moert::ReadRowsOp, moert::WriteRowsOp>(op) ||
+    return isa<moert::DispatchOp, moert::ReadRowsOp, moert::WriteRowsOp, moert::EmbedOp,
+               moert::AppendOp, moert::AppendLatentOp, moert::AttendOp, moert::AttendLatentOp>(
+               op) ||
            (cublas && isa<moert::MatmulOp, moert::GluMatmulOp>(op));
   };
   for (moert::FuncOp function : findFunctions())

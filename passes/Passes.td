@@ -290,8 +290,10 @@ def MoertSelectKernels : Pass<"moert-select-kernels", "::mlir::ModuleOp"> {
     once for each chip where the chip decides about the tile; launches that need the same kernel
     share it, and all layers of a model usually do. Weights of exact products get a `pack` kernel.
     Dispatches get buffers for their histogram, tile map and status, and a `moert.check_ids` at the
-    end of the function: the pass runs before `moert-plan-memory`. The program's target becomes
-    `cuda`; functions that state another target stay as they are.
+    end of the function: the pass runs before `moert-plan-memory`. What reads numbers of rows, or
+    places in caches, gets a status and a `moert.check_places`; operations that ask for the same
+    places share one. The program's target becomes `cuda`; functions that state another target stay
+    as they are.
 
     Gate and up in two formats of floats, which no kernel reads together, become two products, a
     `glu` kernel and, where the output is quantized, a `quantize` kernel: the bits are the same.

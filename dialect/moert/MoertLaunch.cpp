@@ -5,6 +5,7 @@
 // that MoertOps.td gives them.
 
 #include "dialect/moert/MoertOps.h"
+#include "runtime/numerics/status.h"
 
 #include "llvm/ADT/StringSet.h"
 
@@ -261,15 +262,19 @@ SmallVector<LaunchOp> sortie::moert::getLaunchesBefore(Operation *op) {
 }
 
 /// (C1) of checks.
-static LogicalResult verifyStatus(Operation *op, Value status) {
+static LogicalResult verifyStatus(Operation *op, Value status, int64_t words) {
   const auto type = cast<BufferType>(status.getType());
-  if (type.getRank() != 1 || type.getDim(0) != ExtentAttr::get(op->getContext(), 2))
-    return op->emitOpError() << "status must be [2], got " << type;
+  if (type.getRank() != 1 || type.getDim(0) != ExtentAttr::get(op->getContext(), words))
+    return op->emitOpError() << "status must be [" << words << "], got " << type;
   return success();
 }
 
+LogicalResult CheckPlacesOp::verify() {
+  return verifyStatus(*this, getStatus(), numerics::kStatusWords); // (C1)
+}
+
 LogicalResult CheckRowsOp::verify() {
-  if (failed(verifyStatus(*this, getStatus())))
+  if (failed(verifyStatus(*this, getStatus(), /*words=*/2)))
     return failure(); // (C1)
   const int64_t rows = getRows();
   if (rows < 1 || rows > std::numeric_limits<int32_t>::max())
@@ -278,7 +283,7 @@ LogicalResult CheckRowsOp::verify() {
 }
 
 LogicalResult CheckIdsOp::verify() {
-  if (failed(verifyStatus(*this, getStatus())))
+  if (failed(verifyStatus(*this, getStatus(), /*words=*/2)))
     return failure(); // (C1)
   for (const int64_t count : {getExperts(), getSlots()})
     if (count < 1 || count > std::numeric_limits<int32_t>::max())

@@ -1460,6 +1460,7 @@ def Moert_CheckRowsOp : Moert_BodyOp<"check_rows", [
     `status[0]` is the first position whose number is not in `[0, rows)`, or -1; `status[1]` is that
     number. Both are read where the operation stands; when the run is complete, the host looks at
     them and says which number was wrong, and in which operation: the one that wrote `status`.
+    Compilers write `moert.check_places` today.
 
     (C1) `status` is i32 `[2]`.
     (C2) `rows` is 1 to 2^31 - 1.
@@ -1471,6 +1472,30 @@ def Moert_CheckRowsOp : Moert_BodyOp<"check_rows", [
   }];
   let arguments = (ins Moert_Read<Moert_I32Buffer>:$status, I64Attr:$rows);
   let assemblyFormat = "$status `rows` `(` $rows `)` attr-dict `:` type(operands)";
+}
+
+def Moert_CheckPlacesOp : Moert_BodyOp<"check_places", [
+    MemoryEffects<[MemWrite<Moert_FailureResource>]>]> {
+  let summary = "fails the run if a number named no row, or no place in a cache";
+  let description = [{
+    `status[0]` says what was wrong with the numbers that an operation read, as
+    `numerics::IndexFault` numbers it: 0 nothing, 1 a number that is no row of a table, 2 a token's
+    sequence that the page table does not have, 3 a position beyond it, 4 a page that the cache does
+    not have, 5 a place in the cache that two tokens have. `status[1]` is the position of the first
+    such number, or its token; `status[2]` the number, or the other token; `status[3]` how many there
+    could be. All are read where the operation stands; when the run is complete, the host looks at
+    them and says what was wrong, and in which operation: the first one that reads `status`, or else
+    the one that wrote it.
+
+    (C1) `status` is i32 `[4]`.
+
+    Example:
+    ```mlir
+    moert.check_places %status : !moert.buffer<4 x i32>
+    ```
+  }];
+  let arguments = (ins Moert_Read<Moert_I32Buffer>:$status);
+  let assemblyFormat = "$status attr-dict `:` type(operands)";
 }
 
 #endif // SORTIE_DIALECT_MOERT_OPS

@@ -5,6 +5,7 @@
 
 #include "passes/selection/FunctionSelection.h"
 #include "passes/selection/Selector.h"
+#include "runtime/numerics/status.h"
 
 using namespace mlir;
 
@@ -17,8 +18,8 @@ static constexpr int64_t kMaxExtent = INT32_MAX;
 
 /// The row of an operation. Null if it is the same for every device: a copy, a checkpoint.
 static const Selector *findSelector(StringRef op) {
-  for (const ArrayRef<Selector> family :
-       {rowSelectors(), indexedRowSelectors(), routingSelectors(), productSelectors()})
+  for (const ArrayRef<Selector> family : {rowSelectors(), headSelectors(), indexedRowSelectors(),
+                                          cacheSelectors(), routingSelectors(), productSelectors()})
     for (const Selector &selector : family)
       if (selector.op == op)
         return &selector;
@@ -109,6 +110,15 @@ Value FunctionSelection::makeBuffer(Location location, ArrayRef<ExtentAttr> shap
                                            static_cast<int64_t>(function.getDevice()),
                                            moert::BufferType::kGlobalSpace);
   return moert::BufferOp::create(builder, location, type, /*offset=*/ExtentAttr());
+}
+
+Value FunctionSelection::makeStatus(Operation *op) {
+  const Value status =
+      makeBuffer(op->getLoc(), ExtentAttr::get(op->getContext(), numerics::kStatusWords));
+  const OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(function.getBody().front().getTerminator());
+  moert::CheckPlacesOp::create(builder, op->getLoc(), status);
+  return status;
 }
 
 } // namespace sortie::selection

@@ -10,6 +10,8 @@
 
 #include "llvm/ADT/DenseMap.h"
 
+#include <tuple>
+
 namespace sortie::selection {
 
 class FunctionSelection {
@@ -32,6 +34,9 @@ public:
   }
   mlir::Value makeBuffer(mlir::Location location, llvm::ArrayRef<moert::ExtentAttr> shape,
                          moert::ElementKind kind = moert::ElementKind::I32);
+  /// A buffer for the status (runtime/numerics/status.h) of numbers that `op` reads. The host looks
+  /// at it when the run is complete.
+  mlir::Value makeStatus(mlir::Operation *op);
 
   /// What a dispatch made beside its results.
   struct Dispatched {
@@ -45,6 +50,11 @@ public:
   const bool usesCublas;
   llvm::DenseMap<mlir::Value, Dispatched> dispatches; ///< by their offsets
   llvm::DenseMap<mlir::Value, mlir::Value> rounded;   ///< buffers of f32, and the same in bf16
+  /// What the places of tokens in a cache are checked for: positions, sequences, pages, pages of
+  /// the cache, window; 1 if no two may be one, else 0.
+  using CheckedPlaces =
+      std::tuple<mlir::Value, mlir::Value, mlir::Value, moert::ExtentAttr, int64_t, unsigned>;
+  llvm::DenseMap<CheckedPlaces, mlir::Value> placesStatuses; ///< see CacheKernels.h
   unsigned numLibraryCalls = 0;
 
 private:

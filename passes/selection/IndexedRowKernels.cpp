@@ -1,9 +1,10 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Rows of a table by their numbers, read and written: launches of
-// codegen/kernels/rows/IndexedRows.h, and the checks of the numbers.
+// Rows of a table by their numbers, read and written, and those of embedding tables: launches of
+// codegen/kernels/rows/IndexedRows.h and Embed.h, and the checks of the numbers.
 
+#include "codegen/kernels/rows/EmbedGeometry.h"
 #include "codegen/kernels/rows/RowGeometry.h"
 #include "passes/selection/FunctionSelection.h"
 #include "passes/selection/Selector.h"
@@ -15,13 +16,16 @@ using llvm::formatv;
 
 namespace sortie::selection {
 
-/// A table of `rows` rows.
-struct IndexedTable {
-  int64_t rows;
-  int64_t rowBytes;
+//===----------------------------------------------------------------------===//
+// moert.read_rows, moert.write_rows
+//===----------------------------------------------------------------------===//
 
-  int unitBytes() const { return kernels::indexedUnitBytes(rowBytes); }
-  int64_t unitsOfRow() const { return rowBytes / unitBytes(); }
+/// Rows that are copied.
+struct CopiedRows {
+  int64_t bytes; ///< of a row
+
+  int unitBytes() const { return kernels::indexedUnitBytes(bytes); }
+  int64_t units() const { return bytes / unitBytes(); }
 };
 
 static StringRef nameOfUnit(int bytes) {
@@ -36,70 +40,92 @@ static StringRef nameOfUnit(int bytes) {
 }
 
 /// `function` of IndexedRows.h.
-static codegen::KernelCode indexedCode(StringRef kind, StringRef function,
-                                       const IndexedTable &table) {
-  const StringRef unit = nameOfUnit(table.unitBytes());
-  const int64_t units = table.unitsOfRow();
+static codegen::KernelCode indexedCode(StringRef kind, StringRef function, const CopiedRows &rows) {
+  const StringRef unit = nameOfUnit(rows.unitBytes());
   codegen::KernelCode code;
   code.kind = kind;
   code.header = "rows/IndexedRows.h";
-  code.parameters = {formatv("const {0} *r0", unit), "const int32_t *r1", formatv("{0} *w0", unit),
-                     "int32_t *w1", "int32_t e0"};
-  code.call = formatv("{0}<{1}, {2}, {3}>(r0, r1, w0, w1, e0)", function, unit, table.rows, units);
-  code.threads = kernels::indexedThreads(units);
-  code.shared = kernels::indexedSharedBytes(units);
+  code.parameters = {formatv("const {0} *r0", unit),
+                     "const int32_t *r1",
+                     formatv("{0} *w0", unit),
+                     "IndexStatus *w1",
+                     "int32_t e0",
+                     "int32_t e1"};
+  code.call = formatv("{0}<{1}, {2}>(r0, r1, w0, w1, e0, e1)", function, unit, rows.units());
+  code.threads = kernels::indexedThreads(rows.units());
+  code.shared = kernels::indexedSharedBytes(rows.units());
   return code;
 }
 
-/// Copies rows of `from` to `to`, one of which is `table`. The host looks at the numbers when the
-/// run is complete.
+/// Copies rows of `from` to `to`, one of which is `table`.
 template <typename Op>
-static LogicalResult
-selectIndexed(FunctionSelection &selection, Op op, Value from, Value to,
-              llvm::function_ref<codegen::KernelCode(const IndexedTable &)> code) {
-  const moert::BufferType type = typeOf(op.getTable());
-  if (!type.getDim(0).isConstant())
-    return op.emitOpError()
-           << "has a table whose number of rows is a symbol, for which there is no "
-              "kernel of target cuda; compile for target=cpu";
-  const IndexedTable table{type.getDim(0).getConstant(),
-                           moert::getRowBytes(type.getKind(), type.getDim(1).getConstant())};
-  const Value status =
-      selection.makeBuffer(op.getLoc(), moert::ExtentAttr::get(op.getContext(), 2));
+static LogicalResult selectIndexed(FunctionSelection &selection, Op op, Value from, Value to,
+                                   StringRef kind, StringRef function) {
+  const moert::BufferType table = typeOf(op.getTable());
+  const CopiedRows rows{moert::getRowBytes(table.getKind(), table.getDim(1).getConstant())};
   const moert::ExtentAttr count = typeOf(op.getIndex()).getDim(0);
-  if (failed(selection.launch(op,
-                              LaunchBuilder(op)
-                                  .grid(count.plus(1))
-                                  .grid(kernels::indexedBlocks(table.unitsOfRow()))
-                                  .read(from)
-                                  .read(op.getIndex())
-                                  .write(to)
-                                  .write(status)
-                                  .extent(count),
-                              [&](const codegen::Chip &) { return code(table); })))
-    return failure();
-  const OpBuilder::InsertionGuard guard(selection.builder);
-  selection.builder.setInsertionPoint(selection.function.getBody().front().getTerminator());
-  moert::CheckRowsOp::create(selection.builder, op.getLoc(), status, table.rows);
-  return success();
+  return selection.launch(op,
+                          LaunchBuilder(op)
+                              .grid(count.plus(1))
+                              .grid(kernels::indexedBlocks(rows.units()))
+                              .read(from)
+                              .read(op.getIndex())
+                              .write(to)
+                              .write(selection.makeStatus(op))
+                              .extent(count)
+                              .extent(table.getDim(0)),
+                          [&](const codegen::Chip &) { return indexedCode(kind, function, rows); });
 }
 
 static LogicalResult select(FunctionSelection &selection, moert::ReadRowsOp op) {
-  return selectIndexed(selection, op, op.getTable(), op.getOutput(), [](const IndexedTable &table) {
-    return indexedCode("read_rows", "readRows", table);
-  });
+  return selectIndexed(selection, op, op.getTable(), op.getOutput(), "read_rows", "readRows");
 }
 
 static LogicalResult select(FunctionSelection &selection, moert::WriteRowsOp op) {
-  return selectIndexed(selection, op, op.getRows(), op.getTable(), [](const IndexedTable &table) {
-    return indexedCode("write_rows", "writeRows", table);
-  });
+  return selectIndexed(selection, op, op.getRows(), op.getTable(), "write_rows", "writeRows");
+}
+
+//===----------------------------------------------------------------------===//
+// moert.embed
+//===----------------------------------------------------------------------===//
+
+static codegen::KernelCode embedCode(numerics::Encoding encoding, int64_t columns) {
+  const StringRef name = numerics::encodingInfo(encoding).name;
+  codegen::KernelCode code;
+  code.kind = ("embed_" + name).str();
+  code.header = "rows/Embed.h";
+  code.parameters = {"const int32_t *r0", "float *w0",  "IndexStatus *w1",
+                     "const void *g0",    "int32_t e0", "int32_t e1"};
+  code.call =
+      formatv("embedRows<Encoding::{0}, {1}>(r0, w0, w1, g0, e0, e1)", name.upper(), columns);
+  code.threads = kernels::kEmbedThreads;
+  code.shared = kernels::embedSharedBytes(encoding);
+  return code;
+}
+
+static LogicalResult select(FunctionSelection &selection, moert::EmbedOp op) {
+  moert::WeightOp table = selection.kernels.lookUpWeight(op.getTableAttr());
+  const int64_t columns = table.getShape().back();
+  const moert::ExtentAttr tokens = typeOf(op.getTokens()).getDim(0);
+  return selection.launch(
+      op,
+      LaunchBuilder(op)
+          .grid(tokens.plus(1))
+          .grid(kernels::embedBlocks(columns))
+          .read(op.getTokens())
+          .write(op.getOutput())
+          .write(selection.makeStatus(op))
+          .weight(op.getTableAttr(), moert::WeightForm::Raw)
+          .extent(tokens)
+          .extent(moert::ExtentAttr::get(op.getContext(), table.getShape().front())),
+      [&](const codegen::Chip &) { return embedCode(table.getEncodingInfo().encoding, columns); });
 }
 
 ArrayRef<Selector> indexedRowSelectors() {
   static constexpr Selector kTable[] = {
       selector<moert::ReadRowsOp, select>(),
       selector<moert::WriteRowsOp, select>(),
+      selector<moert::EmbedOp, select>(),
   };
   return kTable;
 }

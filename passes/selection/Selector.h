@@ -28,7 +28,9 @@ constexpr Selector selector() {
 }
 
 llvm::ArrayRef<Selector> rowSelectors();
+llvm::ArrayRef<Selector> headSelectors();
 llvm::ArrayRef<Selector> indexedRowSelectors();
+llvm::ArrayRef<Selector> cacheSelectors();
 llvm::ArrayRef<Selector> routingSelectors();
 llvm::ArrayRef<Selector> productSelectors();
 

@@ -10,6 +10,7 @@
 
 #include "runtime/cpu/Device.h"
 #include "runtime/cpu/Operands.h"
+#include "runtime/numerics/status.h"
 
 #include "llvm/ADT/StringRef.h"
 
@@ -22,7 +23,7 @@ std::optional<uint32_t> findOperation(llvm::StringRef name);
 
 /// A number among the operands of an operation that is not in [0, bound).
 struct BadIndex {
-  enum class Kind : uint8_t { Expert, Row, Sequence, Position, Page, Place };
+  using Kind = numerics::IndexFault;
 
   Kind kind;
   /// In its buffer. Of a sequence, a position and a page, the token; of a place that two tokens

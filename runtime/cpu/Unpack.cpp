@@ -89,11 +89,11 @@ template <Format F> void unpackFloats(const std::byte *panel, int row, int64_t c
     uint32_t bits = 0;
     std::memcpy(&bits, from, kBytes);
     if constexpr (F == Format::F32)
-      to[k] = floatOf(bits);
+      to[k] = canonicalNan(floatOf(bits));
     else if constexpr (F == Format::F16)
-      to[k] = fromHalf(static_cast<uint16_t>(bits));
+      to[k] = canonicalNan(fromHalf(static_cast<uint16_t>(bits)));
     else
-      to[k] = fromBFloat16(static_cast<uint16_t>(bits));
+      to[k] = canonicalNan(fromBFloat16(static_cast<uint16_t>(bits)));
   }
 }
 
@@ -115,7 +115,8 @@ void unpackRow(const Matrix &table, int64_t row, float *to) {
     visitQuantized(table.shape.format, [&]<Format F>() {
       const PanelRow<F> from{panel, inPanel};
       for (int64_t k = 0; k < columns; ++k)
-        to[k] = from.element(k / kActivationBlock, static_cast<int>(k % kActivationBlock));
+        to[k] = canonicalNan(
+            from.element(k / kActivationBlock, static_cast<int>(k % kActivationBlock)));
     });
   }
 }

@@ -8,13 +8,7 @@
 #define SORTIE_RUNTIME_NUMERICS_LATTICE_H
 
 #include "runtime/numerics/contract.h"
-
-/// Declares a table in a function. A local array would be on the stack of each thread of a GPU.
-#if defined(__CUDA_ARCH__)
-#define SORTIE_NUMERICS_TABLE static __constant__ const
-#else
-#define SORTIE_NUMERICS_TABLE static constexpr
-#endif
+#include "runtime/numerics/table.h"
 
 namespace sortie::numerics {
 

@@ -225,9 +225,9 @@ Error FunctionLowering::lowerOperation(mlir::Operation *op) {
   label.clear();
   if (auto step = dyn_cast<moert::StepOpInterface>(op); step && !isForCuda())
     return lowerCompute(step);
-  const bool isCommandOfCuda =
-      isa<moert::LaunchOp, moert::CheckIdsOp, moert::CheckRowsOp, moert::CublasMatmulOp>(op) &&
-      isForCuda();
+  const bool isCommandOfCuda = isa<moert::LaunchOp, moert::CheckIdsOp, moert::CheckRowsOp,
+                                   moert::CheckPlacesOp, moert::CublasMatmulOp>(op) &&
+                               isForCuda();
   if (!isCommandOfCuda && !isa<moert::BufferOp, moert::StateBufferOp, moert::CopyOp,
                                moert::CheckpointOp, moert::ReturnOp>(op))
     return error(op, "is not an operation of target '" + partition().target + "'" +
@@ -235,7 +235,8 @@ Error FunctionLowering::lowerOperation(mlir::Operation *op) {
   return TypeSwitch<mlir::Operation *, Error>(op)
       .Case<moert::BufferOp, moert::StateBufferOp, moert::CopyOp, moert::CheckpointOp,
             moert::ReturnOp, moert::LaunchOp, moert::CheckIdsOp, moert::CheckRowsOp,
-            moert::CublasMatmulOp>([&](auto concrete) { return lowerOp(concrete); });
+            moert::CheckPlacesOp, moert::CublasMatmulOp>(
+          [&](auto concrete) { return lowerOp(concrete); });
 }
 
 Error FunctionLowering::checkInputsGiveSymbols() {

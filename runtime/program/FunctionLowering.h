@@ -79,6 +79,10 @@ private:
   llvm::Error lowerOp(moert::LaunchOp op);
   llvm::Error lowerOp(moert::CheckIdsOp op);
   llvm::Error lowerOp(moert::CheckRowsOp op);
+  llvm::Error lowerOp(moert::CheckPlacesOp op);
+  /// The step whose numbers the status tells of which `op` checks: the first that reads it, or else
+  /// the one that wrote it.
+  llvm::Expected<uint32_t> originOf(mlir::Operation *op, mlir::Value status) const;
   llvm::Error lowerOp(moert::CublasMatmulOp op);
 
   Program &program;

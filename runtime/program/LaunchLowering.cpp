@@ -123,16 +123,36 @@ Error FunctionLowering::lowerOp(moert::CublasMatmulOp op) {
   return Error::success();
 }
 
-Error FunctionLowering::lowerOp(moert::CheckRowsOp op) {
-  const BufferId status = id(op.getStatus());
-  const auto origin =
-      find_if(function.steps, [&](const Step &step) { return is_contained(step.writes, status); });
+Expected<uint32_t> FunctionLowering::originOf(mlir::Operation *op, mlir::Value status) const {
+  const BufferId buffer = id(status);
+  const auto findStep = [&](auto buffers) {
+    return find_if(function.steps, [&](const Step &step) {
+      return std::holds_alternative<KernelLaunch>(step.action) &&
+             is_contained(step.*buffers, buffer);
+    });
+  };
+  auto origin = findStep(&Step::reads);
+  if (origin == function.steps.end())
+    origin = findStep(&Step::writes);
   if (origin == function.steps.end())
     return error(op, "checks an input of the function, a kernel's status is needed; compile the "
                      "program again");
-  const CheckRows check{static_cast<int64_t>(op.getRows()),
-                        static_cast<uint32_t>(origin - function.steps.begin())};
-  addStep(op, {"", check, {status}});
+  return static_cast<uint32_t>(origin - function.steps.begin());
+}
+
+Error FunctionLowering::lowerOp(moert::CheckRowsOp op) {
+  Expected<uint32_t> origin = originOf(op, op.getStatus());
+  if (!origin)
+    return origin.takeError();
+  addStep(op, {"", CheckRows{static_cast<int64_t>(op.getRows()), *origin}, {id(op.getStatus())}});
+  return Error::success();
+}
+
+Error FunctionLowering::lowerOp(moert::CheckPlacesOp op) {
+  Expected<uint32_t> origin = originOf(op, op.getStatus());
+  if (!origin)
+    return origin.takeError();
+  addStep(op, {"", CheckPlaces{*origin}, {id(op.getStatus())}});
   return Error::success();
 }
 

@@ -223,15 +223,20 @@ struct CheckIds {
 /// Reads i32 [2]: the first position whose number is no row of a table, or -1, and that number.
 struct CheckRows {
   int64_t rows;    ///< of the table
-  uint32_t origin; ///< the step that read the numbers
+  uint32_t origin; ///< the step whose numbers they are
+};
+
+/// Reads a numerics::IndexStatus.
+struct CheckPlaces {
+  uint32_t origin; ///< the step whose numbers it tells of
 };
 
 /// An operation of a function: what it does, and with what. Operands have fixed places, in the
 /// order that the operation's definition in the dialect `moert` gives: one that is absent is
 /// kNoBuffer or kNoWeight.
 struct Step {
-  using Action =
-      std::variant<Compute, Copy, Checkpoint, KernelLaunch, CublasMatmul, CheckIds, CheckRows>;
+  using Action = std::variant<Compute, Copy, Checkpoint, KernelLaunch, CublasMatmul, CheckIds,
+                              CheckRows, CheckPlaces>;
 
   /// Name of the operation: "moert.matmul". For a launch, that of the one it belongs to.
   std::string operation;

@@ -75,7 +75,7 @@ Error BoundFunction::badExpertId(int64_t slot, int64_t slots, int32_t id, int64_
                    "; correct the ids that the caller passes");
 }
 
-Error BoundFunction::badRow(size_t step, int64_t position, int32_t row, int64_t rows) const {
+Error BoundFunction::badRow(size_t step, int64_t position, int64_t row, int64_t rows) const {
   return makeError("function '" + function.name + "': " + nameStep(step) + ": position " +
                    Twine(position) + " of its index has row " + Twine(row) + ", rows are 0 to " +
                    Twine(rows - 1) + "; correct the index that the caller passes");
@@ -85,6 +85,34 @@ Error BoundFunction::badPlace(size_t step, int64_t token, const Twine &what) con
   return makeError("function '" + function.name + "': " + nameStep(step) + ": token " +
                    Twine(token) + " " + what +
                    "; correct the positions, sequences or pages that the caller passes");
+}
+
+Error BoundFunction::badIndex(size_t step, numerics::IndexFault fault, int64_t position,
+                              int64_t index, int64_t bound) const {
+  using numerics::IndexFault;
+  switch (fault) {
+  case IndexFault::Row:
+    return badRow(step, position, index, bound);
+  case IndexFault::Sequence:
+    return badPlace(step, position,
+                    "has sequence " + Twine(index) + ", the page table has " +
+                        (bound == 0 ? "none" : "sequences 0 to " + Twine(bound - 1)));
+  case IndexFault::Position:
+    return badPlace(step, position,
+                    "has position " + Twine(index) + ", the page table has places for " +
+                        Twine(bound) + " positions");
+  case IndexFault::Page:
+    return badPlace(step, position,
+                    "sees page " + Twine(index) + ", the cache has pages 0 to " + Twine(bound - 1));
+  case IndexFault::Place:
+    return badPlace(step, position, "and token " + Twine(index) + " have one place in the cache");
+  case IndexFault::None:
+  case IndexFault::Expert:
+    break;
+  }
+  return makeError("function '" + function.name + "': " + nameStep(step) + ": tells of fault " +
+                   Twine(static_cast<int32_t>(fault)) +
+                   ", which is none; the program is damaged, compile it again");
 }
 
 std::string BoundFunction::nameStep(size_t index) const {

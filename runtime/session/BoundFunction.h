@@ -6,6 +6,7 @@
 #ifndef SORTIE_RUNTIME_SESSION_BOUNDFUNCTION_H
 #define SORTIE_RUNTIME_SESSION_BOUNDFUNCTION_H
 
+#include "runtime/numerics/status.h"
 #include "runtime/session/Observer.h"
 #include "runtime/support/AlignedBytes.h"
 
@@ -48,10 +49,11 @@ public:
   /// Expert ids from the caller are checked as they are used; `slot` has this one, of `slots` ids a
   /// token.
   llvm::Error badExpertId(int64_t slot, int64_t slots, int32_t id, int64_t experts) const;
-  /// The same of a number, read by a step, that is none of the `rows` of a table.
-  llvm::Error badRow(size_t step, int64_t position, int32_t row, int64_t rows) const;
-  /// The same of where a token lies in a cache; `what` is wrong with it.
-  llvm::Error badPlace(size_t step, int64_t token, const llvm::Twine &what) const;
+  /// The same of another number that a step has read; its parts are those of
+  /// numerics::IndexStatus. Of a fault that is none, which a damaged program can have, the error
+  /// says so.
+  llvm::Error badIndex(size_t step, numerics::IndexFault fault, int64_t position, int64_t index,
+                       int64_t bound) const;
   /// The caller's observer wants no more steps.
   llvm::Error cancelled(size_t step) const;
 
@@ -61,6 +63,10 @@ public:
   const Program &program;
   const Function &function;
   const SymbolValues symbols;
+
+private:
+  llvm::Error badRow(size_t step, int64_t position, int64_t row, int64_t rows) const;
+  llvm::Error badPlace(size_t step, int64_t token, const llvm::Twine &what) const;
 };
 
 /// Rows and experts that a product with these offsets works on.

@@ -83,26 +83,7 @@ Error CpuExecutor::compute(const Step &step, uint32_t operation) {
     return Error::success();
   if (bad->kind == cpu::BadIndex::Kind::Expert)
     return badExpertId(bad->position, bad->slotsOfToken, bad->index, bad->bound);
-  const size_t index = &step - function.steps.data();
-  switch (bad->kind) {
-  case cpu::BadIndex::Kind::Sequence:
-    return badPlace(index, bad->position,
-                    "has sequence " + Twine(bad->index) + ", the page table has " +
-                        (bad->bound == 0 ? "none" : "sequences 0 to " + Twine(bad->bound - 1)));
-  case cpu::BadIndex::Kind::Position:
-    return badPlace(index, bad->position,
-                    "has position " + Twine(bad->index) + ", the page table has places for " +
-                        Twine(bad->bound) + " positions");
-  case cpu::BadIndex::Kind::Page:
-    return badPlace(index, bad->position,
-                    "sees page " + Twine(bad->index) + ", the cache has pages 0 to " +
-                        Twine(bad->bound - 1));
-  case cpu::BadIndex::Kind::Place:
-    return badPlace(index, bad->position,
-                    "and token " + Twine(bad->index) + " have one place in the cache");
-  default:
-    return badRow(index, bad->position, bad->index, bad->bound);
-  }
+  return badIndex(&step - function.steps.data(), bad->kind, bad->position, bad->index, bad->bound);
 }
 
 cpu::Rows CpuExecutor::rowsOf(BufferId buffer) const {

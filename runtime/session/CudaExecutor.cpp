@@ -78,8 +78,8 @@ CUresult CudaExecutor::enqueueCheck(const Step &step) {
   const size_t check = enqueuedChecks++;
   if (isUnwritten(step.reads[0]))
     return CUDA_SUCCESS;
-  return driver->cuMemcpyDtoDAsync(memory.checks + sizeof(CheckedIndex) * check,
-                                   address(step.reads[0]), sizeof(CheckedIndex), stream);
+  return driver->cuMemcpyDtoDAsync(memory.checks + sizeof(CheckedStatus) * check,
+                                   address(step.reads[0]), bytes(step.reads[0]), stream);
 }
 
 Error CudaExecutor::enqueueProduct(size_t index, const CublasMatmul &product) {
@@ -98,7 +98,8 @@ Error CudaExecutor::enqueueProduct(size_t index, const CublasMatmul &product) {
 /// Whether the host looks at what a step reads when the run is complete.
 static bool isCheck(const Step &step) {
   return std::holds_alternative<CheckIds>(step.action) ||
-         std::holds_alternative<CheckRows>(step.action);
+         std::holds_alternative<CheckRows>(step.action) ||
+         std::holds_alternative<CheckPlaces>(step.action);
 }
 
 Error CudaExecutor::enqueueStep(size_t index, std::optional<uint32_t> kernelBefore) {
@@ -158,24 +159,39 @@ size_t CudaExecutor::checksOf(const Function &function) {
   return count_if(function.steps, isCheck);
 }
 
-CUresult CudaExecutor::fetchChecks(CheckedIndex *found) const {
+CUresult CudaExecutor::fetchChecks(CheckedStatus *found) const {
   const size_t checks = checksOf(function);
   if (checks == 0)
     return CUDA_SUCCESS;
-  return driver->cuMemcpyDtoHAsync(found, memory.checks, checks * sizeof(CheckedIndex), stream);
+  return driver->cuMemcpyDtoHAsync(found, memory.checks, checks * sizeof(CheckedStatus), stream);
 }
 
-Error CudaExecutor::reportChecks(const CheckedIndex *found) const {
+Error CudaExecutor::reportCheck(const Step &step, const CheckedStatus &found) const {
+  using numerics::IndexFault;
+  if (const auto *places = std::get_if<CheckPlaces>(&step.action)) {
+    const auto [fault, position, index, bound] = found.words;
+    if (fault == static_cast<int32_t>(IndexFault::None))
+      return Error::success();
+    return badIndex(places->origin, static_cast<IndexFault>(fault), position, index, bound);
+  }
+  const int32_t position = found.words[0], index = found.words[1];
+  if (position < 0)
+    return Error::success();
+  if (const auto *ids = std::get_if<CheckIds>(&step.action))
+    return badExpertId(position, ids->slots, index, ids->experts);
+  const auto &rows = std::get<CheckRows>(step.action);
+  return badIndex(rows.origin, IndexFault::Row, position, index, rows.rows);
+}
+
+Error CudaExecutor::reportChecks(const CheckedStatus *found) const {
   for (const Step &step : function.steps) {
     if (!isCheck(step))
       continue;
-    const auto [position, index] = *found++;
-    if (isUnwritten(step.reads[0]) || position < 0)
+    const CheckedStatus &status = *found++;
+    if (isUnwritten(step.reads[0]))
       continue;
-    if (const auto *ids = std::get_if<CheckIds>(&step.action))
-      return badExpertId(position, ids->slots, index, ids->experts);
-    const auto &rows = std::get<CheckRows>(step.action);
-    return badRow(rows.origin, position, index, rows.rows);
+    if (Error error = reportCheck(step, status))
+      return error;
   }
   return Error::success();
 }

@@ -15,11 +15,11 @@
 
 namespace sortie {
 
-/// What moert.check_ids or moert.check_rows found: the position of a number that is out of range,
-/// or -1, and that number.
-struct CheckedIndex {
-  int32_t position;
-  int32_t index;
+/// The status that a check has read: a numerics::IndexStatus of moert.check_places; of
+/// moert.check_ids and moert.check_rows, which have two words, the position of a number that is out
+/// of range, or -1, and that number.
+struct CheckedStatus {
+  int32_t words[numerics::kStatusWords];
 };
 
 /// What a program has on a device, shared by sessions.
@@ -38,7 +38,7 @@ struct CudaMemory {
   llvm::SmallVector<cuda::CUdeviceptr> inputs; ///< in the order of the function; pinned memory of
                                                ///< those on the host
   llvm::SmallVector<cuda::CUdeviceptr> outputs;
-  cuda::CUdeviceptr checks; ///< one CheckedIndex for each check of a function
+  cuda::CUdeviceptr checks; ///< one CheckedStatus for each check of a function
   RunProgress &progress;
   const cuda::CublasHandle &cublas; ///< there, if a function uses it
 };
@@ -66,16 +66,19 @@ public:
   /// one that failed, as far as the progress tells.
   llvm::Error deviceError(cuda::CUresult result) const;
 
-  /// How many checks of indices a function has.
+  /// How many checks of numbers a function has.
   static size_t checksOf(const Function &function);
   /// When all steps are on the stream: enqueues the copy of what the checks found to pinned memory.
-  cuda::CUresult fetchChecks(CheckedIndex *found) const;
+  cuda::CUresult fetchChecks(CheckedStatus *found) const;
   /// When that copy is complete: an error if a check found something.
-  llvm::Error reportChecks(const CheckedIndex *found) const;
+  llvm::Error reportChecks(const CheckedStatus *found) const;
 
 private:
   /// Times and costs of the steps of an observed run.
   class StepLog;
+
+  /// The error of what a check found, if it found something.
+  llvm::Error reportCheck(const Step &step, const CheckedStatus &found) const;
 
   /// Enqueues a step; of one that cannot be, the error. `kernelBefore` as in cuda::Launch.
   llvm::Error enqueueStep(size_t index, std::optional<uint32_t> kernelBefore);

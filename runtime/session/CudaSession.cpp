@@ -55,7 +55,7 @@ struct Resources {
   DeviceMemory arena;
   DeviceMemory states;
   DeviceMemory arguments;
-  DeviceMemory checkedIndices;
+  DeviceMemory checkedStatuses;
   RunProgress progress;
   CublasHandle cublas;        ///< empty where no function uses it
   size_t checks = 0;          ///< of indices, that a run may have
@@ -82,10 +82,10 @@ Expected<Resources> Resources::create(const CudaProgram &loaded, const MemoryPla
   Expected<DeviceMemory> arguments = allocate(device, plan.arguments, "inputs and outputs");
   if (!arguments)
     return arguments.takeError();
-  Expected<DeviceMemory> checkedIndices =
-      allocate(device, checks * sizeof(CheckedIndex), "checks of expert ids");
-  if (!checkedIndices)
-    return checkedIndices.takeError();
+  Expected<DeviceMemory> checkedStatuses =
+      allocate(device, checks * sizeof(CheckedStatus), "checks of expert ids");
+  if (!checkedStatuses)
+    return checkedStatuses.takeError();
   Expected<RunProgress> progress = RunProgress::create(device);
   if (!progress)
     return progress.takeError();
@@ -103,7 +103,7 @@ Expected<Resources> Resources::create(const CudaProgram &loaded, const MemoryPla
   resources.arena = std::move(*arena);
   resources.states = std::move(*states);
   resources.arguments = std::move(*arguments);
-  resources.checkedIndices = std::move(*checkedIndices);
+  resources.checkedStatuses = std::move(*checkedStatuses);
   resources.progress = std::move(*progress);
   resources.checks = checks;
   resources.slots.push_back(std::move(*slot));
@@ -180,8 +180,8 @@ Expected<RunSlot> CudaSession::takeSlot() {
 CudaMemory CudaSession::memoryFor(const Function &function, const Arguments &arguments,
                                   const HostArguments &hostArguments) {
   CudaMemory memory{
-      resources.arena.get(),          resources.states.get(), stateLayout().offsets, {}, {},
-      resources.checkedIndices.get(), resources.progress,     resources.cublas};
+      resources.arena.get(),           resources.states.get(), stateLayout().offsets, {}, {},
+      resources.checkedStatuses.get(), resources.progress,     resources.cublas};
   const ArgumentLayout layout = layoutArguments(program(), function, limits());
   auto addressOf = [&](const BoundArgument &argument, uint64_t offset, std::byte *onHost) {
     if (onHost)
@@ -352,7 +352,7 @@ Error CudaRun::runSteps(RunObserver &observer) {
 
 Error CudaRun::finishEnqueueing() {
   if (Error error =
-          device.check(executor.fetchChecks(slot.checkedIndices()), "copying checks of ids"))
+          device.check(executor.fetchChecks(slot.checkedStatuses()), "copying checks of ids"))
     return error;
   if (Error error = copyOutputs())
     return error;
@@ -380,7 +380,7 @@ Error CudaRun::finish() {
   // A failure spoils every later call, also one that asks for what had been done before it.
   if (const CUresult result = slot.wait(); result != CUDA_SUCCESS && !executor.isComplete())
     return executor.deviceError(result);
-  if (Error error = executor.reportChecks(slot.checkedIndices()))
+  if (Error error = executor.reportChecks(slot.checkedStatuses()))
     return error;
   for (const HostCopy &output : outputs)
     if (output.staged)

@@ -14,7 +14,7 @@ Expected<RunSlot> RunSlot::create(const DevicePtr &device, size_t checks) {
   RunSlot slot;
   slot.device = device;
   Expected<PinnedMemory> found =
-      allocatePinned(device, checks * sizeof(CheckedIndex), "checks of expert ids");
+      allocatePinned(device, checks * sizeof(CheckedStatus), "checks of expert ids");
   if (!found)
     return found.takeError();
   slot.checks = std::move(*found);

@@ -30,7 +30,7 @@ public:
   cuda::CUresult wait() const;
 
   /// Pinned: as many as the function has checks.
-  CheckedIndex *checkedIndices() const { return static_cast<CheckedIndex *>(checks.get()); }
+  CheckedStatus *checkedStatuses() const { return static_cast<CheckedStatus *>(checks.get()); }
 
 private:
   /// Pinned memory that becomes larger when a run needs more.

@@ -139,28 +139,32 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
 
 // -----
 
+// A table of 2^32 rows.
 module attributes {moert.program = #moert.program<abi = 5, numerics = 1, target = "cpu",
     contract = [run, batch, device], features = [], producer = "test">} {
   moert.symbol @tokens max(512)
-  moert.symbol @rows max(512)
-  moert.func @table("x" %x: !moert.buffer<tokens x 32 x f32>, "r" %r: !moert.buffer<rows x i32>)
-      outs("y" %y: !moert.buffer<rows x 32 x f32>) {
-    // expected-error @+1 {{'moert.read_rows' op has a table whose number of rows is a symbol, for which there is no kernel of target cuda; compile for target=cpu}}
-    moert.read_rows %x, %r outs(%y)
-      : !moert.buffer<tokens x 32 x f32>, !moert.buffer<rows x i32>, !moert.buffer<rows x 32 x f32>
+  moert.weight @w "w" : 4294967296x32xf32
+  moert.func @embed("t" %t: !moert.buffer<tokens x i32>) outs("y" %y: !moert.buffer<tokens x 32 x f32>) {
+    // expected-error @+1 {{'moert.embed' op has more rows than kernels can count (2^31 - 1); compile with a smaller max-tokens}}
+    moert.embed %t, @w outs(%y) : !moert.buffer<tokens x i32>, !moert.buffer<tokens x 32 x f32>
     moert.return
   }
 }
 
 // -----
 
-module attributes {moert.program = #moert.program<abi = 5, numerics = 1, target = "cpu",
+module attributes {moert.program = #moert.program<abi = 5, numerics = 2, target = "cpu",
     contract = [run, batch, device], features = [], producer = "test">} {
   moert.symbol @tokens max(512)
-  moert.weight @w "w" : 64x32xf32
-  moert.func @embed("t" %t: !moert.buffer<tokens x i32>) outs("y" %y: !moert.buffer<tokens x 32 x f32>) {
-    // expected-error @+1 {{'moert.embed' op has no kernel of target cuda; compile for target=cpu}}
-    moert.embed %t, @w outs(%y) : !moert.buffer<tokens x i32>, !moert.buffer<tokens x 32 x f32>
+  moert.state @cache : !moert.buffer<3 x 896 x i32>
+  // expected-error @+1 {{has planned memory already; kernels need buffers of their own, so moert-select-kernels comes before moert-plan-memory}}
+  moert.func @append("k" %k: !moert.buffer<tokens x 4 x f32>, "positions" %p: !moert.buffer<tokens x i32>,
+                     "sequences" %s: !moert.buffer<tokens x i32>, "pages" %pages: !moert.buffer<2 x 2 x i32>)
+      outs() arena(0) {
+    %cache = moert.state_buffer @cache : !moert.buffer<3 x 896 x i32>
+    moert.append %k, %k at(%p, %s, %pages) kv_heads(1) width(int8) outs(%cache)
+      : !moert.buffer<tokens x 4 x f32>, !moert.buffer<tokens x 4 x f32>, !moert.buffer<tokens x i32>,
+        !moert.buffer<tokens x i32>, !moert.buffer<2 x 2 x i32>, !moert.buffer<3 x 896 x i32>
     moert.return
   }
 }

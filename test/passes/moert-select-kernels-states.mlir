@@ -25,12 +25,12 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
   // CHECK:      moert.kernel @[[NORM:rms_norm_[0-9]+]] {{.*}} reads(0) writes(1) weights(floats)
   // CHECK-SAME: (float *w0, const float *g0, uint32_t *progress
   // CHECK-SAME: (w0, w0, g0)
-  // CHECK:      moert.kernel @[[READ:read_rows_[0-9]+]] {{.*}} reads(2) writes(2) extents(1) threads(32)
+  // CHECK:      moert.kernel @[[READ:read_rows_[0-9]+]] {{.*}} reads(2) writes(2) extents(2) threads(32)
   // CHECK-SAME: shared = 4
-  // CHECK-SAME: (const uint32_t *r0, const int32_t *r1, uint32_t *w0, int32_t *w1, int32_t e0,
-  // CHECK-SAME: readRows<uint32_t, 4, 3>(r0, r1, w0, w1, e0)
+  // CHECK-SAME: (const uint32_t *r0, const int32_t *r1, uint32_t *w0, IndexStatus *w1, int32_t e0, int32_t e1,
+  // CHECK-SAME: readRows<uint32_t, 3>(r0, r1, w0, w1, e0, e1)
   // CHECK:      moert.kernel @[[WRITE:write_rows_[0-9]+]]
-  // CHECK-SAME: writeRows<uint32_t, 4, 3>(r0, r1, w0, w1, e0)
+  // CHECK-SAME: writeRows<uint32_t, 3>(r0, r1, w0, w1, e0, e1)
 
   // CHECK:      moert.kernel @[[NARROW:convert_[0-9]+]]
   // CHECK-SAME: (const float *r0, sortie::numerics::Half *w0,
@@ -62,18 +62,18 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
     // CHECK-DAG: %[[RING:.*]] = moert.state_buffer @ring
     %ring = moert.state_buffer @ring : !moert.buffer<4 x 6 x bf16>
     %y = moert.buffer : !moert.buffer<tokens x 6 x bf16>
-    // CHECK:      %[[STATUS:.*]] = moert.buffer : !moert.buffer<2 x i32>
-    // CHECK-NEXT: moert.launch @[[READ]] grid(tokens+1, 1) reads(%[[RING]], %index) writes(%[[Y:.*]], %[[STATUS]]) extents(tokens) overlaps work("moert.read_rows")
+    // CHECK:      %[[STATUS:.*]] = moert.buffer : !moert.buffer<4 x i32>
+    // CHECK-NEXT: moert.launch @[[READ]] grid(tokens+1, 1) reads(%[[RING]], %index) writes(%[[Y:.*]], %[[STATUS]]) extents(tokens, 4) overlaps work("moert.read_rows")
     moert.read_rows %ring, %index outs(%y)
       : !moert.buffer<4 x 6 x bf16>, !moert.buffer<tokens x i32>, !moert.buffer<tokens x 6 x bf16>
-    // CHECK:      %[[OTHER:.*]] = moert.buffer : !moert.buffer<2 x i32>
-    // CHECK-NEXT: moert.launch @[[WRITE]] grid(tokens+1, 1) reads(%[[Y]], %index) writes(%[[RING]], %[[OTHER]]) extents(tokens) overlaps work("moert.write_rows")
+    // CHECK:      %[[OTHER:.*]] = moert.buffer : !moert.buffer<4 x i32>
+    // CHECK-NEXT: moert.launch @[[WRITE]] grid(tokens+1, 1) reads(%[[Y]], %index) writes(%[[RING]], %[[OTHER]]) extents(tokens, 4) overlaps work("moert.write_rows")
     moert.write_rows %y, %index outs(%ring)
       : !moert.buffer<tokens x 6 x bf16>, !moert.buffer<tokens x i32>, !moert.buffer<4 x 6 x bf16>
     // CHECK:      moert.checkpoint
     moert.checkpoint "y"
-    // CHECK-NEXT: moert.check_rows %[[STATUS]] rows(4)
-    // CHECK-NEXT: moert.check_rows %[[OTHER]] rows(4)
+    // CHECK-NEXT: moert.check_places %[[STATUS]]
+    // CHECK-NEXT: moert.check_places %[[OTHER]]
     // CHECK-NEXT: moert.return
     moert.return
   }

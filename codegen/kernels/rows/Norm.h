@@ -13,30 +13,49 @@
 
 namespace sortie::kernels {
 
+/// The sum of the squares of a chunk of a row of K floats, in each lane of the half warp that takes
+/// it: a lane has a partial. Elements past the end count as +0.0, whose square does not change a
+/// sum of squares.
+template <int K> SORTIE_DEVICE float squaresOfChunk(const float *row, int chunk) {
+  constexpr int kLongest = static_cast<int>(lesser(K, numerics::kChunk));
+  constexpr int kSteps = static_cast<int>(ceilDiv(kLongest, numerics::kPartials));
+  const int first = chunk * numerics::kChunk + hw::threadIndex() % numerics::kPartials;
+  float sum = 0.0f;
+#pragma unroll 32
+  for (int step = 0; step < kSteps; ++step) {
+    const int at = first + step * numerics::kPartials;
+    const float value = at < K ? row[at] : 0.0f;
+    sum = numerics::fma(value, value, sum);
+  }
+  return sumHalfWarp(sum);
+}
+
+/// y = (row * factor) * weight for four columns.
+template <int K>
+SORTIE_DEVICE void scaleFour(const float *row, float factor, const float *weight, int column,
+                             float *y) {
+  FourFloats four = loadFour<K>(row, column);
+  const FourFloats scale = loadFour<K>(weight, column);
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+    four.value[i] =
+        numerics::canonicalNan(numerics::mul(numerics::mul(four.value[i], factor), scale.value[i]));
+  storeFour<K>(y, column, four);
+}
+
 /// y = (x * factor) * weight, rows of K floats. Grid (rows), normThreads(K) threads,
 /// normSharedBytes(K) bytes.
 template <int K, uint32_t EpsilonBits>
 SORTIE_DEVICE void rmsNormRows(const float *x, float *y, const float *weight) {
   constexpr int kChunks = static_cast<int>(ceilDiv(K, numerics::kChunk));
   constexpr int kHalfWarps = normThreads(K) / numerics::kPartials;
-  constexpr int kSteps = numerics::kChunk / numerics::kPartials;
   float *chunkSums = hw::sharedMemory<float>();
   const float *row = x + int64_t{hw::blockIndexX()} * K;
   const int partial = hw::threadIndex() % numerics::kPartials;
 
-  // A half warp takes a chunk, each of its lanes a partial. Elements past the end count as +0.0,
-  // whose square does not change a sum of squares.
   for (int round = 0; round < kChunks; round += kHalfWarps) {
     const int chunk = round + hw::threadIndex() / numerics::kPartials;
-    const int first = chunk * numerics::kChunk + partial;
-    float sum = 0.0f;
-#pragma unroll 32
-    for (int step = 0; step < kSteps; ++step) {
-      const int at = first + step * numerics::kPartials;
-      const float value = at < K ? row[at] : 0.0f;
-      sum = numerics::fma(value, value, sum);
-    }
-    sum = sumHalfWarp(sum);
+    const float sum = squaresOfChunk<K>(row, chunk);
     if (partial == 0 && chunk < kChunks)
       chunkSums[chunk] = sum;
   }
@@ -46,15 +65,28 @@ SORTIE_DEVICE void rmsNormRows(const float *x, float *y, const float *weight) {
   for (int chunk = 1; chunk < kChunks; ++chunk)
     total = numerics::add(total, chunkSums[chunk]);
   const float factor = numerics::rmsNormFactor(total, K, numerics::floatOf(EpsilonBits));
-  for (int column = hw::threadIndex() * 4; column < K; column += normThreads(K) * 4) {
-    FourFloats four = loadFour<K>(row, column);
-    const FourFloats scale = loadFour<K>(weight, column);
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      four.value[i] = numerics::canonicalNan(
-          numerics::mul(numerics::mul(four.value[i], factor), scale.value[i]));
-    storeFour<K>(y + int64_t{hw::blockIndexX()} * K, column, four);
-  }
+  for (int column = hw::threadIndex() * 4; column < K; column += normThreads(K) * 4)
+    scaleFour<K>(row, factor, weight, column, y + int64_t{hw::blockIndexX()} * K);
+}
+
+/// The same for each of `Heads` heads of `Head` floats, at most a chunk, of rows; the weight is
+/// that of a head. Grid (rows, headNormBlocks(Heads)), headNormThreads(Heads) threads, no shared
+/// memory.
+template <int Heads, int Head, uint32_t EpsilonBits>
+SORTIE_DEVICE void headNormRows(const float *x, float *y, const float *weight) {
+  static_assert(Head <= numerics::kChunk);
+  const int number =
+      (hw::blockIndexY() * hw::threadCount() + hw::threadIndex()) / numerics::kPartials;
+  // All lanes take part in the sum, those behind the last head with it.
+  const int head = number < Heads ? number : Heads - 1;
+  const int64_t first = (int64_t{hw::blockIndexX()} * Heads + head) * Head;
+  const float sum = squaresOfChunk<Head>(x + first, /*chunk=*/0);
+  if (number >= Heads)
+    return;
+  const float factor = numerics::rmsNormFactor(sum, Head, numerics::floatOf(EpsilonBits));
+  const int lane = hw::threadIndex() % numerics::kPartials;
+  for (int column = lane * 4; column < Head; column += numerics::kPartials * 4)
+    scaleFour<Head>(x + first, factor, weight, column, y + first);
 }
 
 } // namespace sortie::kernels

@@ -322,3 +322,12 @@ moert.func @f("s" %s: !moert.buffer<2 x i32>) outs("y" %y: !moert.buffer<2 x i32
   // expected-error @+1 {{rows must be 1 to 2^31 - 1, got 0}}
   moert.check_rows %y rows(0) : !moert.buffer<2 x i32>
 }
+
+// -----
+
+// (C1) of moert.check_places
+moert.func @f("s" %s: !moert.buffer<2 x i32>) outs("y" %y: !moert.buffer<2 x i32>) {
+  moert.copy %s outs(%y) : !moert.buffer<2 x i32>, !moert.buffer<2 x i32>
+  // expected-error @+1 {{status must be [4], got '!moert.buffer<2 x i32>'}}
+  moert.check_places %y : !moert.buffer<2 x i32>
+}

@@ -16,6 +16,7 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
   moert.state @ring : !moert.buffer<4 x 16 x bf16>
   // CHECK: moert.state @"any name" : !moert.buffer<2 x i32>
   moert.state @"any name" : !moert.buffer<2 x i32>
+  moert.state @places : !moert.buffer<4 x i32>
 
   // CHECK: moert.func @accumulate("x" %x: !moert.buffer<1 x 16 x f32>) outs()
   moert.func @accumulate("x" %x: !moert.buffer<1 x 16 x f32>) outs() {
@@ -66,12 +67,16 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
   }
 
   // CHECK: moert.func @status
-  moert.func @status() outs("y" %y: !moert.buffer<2 x i32>) {
+  moert.func @status() outs("y" %y: !moert.buffer<2 x i32>, "z" %z: !moert.buffer<4 x i32>) {
     %state = moert.state_buffer @"any name" : !moert.buffer<2 x i32>
     moert.checkpoint "state" = %state : !moert.buffer<2 x i32>
     moert.copy %state outs(%y) : !moert.buffer<2 x i32>, !moert.buffer<2 x i32>
     // CHECK: moert.check_rows %{{.*}} rows(4) : !moert.buffer<2 x i32>
     moert.check_rows %y rows(4) : !moert.buffer<2 x i32>
+    %places = moert.state_buffer @places : !moert.buffer<4 x i32>
+    moert.copy %places outs(%z) : !moert.buffer<4 x i32>, !moert.buffer<4 x i32>
+    // CHECK: moert.check_places %{{.*}} : !moert.buffer<4 x i32>
+    moert.check_places %z : !moert.buffer<4 x i32>
     moert.return
   }
 }

@@ -12,6 +12,8 @@
 
 #include "gtest/gtest.h"
 
+#include <array>
+
 using namespace llvm;
 using namespace sortie;
 using namespace sortie::cuda;
@@ -21,12 +23,19 @@ namespace {
 
 using Floats = std::vector<float>;
 
-/// accumulate: sum += x in place; keep: row index[0] of a table becomes x.
+/// accumulate: sum += x in place; keep: row index[0] of a table becomes x; tell: a status is what
+/// the caller passes.
 constexpr const char *kProgram = R"(
   moert.kernel @accumulate_0 "accumulate" reads(1) writes(1) threads(32) images [
     #moert.image<arch = "sm_90", shared = 0, hash = "06bddef0b75d6e6154882f051f965fac",
                  data = dense_resource<image> : tensor<3xi8>>]
   moert.kernel @keep_0 "keep" reads(2) writes(2) threads(32) images [
+    #moert.image<arch = "sm_90", shared = 0, hash = "06bddef0b75d6e6154882f051f965fac",
+                 data = dense_resource<image> : tensor<3xi8>>]
+  moert.kernel @tell_0 "tell" reads(1) writes(1) threads(32) images [
+    #moert.image<arch = "sm_90", shared = 0, hash = "06bddef0b75d6e6154882f051f965fac",
+                 data = dense_resource<image> : tensor<3xi8>>]
+  moert.kernel @use_0 "use" reads(1) writes(1) threads(32) images [
     #moert.image<arch = "sm_90", shared = 0, hash = "06bddef0b75d6e6154882f051f965fac",
                  data = dense_resource<image> : tensor<3xi8>>]
   moert.state @other : !moert.buffer<2 x i32>
@@ -47,13 +56,23 @@ constexpr const char *kProgram = R"(
         !moert.buffer<2 x i32>
     moert.check_rows %status rows(4) : !moert.buffer<2 x i32>
     moert.return
+  }
+  moert.func @tell("x" %x: !moert.buffer<4 x i32>) outs() arena(64) {
+    %other = moert.state_buffer @other : !moert.buffer<2 x i32>
+    %status = moert.buffer offset(0) : !moert.buffer<4 x i32>
+    moert.launch @tell_0 grid(1) reads(%x) writes(%status) work("moert.append")
+      : !moert.buffer<4 x i32>, !moert.buffer<4 x i32>
+    moert.launch @use_0 grid(1) reads(%status) writes(%other) work("moert.append")
+      : !moert.buffer<4 x i32>, !moert.buffer<2 x i32>
+    moert.check_places %status : !moert.buffer<4 x i32>
+    moert.return
   })";
 constexpr const char *kResources = R"(
 {-#
   dialect_resources: {builtin: {image: "0x04000000050600"}}
 #-}
 )";
-constexpr uint32_t kAccumulate = 0, kKeep = 1;
+constexpr uint32_t kAccumulate = 0, kKeep = 1, kTell = 2;
 constexpr uint32_t kSum = 1, kTable = 2;
 
 CUresult accumulateKernel(const FakeLaunch &launch) {
@@ -72,11 +91,18 @@ CUresult keepKernel(const FakeLaunch &launch) {
   return CUDA_SUCCESS;
 }
 
+CUresult tellKernel(const FakeLaunch &launch) {
+  std::copy_n(launch.pointer<const int32_t>(0), 4, launch.pointer<int32_t>(1));
+  return CUDA_SUCCESS;
+}
+
 class CudaStates : public testing::TestWithParam<bool> {
 protected:
   CudaStates() {
     fake.kernels["accumulate"] = {2, 0, accumulateKernel};
     fake.kernels["keep"] = {4, 0, keepKernel};
+    fake.kernels["tell"] = {2, 0, tellKernel};
+    fake.kernels["use"] = {2, 0, [](const FakeLaunch &) { return CUDA_SUCCESS; }};
     const std::string text = cudaProgramText(kProgram, kResources);
     program = cantFail(loadProgram({text, "test"}));
     session = open();
@@ -105,6 +131,11 @@ protected:
         kKeep,
         {view("x", HostType::F32, x.data(), {1, 3}), view("index", HostType::I32, &row, {1})}, {},
         nobody));
+  }
+  std::string tell(std::array<int32_t, 4> status) {
+    RunObserver nobody;
+    return toString(
+        session->run(kTell, {view("x", HostType::I32, status.data(), {4})}, {}, nobody));
   }
   static Floats read(Session &from, uint32_t state, size_t count) {
     Floats values(count, -1);
@@ -152,6 +183,28 @@ TEST_P(CudaStates, badRowsAreNamed) {
             "function 'keep': step 0, moert.write_rows (kernel 'keep_0') with table: position 0 of "
             "its index has row 4, rows are 0 to 3; correct the index that the caller passes");
   EXPECT_EQ(keep({4, 5, 6}, 3), "");
+}
+
+/// The operation is the one that uses the status.
+TEST_P(CudaStates, badPlacesAreNamed) {
+  const auto expectError = [&](std::array<int32_t, 4> status, const std::string &what) {
+    EXPECT_EQ(tell(status),
+              "function 'tell': step 1, moert.append (kernel 'use_0') with other: " + what);
+  };
+  const std::string correct = "; correct the positions, sequences or pages that the caller passes";
+  expectError({1, 2, 7, 5}, "position 2 of its index has row 7, rows are 0 to 4; correct the index "
+                            "that the caller passes");
+  expectError({2, 3, -1, 2},
+              "token 3 has sequence -1, the page table has sequences 0 to 1" + correct);
+  expectError({2, 3, 0, 0}, "token 3 has sequence 0, the page table has none" + correct);
+  expectError({3, 0, 256, 256},
+              "token 0 has position 256, the page table has places for 256 positions" + correct);
+  expectError({4, 9, 5, 5}, "token 9 sees page 5, the cache has pages 0 to 4" + correct);
+  expectError({5, 1, 4, 8}, "token 1 and token 4 have one place in the cache" + correct);
+  for (const int32_t fault : {-1, 6, 77})
+    expectError({fault, 0, 0, 0}, "tells of fault " + std::to_string(fault) +
+                                      ", which is none; the program is damaged, compile it again");
+  EXPECT_EQ(tell({0, 5, 5, 5}), "");
 }
 
 /// The sum of submitted runs is there when it is read, without anybody having waited.

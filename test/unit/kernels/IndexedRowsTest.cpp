@@ -10,13 +10,15 @@
 namespace sortie::kernels {
 namespace {
 
-template <typename Unit, int Rows, int Units>
-void readKernel(const Unit *table, const int32_t *index, Unit *y, int32_t *status, int32_t count) {
-  readRows<Unit, Rows, Units>(table, index, y, status, count);
+template <typename Unit, int Units>
+void readKernel(const Unit *table, const int32_t *index, Unit *y, IndexStatus *status,
+                int32_t count, int32_t rows) {
+  readRows<Unit, Units>(table, index, y, status, count, rows);
 }
-template <typename Unit, int Rows, int Units>
-void writeKernel(const Unit *x, const int32_t *index, Unit *table, int32_t *status, int32_t count) {
-  writeRows<Unit, Rows, Units>(x, index, table, status, count);
+template <typename Unit, int Units>
+void writeKernel(const Unit *x, const int32_t *index, Unit *table, IndexStatus *status,
+                 int32_t count, int32_t rows) {
+  writeRows<Unit, Units>(x, index, table, status, count, rows);
 }
 
 struct alignas(16) Aligned {
@@ -56,20 +58,23 @@ template <typename Unit, int Rows, int Units> void test(const Ints &index, int32
       cpu::writeRows(x.units() + int64_t{i} * Units, &index[i], 1, rowBytes, written.units(), Rows,
                      referenceDevice());
     }
-  const Ints expectedStatus = {bad, bad < 0 ? -1 : index[bad]};
+  const Ints expectedStatus =
+      bad < 0 ? Ints{0, 0, 0, 0}
+              : Ints{static_cast<int32_t>(IndexFault::Row), bad, index[bad], Rows};
   const emulation::Index3 grid = {count + 1, static_cast<int>(indexedBlocks(Units))};
   for (const uint64_t seed : kSeeds) {
     Table<Unit> table = before, y = unread;
-    Ints status(2, kUnwrittenInt);
-    run<readKernel<Unit, Rows, Units>>(grid, indexedThreads(Units), indexedSharedBytes(Units), seed,
-                                       static_cast<const Unit *>(table.units()), index.data(),
-                                       y.units(), status.data(), count);
+    Ints status(numerics::kStatusWords, kUnwrittenInt);
+    auto *statusWords = reinterpret_cast<IndexStatus *>(status.data());
+    run<readKernel<Unit, Units>>(grid, indexedThreads(Units), indexedSharedBytes(Units), seed,
+                                 static_cast<const Unit *>(table.units()), index.data(), y.units(),
+                                 statusWords, count, Rows);
     EXPECT_TRUE(y == read);
     EXPECT_EQ(status, expectedStatus);
-    status.assign(2, kUnwrittenInt);
-    run<writeKernel<Unit, Rows, Units>>(grid, indexedThreads(Units), indexedSharedBytes(Units),
-                                        seed, static_cast<const Unit *>(x.units()), index.data(),
-                                        table.units(), status.data(), count);
+    status.assign(numerics::kStatusWords, kUnwrittenInt);
+    run<writeKernel<Unit, Units>>(grid, indexedThreads(Units), indexedSharedBytes(Units), seed,
+                                  static_cast<const Unit *>(x.units()), index.data(), table.units(),
+                                  statusWords, count, Rows);
     EXPECT_TRUE(table == written);
     EXPECT_EQ(status, expectedStatus);
   }

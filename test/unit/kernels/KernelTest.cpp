@@ -44,6 +44,13 @@ std::vector<uint32_t> bitsOf(const Floats &values) {
   return bits;
 }
 
+Ints statusOf(const std::optional<cpu::BadIndex> &bad) {
+  if (!bad)
+    return {0, 0, 0, 0};
+  return {static_cast<int32_t>(bad->kind), static_cast<int32_t>(bad->position), bad->index,
+          static_cast<int32_t>(bad->bound)};
+}
+
 cpu::Device referenceDevice() {
   static const std::unique_ptr<cpu::ThreadPool> pool = llvm::cantFail(cpu::ThreadPool::create(1));
   return cpu::deviceOf({cpu::Isa::Portable, *pool});

@@ -10,6 +10,8 @@
 #include "test/emulation/Launcher.h"
 #include "test/unit/cpu/OperationCalls.h"
 
+#include "runtime/numerics/status.h"
+
 #include "gtest/gtest.h"
 
 #include <cstdint>
@@ -40,6 +42,9 @@ void makeAwkward(Floats &values, uint64_t rarity, Random &random);
 
 /// Bits tell -0.0 from 0.0 and NaNs from each other.
 std::vector<uint32_t> bitsOf(const Floats &values);
+
+/// What kernels write where nothing is wrong, and what the CPU device found.
+Ints statusOf(const std::optional<cpu::BadIndex> &bad);
 
 /// The CPU device's portable kernels on the calling thread.
 cpu::Device referenceDevice();

@@ -297,6 +297,15 @@ TEST(Loader, refusesWhatCannotBeOfStates) {
                            "\"ids\" %ids: !moert.buffer<tokens x 2 x i32>, \"given\" %given: "
                            "!moert.buffer<2 x i32>")),
               "checks an input of the function, a kernel's status is needed");
+  expectError(
+      cudaProgramText(replaced(replaced(kLaunchProgram,
+                                        "moert.check_ids %status experts(3) slots(2) : "
+                                        "!moert.buffer<2 x i32>",
+                                        "moert.check_places %given : !moert.buffer<4 x i32>"),
+                               "\"ids\" %ids: !moert.buffer<tokens x 2 x i32>",
+                               "\"ids\" %ids: !moert.buffer<tokens x 2 x i32>, \"given\" %given: "
+                               "!moert.buffer<4 x i32>")),
+      "checks an input of the function, a kernel's status is needed");
 }
 
 TEST(Loader, refusesQuantizedArguments) {
