@@ -139,14 +139,19 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 1, target 
 
 // -----
 
-// A table of 2^32 rows.
-module attributes {moert.program = #moert.program<abi = 5, numerics = 1, target = "cpu",
+// A page table for 2^31 positions.
+module attributes {moert.program = #moert.program<abi = 5, numerics = 2, target = "cpu",
     contract = [run, batch, device], features = [], producer = "test">} {
   moert.symbol @tokens max(512)
-  moert.weight @w "w" : 4294967296x32xf32
-  moert.func @embed("t" %t: !moert.buffer<tokens x i32>) outs("y" %y: !moert.buffer<tokens x 32 x f32>) {
-    // expected-error @+1 {{'moert.embed' op has more rows than kernels can count (2^31 - 1); compile with a smaller max-tokens}}
-    moert.embed %t, @w outs(%y) : !moert.buffer<tokens x i32>, !moert.buffer<tokens x 32 x f32>
+  moert.state @cache : !moert.buffer<3 x 896 x i32>
+  moert.func @positions("k" %k: !moert.buffer<tokens x 4 x f32>, "positions" %p: !moert.buffer<tokens x i32>,
+                        "sequences" %s: !moert.buffer<tokens x i32>,
+                        "pages" %pages: !moert.buffer<1 x 16777216 x i32>) outs() {
+    %cache = moert.state_buffer @cache : !moert.buffer<3 x 896 x i32>
+    // expected-error @+1 {{'moert.append' op has more rows than kernels can count (2^31 - 1); compile with a smaller max-tokens}}
+    moert.append %k, %k at(%p, %s, %pages) kv_heads(1) width(int8) outs(%cache)
+      : !moert.buffer<tokens x 4 x f32>, !moert.buffer<tokens x 4 x f32>, !moert.buffer<tokens x i32>,
+        !moert.buffer<tokens x i32>, !moert.buffer<1 x 16777216 x i32>, !moert.buffer<3 x 896 x i32>
     moert.return
   }
 }
