@@ -1,5 +1,5 @@
-"""What lies around attention, on the CPU and on the emulated GPU in sessions of the C API, which say
-how many pages caches have: equal values, equal bytes of pages, and equal errors."""
+"""What lies around attention, on the CPU and on the emulated GPU, in sessions of the C API, which
+say how many pages caches have: equal values, equal bytes of pages, and equal errors."""
 
 from __future__ import annotations
 
