@@ -405,6 +405,23 @@ TEST(Embed, widensFloats) {
   }
 }
 
+/// Of any payload in the file.
+TEST(Embed, storesCanonicalNans) {
+  Random random(15);
+  TestMatrix table({Encoding::F32, 1, 1, 2}, Fill::Random, random);
+  const uint32_t values[] = {0xffc12345u, 0x3f800000u};
+  std::memcpy(table.raw.data(), values, sizeof values);
+  packRows(table.shape.packed(), Encoding::F32, 0, 0, 1, table.raw.data(), table.packed.data());
+  const std::vector<int32_t> tokens = {0};
+  std::vector<float> actual(2);
+  EXPECT_FALSE(cpu::runOperation(findOperation("embed").value(),
+                                 {.reads = {rowsOf(tokens.data(), 1, 1)},
+                                  .writes = {rowsOf(actual.data(), 1, 2)},
+                                  .matrices = {table.matrix()}},
+                                 Device{*testDevices().front().kernels, testPool(1)}));
+  EXPECT_EQ(bitsOf(actual), (std::vector<uint32_t>{0x7fc00000u, 0x3f800000u}));
+}
+
 TEST(Embed, refusesTokensThatAreNotInTheTable) {
   Random random(12);
   const TestMatrix table({Encoding::Q8_0, 1, 20, 32}, Fill::Random, random);
