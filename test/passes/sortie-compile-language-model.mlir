@@ -37,4 +37,4 @@
 // DESCRIBE: input pages: i32 [slots, 2]
 // DESCRIBE: output logits: f32 [rows, 64]
 
-// CUDA: error: 'moert.embed' op has no kernel of target cuda; compile for target=cpu
+// CUDA: error: 'moert.attend' op has no kernel of target cuda; compile for target=cpu

@@ -6,7 +6,7 @@
 // RUN:   | FileCheck %s --check-prefixes=CHECK,WIDE
 // RUN: sortie-test-semantics %s --each | FileCheck %s --check-prefix=MEANING
 // RUN: not sortie-opt %s --sortie-compile="target=cuda" 2>&1 | FileCheck %s --check-prefix=CUDA
-// CUDA: error: 'moert.slice_heads' op has no kernel of target cuda; compile for target=cpu
+// CUDA: error: 'moert.quantize_heads' op has no kernel of target cuda; compile for target=cpu
 
 // MEANING: moe-choose-arithmetic @forward: changed
 // MEANING: lm-choose-widths @forward: changed

@@ -597,8 +597,8 @@ TEST(CudaSession, wantOfPinnedMemory) {
   for (const auto &[bytes, what] :
        {std::pair<uint64_t, const char *>{7,
                                           "8 bytes of pinned host memory for the progress of runs"},
-        {8 + 7, "8 bytes of pinned host memory for checks of expert ids"}}) {
-    engine.fake.freeBytes = 8320 + 4608 + 8 + bytes;
+        {8 + 15, "16 bytes of pinned host memory for checks of expert ids"}}) {
+    engine.fake.freeBytes = 8320 + 4608 + 16 + bytes;
     const std::string message = toString(engine.open(false));
     EXPECT_TRUE(StringRef(message).contains(what)) << message;
     EXPECT_TRUE(StringRef(message).ends_with(kNoPinnedMemory)) << message;
