@@ -1,0 +1,137 @@
+// Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Sources of attention over a cache.
+
+#include "codegen/CostModel.h"
+#include "codegen/KernelSource.h"
+#include "codegen/SourceText.h"
+#include "codegen/kernels/attention/AttentionGeometry.h"
+
+#include <algorithm>
+
+using namespace llvm;
+
+namespace sortie::codegen {
+
+/// Memory that the results of spans may take: what 64 tokens of a model with four heads of keys
+/// take at a context of 65536.
+static constexpr int64_t kMostResultBytes = int64_t{128} << 20;
+
+static kernels::AttentionHeads headsOf(const Attention &attention) {
+  return {attention.own, attention.cached, static_cast<int>(attention.key),
+          static_cast<int>(attention.value), static_cast<int>(attention.rotated)};
+}
+
+int64_t Attention::tilesOfToken() const {
+  return kernels::ceilDiv(heads / kvHeads, kernels::kTileQueries);
+}
+
+int64_t Attention::spans() const { return kernels::ceilDiv(pages, kernels::kChunksOfSpan); }
+
+int64_t Attention::resultFloats() const {
+  return tilesOfToken() * kvHeads * spans() * kernels::spanFloats(static_cast<int>(value));
+}
+
+int64_t Attention::chooseSplitTokens(int64_t maxTokens) const {
+  const int64_t fit = kMostResultBytes / (resultFloats() * 4);
+  return std::max<int64_t>(1, std::min({int64_t{kernels::kSplitTokens}, maxTokens, fit}));
+}
+
+/// The struct of constants that AttentionShape.h describes.
+static std::string writeSpec(const Attention &attention, const Chip &chip) {
+  return formatv("struct Spec {{\n"
+                 "  static constexpr ActivationWidth kOwn = {0}, kCached = {1};\n"
+                 "  static constexpr int kHeads = {2}, kKvHeads = {3};\n"
+                 "  static constexpr int kKey = {4}, kValue = {5}, kRotated = {6};\n"
+                 "  static constexpr uint32_t kScale = {7};\n"
+                 "  static constexpr int kWindow = {8}, kPages = {9}, kSplit = {10};\n"
+                 "  static constexpr bool kHasSinks = {11};\n"
+                 "  static constexpr int kSharedLimit = {12};\n"
+                 "};\n\n",
+                 nameOf(attention.own), nameOf(attention.cached), attention.heads,
+                 attention.kvHeads, attention.key, attention.value, attention.rotated,
+                 bitsOf(attention.scale), attention.window, attention.pages, attention.splitTokens,
+                 attention.hasSinks ? "true" : "false", chip.sharedLimit);
+}
+
+static KernelCode attentionCode(StringRef kind, StringRef header, const Attention &attention,
+                                const Chip &chip) {
+  KernelCode code;
+  code.kind = kind;
+  code.header = ("attention/" + header).str();
+  code.declarations = writeSpec(attention, chip);
+  return code;
+}
+
+/// AttendOperands.
+static std::string operandArguments(const Attention &attention, Parameters &parameters) {
+  std::vector<std::string> arguments = {parameters.read("const float *")};
+  arguments.push_back(parameters.readIf(attention.rotated != 0, "const float *"));
+  arguments.push_back(parameters.read("const void *"));
+  for (int i = 0; i < 4; ++i) // positions, sequences, pages, status
+    arguments.push_back(parameters.read("const int32_t *"));
+  return "{" + join(arguments, ", ") + "}";
+}
+
+KernelCode attendSpansKernel(const Attention &attention, const Chip &chip) {
+  const kernels::SpansGeometry geometry =
+      kernels::spansGeometry(headsOf(attention), chip.sharedLimit);
+  Parameters parameters;
+  const std::string operands = operandArguments(attention, parameters);
+  const std::string results = parameters.write("float *");
+  KernelCode code = attentionCode("attend_spans", "AttendSpans.h", attention, chip);
+  code.call = formatv("attendSpans<Spec>({0}, {1}, {2})", operands, results, parameters.extent());
+  code.parameters = parameters.list;
+  code.threads = kernels::kSpanThreads;
+  code.shared = geometry.sharedBytes;
+  code.schedule = formatv("{0} chunks, {1} stages", kernels::kChunksOfSpan, geometry.stages);
+  return code;
+}
+
+KernelCode attendMergeKernel(const Attention &attention, const Chip &chip) {
+  Parameters parameters;
+  const std::string results = parameters.read("const float *");
+  const std::string positions = parameters.read("const int32_t *");
+  const std::string status = parameters.read("const int32_t *");
+  const std::string outputs = parameters.write("float *");
+  const std::string sinks = parameters.weightIf(attention.hasSinks, "const float *");
+  KernelCode code = attentionCode("attend_merge", "AttendMerge.h", attention, chip);
+  code.call = formatv("attendMerge<Spec>({0}, {1}, {2}, {3}, {4}, {5})", results, positions, status,
+                      outputs, sinks, parameters.extent());
+  code.parameters = parameters.list;
+  code.threads = kernels::kMergeThreads;
+  code.shared = kernels::kMergeSharedBytes;
+  return code;
+}
+
+int64_t attendMergeBlocks(const Attention &attention) {
+  return kernels::ceilDiv(kernels::valuePanels(static_cast<int>(attention.value)),
+                          kernels::kMergePanels);
+}
+
+KernelCode attendPromptKernel(const Attention &attention, const Chip &chip) {
+  const kernels::PromptGeometry geometry =
+      kernels::promptGeometry(headsOf(attention), chip.sharedLimit);
+  Parameters parameters;
+  const std::string operands = operandArguments(attention, parameters);
+  const std::string outputs = parameters.write("float *");
+  const std::string sinks = parameters.weightIf(attention.hasSinks, "const float *");
+  KernelCode code = attentionCode("attend_prompt", "AttendPrompt.h", attention, chip);
+  code.call = formatv("attendPrompt<Spec>({0}, {1}, {2}, {3})", operands, outputs, sinks,
+                      parameters.extent());
+  code.parameters = parameters.list;
+  code.threads = geometry.warps * kernels::kWarp;
+  code.blocks = geometry.blocks;
+  code.shared = geometry.sharedBytes;
+  code.schedule = formatv("{0} tiles, {1} stages, {2} blocks", geometry.warps, geometry.stages,
+                          geometry.blocks);
+  return code;
+}
+
+int64_t attendPromptQueries(const Attention &attention, const Chip &chip) {
+  return kernels::promptGeometry(headsOf(attention), chip.sharedLimit).warps *
+         kernels::kTileQueries;
+}
+
+} // namespace sortie::codegen
