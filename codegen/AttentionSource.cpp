@@ -124,8 +124,8 @@ KernelCode attendPromptKernel(const Attention &attention, const Chip &chip) {
   code.threads = geometry.warps * kernels::kWarp;
   code.blocks = geometry.blocks;
   code.shared = geometry.sharedBytes;
-  code.schedule = formatv("{0} tiles, {1} stages, {2} blocks", geometry.warps, geometry.stages,
-                          geometry.blocks);
+  code.schedule = formatv("{0} tiles, {1} stages of {2}, {3} blocks", geometry.warps,
+                          geometry.stages, geometry.together, geometry.blocks);
   return code;
 }
 

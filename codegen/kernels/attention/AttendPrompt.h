@@ -51,9 +51,9 @@ template <typename Spec> class AttendPrompt {
     }
     SORTIE_MEMBER void wait() { hw::syncBlock(); }
   };
-  using Ring = PieceRing<Spec, kGeometry.stages>;
+  using Ring = PieceRing<Spec, kGeometry.stages, kGeometry.together>;
   // The ring is never two chunks ahead.
-  static_assert(kGeometry.stages <= Shape::kPieces);
+  static_assert(kGeometry.stages * kGeometry.together <= Shape::kPieces);
 
   /// What a lane knows of its queries.
   struct Queries {

@@ -47,7 +47,7 @@ template <typename Spec> class AttendSpans {
     }
     SORTIE_MEMBER void wait() { hw::syncWarp(); }
   };
-  using Ring = PieceRing<Spec, kGeometry.stages>;
+  using Ring = PieceRing<Spec, kGeometry.stages, /*Together=*/1>;
 
   /// m, l and D of a chunk for a query.
   struct alignas(16) Sums {

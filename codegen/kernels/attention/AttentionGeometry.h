@@ -174,7 +174,8 @@ constexpr int kMergeSharedBytes = kMergeOutputsOffset + kMergeSpans * kMergeThre
 
 struct PromptGeometry {
   int warps;
-  int stages;     ///< pieces that all warps read
+  int stages;     ///< of pieces that all warps read
+  int together;   ///< pieces of a stage
   int blocks;     ///< thread blocks that a multiprocessor has at once
   int warpBytes;  ///< queries, work, outputs of the span
   int workOffset; ///< in these
@@ -197,9 +198,12 @@ SORTIE_NUMERICS_CONSTEXPR PromptGeometry promptGeometryOf(const AttentionHeads &
   g.warpBytes = g.outputOffset + valuePanels(heads.value) * kLanesBytes;
   g.scalesOffset = warps * g.warpBytes;
   g.ringOffset = g.scalesOffset + 2 * kScalesBytes;
-  const int stages = (sharedLimit - g.ringOffset) / pieceBytes;
+  // Two pieces a stage are half of the barriers.
+  const int pieces = (sharedLimit - g.ringOffset) / pieceBytes;
+  g.together = pieces >= 6 ? 2 : 1;
+  const int stages = pieces / g.together;
   g.stages = stages < 2 ? 0 : stages > kMostStages ? kMostStages : stages;
-  g.sharedBytes = g.ringOffset + g.stages * pieceBytes;
+  g.sharedBytes = g.ringOffset + g.stages * g.together * pieceBytes;
   return g;
 }
 } // namespace detail

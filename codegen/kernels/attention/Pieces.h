@@ -78,38 +78,49 @@ private:
   }
 };
 
-/// A ring of stages with one piece each. `Source::copyNext(to)` starts to copy the piece after the
-/// one before, or does nothing when there are no more; `Source::wait()` waits for the threads that
-/// read the ring.
-template <typename Spec, int Stages> class PieceRing {
+/// A ring of stages with `Together` pieces each. `Source::copyNext(to)` starts to copy the piece
+/// after the one before, or does nothing when there are no more; `Source::wait()` waits for the
+/// threads that read the ring.
+template <typename Spec, int Stages, int Together> class PieceRing {
   static constexpr int kBytes = AttentionShape<Spec>::kPieceBytes;
+  static constexpr int kStageBytes = Together * kBytes;
   static constexpr int kAhead = Stages - 1;
   static_assert(Stages >= 2);
 
 public:
-  /// `ring` is where it lies. The first pieces are started.
+  /// `ring` is where it lies. The first stages are started.
   template <typename Source> SORTIE_MEMBER void start(int ring, Source &source) {
     first = ring;
-    slot = ring + kAhead * kBytes; // next() goes to the first
-#pragma unroll
-    for (int stage = 0; stage < kAhead; ++stage) {
-      source.copyNext(ring + stage * kBytes);
-      hw::commitCopies();
-    }
+    stage = ring + kAhead * kStageBytes; // next() goes to the first
+    inStage = 0;
+#pragma unroll 1
+    for (int ahead = 0; ahead < kAhead; ++ahead)
+      fill(source, ring + ahead * kStageBytes);
   }
   /// Where the next piece is. The one before has been read.
   template <typename Source> SORTIE_MEMBER int next(Source &source) {
-    hw::waitForCopies<kAhead - 1>();
-    source.wait();
-    source.copyNext(slot);
-    hw::commitCopies();
-    slot = slot == first + kAhead * kBytes ? first : slot + kBytes;
-    return slot;
+    if (inStage == 0) {
+      hw::waitForCopies<kAhead - 1>();
+      source.wait();
+      fill(source, stage);
+      stage = stage == first + kAhead * kStageBytes ? first : stage + kStageBytes;
+    }
+    const int piece = stage + inStage * kBytes;
+    inStage = (inStage + 1) % Together;
+    return piece;
   }
 
 private:
+  template <typename Source> SORTIE_MEMBER void fill(Source &source, int to) {
+#pragma unroll
+    for (int piece = 0; piece < Together; ++piece)
+      source.copyNext(to + piece * kBytes);
+    hw::commitCopies();
+  }
+
   int first;
-  int slot; ///< of the piece before
+  int stage;   ///< of the piece before
+  int inStage; ///< number of the next piece in its stage
 };
 
 } // namespace sortie::kernels
