@@ -64,13 +64,17 @@ static KernelCode attentionCode(StringRef kind, StringRef header, const Attentio
   return code;
 }
 
-/// AttendOperands.
-static std::string operandArguments(const Attention &attention, Parameters &parameters) {
+/// AttendOperands, with more buffers before the status.
+static std::string operandArguments(const Attention &attention, Parameters &parameters,
+                                    std::string *results = nullptr) {
   std::vector<std::string> arguments = {parameters.read("const float *")};
   arguments.push_back(parameters.readIf(attention.rotated != 0, "const float *"));
   arguments.push_back(parameters.read("const void *"));
-  for (int i = 0; i < 4; ++i) // positions, sequences, pages, status
+  for (int i = 0; i < 3; ++i) // positions, sequences, pages
     arguments.push_back(parameters.read("const int32_t *"));
+  if (results)
+    *results = parameters.read("const float *");
+  arguments.push_back(parameters.read("const int32_t *")); // status
   return "{" + join(arguments, ", ") + "}";
 }
 
@@ -89,36 +93,16 @@ KernelCode attendSpansKernel(const Attention &attention, const Chip &chip) {
   return code;
 }
 
-KernelCode attendMergeKernel(const Attention &attention, const Chip &chip) {
+KernelCode attendKernel(const Attention &attention, const Chip &chip) {
+  const kernels::AttendGeometry geometry =
+      kernels::attendGeometry(headsOf(attention), chip.sharedLimit);
   Parameters parameters;
-  const std::string results = parameters.read("const float *");
-  const std::string positions = parameters.read("const int32_t *");
-  const std::string status = parameters.read("const int32_t *");
+  std::string results;
+  const std::string operands = operandArguments(attention, parameters, &results);
   const std::string outputs = parameters.write("float *");
   const std::string sinks = parameters.weightIf(attention.hasSinks, "const float *");
-  KernelCode code = attentionCode("attend_merge", "AttendMerge.h", attention, chip);
-  code.call = formatv("attendMerge<Spec>({0}, {1}, {2}, {3}, {4}, {5})", results, positions, status,
-                      outputs, sinks, parameters.extent());
-  code.parameters = parameters.list;
-  code.threads = kernels::kMergeThreads;
-  code.shared = kernels::kMergeSharedBytes;
-  return code;
-}
-
-int64_t attendMergeBlocks(const Attention &attention) {
-  return kernels::ceilDiv(kernels::valuePanels(static_cast<int>(attention.value)),
-                          kernels::kMergePanels);
-}
-
-KernelCode attendPromptKernel(const Attention &attention, const Chip &chip) {
-  const kernels::PromptGeometry geometry =
-      kernels::promptGeometry(headsOf(attention), chip.sharedLimit);
-  Parameters parameters;
-  const std::string operands = operandArguments(attention, parameters);
-  const std::string outputs = parameters.write("float *");
-  const std::string sinks = parameters.weightIf(attention.hasSinks, "const float *");
-  KernelCode code = attentionCode("attend_prompt", "AttendPrompt.h", attention, chip);
-  code.call = formatv("attendPrompt<Spec>({0}, {1}, {2}, {3})", operands, outputs, sinks,
+  KernelCode code = attentionCode("attend", "Attend.h", attention, chip);
+  code.call = formatv("attend<Spec>({0}, {1}, {2}, {3}, {4})", operands, results, outputs, sinks,
                       parameters.extent());
   code.parameters = parameters.list;
   code.threads = geometry.warps * kernels::kWarp;
@@ -129,9 +113,10 @@ KernelCode attendPromptKernel(const Attention &attention, const Chip &chip) {
   return code;
 }
 
-int64_t attendPromptQueries(const Attention &attention, const Chip &chip) {
-  return kernels::promptGeometry(headsOf(attention), chip.sharedLimit).warps *
-         kernels::kTileQueries;
+AttendGrid attendGrid(const Attention &attention, const Chip &chip) {
+  const int warps = kernels::attendGeometry(headsOf(attention), chip.sharedLimit).warps;
+  return {int64_t{warps} * kernels::kTileQueries,
+          kernels::ceilDiv(kernels::valuePanels(static_cast<int>(attention.value)), warps)};
 }
 
 } // namespace sortie::codegen

@@ -156,16 +156,17 @@ struct Attention {
 /// extents(tokens); grid (tiles of a token * tokens, at most those of splitTokens; kvHeads; spans).
 KernelCode attendSpansKernel(const Attention &attention, const Chip &chip);
 
-/// reads(results, positions, status) writes(y) weights(sinks?) extents(tokens); grid (as above;
-/// kvHeads; attendMergeBlocks()).
-KernelCode attendMergeKernel(const Attention &attention, const Chip &chip);
-int64_t attendMergeBlocks(const Attention &attention);
+/// reads(queries, rotated queries?, cache, positions, sequences, pages, results, status) writes(y)
+/// weights(sinks?) extents(tokens); the grid is (kvHeads; tokens * heads / kvHeads ceildiv queries
+/// of a block, and the tiles of splitTokens tokens; blocks of a tile).
+KernelCode attendKernel(const Attention &attention, const Chip &chip);
 
-/// reads(queries, rotated queries?, cache, positions, sequences, pages, status) writes(y)
-/// weights(sinks?) extents(tokens); grid (kvHeads; tokens * heads / kvHeads ceildiv
-/// attendPromptQueries(); 1, or 0 for up to splitTokens).
-KernelCode attendPromptKernel(const Attention &attention, const Chip &chip);
-int64_t attendPromptQueries(const Attention &attention, const Chip &chip);
+/// What its grid consists of.
+struct AttendGrid {
+  int64_t queriesOfBlock;
+  int64_t blocksOfTile; ///< each has some elements of the output
+};
+AttendGrid attendGrid(const Attention &attention, const Chip &chip);
 
 //===----------------------------------------------------------------------===//
 // Operands of cuBLAS

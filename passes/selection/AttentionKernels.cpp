@@ -1,9 +1,9 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Attention over a cache: of few tokens, the spans of which thread blocks share, a launch for the
-// spans and one that merges them, which end at once if there are more; of more, one launch, which
-// has no thread blocks if there are few.
+// Attention over a cache: a launch for the results of spans, which thread blocks share if there are
+// few tokens and which ends at once if there are more; and one that merges them, or attends if
+// there are more.
 
 #include "dialect/common/Widths.h"
 #include "passes/selection/CacheKernels.h"
@@ -26,83 +26,69 @@ struct AttentionBuffers {
 };
 } // namespace
 
-/// The operands that queries are computed of.
-static LaunchBuilder &readAll(LaunchBuilder &launch, const AttentionBuffers &buffers,
-                              Value status) {
+/// The operands that both launches read.
+static LaunchBuilder &readAll(LaunchBuilder &launch, const AttentionBuffers &buffers) {
   return launch.read(buffers.queries)
       .read(buffers.rotated)
       .read(buffers.cache)
       .read(buffers.positions)
       .read(buffers.sequences)
-      .read(buffers.pages)
-      .read(status);
+      .read(buffers.pages);
 }
 
-/// Of up to attention.splitTokens tokens.
+/// Launches the kernel that writes the results of spans, of up to attention.splitTokens tokens.
 static LogicalResult selectSpans(FunctionSelection &selection, Operation *op,
                                  const Attention &attention, const AttentionBuffers &buffers,
-                                 Value status) {
-  MLIRContext *context = op->getContext();
+                                 Value status, Value results) {
   const moert::ExtentAttr tokens = rowsOf(buffers.queries);
-  const moert::ExtentAttr most =
-      moert::ExtentAttr::get(context, attention.splitTokens * attention.tilesOfToken());
-  const Value results = selection.makeBuffer(
-      op->getLoc(),
-      moert::ExtentAttr::get(context, attention.splitTokens * attention.resultFloats()),
-      moert::ElementKind::F32);
-  LaunchBuilder spans(op);
-  spans.grid(tokens.multiply(attention.tilesOfToken()), /*divisor=*/1, most)
+  LaunchBuilder launch(op);
+  launch
+      .grid(tokens.multiply(attention.tilesOfToken()), /*divisor=*/1,
+            moert::ExtentAttr::get(op->getContext(),
+                                   attention.splitTokens * attention.tilesOfToken()))
       .grid(attention.kvHeads)
       .grid(attention.spans());
-  readAll(spans, buffers, status).write(results).extent(tokens);
-  if (failed(selection.launch(op, spans, [&](const Chip &chip) {
-        return codegen::attendSpansKernel(attention, chip);
-      })))
-    return failure();
-  LaunchBuilder merge(op);
-  merge.grid(tokens.multiply(attention.tilesOfToken()), /*divisor=*/1, most)
-      .grid(attention.kvHeads)
-      .grid(codegen::attendMergeBlocks(attention))
-      .read(results)
-      .read(buffers.positions)
-      .read(status)
-      .write(buffers.output)
-      .weight(buffers.sinks, moert::WeightForm::Floats)
-      .extent(tokens);
+  readAll(launch, buffers).read(status).write(results).extent(tokens);
   return selection.launch(
-      op, merge, [&](const Chip &chip) { return codegen::attendMergeKernel(attention, chip); });
+      op, launch, [&](const Chip &chip) { return codegen::attendSpansKernel(attention, chip); });
 }
 
-/// Of more tokens; of fewer nothing is launched. A chip's memory says how many queries a thread
-/// block has, so grids differ.
-static LogicalResult selectPrompt(FunctionSelection &selection, Operation *op,
+/// Launches the kernel that writes the output. A chip's memory says how many queries a thread block
+/// has, so grids differ.
+static LogicalResult selectOutput(FunctionSelection &selection, Operation *op,
                                   const Attention &attention, const AttentionBuffers &buffers,
-                                  Value status) {
+                                  Value status, Value results) {
   MLIRContext *context = op->getContext();
   const moert::ExtentAttr tokens = rowsOf(buffers.queries);
-  const auto constant = [&](int64_t value) { return moert::ExtentAttr::get(context, value); };
-  const auto dim = [&](moert::ExtentAttr extent, int64_t divisor, bool roundsDown,
-                       moert::ExtentAttr max) {
-    return moert::GridAttr::get(context, extent, divisor, roundsDown, max);
+  const auto dim = [&](moert::ExtentAttr extent, int64_t divisor) {
+    return moert::GridAttr::get(context, extent, divisor, /*roundsDown=*/false, /*max=*/{});
   };
+  const auto constant = [&](int64_t value) {
+    return dim(moert::ExtentAttr::get(context, value), /*divisor=*/1);
+  };
+  const int64_t tiles = attention.splitTokens * attention.tilesOfToken();
   LaunchBuilder launch(op);
   for (const Chip *chip : selection.kernels.getChips()) {
+    const codegen::AttendGrid blocks = codegen::attendGrid(attention, *chip);
     const SmallVector<moert::GridAttr> grid = {
-        dim(constant(attention.kvHeads), 1, /*roundsDown=*/false, {}),
-        dim(tokens.multiply(attention.heads / attention.kvHeads),
-            codegen::attendPromptQueries(attention, *chip), /*roundsDown=*/false, {}),
-        dim(tokens, attention.splitTokens + 1, /*roundsDown=*/true, constant(1))};
+        constant(attention.kvHeads),
+        dim(tokens.multiply(attention.heads / attention.kvHeads)
+                .plus(tiles * blocks.queriesOfBlock),
+            blocks.queriesOfBlock),
+        constant(blocks.blocksOfTile)};
     if (launch.dims.empty())
       launch.grid(grid);
     else if (grid != launch.dims)
       launch.variant(chip->architecture, grid);
   }
-  readAll(launch, buffers, status)
+  readAll(launch, buffers)
+      .read(results)
+      .read(status)
       .write(buffers.output)
       .weight(buffers.sinks, moert::WeightForm::Floats)
       .extent(tokens);
-  return selection.launch(
-      op, launch, [&](const Chip &chip) { return codegen::attendPromptKernel(attention, chip); });
+  return selection.launch(op, launch,
+                          [&](const Chip &chip) { return codegen::attendKernel(attention, chip); });
 }
 
 static LogicalResult selectAttention(FunctionSelection &selection, Operation *op,
@@ -114,10 +100,13 @@ static LogicalResult selectAttention(FunctionSelection &selection, Operation *op
     return failure();
   const int64_t maxTokens = selection.kernels.getMaximum(rowsOf(buffers.queries));
   attention.splitTokens = attention.chooseSplitTokens(maxTokens);
-  if (failed(selectSpans(selection, op, attention, buffers, status)))
+  const Value results = selection.makeBuffer(
+      op->getLoc(),
+      moert::ExtentAttr::get(op->getContext(), attention.splitTokens * attention.resultFloats()),
+      moert::ElementKind::F32);
+  if (failed(selectSpans(selection, op, attention, buffers, status, results)))
     return failure();
-  return maxTokens > attention.splitTokens ? selectPrompt(selection, op, attention, buffers, status)
-                                           : success();
+  return selectOutput(selection, op, attention, buffers, status, results);
 }
 
 /// What both operations have.

@@ -38,6 +38,5 @@
 // DESCRIBE: output logits: f32 [rows, 64]
 
 // CUDA: moert.launch @attend_spans_0 grid({{.*}}tokens max {{.*}})
-// CUDA: moert.launch @attend_merge_0
-// CUDA: moert.launch @attend_prompt_0
+// CUDA: moert.launch @attend_0
 // CUDA: moert.launch @attend_spans_1

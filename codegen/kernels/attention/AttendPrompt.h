@@ -5,8 +5,6 @@
 // counted token by token; all read the chunks of each sequence that the block's tokens belong to
 // from one ring. Outputs of a span lie in shared memory, those of the spans before in the output
 // itself, which nobody else touches. The tokens that see the most come first.
-//
-// Grid (heads of keys, queries of a head of keys ceildiv kQueries), promptGeometry() has the rest.
 
 #ifndef SORTIE_CODEGEN_KERNELS_ATTENTION_ATTENDPROMPT_H
 #define SORTIE_CODEGEN_KERNELS_ATTENTION_ATTENDPROMPT_H
@@ -18,7 +16,7 @@ namespace sortie::kernels {
 
 template <typename Spec> class AttendPrompt {
   using Shape = AttentionShape<Spec>;
-  static constexpr PromptGeometry kGeometry = promptGeometry(Shape::kHeads, Spec::kSharedLimit);
+  static constexpr AttendGeometry kGeometry = attendGeometry(Shape::kHeads, Spec::kSharedLimit);
   static_assert(kGeometry.stages >= 2, "the chip has too little shared memory");
   static constexpr int kThreads = kGeometry.warps * kWarp;
   static constexpr int kQueries = kGeometry.warps * kTileQueries;
@@ -67,12 +65,13 @@ template <typename Spec> class AttendPrompt {
   };
 
 public:
+  /// The tiles of block `block` of a head of keys, if they have one; blockIndexX() is the head.
   SORTIE_DEVICE void run(const AttendOperands &operands, float *outputs, const float *sinks,
-                         int32_t tokens) {
-    if (operands.status[0] != 0 || tokens <= Spec::kSplit)
-      return;
+                         int32_t tokens, int block) {
     const int lastQuery = tokens * Shape::kGroup - 1;
-    const int first = (hw::gridCountY() - 1 - hw::blockIndexY()) * kQueries;
+    const int first = (lastQuery / kQueries - block) * kQueries;
+    if (first < 0)
+      return;
     const int end = first + kQueries - 1;
     const Tokens range = {first / Shape::kGroup,
                           (end < lastQuery ? end : lastQuery) / Shape::kGroup};
@@ -299,13 +298,6 @@ private:
     }
   }
 };
-
-/// Outputs of more than Spec::kSplit tokens; nothing for fewer.
-template <typename Spec>
-SORTIE_DEVICE void attendPrompt(const AttendOperands &operands, float *outputs, const float *sinks,
-                                int32_t tokens) {
-  AttendPrompt<Spec>::run(operands, outputs, sinks, tokens);
-}
 
 } // namespace sortie::kernels
 

@@ -160,19 +160,10 @@ SORTIE_NUMERICS_CONSTEXPR int64_t spanFloats(int value) {
   return int64_t{valuePanels(value)} * kLanesBytes / 4 + 2 * kTileQueries;
 }
 
-//===- AttendMerge.h -----------------------------------------------------===//
+//===- Attend.h ----------------------------------------------------------===//
 
-constexpr int kMergeThreads = 2 * kWarp;
-constexpr int kMergePanels = kMergeThreads / kWarp;
-/// Spans that lie in shared memory at a time: l and m of each query, the factors of both, outputs.
-constexpr int kMergeSpans = 64;
-constexpr int kMergeFactorsOffset = kMergeSpans * kTileQueries * 8;
-constexpr int kMergeOutputsOffset = 2 * kMergeFactorsOffset;
-constexpr int kMergeSharedBytes = kMergeOutputsOffset + kMergeSpans * kMergeThreads * 16;
-
-//===- AttendPrompt.h ----------------------------------------------------===//
-
-struct PromptGeometry {
+/// Of a thread block, which has a prompt's tiles or merges the spans of one tile.
+struct AttendGeometry {
   int warps;
   int stages;     ///< of pieces that all warps read
   int together;   ///< pieces of a stage
@@ -187,11 +178,11 @@ struct PromptGeometry {
 
 namespace detail {
 /// 0 stages where so many warps do not fit.
-SORTIE_NUMERICS_CONSTEXPR PromptGeometry promptGeometryOf(const AttentionHeads &heads, int warps,
+SORTIE_NUMERICS_CONSTEXPR AttendGeometry attendGeometryOf(const AttentionHeads &heads, int warps,
                                                           int sharedLimit) {
   constexpr int kMostStages = 4;
   const int pieceBytes = kPieceLimbBytes * limbsOf(heads.cached);
-  PromptGeometry g{};
+  AttendGeometry g{};
   g.warps = warps;
   g.workOffset = queryGeometry(heads).bytes;
   g.outputOffset = g.workOffset + kWorkBytes;
@@ -208,16 +199,24 @@ SORTIE_NUMERICS_CONSTEXPR PromptGeometry promptGeometryOf(const AttentionHeads &
 }
 } // namespace detail
 
+/// Spans that are merged at a time: l and m of eight queries, the factors of both, outputs of a
+/// panel for each warp.
+SORTIE_NUMERICS_CONSTEXPR int mergedSpans(const AttendGeometry &geometry) {
+  constexpr int kMost = 64;
+  const int64_t spanBytes = 2 * kTileQueries * 8 + geometry.warps * kLanesBytes;
+  return static_cast<int>(lesser(geometry.sharedBytes / spanBytes, kMost));
+}
+
 /// Two thread blocks of eight warps on a multiprocessor where its memory allows that, since one
 /// multiplies while the other waits at a barrier; else the most warps with three stages.
-SORTIE_NUMERICS_CONSTEXPR PromptGeometry promptGeometry(const AttentionHeads &heads,
+SORTIE_NUMERICS_CONSTEXPR AttendGeometry attendGeometry(const AttentionHeads &heads,
                                                         int sharedLimit) {
   constexpr int kReserved = 1024; // of each block
-  PromptGeometry g = detail::promptGeometryOf(heads, 8, (sharedLimit - kReserved) / 2);
+  AttendGeometry g = detail::attendGeometryOf(heads, 8, (sharedLimit - kReserved) / 2);
   g.blocks = 2;
   for (int least = 3; g.stages < least && least >= 2; --least)
     for (int warps = 8; g.stages < least && warps >= 1; --warps) {
-      g = detail::promptGeometryOf(heads, warps, sharedLimit);
+      g = detail::attendGeometryOf(heads, warps, sharedLimit);
       g.blocks = 1;
     }
   return g;

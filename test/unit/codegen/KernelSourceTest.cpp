@@ -336,7 +336,7 @@ Attention attentionOf(sortie::numerics::ActivationWidth own,
 }
 
 void expectCleanAttention(const Attention &attention) {
-  for (const auto code : {attendSpansKernel, attendMergeKernel, attendPromptKernel})
+  for (const auto code : {attendSpansKernel, attendKernel})
     expectCleanEverywhere([&](const Chip &chip) { return code(attention, chip); });
 }
 

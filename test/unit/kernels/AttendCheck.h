@@ -8,9 +8,7 @@
 
 #include "test/unit/kernels/KernelTest.h"
 
-#include "codegen/kernels/attention/AttendMerge.h"
-#include "codegen/kernels/attention/AttendPrompt.h"
-#include "codegen/kernels/attention/AttendSpans.h"
+#include "codegen/kernels/attention/Attend.h"
 
 #include <algorithm>
 #include <numeric>
@@ -104,13 +102,9 @@ private:
   static void spansKernel(const AttendOperands *operands, float *results, int32_t count) {
     attendSpans<Spec>(*operands, results, count);
   }
-  static void mergeKernel(const float *results, const int32_t *positions, const int32_t *status,
-                          float *outputs, const float *sinks, int32_t count) {
-    attendMerge<Spec>(results, positions, status, outputs, sinks, count);
-  }
-  static void promptKernel(const AttendOperands *operands, float *outputs, const float *sinks,
-                           int32_t count) {
-    attendPrompt<Spec>(*operands, outputs, sinks, count);
+  static void attendKernel(const AttendOperands *operands, const float *results, float *outputs,
+                           const float *sinks, int32_t count) {
+    kernels::attend<Spec>(*operands, results, outputs, sinks, count);
   }
 
   /// The launches of moert.attend.
@@ -131,16 +125,15 @@ private:
     run<spansKernel>({tiles, Spec::kKvHeads, Shape::kSpans}, kSpanThreads,
                      spansGeometry(Shape::kHeads, Spec::kSharedLimit).sharedBytes, seed, &operands,
                      results.data(), count);
-    const int panels = static_cast<int>(ceilDiv(Shape::kValuePanels, kMergePanels));
-    run<mergeKernel>({tiles, Spec::kKvHeads, panels}, kMergeThreads, kMergeSharedBytes, seed,
-                     static_cast<const float *>(results.data()),
-                     static_cast<const int32_t *>(positions.data()), status.data(), outputs.data(),
-                     static_cast<const float *>(sinks.data()), count);
-    const PromptGeometry prompt = promptGeometry(Shape::kHeads, Spec::kSharedLimit);
+    const AttendGeometry geometry = attendGeometry(Shape::kHeads, Spec::kSharedLimit);
     const auto blocks =
-        static_cast<int>(ceilDiv(count * Shape::kGroup, prompt.warps * kTileQueries));
-    run<promptKernel>({Spec::kKvHeads, blocks}, prompt.warps * kWarp, prompt.sharedBytes, seed,
-                      &operands, outputs.data(), static_cast<const float *>(sinks.data()), count);
+        static_cast<int>(ceilDiv(count * Shape::kGroup, geometry.warps * kTileQueries));
+    const int splitTiles = Spec::kSplit * Shape::kTilesOfToken;
+    const auto panels = static_cast<int>(ceilDiv(Shape::kValuePanels, geometry.warps));
+    run<attendKernel>({Spec::kKvHeads, blocks + splitTiles, panels}, geometry.warps * kWarp,
+                      geometry.sharedBytes, seed, &operands,
+                      static_cast<const float *>(results.data()), outputs.data(),
+                      static_cast<const float *>(sinks.data()), count);
   }
 
   //===- Pages ------------------------------------------------------------===//

@@ -63,11 +63,11 @@ TEST(AttentionGeometry, FitsEveryChip) {
                                            {own, cached, 1024, 1024, 0},
                                            {own, cached, 1024, 1024, 1024}}) {
           const SpansGeometry spans = spansGeometry(heads, limit);
-          const PromptGeometry prompt = promptGeometry(heads, limit);
+          const AttendGeometry attend = attendGeometry(heads, limit);
           EXPECT_GE(spans.stages, 2) << name.str() << ' ' << heads.key;
           EXPECT_LE(spans.sharedBytes, limit);
-          EXPECT_GE(prompt.stages, 2) << name.str() << ' ' << heads.key;
-          EXPECT_LE(prompt.sharedBytes, limit);
+          EXPECT_GE(attend.stages, 2) << name.str() << ' ' << heads.key;
+          EXPECT_LE(attend.sharedBytes, limit);
         }
   }
 }
@@ -76,8 +76,8 @@ TEST(AttentionGeometry, FitsEveryChip) {
 TEST(AttentionGeometry, LeavesRoomForTwoBlocksOfUsualHeads) {
   const AttentionHeads usual = {kInt16, kInt16, 128, 128, 0};
   const int hopper = codegen::findChip("sm_90a")->sharedLimit;
-  EXPECT_EQ(promptGeometry(usual, hopper).warps, 8);
-  EXPECT_EQ(promptGeometry(usual, hopper).blocks, 2);
+  EXPECT_EQ(attendGeometry(usual, hopper).warps, 8);
+  EXPECT_EQ(attendGeometry(usual, hopper).blocks, 2);
   EXPECT_LE(2 * (spansGeometry(usual, hopper).sharedBytes + 1024), hopper + 1024);
   EXPECT_EQ(spansGeometry(usual, hopper).stages, 4);
 }
