@@ -157,8 +157,8 @@ struct Attention {
 KernelCode attendSpansKernel(const Attention &attention, const Chip &chip);
 
 /// reads(queries, rotated queries?, cache, positions, sequences, pages, results, status) writes(y)
-/// weights(sinks?) extents(tokens); the grid is (kvHeads; tokens * heads / kvHeads ceildiv queries
-/// of a block, and the tiles of splitTokens tokens; blocks of a tile).
+/// weights(sinks?) extents(tokens); the grid is (tokens * heads / kvHeads ceildiv queries of a
+/// block, and the tiles of splitTokens tokens; kvHeads; blocks of a tile).
 KernelCode attendKernel(const Attention &attention, const Chip &chip);
 
 /// What its grid consists of.

@@ -71,11 +71,10 @@ static LogicalResult selectOutput(FunctionSelection &selection, Operation *op,
   for (const Chip *chip : selection.kernels.getChips()) {
     const codegen::AttendGrid blocks = codegen::attendGrid(attention, *chip);
     const SmallVector<moert::GridAttr> grid = {
-        constant(attention.kvHeads),
         dim(tokens.multiply(attention.heads / attention.kvHeads)
                 .plus(tiles * blocks.queriesOfBlock),
             blocks.queriesOfBlock),
-        constant(blocks.blocksOfTile)};
+        constant(attention.kvHeads), constant(blocks.blocksOfTile)};
     if (launch.dims.empty())
       launch.grid(grid);
     else if (grid != launch.dims)

@@ -55,7 +55,7 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 2, target 
     // Two tiles of ten queries, two heads of keys, two spans: 144 floats each.
     // CHECK: %[[RESULTS:.*]] = moert.buffer : !moert.buffer<73728 x f32>
     // CHECK: moert.launch @attend_spans_0 grid(2*tokens max 128, 2, 2) reads(%q, %[[CACHE]], %positions, %sequences, %pages, %[[STATUS:.*]]) writes(%[[RESULTS]]) extents(tokens)
-    // CHECK: moert.launch @attend_0 grid(2, 10*tokens+8192 ceildiv 64, 1) reads(%q, %[[CACHE]], %positions, %sequences, %pages, %[[RESULTS]], %[[STATUS]]) writes(%y) extents(tokens)
+    // CHECK: moert.launch @attend_0 grid(10*tokens+8192 ceildiv 64, 2, 1) reads(%q, %[[CACHE]], %positions, %sequences, %pages, %[[RESULTS]], %[[STATUS]]) writes(%y) extents(tokens)
     moert.attend %q, %cache at(%positions, %sequences, %pages) heads(20) kv_heads(2) scale(0.35)
       query_width(int16) width(int16) outs(%y)
       : !moert.buffer<tokens x 160 x f32>, !moert.buffer<pages x 3584 x i32>,
@@ -72,7 +72,7 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 2, target 
       outs("y" %y: !moert.buffer<tokens x 64 x f32>) {
     %small = moert.state_buffer @small : !moert.buffer<pages x 2048 x i32>
     // CHECK: moert.launch @attend_spans_1 grid(tokens max 64, 2, 2)
-    // CHECK: moert.launch @attend_1 grid(2, 2*tokens+4096 ceildiv 64, 1) {{.*}} weights(@sinks)
+    // CHECK: moert.launch @attend_1 grid(2*tokens+4096 ceildiv 64, 2, 1) {{.*}} weights(@sinks)
     moert.attend %q, %small at(%positions, %sequences, %pages) sinks(@sinks) heads(4) kv_heads(2)
       scale(0.35) window(128) query_width(int8) width(int8) outs(%y)
       : !moert.buffer<tokens x 32 x f32>, !moert.buffer<pages x 2048 x i32>,
@@ -89,7 +89,7 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 2, target 
       outs("y" %y: !moert.buffer<tokens x 8192 x f32>) {
     %latents = moert.state_buffer @latents : !moert.buffer<pages x 69888 x i32>
     // CHECK: moert.launch @attend_spans_2 grid(2*tokens max 128, 1, 2) reads(%q, %r, {{.*}}, %positions, %sequences, %pages, %{{.*}})
-    // CHECK: moert.launch @attend_2 grid(1, 16*tokens+2048 ceildiv 16, 16) variants [#moert.launch_variant<arch = "sm_90a", grid = [#moert.grid<1>, #moert.grid<16*tokens+6144 ceildiv 48>, #moert.grid<6>]>] reads(%q, %r,
+    // CHECK: moert.launch @attend_2 grid(16*tokens+2048 ceildiv 16, 1, 16) variants [#moert.launch_variant<arch = "sm_90a", grid = [#moert.grid<16*tokens+6144 ceildiv 48>, #moert.grid<1>, #moert.grid<6>]>] reads(%q, %r,
     moert.attend_latent %q, %r, %latents at(%positions, %sequences, %pages) heads(16) scale(0.07)
       query_width(int16) width(int16) outs(%y)
       : !moert.buffer<tokens x 8192 x f32>, !moert.buffer<tokens x 1024 x f32>,
@@ -109,7 +109,7 @@ module attributes {moert.program = #moert.program<abi = 3, numerics = 2, target 
     %cache = moert.state_buffer @cache : !moert.buffer<pages x 3584 x i32>
     // CHECK: moert.buffer : !moert.buffer<4608 x f32>
     // CHECK: moert.launch @attend_spans_3 grid(few max 8, 2, 2)
-    // CHECK: moert.launch @attend_3 grid(2, 2*few+512 ceildiv 64, 1)
+    // CHECK: moert.launch @attend_3 grid(2*few+512 ceildiv 64, 2, 1)
     moert.attend %q, %cache at(%positions, %sequences, %pages) heads(4) kv_heads(2) scale(0.35)
       query_width(int16) width(int16) outs(%y)
       : !moert.buffer<few x 32 x f32>, !moert.buffer<pages x 3584 x i32>,

@@ -40,7 +40,7 @@ template <typename Spec> class AttendPrompt {
       if (piece == Shape::kPieces) {
         if (chunk > lastChunk)
           return;
-        head = Shape::headOf(operands, sequence, chunk, hw::blockIndexX());
+        head = Shape::headOf(operands, sequence, chunk, hw::blockIndexY());
         PieceCopy<Spec, kThreads>::startScales(head, scalesOf(chunk), hw::threadIndex());
         ++chunk;
         piece = 0;
@@ -65,7 +65,7 @@ template <typename Spec> class AttendPrompt {
   };
 
 public:
-  /// The tiles of block `block` of a head of keys, if they have one; blockIndexX() is the head.
+  /// The tiles of block `block` of a head of keys, if they have one; blockIndexY() is the head.
   SORTIE_DEVICE void run(const AttendOperands &operands, float *outputs, const float *sinks,
                          int32_t tokens, int block) {
     const int lastQuery = tokens * Shape::kGroup - 1;
@@ -124,13 +124,13 @@ private:
       queries.sequence[i] = operands.sequences[token];
       queries.scale[i] =
           Shape::kHasTwoParts ? 1.0f : QueryTile<Spec, 0>::scale(tileAt(), queryOfLane(i));
-      queries.head[i] = hw::blockIndexX() * Shape::kGroup + query % Shape::kGroup;
+      queries.head[i] = hw::blockIndexY() * Shape::kGroup + query % Shape::kGroup;
       queries.rows.row[i] = query <= last ? outputs + rowOf(query) * Spec::kValue : nullptr;
     }
   }
   /// The row of a query in buffers of [tokens, kHeads].
   SORTIE_DEVICE int64_t rowOf(int query) {
-    return int64_t{query / Shape::kGroup} * Spec::kHeads + hw::blockIndexX() * Shape::kGroup +
+    return int64_t{query / Shape::kGroup} * Spec::kHeads + hw::blockIndexY() * Shape::kGroup +
            query % Shape::kGroup;
   }
 

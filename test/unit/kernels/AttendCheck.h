@@ -130,7 +130,7 @@ private:
         static_cast<int>(ceilDiv(count * Shape::kGroup, geometry.warps * kTileQueries));
     const int splitTiles = Spec::kSplit * Shape::kTilesOfToken;
     const auto panels = static_cast<int>(ceilDiv(Shape::kValuePanels, geometry.warps));
-    run<attendKernel>({Spec::kKvHeads, blocks + splitTiles, panels}, geometry.warps * kWarp,
+    run<attendKernel>({blocks + splitTiles, Spec::kKvHeads, panels}, geometry.warps * kWarp,
                       geometry.sharedBytes, seed, &operands,
                       static_cast<const float *>(results.data()), outputs.data(),
                       static_cast<const float *>(sinks.data()), count);
