@@ -139,9 +139,9 @@ static void multiplyRow(const int16_t *row, const int16_t (*columns)[8][2], int 
 #endif
 }
 
-/// sum += A * B for A of 16 x K and B of K x 8, K = 16 * halves, of bytes that have a sign in B, and
-/// in A if `Byte` has one. Sums wrap around. The elements are widened once; pairs of neighbours in K
-/// stand together.
+/// sum += A * B for A of 16 x K and B of K x 8, K = 16 * halves, of bytes that have a sign in B,
+/// and in A if `Byte` has one. Sums wrap around. The elements are widened once; pairs of neighbours
+/// in K stand together.
 template <int halves, typename Byte = int8_t> static void multiply(Operands operands) {
   constexpr int kDepth = 16 * halves;
   Byte narrowA[16][kDepth];
