@@ -16,12 +16,13 @@ namespace sortie::codegen {
 /// runtime relies on (LoadedKernels.h).
 std::string writeSource(const KernelCode &code, StringRef entry) {
   return formatv("{0}#include \"codegen/kernels/{1}\"\n\nusing namespace sortie::kernels;\n\n"
-                 "{2}SORTIE_KERNEL({3}, 1) {4}({5}, uint32_t *progress, uint32_t step) {{\n"
+                 "{2}SORTIE_KERNEL({3}, {8}) {4}({5}, uint32_t *progress, uint32_t step) {{\n"
                  "  const auto begin = [=] {{\n    sortie::hw::waitForLaunchBefore();\n"
                  "    sortie::hw::beginStep(progress, step);\n    sortie::hw::allowNextLaunch();\n"
                  "  };\n{6}  {7};\n}\nSORTIE_EXPORT({4})\n",
                  code.definitions, code.header, code.declarations, code.threads, entry,
-                 join(code.parameters, ", "), code.beginsItself ? "" : "  begin();\n", code.call);
+                 join(code.parameters, ", "), code.beginsItself ? "" : "  begin();\n", code.call,
+                 code.blocks);
 }
 
 /// Whether what stands between the two is a part of a longer name.

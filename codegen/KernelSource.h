@@ -40,6 +40,7 @@ struct KernelCode {
   /// Which buffers it reads before that, by their numbers.
   std::vector<int64_t> early;
   int threads = 0;      ///< of a block
+  int blocks = 1;       ///< that a multiprocessor has at once: registers are made to last
   int shared = 0;       ///< bytes of dynamic shared memory of a block
   std::string schedule; ///< what was chosen for the chip, for people
 
@@ -126,6 +127,52 @@ KernelCode floatProductKernel(const Product &product);
 
 /// The same in `bf16` arithmetic.
 KernelCode bf16ProductKernel(const Product &product);
+
+//===----------------------------------------------------------------------===//
+// Attention
+//===----------------------------------------------------------------------===//
+
+/// Attention over a cache of pages.
+struct Attention {
+  numerics::ActivationWidth own;    ///< of queries and weights
+  numerics::ActivationWidth cached; ///< of keys and values
+  int64_t heads;
+  int64_t kvHeads; ///< heads of keys
+  int64_t key;     ///< elements of a head
+  int64_t value;
+  int64_t rotated = 0; ///< elements of the second part of keys, whose first is the value; 0: none
+  float scale;         ///< kappa
+  int64_t window = 0;  ///< positions that a query sees; 0: all
+  int64_t pages;       ///< of a sequence
+  bool hasSinks = false;
+  int64_t splitTokens = 0; ///< most tokens whose spans are shared out
+
+  /// Tiles of queries of a token and a head of keys.
+  int64_t tilesOfToken() const;
+  /// Spans of a sequence.
+  int64_t spans() const;
+  /// Floats that the results of all spans of a token have.
+  int64_t resultFloats() const;
+  /// The best `splitTokens` for runs of up to `maxTokens`, whose results take a limited amount of
+  /// memory.
+  int64_t chooseSplitTokens(int64_t maxTokens) const;
+};
+
+/// reads(queries, rotated queries?, cache, positions, sequences, pages, status) writes(results)
+/// extents(tokens); grid (tiles of a token * tokens, at most those of splitTokens; kvHeads; spans).
+KernelCode attendSpansKernel(const Attention &attention, const Chip &chip);
+
+/// reads(queries, rotated queries?, cache, positions, sequences, pages, results, status) writes(y)
+/// weights(sinks?) extents(tokens); the grid is (tokens * heads / kvHeads ceildiv queries of a
+/// block, and the tiles of splitTokens tokens; kvHeads; blocks of a tile).
+KernelCode attendKernel(const Attention &attention, const Chip &chip);
+
+/// What its grid consists of.
+struct AttendGrid {
+  int64_t queriesOfBlock;
+  int64_t blocksOfTile; ///< each has some elements of the output
+};
+AttendGrid attendGrid(const Attention &attention, const Chip &chip);
 
 //===----------------------------------------------------------------------===//
 // Operands of cuBLAS

@@ -46,6 +46,11 @@ inline llvm::StringRef nameOf(numerics::RowKind kind) {
   llvm_unreachable("unknown kind of rows");
 }
 
+inline llvm::StringRef nameOf(numerics::ActivationWidth width) {
+  return width == numerics::ActivationWidth::Int16 ? "sortie::numerics::ActivationWidth::Int16"
+                                                   : "sortie::numerics::ActivationWidth::Int8";
+}
+
 inline llvm::StringRef nameOf(numerics::GluKind kind) {
   switch (kind) {
   case numerics::GluKind::Swiglu:

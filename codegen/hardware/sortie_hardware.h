@@ -269,6 +269,20 @@ SORTIE_DEVICE void multiplyK32(int32_t (&sum)[4], const uint32_t (&a)[4], uint32
     sum[i] = out[i];
 }
 
+/// The same for u8 x s8: the elements of A are bytes without a sign.
+SORTIE_DEVICE void multiplyUnsignedK32(int32_t (&sum)[4], const uint32_t (&a)[4], uint32_t b0,
+                                       uint32_t b1) {
+  int32_t out[4];
+  asm("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%10, %11, %12, %13};"
+      : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "r"(sum[0]), "r"(sum[1]),
+        "r"(sum[2]), "r"(sum[3]));
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+    sum[i] = out[i];
+}
+
 /// mma.m16n8k16, s8 x s8 -> s32: `a0`: row g, k 4t...4t+3; `a1`: row g + 8; `b` and `sum` as above.
 SORTIE_DEVICE void multiplyK16(int32_t (&sum)[4], uint32_t a0, uint32_t a1, uint32_t b) {
   int32_t out[4];
@@ -330,6 +344,11 @@ SORTIE_DEVICE int32_t signedByteAnew(uint32_t word, int i) {
   return result;
 }
 SORTIE_DEVICE int countBits(uint32_t bits) { return __popc(bits); }
+
+//===- Floats ------------------------------------------------------------===//
+
+/// The larger of two floats, one of them if both are zeros, the other one if one is a NaN.
+SORTIE_DEVICE float larger(float a, float b) { return fmaxf(a, b); }
 
 } // namespace sortie::hw
 

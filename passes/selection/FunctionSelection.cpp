@@ -18,8 +18,9 @@ static constexpr int64_t kMaxExtent = INT32_MAX;
 
 /// The row of an operation. Null if it is the same for every device: a copy, a checkpoint.
 static const Selector *findSelector(StringRef op) {
-  for (const ArrayRef<Selector> family : {rowSelectors(), headSelectors(), indexedRowSelectors(),
-                                          cacheSelectors(), routingSelectors(), productSelectors()})
+  for (const ArrayRef<Selector> family :
+       {rowSelectors(), headSelectors(), indexedRowSelectors(), cacheSelectors(),
+        attentionSelectors(), routingSelectors(), productSelectors()})
     for (const Selector &selector : family)
       if (selector.op == op)
         return &selector;

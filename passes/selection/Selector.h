@@ -31,6 +31,7 @@ llvm::ArrayRef<Selector> rowSelectors();
 llvm::ArrayRef<Selector> headSelectors();
 llvm::ArrayRef<Selector> indexedRowSelectors();
 llvm::ArrayRef<Selector> cacheSelectors();
+llvm::ArrayRef<Selector> attentionSelectors();
 llvm::ArrayRef<Selector> routingSelectors();
 llvm::ArrayRef<Selector> productSelectors();
 

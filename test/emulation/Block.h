@@ -41,6 +41,7 @@ enum class Collective : int {
   ReduceMax,
   LoadMatrices,
   MultiplyK32,
+  MultiplyUnsignedK32,
   MultiplyK16,
   MultiplyBf16,
   SyncThreads,

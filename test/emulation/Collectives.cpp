@@ -37,6 +37,8 @@ const char *collectiveName(Collective what) {
     return "loadMatrices";
   case Collective::MultiplyK32:
     return "multiplyK32";
+  case Collective::MultiplyUnsignedK32:
+    return "multiplyUnsignedK32";
   case Collective::MultiplyK16:
     return "multiplyK16";
   case Collective::MultiplyBf16:
@@ -137,11 +139,12 @@ static void multiplyRow(const int16_t *row, const int16_t (*columns)[8][2], int 
 #endif
 }
 
-/// sum += A * B for A of 16 x K and B of K x 8 int8, K = 16 * halves. Sums wrap around. The
-/// elements are widened once; pairs of neighbours in K stand together.
-template <int halves> static void multiply(Operands operands) {
+/// sum += A * B for A of 16 x K and B of K x 8, K = 16 * halves, of bytes that have a sign in B,
+/// and in A if `Byte` has one. Sums wrap around. The elements are widened once; pairs of neighbours
+/// in K stand together.
+template <int halves, typename Byte = int8_t> static void multiply(Operands operands) {
   constexpr int kDepth = 16 * halves;
-  int8_t narrowA[16][kDepth];
+  Byte narrowA[16][kDepth];
   int8_t narrowB[kDepth / 2][8][2];
   for (int lane = 0; lane < kLanes; ++lane) {
     const auto &own = *static_cast<const MultiplyOperands *>(operands[lane]);
@@ -232,6 +235,8 @@ void completeCollective(Collective what, void *const (&operands)[kLanes]) {
     return loadMatrices(operands);
   case Collective::MultiplyK32:
     return multiply<2>(operands);
+  case Collective::MultiplyUnsignedK32:
+    return multiply<2, uint8_t>(operands);
   case Collective::MultiplyK16:
     return multiply<1>(operands);
   case Collective::MultiplyBf16:

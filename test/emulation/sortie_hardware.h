@@ -224,6 +224,12 @@ SORTIE_DEVICE void multiplyK32(int32_t (&sum)[4], const uint32_t (&a)[4], uint32
   emulation::currentBlock->collective(Collective::MultiplyK32, &operands, site);
 }
 
+SORTIE_DEVICE void multiplyUnsignedK32(int32_t (&sum)[4], const uint32_t (&a)[4], uint32_t b0,
+                                       uint32_t b1, Site site = Site::current()) {
+  emulation::MultiplyOperands operands = {sum, a, {b0, b1}};
+  emulation::currentBlock->collective(Collective::MultiplyUnsignedK32, &operands, site);
+}
+
 SORTIE_DEVICE void multiplyK16(int32_t (&sum)[4], uint32_t a0, uint32_t a1, uint32_t b,
                                Site site = Site::current()) {
   const uint32_t a[2] = {a0, a1};
@@ -275,6 +281,10 @@ SORTIE_DEVICE int32_t signedByteAnew(uint32_t word, int i) {
   return static_cast<int8_t>(word >> (8 * i) & 0xff);
 }
 SORTIE_DEVICE int countBits(uint32_t bits) { return std::popcount(bits); }
+
+//===- Floats ------------------------------------------------------------===//
+
+SORTIE_DEVICE float larger(float a, float b) { return b > a || isNan(a) ? b : a; }
 
 } // namespace sortie::hw
 

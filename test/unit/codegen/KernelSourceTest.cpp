@@ -339,6 +339,75 @@ TEST(KernelSourceTest, Bf16ProductsOfAnyLength) {
 }
 
 //===----------------------------------------------------------------------===//
+// Attention
+//===----------------------------------------------------------------------===//
+
+constexpr auto kInt8 = sortie::numerics::ActivationWidth::Int8;
+constexpr auto kInt16 = sortie::numerics::ActivationWidth::Int16;
+
+/// Four queries for each head of keys.
+Attention attentionOf(sortie::numerics::ActivationWidth own,
+                      sortie::numerics::ActivationWidth cached, int64_t key, int64_t value) {
+  return {.own = own,
+          .cached = cached,
+          .heads = 16,
+          .kvHeads = 4,
+          .key = key,
+          .value = value,
+          .scale = 0.125f,
+          .pages = 320,
+          .splitTokens = 64};
+}
+
+void expectCleanAttention(const Attention &attention) {
+  for (const auto code : {attendSpansKernel, attendKernel})
+    expectCleanEverywhere([&](const Chip &chip) { return code(attention, chip); });
+}
+
+TEST(KernelSourceTest, AttentionInAllWidths) {
+  for (const auto own : {kInt8, kInt16})
+    for (const auto cached : {kInt8, kInt16})
+      expectCleanAttention(attentionOf(own, cached, 128, 128));
+}
+
+TEST(KernelSourceTest, AttentionWithHeadsOfAnySize) {
+  for (const int64_t elements : {64, 80, 256})
+    expectCleanAttention(attentionOf(kInt16, kInt16, elements, elements));
+  Attention odd = attentionOf(kInt16, kInt8, 192, 33);
+  odd.window = 128;
+  odd.hasSinks = true;
+  expectCleanAttention(odd);
+  odd.key = odd.value = 1024;
+  expectCleanAttention(odd);
+}
+
+TEST(KernelSourceTest, AttentionOfLatents) {
+  for (const auto cached : {kInt8, kInt16}) {
+    Attention latent = attentionOf(kInt16, cached, 512, 512);
+    latent.heads = 128;
+    latent.kvHeads = 1;
+    latent.rotated = 64;
+    expectCleanAttention(latent);
+  }
+}
+
+/// 64 tokens of an ordinary model at a usual context; fewer where their results would take too much
+/// memory, but one at least.
+TEST(KernelSourceTest, ResultsOfSpansTakeLimitedMemory) {
+  Attention attention = attentionOf(kInt16, kInt16, 128, 128);
+  EXPECT_EQ(attention.tilesOfToken(), 1);
+  EXPECT_EQ(attention.spans(), 80);
+  EXPECT_EQ(attention.resultFloats(), 4 * 80 * (8 * 128 + 16));
+  EXPECT_EQ(attention.chooseSplitTokens(512), 64);
+  EXPECT_EQ(attention.chooseSplitTokens(8), 8);
+  attention.pages = 1280;
+  EXPECT_EQ(attention.chooseSplitTokens(512), 25);
+  attention.heads = 512;
+  attention.pages = 1 << 20;
+  EXPECT_EQ(attention.chooseSplitTokens(512), 1);
+}
+
+//===----------------------------------------------------------------------===//
 // Texts
 //===----------------------------------------------------------------------===//
 

@@ -1,12 +1,13 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The integer instructions against their definition.
+// The instructions on integers, and the maximum of floats, against their definition.
 
 #include "test/emulation/Launcher.h"
 
 #include <cstring>
 #include <gtest/gtest.h>
+#include <limits>
 #include <random>
 #include <sortie_hardware.h>
 
@@ -49,4 +50,13 @@ TEST(Integer, CountBits) {
   EXPECT_EQ(hw::countBits(0), 0);
   EXPECT_EQ(hw::countBits(0x80000001u), 2);
   EXPECT_EQ(hw::countBits(~0u), 32);
+}
+
+TEST(Float, Larger) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(hw::larger(1.0f, 2.0f), 2.0f);
+  EXPECT_EQ(hw::larger(-1.0f, -2.0f), -1.0f);
+  EXPECT_EQ(hw::larger(kNan, -2.0f), -2.0f);
+  EXPECT_EQ(hw::larger(-2.0f, kNan), -2.0f);
+  EXPECT_NE(hw::larger(kNan, kNan), hw::larger(kNan, kNan));
 }

@@ -58,16 +58,27 @@ SORTIE_DEVICE void storeSum(const int32_t (&sum)[4], int32_t *out) {
 }
 
 /// a: 16 x 32 row-major, b: 8 columns of 32, out: 16 x 8.
-SORTIE_KERNEL(32, 1)
-testMultiplyK32(const int8_t *a, const int8_t *b, int32_t start, int32_t *out) {
+template <auto multiply>
+SORTIE_DEVICE void multiplyOf32(const int8_t *a, const int8_t *b, int32_t start, int32_t *out) {
   const int group = hw::laneIndex() / 4;
   const int k = hw::laneIndex() % 4 * 4;
   const uint32_t fragment[4] = {gather(a, group * 32 + k), gather(a, (group + 8) * 32 + k),
                                 gather(a, group * 32 + k + 16),
                                 gather(a, (group + 8) * 32 + k + 16)};
   int32_t sum[4] = {start, start, start, start};
-  hw::multiplyK32(sum, fragment, gather(b, group * 32 + k), gather(b, group * 32 + k + 16));
+  multiply(sum, fragment, gather(b, group * 32 + k), gather(b, group * 32 + k + 16),
+           emulation::Site::current());
   storeSum(sum, out);
+}
+
+SORTIE_KERNEL(32, 1)
+testMultiplyK32(const int8_t *a, const int8_t *b, int32_t start, int32_t *out) {
+  multiplyOf32<hw::multiplyK32>(a, b, start, out);
+}
+
+SORTIE_KERNEL(32, 1)
+testMultiplyUnsignedK32(const int8_t *a, const int8_t *b, int32_t start, int32_t *out) {
+  multiplyOf32<hw::multiplyUnsignedK32>(a, b, start, out);
 }
 
 SORTIE_KERNEL(32, 1)
@@ -112,7 +123,8 @@ std::vector<int8_t> randomBytes(size_t count, int round, std::mt19937 &random) {
   return bytes;
 }
 
-template <auto kernel> void checkMultiply(int depth) {
+/// `Byte` is what A consists of.
+template <auto kernel, typename Byte = int8_t> void checkMultiply(int depth) {
   std::mt19937 random(5);
   for (int round = 0; round < 50; ++round) {
     const auto a = randomBytes(static_cast<size_t>(16 * depth), round, random);
@@ -126,8 +138,8 @@ template <auto kernel> void checkMultiply(int depth) {
       for (int column = 0; column < 8; ++column) {
         int64_t exact = start;
         for (int k = 0; k < depth; ++k)
-          exact +=
-              a[static_cast<size_t>(row * depth + k)] * b[static_cast<size_t>(column * depth + k)];
+          exact += static_cast<Byte>(a[static_cast<size_t>(row * depth + k)]) *
+                   b[static_cast<size_t>(column * depth + k)];
         EXPECT_EQ(static_cast<uint32_t>(out[static_cast<size_t>(row * 8 + column)]),
                   static_cast<uint32_t>(static_cast<uint64_t>(exact)))
             << row << ", " << column;
@@ -139,6 +151,7 @@ template <auto kernel> void checkMultiply(int depth) {
 } // namespace
 
 TEST(Matrix, MultiplyK32) { checkMultiply<testMultiplyK32>(32); }
+TEST(Matrix, MultiplyUnsignedK32) { checkMultiply<testMultiplyUnsignedK32, uint8_t>(32); }
 TEST(Matrix, MultiplyK16) { checkMultiply<testMultiplyK16>(16); }
 
 // Of any bits: infinities and NaNs stay in their row and column.
