@@ -66,9 +66,11 @@ Expected<LoadedModel> LoadedModel::load(const ModelProgram &program, const Optio
   limits.sequences = room.sequences;
   limits.pages = room.pages;
   limits.rows = room.rows;
+  limits.tokens = options.runTokens;
   limits.threads = options.threads;
   limits.device = options.device;
   limits.isa = options.isa;
+  limits.isEager = options.eager;
   auto forward = generation::SessionForward::create(program.program.get(), weights->get(), limits);
   if (!forward)
     return forward.takeError();
