@@ -8,7 +8,7 @@
 // RUN: sortie-opt %S/../interpreter/language-model.mlir --sortie-compile --emit-bytecode -o %t.mlirbc
 // RUN: sortie-opt %t.mlirbc | FileCheck %s
 // RUN: sortie-run %t.mlirbc --describe | FileCheck %s --check-prefix=DESCRIBE
-// RUN: sortie-opt %S/../interpreter/language-model.mlir --sortie-compile="target=cuda chips=sm_80" \
+// RUN: sortie-opt %S/../interpreter/language-model.mlir --sortie-compile="target=cuda chip=sm_80" \
 // RUN:   | FileCheck %s --check-prefix=CUDA
 
 // CHECK: moert.program<{{.*}}target = "cpu"
