@@ -137,6 +137,7 @@ Error SignatureReader::readPageFunctions() {
     return error;
   function.pages = {*copy, *read, *write};
   function.most.copies = copies.max;
+  function.copies = copies.name;
   return readOrigin(*read);
 }
 
@@ -221,8 +222,19 @@ Expected<ForwardFunction> SignatureReader::read() {
   return function;
 }
 
+/// How many pages of all caches are copied, read or written in one call. A session on a GPU keeps
+/// memory for that many, though most never call it.
+int64_t copiesWithin(const ForwardFunction &function) {
+  constexpr size_t kBytes = size_t{64} << 20;
+  if (!function.pages)
+    return 0;
+  const size_t bytesOfPage = std::max<size_t>(1, function.origin.words(1) * sizeof(int32_t));
+  return std::clamp<int64_t>(static_cast<int64_t>(kBytes / bytesOfPage), 1, function.most.copies);
+}
+
 /// The shape of a session within the limits.
-Expected<ForwardShape> shapeWithin(const ForwardShape &most, const SessionLimits &limits) {
+Expected<ForwardShape> shapeWithin(const ForwardFunction &function, const SessionLimits &limits) {
+  const ForwardShape &most = function.most;
   if (limits.sequences > most.sequences)
     return makeError(Twine(limits.sequences) + " sequences at once: the program has room for " +
                      Twine(most.sequences) + "; take fewer");
@@ -236,6 +248,7 @@ Expected<ForwardShape> shapeWithin(const ForwardShape &most, const SessionLimits
   shape.pages = limits.pages;
   shape.tokens = std::min(most.tokens, limits.tokens);
   shape.rows = std::min(most.rows, limits.rows);
+  shape.copies = copiesWithin(function);
   return shape;
 }
 
@@ -299,6 +312,8 @@ SessionRequest::SessionRequest(const ForwardFunction &function, const ForwardSha
   add(function.sequences.c_str(), shape.sequences);
   add(function.rows.c_str(), shape.rows);
   add(kPages, shape.pages);
+  if (shape.copies != 0)
+    add(function.copies.c_str(), shape.copies);
   options.device = limits.device.empty() ? nullptr : limits.device.c_str();
   options.threads = limits.threads;
   options.eager = limits.isEager;
@@ -325,7 +340,7 @@ Expected<std::unique_ptr<SessionForward>> SessionForward::create(const sortie_pr
   Expected<ForwardFunction> function = ForwardFunction::find(program);
   if (!function)
     return function.takeError();
-  Expected<ForwardShape> shape = shapeWithin(function->most, limits);
+  Expected<ForwardShape> shape = shapeWithin(*function, limits);
   if (!shape)
     return shape.takeError();
   const SessionRequest request(*function, *shape, limits);
@@ -341,7 +356,7 @@ Expected<sortie_memory_info> SessionForward::planMemory(const sortie_program *pr
   Expected<ForwardFunction> function = ForwardFunction::find(program);
   if (!function)
     return function.takeError();
-  Expected<ForwardShape> shape = shapeWithin(function->most, limits);
+  Expected<ForwardShape> shape = shapeWithin(*function, limits);
   if (!shape)
     return shape.takeError();
   const SessionRequest request(*function, *shape, limits);

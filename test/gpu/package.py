@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ARCHIVE = "sortie-gpu.tar.xz"
-MANIFEST = "manifest.json"
+MANIFEST, WHOLE_MANIFEST = "manifest.json", "whole-models.json"
 SEED = 7
 CONTRACT = "run,batch,device"
 #: The kind of program whose dense products are the library's.
@@ -37,6 +37,31 @@ class Model:
     def input(self) -> str:
         """File of the activations, in `inputs/`."""
         return f"hidden-{self.hidden}.npy"
+
+
+@dataclass(frozen=True)
+class WholeModel:
+    """A whole model with its programs, whose kinds are those of `Model`. `weights` is a file of the
+    repository, `table_pages` the pages that a sequence may have."""
+
+    name: str
+    weights: str
+    table_pages: int
+    vocabulary: int
+    programs: dict[str, str]
+
+    @property
+    def other_images(self) -> list[str]:
+        """Kinds of programs whose images are for other GPUs."""
+        return [kind for kind in self.programs if kind.startswith("cuda-sm")]
+
+
+def write_whole_models(folder: Path, models: list[WholeModel]) -> None:
+    (folder / WHOLE_MANIFEST).write_text(json.dumps([asdict(model) for model in models], indent=1))
+
+
+def read_whole_models(folder: Path) -> list[WholeModel]:
+    return [WholeModel(**fields) for fields in json.loads((folder / WHOLE_MANIFEST).read_text())]
 
 
 def write_manifest(folder: Path, models: list[Model]) -> None:

@@ -1,8 +1,8 @@
-"""Compiles every preset in every type for both devices, and a few layers that no preset has, and
-packs what a GPU machine needs.
+"""Compiles every preset in every type for both devices, a few layers that no preset has, and whole
+models, and packs what a GPU machine needs.
 
 Weights are random blocks that both devices make from the same seed, so no model file travels; only
-those of the trained model come from a file, which the repository has.
+those of the trained model and of whole models come from files, which the repository has.
 """
 
 from __future__ import annotations
@@ -27,9 +27,21 @@ import gguf_model  # noqa: E402
 from ffn import routing_rule  # noqa: E402
 from graphs import FUNCTION, FURTHER, write_layer  # noqa: E402
 from make_gguf import activations, write_model  # noqa: E402
-from package import ARCHIVE, CONTRACT, CUBLAS, SEED, Model, pack, write_manifest  # noqa: E402
+from mixed_run import PAGE  # noqa: E402
+from package import (  # noqa: E402
+    ARCHIVE,
+    CONTRACT,
+    CUBLAS,
+    SEED,
+    Model,
+    WholeModel,
+    pack,
+    write_manifest,
+    write_whole_models,
+)
 from presets import VALID_TYPES, parse_types  # noqa: E402
 from proved import write_headers  # noqa: E402
+from reference_programs import SUPPORTED, WIDTHS, path_of  # noqa: E402
 from tools import Tools, small  # noqa: E402
 
 #: The models of part 2, which differ in everything that could show (those of
@@ -50,6 +62,11 @@ WRITTEN = (("expert-scales", "q8_0", "int8"), ("expert-scales", "q4_1", "int16")
            ("best-groups", "q6_k", "int16"), ("shared-gate", "q4_k_m", "int16"),
            ("shared-gate", "q4_0", "int8"), ("shared-gate", "bf16", "int16"),
            ("shared-gate", "f16", "bf16"))
+#: Whole models in other widths than int16, which also have other images: a window and sinks, norms
+#: of heads, latents.
+WHOLE_WIDTHS = (("gpt-oss", "both"), ("qwen3moe", "kv"), ("deepseek-v2", "both"))
+#: Positions of a sequence of a whole model: more than one span of 512.
+CONTEXT = 1024
 OTHER_CHIPS = ("sm_80", "sm_90")
 TOKENS = 512
 TRAINED = TEST / "models" / "tiny-qwen3moe" / "tiny-qwen3moe-q4_0.gguf"
@@ -74,6 +91,15 @@ def wanted_models() -> Iterator[tuple[str, str, str]]:
 def with_other_chips(kinds: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
     """The kinds of program that a model of part 2 has."""
     return kinds | {f"cuda-{chip}": {"target": "cuda", "chip": chip} for chip in OTHER_CHIPS}
+
+
+def whole_name(name: str, width: str) -> str:
+    return f"whole-{name}-{width}"
+
+
+def wanted_whole_models() -> list[tuple[str, str]]:
+    """Name and width."""
+    return [*((name, "int16") for name in SUPPORTED), *WHOLE_WIDTHS]
 
 
 def functions_of(layers: int) -> tuple[str, ...]:
@@ -160,6 +186,18 @@ class Preparation:
         self.input(shape.hidden)
         return Model(name, shape.hidden, (FUNCTION,), programs, contract=contract)
 
+    def whole_model(self, name: str, width: str) -> WholeModel:
+        file, graph = path_of(name), self.scratch / f"whole-{name}.mlir"
+        if not graph.exists():
+            self.tools.call("sortie-translate", "--import-gguf", file, f"--context={CONTEXT}", "-o",
+                            graph)
+        studied = (name, width) in WHOLE_WIDTHS
+        programs = self.programs(graph, whole_name(name, width),
+                                 with_other_chips(KINDS) if studied else KINDS, WIDTHS[width])
+        vocabulary, _ = gguf_model.Model(file).shape("token_embd.weight")
+        return WholeModel(whole_name(name, width), str(file.relative_to(TEST.parent)),
+                          CONTEXT // PAGE, vocabulary, programs)
+
     def trained_model(self) -> Model:
         hidden, layers = 256, 4
         programs = self.programs(self.imported(TRAINED, CONTRACT), TRAINED.stem, KINDS,
@@ -226,13 +264,20 @@ def main() -> int:
             print(models[-1].name, flush=True)
     if re.search(options.models, TRAINED.stem):
         models.append(preparation.trained_model())
+    whole = []
+    for name, width in wanted_whole_models():
+        if re.search(options.models, whole_name(name, width)):
+            whole.append(preparation.whole_model(name, width))
+            print(whole[-1].name, flush=True)
     write_manifest(preparation.folder, models)
+    write_whole_models(preparation.folder, whole)
     write_headers(TEST.parent, preparation.folder, options.models)
     if not options.no_benchmark:
         preparation.benchmark(options.benchmark)
     archive = options.output / ARCHIVE
     pack(preparation.folder, archive)
-    print(f"{archive}: {len(models)} models, {os.path.getsize(archive) / 2**20:.1f} MiB")
+    print(f"{archive}: {len(models)} models, {len(whole)} whole ones, "
+          f"{os.path.getsize(archive) / 2**20:.1f} MiB")
     return 0
 
 

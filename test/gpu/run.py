@@ -12,20 +12,25 @@ import tempfile
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-from package import read_manifest, unpack  # noqa: E402
+from package import read_manifest, read_whole_models, unpack  # noqa: E402
 from parts import checksum_checks, sanitizer_checks, stability_checks  # noqa: E402
 from proved import remember  # noqa: E402
 from sortie import Sortie  # noqa: E402
 from suite import Results, run_checks  # noqa: E402
+from whole import whole_checks, whole_sanitizer_checks  # noqa: E402
 
-PARTS = {1: checksum_checks, 2: stability_checks, 3: sanitizer_checks}
+#: Which checks a part has, of layers or of whole models.
+PARTS = {1: [(checksum_checks, read_manifest)], 2: [(stability_checks, read_manifest)],
+         3: [(sanitizer_checks, read_manifest), (whole_sanitizer_checks, read_whole_models)],
+         5: [(whole_checks, read_whole_models)]}
+BENCHMARK_PART = 4
 BENCHMARK = Path(__file__).resolve().parents[2] / "scripts" / "benchmark.py"
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="test/gpu/run.sh", description=__doc__)
     parser.add_argument("archive", type=Path, help="what test/gpu/prepare.sh made")
-    parser.add_argument("--part", type=int, required=True, choices=(*PARTS, 4))
+    parser.add_argument("--part", type=int, required=True, choices=sorted((*PARTS, BENCHMARK_PART)))
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--results", type=Path, metavar="DIR",
                         help="where it says what is done; default: results beside the archive")
@@ -54,11 +59,13 @@ def main() -> int:
     options = parse_arguments()
     results = options.results or options.archive.parent / "results"
     folder = unpack(options.archive, Path(tempfile.gettempdir()) / "sortie-gpu")
-    if options.part == 4:
+    if options.part == BENCHMARK_PART:
         return run_benchmark(options, folder, results)
-    models = [model for model in read_manifest(folder) if re.search(options.models, model.name)]
     with tempfile.TemporaryDirectory() as scratch:
-        checks = list(PARTS[options.part](Sortie(folder, options.device, Path(scratch)), models))
+        sortie = Sortie(folder, options.device, Path(scratch))
+        checks = [check for checks_of, read_models in PARTS[options.part]
+                  for check in checks_of(sortie, [model for model in read_models(folder)
+                                                  if re.search(options.models, model.name)])]
         outcomes = Results(results / f"part{options.part}.jsonl")
         status = run_checks(checks, outcomes, options.seconds, options.workers)
     remember(folder, results, options.models, options.part, outcomes.counts(checks))

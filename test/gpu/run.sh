@@ -9,6 +9,7 @@
 #      images, cuBLAS where it is installed
 #   3  compute-sanitizer: memcheck, racecheck, synccheck
 #   4  the benchmark
+#   5  whole models: every named value, logits in pieces, generation, forks and saved sequences equal the CPU's
 #
 # A part takes at most --seconds; run it again with the same --results and it goes on. The last line
 # is `N passed, N failed`, with what was skipped; if time ran out, the one before says how many are left.

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from package import ARCHIVE, CONTRACT, read_manifest, unpack
+from package import ARCHIVE, CONTRACT, read_manifest, read_whole_models, unpack
 from parts import checksum_checks, expect_close, expect_same, sanitizer_checks, stability_checks
 from sortie import Sortie
 from suite import Check, Failure, Results, run_checks
+from whole import whole_checks
 
 HERE = Path(__file__).resolve().parent
 BIN = Path(os.environ.get("SORTIE_BIN", HERE.parents[1] / "build" / "release" / "bin")).absolute()
@@ -98,6 +99,25 @@ def test_layers_written_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     checks = list(checksum_checks(sortie, [model]))
     assert [check.name for check in checks] == ["layer", "layer-all"]
     assert run_checks(checks, Results(tmp_path / "results"), 600, 1) == 0
+
+
+def test_whole_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                      capsys: pytest.CaptureFixture[str]) -> None:
+    """Part 5 on short texts; test/e2e/test_whole_models_cuda.py has more of them."""
+    monkeypatch.setenv("LD_LIBRARY_PATH", emulated()["LD_LIBRARY_PATH"])
+    folder = unpack(prepared(tmp_path / "gpu", "whole-llama-int16"), tmp_path / "unpacked")
+    (tmp_path / "scratch").mkdir()
+    sortie = Sortie(folder, "cuda", tmp_path / "scratch")
+    model, = read_whole_models(folder)
+    assert read_manifest(folder) == [] and model.other_images == []
+    checks = list(whole_checks(sortie, [model], text=9, pieces=(4,),
+                               runs={"few tokens": [(0, 5), (130, 3)]}, generated=2))
+    assert run_checks(checks, Results(tmp_path / "results"), 600, 1) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"{2 + 2 + 4} passed, 0 failed"
+    # Other texts are told apart.
+    with pytest.raises(Failure, match="first difference"):
+        study = checks[0].run.func.__self__
+        sortie.compare(study.checksums([(0, 5)], "cpu"), study.checksums([(1, 5)], "cuda"))
 
 
 def test_cublas_needs_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

@@ -5,8 +5,13 @@
 // RUN: sortie-opt %s --sortie-compile --emit-bytecode -o %t.mlirbc && sortie-opt %t.mlirbc \
 // RUN:   | FileCheck %s --check-prefixes=CHECK,WIDE
 // RUN: sortie-test-semantics %s --each | FileCheck %s --check-prefix=MEANING
-// RUN: not sortie-opt %s --sortie-compile="target=cuda" 2>&1 | FileCheck %s --check-prefix=CUDA
-// CUDA: error: 'moert.attend_latent' op has no kernel of target cuda; compile for target=cpu
+// RUN: sortie-opt %s --sortie-compile="target=cuda chip=sm_80" | FileCheck %s --check-prefix=CUDA
+
+// CUDA: moert.launch @append_latent_0
+// CUDA: moert.launch @head_matmul_0 grid(1, tokens ceildiv 64, 2) {{.*}} weights(@k_b)
+// CUDA: moert.launch @attend_spans_0
+// CUDA: moert.launch @head_matmul_0 grid(1, tokens ceildiv 64, 2) {{.*}} weights(@other)
+// CUDA: moert.launch @head_matmul_float_0 grid(1, tokens ceildiv 64, 2) {{.*}} weights(@v_b)
 
 // MEANING: moe-choose-arithmetic @forward: changed
 // MEANING: lm-choose-widths @forward: changed

@@ -90,9 +90,11 @@ Expected<LoadedModel> LoadedModel::load(const ModelProgram &program, const Optio
   limits.sequences = room.sequences;
   limits.pages = room.pages;
   limits.rows = room.rows;
+  limits.tokens = options.runTokens;
   limits.threads = options.threads;
   limits.device = options.device;
   limits.isa = options.isa;
+  limits.isEager = options.eager;
   if (Error error = checkMemory(program, limits, options.isVerbose))
     return error;
   Expected<WeightsPtr> weights = loadWeights(program, options);

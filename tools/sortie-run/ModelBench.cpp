@@ -220,7 +220,9 @@ Error benchModel(const Options &options, raw_fd_ostream &out) {
   if (!room)
     return room.takeError();
   BenchSubject subject;
-  subject.model = sys::path::stem(options.weights).str();
+  // Random weights have no name; the program has that of the model.
+  subject.model =
+      sys::path::stem(isRandom(options.weights) ? options.program : options.weights).str();
   if (Error error = countWeights(*program, subject))
     return error;
   Expected<LoadedModel> loaded = LoadedModel::load(*program, options, *room);

@@ -74,6 +74,14 @@ cl::opt<std::string> isa("cpu-isa", cl::value_desc("name"), SORTIE_ALL_WORDS,
                          cl::desc("Force an instruction set, as for a run; default: the best that "
                                   "this machine has. Changes no bit of a result"));
 
+cl::opt<bool> eager("eager", SORTIE_ALL_WORDS,
+                    cl::desc("GPU: launch kernels one by one instead of as a CUDA graph. Changes "
+                             "no bit of a result"));
+
+cl::opt<int64_t> runTokens("run-tokens", cl::value_desc("number"), cl::init(512), SORTIE_ALL_WORDS,
+                           cl::desc("The most tokens of a run, as far as the program has room; "
+                                    "default: 512. Changes no bit of a result"));
+
 cl::opt<bool> verbose("verbose", SORTIE_ALL_WORDS,
                       cl::desc("Say on the standard error what memory is needed before it is "
                                "allocated"));
@@ -126,12 +134,16 @@ Error getModelOptions(Mode mode, Options &options) {
     return makeError(wordOf(mode) + ": give the model with --weights model.gguf");
   if (threads < 0)
     return makeError(wordOf(mode) + ": --threads " + Twine(threads) + ": give at least 1");
+  if (runTokens < 1)
+    return makeError(wordOf(mode) + ": --run-tokens " + Twine(runTokens) + ": give at least 1");
   options.mode = mode;
   options.program = program;
   options.weights = weights;
   options.device = device;
   options.threads = threads;
   options.isa = isa;
+  options.eager = eager;
+  options.runTokens = runTokens;
   options.isVerbose = verbose;
   if (Error error = getOptionsOf(mode, options))
     return makeError(wordOf(mode) + ": " + toString(std::move(error)));

@@ -106,8 +106,9 @@ struct Options {
   std::vector<SymbolOption> symbols;
   std::string device; ///< empty: the program's own
   bool eager = false;
-  int threads = 0; ///< 0: all processors
-  std::string isa; ///< empty: the best
+  int64_t runTokens = 0; ///< of words of whole models: the most of a run
+  int threads = 0;       ///< 0: all processors
+  std::string isa;       ///< empty: the best
   bool isVerbose = false;
   bool checksums = false;
   bool benchmark = false;

@@ -21,7 +21,7 @@ USAGE: sortie <word> <model.gguf> [options]
 
   sortie generate   model.gguf --prompt "In the beginning" -n 64
   sortie perplexity model.gguf --file text.txt
-  sortie bench      model.gguf -p 512 -n 64
+  sortie bench      model.gguf -p 512 -n 64 --device cuda:0
   sortie logits     model.gguf --tokens ids.npy --output logits.npy
   sortie tokenize   model.gguf --prompt "Hello"
 
@@ -36,11 +36,15 @@ OPTIONS OF COMPILATION:
   --context=<number>           - Positions of the longest sequence; the word gets it, too, if it has
                                  such an option. Default: what the model's file says
   --max-tokens=<number>        - The most tokens that a run may have; default: 8192
+  --chip=<name,...>            - The GPUs to compile for, with --device cuda: such as sm_90a for an
+                                 H100; default: sm_80,sm_90a. All others take PTX
   --contract, --gating, --experts-used, --ignore-keys, --ignore-tensors
                                - See sortie-translate --help
 
 OPTIONS:
 
+  --device=<name>              - cpu (default), cuda, or cuda:N for GPU number N: the program is
+                                 compiled for it, and the word runs there
   -v                           - Print the commands that are run
   --keep-temps                 - Write <model>.mlir, the graph, and <model>.mlirbc, the program, into
                                  the current folder, and run that program; uses no cache
@@ -60,13 +64,16 @@ constexpr Word kWords[] = {{"generate", true, true},
                            {"tokenize", false, false}};
 
 /// Options of words that take no value; all others take one, after '=' or as the next argument.
-constexpr StringLiteral kFlags[] = {
-    "chat",         "ignore-eos",  "last",      "no-add-special",   "no-parse-special",
-    "show-special", "help-hidden", "help-list", "help-list-hidden", "verbose"};
+constexpr StringLiteral kFlags[] = {"chat",           "eager",
+                                    "ignore-eos",     "last",
+                                    "no-add-special", "no-parse-special",
+                                    "show-special",   "help-hidden",
+                                    "help-list",      "help-list-hidden",
+                                    "verbose"};
 
 constexpr StringLiteral kImportOptions[] = {"context",      "contract",    "gating",
                                             "experts-used", "ignore-keys", "ignore-tensors"};
-constexpr StringLiteral kCompileOptions[] = {"activations", "kv", "max-tokens"};
+constexpr StringLiteral kCompileOptions[] = {"activations", "kv", "max-tokens", "chip"};
 
 std::string listWords() {
   return join(map_range(kWords, [](const Word &word) { return word.name.str(); }), ", ");
@@ -118,6 +125,8 @@ private:
       result.keepsFiles = true;
     else if (is_contained(kImportOptions, name) || is_contained(kCompileOptions, name))
       return takeOwnOption(argument, name, hasValue ? std::optional(value) : std::nullopt);
+    else if (name == "device" && word.needsProgram)
+      return takeDevice(argument, hasValue ? std::optional(value) : std::nullopt);
     else
       return passOption(argument, name, hasValue);
     return Error::success();
@@ -134,13 +143,21 @@ private:
     return Error::success();
   }
 
-  Error takeOwnOption(StringRef argument, StringRef name, std::optional<StringRef> value) {
+  /// What `argument` has behind its '=', or else the next argument.
+  Expected<StringRef> valueOf(StringRef argument, std::optional<StringRef> value) {
+    if (value)
+      return *value;
+    if (rest.empty())
+      return makeError(argument + ": give a value, as in " + argument + "=...");
+    return take();
+  }
+
+  Error takeOwnOption(StringRef argument, StringRef name, std::optional<StringRef> given) {
     if (!word.needsProgram)
       return makeError(word.name + " compiles nothing; leave " + argument + " out");
-    if (!value && rest.empty())
-      return makeError(argument + ": give a value, as in " + argument + "=...");
+    Expected<StringRef> value = valueOf(argument, given);
     if (!value)
-      value = take();
+      return value.takeError();
     if (is_contained(kCompileOptions, name))
       return addCompileOption(name, *value);
     result.importOptions.push_back(("--" + name + "=" + *value).str());
@@ -149,9 +166,28 @@ private:
     return Error::success();
   }
 
-  /// A value is a word: those of --sortie-compile stand in one argument, with spaces between them.
+  /// The word gets it, too. Checked here, because a model would be compiled before it does.
+  Error takeDevice(StringRef argument, std::optional<StringRef> given) {
+    Expected<StringRef> value = valueOf(argument, given);
+    if (!value)
+      return value.takeError();
+    const auto [kind, number] = value->split(':');
+    const bool hasNumber = value->contains(':');
+    if (hasNumber ? kind != "cuda" || number.empty() || !all_of(number, isDigit)
+                  : kind != "cuda" && kind != "cpu")
+      return makeError("--device: '" + *value +
+                       "' is no device; give cpu, cuda, or cuda:N for GPU "
+                       "number N");
+    result.isForCuda = kind == "cuda";
+    result.runOptions.push_back(("--device=" + *value).str());
+    return Error::success();
+  }
+
+  /// A value is words with commas between them: options of --sortie-compile stand in one argument,
+  /// with spaces between them.
   Error addCompileOption(StringRef name, StringRef value) {
-    if (value.empty() || !all_of(value, [](char c) { return isAlnum(c) || c == '-'; }))
+    const auto isOfWord = [](char c) { return isAlnum(c) || StringRef("-_,").contains(c); };
+    if (value.empty() || !all_of(value, isOfWord))
       return makeError("--" + name + ": '" + value + "' is none of its values; see sortie --help");
     result.compileOptions.push_back((name + "=" + value).str());
     return Error::success();

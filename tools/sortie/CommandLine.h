@@ -22,6 +22,7 @@ struct CommandLine {
   std::string model; ///< a file; empty with asksForHelp
   /// `tokenize` needs the model's file alone.
   bool needsProgram = true;
+  bool isForCuda = false;                  ///< --device names a GPU
   std::vector<std::string> importOptions;  ///< "--context=512", of sortie-translate
   std::vector<std::string> compileOptions; ///< "activations=int8", of --sortie-compile
   std::vector<std::string> runOptions;     ///< as they were given

@@ -15,6 +15,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <sys/mman.h>
@@ -31,6 +32,10 @@ constexpr StringLiteral kCompiler = "sortie-opt";
 /// What --keep-temps names files by.
 std::string stemOf(const CommandLine &call) { return sys::path::stem(call.model).str(); }
 
+std::string targetOf(const CommandLine &call) {
+  return std::string("target=") + (call.isForCuda ? "cuda" : "cpu");
+}
+
 /// Imports the model into the file `graph`, and compiles that into `program`.
 Error compile(const CommandLine &call, const Siblings &siblings, const std::string &graph,
               const std::string &program) {
@@ -38,7 +43,7 @@ Error compile(const CommandLine &call, const Siblings &siblings, const std::stri
   append_range(import, call.importOptions);
   if (Error error = siblings.run(kImporter, import, "import '" + call.model + "'"))
     return error;
-  std::string options = "target=cpu";
+  std::string options = targetOf(call);
   for (const std::string &option : call.compileOptions)
     options += " " + option;
   Error error = siblings.run(
@@ -89,7 +94,12 @@ Expected<std::string> makeKey(const CommandLine &call, const Siblings &siblings)
     parts.push_back(*description);
   }
   append_range(parts, call.importOptions);
+  parts.push_back(targetOf(call));
   append_range(parts, call.compileOptions);
+  // Kernels are compiled by the NVRTC that the compiler finds, which may be the emulation's.
+  if (call.isForCuda)
+    for (const char *variable : {"SORTIE_NVRTC", "LD_LIBRARY_PATH"})
+      parts.push_back(sys::Process::GetEnv(variable).value_or(""));
   return FileCache::makeKey(SmallVector<StringRef>(parts.begin(), parts.end()));
 }
 

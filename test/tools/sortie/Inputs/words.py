@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 # The driver's own, or not for it.
-OTHERS = {"context", "weights", "help", "help-list"}
+OTHERS = {"context", "device", "weights", "help", "help-list"}
 PRINTER = '#!/bin/sh\nfor argument in "$@"; do echo "$argument"; done\n'
 
 
