@@ -126,7 +126,8 @@ static kernels::WarpgroupGeometry warpgroupGeometryOf(const Product &product, co
 
 bool hasWarpgroupKernel(const Product &product, const Chip &chip) {
   return chip.architecture == StringRef("sm_90a") && product.isGrouped &&
-         kernels::isForWarpgroups(product.first) && kernels::isForWarpgroups(product.second) &&
+         kernels::isForWarpgroups(product.first, product.input) &&
+         kernels::isForWarpgroups(product.second, product.input) &&
          geometryOf(product, /*slices=*/1, chip).narrow.tokens != 0 &&
          warpgroupGeometryOf(product, chip).stages != 0;
 }

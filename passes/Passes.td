@@ -308,7 +308,7 @@ def MoertSelectKernels : Pass<"moert-select-kernels", "::mlir::ModuleOp"> {
 
     With `warpgroups`, grouped exact products have kernels for `sm_90a` that multiply more than a few
     rows with products of warpgroups (`wgmma`): the bits and the packed weights are the same. Formats
-    with sub-blocks of 16 elements keep their kernels.
+    with sub-blocks of 16 elements, and Q5_K with int16 activations, keep their kernels.
 
     Errors: an unknown chip, rows whose length is not constant, a grouped product whose offsets no
     dispatch of the function made, a grid that is too large for CUDA, memory that is planned already.

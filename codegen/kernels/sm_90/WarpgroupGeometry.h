@@ -57,10 +57,14 @@ SORTIE_NUMERICS_CONSTEXPR int fewTileBlocks(int experts) {
 
 //===- Shared memory -----------------------------------------------------===//
 
-/// Whether formats can be multiplied so: sub-blocks of 32 are what a product of a warpgroup sums.
-SORTIE_NUMERICS_CONSTEXPR bool isForWarpgroups(Format format) {
-  const FormatClass of = formatInfo(format).formatClass;
-  return of == FormatClass::GroupScale || of == FormatClass::SubScale32;
+/// Whether a format can be multiplied so: a product of a warpgroup sums sub-blocks of 32. Where
+/// both limbs must be kept apart beside minimums (Q5_K), registers do not suffice.
+SORTIE_NUMERICS_CONSTEXPR bool isForWarpgroups(Format format, RowKind input) {
+  const FormatInfo info = formatInfo(format);
+  if (info.formatClass == FormatClass::SubScale16)
+    return false;
+  return info.formatClass == FormatClass::GroupScale || limbCount(input) == 1 ||
+         info.minimum == Minimum::None || isCombinable(info);
 }
 
 /// Shared memory of a block in bytes. After the codebooks, which are where other exact products

@@ -59,7 +59,7 @@ TEST(HardwareTest, ProductsOfWarpgroups) {
   ASSERT_TRUE(static_cast<bool>(file));
   const StringRef source = (*file)->getBuffer();
   compile("warpgroupProducts64", source, "sm_90a");
-  const std::string ptx = compile("warpgroupProducts64", source, "compute_90a");
+  const std::string ptx = compile("warpgroupProducts64", source, "compute_90");
   for (StringRef width : {"16", "32", "48", "64"})
     expectInstructions(ptx,
                        {("wgmma.mma_async.sync.aligned.m64n" + width + "k32.s32.s8.s8 {").str(),
@@ -85,7 +85,7 @@ TEST(HardwareTest, WhatThePipelineDoesNotUse) {
                                   "SORTIE_KERNEL(32, 1) pack(float *x, unsigned *y) {\n"
                                   "  y[0] = sortie::hw::packHalves(x[0], x[1]);\n"
                                   "}\n";
-  expectInstructions(compile("pack", packs, "compute_90a"), {"cvt.rn.f16x2.f32 "});
+  expectInstructions(compile("pack", packs, "compute_90"), {"cvt.rn.f16x2.f32 "});
   expectInstructions(
       compile("deepBox", source, "compute_90"),
       {"fence.proxy.async.shared::cta;", "bar.arrive ",

@@ -76,6 +76,10 @@ TEST(ProductPlanTest, WarpgroupsAreAnOption) {
   EXPECT_FALSE(usesWarpgroups(grouped(2048, 768), "sm_90")) << "it has no wgmma";
   EXPECT_FALSE(usesWarpgroups(plain(2048, 768))) << "no experts";
   EXPECT_FALSE(usesWarpgroups(grouped(2048, 768, Format::Q6_K))) << "sub-blocks of 16";
+  Product limbsApart = grouped(2048, 768, Format::Q5_K);
+  EXPECT_FALSE(usesWarpgroups(limbsApart)) << "too few registers";
+  limbsApart.input = RowKind::Int8;
+  EXPECT_TRUE(usesWarpgroups(limbsApart));
   EXPECT_EQ(exact(grouped(2048, 768)).code.header, "exact/ExactProduct.h") << "nobody asked";
 }
 
