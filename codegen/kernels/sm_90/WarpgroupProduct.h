@@ -15,7 +15,7 @@
 #ifndef SORTIE_CODEGEN_KERNELS_SM_90_WARPGROUPPRODUCT_H
 #define SORTIE_CODEGEN_KERNELS_SM_90_WARPGROUPPRODUCT_H
 
-#include "codegen/kernels/exact/ExactProduct.h"
+#include "codegen/kernels/exact/NarrowTile.h"
 #include "codegen/kernels/sm_90/WarpgroupOutputs.h"
 #include "codegen/kernels/sm_90/WarpgroupProducer.h"
 
@@ -88,13 +88,15 @@ template <typename Spec, typename Begin>
 SORTIE_DEVICE void multiplyFewRows(const ExactOperands &operands, Begin begin) {
   constexpr ExactGeometry kGeometry = ExactBlock<Spec>::kGeometry;
   constexpr int kTokens = kGeometry.narrow.tokens;
-  const Tile tile = tileAfter<Spec>(operands, 0);
+  const Tile tile = hw::loadSettled(operands.tiles + hw::blockIndexY());
   if (tile.rows <= 0) {
     begin();
     return;
   }
   if constexpr (kGeometry.sliced.tokens != 0) {
-    if (tile.rows <= kGeometry.sliced.tokens && hasFewTiles<Spec>(operands)) {
+    const bool areFew = hw::gridCountY() <= Spec::kFewTiles ||
+                        hw::loadSettled(operands.tiles + Spec::kFewTiles).rows == 0;
+    if (areFew && tile.rows <= kGeometry.sliced.tokens) {
       NarrowTile<Spec, Spec::kSlices>::run(operands, tile, begin);
       return;
     }
