@@ -9,6 +9,7 @@
 #include "codegen/kernels/common/Geometry.h"
 #include "codegen/kernels/exact/ExactGeometry.h"
 #include "codegen/kernels/packing/PackGeometry.h"
+#include "codegen/kernels/sm_90/WarpgroupGeometry.h"
 
 using namespace llvm;
 using sortie::numerics::Encoding;
@@ -31,8 +32,9 @@ int exactColumns(const Product &product) {
 
 static StringRef toText(bool value) { return value ? "true" : "false"; }
 
-/// The struct of constants that ExactProduct.h describes.
-static std::string writeSpec(const Product &product, int slices, const Chip &chip) {
+/// The struct of constants that ExactProduct.h describes, and `more` members.
+static std::string writeSpec(const Product &product, int slices, const Chip &chip,
+                             StringRef more = {}) {
   const numerics::Glu &glu = product.glu;
   const std::string heads = product.heads == 0
                                 ? std::string()
@@ -50,14 +52,24 @@ static std::string writeSpec(const Product &product, int slices, const Chip &chi
                  nameOf(product.output), product.rows, product.columns, product.slots,
                  toText(product.isGated), toText(product.isGrouped), toText(product.hasScale),
                  nameOf(glu.kind), literal(glu.alpha), literal(glu.limit), slices,
-                 fewTiles(chip, product.rows), heads);
+                 fewTiles(chip, product.rows), heads + more.str());
 }
 
-KernelCode exactProductKernel(const Product &product, int slices, const Chip &chip) {
+namespace {
+/// The parameters of an exact product, and which of them are whose.
+struct ExactArguments {
   Parameters parameters;
+  std::string operands; ///< those of ExactOperands, in braces
+  std::string offsets;
+};
+} // namespace
+
+static ExactArguments exactArguments(const Product &product) {
+  ExactArguments all;
+  Parameters &parameters = all.parameters;
   std::vector<std::string> arguments;
   arguments.push_back(parameters.read("const void *"));
-  parameters.readIf(product.isGrouped, "const int32_t *"); // offsets
+  all.offsets = parameters.readIf(product.isGrouped, "const int32_t *");
   arguments.push_back(parameters.readIf(product.isGrouped, "const Tile *"));
   arguments.push_back(parameters.readIf(product.hasPermutation, "const int32_t *"));
   arguments.push_back(parameters.readIf(product.hasScale, "const float *"));
@@ -68,24 +80,75 @@ KernelCode exactProductKernel(const Product &product, int slices, const Chip &ch
   arguments.push_back(parameters.weightIf(product.hasSecondBias, "const float *"));
   const std::string expertScales = expertScaleArguments(product, parameters);
   arguments.push_back(product.isGrouped ? "0" : parameters.extent());
+  all.operands = "{" + join(arguments, ", ") + expertScales + "}";
+  return all;
+}
 
-  const kernels::ExactGeometry geometry = kernels::exactGeometry(
-      product.first, product.second, product.input, product.columns, slices, chip.sharedLimit);
+/// What kernels of exact products have in common.
+static KernelCode exactCode(const Product &product, const ExactArguments &arguments,
+                            const Chip &chip) {
   KernelCode code;
   code.kind = kindOf(product);
-  code.header = "exact/ExactProduct.h";
   code.definitions = formatv("#define SORTIE_SHARED_LIMIT {0}\n", chip.sharedLimit);
-  code.declarations = writeSpec(product, slices, chip);
-  code.parameters = parameters.list;
+  code.parameters = arguments.parameters.list;
   code.beginsItself = !product.isGrouped || product.hasSettledTiles;
   if (product.isGrouped && product.hasSettledTiles)
     code.early = {2}; // the tile map
-  code.call = "exactProduct<Spec>({" + join(arguments, ", ") + expertScales + "}, " +
-              (code.beginsItself ? "begin" : "[] {}") + ")";
   code.threads = kernels::kExactThreads;
+  return code;
+}
+
+static kernels::ExactGeometry geometryOf(const Product &product, int slices, const Chip &chip) {
+  return kernels::exactGeometry(product.first, product.second, product.input, product.columns,
+                                slices, chip.sharedLimit);
+}
+
+KernelCode exactProductKernel(const Product &product, int slices, const Chip &chip) {
+  const ExactArguments arguments = exactArguments(product);
+  const kernels::ExactGeometry geometry = geometryOf(product, slices, chip);
+  KernelCode code = exactCode(product, arguments, chip);
+  code.header = "exact/ExactProduct.h";
+  code.declarations = writeSpec(product, slices, chip);
+  code.call = "exactProduct<Spec>(" + arguments.operands + ", " +
+              (code.beginsItself ? "begin" : "[] {}") + ")";
   code.shared = geometry.sharedBytes;
   code.schedule = formatv("tile {0} x {1}, {2} stages", exactColumns(product), geometry.tokens,
                           geometry.stages);
+  return code;
+}
+
+//===----------------------------------------------------------------------===//
+// Products with warpgroups
+//===----------------------------------------------------------------------===//
+
+static kernels::WarpgroupGeometry warpgroupGeometryOf(const Product &product, const Chip &chip) {
+  return kernels::warpgroupGeometry(product.first, product.second, product.input, product.columns,
+                                    product.isGated, static_cast<int>(product.experts),
+                                    chip.sharedLimit);
+}
+
+bool hasWarpgroupKernel(const Product &product, const Chip &chip) {
+  return chip.architecture == StringRef("sm_90a") && product.isGrouped &&
+         kernels::isForWarpgroups(product.first, product.input) &&
+         kernels::isForWarpgroups(product.second, product.input) &&
+         geometryOf(product, /*slices=*/1, chip).narrow.tokens != 0 &&
+         warpgroupGeometryOf(product, chip).stages != 0;
+}
+
+KernelCode warpgroupProductKernel(const Product &product, int slices, const Chip &chip) {
+  const ExactArguments arguments = exactArguments(product);
+  const kernels::WarpgroupGeometry geometry = warpgroupGeometryOf(product, chip);
+  KernelCode code = exactCode(product, arguments, chip);
+  code.header = "sm_90/WarpgroupProduct.h";
+  code.declarations = writeSpec(product, slices, chip,
+                                formatv("  static constexpr int kExperts = {0}, kBlocks = {1};\n",
+                                        product.experts, chip.multiprocessors)
+                                    .str());
+  code.call = "warpgroupProduct<Spec>(" + arguments.operands + ", " + arguments.offsets + ", " +
+              (code.beginsItself ? "begin" : "[] {}") + ")";
+  code.shared = std::max(geometryOf(product, slices, chip).sharedBytes, geometry.sharedBytes);
+  code.schedule = formatv("warpgroups, tile {0} x {1}, {2} stages", kernels::kItemColumns,
+                          geometry.tokens, geometry.stages);
   return code;
 }
 

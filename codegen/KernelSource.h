@@ -103,6 +103,7 @@ struct Product {
   bool hasFirstBias = false;
   bool hasSecondBias = false;
   numerics::Glu glu = {};
+  int64_t experts = 0; ///< that its offsets are of, if it is grouped
 
   bool isOutputQuantized() const { return output != numerics::RowKind::F32; }
   /// Whether it takes its rows, or factors of them, by the permutation, or has a tile map. The
@@ -118,6 +119,11 @@ struct Product {
 /// scales by expert need; the kernel needs no offsets, reports do. `slices` is into how many few
 /// tokens cut K, a power of two (NarrowTile.h).
 KernelCode exactProductKernel(const Product &product, int slices, const Chip &chip);
+
+/// Whether a chip has products of warpgroups and they can do this one, and its kernel, which takes
+/// the same operands: few rows as exactProductKernel() has them, more with warpgroups.
+bool hasWarpgroupKernel(const Product &product, const Chip &chip);
+KernelCode warpgroupProductKernel(const Product &product, int slices, const Chip &chip);
 
 /// Columns of the output of a thread block of an exact product that does not cut K.
 int exactColumns(const Product &product);

@@ -56,8 +56,11 @@ static bool canCut(const Product &product, int slices, const Chip &chip) {
              .sliced.tokens != 0;
 }
 
-/// Without slices, and with as many as can be.
-static std::vector<ProductPlan> exactCandidates(const Product &product, const Chip &chip) {
+/// Without slices, and with as many as can be. One token is multiplied in the same way whether more
+/// are with warpgroups or not.
+static std::vector<ProductPlan> exactCandidates(const Product &product, const Chip &chip,
+                                                const PlanOptions &options) {
+  const bool hasWarpgroups = options.warpgroups && hasWarpgroupKernel(product, chip);
   std::vector<ProductPlan> plans;
   for (int slices = 1; slices == 1 || (slices <= 4 && canCut(product, slices, chip)); slices *= 2) {
     // Blocks of one slice cover the columns of a block that does not cut K.
@@ -65,8 +68,10 @@ static std::vector<ProductPlan> exactCandidates(const Product &product, const Ch
     const ProductGrid grid = {kernels::ceilDiv(product.rows, columns), kernels::kTileRows};
     const int64_t blocks = kernels::ceilDiv(product.rows, exactColumns(product)) * slices;
     const Work work = workOfToken(product, Work::Unit::Tensor, Storage::Packed, blocks);
-    plans.push_back({Storage::Packed, grid, exactProductKernel(product, slices, chip), slices,
-                     predict(chip, work).seconds});
+    plans.push_back({Storage::Packed, grid,
+                     hasWarpgroups ? warpgroupProductKernel(product, slices, chip)
+                                   : exactProductKernel(product, slices, chip),
+                     slices, predict(chip, work).seconds});
   }
   return plans;
 }
@@ -93,8 +98,8 @@ static ProductGrid bf16Grid(const Product &product) {
           kernels::kTileRows};
 }
 
-std::vector<ProductPlan> candidates(ProductFamily family, const Product &product,
-                                    const Chip &chip) {
+std::vector<ProductPlan> candidates(ProductFamily family, const Product &product, const Chip &chip,
+                                    const PlanOptions &options) {
   const auto raw = [&](const ProductGrid &grid, KernelCode code, Work::Unit unit) {
     const Work work = workOfToken(product, unit, Storage::Raw, grid.columnBlocks);
     return ProductPlan{Storage::Raw, grid, std::move(code), /*slices=*/1,
@@ -102,7 +107,7 @@ std::vector<ProductPlan> candidates(ProductFamily family, const Product &product
   };
   switch (family) {
   case ProductFamily::Exact:
-    return exactCandidates(product, chip);
+    return exactCandidates(product, chip, options);
   case ProductFamily::Float:
     return {raw(floatGrid(product), floatProductKernel(product), Work::Unit::Fp32)};
   case ProductFamily::Bf16:
@@ -111,8 +116,9 @@ std::vector<ProductPlan> candidates(ProductFamily family, const Product &product
   llvm_unreachable("unknown family of products");
 }
 
-ProductPlan plan(ProductFamily family, const Product &product, const Chip &chip) {
-  const std::vector<ProductPlan> all = candidates(family, product, chip);
+ProductPlan plan(ProductFamily family, const Product &product, const Chip &chip,
+                 const PlanOptions &options) {
+  const std::vector<ProductPlan> all = candidates(family, product, chip, options);
   return *llvm::min_element(
       all, [](const ProductPlan &a, const ProductPlan &b) { return a.seconds < b.seconds; });
 }

@@ -39,12 +39,19 @@ struct ProductPlan {
   double seconds;  ///< predicted for one token
 };
 
+/// What a plan may use.
+struct PlanOptions {
+  bool warpgroups = false; ///< sm_90a's products of warpgroups
+};
+
 /// The ways that a family has on a chip, one or more. Formats of products that are not `Exact` are
 /// those of floats, and equal.
-std::vector<ProductPlan> candidates(ProductFamily family, const Product &product, const Chip &chip);
+std::vector<ProductPlan> candidates(ProductFamily family, const Product &product, const Chip &chip,
+                                    const PlanOptions &options = {});
 
 /// The fastest of them; of equal ones the first.
-ProductPlan plan(ProductFamily family, const Product &product, const Chip &chip);
+ProductPlan plan(ProductFamily family, const Product &product, const Chip &chip,
+                 const PlanOptions &options = {});
 
 } // namespace sortie::codegen
 

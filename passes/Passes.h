@@ -57,6 +57,10 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
                       llvm::cl::desc("Let cuBLAS do dense bf16 products (target=cuda, contract "
                                      "{run})"),
                       llvm::cl::init(false)};
+  Option<bool> warpgroups{*this, "warpgroups",
+                          llvm::cl::desc("Let warpgroups multiply many rows in exact products on "
+                                         "sm_90a (target=cuda)"),
+                          llvm::cl::init(false)};
   Option<int64_t> maxTokens{*this, "max-tokens",
                             llvm::cl::desc("The most tokens that a run may have"),
                             llvm::cl::init(8192)};

@@ -306,6 +306,10 @@ def MoertSelectKernels : Pass<"moert-select-kernels", "::mlir::ModuleOp"> {
     kernels, since the library has no such epilogue. It keeps no contract but `{run}`: under `batch`
     the option is an error. A remark says so where it finds nothing to do.
 
+    With `warpgroups`, grouped exact products have kernels for `sm_90a` that multiply more than a few
+    rows with products of warpgroups (`wgmma`): the bits and the packed weights are the same. Formats
+    with sub-blocks of 16 elements, and Q5_K with int16 activations, keep their kernels.
+
     Errors: an unknown chip, rows whose length is not constant, a grouped product whose offsets no
     dispatch of the function made, a grid that is too large for CUDA, memory that is planned already.
   }];
@@ -314,7 +318,9 @@ def MoertSelectKernels : Pass<"moert-select-kernels", "::mlir::ModuleOp"> {
     ListOption<"chips", "chips", "std::string",
                "Chips to compile for, as `sm_90a` (default: sm_80,sm_90a)">,
     Option<"cublas", "cublas", "bool", /*default=*/"false",
-           "Let cuBLAS do dense bf16 products; for a contract of {run} only">
+           "Let cuBLAS do dense bf16 products; for a contract of {run} only">,
+    Option<"warpgroups", "warpgroups", "bool", /*default=*/"false",
+           "Let warpgroups multiply many rows in grouped exact products on sm_90a">
   ];
   let statistics = [
     Statistic<"libraryCalls", "library-calls", "Products that cuBLAS does">,

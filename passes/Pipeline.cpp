@@ -40,6 +40,7 @@ static MoertSelectKernelsOptions selectOptions(const CompileOptions &options) {
   MoertSelectKernelsOptions select;
   select.chips.assign(options.chips.begin(), options.chips.end());
   select.cublas = options.cublas;
+  select.warpgroups = options.warpgroups;
   return select;
 }
 
@@ -78,8 +79,8 @@ static LogicalResult checkOptions(const CompileOptions &options,
   if (options.target != kCpuTarget && options.target != kCudaTarget)
     return emitError("unknown target '" + options.target + "', expected cpu or cuda");
   if (options.target == kCpuTarget &&
-      (!options.chips.empty() || options.printSchedule || options.cublas))
-    return emitError("chip, print-schedule and cublas belong to target=cuda");
+      (!options.chips.empty() || options.printSchedule || options.cublas || options.warpgroups))
+    return emitError("chip, print-schedule, cublas and warpgroups belong to target=cuda");
   if (options.maxTokens < 1 || options.maxTokens > INT32_MAX)
     return emitError("max-tokens must be 1 to 2147483647, got " + Twine(options.maxTokens));
   return success();

@@ -16,8 +16,10 @@ namespace sortie::selection {
 
 class FunctionSelection {
 public:
-  FunctionSelection(moert::FuncOp function, KernelTable &kernels, bool usesCublas)
-      : function(function), kernels(kernels), builder(function), usesCublas(usesCublas) {}
+  FunctionSelection(moert::FuncOp function, KernelTable &kernels, bool usesCublas,
+                    bool usesWarpgroups)
+      : function(function), kernels(kernels), builder(function), usesCublas(usesCublas),
+        usesWarpgroups(usesWarpgroups) {}
 
   mlir::LogicalResult run();
 
@@ -48,6 +50,7 @@ public:
   KernelTable &kernels;
   mlir::OpBuilder builder;
   const bool usesCublas;
+  const bool usesWarpgroups;
   llvm::DenseMap<mlir::Value, Dispatched> dispatches; ///< by their offsets
   llvm::DenseMap<mlir::Value, mlir::Value> rounded;   ///< buffers of f32, and the same in bf16
   /// What the places of tokens in a cache are checked for: positions, sequences, pages, pages of

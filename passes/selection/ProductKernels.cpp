@@ -104,7 +104,8 @@ planAll(FunctionSelection &selection, Arithmetic arithmetic, const codegen::Prod
         ExtentAttr rows, std::optional<int64_t> experts, LaunchBuilder &launch) {
   std::vector<codegen::ProductPlan> plans;
   for (const Chip *chip : selection.kernels.getChips()) {
-    plans.push_back(codegen::plan(familyOf(arithmetic), product, *chip));
+    plans.push_back(codegen::plan(familyOf(arithmetic), product, *chip,
+                                  {.warpgroups = selection.usesWarpgroups}));
     const SmallVector<moert::GridAttr> grid =
         gridOf(plans.back().grid, rows, experts, product.heads);
     if (plans.size() == 1)
@@ -149,7 +150,7 @@ static LogicalResult selectProduct(FunctionSelection &selection, Operation *op,
       return op->emitOpError("has offsets that no moert.dispatch of this function made; kernels "
                              "for CUDA need its tile map");
     tiles = dispatched->second.tiles;
-    experts = dispatched->second.experts;
+    experts = product.experts = dispatched->second.experts;
     product.hasSettledTiles = !mayOverlapWriterOf(op, tiles);
   }
   LaunchBuilder launch(op);

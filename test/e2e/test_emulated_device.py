@@ -59,6 +59,21 @@ def test_every_image_has_the_same_bits(emulated: Tools, make_model: Callable) ->
         assert device.checksums(program, model.path, function, hidden) == expected, chip
 
 
+@pytest.mark.parametrize("types", ["q4_k", "q5_1"])
+def test_warpgroups_have_the_same_bits(types: str, emulated: Tools, make_model: Callable) -> None:
+    """Few rows, and enough for warpgroups: eight experts have more than eight rows each."""
+    model = make_model("mixtral-8x7b", types, DIVISORS["mixtral-8x7b"])
+    function = model.function(0)
+    expected_by = emulated.compile(model.path, target="cpu", max_tokens="64")
+    program = emulated.compile(model.path, target="cuda", chip="sm_90a", max_tokens="64",
+                               warpgroups="true")
+    for tokens, seed in ((3, 0), (49, 1)):
+        hidden = model.input(tokens)
+        device = with_variables(emulated, capability="9.0", seed=seed)
+        assert (device.checksums(program, model.path, function, hidden, "--device=cuda:0")
+                == emulated.checksums(expected_by, model.path, function, hidden)), tokens
+
+
 def test_fused_and_stored_values_are_equal(emulated: Tools, make_model: Callable) -> None:
     """materialize=all takes the unfused kernels."""
     model = make_model("gpt-oss-20b", "mxfp4", DIVISORS["gpt-oss-20b"])

@@ -46,6 +46,12 @@ enum class Collective : int {
   MultiplyBf16,
   SyncThreads,
   ArriveThreads,
+  TakeRegisters,
+  GiveRegisters,
+  FenceProducts,
+  BeginProduct,
+  CommitProducts,
+  WaitForProducts,
 };
 
 /// What a lane brings to a collective and takes from it.
@@ -72,6 +78,27 @@ struct MultiplyBf16Operands {
 struct NamedBarrierOperands {
   int barrier;
   int threads; ///< that meet there
+};
+
+/// A product of a warpgroup, as a lane begins it.
+struct ProductOperands {
+  enum class Kind : uint8_t { Bytes, Halves };
+  Kind kind;
+  bool accumulates;
+  int columns;
+  uint32_t layout; ///< the upper word of B's descriptor
+  uint32_t b;      ///< the lower one
+  const uint32_t *a;
+  void *sums; ///< columns / 2 words
+
+  bool hasSameB(const ProductOperands &other) const {
+    return kind == other.kind && accumulates == other.accumulates && columns == other.columns &&
+           layout == other.layout && b == other.b;
+  }
+};
+/// A number that the instruction has in its text: of registers, or of groups of products.
+struct CountOperands {
+  int count;
 };
 
 /// The thread block whose threads run, as its threads see it.
@@ -104,6 +131,8 @@ public:
   virtual void copyBulk(void *to, const void *from, int bytes, void *barrier, Site site) = 0;
   virtual void copyBox(void *to, const TensorMap &map, int rank, const int (&at)[3], void *barrier,
                        Site site) = 0;
+  /// Fails if the sums belong to a product that has not been waited for.
+  virtual void receiveSums(const void *sums, Site site) = 0;
 
   /// Fails unless the `bytes` bytes at `address` are shared memory, and so aligned.
   virtual void checkShared(const char *who, const void *address, int bytes, int alignment,

@@ -47,6 +47,18 @@ const char *collectiveName(Collective what) {
     return "syncThreads";
   case Collective::ArriveThreads:
     return "arriveThreads";
+  case Collective::TakeRegisters:
+    return "takeRegisters";
+  case Collective::GiveRegisters:
+    return "giveRegisters";
+  case Collective::FenceProducts:
+    return "fenceProducts";
+  case Collective::BeginProduct:
+    return "a product of a warpgroup";
+  case Collective::CommitProducts:
+    return "commitProducts";
+  case Collective::WaitForProducts:
+    return "waitForProducts";
   }
   return "?";
 }
@@ -211,8 +223,14 @@ static void multiplyBf16(Operands operands) {
 void completeCollective(Collective what, void *const (&operands)[kLanes]) {
   switch (what) {
   case Collective::SyncWarp:
-  case Collective::SyncThreads:
+  case Collective::SyncThreads: // what the scheduler does
   case Collective::ArriveThreads:
+  case Collective::TakeRegisters:
+  case Collective::GiveRegisters:
+  case Collective::FenceProducts:
+  case Collective::BeginProduct:
+  case Collective::CommitProducts:
+  case Collective::WaitForProducts:
     return;
   case Collective::Shuffle:
     return exchange(operands, [](int, int lane) { return lane & (kLanes - 1); });

@@ -12,7 +12,9 @@
 
 namespace sortie::emulation {
 
-Scheduler::Scheduler() : threads(kMaxThreads), warps(kMaxThreads / kLanes) {
+Scheduler::Scheduler()
+    : threads(kMaxThreads), warps(kMaxThreads / kLanes), products(kMaxThreads / kLanes),
+      ofWarpgroup(kMaxThreads / kLanes / 4) {
   constexpr size_t kBytes = kMaxThreads * kStackStride;
   void *memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -45,6 +47,11 @@ std::string Scheduler::runBlock(const EmulatedLaunch &what, Index3 index, Random
   namedBarriers = {};
   mbarriers.clear();
   bulkCopies.clear();
+  registers = RegisterPool(threadCount);
+  for (WarpProducts &ofWarp : products)
+    ofWarp.clear();
+  for (auto &begun : ofWarpgroup)
+    begun.clear();
   inSyncBlock = ended = 0;
   runnableWarps = 0;
   for (int i = 0; i < threadCount; ++i)
@@ -61,6 +68,8 @@ std::string Scheduler::runBlock(const EmulatedLaunch &what, Index3 index, Random
   launch = nullptr;
   if (error.empty())
     error = findLostCopy();
+  if (error.empty())
+    error = findLostProduct();
   return error.empty() ? sharedMemory.findDamage() : error;
 }
 
@@ -132,11 +141,48 @@ void Scheduler::collective(Collective what, void *operands, Site site) {
     return wait(State::InCollective, site);
 
   warp.arrived = 0;
-  if (what == Collective::SyncThreads || what == Collective::ArriveThreads)
-    return completeMeeting(what == Collective::SyncThreads, warp, site);
+  if (completeHere(what, warp, site))
+    return;
   completeCollective(what, warp.operands);
   makeRunnable(index);
   runNext(false);
+}
+
+/// What more than a warp takes part in. True if the warp goes on or waits as it should.
+bool Scheduler::completeHere(Collective what, const Warp &warp, Site site) {
+  WarpProducts &ofWarp = products[static_cast<size_t>(threadIndex / kLanes)];
+  switch (what) {
+  case Collective::SyncThreads:
+  case Collective::ArriveThreads:
+    completeMeeting(what == Collective::SyncThreads, warp, site);
+    return true;
+  case Collective::TakeRegisters:
+  case Collective::GiveRegisters:
+    changeRegisters(what == Collective::TakeRegisters, warp, site);
+    return true;
+  case Collective::FenceProducts:
+    ofWarp.fence();
+    return false;
+  case Collective::BeginProduct:
+    beginProduct(warp, site);
+    return false;
+  case Collective::CommitProducts:
+    ofWarp.commit();
+    return false;
+  case Collective::WaitForProducts:
+    ofWarp.wait(static_cast<const CountOperands *>(warp.operands[0])->count, {shared, sharedBytes});
+    return false;
+  default:
+    return false;
+  }
+}
+
+/// All lanes of the current warp wait.
+void Scheduler::suspend(State state, Site site) {
+  const int first = threadIndex / kLanes * kLanes;
+  for (int lane = 0; lane < kLanes; ++lane)
+    threads[static_cast<size_t>(first + lane)].state = state;
+  wait(state, site);
 }
 
 void Scheduler::wait(State state, Site site) {

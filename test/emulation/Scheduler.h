@@ -14,8 +14,10 @@
 #include "test/emulation/Fiber.h"
 #include "test/emulation/Mbarriers.h"
 #include "test/emulation/NamedBarriers.h"
+#include "test/emulation/RegisterPool.h"
 #include "test/emulation/SharedMemory.h"
 #include "test/emulation/TensorMap.h"
+#include "test/emulation/WarpProducts.h"
 
 #include <memory>
 #include <string>
@@ -58,6 +60,7 @@ public:
   void copyBulk(void *to, const void *from, int bytes, void *barrier, Site site) override;
   void copyBox(void *to, const TensorMap &map, int rank, const int (&at)[3], void *barrier,
                Site site) override;
+  void receiveSums(const void *sums, Site site) override;
   void checkShared(const char *who, const void *address, int bytes, int alignment,
                    Site site) override;
   using Block::fail;
@@ -72,7 +75,15 @@ private:
   static constexpr size_t kStackStride = kStackBytes + kPageBytes;
   static constexpr size_t kTopShift = 3 * 64;
 
-  enum class State { Runnable, InCollective, InSyncBlock, InSyncThreads, InWaitForPhase, Ended };
+  enum class State {
+    Runnable,
+    InCollective,
+    InSyncBlock,
+    InSyncThreads,
+    InTakeRegisters,
+    InWaitForPhase,
+    Ended,
+  };
 
   struct Thread {
     Scheduler *scheduler = nullptr;
@@ -105,7 +116,9 @@ private:
   Thread &current() { return threads[static_cast<size_t>(threadIndex)]; }
   Warp &currentWarp() { return warps[static_cast<size_t>(threadIndex / kLanes)]; }
 
+  bool completeHere(Collective what, const Warp &warp, Site site);
   void completeMeeting(bool waits, const Warp &warp, Site site);
+  void suspend(State state, Site site);
   void checkMeeting(const Warp &warp, Site site);
   void wait(State state, Site site);
   [[noreturn]] void endThread();
@@ -120,6 +133,11 @@ private:
   char *beginCopy(const char *who, void *to, int bytes, int alignment, void *object, Site site);
   void landCopy();
   std::string findLostCopy() const;
+
+  void changeRegisters(bool takes, const Warp &warp, Site site);
+  void beginProduct(const Warp &warp, Site site);
+  void checkWarpgroup(const ProductOperands &product, Site site);
+  std::string findLostProduct() const;
 
   void switchTo(Fiber &to, bool ends);
   static std::string describeSite(const Site &site);
@@ -140,6 +158,10 @@ private:
   NamedBarriers namedBarriers;
   Mbarriers mbarriers;
   BulkCopies bulkCopies;
+  RegisterPool registers;
+  std::vector<WarpProducts> products; ///< of each warp
+  /// The products of each warpgroup, as far as one of its warps has begun them.
+  std::vector<std::vector<ProductOperands>> ofWarpgroup;
   int inSyncBlock = 0;
   int ended = 0;
   std::string error;

@@ -31,9 +31,7 @@ void Scheduler::completeMeeting(bool waits, const Warp &warp, Site site) {
     makeRunnable(index);
   if (isComplete || !waits)
     return runNext(false);
-  for (int lane = 0; lane < kLanes; ++lane)
-    threads[static_cast<size_t>(index * kLanes + lane)].state = State::InSyncThreads;
-  wait(State::InSyncThreads, site);
+  suspend(State::InSyncThreads, site);
 }
 
 void Scheduler::checkMeeting(const Warp &warp, Site site) {

@@ -84,6 +84,8 @@ std::string Scheduler::describe(const Thread &thread) const {
     return "wait in syncBlock" + describeSite(thread.site);
   case State::InSyncThreads:
     return "wait in syncThreads" + describeSite(thread.site);
+  case State::InTakeRegisters:
+    return "wait in takeRegisters" + describeSite(thread.site);
   case State::InWaitForPhase:
     return "wait in waitForPhase" + describeSite(thread.site);
   case State::Ended:

@@ -1,6 +1,7 @@
 // RUN: not sortie-opt %s --sortie-compile="chip=sm_80" 2>&1 | FileCheck %s --check-prefix=CHIP
 // RUN: not sortie-opt %s --sortie-compile="print-schedule" 2>&1 | FileCheck %s --check-prefix=CHIP
 // RUN: not sortie-opt %s --sortie-compile="cublas" 2>&1 | FileCheck %s --check-prefix=CHIP
+// RUN: not sortie-opt %s --sortie-compile="warpgroups" 2>&1 | FileCheck %s --check-prefix=CHIP
 // RUN: not sortie-opt %s --sortie-compile="target=tpu" 2>&1 | FileCheck %s --check-prefix=TARGET
 // RUN: not sortie-opt %s --sortie-compile="max-tokens=0" 2>&1 | FileCheck %s --check-prefix=TOKENS
 // RUN: not sortie-opt %s --sortie-compile="activations=int4" 2>&1 | FileCheck %s --check-prefix=WIDTH
@@ -9,7 +10,7 @@
 // RUN:   | FileCheck %s --check-prefix=UNQUANTIZED
 // RUN: not sortie-opt %s --sortie-compile 2>&1 | FileCheck %s --check-prefix=CONTRACT
 
-// CHIP: chip, print-schedule and cublas belong to target=cuda
+// CHIP: chip, print-schedule, cublas and warpgroups belong to target=cuda
 // TARGET: unknown target 'tpu', expected cpu or cuda
 // TOKENS: max-tokens must be 1 to 2147483647, got 0
 // WIDTH: int4

@@ -53,6 +53,23 @@ TEST(HardwareTest, Pipeline) {
        "bar.sync "});
 }
 
+// The kernels that the emulation runs.
+TEST(HardwareTest, ProductsOfWarpgroups) {
+  const auto file = MemoryBuffer::getFile(SORTIE_SOURCE "/test/unit/emulation/WarpgroupProducts.h");
+  ASSERT_TRUE(static_cast<bool>(file));
+  const StringRef source = (*file)->getBuffer();
+  compile("warpgroupProducts64", source, "sm_90a");
+  const std::string ptx = compile("warpgroupProducts64", source, "compute_90");
+  for (StringRef width : {"16", "32", "48", "64"})
+    expectInstructions(ptx,
+                       {("wgmma.mma_async.sync.aligned.m64n" + width + "k32.s32.s8.s8 {").str(),
+                        ("wgmma.mma_async.sync.aligned.m64n" + width + "k16.f32.f16.f16 {").str()});
+  expectInstructions(ptx, {"wgmma.fence.sync.aligned;", "wgmma.commit_group.sync.aligned;",
+                           "wgmma.wait_group.sync.aligned 1;", "wgmma.wait_group.sync.aligned 0;",
+                           "setmaxnreg.inc.sync.aligned.u32 256;",
+                           "setmaxnreg.dec.sync.aligned.u32 40;"});
+}
+
 TEST(HardwareTest, WhatThePipelineDoesNotUse) {
   constexpr StringLiteral source =
       "#include <sortie_hardware_sm90.h>\n"
@@ -64,6 +81,11 @@ TEST(HardwareTest, WhatThePipelineDoesNotUse) {
       "  hw::arriveThreads(1, 64);\n"
       "}\n";
   compile("deepBox", source, "sm_90a");
+  constexpr StringLiteral packs = "#include <sortie_hardware_sm90.h>\n"
+                                  "SORTIE_KERNEL(32, 1) pack(float *x, unsigned *y) {\n"
+                                  "  y[0] = sortie::hw::packHalves(x[0], x[1]);\n"
+                                  "}\n";
+  expectInstructions(compile("pack", packs, "compute_90"), {"cvt.rn.f16x2.f32 "});
   expectInstructions(
       compile("deepBox", source, "compute_90"),
       {"fence.proxy.async.shared::cta;", "bar.arrive ",

@@ -156,6 +156,19 @@ TEST_P(ExactTest, GatedInt8WithBiases) {
 
 TEST_P(ExactTest, Plain) { expectCleanProduct(plain()); }
 
+// Warpgroups multiply on sm_90a alone.
+TEST_P(ExactTest, WithWarpgroups) {
+  const Chip &chip = *findChip("sm_90a");
+  for (Product product : {gated(GetParam()), plain()})
+    for (const RowKind input : {RowKind::Int16, RowKind::Int8}) {
+      product.experts = 128;
+      product.input = input;
+      product.hasFirstBias = product.hasFirstExpertScale = product.hasSettledTiles = true;
+      if (hasWarpgroupKernel(product, chip))
+        expectClean(warpgroupProductKernel(product, /*slices=*/1, chip), chip);
+    }
+}
+
 TEST_P(ExactTest, GatedWithScalesByExpert) {
   Product product = gated(GetParam());
   product.hasFirstExpertScale = product.hasSecondExpertScale = true;
@@ -231,6 +244,19 @@ TEST(KernelSourceTest, ExactOfTwoFormats) {
                   .isGated = true};
   expectCleanEverywhere(
       [&](const Chip &chip) { return exactProductKernel(product, /*slices=*/1, chip); });
+}
+
+TEST(KernelSourceTest, SlicedWithWarpgroups) {
+  const Product product{.first = Format::Q4_K,
+                        .second = Format::Q4_K,
+                        .input = RowKind::Int16,
+                        .output = RowKind::F32,
+                        .rows = 4096,
+                        .columns = 14336,
+                        .isGrouped = true,
+                        .experts = 8};
+  const Chip &chip = *findChip("sm_90a");
+  expectClean(warpgroupProductKernel(product, /*slices=*/4, chip), chip);
 }
 
 TEST(KernelSourceTest, FloatProducts) {

@@ -70,6 +70,40 @@ TEST(ProductPlanTest, TheFastestCandidateIsTaken) {
   }
 }
 
+Product grouped(int64_t rows, int64_t columns, Format format = Format::Q4_K) {
+  Product product = plain(rows, columns, format);
+  product.isGrouped = true;
+  product.experts = 128;
+  return product;
+}
+
+bool usesWarpgroups(const Product &product, llvm::StringRef chip = "sm_90a") {
+  const ProductPlan chosen =
+      plan(ProductFamily::Exact, product, *findChip(chip), {.warpgroups = true});
+  return chosen.code.header == "sm_90/WarpgroupProduct.h";
+}
+
+TEST(ProductPlanTest, WarpgroupsAreAnOption) {
+  EXPECT_TRUE(usesWarpgroups(grouped(2048, 768)));
+  EXPECT_FALSE(usesWarpgroups(grouped(2048, 768), "sm_90")) << "it has no wgmma";
+  EXPECT_FALSE(usesWarpgroups(plain(2048, 768))) << "no experts";
+  EXPECT_FALSE(usesWarpgroups(grouped(2048, 768, Format::Q6_K))) << "sub-blocks of 16";
+  Product limbsApart = grouped(2048, 768, Format::Q5_K);
+  EXPECT_FALSE(usesWarpgroups(limbsApart)) << "too few registers";
+  limbsApart.input = RowKind::Int8;
+  EXPECT_TRUE(usesWarpgroups(limbsApart));
+  EXPECT_EQ(exact(grouped(2048, 768)).code.header, "exact/ExactProduct.h") << "nobody asked";
+}
+
+TEST(ProductPlanTest, WarpgroupsHaveTheGridOfOtherChips) {
+  const Product product = grouped(4096, 14336);
+  const ProductPlan with =
+      plan(ProductFamily::Exact, product, *findChip("sm_90a"), {.warpgroups = true});
+  EXPECT_EQ(with.grid.columnBlocks, exact(product).grid.columnBlocks);
+  EXPECT_EQ(with.slices, exact(product).slices) << "few rows are multiplied in the same way";
+  EXPECT_EQ(with.code.threads, exact(product).code.threads);
+}
+
 TEST(ProductPlanTest, FloatsAreReadAsTheyLie) {
   const Product product = plain(64, 2048, Format::F32);
   for (const ProductFamily family : {ProductFamily::Float, ProductFamily::Bf16}) {

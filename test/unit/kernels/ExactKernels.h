@@ -107,9 +107,9 @@ template <typename Spec> void productKernel(ExactOperands operands) {
   exactProduct<Spec>(operands, [] {});
 }
 
-/// The output of a problem under one schedule, and the row behind it.
-template <typename Spec, auto Kernel = productKernel<Spec>>
-Bytes multiplyOnDevice(const ExactProblem &problem, uint64_t seed) {
+/// What `launch(options, operands)` writes as the output of a problem, and the row behind it.
+template <typename Spec, typename Launch>
+Bytes launchExact(const ExactProblem &problem, Launch launch, uint64_t seed) {
   constexpr int kN = Spec::kN;
   constexpr int kK = Spec::kK;
   const AlignedBytes first = packOnDevice<Spec::kFirstEncoding, kN, kK>(problem.first);
@@ -130,18 +130,28 @@ Bytes multiplyOnDevice(const ExactProblem &problem, uint64_t seed) {
       problem.sortedRows(),
       isScaledByExpert ? problem.firstExpertScale.data() : nullptr,
       isScaledByExpert && Spec::kIsGated ? problem.secondExpertScale.data() : nullptr};
-  const int heads = headsOf<Spec>() == 0 ? 1 : headsOf<Spec>();
-  const auto tiles = static_cast<int>(
-      Spec::kIsGrouped ? problem.tiles.size() : ceilDiv(problem.sortedRows() / heads, kTileRows));
-  const int columns = (Spec::kIsGated ? kGatedColumns : kPlainColumns) / Spec::kSlices;
   emulation::Options options;
   options.seed = seed;
   options.maxSharedBytes = Spec::kSharedLimit;
-  EXPECT_EQ(emulation::launch<Kernel>({static_cast<int>(ceilDiv(kN, columns)), tiles, heads},
-                                      kExactThreads, kGeometryOf<Spec>.sharedBytes, options,
-                                      operands),
-            "");
+  EXPECT_EQ(launch(options, operands), "");
   return Bytes(output.data(), output.data() + problem.outputBytes());
+}
+
+/// The output of a problem under one schedule, and the row behind it.
+template <typename Spec, auto Kernel = productKernel<Spec>>
+Bytes multiplyOnDevice(const ExactProblem &problem, uint64_t seed) {
+  const int heads = headsOf<Spec>() == 0 ? 1 : headsOf<Spec>();
+  const auto tiles = static_cast<int>(
+      Spec::kIsGrouped ? problem.tiles.size() : ceilDiv(problem.sortedRows() / heads, kTileRows));
+  constexpr int kColumns = (Spec::kIsGated ? kGatedColumns : kPlainColumns) / Spec::kSlices;
+  return launchExact<Spec>(
+      problem,
+      [&](const emulation::Options &options, const ExactOperands &operands) {
+        return emulation::launch<Kernel>({static_cast<int>(ceilDiv(Spec::kN, kColumns)), tiles, heads},
+                                         kExactThreads, kGeometryOf<Spec>.sharedBytes, options,
+                                         operands);
+      },
+      seed);
 }
 
 /// The first byte that differs, or -1: two long buffers would not be readable.
@@ -150,8 +160,9 @@ inline int64_t firstDifference(const Bytes &a, const Bytes &b) {
   return at == a.end() && other == b.end() ? -1 : at - a.begin();
 }
 
-/// Every schedule gives the bytes of the CPU device.
-template <typename Spec> void checkProduct(const ExactCase &values) {
+/// Every schedule gives the bytes of the CPU device by `multiply(problem, seed)`.
+template <typename Spec, typename Multiply>
+void checkAgainstCpu(const ExactCase &values, Multiply multiply) {
   Random random(41);
   const ExactProblem problem(specOf<Spec>(), values, random);
   SCOPED_TRACE(testing::Message() << encodingInfo(Spec::kFirstEncoding).name << " "
@@ -162,12 +173,17 @@ template <typename Spec> void checkProduct(const ExactCase &values) {
                                   << static_cast<int>(values.inputs));
   const Bytes expected = problem.expected();
   for (const uint64_t seed : kSeeds)
-    ASSERT_EQ(firstDifference(multiplyOnDevice<Spec>(problem, seed), expected), -1)
+    ASSERT_EQ(firstDifference(multiply(problem, seed), expected), -1)
         << "byte, seed " << seed << "; a row of output has "
         << numerics::actRowBytes(Spec::kOutput, Spec::kN) << " bytes";
 }
 
-/// Every schedule gives the bytes of the CPU device for each of these numbers of tokens.
+/// The same of exactProduct().
+template <typename Spec> void checkProduct(const ExactCase &values) {
+  checkAgainstCpu<Spec>(values, multiplyOnDevice<Spec>);
+}
+
+/// The same for each of these numbers of tokens of a product of heads.
 template <typename Spec> void checkTokens(std::initializer_list<int32_t> tokens) {
   for (const int32_t count : tokens)
     checkProduct<Spec>({.rowsOfExpert = Ints(headsOf<Spec>(), count)});
