@@ -52,16 +52,18 @@ function(sortie_add_library name)
   endif()
 endfunction()
 
-# Headers are written <as in the sources>. -fpch-preprocess is for ccache, which otherwise sees through
-# no precompiled header of gcc.
+# Headers are written <as in the sources>. The options are for ccache: it sees through no precompiled
+# header of gcc without the first, and takes no two of clang for the same one without the second.
 function(sortie_precompile target)
   set(scope PRIVATE)
   if(ARGV1 STREQUAL "REUSE_FROM")
     set(scope)
   endif()
   target_precompile_headers(${target} ${scope} ${ARGN})
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
-    target_compile_options(${target} PRIVATE -fpch-preprocess)
+  if(NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
+    target_compile_options(${target} PRIVATE
+      $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
+      "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
   endif()
 endfunction()
 

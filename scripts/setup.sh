@@ -5,17 +5,17 @@
 #
 #   scripts/setup.sh [--with-tests] [--no-build] [CMake argument...]
 #
-# --with-tests also installs what scripts/test.sh runs (clang, clang-format, clang-tidy, pkgconf,
-# and shellcheck; into build/venv NVIDIA's compiler NVRTC, where there is no CUDA toolkit), and builds
+# --with-tests also installs what scripts/test.sh runs (clang-format, clang-tidy, pkgconf, shellcheck,
+# sanitizers; into build/venv NVIDIA's compiler NVRTC, where there is no CUDA toolkit), and builds
 # unit tests and emulated kernels, too.
 # Elsewhere than on Debian install the packages named below yourself and pass
 # -DMLIR_DIR=<folder of MLIRConfig.cmake>; see docs/building.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(ca-certificates ccache cmake g++ git libgmock-dev libgtest-dev libmlir-22-dev libpcre2-dev
+packages=(ca-certificates ccache clang-22 cmake g++ git libgmock-dev libgtest-dev libmlir-22-dev libpcre2-dev
   libzstd-dev lld-22 llvm-22-dev llvm-22-tools mlir-22-tools ninja-build python3 python3-venv zlib1g-dev)
-test_packages=(clang-22 clang-format-22 clang-tidy-22 libclang-rt-22-dev pkgconf shellcheck)
+test_packages=(clang-format-22 clang-tidy-22 libclang-rt-22-dev pkgconf shellcheck)
 
 build=yes
 target=sortie-tools
