@@ -48,9 +48,8 @@ class Whole:
         options = WIDTHS[width] | {"max-tokens": str(MOST_TOKENS)}
         # PTX alone: the emulation compiles a kernel anew for each image.
         targets = {"cpu": {"target": "cpu"}, "cuda": {"target": "cuda", "chip": "compute_80"}}
-        self.programs = {
-            kind: tools.compile_whole(self.weights, CONTEXT, name=f"{name}-{width}",
-                                      **target, **options) for kind, target in targets.items()}
+        self.programs = {kind: tools.compile_whole(self.weights, CONTEXT, **target, **options)
+                         for kind, target in targets.items()}
         (folder / "programs").mkdir()
         (folder / "bin").symlink_to(tools.bin)
         for kind, program in self.programs.items():
