@@ -54,7 +54,7 @@ struct ChatFormat {
   /// Of an answer that is over.
   Frame answer;
   /// What an answer that the model is to give begins with, if that is not `answer.before`.
-  std::optional<llvm::StringLiteral> cue = std::nullopt;
+  std::optional<llvm::StringRef> cue = std::nullopt;
   PastAnswer pastAnswer = PastAnswer::Whole;
   /// Whose texts lose white space at both ends.
   bool trimsSystem = false;
