@@ -13,7 +13,8 @@ import pytest
 
 from tools import Tools
 
-SOURCE, RUN_CACHES = (Path(__file__).parent / name for name in ("caches.mlir", "run_caches.py"))
+SOURCE, RUN_CACHES = (Path(__file__).parent / name
+                      for name in ("Inputs/caches.mlir", "run_caches.py"))
 PLAN = "moert.func(moert-plan-memory)"
 FOR_CUDA = f"moert-select-kernels{{chips=sm_80}},{PLAN},moert-compile-kernels"
 PAGES = 7

@@ -70,15 +70,16 @@ struct Compiled {
 Compiled compile(const char *source) {
   const Nvrtc nvrtc;
   const std::string contract = readFile(SORTIE_SOURCE "/runtime/numerics/contract.h");
+  const std::string convert = readFile(SORTIE_SOURCE "/runtime/numerics/convert.h");
   const std::string floats = readFile(SORTIE_SOURCE "/runtime/numerics/float.h");
   // The device's header, which the library must replace: as it is, the host cannot compile it.
   const std::string hardware = readFile(SORTIE_SOURCE "/codegen/hardware/sortie_hardware.h");
-  const char *texts[] = {contract.c_str(), floats.c_str(), hardware.c_str()};
-  const char *names[] = {"runtime/numerics/contract.h", "runtime/numerics/float.h",
-                         "sortie_hardware.h"};
+  const char *texts[] = {contract.c_str(), convert.c_str(), floats.c_str(), hardware.c_str()};
+  const char *names[] = {"runtime/numerics/contract.h", "runtime/numerics/convert.h",
+                         "runtime/numerics/float.h", "sortie_hardware.h"};
   const char *options[] = {"--gpu-architecture=sm_80", "--std=c++20", "-DSORTIE_FACTOR=3"};
   Nvrtc::Program program = nullptr;
-  EXPECT_EQ(nvrtc.create(&program, source, "test.cu", 3, texts, names), 0);
+  EXPECT_EQ(nvrtc.create(&program, source, "test.cu", 4, texts, names), 0);
   Compiled compiled = {nvrtc.compile(program, 3, options), {}, {}};
   size_t size = 0;
   EXPECT_EQ(nvrtc.getSize(program, &size), 0);
