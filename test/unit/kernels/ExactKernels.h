@@ -147,9 +147,9 @@ Bytes multiplyOnDevice(const ExactProblem &problem, uint64_t seed) {
   return launchExact<Spec>(
       problem,
       [&](const emulation::Options &options, const ExactOperands &operands) {
-        return emulation::launch<Kernel>({static_cast<int>(ceilDiv(Spec::kN, kColumns)), tiles, heads},
-                                         kExactThreads, kGeometryOf<Spec>.sharedBytes, options,
-                                         operands);
+        return emulation::launch<Kernel>(
+            {static_cast<int>(ceilDiv(Spec::kN, kColumns)), tiles, heads}, kExactThreads,
+            kGeometryOf<Spec>.sharedBytes, options, operands);
       },
       seed);
 }
