@@ -27,7 +27,7 @@ MODELS = [("qwen3-30b-a3b", "q4_k_m", "int16"), ("qwen3-30b-a3b", "iq4_xs", "int
           ("deepseek-v2-lite", "q5_k_m", "int16"), ("deepseek-v2-lite", "iq4_nl", "int16"),
           ("deepseek-v2", "q4_k_m", "int16"), ("qwen1.5-moe-a2.7b", "q8_0", "int16"),
           ("deepseek-v3", "q2_k", "int16"), ("deepseek-v3", "q6_k", "int8"),
-          ("gpt-oss-20b", "mxfp4", "int16")]
+          ("gpt-oss-20b", "mxfp4", "int16"), ("glm-4.5-air", "q4_k_m", "int16")]
 if os.environ.get("SORTIE_EXHAUSTIVE"):
     MODELS = [(preset, types, width) for preset, usual in USUAL_TYPES.items() for types in usual
               for width in ("int16", "int8")]

@@ -79,11 +79,12 @@ def test_trained_model(tools: Tools) -> None:
 
 
 #: Where nothing is decided otherwise, the error with the reference's routing is that of the logits:
-#: measured 1.2e-8 (olmoe) to 2.1e-7 (deepseek-v3).
+#: measured 1.2e-8 (olmoe) to 3.9e-7 (ernie4_5-moe).
 @pytest.mark.parametrize("name", WITH_EXPERTS)
 def test_references(name: str, tools: Tools) -> None:
     expected, judge = reference(name), Judge(tools, path_of(name))
-    most = 1e-7 if name in ("mixtral", "olmoe", "qwen2moe", "qwen3moe") else 2.5e-7
+    accurate = ("mixtral", "olmoe", "qwen2moe", "qwen3moe")
+    most = 1e-7 if name in accurate else 4.5e-7 if name == "ernie4_5-moe" else 2.5e-7
     text = np.concatenate([expected["prompt"], expected["generated"]])
     for tokens in [*expected["tokens"], text]:
         judge.run(tokens)

@@ -28,8 +28,8 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("arguments, listed, unlisted", [
-    ([], ["libgmock-dev", "libmlir-22-dev", "python3-venv"], ["clang-22"]),
-    (["--with-tests"], ["libgmock-dev", "clang-22", "pkgconf"], []),
+    ([], ["clang-22", "libgmock-dev", "libmlir-22-dev", "python3-venv"], ["clang-format-22"]),
+    (["--with-tests"], ["libgmock-dev", "clang-format-22", "pkgconf"], []),
 ])
 def test_an_ordinary_user_is_told_what_is_missing(
         checkout: Path, arguments: list[str], listed: list[str], unlisted: list[str]) -> None:
