@@ -322,6 +322,22 @@ SessionRequest::SessionRequest(const ForwardFunction &function, const ForwardSha
   options.symbol_count = symbols.size();
 }
 
+/// The function of a program, and the shape that a session of it has.
+struct PlannedForward {
+  ForwardFunction function;
+  ForwardShape shape;
+};
+
+Expected<PlannedForward> planForward(const sortie_program *program, const SessionLimits &limits) {
+  Expected<ForwardFunction> function = ForwardFunction::find(program);
+  if (!function)
+    return function.takeError();
+  Expected<ForwardShape> shape = shapeWithin(*function, limits);
+  if (!shape)
+    return shape.takeError();
+  return PlannedForward{std::move(*function), *shape};
+}
+
 } // namespace
 
 Expected<ForwardFunction> ForwardFunction::find(const sortie_program *program) {
@@ -337,30 +353,24 @@ std::vector<size_t> ForwardFunction::functions() const {
 Expected<std::unique_ptr<SessionForward>> SessionForward::create(const sortie_program *program,
                                                                  const sortie_weights *weights,
                                                                  const SessionLimits &limits) {
-  Expected<ForwardFunction> function = ForwardFunction::find(program);
-  if (!function)
-    return function.takeError();
-  Expected<ForwardShape> shape = shapeWithin(*function, limits);
-  if (!shape)
-    return shape.takeError();
-  const SessionRequest request(*function, *shape, limits);
+  Expected<PlannedForward> planned = planForward(program, limits);
+  if (!planned)
+    return planned.takeError();
+  const SessionRequest request(planned->function, planned->shape, limits);
   sortie_session *created = nullptr;
   if (Error error = toError(sortie_session_create(program, weights, &request.options, &created)))
     return error;
   return std::unique_ptr<SessionForward>(
-      new SessionForward(SessionPtr(created), std::move(*function), *shape));
+      new SessionForward(SessionPtr(created), std::move(planned->function), planned->shape));
 }
 
 Expected<sortie_memory_info> SessionForward::planMemory(const sortie_program *program,
                                                         const SessionLimits &limits) {
-  Expected<ForwardFunction> function = ForwardFunction::find(program);
-  if (!function)
-    return function.takeError();
-  Expected<ForwardShape> shape = shapeWithin(*function, limits);
-  if (!shape)
-    return shape.takeError();
-  const SessionRequest request(*function, *shape, limits);
-  const std::vector<size_t> functions = function->functions();
+  Expected<PlannedForward> planned = planForward(program, limits);
+  if (!planned)
+    return planned.takeError();
+  const SessionRequest request(planned->function, planned->shape, limits);
+  const std::vector<size_t> functions = planned->function.functions();
   sortie_memory_info info = SORTIE_INIT(sortie_memory_info);
   if (Error error = toError(sortie_program_plan_memory(program, functions.data(), functions.size(),
                                                        &request.options, &info)))
