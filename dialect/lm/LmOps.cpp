@@ -113,7 +113,7 @@ LogicalResult SliceHeadsOp::verify() {
     return failure(); // (C1)
   // What is not known of a size agrees with everything.
   return verifySlice(errorsOf(*this), first, to->value_or(0),
-                     from->value_or(first + to->value_or(0))); // (C2)
+                     from->value_or(std::numeric_limits<int64_t>::max())); // (C2)
 }
 
 LogicalResult QuantizeHeadsOp::verify() {
