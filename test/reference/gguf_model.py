@@ -62,28 +62,29 @@ class Model:
     def tensor(self, name: str, expert: int | None = None) -> np.ndarray:
         """The tensor, or one expert's part of it, dequantized, as float64."""
         stored = self._tensors[name]
-        shape = self.shape(name)
+        shape = self.shape(name)[0 if expert is None else 1 :]
         if stored.tensor_type in ik_types.TYPES:
-            values = dequantize(self._rows(name), stored.tensor_type).reshape(shape)
-            return (values if expert is None else values[expert]).astype(np.float64)
-        data = np.asarray(stored.data)  # a plain array: views of a memmap are slow to make
-        if expert is not None:
-            shape, data = shape[1:], data[expert]
-        # As one row: the package works through its rows in small groups.
-        values = gguf.quants.dequantize(data.reshape(1, -1), stored.tensor_type)
+            values = dequantize(self._rows(name, expert), stored.tensor_type)
+        else:
+            data = np.asarray(stored.data)  # a plain array: views of a memmap are slow to make
+            data = data if expert is None else data[expert]
+            # As one row: the package works through its rows in small groups.
+            values = gguf.quants.dequantize(data.reshape(1, -1), stored.tensor_type)
         return values.reshape(shape).astype(np.float64)
 
     def offset(self, name: str) -> int:
         """Where the tensor's data begins in its file, in bytes."""
         return int(self._tensors[name].data_offset)
 
-    def _rows(self, name: str) -> np.ndarray:
-        """The bytes of the rows of a type that the package does not know, [rows, bytes of one]."""
+    def _rows(self, name: str, expert: int | None) -> np.ndarray:
+        """The bytes of the rows, or of one expert's, of a type that the package does not know:
+        [rows, bytes of one]."""
         shape = self.shape(name)
         size = row_bytes(self.type(name), shape[-1])
         first = self.offset(name)
         end = first + int(np.prod(shape[:-1])) * size
-        return np.asarray(self._files[name][first:end]).reshape(-1, size)
+        rows = np.asarray(self._files[name][first:end])
+        return (rows if expert is None else rows.reshape(shape[0], -1)[expert]).reshape(-1, size)
 
     def optional(self, name: str, expert: int | None = None) -> np.ndarray | None:
         """Like `tensor`, but None where the model has no such tensor."""
