@@ -53,17 +53,23 @@ function(sortie_add_library name)
 endfunction()
 
 # Headers are written <as in the sources>. The options are for ccache: it sees through no precompiled
-# header of gcc without the first, and takes no two of clang for the same one without the second.
+# header of gcc without the first, and takes no two of clang for the same one without the second. clang
+# complains of what the C++ library's headers use themselves when it has them precompiled; clang-tidy,
+# which reads them again, tells of deprecated functions.
 function(sortie_precompile target)
-  set(scope PRIVATE)
+  set(headers PRIVATE ${ARGN})
   if(ARGV1 STREQUAL "REUSE_FROM")
-    set(scope)
+    set(headers ${ARGN})
+    if(SORTIE_FUZZ) # what is fuzzed has a flag of its own, and clang wants a header of the same flags
+      get_target_property(headers ${ARGV2} PRECOMPILE_HEADERS)
+      list(PREPEND headers PRIVATE)
+    endif()
   endif()
-  target_precompile_headers(${target} ${scope} ${ARGN})
+  target_precompile_headers(${target} ${headers})
   if(NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
     target_compile_options(${target} PRIVATE
       $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
-      "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
+      "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp -Wno-deprecated-declarations>")
   endif()
 endfunction()
 
