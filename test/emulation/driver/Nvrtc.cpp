@@ -13,10 +13,13 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
+#include <mutex>
 #include <spawn.h>
 #include <string>
 #include <string_view>
 #include <sys/wait.h>
+#include <tuple>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -131,10 +134,10 @@ static bool writeInputs(const Program &program, const TemporaryFolder &folder) {
          folder.write("test/emulation/TensorMap.h", sortieTensorMapText);
 }
 
-/// Compiles kernel.cpp to kernel.o. `options` are the caller's, of which only definitions matter
-/// here.
-static std::vector<std::string> compileCommand(const char *compiler, const TemporaryFolder &folder,
-                                               int count, const char *const *options) {
+/// Compiles kernel.cpp to kernel.o.
+static std::vector<std::string> compileCommand(const std::string &compiler,
+                                               const TemporaryFolder &folder,
+                                               const std::vector<std::string> &definitions) {
   std::vector<std::string> command = {compiler,
                                       "-c",
                                       "-std=c++20",
@@ -151,14 +154,13 @@ static std::vector<std::string> compileCommand(const char *compiler, const Tempo
                                       "-o",
                                       folder.pathOf("kernel.o"),
                                       folder.pathOf("kernel.cpp")};
-  for (int i = 0; i < count; ++i)
-    if (std::strncmp(options[i], "-D", 2) == 0)
-      command.emplace_back(options[i]);
+  command.insert(command.end(), definitions.begin(), definitions.end());
   return command;
 }
 
 /// Links kernel.o, without the sanitizer's run-time part that the flags of checks would ask for.
-static std::vector<std::string> linkCommand(const char *compiler, const TemporaryFolder &folder) {
+static std::vector<std::string> linkCommand(const std::string &compiler,
+                                            const TemporaryFolder &folder) {
   return {compiler,
           "-shared",
           "-Wl,-Bsymbolic",
@@ -167,30 +169,61 @@ static std::vector<std::string> linkCommand(const char *compiler, const Temporar
           folder.pathOf("kernel.o")};
 }
 
+/// What a compilation gives.
+struct Output {
+  bool isCompiled = false;
+  std::string image, log;
+};
+
+static Output compile(const Program &program, const std::string &compiler,
+                      const std::vector<std::string> &definitions) {
+  const TemporaryFolder folder;
+  if (!folder.exists() || !writeInputs(program, folder))
+    return {false, "", "the emulated NVRTC cannot write its temporary folder: check $TMPDIR"};
+  const bool isCompiled =
+      run(compileCommand(compiler, folder, definitions), folder.pathOf("log")) &&
+      run(linkCommand(compiler, folder), folder.pathOf("log"));
+  Output output = {isCompiled, isCompiled ? folder.read("kernel.so") : "", folder.read("log")};
+  if (!isCompiled)
+    output.log += "the emulated NVRTC compiles " + program.name + " with " + compiler +
+                  ", which failed or was not found; $CXX names another compiler";
+  return output;
+}
+
+/// Gives the same program the same output: it is compiled for several architectures, which are one
+/// here. Whoever asks for it meanwhile waits.
+static const Output &compileOnce(const Program &program, const std::string &compiler,
+                                 const std::vector<std::string> &definitions) {
+  struct Entry {
+    std::once_flag isMade;
+    Output output;
+  };
+  using Key = std::tuple<std::string, std::string, std::vector<std::pair<std::string, std::string>>,
+                         std::string, std::vector<std::string>>;
+  static std::mutex mutex;
+  static std::map<Key, Entry> entries;
+  std::unique_lock lock(mutex);
+  Entry &entry = entries[{program.name, program.source, program.headers, compiler, definitions}];
+  lock.unlock();
+  std::call_once(entry.isMade, [&] { entry.output = compile(program, compiler, definitions); });
+  return entry.output;
+}
+
 #define SORTIE_EXPORTED extern "C" __attribute__((visibility("default")))
 
 SORTIE_EXPORTED Result nvrtcCompileProgram(Program *program, int count,
                                            const char *const *options) {
   if (program == nullptr)
     return InvalidProgram;
-  const TemporaryFolder folder;
-  if (!folder.exists() || !writeInputs(*program, folder)) {
-    program->log = "the emulated NVRTC cannot write its temporary folder: check $TMPDIR";
-    return CompilationFailed;
-  }
+  std::vector<std::string> definitions;
+  for (int i = 0; i < count; ++i)
+    if (std::strncmp(options[i], "-D", 2) == 0)
+      definitions.emplace_back(options[i]);
   const char *named = std::getenv("CXX");
-  const char *compiler = named != nullptr ? named : "g++";
-  const bool isCompiled =
-      run(compileCommand(compiler, folder, count, options), folder.pathOf("log")) &&
-      run(linkCommand(compiler, folder), folder.pathOf("log"));
-  program->log = folder.read("log");
-  if (!isCompiled) {
-    program->log += "the emulated NVRTC compiles " + program->name + " with " + compiler +
-                    ", which failed or was not found; $CXX names another compiler";
-    return CompilationFailed;
-  }
-  program->image = folder.read("kernel.so");
-  return Success;
+  const Output &output = compileOnce(*program, named != nullptr ? named : "g++", definitions);
+  program->log = output.log;
+  program->image = output.image;
+  return output.isCompiled ? Success : CompilationFailed;
 }
 
 //===- Everything else ---------------------------------------------------===//
