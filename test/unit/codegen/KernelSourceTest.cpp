@@ -20,6 +20,9 @@ using sortie::numerics::RowKind;
 namespace {
 
 constexpr StringLiteral kArchitectures[] = {"sm_80", "sm_89", "sm_90a", "compute_80"};
+/// Chips for which NVRTC makes PTX of what it sees for `compute_80`, and assembles it: the headers
+/// tell no chips before sm_90 apart.
+constexpr StringLiteral kChipsWithThePtx[] = {"sm_80", "sm_89"};
 
 const Compiler &compiler() {
   static const Compiler compiler = [] {
@@ -31,10 +34,13 @@ const Compiler &compiler() {
   return compiler;
 }
 
-void expectClean(const KernelCode &code, const Chip &chip) {
-  const std::string source = writeSource(code, "kernel");
+void expectFits(const KernelCode &code, const Chip &chip) {
   EXPECT_LE(code.shared, chip.sharedLimit) << code.kind << " " << chip.architecture;
   EXPECT_EQ(code.threads % 32, 0);
+}
+
+void expectCleanImage(const KernelCode &code, const Chip &chip) {
+  const std::string source = writeSource(code, "kernel");
   Expected<CompiledImage> image = compiler().compile("kernel", source, chip.architecture);
   if (!image) {
     ADD_FAILURE() << toString(image.takeError()) << "\n" << source;
@@ -51,13 +57,25 @@ void expectClean(const KernelCode &code, const Chip &chip) {
                                 << source;
 }
 
-/// What `code` gives for each chip compiles; chips at the same time.
+void expectClean(const KernelCode &code, const Chip &chip) {
+  expectFits(code, chip);
+  expectCleanImage(code, chip);
+}
+
+/// What `code` gives for each chip compiles; chips at the same time. A source is not compiled to
+/// PTX alone where a cubin is made of it.
 template <typename Code> void expectCleanEverywhere(Code code) {
   DefaultThreadPool pool;
   for (StringRef architecture : kArchitectures)
     pool.async([&, architecture] {
       const Chip *chip = findChip(architecture);
-      expectClean(code(*chip), *chip);
+      const KernelCode own = code(*chip);
+      expectFits(own, *chip);
+      const auto hasSameSource = [&](StringRef other) {
+        return writeSource(code(*findChip(other)), "kernel") == writeSource(own, "kernel");
+      };
+      if (!isPtxArchitecture(architecture) || none_of(kChipsWithThePtx, hasSameSource))
+        expectCleanImage(own, *chip);
     });
   pool.wait();
 }
