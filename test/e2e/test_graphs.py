@@ -84,9 +84,10 @@ class Compiled:
         graph.write_text(write_layer(model, routing_rule(model), case.preset.rms_epsilon, contract,
                                      with_ids=True))
         self.tools = tools
+        # PTX alone: the emulation compiles a kernel anew for each image.
         self.programs = {
             target: self._compile(graph, f"target={target}{options}")
-            for target, options in (("cpu", ""), ("cuda", " chip=sm_80"))
+            for target, options in (("cpu", ""), ("cuda", " chip=compute_80"))
         }
 
     def _compile(self, graph: Path, options: str) -> Path:
