@@ -157,7 +157,7 @@ def all_parts(exhaustive: bool, once: bool) -> list[Part]:
     that needs no other is built by one preset only (cmake/Sortie.cmake says which)."""
     tests = ("-DSORTIE_BUILD_TESTS=ON", f"-DSORTIE_TESTS_ONCE={'ON' if once else 'OFF'}")
     fuzz_seconds = 600 if exhaustive else 30
-    tidy_seconds = 7200 if exhaustive else 480
+    tidy_seconds = 7200 if exhaustive else 180
     subset = [] if exhaustive else ["-m", "sanitizer"]
     return [
         Part("format", "clang-format, shellcheck, ruff", [Step(["scripts/check-format.sh"])]),
@@ -217,6 +217,7 @@ def main() -> int:
         print(f"no part named {', '.join(sorted(unknown))}; see scripts/test.sh --list")
         return 2
 
+    os.environ["SORTIE_CACHE_DIR"] = str(BUILD / "kernel-cache")  # test/lit.cfg.py has the same
     total = Counts()
     table = [f"{'setup':8} {arguments.setup_seconds:6} s"]
     for part in parts:

@@ -54,8 +54,8 @@ llvm_config.with_system_environment(
     ["HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS"]
     + ["CUDA_HOME", "CUDA_PATH", "SORTIE_NVRTC", "VIRTUAL_ENV"]
 )
-# Kernels that a test compiles are kept between runs, apart from the user's own.
-config.environment["SORTIE_CACHE_DIR"] = os.path.join(config.test_exec_root, "kernel-cache")
+# Kernels that a test compiles are kept between runs, apart from the user's own, for all presets.
+config.environment["SORTIE_CACHE_DIR"] = os.path.join(plain["source"], "build", "kernel-cache")
 llvm_config.add_tool_substitutions(
     [ToolSubst(tool, unresolved="fatal") for tool in ("FileCheck", "not", "count")],
     [config.llvm_tools_dir],
