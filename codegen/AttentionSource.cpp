@@ -59,7 +59,7 @@ static KernelCode attentionCode(StringRef kind, StringRef header, const Attentio
                                 const Chip &chip) {
   KernelCode code;
   code.kind = kind;
-  code.header = ("attention/" + header).str();
+  code.headers = {("attention/" + header).str()};
   code.declarations = writeSpec(attention, chip);
   return code;
 }

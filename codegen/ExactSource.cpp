@@ -107,7 +107,7 @@ KernelCode exactProductKernel(const Product &product, int slices, const Chip &ch
   const ExactArguments arguments = exactArguments(product);
   const kernels::ExactGeometry geometry = geometryOf(product, slices, chip);
   KernelCode code = exactCode(product, arguments, chip);
-  code.header = "exact/ExactProduct.h";
+  code.headers = {"exact/ExactProduct.h"};
   code.declarations = writeSpec(product, slices, chip);
   code.call = "exactProduct<Spec>(" + arguments.operands + ", " +
               (code.beginsItself ? "begin" : "[] {}") + ")";
@@ -139,7 +139,7 @@ KernelCode warpgroupProductKernel(const Product &product, int slices, const Chip
   const ExactArguments arguments = exactArguments(product);
   const kernels::WarpgroupGeometry geometry = warpgroupGeometryOf(product, chip);
   KernelCode code = exactCode(product, arguments, chip);
-  code.header = "sm_90/WarpgroupProduct.h";
+  code.headers = {"sm_90/WarpgroupProduct.h"};
   code.declarations = writeSpec(product, slices, chip,
                                 formatv("  static constexpr int kExperts = {0}, kBlocks = {1};\n",
                                         product.experts, chip.multiprocessors)
@@ -166,7 +166,7 @@ KernelCode packKernel(Encoding encoding, int64_t rows, int64_t columns) {
   const StringRef name = numerics::encodingInfo(encoding).name;
   KernelCode code;
   code.kind = ("pack_" + name).str();
-  code.header = "packing/Pack.h";
+  code.headers = {"packing/Pack.h"};
   code.parameters = {"const void *r0", "void *w0", "int32_t e0", "int32_t e1"};
   code.call =
       formatv("packPanels<Encoding::{0}, {1}, {2}>(r0, w0, e0, e1)", name.upper(), rows, columns);

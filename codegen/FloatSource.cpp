@@ -96,7 +96,7 @@ static KernelCode productKernel(const Product &product, StringRef prefix) {
 
 KernelCode floatProductKernel(const Product &product) {
   KernelCode code = productKernel(product, "float");
-  code.header = "floats/FloatProduct.h";
+  code.headers = {"floats/FloatProduct.h"};
   code.threads = kernels::kFloatThreads;
   code.shared = kernels::floatSharedBytes(product.isOutputQuantized());
   return code;
@@ -106,7 +106,7 @@ KernelCode bf16ProductKernel(const Product &product) {
   const int elementBytes = numerics::floatBytes(numerics::formatInfo(product.first));
   const bool isQuantized = product.isOutputQuantized();
   KernelCode code = productKernel(product, "bf16");
-  code.header = "floats/Bf16Product.h";
+  code.headers = {"floats/Bf16Product.h"};
   code.threads = kernels::kBf16Threads;
   code.shared = kernels::bf16SharedBytes(elementBytes, isQuantized);
   code.schedule =
@@ -122,7 +122,7 @@ KernelCode bf16ProductKernel(const Product &product) {
 static KernelCode roundKernel(StringRef kind, StringRef type, int64_t columns) {
   KernelCode code;
   code.kind = kind;
-  code.header = "rows/RoundBf16.h";
+  code.headers = {"rows/RoundBf16.h"};
   code.parameters = {("const " + type + " *r0").str(), "sortie::numerics::BFloat16 *w0"};
   code.call = formatv("roundRows<{0}, {1}>(r0, w0)", type, columns);
   code.threads = kernels::kRoundThreads;

@@ -15,12 +15,15 @@ namespace sortie::codegen {
 /// Each kernel waits for the launch before it and then says that its step has begun, which the
 /// runtime relies on (LoadedKernels.h).
 std::string writeSource(const KernelCode &code, StringRef entry) {
-  return formatv("{0}#include \"codegen/kernels/{1}\"\n\nusing namespace sortie::kernels;\n\n"
+  std::string includes;
+  for (const std::string &header : code.headers)
+    includes += formatv("#include \"codegen/kernels/{0}\"\n", header);
+  return formatv("{0}{1}\nusing namespace sortie::kernels;\n\n"
                  "{2}SORTIE_KERNEL({3}, {8}) {4}({5}, uint32_t *progress, uint32_t step) {{\n"
                  "  const auto begin = [=] {{\n    sortie::hw::waitForLaunchBefore();\n"
                  "    sortie::hw::beginStep(progress, step);\n    sortie::hw::allowNextLaunch();\n"
                  "  };\n{6}  {7};\n}\nSORTIE_EXPORT({4})\n",
-                 code.definitions, code.header, code.declarations, code.threads, entry,
+                 code.definitions, includes, code.declarations, code.threads, entry,
                  join(code.parameters, ", "), code.beginsItself ? "" : "  begin();\n", code.call,
                  code.blocks);
 }
@@ -75,7 +78,7 @@ static StringRef groupScoreArgument(numerics::GroupScore score) {
 KernelCode routeKernel(const numerics::RouteParams &params, bool hasBias) {
   KernelCode code;
   code.kind = "route";
-  code.header = "routing/Route.h";
+  code.headers = {"routing/Route.h"};
   code.parameters = {"const float *r0", "int32_t *w0", "float *w1"};
   if (hasBias)
     code.parameters.push_back("const float *g0");
@@ -94,7 +97,7 @@ KernelCode routeKernel(const numerics::RouteParams &params, bool hasBias) {
 static KernelCode dispatchKernel(StringRef kind) {
   KernelCode code;
   code.kind = kind;
-  code.header = "routing/Dispatch.h";
+  code.headers = {"routing/Dispatch.h"};
   code.threads = kernels::kDispatchThreads;
   return code;
 }

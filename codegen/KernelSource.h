@@ -28,10 +28,10 @@ struct Chip;
 
 /// A kernel for one chip, but for its name. Equal kernels do the same.
 struct KernelCode {
-  std::string kind;         ///< in its name
-  std::string header;       ///< of codegen/kernels
-  std::string definitions;  ///< lines in front of the #include: macros
-  std::string declarations; ///< lines in front of the kernel
+  std::string kind;                 ///< in its name
+  std::vector<std::string> headers; ///< of codegen/kernels
+  std::string definitions;          ///< lines in front of the #include: macros
+  std::string declarations;         ///< lines in front of the kernel
   std::vector<std::string> parameters;
   std::string call; ///< what it does
   /// The call has a function `begin` as an argument and calls it in every thread, before it touches

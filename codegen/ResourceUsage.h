@@ -23,6 +23,9 @@ struct ResourceUsage {
   bool isClean() const {
     return stack == 0 && spillStores == 0 && spillLoads == 0 && staticShared == 0;
   }
+  /// But products that share a kernel may keep a pointer or two there: ptxas computes in front of
+  /// all of them what several begin with.
+  bool isCleanForJoined() const { return stack <= 16 && staticShared == 0; }
 };
 
 /// Reads what `ptxas -v` wrote of the entry function `kernel`. Empty if it wrote nothing of it, as

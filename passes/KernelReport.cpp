@@ -73,26 +73,30 @@ static codegen::Work::Unit unitOf(Arithmetic arithmetic) {
   llvm_unreachable("unknown arithmetic");
 }
 
-/// Thread blocks of a tile. In exact products that may cut K, those that have something to do where
-/// tiles are many.
+/// Thread blocks of a tile of all matrices. In exact products that may cut K, those that have
+/// something to do where tiles are many.
 static double columnBlocks(moert::LaunchOp launch, moert::KernelOp kernel, StringRef arch,
                            int64_t tokens) {
   const auto grid = cast<moert::GridAttr>(launch.getGridFor(arch)[0]);
   const auto blocks = static_cast<double>(grid.evaluate(tokens).value_or(0));
   if (launch.getWork().getArithmetic() != Arithmetic::Exact)
     return blocks;
-  const auto name = cast<FlatSymbolRefAttr>(launch.getWeights()[0]);
-  auto weight = SymbolTable::lookupNearestSymbolFrom<moert::WeightOp>(launch, name);
-  const bool isGated =
-      launch.getWeights().size() > 1 && kernel.getForm(1) == moert::WeightForm::Packed;
+  const bool isGated = launch.getWork().getOp() == moert::GluMatmulOp::getOperationName();
   const int columns = isGated ? kernels::kGatedColumns : kernels::kPlainColumns;
-  return std::min(blocks, std::ceil(static_cast<double>(weight.getShape().end()[-2]) / columns));
+  double all = 0;
+  for (auto [index, name] : llvm::enumerate(launch.getWeights().getAsRange<FlatSymbolRefAttr>())) {
+    if (kernel.getForm(index) != moert::WeightForm::Packed || (isGated && index != 0))
+      continue; // no matrix, or up, which a block multiplies with gate
+    auto weight = SymbolTable::lookupNearestSymbolFrom<moert::WeightOp>(launch, name);
+    all += std::min(blocks, std::ceil(static_cast<double>(weight.getShape().end()[-2]) / columns));
+  }
+  return all;
 }
 
-/// Heads of a product of heads: the last dimension of its grid, which no other product has.
+/// Heads of a product of heads: the last dimension of its grid.
 static double headsOf(moert::LaunchOp launch, StringRef arch, int64_t tokens) {
   const ArrayAttr grid = launch.getGridFor(arch);
-  if (grid.size() < 3)
+  if (launch.getWork().getOp() != moert::HeadMatmulOp::getOperationName())
     return 1;
   return static_cast<double>(cast<moert::GridAttr>(grid[2]).evaluate(tokens).value_or(0));
 }

@@ -133,7 +133,7 @@ void MoertCompileKernels::report(MutableArrayRef<Job> jobs) {
   for (Job &job : jobs) {
     const std::optional<codegen::ResourceUsage> usage =
         codegen::parseResourceUsage(job.image->log, job.kernel.getEntry());
-    if (usage && !usage->isClean())
+    if (usage && !usage->isCleanForJoined())
       emitWarning(job.kernel.getLoc(), "kernel '")
           << job.kernel.getSymName() << "' uses local memory on " << job.source.getArch() << ": "
           << usage->stack << " bytes a thread, " << usage->spillStores << " bytes of spill stores, "

@@ -107,7 +107,7 @@ void MoertSelectKernels::runOnOperation() {
   selection::KernelTable kernels(module, *found);
   unsigned calls = 0;
   for (moert::FuncOp function : findFunctions()) {
-    selection::FunctionSelection selection(function, kernels, cublas, warpgroups);
+    selection::FunctionSelection selection(function, kernels, {cublas, warpgroups, joinLaunches});
     if (failed(selection.run()))
       return signalPassFailure();
     launches += selection.getNumLaunches();

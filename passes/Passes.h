@@ -61,6 +61,9 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
                           llvm::cl::desc("Let warpgroups multiply many rows in exact products on "
                                          "sm_90a (target=cuda)"),
                           llvm::cl::init(false)};
+  Option<bool> joinLaunches{*this, "join-launches",
+                            llvm::cl::desc("Let operations share launches (target=cuda)"),
+                            llvm::cl::init(true)};
   Option<int64_t> maxTokens{*this, "max-tokens",
                             llvm::cl::desc("The most tokens that a run may have"),
                             llvm::cl::init(8192)};

@@ -310,6 +310,11 @@ def MoertSelectKernels : Pass<"moert-select-kernels", "::mlir::ModuleOp"> {
     rows with products of warpgroups (`wgmma`): the bits and the packed weights are the same. Formats
     with sub-blocks of 16 elements, and Q5_K with int16 activations, keep their kernels.
 
+    With `join-launches`, the default, operations share a launch: exact products of one input side by
+    side, and operations on rows, or on heads of rows, in turn, where a thread block goes on with what it
+    wrote (docs/cuda.md, "Joined launches"). No bit and no named value changes. Functions whose memory is
+    planned already keep a launch for each operation.
+
     Errors: an unknown chip, rows whose length is not constant, a grouped product whose offsets no
     dispatch of the function made, a grid that is too large for CUDA, memory that is planned already.
   }];
@@ -320,7 +325,9 @@ def MoertSelectKernels : Pass<"moert-select-kernels", "::mlir::ModuleOp"> {
     Option<"cublas", "cublas", "bool", /*default=*/"false",
            "Let cuBLAS do dense bf16 products; for a contract of {run} only">,
     Option<"warpgroups", "warpgroups", "bool", /*default=*/"false",
-           "Let warpgroups multiply many rows in grouped exact products on sm_90a">
+           "Let warpgroups multiply many rows in grouped exact products on sm_90a">,
+    Option<"joinLaunches", "join-launches", "bool", /*default=*/"true",
+           "Let operations share launches: products of one input, and what follows row by row">
   ];
   let statistics = [
     Statistic<"libraryCalls", "library-calls", "Products that cuBLAS does">,

@@ -41,6 +41,7 @@ static MoertSelectKernelsOptions selectOptions(const CompileOptions &options) {
   select.chips.assign(options.chips.begin(), options.chips.end());
   select.cublas = options.cublas;
   select.warpgroups = options.warpgroups;
+  select.joinLaunches = options.joinLaunches;
   return select;
 }
 
@@ -79,8 +80,10 @@ static LogicalResult checkOptions(const CompileOptions &options,
   if (options.target != kCpuTarget && options.target != kCudaTarget)
     return emitError("unknown target '" + options.target + "', expected cpu or cuda");
   if (options.target == kCpuTarget &&
-      (!options.chips.empty() || options.printSchedule || options.cublas || options.warpgroups))
-    return emitError("chip, print-schedule, cublas and warpgroups belong to target=cuda");
+      (!options.chips.empty() || options.printSchedule || options.cublas || options.warpgroups ||
+       !options.joinLaunches))
+    return emitError(
+        "chip, print-schedule, cublas, warpgroups and join-launches belong to target=cuda");
   if (options.maxTokens < 1 || options.maxTokens > INT32_MAX)
     return emitError("max-tokens must be 1 to 2147483647, got " + Twine(options.maxTokens));
   return success();

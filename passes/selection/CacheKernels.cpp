@@ -43,7 +43,7 @@ static KernelCode checkCode(StringRef kind, StringRef function, const PlacesChec
                             ArrayRef<StringRef> operands, StringRef arguments) {
   KernelCode code;
   code.kind = kind;
-  code.header = "cache/CheckPlaces.h";
+  code.headers = {"cache/CheckPlaces.h"};
   code.parameters = {"const int32_t *r0", "const int32_t *r1", "const int32_t *r2"};
   llvm::append_range(code.parameters, operands);
   llvm::append_range(code.parameters,
@@ -118,7 +118,7 @@ static StringRef nameOf(IntegerWidth width) {
 static KernelCode appendCode(StringRef kind, StringRef instance, int64_t rows) {
   KernelCode code;
   code.kind = kind;
-  code.header = "cache/Append.h";
+  code.headers = {"cache/Append.h"};
   code.parameters = {"const float *r0",   "const float *r1",   "const int32_t *r2",
                      "const int32_t *r3", "const int32_t *r4", "const IndexStatus *r5",
                      "void *w0",          "int32_t e0"};

@@ -28,17 +28,61 @@ static const Selector *findSelector(StringRef op) {
 }
 
 LogicalResult FunctionSelection::run() {
-  for (Operation &op : llvm::make_early_inc_range(function.getBody().front())) {
-    const Selector *selector = findSelector(op.getName().getStringRef());
-    if (!selector && isa<moert::StepOpInterface>(op))
-      return op.emitOpError("has no kernel of target cuda; compile for target=cpu");
-    if (!selector)
+  llvm::DenseMap<Operation *, JoinedOps> joins; // by their first operations
+  if (options.joinsLaunches && !function.getArenaAttr())
+    for (const JoinedOps &ops : planJoins(function))
+      joins[ops.first()] = ops;
+  Block &block = function.getBody().front();
+  for (Block::iterator next = block.begin(); next != block.end();) {
+    Operation *op = &*next++;
+    const auto join = joins.find(op);
+    if (join == joins.end()) {
+      if (failed(select(op)))
+        return failure();
       continue;
-    builder.setInsertionPoint(&op);
-    if (failed(selector->select(*this, &op)))
+    }
+    const JoinedOps ops = std::move(join->second);
+    joins.erase(join); // another operation may get its address
+    next = std::next(ops.last->getIterator());
+    if (failed(select(ops)))
       return failure();
-    op.erase();
   }
+  return success();
+}
+
+LogicalResult FunctionSelection::select(Operation *op) {
+  const Selector *selector = findSelector(op->getName().getStringRef());
+  if (!selector && isa<moert::StepOpInterface>(op))
+    return op->emitOpError("has no kernel of target cuda; compile for target=cpu");
+  if (!selector)
+    return success();
+  builder.setInsertionPoint(op);
+  if (failed(selector->select(*this, op)))
+    return failure();
+  op->erase();
+  return success();
+}
+
+LogicalResult FunctionSelection::select(const JoinedOps &ops) {
+  const Location location = ops.first()->getLoc();
+  Operation *behind = ops.last->getNextNode();
+  std::vector<std::vector<CodedLaunch>> parts;
+  for (ArrayRef<Operation *> part : ops.parts) {
+    shared = &parts.emplace_back();
+    for (Operation *op : part)
+      if (failed(select(op)))
+        return failure();
+    assert(shared->size() == part.size() && "each operation that joins is one launch");
+  }
+  shared = nullptr;
+  builder.setInsertionPoint(behind);
+  if (const auto joined = joinLaunches(ops.kind, parts, kernels.getChips())) {
+    create(location, *joined);
+    return success();
+  }
+  for (ArrayRef<CodedLaunch> part : parts)
+    for (const CodedLaunch &launch : part)
+      create(location, launch);
   return success();
 }
 
@@ -72,13 +116,23 @@ LogicalResult FunctionSelection::launch(Operation *op, LaunchBuilder launch, Cod
   if (failed(checkLimits(op, launch)))
     return failure();
   const auto updates = launch.takeUpdates();
-  const auto updatingCode = [&](const codegen::Chip &chip) {
-    codegen::KernelCode result = code(chip);
+  CodedLaunch coded = {std::move(launch), {}};
+  for (const codegen::Chip *chip : kernels.getChips()) {
+    coded.codes.push_back(code(*chip));
     for (const LaunchBuilder::Update &update : updates)
-      result = codegen::inPlace(std::move(result), update.read, update.write);
-    return result;
-  };
-  const FlatSymbolRefAttr kernel = kernels.get(op->getLoc(), launch.getInterface(), updatingCode);
+      coded.codes.back() =
+          codegen::inPlace(std::move(coded.codes.back()), update.read, update.write);
+  }
+  if (shared)
+    shared->push_back(std::move(coded));
+  else
+    create(op->getLoc(), coded);
+  return success();
+}
+
+void FunctionSelection::create(Location location, const CodedLaunch &coded) {
+  const LaunchBuilder &launch = coded.launch;
+  const FlatSymbolRefAttr kernel = kernels.get(location, launch.getInterface(), coded.codes);
   const auto toArray = [&](auto attributes) {
     return builder.getArrayAttr(SmallVector<Attribute>(attributes.begin(), attributes.end()));
   };
@@ -86,14 +140,13 @@ LogicalResult FunctionSelection::launch(Operation *op, LaunchBuilder launch, Cod
   for (const LaunchBuilder::Variant &variant : launch.variants)
     variants.push_back(
         moert::LaunchVariantAttr::get(builder.getContext(), variant.arch, toArray(variant.dims)));
-  moert::LaunchOp::create(builder, op->getLoc(), kernel, toArray(launch.dims),
+  moert::LaunchOp::create(builder, location, kernel, toArray(launch.dims),
                           variants.empty() ? ArrayAttr() : builder.getArrayAttr(variants),
                           launch.reads, launch.writes, toArray(launch.weights),
                           toArray(launch.extents), builder.getUnitAttr(),
                           moert::WorkAttr::get(builder.getContext(), launch.op, launch.arithmetic,
                                                launch.operations, launch.offsets));
   ++numLaunches;
-  return success();
 }
 
 int64_t FunctionSelection::constantOf(Operation *op, ExtentAttr extent) {

@@ -6,7 +6,7 @@
 #ifndef SORTIE_PASSES_SELECTION_FUNCTIONSELECTION_H
 #define SORTIE_PASSES_SELECTION_FUNCTIONSELECTION_H
 
-#include "passes/selection/LaunchBuilder.h"
+#include "passes/selection/LaunchJoiner.h"
 
 #include "llvm/ADT/DenseMap.h"
 
@@ -16,10 +16,15 @@ namespace sortie::selection {
 
 class FunctionSelection {
 public:
-  FunctionSelection(moert::FuncOp function, KernelTable &kernels, bool usesCublas,
-                    bool usesWarpgroups)
-      : function(function), kernels(kernels), builder(function), usesCublas(usesCublas),
-        usesWarpgroups(usesWarpgroups) {}
+  /// What may be used, as the pass's options have it.
+  struct Options {
+    bool usesCublas;
+    bool usesWarpgroups;
+    bool joinsLaunches;
+  };
+
+  FunctionSelection(moert::FuncOp function, KernelTable &kernels, const Options &options)
+      : function(function), kernels(kernels), builder(function), options(options) {}
 
   mlir::LogicalResult run();
 
@@ -49,8 +54,7 @@ public:
   moert::FuncOp function;
   KernelTable &kernels;
   mlir::OpBuilder builder;
-  const bool usesCublas;
-  const bool usesWarpgroups;
+  const Options options;
   llvm::DenseMap<mlir::Value, Dispatched> dispatches; ///< by their offsets
   llvm::DenseMap<mlir::Value, mlir::Value> rounded;   ///< buffers of f32, and the same in bf16
   /// What the places of tokens in a cache are checked for: positions, sequences, pages, pages of
@@ -61,9 +65,15 @@ public:
   unsigned numLibraryCalls = 0;
 
 private:
+  mlir::LogicalResult select(mlir::Operation *op);
+  /// The same for all operations of a launch, which are neighbours.
+  mlir::LogicalResult select(const JoinedOps &ops);
+  void create(mlir::Location location, const CodedLaunch &coded);
   mlir::LogicalResult checkGrid(mlir::Operation *op, llvm::ArrayRef<moert::GridAttr> dims);
   mlir::LogicalResult checkLimits(mlir::Operation *op, const LaunchBuilder &launch);
 
+  /// The launches of the operations that share one, while they are selected; otherwise null.
+  std::vector<CodedLaunch> *shared = nullptr;
   unsigned numLaunches = 0;
 };
 

@@ -28,11 +28,11 @@ static int64_t headOf(Value rows, int64_t heads) {
 static KernelCode headNormCode(int64_t heads, int64_t head, float epsilon) {
   KernelCode code;
   code.kind = "head_norm";
-  code.header = "rows/Norm.h";
+  code.headers = {"rows/Norm.h"};
   code.parameters = {"const float *r0", "float *w0", "const float *g0"};
   code.call =
       formatv("headNormRows<{0}, {1}, {2}>(r0, w0, g0)", heads, head, codegen::bitsOf(epsilon));
-  code.threads = kernels::headNormThreads(heads);
+  code.threads = kernels::kHeadThreads;
   return code;
 }
 
@@ -41,7 +41,7 @@ static LogicalResult select(FunctionSelection &selection, moert::HeadNormOp op) 
   return selection.launch(op,
                           LaunchBuilder(op)
                               .grid(rowsOf(op.getInput()))
-                              .grid(kernels::headNormBlocks(heads))
+                              .grid(kernels::headBlocks(heads, headOf(op.getInput(), heads)))
                               .read(op.getInput())
                               .write(op.getOutput())
                               .weight(op.getWeightAttr(), moert::WeightForm::Floats),
@@ -75,7 +75,7 @@ static StringRef nameOf(PairOrder order) {
 static KernelCode rotateCode(moert::RotateOp op, int64_t heads) {
   KernelCode code;
   code.kind = "rotate";
-  code.header = "rows/Heads.h";
+  code.headers = {"rows/Heads.h"};
   code.declarations = frequenciesOf(op.getFrequencies());
   code.parameters = {"const float *r0", "const int32_t *r1", "float *w0"};
   code.call = formatv("rotateRows<Frequencies, {0}, {1}, {2}, {3}, {4}>(r0, r1, w0)", heads,
@@ -87,16 +87,14 @@ static KernelCode rotateCode(moert::RotateOp op, int64_t heads) {
 
 static LogicalResult select(FunctionSelection &selection, moert::RotateOp op) {
   const auto heads = static_cast<int64_t>(op.getHeads());
-  const auto pairs = static_cast<int64_t>(op.getFrequencies().size());
-  return selection.launch(
-      op,
-      LaunchBuilder(op)
-          .grid(rowsOf(op.getInput()))
-          .grid(kernels::rotateBlocks(heads, headOf(op.getInput(), heads), pairs))
-          .read(op.getInput())
-          .read(op.getPositions())
-          .write(op.getOutput()),
-      [&](const Chip &) { return rotateCode(op, heads); });
+  return selection.launch(op,
+                          LaunchBuilder(op)
+                              .grid(rowsOf(op.getInput()))
+                              .grid(kernels::headBlocks(heads, headOf(op.getInput(), heads)))
+                              .read(op.getInput())
+                              .read(op.getPositions())
+                              .write(op.getOutput()),
+                          [&](const Chip &) { return rotateCode(op, heads); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -106,7 +104,7 @@ static LogicalResult select(FunctionSelection &selection, moert::RotateOp op) {
 static KernelCode sliceCode(int64_t heads, int64_t head, int64_t first, int64_t kept) {
   KernelCode code;
   code.kind = "slice_heads";
-  code.header = "rows/Heads.h";
+  code.headers = {"rows/Heads.h"};
   code.parameters = {"const float *r0", "float *w0"};
   code.call = formatv("sliceHeads<{0}, {1}, {2}, {3}>(r0, w0)", heads, head, first, kept);
   code.threads = kernels::kHeadThreads;
@@ -119,7 +117,7 @@ static LogicalResult select(FunctionSelection &selection, moert::SliceHeadsOp op
   return selection.launch(op,
                           LaunchBuilder(op)
                               .grid(rowsOf(op.getInput()))
-                              .grid(kernels::sliceBlocks(heads * kept))
+                              .grid(kernels::headBlocks(heads, kept))
                               .read(op.getInput())
                               .write(op.getOutput()),
                           [&](const Chip &) {

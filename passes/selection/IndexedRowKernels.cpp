@@ -44,7 +44,7 @@ static codegen::KernelCode indexedCode(StringRef kind, StringRef function, const
   const StringRef unit = nameOfUnit(rows.unitBytes());
   codegen::KernelCode code;
   code.kind = kind;
-  code.header = "rows/IndexedRows.h";
+  code.headers = {"rows/IndexedRows.h"};
   code.parameters = {formatv("const {0} *r0", unit),
                      "const int32_t *r1",
                      formatv("{0} *w0", unit),
@@ -93,7 +93,7 @@ static codegen::KernelCode embedCode(numerics::Encoding encoding, int64_t column
   const StringRef name = numerics::encodingInfo(encoding).name;
   codegen::KernelCode code;
   code.kind = ("embed_" + name).str();
-  code.header = "rows/Embed.h";
+  code.headers = {"rows/Embed.h"};
   code.parameters = {"const int32_t *r0", "float *w0",  "IndexStatus *w1",
                      "const void *g0",    "int32_t e0", "int32_t e1"};
   code.call =

@@ -24,10 +24,7 @@ StringAttr KernelTable::makeName(StringRef kind) {
 }
 
 FlatSymbolRefAttr KernelTable::get(Location location, const Interface &interface,
-                                   function_ref<codegen::KernelCode(const codegen::Chip &)> code) {
-  std::vector<codegen::KernelCode> codes;
-  for (const codegen::Chip *chip : chips)
-    codes.push_back(code(*chip));
+                                   ArrayRef<codegen::KernelCode> codes) {
   std::string key;
   for (const codegen::KernelCode &codeOfChip : codes)
     key += codegen::writeSource(codeOfChip, "");
@@ -93,7 +90,7 @@ void KernelTable::setPack(moert::WeightOp weight, int64_t rows, int64_t bytes,
                           const codegen::KernelCode &code) {
   FlatSymbolRefAttr kernel =
       get(weight.getLoc(), {/*reads=*/1, /*writes=*/1, /*weights=*/{}, /*extents=*/2},
-          [&](const codegen::Chip &) { return code; });
+          SmallVector<codegen::KernelCode>(chips.size(), code));
   weight.setPackAttr(moert::PackAttr::get(builder.getContext(), kernel, rows, bytes));
 }
 

@@ -29,10 +29,9 @@ public:
     int64_t extents = 0;
   };
 
-  /// The kernel of this code; equal ones are one. `code` is what codegen/KernelSource.h makes for a
-  /// chip.
+  /// The kernel of these codes, one for each chip; equal ones are one.
   mlir::FlatSymbolRefAttr get(mlir::Location location, const Interface &interface,
-                              llvm::function_ref<codegen::KernelCode(const codegen::Chip &)> code);
+                              llvm::ArrayRef<codegen::KernelCode> codes);
 
   /// The weight of this name. It is there: the verifier has seen it.
   moert::WeightOp lookUpWeight(mlir::FlatSymbolRefAttr name);

@@ -24,7 +24,8 @@ numerics::RowKind rowKindOf(mlir::Value buffer);
 class LaunchBuilder {
 public:
   explicit LaunchBuilder(mlir::Operation *op)
-      : context(op->getContext()), op(op->getName().getStringRef()) {}
+      : LaunchBuilder(op->getContext(), op->getName().getStringRef().str()) {}
+  LaunchBuilder(mlir::MLIRContext *context, std::string op) : context(context), op(std::move(op)) {}
 
   LaunchBuilder &grid(moert::ExtentAttr extent, int64_t divisor = 1, moert::ExtentAttr max = {}) {
     dims.push_back(moert::GridAttr::get(context, extent, divisor, /*roundsDown=*/false, max));
@@ -81,7 +82,7 @@ public:
   }
 
   mlir::MLIRContext *context;
-  llvm::StringRef op;
+  std::string op; ///< what it does, for reports
   llvm::SmallVector<moert::GridAttr> dims;
   struct Variant {
     llvm::StringRef arch;

@@ -105,7 +105,7 @@ planAll(FunctionSelection &selection, Arithmetic arithmetic, const codegen::Prod
   std::vector<codegen::ProductPlan> plans;
   for (const Chip *chip : selection.kernels.getChips()) {
     plans.push_back(codegen::plan(familyOf(arithmetic), product, *chip,
-                                  {.warpgroups = selection.usesWarpgroups}));
+                                  {.warpgroups = selection.options.usesWarpgroups}));
     const SmallVector<moert::GridAttr> grid =
         gridOf(plans.back().grid, rows, experts, product.heads);
     if (plans.size() == 1)
@@ -177,7 +177,7 @@ static LogicalResult select(FunctionSelection &selection, moert::MatmulOp op) {
   codegen::Product product = describe(selection, operands);
   product.hasFirstExpertScale = static_cast<bool>(op.getExpertScaleAttr());
   product.hasFirstBias = static_cast<bool>(op.getBiasAttr());
-  if (selection.usesCublas && isForCublas(op.getArithmetic(), product))
+  if (selection.options.usesCublas && isForCublas(op.getArithmetic(), product))
     return selectCublas(selection, op);
   return selectProduct(selection, op, product, operands);
 }
@@ -240,7 +240,7 @@ static LogicalResult select(FunctionSelection &selection, moert::GluMatmulOp op)
   product.hasFirstBias = static_cast<bool>(op.getGateBiasAttr());
   product.hasSecondBias = static_cast<bool>(op.getUpBiasAttr());
   product.glu = moert::getGluParams(op);
-  if (selection.usesCublas && isForCublas(op.getArithmetic(), product))
+  if (selection.options.usesCublas && isForCublas(op.getArithmetic(), product))
     return selectCublas(selection, op);
   if (op.getArithmetic() != Arithmetic::Exact && product.first != product.second)
     return selectApart(selection, op);

@@ -23,7 +23,7 @@ using codegen::KernelCode;
 static KernelCode rowCode(StringRef kind, StringRef header, int64_t columns) {
   KernelCode code;
   code.kind = kind;
-  code.header = header;
+  code.headers = {header.str()};
   code.threads = kernels::rowThreads(columns);
   return code;
 }
@@ -42,7 +42,7 @@ static LaunchBuilder rowLaunch(Operation *op, Value output, int64_t columns) {
 static KernelCode rmsNormCode(int64_t columns, float epsilon) {
   KernelCode code;
   code.kind = "rms_norm";
-  code.header = "rows/Norm.h";
+  code.headers = {"rows/Norm.h"};
   code.parameters = {"const float *r0", "float *w0", "const float *g0"};
   code.call = formatv("rmsNormRows<{0}, {1}>(r0, w0, g0)", columns, codegen::bitsOf(epsilon));
   code.threads = kernels::normThreads(columns);
@@ -71,7 +71,7 @@ static LogicalResult select(FunctionSelection &selection, moert::RmsNormOp op) {
 static KernelCode quantizeCode(numerics::RowKind kind, int64_t columns) {
   KernelCode code;
   code.kind = "quantize";
-  code.header = "rows/Quantize.h";
+  code.headers = {"rows/Quantize.h"};
   code.parameters = {"const float *r0", "void *w0"};
   code.call = formatv("quantizeRows<{0}, {1}>(r0, w0)", codegen::nameOf(kind), columns);
   code.threads = kernels::quantizeThreads(columns);
@@ -118,7 +118,7 @@ static StringRef elementOf(Value buffer) {
 static KernelCode convertCode(StringRef from, StringRef to, int64_t columns) {
   KernelCode code;
   code.kind = "convert";
-  code.header = "rows/Convert.h";
+  code.headers = {"rows/Convert.h"};
   code.parameters = {formatv("const {0} *r0", from), formatv("{0} *w0", to)};
   code.call = formatv("convertRows<{0}, {1}, {2}>(r0, w0)", from, to, columns);
   code.threads = kernels::kRoundThreads;

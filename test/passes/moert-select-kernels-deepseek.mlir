@@ -1,6 +1,10 @@
 // The attention of a layer of DeepSeek-V2-Lite: which launches it becomes, in their order. Every operation has a kernel;
 // what appends and what attends wait for a check of the tokens' places.
-// RUN: sortie-opt %s --moert-select-kernels="chips=sm_90a" | FileCheck %s
+// RUN: sortie-opt %s --moert-select-kernels="chips=sm_90a join-launches=false" | FileCheck %s
+// Fewer, where operations share launches.
+// RUN: sortie-opt %s --moert-select-kernels="chips=sm_90a" | FileCheck %s --check-prefix=JOINED
+
+// JOINED: moert.func @attention
 
 module attributes {moert.program = #moert.program<abi = 5, numerics = 2, target = "cpu",
     contract = [run, batch, device], features = [], producer = "by hand">} {

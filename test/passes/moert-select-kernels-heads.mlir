@@ -1,9 +1,9 @@
 // Operations of language models on rows and on their heads. Each kernel compiles for each generation of
 // chips, and none spills, uses local memory or static shared memory (that would be a warning, which
 // --verify-diagnostics does not expect).
-// RUN: sortie-opt %s --moert-select-kernels="chips=sm_80,sm_86,sm_90a" --moert-compile-kernels \
+// RUN: sortie-opt %s --moert-select-kernels="chips=sm_80,sm_86,sm_90a join-launches=false" --moert-compile-kernels \
 // RUN:   --verify-diagnostics | FileCheck %s --check-prefix=IMAGES
-// RUN: sortie-opt %s --moert-select-kernels="chips=sm_90a" | FileCheck %s
+// RUN: sortie-opt %s --moert-select-kernels="chips=sm_90a join-launches=false" | FileCheck %s
 
 // IMAGES-COUNT-25: moert.kernel
 // IMAGES-NOT: moert.kernel
@@ -16,7 +16,7 @@ module attributes {moert.program = #moert.program<abi = 5, numerics = 2, target 
 
   // CHECK: moert.kernel @[[NORM:head_norm_[0-9]+]] {{.*}} weights(floats) threads(256)
   // CHECK-SAME: headNormRows<32, 128, 0x358637bdu>(r0, w0, g0)
-  // CHECK: moert.kernel @[[FEW:head_norm_[0-9]+]] {{.*}} threads(64)
+  // CHECK: moert.kernel @[[FEW:head_norm_[0-9]+]] {{.*}} threads(256)
   // CHECK-SAME: headNormRows<3, 50, 0x3727c5acu>(r0, w0, g0)
   // A frequency is an unsigned number of 64 bits.
   // CHECK: moert.kernel @[[ROTATE:rotate_[0-9]+]] {{.*}} reads(2) writes(1) threads(256)
@@ -33,14 +33,14 @@ module attributes {moert.program = #moert.program<abi = 5, numerics = 2, target 
                     "positions" %positions: !moert.buffer<tokens x i32>)
       outs("y" %y: !moert.buffer<tokens x 4096 x f32>, "v" %v: !moert.buffer<tokens x 12 x f32>) {
     %n = moert.buffer : !moert.buffer<tokens x 4096 x f32>
-    // CHECK: moert.launch @[[NORM]] grid(tokens, 2) reads(%x) writes(%{{.*}}) weights(@norm) overlaps work("moert.head_norm")
+    // CHECK: moert.launch @[[NORM]] grid(tokens, 8) reads(%x) writes(%{{.*}}) weights(@norm) overlaps work("moert.head_norm")
     moert.head_norm %x, @norm heads(32) eps(1.0e-06) outs(%n)
       : !moert.buffer<tokens x 4096 x f32>, !moert.buffer<tokens x 4096 x f32>
     %o = moert.buffer : !moert.buffer<tokens x 150 x f32>
     // CHECK: moert.launch @[[FEW]] grid(tokens, 1) reads(%z)
     moert.head_norm %z, @small heads(3) eps(1.0e-05) outs(%o)
       : !moert.buffer<tokens x 150 x f32>, !moert.buffer<tokens x 150 x f32>
-    // CHECK: moert.launch @[[ROTATE]] grid(tokens, 16) reads(%{{.*}}, %positions) writes(%y) overlaps work("moert.rotate")
+    // CHECK: moert.launch @[[ROTATE]] grid(tokens, 8) reads(%{{.*}}, %positions) writes(%y) overlaps work("moert.rotate")
     moert.rotate %n, %positions heads(32) pairs(halves) frequencies [2935890503282001226, -5] outs(%y)
       : !moert.buffer<tokens x 4096 x f32>, !moert.buffer<tokens x i32>, !moert.buffer<tokens x 4096 x f32>
     %r = moert.buffer : !moert.buffer<tokens x 150 x f32>

@@ -1,9 +1,9 @@
 // Kernels of rows by themselves, at lengths with and without an odd end: each compiles for each
 // generation of chips, and none spills, uses local memory or static shared memory (that would be a
 // warning, which --verify-diagnostics does not expect).
-// RUN: sortie-opt %s --moert-select-kernels="chips=sm_80,sm_89,sm_90a" --moert-compile-kernels \
+// RUN: sortie-opt %s --moert-select-kernels="chips=sm_80,sm_89,sm_90a join-launches=false" --moert-compile-kernels \
 // RUN:   --verify-diagnostics | FileCheck %s
-// RUN: sortie-opt %s --moert-select-kernels="chips=sm_90a" | FileCheck %s --check-prefix=CALL
+// RUN: sortie-opt %s --moert-select-kernels="chips=sm_90a join-launches=false" | FileCheck %s --check-prefix=CALL
 
 // CHECK-COUNT-18: moert.kernel
 // CHECK-NOT: moert.kernel

@@ -1,10 +1,12 @@
-// RUN: sortie-opt %s --moert-select-kernels="chips=sm_80,sm_90a" | FileCheck %s
+// RUN: sortie-opt %s --moert-select-kernels="chips=sm_80,sm_90a join-launches=false" | FileCheck %s
 // Selected again, nothing changes.
-// RUN: sortie-opt %s --moert-select-kernels="chips=sm_80,sm_90a" --moert-select-kernels \
+// RUN: sortie-opt %s --moert-select-kernels="chips=sm_80,sm_90a join-launches=false" \
+// RUN:   --moert-select-kernels \
 // RUN:   | FileCheck %s
 // The chips that are compiled for if none is named; PTX is always added, and named twice is once.
-// RUN: sortie-opt %s --moert-select-kernels | FileCheck %s --check-prefix=DEFAULT
-// RUN: sortie-opt %s --moert-select-kernels="chips=sm_89,compute_80,sm_89" \
+// RUN: sortie-opt %s --moert-select-kernels=join-launches=false \
+// RUN:   | FileCheck %s --check-prefix=DEFAULT
+// RUN: sortie-opt %s --moert-select-kernels="chips=sm_89,compute_80,sm_89 join-launches=false" \
 // RUN:   | FileCheck %s --check-prefix=ONE
 
 // DEFAULT: moert.kernel @rms_norm_0

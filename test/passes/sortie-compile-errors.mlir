@@ -10,7 +10,7 @@
 // RUN:   | FileCheck %s --check-prefix=UNQUANTIZED
 // RUN: not sortie-opt %s --sortie-compile 2>&1 | FileCheck %s --check-prefix=CONTRACT
 
-// CHIP: chip, print-schedule, cublas and warpgroups belong to target=cuda
+// CHIP: chip, print-schedule, cublas, warpgroups and join-launches belong to target=cuda
 // TARGET: unknown target 'tpu', expected cpu or cuda
 // TOKENS: max-tokens must be 1 to 2147483647, got 0
 // WIDTH: int4

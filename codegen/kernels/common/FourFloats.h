@@ -45,10 +45,16 @@ template <int Columns> SORTIE_DEVICE void storeFour(float *row, int column, Four
   }
 }
 
-/// The thread's row and first column in a grid (rows, rowBlocks(Columns)).
+/// The thread's row in a grid (rows, blocks).
 SORTIE_DEVICE int64_t gridRow() { return hw::blockIndexX(); }
-SORTIE_DEVICE int gridColumn() {
-  return (hw::blockIndexY() * hw::threadCount() + hw::threadIndex()) * 4;
+
+/// Calls `take` with the first of each four columns that the thread has of a row of `Columns`,
+/// however many blocks of a grid (rows, blocks) have the row.
+template <int Columns, typename Take> SORTIE_DEVICE void forFourColumns(const Take &take) {
+  const int stride = hw::gridCountY() * hw::threadCount() * 4;
+  for (int column = (hw::blockIndexY() * hw::threadCount() + hw::threadIndex()) * 4;
+       column < Columns; column += stride)
+    take(column);
 }
 
 } // namespace sortie::kernels

@@ -12,16 +12,11 @@
 
 namespace sortie::kernels {
 
-/// y[t] = sum over j of weights[t, j] * rows[inverse[t, j]]. Without `inverse` (a literal null)
-/// slot j of token t is row t * Slots + j, without `weights` rows are added as they are. An absent
-/// slot (-1) is a row of zeros. Grid (tokens, rowBlocks(Columns)), rowThreads(Columns) threads, no
-/// shared memory.
+/// Four columns of the sum of a token whose first slot is `firstSlot`; see combineRows().
 template <int Columns, int Slots>
-SORTIE_DEVICE void combineRows(const float *rows, const int32_t *inverse, const float *weights,
-                               float *y) {
+SORTIE_DEVICE FourFloats combineFour(const float *rows, const int32_t *inverse,
+                                     const float *weights, int64_t firstSlot, int column) {
   constexpr int kInFlight = 8; // loads that a thread starts before it needs the first
-  const int64_t firstSlot = gridRow() * Slots;
-  const int column = gridColumn();
   FourFloats sum{};
 #pragma unroll
   for (int begin = 0; begin < Slots; begin += kInFlight) {
@@ -48,10 +43,23 @@ SORTIE_DEVICE void combineRows(const float *rows, const int32_t *inverse, const 
       }
     }
   }
+  return sum;
+}
+
+/// y[t] = sum over j of weights[t, j] * rows[inverse[t, j]]. Without `inverse` (a literal null)
+/// slot j of token t is row t * Slots + j, without `weights` rows are added as they are. An absent
+/// slot (-1) is a row of zeros. Grid (tokens, any number of blocks), any number of threads, no
+/// shared memory.
+template <int Columns, int Slots>
+SORTIE_DEVICE void combineRows(const float *rows, const int32_t *inverse, const float *weights,
+                               float *y) {
+  forFourColumns<Columns>([&](int column) {
+    FourFloats sum = combineFour<Columns, Slots>(rows, inverse, weights, gridRow() * Slots, column);
 #pragma unroll
-  for (int c = 0; c < 4; ++c)
-    sum.value[c] = numerics::canonicalNan(sum.value[c]);
-  storeFour<Columns>(y + gridRow() * Columns, column, sum);
+    for (int c = 0; c < 4; ++c)
+      sum.value[c] = numerics::canonicalNan(sum.value[c]);
+    storeFour<Columns>(y + gridRow() * Columns, column, sum);
+  });
 }
 
 } // namespace sortie::kernels

@@ -1,8 +1,8 @@
 // Part of the Sortie project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Kernels that handle each row of floats by itself. Grid (rows of the output, rowBlocks(Columns)),
-// rowThreads(Columns) threads, no shared memory. Buffers start at multiples of 16 bytes.
+// Kernels that handle each row of floats by itself. Grid (rows of the output, any number of
+// blocks), any number of threads, no shared memory. Buffers start at multiples of 16 bytes.
 
 #ifndef SORTIE_CODEGEN_KERNELS_ROWS_ELEMENTWISE_H
 #define SORTIE_CODEGEN_KERNELS_ROWS_ELEMENTWISE_H
@@ -16,25 +16,27 @@ namespace sortie::kernels {
 /// y = a + b, all [rows, Columns].
 template <int Columns> SORTIE_DEVICE void addRows(const float *a, const float *b, float *y) {
   const int64_t first = gridRow() * Columns;
-  const int column = gridColumn();
-  FourFloats sum = loadFour<Columns>(a + first, column);
-  const FourFloats other = loadFour<Columns>(b + first, column);
+  forFourColumns<Columns>([&](int column) {
+    FourFloats sum = loadFour<Columns>(a + first, column);
+    const FourFloats other = loadFour<Columns>(b + first, column);
 #pragma unroll
-  for (int i = 0; i < 4; ++i)
-    sum.value[i] = numerics::canonicalNan(numerics::add(sum.value[i], other.value[i]));
-  storeFour<Columns>(y + first, column, sum);
+    for (int i = 0; i < 4; ++i)
+      sum.value[i] = numerics::canonicalNan(numerics::add(sum.value[i], other.value[i]));
+    storeFour<Columns>(y + first, column, sum);
+  });
 }
 
 /// y = factor * x, both [rows, Columns]; the factor is given by its bits.
 template <int Columns, uint32_t FactorBits> SORTIE_DEVICE void scaleRows(const float *x, float *y) {
   const int64_t first = gridRow() * Columns;
-  const int column = gridColumn();
-  FourFloats four = loadFour<Columns>(x + first, column);
+  forFourColumns<Columns>([&](int column) {
+    FourFloats four = loadFour<Columns>(x + first, column);
 #pragma unroll
-  for (int i = 0; i < 4; ++i)
-    four.value[i] =
-        numerics::canonicalNan(numerics::mul(numerics::floatOf(FactorBits), four.value[i]));
-  storeFour<Columns>(y + first, column, four);
+    for (int i = 0; i < 4; ++i)
+      four.value[i] =
+          numerics::canonicalNan(numerics::mul(numerics::floatOf(FactorBits), four.value[i]));
+    storeFour<Columns>(y + first, column, four);
+  });
 }
 
 /// A gated activation whose numbers are given by their bits.
@@ -51,34 +53,37 @@ SORTIE_DEVICE float applyGlu(float gate, float up) {
 template <int Columns, numerics::GluKind Kind, uint32_t AlphaBits, uint32_t LimitBits>
 SORTIE_DEVICE void gluRows(const float *gate, const float *up, float *y) {
   const int64_t first = gridRow() * Columns;
-  const int column = gridColumn();
-  FourFloats four = loadFour<Columns>(gate + first, column);
-  const FourFloats other = loadFour<Columns>(up + first, column);
+  forFourColumns<Columns>([&](int column) {
+    FourFloats four = loadFour<Columns>(gate + first, column);
+    const FourFloats other = loadFour<Columns>(up + first, column);
 #pragma unroll
-  for (int i = 0; i < 4; ++i)
-    four.value[i] =
-        numerics::canonicalNan(applyGlu<Kind, AlphaBits, LimitBits>(four.value[i], other.value[i]));
-  storeFour<Columns>(y + first, column, four);
+    for (int i = 0; i < 4; ++i)
+      four.value[i] = numerics::canonicalNan(
+          applyGlu<Kind, AlphaBits, LimitBits>(four.value[i], other.value[i]));
+    storeFour<Columns>(y + first, column, four);
+  });
 }
 
 /// y[r] = x[permutation[r] / Slots].
 template <int Columns, int Slots>
 SORTIE_DEVICE void gatherRows(const float *x, const int32_t *permutation, float *y) {
   const int64_t from = permutation[gridRow()] / Slots;
-  const int column = gridColumn();
-  storeFour<Columns>(y + gridRow() * Columns, column,
-                     loadFour<Columns>(x + from * Columns, column));
+  forFourColumns<Columns>([&](int column) {
+    storeFour<Columns>(y + gridRow() * Columns, column,
+                       loadFour<Columns>(x + from * Columns, column));
+  });
 }
 
 /// y[slot] = x[inverse[slot]]; zeros for a slot that is elsewhere (-1).
 template <int Columns>
 SORTIE_DEVICE void unsortRows(const float *x, const int32_t *inverse, float *y) {
   const int64_t from = inverse[gridRow()];
-  const int column = gridColumn();
-  FourFloats four{};
-  if (from >= 0)
-    four = loadFour<Columns>(x + from * Columns, column);
-  storeFour<Columns>(y + gridRow() * Columns, column, four);
+  forFourColumns<Columns>([&](int column) {
+    FourFloats four{};
+    if (from >= 0)
+      four = loadFour<Columns>(x + from * Columns, column);
+    storeFour<Columns>(y + gridRow() * Columns, column, four);
+  });
 }
 
 } // namespace sortie::kernels

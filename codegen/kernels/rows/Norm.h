@@ -8,6 +8,7 @@
 
 #include "codegen/kernels/common/FourFloats.h"
 #include "codegen/kernels/common/HalfWarp.h"
+#include "codegen/kernels/rows/BlockHeads.h"
 #include "codegen/kernels/rows/RowGeometry.h"
 #include "runtime/numerics/norm.h"
 
@@ -43,17 +44,16 @@ SORTIE_DEVICE void scaleFour(const float *row, float factor, const float *weight
   storeFour<K>(y, column, four);
 }
 
-/// y = (x * factor) * weight, rows of K floats. Grid (rows), normThreads(K) threads,
-/// normSharedBytes(K) bytes.
+/// y = (x * factor) * weight, rows of K floats. Grid (rows), whole warps, normSharedBytes(K) bytes.
 template <int K, uint32_t EpsilonBits>
 SORTIE_DEVICE void rmsNormRows(const float *x, float *y, const float *weight) {
   constexpr int kChunks = static_cast<int>(ceilDiv(K, numerics::kChunk));
-  constexpr int kHalfWarps = normThreads(K) / numerics::kPartials;
+  const int halfWarps = hw::threadCount() / numerics::kPartials;
   float *chunkSums = hw::sharedMemory<float>();
-  const float *row = x + int64_t{hw::blockIndexX()} * K;
+  const float *row = x + gridRow() * K;
   const int partial = hw::threadIndex() % numerics::kPartials;
 
-  for (int round = 0; round < kChunks; round += kHalfWarps) {
+  for (int round = 0; round < kChunks; round += halfWarps) {
     const int chunk = round + hw::threadIndex() / numerics::kPartials;
     const float sum = squaresOfChunk<K>(row, chunk);
     if (partial == 0 && chunk < kChunks)
@@ -65,28 +65,30 @@ SORTIE_DEVICE void rmsNormRows(const float *x, float *y, const float *weight) {
   for (int chunk = 1; chunk < kChunks; ++chunk)
     total = numerics::add(total, chunkSums[chunk]);
   const float factor = numerics::rmsNormFactor(total, K, numerics::floatOf(EpsilonBits));
-  for (int column = hw::threadIndex() * 4; column < K; column += normThreads(K) * 4)
-    scaleFour<K>(row, factor, weight, column, y + int64_t{hw::blockIndexX()} * K);
+  for (int column = hw::threadIndex() * 4; column < K; column += hw::threadCount() * 4)
+    scaleFour<K>(row, factor, weight, column, y + gridRow() * K);
 }
 
 /// The same for each of `Heads` heads of `Head` floats, at most a chunk, of rows; the weight is
-/// that of a head. Grid (rows, headNormBlocks(Heads)), headNormThreads(Heads) threads, no shared
-/// memory.
+/// that of a head. Grid (rows, any number of blocks), whole warps, no shared memory.
 template <int Heads, int Head, uint32_t EpsilonBits>
 SORTIE_DEVICE void headNormRows(const float *x, float *y, const float *weight) {
   static_assert(Head <= numerics::kChunk);
-  const int number =
-      (hw::blockIndexY() * hw::threadCount() + hw::threadIndex()) / numerics::kPartials;
-  // All lanes take part in the sum, those behind the last head with it.
-  const int head = number < Heads ? number : Heads - 1;
-  const int64_t first = (int64_t{hw::blockIndexX()} * Heads + head) * Head;
-  const float sum = squaresOfChunk<Head>(x + first, /*chunk=*/0);
-  if (number >= Heads)
-    return;
-  const float factor = numerics::rmsNormFactor(sum, Head, numerics::floatOf(EpsilonBits));
+  const BlockHeads heads = headsOfBlock<Heads>();
+  const int halfWarps = hw::threadCount() / numerics::kPartials;
   const int lane = hw::threadIndex() % numerics::kPartials;
-  for (int column = lane * 4; column < Head; column += numerics::kPartials * 4)
-    scaleFour<Head>(x + first, factor, weight, column, y + first);
+  for (int begin = heads.first; begin < heads.end; begin += halfWarps) {
+    const int number = begin + hw::threadIndex() / numerics::kPartials;
+    // All lanes take part in the sum, those behind the last head with it.
+    const int head = number < heads.end ? number : heads.end - 1;
+    const int64_t first = (gridRow() * Heads + head) * Head;
+    const float sum = squaresOfChunk<Head>(x + first, /*chunk=*/0);
+    if (number >= heads.end)
+      continue;
+    const float factor = numerics::rmsNormFactor(sum, Head, numerics::floatOf(EpsilonBits));
+    for (int column = lane * 4; column < Head; column += numerics::kPartials * 4)
+      scaleFour<Head>(x + first, factor, weight, column, y + first);
+  }
 }
 
 } // namespace sortie::kernels

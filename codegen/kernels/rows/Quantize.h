@@ -74,17 +74,17 @@ SORTIE_DEVICE void quantizeBlock128(const float (&values)[4], int validColumns, 
     reinterpret_cast<float *>(static_cast<char *>(row) + layout.scales)[block] = scale.scale;
 }
 
-/// x [rows, K] to quantized rows. Grid (rows, quantizeBlocks(K)), quantizeThreads(K) threads, no
-/// shared memory.
+/// x [rows, K] to quantized rows. Grid (rows, any number of blocks), whole warps, no shared memory.
 template <numerics::RowKind Kind, int K> SORTIE_DEVICE void quantizeRows(const float *x, void *y) {
   constexpr numerics::ActRowLayout kLayout = numerics::actRowLayout(Kind, K);
-  const int block = hw::blockIndexY() * (quantizeThreads(K) / kWarp) + hw::warpIndex();
-  if (block >= numerics::activationBlocks(K))
-    return;
-  const int first = block * numerics::kActivationBlock;
-  const FourFloats four = loadFour<K>(x + gridRow() * K, first + hw::laneIndex() * 4);
-  quantizeBlock128<Kind>(four.value, K - first, static_cast<char *>(y) + gridRow() * kLayout.bytes,
-                         kLayout, block);
+  const int warps = hw::threadCount() / kWarp;
+  char *row = static_cast<char *>(y) + gridRow() * kLayout.bytes;
+  for (int block = hw::blockIndexY() * warps + hw::warpIndex();
+       block < numerics::activationBlocks(K); block += hw::gridCountY() * warps) {
+    const int first = block * numerics::kActivationBlock;
+    const FourFloats four = loadFour<K>(x + gridRow() * K, first + hw::laneIndex() * 4);
+    quantizeBlock128<Kind>(four.value, K - first, row, kLayout, block);
+  }
 }
 
 } // namespace sortie::kernels

@@ -22,6 +22,11 @@ SORTIE_NUMERICS_CONSTEXPR int64_t rowBlocks(int64_t columns) {
   return ceilDiv(columns, int64_t{4} * rowThreads(columns));
 }
 
+/// Threads of a block that does several of them in turn, with a row for itself.
+SORTIE_NUMERICS_CONSTEXPR int turnThreads(int64_t columns) {
+  return wholeWarps(ceilDiv(columns, 4), kWarp, 512);
+}
+
 //===- Convert.h, RoundBf16.h: grid (rows) -------------------------------===//
 
 constexpr int kRoundThreads = 256;
@@ -43,16 +48,13 @@ SORTIE_NUMERICS_CONSTEXPR int indexedSharedBytes(int64_t units) {
   return indexedThreads(units) / kWarp * 4;
 }
 
-//===- Heads.h: grid (rows, blocks) --------------------------------------===//
+//===- Heads.h, headNormRows(): grid (rows, blocks) ----------------------===//
 
 constexpr int kHeadThreads = 256;
 
-/// A thread takes a pair, or an element that is not turned.
-SORTIE_NUMERICS_CONSTEXPR int64_t rotateBlocks(int64_t heads, int64_t head, int64_t pairs) {
-  return ceilDiv(heads * (head - pairs), kHeadThreads);
-}
-SORTIE_NUMERICS_CONSTEXPR int64_t sliceBlocks(int64_t columns) {
-  return ceilDiv(columns, kHeadThreads);
+/// Thread blocks for each row, of heads with about two elements for each thread.
+SORTIE_NUMERICS_CONSTEXPR int64_t headBlocks(int64_t heads, int64_t head) {
+  return lesser(heads, ceilDiv(heads * head, int64_t{2} * kHeadThreads));
 }
 
 //===- Norm.h: grid (rows) -----------------------------------------------===//
@@ -62,15 +64,6 @@ SORTIE_NUMERICS_CONSTEXPR int normThreads(int64_t columns) {
 }
 SORTIE_NUMERICS_CONSTEXPR int normSharedBytes(int64_t columns) {
   return static_cast<int>(ceilDiv(columns, numerics::kChunk)) * 4;
-}
-
-/// Half a warp takes a head.
-SORTIE_NUMERICS_CONSTEXPR int headNormThreads(int64_t heads) {
-  return wholeWarps(heads * numerics::kPartials, kWarp, 256);
-}
-/// Thread blocks for each row: the second dimension of the grid.
-SORTIE_NUMERICS_CONSTEXPR int64_t headNormBlocks(int64_t heads) {
-  return ceilDiv(heads * numerics::kPartials, headNormThreads(heads));
 }
 
 //===- Quantize.h: grid (rows, blocks) -----------------------------------===//

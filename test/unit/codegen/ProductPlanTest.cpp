@@ -80,7 +80,7 @@ Product grouped(int64_t rows, int64_t columns, Format format = Format::Q4_K) {
 bool usesWarpgroups(const Product &product, llvm::StringRef chip = "sm_90a") {
   const ProductPlan chosen =
       plan(ProductFamily::Exact, product, *findChip(chip), {.warpgroups = true});
-  return chosen.code.header == "sm_90/WarpgroupProduct.h";
+  return chosen.code.headers.front() == "sm_90/WarpgroupProduct.h";
 }
 
 TEST(ProductPlanTest, WarpgroupsAreAnOption) {
@@ -92,7 +92,8 @@ TEST(ProductPlanTest, WarpgroupsAreAnOption) {
   EXPECT_FALSE(usesWarpgroups(limbsApart)) << "too few registers";
   limbsApart.input = RowKind::Int8;
   EXPECT_TRUE(usesWarpgroups(limbsApart));
-  EXPECT_EQ(exact(grouped(2048, 768)).code.header, "exact/ExactProduct.h") << "nobody asked";
+  EXPECT_EQ(exact(grouped(2048, 768)).code.headers.front(), "exact/ExactProduct.h")
+      << "nobody asked";
 }
 
 TEST(ProductPlanTest, WarpgroupsHaveTheGridOfOtherChips) {

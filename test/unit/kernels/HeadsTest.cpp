@@ -15,6 +15,12 @@ using numerics::PairOrder;
 
 constexpr uint32_t kEpsilonBits = 0x358637bd; // 1e-6
 
+/// Thread blocks of a row: as it has them by itself, where others share its launch, and more than
+/// there are heads.
+std::vector<int> blocksOf(int64_t heads, int64_t head) {
+  return {static_cast<int>(headBlocks(heads, head)), 1, static_cast<int>(heads) + 2};
+}
+
 template <int Heads, int Head> void normKernel(const float *x, float *y, const float *weight) {
   headNormRows<Heads, Head, kEpsilonBits>(x, y, weight);
 }
@@ -34,13 +40,13 @@ template <int Heads, int Head> void testNorm(int64_t rows) {
        .vectors = {weight.data()},
        .parameters = {{.integer = Heads}, {.number = numerics::floatOf(kEpsilonBits)}}},
       referenceDevice());
-  for (const uint64_t seed : kSeeds) {
-    Floats actual(x.size(), kUnwritten);
-    run<normKernel<Heads, Head>>({static_cast<int>(rows), static_cast<int>(headNormBlocks(Heads))},
-                                 headNormThreads(Heads), 0, seed, x.data(), actual.data(),
-                                 weight.data());
-    EXPECT_EQ(bitsOf(actual), bitsOf(expected));
-  }
+  for (const int blocks : blocksOf(Heads, Head))
+    for (const uint64_t seed : kSeeds) {
+      Floats actual(x.size(), kUnwritten);
+      run<normKernel<Heads, Head>>({static_cast<int>(rows), blocks}, kHeadThreads, 0, seed,
+                                   x.data(), actual.data(), weight.data());
+      EXPECT_EQ(bitsOf(actual), bitsOf(expected));
+    }
 }
 
 TEST(Heads, Norm) {
@@ -83,13 +89,14 @@ template <int Heads, int Head, PairOrder Order, uint32_t FactorBits> void testRo
   operands.numbers = frequencies.data();
   operands.numberCount = static_cast<int64_t>(frequencies.size());
   cpu::runOperation("rotate", operands, referenceDevice());
-  for (const uint64_t seed : kSeeds) {
-    Floats actual(x.size(), kUnwritten);
-    run<rotateKernel<Heads, Head, Order, FactorBits>>(
-        {static_cast<int>(rows), static_cast<int>(rotateBlocks(Heads, Head, 5))}, kHeadThreads, 0,
-        seed, x.data(), positions.data(), actual.data());
-    EXPECT_EQ(bitsOf(actual), bitsOf(expected));
-  }
+  for (const int blocks : blocksOf(Heads, Head))
+    for (const uint64_t seed : kSeeds) {
+      Floats actual(x.size(), kUnwritten);
+      run<rotateKernel<Heads, Head, Order, FactorBits>>({static_cast<int>(rows), blocks},
+                                                        kHeadThreads, 0, seed, x.data(),
+                                                        positions.data(), actual.data());
+      EXPECT_EQ(bitsOf(actual), bitsOf(expected));
+    }
 }
 
 TEST(Heads, Rotate) {
@@ -115,12 +122,13 @@ template <int Heads, int Head, int First, int Kept> void testSlice() {
                      .writes = {cpu::rowsOf(expected.data(), kRows, Heads * Kept)},
                      .parameters = {{.integer = Heads}, {.integer = First}}},
                     referenceDevice());
-  for (const uint64_t seed : kSeeds) {
-    Floats actual(expected.size(), kUnwritten);
-    run<sliceKernel<Heads, Head, First, Kept>>({kRows, static_cast<int>(sliceBlocks(Heads * Kept))},
-                                               kHeadThreads, 0, seed, x.data(), actual.data());
-    EXPECT_EQ(bitsOf(actual), bitsOf(expected));
-  }
+  for (const int blocks : blocksOf(Heads, Kept))
+    for (const uint64_t seed : kSeeds) {
+      Floats actual(expected.size(), kUnwritten);
+      run<sliceKernel<Heads, Head, First, Kept>>({kRows, blocks}, kHeadThreads, 0, seed, x.data(),
+                                                 actual.data());
+      EXPECT_EQ(bitsOf(actual), bitsOf(expected));
+    }
 }
 
 TEST(Heads, Slice) {

@@ -61,6 +61,11 @@ template <RowKind Kind, int K> void testQuantize(int64_t rows) {
                                  quantizeThreads(K), 0, seed, x.data(),
                                  static_cast<void *>(actual.data()));
     ASSERT_EQ(actual, expected);
+    // With the block that it has in a launch that it shares.
+    actual = unwritten;
+    run<quantizeKernel<Kind, K>>({static_cast<int>(rows)}, turnThreads(K), 0, seed, x.data(),
+                                 static_cast<void *>(actual.data()));
+    ASSERT_EQ(actual, expected);
   }
 }
 
