@@ -119,4 +119,122 @@ module attributes {moert.program = #moert.program<abi = 5, numerics = 2, target 
     moert.add %a, %b outs(%z) : !moert.buffer<1 x 256 x f32>, !moert.buffer<1 x 256 x f32>, !moert.buffer<1 x 256 x f32>
     moert.return
   }
+
+  // A kernel has at most 64 parameters: what would take more is launched as without joins.
+  moert.weight @w0 "w0" : 256x256xq4_K
+  moert.weight @b0 "b0" : 256xf32
+  moert.weight @w1 "w1" : 256x256xq4_K
+  moert.weight @b1 "b1" : 256xf32
+  moert.weight @w2 "w2" : 256x256xq4_K
+  moert.weight @b2 "b2" : 256xf32
+  moert.weight @w3 "w3" : 256x256xq4_K
+  moert.weight @b3 "b3" : 256xf32
+  moert.weight @w4 "w4" : 256x256xq4_K
+  moert.weight @b4 "b4" : 256xf32
+  moert.weight @w5 "w5" : 256x256xq4_K
+  moert.weight @b5 "b5" : 256xf32
+  moert.weight @w6 "w6" : 256x256xq4_K
+  moert.weight @b6 "b6" : 256xf32
+  moert.weight @w7 "w7" : 256x256xq4_K
+  moert.weight @b7 "b7" : 256xf32
+  moert.weight @w8 "w8" : 256x256xq4_K
+  moert.weight @b8 "b8" : 256xf32
+  moert.weight @w9 "w9" : 256x256xq4_K
+  moert.weight @b9 "b9" : 256xf32
+  moert.weight @w10 "w10" : 256x256xq4_K
+  moert.weight @b10 "b10" : 256xf32
+  moert.weight @w11 "w11" : 256x256xq4_K
+  moert.weight @b11 "b11" : 256xf32
+  moert.weight @w12 "w12" : 256x256xq4_K
+  moert.weight @b12 "b12" : 256xf32
+  moert.weight @w13 "w13" : 256x256xq4_K
+  moert.weight @b13 "b13" : 256xf32
+  moert.weight @w14 "w14" : 256x256xq4_K
+  moert.weight @b14 "b14" : 256xf32
+  moert.weight @w15 "w15" : 256x256xq4_K
+  moert.weight @b15 "b15" : 256xf32
+  moert.weight @w16 "w16" : 256x256xq4_K
+  moert.weight @b16 "b16" : 256xf32
+  moert.weight @w17 "w17" : 256x256xq4_K
+  moert.weight @b17 "b17" : 256xf32
+  moert.weight @w18 "w18" : 256x256xq4_K
+  moert.weight @b18 "b18" : 256xf32
+  moert.weight @w19 "w19" : 256x256xq4_K
+  moert.weight @b19 "b19" : 256xf32
+  moert.weight @w20 "w20" : 256x256xq4_K
+  moert.weight @b20 "b20" : 256xf32
+  moert.weight @w21 "w21" : 256x256xq4_K
+  moert.weight @b21 "b21" : 256xf32
+  // CHECK-LABEL: moert.func @too_many
+  // CHECK-COUNT-22: moert.launch @matmul
+  // CHECK-NOT: moert.launch
+  moert.func @too_many("x" %x: !moert.buffer<tokens x 256 x act16>)
+      outs("y0" %y0: !moert.buffer<tokens x 256 x f32>,
+           "y1" %y1: !moert.buffer<tokens x 256 x f32>,
+           "y2" %y2: !moert.buffer<tokens x 256 x f32>,
+           "y3" %y3: !moert.buffer<tokens x 256 x f32>,
+           "y4" %y4: !moert.buffer<tokens x 256 x f32>,
+           "y5" %y5: !moert.buffer<tokens x 256 x f32>,
+           "y6" %y6: !moert.buffer<tokens x 256 x f32>,
+           "y7" %y7: !moert.buffer<tokens x 256 x f32>,
+           "y8" %y8: !moert.buffer<tokens x 256 x f32>,
+           "y9" %y9: !moert.buffer<tokens x 256 x f32>,
+           "y10" %y10: !moert.buffer<tokens x 256 x f32>,
+           "y11" %y11: !moert.buffer<tokens x 256 x f32>,
+           "y12" %y12: !moert.buffer<tokens x 256 x f32>,
+           "y13" %y13: !moert.buffer<tokens x 256 x f32>,
+           "y14" %y14: !moert.buffer<tokens x 256 x f32>,
+           "y15" %y15: !moert.buffer<tokens x 256 x f32>,
+           "y16" %y16: !moert.buffer<tokens x 256 x f32>,
+           "y17" %y17: !moert.buffer<tokens x 256 x f32>,
+           "y18" %y18: !moert.buffer<tokens x 256 x f32>,
+           "y19" %y19: !moert.buffer<tokens x 256 x f32>,
+           "y20" %y20: !moert.buffer<tokens x 256 x f32>,
+           "y21" %y21: !moert.buffer<tokens x 256 x f32>) {
+    moert.matmul %x, @w0 bias(@b0) arithmetic(exact) outs(%y0)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w1 bias(@b1) arithmetic(exact) outs(%y1)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w2 bias(@b2) arithmetic(exact) outs(%y2)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w3 bias(@b3) arithmetic(exact) outs(%y3)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w4 bias(@b4) arithmetic(exact) outs(%y4)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w5 bias(@b5) arithmetic(exact) outs(%y5)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w6 bias(@b6) arithmetic(exact) outs(%y6)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w7 bias(@b7) arithmetic(exact) outs(%y7)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w8 bias(@b8) arithmetic(exact) outs(%y8)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w9 bias(@b9) arithmetic(exact) outs(%y9)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w10 bias(@b10) arithmetic(exact) outs(%y10)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w11 bias(@b11) arithmetic(exact) outs(%y11)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w12 bias(@b12) arithmetic(exact) outs(%y12)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w13 bias(@b13) arithmetic(exact) outs(%y13)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w14 bias(@b14) arithmetic(exact) outs(%y14)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w15 bias(@b15) arithmetic(exact) outs(%y15)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w16 bias(@b16) arithmetic(exact) outs(%y16)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w17 bias(@b17) arithmetic(exact) outs(%y17)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w18 bias(@b18) arithmetic(exact) outs(%y18)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w19 bias(@b19) arithmetic(exact) outs(%y19)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w20 bias(@b20) arithmetic(exact) outs(%y20)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.matmul %x, @w21 bias(@b21) arithmetic(exact) outs(%y21)
+      : !moert.buffer<tokens x 256 x act16>, !moert.buffer<tokens x 256 x f32>
+    moert.return
+  }
 }
