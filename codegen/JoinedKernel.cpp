@@ -28,9 +28,10 @@ static void addNeeds(const KernelCode &from, KernelCode &to) {
 
 /// What the kernel declares is in a namespace of its own: two may use one name.
 static std::string defineCall(const KernelCode &code, StringRef name) {
-  return formatv("namespace {0} {{\n{1}template <typename Begin>\n"
-                 "SORTIE_DEVICE void run(const Begin &begin, {2}) {{\n  {3};\n}\n} // namespace {0}\n\n",
-                 name, code.declarations, join(code.parameters, ", "), code.call);
+  return formatv(
+      "namespace {0} {{\n{1}template <typename Begin>\n"
+      "SORTIE_DEVICE void run(const Begin &begin, {2}) {{\n  {3};\n}\n} // namespace {0}\n\n",
+      name, code.declarations, join(code.parameters, ", "), code.call);
 }
 
 /// The calls of a part, each a statement; blocks meet between them.
@@ -72,8 +73,8 @@ KernelCode joinedKernel(std::vector<std::string> parameters, ArrayRef<JoinedPart
   for (auto [number, part] : enumerate(parts)) {
     const std::string condition = conditionOf(part, number, parts.size() == 1);
     const std::string text = writePart(part, number, joined);
-    joined.call += formatv("{0}if ({1}) {{\n    {2}\n  }", number == 0 ? "" : " else ",
-                           condition, text);
+    joined.call +=
+        formatv("{0}if ({1}) {{\n    {2}\n  }", number == 0 ? "" : " else ", condition, text);
   }
   return joined;
 }

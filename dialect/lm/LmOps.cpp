@@ -38,11 +38,6 @@ static int64_t getDim(Value value, unsigned index) {
   return cast<RankedTensorType>(value.getType()).getDimSize(index);
 }
 
-/// Emits errors on an operation.
-static auto errorsOf(Operation *op) {
-  return [op] { return op->emitOpError(); };
-}
-
 /// The elements of each head of rows `[T, heads*D]`; nothing where the type does not say.
 static FailureOr<std::optional<int64_t>> getHead(Operation *op, StringRef what, Value rows,
                                                  int64_t heads) {

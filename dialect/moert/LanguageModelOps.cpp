@@ -17,11 +17,6 @@ using namespace sortie::moert;
 // Helpers
 //===----------------------------------------------------------------------===//
 
-/// Emits errors on an operation.
-static auto errorsOf(Operation *op) {
-  return [op] { return op->emitOpError(); };
-}
-
 /// Rows of one width: `[T, K]` with a constant K, which is the result.
 static FailureOr<int64_t> getRowWidth(Operation *op, StringRef what, Value rows) {
   if (failed(verifyRank(op, what, rows, 2)))

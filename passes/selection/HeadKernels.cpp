@@ -21,6 +21,13 @@ static int64_t headOf(Value rows, int64_t heads) {
   return typeOf(rows).getShape().back().getConstant() / heads;
 }
 
+/// A launch whose blocks share out the heads of `rows`.
+static LaunchBuilder headLaunch(Operation *op, Value rows, int64_t heads) {
+  LaunchBuilder launch(op);
+  launch.grid(rowsOf(rows)).grid(kernels::headBlocks(heads, headOf(rows, heads)));
+  return launch;
+}
+
 //===----------------------------------------------------------------------===//
 // moert.head_norm
 //===----------------------------------------------------------------------===//
@@ -39,9 +46,7 @@ static KernelCode headNormCode(int64_t heads, int64_t head, float epsilon) {
 static LogicalResult select(FunctionSelection &selection, moert::HeadNormOp op) {
   const auto heads = static_cast<int64_t>(op.getHeads());
   return selection.launch(op,
-                          LaunchBuilder(op)
-                              .grid(rowsOf(op.getInput()))
-                              .grid(kernels::headBlocks(heads, headOf(op.getInput(), heads)))
+                          headLaunch(op, op.getInput(), heads)
                               .read(op.getInput())
                               .write(op.getOutput())
                               .weight(op.getWeightAttr(), moert::WeightForm::Floats),
@@ -88,9 +93,7 @@ static KernelCode rotateCode(moert::RotateOp op, int64_t heads) {
 static LogicalResult select(FunctionSelection &selection, moert::RotateOp op) {
   const auto heads = static_cast<int64_t>(op.getHeads());
   return selection.launch(op,
-                          LaunchBuilder(op)
-                              .grid(rowsOf(op.getInput()))
-                              .grid(kernels::headBlocks(heads, headOf(op.getInput(), heads)))
+                          headLaunch(op, op.getInput(), heads)
                               .read(op.getInput())
                               .read(op.getPositions())
                               .write(op.getOutput()),
@@ -114,16 +117,12 @@ static KernelCode sliceCode(int64_t heads, int64_t head, int64_t first, int64_t 
 static LogicalResult select(FunctionSelection &selection, moert::SliceHeadsOp op) {
   const auto heads = static_cast<int64_t>(op.getHeads());
   const int64_t kept = headOf(op.getOutput(), heads);
-  return selection.launch(op,
-                          LaunchBuilder(op)
-                              .grid(rowsOf(op.getInput()))
-                              .grid(kernels::headBlocks(heads, kept))
-                              .read(op.getInput())
-                              .write(op.getOutput()),
-                          [&](const Chip &) {
-                            return sliceCode(heads, headOf(op.getInput(), heads),
-                                             static_cast<int64_t>(op.getFirst()), kept);
-                          });
+  return selection.launch(
+      op, headLaunch(op, op.getOutput(), heads).read(op.getInput()).write(op.getOutput()),
+      [&](const Chip &) {
+        return sliceCode(heads, headOf(op.getInput(), heads), static_cast<int64_t>(op.getFirst()),
+                         kept);
+      });
 }
 
 ArrayRef<Selector> headSelectors() {

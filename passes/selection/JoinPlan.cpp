@@ -76,7 +76,9 @@ static std::optional<Candidate> describe(Operation *op) {
       .Default([](Operation *) { return std::nullopt; });
 }
 
-static bool isState(Value buffer) { return isa_and_nonnull<moert::StateBufferOp>(buffer.getDefiningOp()); }
+static bool isState(Value buffer) {
+  return isa_and_nonnull<moert::StateBufferOp>(buffer.getDefiningOp());
+}
 
 static bool share(ArrayRef<Value> left, ArrayRef<Value> right) {
   return llvm::any_of(left, [&](Value value) { return llvm::is_contained(right, value); });

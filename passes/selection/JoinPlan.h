@@ -26,9 +26,9 @@ struct JoinedOps {
   mlir::Operation *last = nullptr;
 };
 
-/// Finds operations that one launch can do, and moves them, with the buffers that they write, behind
-/// the first of them. Only what has at least two operations is in the result, in the order of the
-/// function. Its memory is not planned yet.
+/// Finds operations that one launch can do, and moves them, with the buffers that they write,
+/// behind the first of them. Only what has at least two operations is in the result, in the order
+/// of the function. Its memory is not planned yet.
 llvm::SmallVector<JoinedOps> planJoins(moert::FuncOp function);
 
 } // namespace sortie::selection

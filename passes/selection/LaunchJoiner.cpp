@@ -75,9 +75,8 @@ Operands::Operands(Parts parts) {
 }
 
 void Operands::addBuffers(Parts parts) {
-  forEach(parts, [&](const CodedLaunch &launch) {
-    llvm::append_range(writes, launch.launch.writes);
-  });
+  forEach(parts,
+          [&](const CodedLaunch &launch) { llvm::append_range(writes, launch.launch.writes); });
   forEach(parts, [&](const CodedLaunch &launch) {
     for (Value buffer : launch.launch.reads)
       if (!llvm::is_contained(writes, buffer))
@@ -105,13 +104,16 @@ std::vector<std::string> Operands::argumentsOf(const CodedLaunch &launch) const 
 }
 
 /// The type of a parameter as a kernel writes it, which is all but the name at its end.
-static StringRef parameterType(StringRef parameter) { return parameter.rtrim("0123456789").drop_back(); }
+static StringRef parameterType(StringRef parameter) {
+  return parameter.rtrim("0123456789").drop_back();
+}
 
 /// What one kernel writes and another one reads has the type of the one that writes it.
 void Operands::addTypes(const CodedLaunch &launch) {
   const std::vector<std::string> names = argumentsOf(launch);
   for (auto [name, parameter] : llvm::zip_equal(names, launch.codes.front().parameters))
-    if (const StringRef type = parameterType(parameter); name[0] != 'w' || !type.starts_with("const"))
+    if (const StringRef type = parameterType(parameter);
+        name[0] != 'w' || !type.starts_with("const"))
       types.try_emplace(name, type);
 }
 
@@ -152,8 +154,8 @@ static int64_t constantBlocks(ArrayRef<GridAttr> grid, size_t dimension) {
   return dimension < grid.size() ? grid[dimension].evaluate(/*symbolValue=*/1).value_or(1) : 1;
 }
 
-/// The grid of all parts on an architecture. Parts of products are side by side in the longest x, what
-/// takes rows has a block for each, what takes heads the most that one of them has.
+/// The grid of all parts on an architecture. Parts of products are side by side in the longest x,
+/// what takes rows has a block for each, what takes heads the most that one of them has.
 static SmallVector<GridAttr> joinGrids(JoinedOps::Kind kind, Parts parts, StringRef arch) {
   const LaunchBuilder &first = parts.front().front().launch;
   const ArrayRef<GridAttr> grid = gridOf(first, arch);
@@ -177,7 +179,8 @@ static SmallVector<GridAttr> joinGrids(JoinedOps::Kind kind, Parts parts, String
 // Kernels
 //===----------------------------------------------------------------------===//
 
-/// Whether one kernel can do what all do: products have their threads, and rows of tokens, in common.
+/// Whether one kernel can do what all do: products have their threads, and rows of tokens, in
+/// common.
 static bool fitTogether(JoinedOps::Kind kind, Parts parts, const Operands &operands,
                         ArrayRef<const codegen::Chip *> chips) {
   const size_t count = operands.reads.size() + operands.writes.size() + operands.weights.size() +
