@@ -71,6 +71,10 @@ constexpr StringLiteral kFlags[] = {"chat",           "eager",
                                     "help-list",      "help-list-hidden",
                                     "verbose"};
 
+/// Options of words that name files.
+constexpr StringLiteral kReadFiles[] = {"file", "prompt-file", "prompts", "tokens"};
+constexpr StringLiteral kWrittenFiles[] = {"output", "prompt-cache"};
+
 constexpr StringLiteral kImportOptions[] = {"context",      "contract",    "gating",
                                             "experts-used", "ignore-keys", "ignore-tensors"};
 constexpr StringLiteral kCompileOptions[] = {"activations", "kv", "max-tokens", "chip"};
@@ -115,8 +119,8 @@ private:
   Error parseArgument(StringRef argument) {
     if (argument == "-" || !argument.starts_with("-"))
       return takeModel(argument);
-    auto [name, value] = argument.ltrim('-').split('=');
-    const bool hasValue = argument.contains('=');
+    const auto [name, text] = argument.ltrim('-').split('=');
+    const auto value = argument.contains('=') ? std::optional(text) : std::nullopt;
     if (name == "help" || name == "h")
       result.asksForHelp = true;
     else if (name == "v")
@@ -124,11 +128,11 @@ private:
     else if (name == "keep-temps")
       result.keepsFiles = true;
     else if (is_contained(kImportOptions, name) || is_contained(kCompileOptions, name))
-      return takeOwnOption(argument, name, hasValue ? std::optional(value) : std::nullopt);
+      return takeOwnOption(argument, name, value);
     else if (name == "device" && word.needsProgram)
-      return takeDevice(argument, hasValue ? std::optional(value) : std::nullopt);
+      return takeDevice(argument, value);
     else
-      return passOption(argument, name, hasValue);
+      return passOption(argument, name, value);
     return Error::success();
   }
 
@@ -193,13 +197,18 @@ private:
     return Error::success();
   }
 
-  Error passOption(StringRef argument, StringRef name, bool hasValue) {
+  Error passOption(StringRef argument, StringRef name, std::optional<StringRef> value) {
     if (name == "weights")
       return makeError("--weights: the weights are those of the model's file; leave it out, or "
                        "compile the model by itself and use sortie-run");
     result.runOptions.push_back(argument.str());
-    if (!hasValue && !is_contained(kFlags, name) && !rest.empty())
-      result.runOptions.push_back(take().str());
+    if (!value && !is_contained(kFlags, name) && !rest.empty()) {
+      value = take();
+      result.runOptions.push_back(value->str());
+    }
+    const bool isWritten = is_contained(kWrittenFiles, name);
+    if (value && (isWritten || is_contained(kReadFiles, name)))
+      result.wordFiles.push_back({("--" + name).str(), value->str(), isWritten});
     return Error::success();
   }
 

@@ -17,6 +17,13 @@
 
 namespace sortie::driver {
 
+/// A file that an option of the word names.
+struct WordFile {
+  std::string option; ///< "--tokens"
+  std::string path;
+  bool isWritten = false;
+};
+
 struct CommandLine {
   std::string word;  ///< "generate"
   std::string model; ///< a file; empty with asksForHelp
@@ -26,6 +33,7 @@ struct CommandLine {
   std::vector<std::string> importOptions;  ///< "--context=512", of sortie-translate
   std::vector<std::string> compileOptions; ///< "activations=int8", of --sortie-compile
   std::vector<std::string> runOptions;     ///< as they were given
+  std::vector<WordFile> wordFiles;         ///< those that runOptions name
   bool showsCommands = false;
   bool keepsFiles = false;
   bool asksForHelp = false; ///< for that of the word

@@ -8,6 +8,7 @@
 #include "runtime/gguf/Model.h"
 #include "runtime/support/Error.h"
 #include "runtime/support/FileCache.h"
+#include "tools/common/FileClaims.h"
 #include "tools/common/Version.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -29,8 +30,11 @@ namespace {
 constexpr StringLiteral kImporter = "sortie-translate";
 constexpr StringLiteral kCompiler = "sortie-opt";
 
-/// What --keep-temps names files by.
-std::string stemOf(const CommandLine &call) { return sys::path::stem(call.model).str(); }
+/// What --keep-temps names files by: a name that no tool takes for an option.
+std::string stemOf(const CommandLine &call) {
+  const StringRef stem = sys::path::stem(call.model);
+  return (stem.starts_with("-") ? "./" + stem : stem).str();
+}
 
 std::string targetOf(const CommandLine &call) {
   return std::string("target=") + (call.isForCuda ? "cuda" : "cpu");
@@ -55,9 +59,29 @@ Error compile(const CommandLine &call, const Siblings &siblings, const std::stri
                    stemOf(call) + ".mlir");
 }
 
+/// Finds out, before anything is written, whether a file that is kept is one that the call reads or
+/// writes. The tools themselves know only the files of their own stage.
+Error claimKeptFiles(const CommandLine &call, StringRef graph, StringRef program) {
+  FileClaims claims;
+  for (const std::string &file : gguf::modelFiles(call.model))
+    if (Error error = claims.claimInput(file, "the model"))
+      return error;
+  for (const WordFile &file : call.wordFiles)
+    if (Error error = file.isWritten ? claims.claimOutput(file.path, file.option)
+                                     : claims.claimInput(file.path, file.option))
+      return error;
+  for (const StringRef kept : {graph, program})
+    if (Error error = claims.claimOutput(kept, "--keep-temps"))
+      return error;
+  return Error::success();
+}
+
 Expected<std::string> compileIntoFolder(const CommandLine &call, const Siblings &siblings) {
+  const std::string graph = stemOf(call) + ".mlir";
   std::string program = stemOf(call) + ".mlirbc";
-  if (Error error = compile(call, siblings, stemOf(call) + ".mlir", program))
+  if (Error error = claimKeptFiles(call, graph, program))
+    return error;
+  if (Error error = compile(call, siblings, graph, program))
     return error;
   return program;
 }
