@@ -9,6 +9,7 @@
 #include "llvm/Support/Errno.h"
 #include "llvm/Support/Path.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 using namespace llvm;
@@ -44,13 +45,16 @@ Expected<std::optional<FileClaims::Claim>> FileClaims::findOutput(StringRef path
     return makeClaim("", S_ISREG(status.st_mode));
   }
   if (stat(target->path.c_str(), &status) == 0) {
+    if (Error error = checkWriteAccess(target->path))
+      return makeOutputError(path, std::move(error));
     // Devices (/dev/null) and pipes take the bytes of several outputs.
     if (!S_ISREG(status.st_mode))
       return std::nullopt;
     return makeClaim("", /*isPlain=*/true);
   }
   const StringRef folder = sys::path::parent_path(target->path);
-  if (stat(folder.empty() ? "." : folder.str().c_str(), &status))
+  const std::string parent = folder.empty() ? "." : folder.str();
+  if (stat(parent.c_str(), &status) || faccessat(AT_FDCWD, parent.c_str(), W_OK | X_OK, AT_EACCESS))
     return makeOutputError(path, errorCodeToError(errnoAsErrorCode()));
   return makeClaim(sys::path::filename(target->path), /*isPlain=*/true);
 }

@@ -28,7 +28,8 @@ public:
   /// A file that cannot be found is left to who opens it.
   llvm::Error claimInput(llvm::StringRef path, const llvm::Twine &role);
 
-  /// An error if an input or output claimed before is this file, or if it has no folder.
+  /// An error if an input or output claimed before is this file, or if it cannot be written, as far
+  /// as that can be known: it is a folder, has none, or may not be written to.
   llvm::Error claimOutput(llvm::StringRef path, const llvm::Twine &role);
 
 private:

@@ -112,8 +112,8 @@ static Error writeNew(StringRef path, StringRef contents) {
 
 /// Writes over a file with this status, by a temporary file if possible.
 static Error writeOver(StringRef path, const struct stat &status, StringRef contents) {
-  if (faccessat(AT_FDCWD, path.str().c_str(), W_OK, AT_EACCESS))
-    return errnoError();
+  if (Error error = checkWriteAccess(path.str()))
+    return error;
   Expected<std::unique_ptr<ToolOutputFile>> file =
       createTemporary(temporaryPrefix(path), /*suffix=*/"", S_IRUSR | S_IWUSR);
   if (!file) {

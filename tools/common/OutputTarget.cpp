@@ -7,6 +7,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
@@ -63,6 +64,14 @@ Expected<OutputTarget> resolveOutput(StringRef path) {
     current = next;
   }
   return errorCodeToError(std::make_error_code(std::errc::too_many_symbolic_link_levels));
+}
+
+Error checkWriteAccess(const std::string &path) {
+  if (sys::fs::is_directory(path))
+    return errorCodeToError(std::make_error_code(std::errc::is_a_directory));
+  if (faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS))
+    return errorCodeToError(errnoAsErrorCode());
+  return Error::success();
 }
 
 Error makeOutputError(StringRef path, Error reason) {

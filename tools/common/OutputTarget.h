@@ -28,6 +28,9 @@ struct OutputTarget {
 /// those of the system, for a loop of links or an absent folder, without the name.
 llvm::Expected<OutputTarget> resolveOutput(llvm::StringRef path);
 
+/// An error of the system if this process may not write to the file `path`, or if it is a folder.
+llvm::Error checkWriteAccess(const std::string &path);
+
 /// The error of an output that cannot be written: "cannot write '<path>': <reason>".
 llvm::Error makeOutputError(llvm::StringRef path, llvm::Error reason);
 

@@ -135,4 +135,20 @@ TEST_F(FileClaimsTest, refusesWhatCannotBeWritten) {
   EXPECT_EQ(output(path("absent/x")),
             "cannot write '" + path("absent/x") + "': No such file or directory");
   EXPECT_EQ(output("/dev/fd/987"), "cannot write '/dev/fd/987': Bad file descriptor");
+  EXPECT_EQ(output(folder.string()), "cannot write '" + folder.string() + "': Is a directory");
+  EXPECT_EQ(output(makeLink(".", "here")), "cannot write '" + path("here") + "': Is a directory");
+}
+
+TEST_F(FileClaimsTest, refusesWhatThisUserMayNotWrite) {
+  makeFile("x");
+  makeFile("y");
+  ASSERT_EQ(chmod(path("x").c_str(), 0444), 0);
+  ASSERT_EQ(chmod(path("y").c_str(), 0666), 0);
+  ASSERT_EQ(chmod(folder.c_str(), 0555), 0);
+  const auto isDenied = [&](const std::string &name) {
+    return output(path(name)) == "cannot write '" + path(name) + "': Permission denied";
+  };
+  EXPECT_EQ(asUser([&] { return isDenied("x") && isDenied("new") && output(path("y")).empty(); }),
+            0);
+  ASSERT_EQ(chmod(folder.c_str(), 0755), 0);
 }

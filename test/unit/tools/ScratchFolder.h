@@ -6,6 +6,9 @@
 
 #include "gtest/gtest.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -38,6 +41,18 @@ protected:
   }
   size_t countFiles() const {
     return std::distance(std::filesystem::directory_iterator(folder), {});
+  }
+
+  /// What permissions forbid, root is allowed: `check` in a child process, of another user if this
+  /// one is root; 0 if it returns true.
+  template <typename Check> static int asUser(Check check) {
+    constexpr uid_t kUser = 12345;
+    const pid_t child = fork();
+    if (child == 0)
+      _exit((getuid() != 0 || (setgid(kUser) == 0 && setuid(kUser) == 0)) && check() ? 0 : 1);
+    int result = -1;
+    waitpid(child, &result, 0);
+    return result;
   }
 
   std::filesystem::path folder;
