@@ -9,6 +9,7 @@
 #include "runtime/gguf/HeaderReader.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -52,6 +53,12 @@ std::string partPath(StringRef stem, uint64_t number, uint64_t count) {
 }
 
 Expected<std::unique_ptr<MemoryBuffer>> mapFile(StringRef path) {
+  sys::fs::file_status status;
+  if (!sys::fs::status(path, status) && (status.type() == sys::fs::file_type::fifo_file ||
+                                         status.type() == sys::fs::file_type::socket_file ||
+                                         status.type() == sys::fs::file_type::character_file))
+    return makeError(path + ": is a pipe or a device; a model is mapped into memory, so give the "
+                            "name of its file");
   ErrorOr<std::unique_ptr<MemoryBuffer>> buffer =
       MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!buffer)

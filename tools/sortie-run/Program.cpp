@@ -50,6 +50,9 @@ Error claimSources(const Options &options, FileClaims &claims) {
     return error;
   if (options.weights.empty() || isRandom(options.weights))
     return Error::success();
+  if (options.weights == "-")
+    return makeError("--weights: a model is mapped into memory and cannot be read from the "
+                     "standard input; give the name of its file");
   for (const std::string &file : gguf::modelFiles(options.weights))
     if (Error error = claims.claimInput(file, "--weights"))
       return error;
@@ -64,9 +67,6 @@ Error claimPrinted(const Options &options, const Twine &what) {
 }
 
 Error readWeightsOption(const Options &options, sortie_weights_options &weights) {
-  if (options.weights == "-")
-    return makeError("--weights: a model is mapped into memory and cannot be read from the "
-                     "standard input; give the name of its file");
   weights.source = SORTIE_WEIGHTS_FILE;
   weights.path = options.weights.c_str();
   weights.threads = options.threads;

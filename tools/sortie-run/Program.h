@@ -19,7 +19,8 @@ llvm::Expected<ProgramPtr> openProgram(const std::string &path);
 /// The function that `--function` names, or the only one.
 llvm::Expected<size_t> chooseFunction(const sortie_program *program, const Options &options);
 
-/// Claims the files of both as inputs, all parts of the weights among them.
+/// Claims the files of both as inputs, all parts of the weights among them, which the standard
+/// input cannot give.
 llvm::Error claimSources(const Options &options, FileClaims &claims);
 
 /// An error if what is printed would go into one of these files.

@@ -5,6 +5,8 @@
 
 #include "tools/common/OutputFile.h"
 
+#include "llvm/Support/FileSystem.h"
+
 using namespace llvm;
 
 namespace sortie::tool {
@@ -19,6 +21,12 @@ Expected<PromptCache> PromptCache::open(StringRef path, const generation::Forwar
     return makeError(
         "--prompt-cache: the program has no functions that read and write pages of its "
         "caches; compile it again");
+  // Reading a pipe or a device would wait, or never end.
+  sys::fs::file_status status;
+  if (!sys::fs::status(path, status) && !sys::fs::is_regular_file(status))
+    return makeError("--prompt-cache " + path +
+                     ": is no ordinary file, which can be read and written again; give the name of "
+                     "one, or of a new file");
   PromptCache cache(path, prompt.size());
   auto file = MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (file.getError() == std::errc::no_such_file_or_directory)

@@ -506,6 +506,12 @@ TEST(GgufSplit, partsFromMemoryMustBeComplete) {
             std::string::npos);
 }
 
+TEST(Gguf, streamsAreNoModels) {
+  EXPECT_EQ(errorOf(Model::open("/dev/zero")),
+            "/dev/zero: is a pipe or a device; a model is mapped into memory, so give the name of "
+            "its file");
+}
+
 TEST(Gguf, missingFilesAreNamed) {
   EXPECT_EQ(errorOf(Model::open("/nonexistent/model.gguf")),
             "/nonexistent/model.gguf: cannot read the model: No such file or directory");
