@@ -6,6 +6,7 @@
 
 #include "runtime/gguf/HeaderReader.h"
 
+#include "dialect/common/PrintableName.h"
 #include "runtime/gguf/TensorType.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -40,12 +41,19 @@ Error HeaderReader::readMagicAndVersion() {
                                 " is not supported, only 2 and 3 are; convert the model again");
 }
 
+Expected<StringRef> HeaderReader::readName(const Twine &what) {
+  Expected<StringRef> name = cursor.readString(kMaxNameBytes, what);
+  if (name && !isPrintableName(*name))
+    return cursor.error(what + " " + kPrintableNameRule + "; the file is damaged");
+  return name;
+}
+
 Error HeaderReader::readMetadata(uint64_t count) {
   metadata.file = file.str();
   metadata.list.reserve(count);
   for (uint64_t i = 0; i < count; ++i) {
     Expected<StringRef> key =
-        cursor.readString(kMaxNameBytes, "metadata key " + Twine(i + 1) + " of " + Twine(count));
+        readName("the name of metadata key " + Twine(i + 1) + " of " + Twine(count));
     if (!key)
       return key.takeError();
     if (!metadata.index.try_emplace(*key, metadata.list.size()).second)
@@ -78,8 +86,7 @@ Error HeaderReader::tensorError(const Tensor &tensor, const Twine &message) cons
 Expected<Tensor> HeaderReader::readTensorRecord() {
   Tensor tensor;
   tensor.file = file;
-  Expected<StringRef> name =
-      cursor.readString(kMaxNameBytes, "the name of tensor " + Twine(tensors.size() + 1));
+  Expected<StringRef> name = readName("the name of tensor " + Twine(tensors.size() + 1));
   if (!name)
     return name.takeError();
   tensor.name = name->str();

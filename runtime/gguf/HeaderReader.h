@@ -25,6 +25,9 @@ public:
 
 private:
   llvm::Error readMagicAndVersion();
+  /// A name of something of the file. Messages and the module that is imported have it, which
+  /// control characters would break.
+  llvm::Expected<llvm::StringRef> readName(const llvm::Twine &what);
   llvm::Error readMetadata(uint64_t count);
   llvm::Expected<uint64_t> alignment() const;
   llvm::Expected<Tensor> readTensorRecord();

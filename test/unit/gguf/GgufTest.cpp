@@ -222,6 +222,21 @@ TEST(Gguf, refusesDuplicates) {
             std::string::npos);
 }
 
+TEST(Gguf, refusesNamesThatCannotBePrinted) {
+  for (const std::string &name : {std::string("blk.\x1b[31m0"), std::string("two\nlines"),
+                                  std::string("no\xff utf-8"), std::string("zero\0", 5)}) {
+    GgufWriter keys;
+    keys.add(name, uint32_t{1});
+    EXPECT_EQ(errorOf(parse(keys.finish())).substr(sizeof("test.gguf: at byte 00: ") - 1),
+              "the name of metadata key 1 of 1 must be UTF-8 without control characters; the file "
+              "is damaged");
+    GgufWriter tensors;
+    tensors.addTensor(name, kF32, {1}, "abcd");
+    EXPECT_EQ(errorOf(parse(tensors.finish())).substr(sizeof("test.gguf: at byte 00: ") - 1),
+              "the name of tensor 1 must be UTF-8 without control characters; the file is damaged");
+  }
+}
+
 TEST(Gguf, refusesCountsThatTheFileCannotHold) {
   std::string file = sample().finish();
   const std::string tensors = GgufWriter::number(uint64_t{1} << 60);
