@@ -5,6 +5,7 @@
 
 #include "dialect/moert/Seal.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/BLAKE3.h"
 
@@ -51,7 +52,9 @@ static Expected<size_t> findDigits(StringRef bytecode) {
   if (!hasSeal(bytecode))
     return malformed("the bytecode has no seal: it is not the output of sortie-opt, or its header "
                      "is damaged");
-  if (producer.size() <= kPrefix.size() + kDigits || producer[kPrefix.size() + kDigits] != '\0')
+  const StringRef digits = producer.substr(kPrefix.size(), kDigits);
+  if (producer.size() <= kPrefix.size() + kDigits || producer[kPrefix.size() + kDigits] != '\0' ||
+      !all_of(digits, isHexDigit))
     return malformed(
         "the seal of the bytecode is damaged; compile the program again, or copy it again");
   return bytecode.size() - producer.size() + kPrefix.size();

@@ -77,6 +77,14 @@ TEST(SealTest, IsAFunctionOfTheContents) {
   EXPECT_EQ(again, writeSealed());
 }
 
+TEST(SealTest, MessagesHaveNoBytesOfADamagedSeal) {
+  std::string bytecode = writeSealed();
+  const size_t digits = bytecode.find("sortie:") + 7;
+  bytecode[digits + 3] = '\x1b';
+  EXPECT_EQ(toString(checkSeal(bytecode)),
+            "the seal of the bytecode is damaged; compile the program again, or copy it again");
+}
+
 TEST(SealTest, NoticesEveryChangedBit) {
   std::string bytecode = writeSealed();
   for (size_t i = 0; i < bytecode.size(); ++i)
