@@ -12,6 +12,7 @@
 #include "llvm/ADT/STLFunctionalExtras.h"
 
 #include <atomic>
+#include <unistd.h>
 
 using namespace llvm;
 using namespace sortie;
@@ -21,14 +22,20 @@ struct sortie_sequences {
   explicit sortie_sequences(LanguageModel model) : model(std::move(model)) {}
 
   LanguageModel model;
+  const pid_t process = getpid();
   mutable std::atomic<bool> isInUse{false};
 };
 
 namespace {
 
-/// Calls `body` with the model for itself alone.
+/// Calls `body` with the model for itself alone, in the process that made the sequences.
 Error withModel(const char *caller, const sortie_sequences *handle,
                 function_ref<Error(const LanguageModel &)> body) {
+  // First: whoever used them when the process forked does not exist in the child.
+  if (getpid() != handle->process)
+    return makeError(Twine(caller) + ": the sequences belong to process " + Twine(handle->process) +
+                     ", from which this one (" + Twine(getpid()) +
+                     ") was forked; make sequences after the fork");
   if (handle->isInUse.exchange(true))
     return makeError(Twine(caller) + ": another call with these sequences is under way; make one "
                                      "call at a time");
@@ -115,7 +122,9 @@ Expected<SequencesRoom> readRoom(const sortie_program *program,
   return room;
 }
 
-Expected<std::vector<Piece>> readPieces(const sortie_piece *pieces, size_t count, size_t &rows) {
+/// `context` is the most tokens of a sequence, and so of a piece.
+Expected<std::vector<Piece>> readPieces(const sortie_piece *pieces, size_t count, size_t context,
+                                        size_t &rows) {
   std::vector<Piece> result;
   for (size_t i = 0; i < count; ++i) {
     Expected<sortie_piece> piece = readElement(pieces, i);
@@ -123,6 +132,10 @@ Expected<std::vector<Piece>> readPieces(const sortie_piece *pieces, size_t count
       return piece.takeError();
     if (!piece->tokens && piece->token_count != 0)
       return nullError("the list of tokens of piece " + Twine(i));
+    // Before a token is read: a count that cannot be would lead out of the caller's memory.
+    if (piece->token_count > context)
+      return makeError("piece " + Twine(i) + " has " + Twine(piece->token_count) +
+                       " tokens, and a sequence has at most " + Twine(context));
     if (piece->row_count > piece->token_count)
       return makeError("piece " + Twine(i) + " has " + Twine(piece->token_count) +
                        " tokens, and logits of " + Twine(piece->row_count) + " are wanted");
@@ -138,7 +151,8 @@ Error runPieces(LanguageModel &model, const sortie_piece *pieces, size_t count, 
   if (count != 0 && !pieces)
     return nullError("the list of pieces");
   size_t rows = 0;
-  Expected<std::vector<Piece>> checked = readPieces(pieces, count, rows);
+  Expected<std::vector<Piece>> checked =
+      readPieces(pieces, count, static_cast<size_t>(model.context()), rows);
   if (!checked)
     return checked.takeError();
   const auto width = static_cast<size_t>(model.vocabulary());

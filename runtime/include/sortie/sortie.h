@@ -673,7 +673,7 @@ typedef struct sortie_piece {
   size_t struct_size;
   uint32_t sequence;
   const int32_t *tokens;
-  size_t token_count; /* at least 1 */
+  size_t token_count; /* at least 1, at most the context */
   size_t row_count;   /* logits are wanted of so many of the last tokens */
 } sortie_piece;
 

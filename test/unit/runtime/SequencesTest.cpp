@@ -8,6 +8,8 @@
 #include "llvm/ADT/ArrayRef.h"
 
 #include <algorithm>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace sortie::test;
 
@@ -232,6 +234,13 @@ TEST(Sequences, ErrorsChangeNothing) {
   EXPECT_EQ(model.tryRun({pieceOf(sequence, {8})}, logits),
             "token 8 is not in the model's vocabulary: its tokens are 0 to 7");
   EXPECT_EQ(model.tryRun({pieceOf(7, {1})}, logits), "there is no sequence 7");
+  // Counts of tokens that no sequence has are refused before the tokens are read.
+  for (const size_t count : {size_t{385}, SIZE_MAX / 2, SIZE_MAX}) {
+    sortie_piece longer = pieceOf(sequence, {1});
+    longer.token_count = count;
+    EXPECT_EQ(model.tryRun({longer}, logits),
+              "piece 0 has " + std::to_string(count) + " tokens, and a sequence has at most 384");
+  }
   EXPECT_EQ(model.tryRun({}, logits), "there is room for 8 logits; 0 rows of 8 are wanted");
   sortie_piece piece = pieceOf(sequence, {1});
   piece.tokens = nullptr;
@@ -276,6 +285,38 @@ TEST(Sequences, CallsFromCallsAreErrors) {
   EXPECT_EQ(take(sortie_sequences_save(model.sequences, sequence, write, &seen)), "");
   EXPECT_EQ(seen.second, "sortie_sequences_remove: another call with these sequences is under way; "
                          "make one call at a time");
+}
+
+TEST(Sequences, BelongToTheProcessThatMadeThem) {
+  const Model model;
+  const uint32_t sequence = model.add();
+  model.run({pieceOf(sequence, {1, 2})});
+  const auto isRefused = [](const std::string &message) {
+    return contains(message, "the sequences belong to process ");
+  };
+  const pid_t child = fork();
+  if (child == 0) {
+    uint32_t other = 0;
+    int64_t length = 0;
+    std::string file;
+    Logits logits(kVocabulary);
+    sortie_sequences *inherited = model.sequences;
+    const bool areAllRefused =
+        isRefused(take(sortie_sequences_add(inherited, &other))) &&
+        isRefused(take(sortie_sequences_fork(inherited, sequence, &other))) &&
+        isRefused(take(sortie_sequences_length(inherited, sequence, &length))) &&
+        isRefused(take(sortie_sequences_truncate(inherited, sequence, 1))) &&
+        isRefused(model.tryRun({pieceOf(sequence, {3})}, logits)) &&
+        isRefused(take(sortie_sequences_save(inherited, sequence, &appendTo, &file))) &&
+        isRefused(take(sortie_sequences_load(inherited, "x", 1, &other))) &&
+        isRefused(take(sortie_sequences_remove(inherited, sequence)));
+    sortie_sequences_destroy(inherited);
+    _exit(areAllRefused ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(model.length(sequence), 2);
 }
 
 TEST(Sequences, OptionsAreChecked) {
