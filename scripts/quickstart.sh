@@ -31,7 +31,7 @@ if [ ! -f $work/qwen3.npz ]; then
   echo "quickstart: writing a layer of qwen3-30b-a3b (400 MB) and its float64 reference meanwhile"
   write_layer >$work/layer.log 2>&1 &
   writer=$!
-  trap '[ -z "$writer" ] || kill "$writer"' EXIT
+  trap '[ -z "$writer" ] || kill "$writer" 2>/dev/null || true' EXIT
 fi
 scripts/setup.sh
 if [ -n "$writer" ]; then
