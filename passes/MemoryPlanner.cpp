@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <tuple>
 
 using namespace sortie;
 
@@ -78,8 +79,10 @@ AffineBytes MemoryPlanner::bestFit(AffineBytes size, const std::vector<Slice> &t
 MemoryPlan MemoryPlanner::plan() const {
   std::vector<size_t> order(buffers.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return buffers[a].size.at(maxTokens) > buffers[b].size.at(maxTokens);
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    const int64_t sizeOfA = buffers[a].size.at(maxTokens);
+    const int64_t sizeOfB = buffers[b].size.at(maxTokens);
+    return std::tie(sizeOfB, a) < std::tie(sizeOfA, b); // larger ones first, then as they come
   });
 
   MemoryPlan plan;
