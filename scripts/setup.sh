@@ -45,6 +45,7 @@ install_packages() {
   export DEBIAN_FRONTEND=noninteractive
   apt-get -qq update
   apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
+  echo "setup: packages are installed after $SECONDS s"
 }
 
 # The environment is made again when the list of requirements changes.
