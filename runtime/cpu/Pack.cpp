@@ -62,11 +62,12 @@ struct BlockCodes {
 };
 
 /// Packs the vectors of codes to a plane of `bits` bits, which start at bit `shift` of the codes.
-void packPlane(const BlockCodes &block, int bits, int shift, std::byte *plane) {
+void packPlane(const PanelLayout &layout, const BlockCodes &block, int bits, int shift,
+               std::byte *plane) {
   const int perByte = 8 / bits;
   const unsigned mask = (1u << bits) - 1;
   for (int first = 0; first < kBlockVectors; first += perByte) {
-    std::byte *to = plane + first / perByte * kVectorBytes;
+    std::byte *to = plane + layout.lineOffset(bits, first);
     for (int i = 0; i < kVectorBytes; ++i) {
       unsigned packed = 0;
       for (int v = 0; v < perByte; ++v)
@@ -79,9 +80,9 @@ void packPlane(const BlockCodes &block, int bits, int shift, std::byte *plane) {
 template <Format F> void packLevels(const BlockCodes &codes, std::byte *body) {
   constexpr PanelLayout kLayout = panelLayout(formatInfo(F));
   constexpr LevelPlanes kPlanes = levelPlanes(formatInfo(F).levelBits);
-  packPlane(codes, kPlanes.lowBits, 0, body + kLayout.lowPlaneOffset);
+  packPlane(kLayout, codes, kPlanes.lowBits, 0, body + kLayout.lowPlaneOffset);
   if constexpr (kPlanes.highBits != 0)
-    packPlane(codes, kPlanes.highBits, kPlanes.lowBits, body + kLayout.highPlaneOffset);
+    packPlane(kLayout, codes, kPlanes.highBits, kPlanes.lowBits, body + kLayout.highPlaneOffset);
 }
 
 /// Copies `count` codes of row `row` to element `first` and up of the block.

@@ -13,7 +13,9 @@
 //   body        = scales, then the planes of the levels
 //   scales      = GroupScale: d [4 groups][16 rows], then m alike (if any), 16-bit floats;
 //                 others: sub-scales [n][16] int8, then minimums alike (if any)
-//   planes      = the bits of the unsigned codes, in planes of 8, 4, 2 or 1 bits (see LevelPlanes)
+//   planes      = the bits of the unsigned codes, in planes of 8, 4, 2 or 1 bits (see LevelPlanes);
+//                 of each step of 8 vectors first the line or lines of the low plane, then those of
+//                 the high one, so that memory is read in ascending order
 //
 // The codes of a block are 32 vectors of 64 bytes: vector v has the elements k = 4 v .. 4 v + 3 of
 // each of the 16 rows, [16 rows][4], which is what one vpdpbusd multiplies with four broadcast
@@ -37,6 +39,11 @@ namespace sortie::cpu {
 inline constexpr int kVectorBytes = 64;
 inline constexpr int kVectorElements = 4;
 inline constexpr int kBlockVectors = numerics::kActivationBlock / kVectorElements;
+
+/// Vectors of a step of a product: any plane has whole vectors for them, so that all steps of a
+/// block are alike.
+inline constexpr int kStepVectors = 8;
+inline constexpr int kBlockSteps = kBlockVectors / kStepVectors;
 
 /// The planes of a format's codes: their widths add up to `levelBits`.
 struct LevelPlanes {
@@ -71,8 +78,9 @@ struct PanelLayout {
   int headBytes;
   int dminOffset;     ///< in the head
   int minimumsOffset; ///< in a body: m, or the minimums
-  int lowPlaneOffset; ///< in a body
+  int lowPlaneOffset; ///< in a body: the plane's lines of the first step
   int highPlaneOffset;
+  int stepBytes; ///< of both planes
   int bodyBytes;
   int recordBytes;
 
@@ -81,6 +89,11 @@ struct PanelLayout {
   }
   constexpr int64_t headOffset(int64_t block) const {
     return block / blocksPerRecord * recordBytes;
+  }
+  /// Where in a plane of `bits` bits the 64 bytes are that hold `vector` of a block.
+  constexpr int64_t lineOffset(int bits, int vector) const {
+    const int line = vector % kStepVectors / (8 / bits);
+    return vector / kStepVectors * stepBytes + line * kVectorBytes;
   }
 };
 
@@ -91,7 +104,7 @@ static constexpr PanelLayout panelLayout(const numerics::FormatInfo &info) {
   const int subBlocks = kActivationBlock / info.subBlock;
   const int scales = subBlocks * static_cast<int>(kPanelRows) * (isGrouped ? 2 : 1);
   const LevelPlanes planes = levelPlanes(info.levelBits);
-  const int planeUnit = kBlockVectors * kVectorBytes / 8; // bytes of a plane of one bit
+  const int planeUnit = kStepVectors * kVectorBytes / 8; // bytes of a step of a plane of one bit
 
   PanelLayout layout{};
   layout.blocksPerRecord = isGrouped ? 1 : info.elements / kActivationBlock;
@@ -100,7 +113,8 @@ static constexpr PanelLayout panelLayout(const numerics::FormatInfo &info) {
   layout.minimumsOffset = scales;
   layout.lowPlaneOffset = hasMinimum ? 2 * scales : scales;
   layout.highPlaneOffset = layout.lowPlaneOffset + planes.lowBits * planeUnit;
-  layout.bodyBytes = layout.highPlaneOffset + planes.highBits * planeUnit;
+  layout.stepBytes = (planes.lowBits + planes.highBits) * planeUnit;
+  layout.bodyBytes = layout.lowPlaneOffset + kBlockSteps * layout.stepBytes;
   layout.recordBytes = layout.headBytes + layout.blocksPerRecord * layout.bodyBytes;
   return layout;
 }

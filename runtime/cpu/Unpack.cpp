@@ -41,7 +41,7 @@ template <Format F> struct PanelRow {
     const int perByte = 8 / bits;
     const int vector = k / kVectorElements;
     const std::byte byte =
-        plane[vector / perByte * kVectorBytes + row * kVectorElements + k % kVectorElements];
+        plane[kLayout.lineOffset(bits, vector) + row * kVectorElements + k % kVectorElements];
     return static_cast<unsigned>(byte) >> (vector % perByte * bits) & ((1u << bits) - 1);
   }
 

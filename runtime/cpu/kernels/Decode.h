@@ -13,14 +13,9 @@
 
 namespace sortie::cpu {
 
-/// How far ahead of the decoder panels are fetched to the second-level cache. Panels follow each
-/// other in memory, so it goes on where a panel ends; fetching past the last one does no harm.
-inline constexpr int64_t kPrefetchBytes = 4096;
-
-/// The tile configuration that an instruction set uses for a format and a kind of activations.
-template <typename Simd>
-static constexpr TileConfig tileConfig(const numerics::FormatInfo &info, numerics::RowKind kind) {
-  const bool isWide = Simd::prefersWide(info, kind);
+/// The tile configuration of a format and a kind of activations in one form of the product.
+static constexpr TileConfig tileConfig(const numerics::FormatInfo &info, numerics::RowKind kind,
+                                       bool isWide) {
   TileConfig config{};
   config.formatClass = info.formatClass;
   config.minimum = info.minimum;
@@ -33,13 +28,29 @@ static constexpr TileConfig tileConfig(const numerics::FormatInfo &info, numeric
   return config;
 }
 
+/// The configuration of tiles whose decoded weights several rows share.
+template <typename Simd, numerics::Format F, numerics::RowKind Kind>
+static constexpr TileConfig sharedTileConfig() {
+  constexpr numerics::FormatInfo kInfo = numerics::formatInfo(F);
+  return tileConfig(kInfo, Kind, Simd::prefersWide(kInfo, Kind));
+}
+
+/// The configuration for a row that has its weights for itself. Making int16 of them costs it as
+/// many multiplications as the wide form has products, so bytes are left as they are where the
+/// instruction set sums their products as they are.
+template <typename Simd, numerics::Format F, numerics::RowKind Kind>
+static constexpr TileConfig singleTileConfig() {
+  constexpr numerics::FormatInfo kInfo = numerics::formatInfo(F);
+  return tileConfig(kInfo, Kind, Simd::prefersWide(kInfo, Kind) && !Simd::kPieceIsInts);
+}
+
 /// An activation block of a packed panel: decoded as it is read.
-template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct PackedBlock {
+template <typename Simd, numerics::Format F> struct PackedBlock {
   using Bytes = typename Simd::Bytes;
   using Ints = typename Simd::Ints;
   using Floats = typename Simd::Floats;
   static constexpr numerics::FormatInfo kInfo = numerics::formatInfo(F);
-  static constexpr TileConfig kConfig = tileConfig<Simd>(kInfo, Kind);
+  static constexpr bool kIsGrouped = kInfo.formatClass == numerics::FormatClass::GroupScale;
   static constexpr PanelLayout kLayout = panelLayout(kInfo);
   static constexpr LevelPlanes kPlanes = levelPlanes(kInfo.levelBits);
   static constexpr int kBias = levelBias(kInfo);
@@ -47,13 +58,9 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Pack
   const std::byte *head;
   const std::byte *body;
 
-  /// Block `block` of a panel. Its reader fetches what lies kPrefetchBytes ahead, line by line, as
-  /// it comes to each line of planes; lines of scales are fetched here.
+  /// Block `block` of a panel.
   SORTIE_KERNEL_INLINE PackedBlock(const std::byte *panel, int64_t block)
-      : head(panel + kLayout.headOffset(block)), body(panel + kLayout.bodyOffset(block)) {
-    for (int line = 0; line < kLayout.lowPlaneOffset; line += kVectorBytes)
-      Simd::prefetch(body + line + kPrefetchBytes);
-  }
+      : head(panel + kLayout.headOffset(block)), body(panel + kLayout.bodyOffset(block)) {}
 
   /// Codebooks, with the bias added.
   struct Codebook {
@@ -73,10 +80,7 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Pack
   SORTIE_KERNEL_INLINE static Bytes loadPlane(const std::byte *plane, int step) {
     constexpr int kShare = 8 / Bits;
     static_assert(kStepVectors % kShare == 0);
-    const std::byte *line = plane + (step * (kStepVectors / kShare) + V / kShare) * kVectorBytes;
-    if constexpr (V % kShare == 0)
-      Simd::prefetch(line + kPrefetchBytes);
-    return Simd::loadBytes(line);
+    return Simd::loadBytes(plane + kLayout.lineOffset(Bits, step * kStepVectors + V));
   }
 
   /// The bits that a plane of `Bits` bits has for vector `V` (of the 8 / Bits that share a plane
@@ -151,20 +155,20 @@ template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Pack
 
   /// The scale of a group; that of all of the block (group 0) in formats with sub-scales.
   SORTIE_KERNEL_INLINE Floats d(int group) const {
-    return loadScales(kConfig.isGrouped() ? body + group * kPanelRows * 2 : head);
+    return loadScales(kIsGrouped ? body + group * kPanelRows * 2 : head);
   }
 
   /// The float minimum of a group; what integer minimums are multiplied with (group 0).
   SORTIE_KERNEL_INLINE Floats m(int group) const {
-    return loadScales(kConfig.isGrouped() ? body + kLayout.minimumsOffset + group * kPanelRows * 2
-                                          : head + kLayout.dminOffset);
+    return loadScales(kIsGrouped ? body + kLayout.minimumsOffset + group * kPanelRows * 2
+                                 : head + kLayout.dminOffset);
   }
 };
 
 /// Decoding of blocks of one format to memory.
 template <typename Simd, numerics::Format F, numerics::RowKind Kind> struct Decoder {
-  using Packed = PackedBlock<Simd, F, Kind>;
-  static constexpr TileConfig kConfig = Packed::kConfig;
+  using Packed = PackedBlock<Simd, F>;
+  static constexpr TileConfig kConfig = sharedTileConfig<Simd, F, Kind>();
 
   /// The vectors of sub-block `Part` of a step.
   template <int Part>

@@ -26,6 +26,10 @@ namespace sortie::cpu {
 /// Blocks decoded before they are used.
 inline constexpr int kDecodedBlocks = 4;
 
+/// How many blocks ahead of the decoder panels are fetched to the second-level cache. Panels follow
+/// each other in memory, so it goes on where a panel ends; fetching past the last one does no harm.
+inline constexpr int kFetchedBlocks = 2 * kDecodedBlocks;
+
 /// What a product needs of a format and a kind of activations, behind function pointers.
 struct ExactPlan {
   using Decode = void (*)(const std::byte *panel, int64_t first, int count, WeightTile *tiles);
@@ -36,6 +40,7 @@ struct ExactPlan {
   using DotPacked = void (*)(const std::byte *panel, int64_t first, int blocks,
                              const void *rowTiles, int blockStride, float *sums);
   int bias;
+  int64_t blockBytes; ///< of a packed panel, heads of records included
   size_t rowTileBytes;
   int maxRows;      ///< of a register tile
   const Dot *dots;  ///< [maxRows], for 1 row and up
@@ -82,23 +87,26 @@ template <typename Simd> struct Plans {
     static constexpr auto kTable = make(std::make_integer_sequence<int, kCount>());
   };
 
-  template <numerics::Format F, numerics::RowKind Kind> static ExactPlan exactPlan() {
-    using FormatDecoder = Decoder<Simd, F, Kind>;
-    using Packed = typename FormatDecoder::Packed;
-    constexpr TileConfig kConfig = Packed::kConfig;
+  template <numerics::Format F, numerics::RowKind Kind> static ExactPlan exactPlan(int rows) {
+    using Packed = PackedBlock<Simd, F>;
+    constexpr TileConfig kShared = sharedTileConfig<Simd, F, Kind>();
+    constexpr TileConfig kSingle = singleTileConfig<Simd, F, Kind>();
+    const bool isSingle = rows == 1;
     return {Packed::kBias,
-            sizeof(RowTile<kConfig>),
-            registerRows<kConfig>(),
-            Dots<kConfig>::kTable.dots,
-            &RegisterTile<Simd, kConfig, 1>::template dotPacked<Packed>,
-            &FormatDecoder::decode,
-            &RowTiler<Simd, kConfig>::place};
+            Packed::kLayout.recordBytes / Packed::kLayout.blocksPerRecord,
+            isSingle ? sizeof(RowTile<kSingle>) : sizeof(RowTile<kShared>),
+            registerRows<kShared>(),
+            Dots<kShared>::kTable.dots,
+            &RegisterTile<Simd, kSingle, 1>::template dotPacked<Packed>,
+            &Decoder<Simd, F, Kind>::decode,
+            isSingle ? &RowTiler<Simd, kSingle>::place : &RowTiler<Simd, kShared>::place};
   }
 
-  static ExactPlan exactPlan(numerics::Format format, numerics::RowKind kind) {
-    return numerics::visitQuantized(format, [kind]<numerics::Format F>() {
-      return kind == numerics::RowKind::Int16 ? exactPlan<F, numerics::RowKind::Int16>()
-                                              : exactPlan<F, numerics::RowKind::Int8>();
+  /// For `rows` rows of one expert.
+  static ExactPlan exactPlan(numerics::Format format, numerics::RowKind kind, int rows) {
+    return numerics::visitQuantized(format, [kind, rows]<numerics::Format F>() {
+      return kind == numerics::RowKind::Int16 ? exactPlan<F, numerics::RowKind::Int16>(rows)
+                                              : exactPlan<F, numerics::RowKind::Int8>(rows);
     });
   }
 
@@ -194,8 +202,17 @@ template <typename Simd> struct Product {
     }
   }
 
+  static void fetch(const std::byte *from, int64_t begin, int64_t end) {
+    for (int64_t line = begin / kVectorBytes * kVectorBytes; line < end; line += kVectorBytes)
+      Simd::prefetch(from + line);
+  }
+
   /// The sums of `blocks` blocks of a panel, from block `firstBlock` of the row on, which is block
   /// `placed` of the row tiles.
+  ///
+  /// A single row reads panels from their first byte to their last, which the processor's own
+  /// prefetching follows best. With several it gives up in the products between two decodings, so
+  /// each register tile fetches its share of what will be decoded: all at once would have to wait.
   void exactChunk(const ExactPlan &plan, const std::byte *panel, int64_t firstBlock, int64_t placed,
                   int blocks, float *sums) {
     std::memset(sums, 0, static_cast<size_t>(unit.rows) * sizeof scratch.sums[0]);
@@ -206,7 +223,10 @@ template <typename Simd> struct Product {
     for (int b = 0; b < blocks; b += kDecodedBlocks) {
       const int count = blocks - b < kDecodedBlocks ? blocks - b : kDecodedBlocks;
       plan.decode(panel, firstBlock + b, count, scratch.weights);
+      const std::byte *next = panel + (firstBlock + b + kFetchedBlocks) * plan.blockBytes;
+      const int64_t nextBytes = count * plan.blockBytes;
       forEachRegisterTile(plan.maxRows, [&](int first, int rows) {
+        fetch(next, nextBytes * first / unit.rows, nextBytes * (first + rows) / unit.rows);
         const auto tile = static_cast<size_t>((placed + b) * unit.rows + first);
         plan.dots[rows - 1](scratch.weights, count, scratch.rows + tile * plan.rowTileBytes,
                             unit.rows, sums + first * kRowFloats);
@@ -242,7 +262,7 @@ template <typename Simd> struct Product {
     ExactPlan plans[kMaxMatrices];
     int64_t chunks = 1 << 20;
     for (int m = 0; m < op.matrixCount; ++m) {
-      plans[m] = Plans<Simd>::exactPlan(op.matrices[m].shape.format, op.inputKind);
+      plans[m] = Plans<Simd>::exactPlan(op.matrices[m].shape.format, op.inputKind, unit.rows);
       const int64_t fitting = chunksAtOnce(plans[m]);
       chunks = fitting < chunks ? fitting : chunks;
     }

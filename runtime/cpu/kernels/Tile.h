@@ -20,11 +20,6 @@
 
 namespace sortie::cpu {
 
-/// Vectors of a step of a product: any plane has whole vectors for them, so that all steps of a
-/// block are alike.
-inline constexpr int kStepVectors = 8;
-inline constexpr int kBlockSteps = kBlockVectors / kStepVectors;
-
 /// Which form of the product, and what of it a kernel must know when it is compiled.
 struct TileConfig {
   numerics::FormatClass formatClass;
