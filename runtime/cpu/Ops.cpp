@@ -39,8 +39,8 @@ const Kernels &kernelsFor(Isa isa) {
 
 namespace {
 
-/// The work units of a product: for each expert with rows, for each tile of 128 columns, for each
-/// pass of up to kUnitRows rows. Passes are innermost, so that the tile's weights are still cached.
+/// The work units of a product: for each expert with rows, for each tile of columns, for each pass
+/// of up to kUnitRows rows. Passes are innermost, so that the tile's weights are still cached.
 class UnitList {
 public:
   UnitList(const Matrix &matrix, const RowMap &map, int64_t rows)
@@ -48,6 +48,14 @@ public:
                                      : map.heads != 0   ? map.heads
                                                         : 1),
         rows(rows), panels(panelCount(matrix.shape.rows)) {}
+
+  /// Narrows the tiles until there is work for all threads, or nothing is left to narrow: routers
+  /// and keys have few columns.
+  void narrowTiles(int threads) {
+    constexpr int64_t kUnitsOfThread = 4;
+    while (tilePanels > 1 && count() < kUnitsOfThread * threads)
+      tilePanels /= 2;
+  }
 
   int64_t count() const {
     int64_t units = 0;
@@ -68,13 +76,13 @@ public:
     const int64_t local = index - cursor.unitsBefore;
     const int64_t passes = passesOf(cursor.expert);
     const int64_t firstRow = begin(cursor.expert) + local % passes * kUnitRows;
-    const int64_t firstPanel = local / passes * kUnitPanels;
+    const int64_t firstPanel = local / passes * tilePanels;
     ProductUnit unit;
     unit.expert = cursor.expert;
     unit.firstRow = firstRow;
     unit.rows = static_cast<int>(std::min<int64_t>(kUnitRows, end(cursor.expert) - firstRow));
     unit.firstPanel = firstPanel;
-    unit.panels = static_cast<int>(std::min<int64_t>(kUnitPanels, panels - firstPanel));
+    unit.panels = static_cast<int>(std::min<int64_t>(tilePanels, panels - firstPanel));
     return unit;
   }
 
@@ -85,17 +93,21 @@ private:
     return (end(expert) - begin(expert) + kUnitRows - 1) / kUnitRows;
   }
   int64_t unitsOf(int64_t expert) const {
-    return passesOf(expert) * ((panels + kUnitPanels - 1) / kUnitPanels);
+    return passesOf(expert) * ((panels + tilePanels - 1) / tilePanels);
   }
 
   const int32_t *offsets;
   int64_t groups; ///< experts that have rows
   int64_t rows;
   int64_t panels;
+  int64_t tilePanels = kUnitPanels;
 };
 
 void runProduct(const ProductOp &op, int64_t rows, const Device &device) {
-  const UnitList units(op.matrices[0], op.map, rows);
+  UnitList units(op.matrices[0], op.map, rows);
+  // Gate and up are quantized afterwards, by whole tiles.
+  if (op.matrixCount == 1)
+    units.narrowTiles(device.pool.threads());
   llvm::SmallVector<UnitList::Cursor, 64> cursors(static_cast<size_t>(device.pool.threads()));
   device.pool.parallelFor(units.count(), [&](int64_t index, int worker) {
     const ProductUnit unit = units.find(index, cursors[static_cast<size_t>(worker)]);
