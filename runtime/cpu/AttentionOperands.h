@@ -85,6 +85,13 @@ struct AttendOperands : CachePlaces {
   }
 };
 
+/// The rows that tokens [first, first + count) append for a head of keys.
+struct AppendUnit {
+  int64_t kvHead;
+  int64_t first;
+  int64_t count;
+};
+
 /// Queries [first, first + count) of a head of keys.
 struct AttentionUnit {
   int64_t kvHead;

@@ -90,8 +90,14 @@ Result runAppend(const AppendOperands &append, const Rows &pages, const Rows &ca
     return bad;
   if (const Result bad = findCommonPlace(append))
     return bad;
-  device.pool.parallelFor(append.kvHeads,
-                          [&](int64_t head, int) { device.kernels.append(append, head); });
+  // All tokens have places of their own: latents have a single head of keys, but many tokens.
+  constexpr int64_t kTokensOfUnit = 32;
+  const int64_t units = (append.tokens + kTokensOfUnit - 1) / kTokensOfUnit;
+  device.pool.parallelFor(units * append.kvHeads, [&](int64_t index, int) {
+    const int64_t first = index / append.kvHeads * kTokensOfUnit;
+    device.kernels.append(
+        append, {index % append.kvHeads, first, std::min(kTokensOfUnit, append.tokens - first)});
+  });
   return std::nullopt;
 }
 

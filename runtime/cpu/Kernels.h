@@ -63,7 +63,7 @@ struct RowOperation {
 struct Kernels {
   void (*product)(const ProductOp &op, const ProductUnit &unit, std::byte *scratch);
   void (*attend)(const AttendOperands &op, const AttentionUnit &unit, std::byte *scratch);
-  void (*append)(const AppendOperands &op, int64_t kvHead);
+  void (*append)(const AppendOperands &op, const AppendUnit &unit);
   const RowOperation *rowOperations; ///< in the same order for every instruction set
   int rowOperationCount;
 };

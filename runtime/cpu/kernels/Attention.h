@@ -449,10 +449,11 @@ template <typename Simd> struct Attention {
   }
 
   template <numerics::ActivationWidth Width>
-  static void appendAs(const AppendOperands &op, int64_t kvHead) {
+  static void appendAs(const AppendOperands &op, const AppendUnit &unit) {
     constexpr int kLimbs = Width == numerics::ActivationWidth::Int16 ? 2 : 1;
     const numerics::CachePageLayout &layout = op.layout;
-    for (int64_t token = 0; token < op.tokens; ++token) {
+    const int64_t kvHead = unit.kvHead;
+    for (int64_t token = unit.first; token < unit.first + unit.count; ++token) {
       std::byte *page = op.page(token, kvHead);
       const int64_t position = op.positions[token] % numerics::kAttentionChunk;
       const auto scaleAt = [&](int64_t scales) SORTIE_KERNEL_LAMBDA -> float & {
@@ -475,12 +476,11 @@ template <typename Simd> struct Attention {
     }
   }
 
-  /// The rows of all tokens for one head of keys, in ascending order.
-  static void append(const AppendOperands &op, int64_t kvHead) {
+  static void append(const AppendOperands &op, const AppendUnit &unit) {
     if (op.width == numerics::ActivationWidth::Int16)
-      appendAs<numerics::ActivationWidth::Int16>(op, kvHead);
+      appendAs<numerics::ActivationWidth::Int16>(op, unit);
     else
-      appendAs<numerics::ActivationWidth::Int8>(op, kvHead);
+      appendAs<numerics::ActivationWidth::Int8>(op, unit);
   }
 };
 
