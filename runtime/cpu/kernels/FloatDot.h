@@ -28,46 +28,55 @@ template <typename Simd> struct FloatProduct {
       return Simd::load(reinterpret_cast<const float *>(from));
   }
 
-  /// function(token, weight row) for all of a register tile.
-  template <int Tokens, typename Function>
-  SORTIE_KERNEL_INLINE static void forEach(Function function) {
-    unrolled<Tokens>([&](int t) SORTIE_KERNEL_LAMBDA {
-      unrolled<Simd::kFloatRows>([&](int n) SORTIE_KERNEL_LAMBDA { function(t, n); });
-    });
+  /// Groups of kFloatRows weight rows in a register tile: with few tokens as many as there are
+  /// accumulators for. A whole panel is read in ascending order.
+  template <int Tokens> static constexpr int groupCount() {
+    int groups = kPanelRows / Simd::kFloatRows;
+    while (groups > 1 && groups * Tokens > Simd::kFloatTokens)
+      groups /= 2;
+    return groups;
   }
 
-  /// Rows [0, Tokens) of activations times weight rows [0, WeightRows) of a panel, `steps` steps of
-  /// 16 elements: chunk sums, to sums[token][16 weight rows].
+  /// Rows [0, Tokens) of activations times the weight rows of a register tile, `steps` steps of 16
+  /// elements: chunk sums, to sums[token][16 weight rows].
   template <numerics::Format F, int Tokens>
   SORTIE_KERNEL_INLINE static void tile(const std::byte *weights, int steps, const float *x,
                                         int64_t stride, float *sums) {
-    constexpr int kWeightRows = Simd::kFloatRows;
+    constexpr int kGroups = groupCount<Tokens>(), kRows = Simd::kFloatRows;
     constexpr int64_t kRowBytes = kFloatStep * numerics::floatBytes(numerics::formatInfo(F));
-    Floats partials[Tokens][kWeightRows];
-    forEach<Tokens>([&](int t, int n)
-                        SORTIE_KERNEL_LAMBDA { partials[t][n] = Simd::broadcast(0.0f); });
-    for (int step = 0; step < steps; ++step) {
-      Floats w[kWeightRows];
-      unrolled<kWeightRows>([&](int n) SORTIE_KERNEL_LAMBDA {
-        w[n] = loadWeights<F>(weights + (step * kPanelRows + n) * kRowBytes);
+    Floats partials[Tokens][kGroups][kRows];
+    unrolled<Tokens>([&](int t) SORTIE_KERNEL_LAMBDA {
+      unrolled<kGroups * kRows>([&](int n) SORTIE_KERNEL_LAMBDA {
+        partials[t][n / kRows][n % kRows] = Simd::broadcast(0.0f);
       });
+    });
+    for (int step = 0; step < steps; ++step) {
+      Floats a[Tokens];
       unrolled<Tokens>([&](int t) SORTIE_KERNEL_LAMBDA {
-        const Floats a = Simd::load(x + t * stride + step * kFloatStep);
-        unrolled<kWeightRows>([&](int n) SORTIE_KERNEL_LAMBDA {
-          partials[t][n] = Simd::fma(a, w[n], partials[t][n]);
+        a[t] = Simd::load(x + t * stride + step * kFloatStep);
+      });
+      unrolled<kGroups * kRows>([&](int n) SORTIE_KERNEL_LAMBDA {
+        const Floats w = loadWeights<F>(weights + (step * kPanelRows + n) * kRowBytes);
+        unrolled<Tokens>([&](int t) SORTIE_KERNEL_LAMBDA {
+          Floats &partial = partials[t][n / kRows][n % kRows];
+          partial = Simd::fma(a[t], w, partial);
         });
       });
     }
-    unrolled<Tokens>(
-        [&](int t) SORTIE_KERNEL_LAMBDA { Simd::storeSums(sums + t * kPanelRows, partials[t]); });
+    unrolled<Tokens>([&](int t) SORTIE_KERNEL_LAMBDA {
+      unrolled<kGroups>([&](int g) SORTIE_KERNEL_LAMBDA {
+        Simd::storeSums(sums + t * kPanelRows + g * kRows, partials[t][g]);
+      });
+    });
   }
 
   /// The chunk sums of a panel: sums [Tokens][16].
   template <numerics::Format F, int Tokens>
   static void dot(const std::byte *weights, int steps, const float *x, int64_t stride,
                   float *sums) {
+    constexpr int kTileRows = groupCount<Tokens>() * Simd::kFloatRows;
     constexpr int64_t kRowBytes = kFloatStep * numerics::floatBytes(numerics::formatInfo(F));
-    for (int n = 0; n < kPanelRows; n += Simd::kFloatRows)
+    for (int n = 0; n < kPanelRows; n += kTileRows)
       tile<F, Tokens>(weights + n * kRowBytes, steps, x, stride, sums + n);
   }
 };
