@@ -23,11 +23,13 @@ static constexpr StringLiteral kCl100k[] = {
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
     R"(|\s*[\r\n]+|\s+(?!\S)|\s+)"};
 
+/// Qwen, Hunyuan-A13B, and Ling, whose expression is published with possessive quantifiers and
+/// \s*[\r\n] for \s*[\r\n]+.
 static constexpr StringLiteral kQwen2[] = {
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
     R"(|\s*[\r\n]+|\s+(?!\S)|\s+)"};
 
-/// OpenAI's o200k.
+/// OpenAI's o200k, which MiniMax-M2 has as well.
 static constexpr StringLiteral kGpt4o[] = {
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+)"
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)?)"
@@ -80,6 +82,9 @@ static constexpr StringLiteral kDeepSeekV3[] = {
     R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+)"
     R"(| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"};
 
+/// The pre-tokenizers `Digits` and `ByteLevel`, of StarCoder's family and Granite 3.
+static constexpr StringLiteral kRefact[] = {R"(\p{N})", kGpt2[0]};
+
 static constexpr PreTokenizerRules kAll[] = {
     {"gpt-2", kGpt2},
     {"llama-bpe", kCl100k, /*takesWholeWords=*/true, /*addsBeginOfText=*/true},
@@ -93,6 +98,11 @@ static constexpr PreTokenizerRules kAll[] = {
     {"kimi-k2", kKimiK2},
     {"dbrx", kCl100k},
     {"smaug-bpe", kCl100k},
+    {"hunyuan", kQwen2},
+    {"minimax-m2", kGpt4o},
+    {"bailingmoe", kQwen2},
+    {"bailingmoe2", kQwen2},
+    {"refact", kRefact},
 };
 
 ArrayRef<PreTokenizerRules> tokenizer::allPreTokenizerRules() { return kAll; }

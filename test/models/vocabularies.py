@@ -35,6 +35,9 @@ KIMI_UPPER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]"
 KIMI_LOWER = r"[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]"
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
+BAILING = (r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}"
+           r"| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+")
+
 #: The steps of each pre-tokenizer as the models' own files have them: expressions, and `Digits`.
 PRE_TOKENIZERS: dict[str, list[str | Digits]] = {
     "gpt-2": [GPT2],
@@ -55,6 +58,11 @@ PRE_TOKENIZERS: dict[str, list[str | Digits]] = {
                 r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|" + BLANKS],
     "dbrx": [CL100K],
     "smaug-bpe": [CL100K],
+    "hunyuan": [CL100K.replace(r"\p{N}{1,3}", r"\p{N}")],
+    "minimax-m2": [O200K],
+    "bailingmoe": [BAILING],
+    "bailingmoe2": [BAILING],
+    "refact": [Digits(individual_digits=True), GPT2],
 }
 #: Those that take a word that is a token whole.
 TAKE_WHOLE_WORDS = {"llama-bpe"}

@@ -94,8 +94,8 @@ TEST(BytePair, refusesPreTokenizersThatAreMissingOrUnknown) {
   EXPECT_EQ(errorOf(vocabulary),
             "test.gguf: metadata key 'tokenizer.ggml.pre' is 'mystery'; this version knows "
             "'gpt-2', 'llama-bpe', 'qwen2', 'deepseek-llm', 'deepseek-coder', 'deepseek-v3', "
-            "'gpt-4o', 'glm4', 'olmo', 'kimi-k2', 'dbrx', 'smaug-bpe' (docs/tokenizers.md says how "
-            "to add one)");
+            "'gpt-4o', 'glm4', 'olmo', 'kimi-k2', 'dbrx', 'smaug-bpe', 'hunyuan', 'minimax-m2', "
+            "'bailingmoe', 'bailingmoe2', 'refact' (docs/tokenizers.md says how to add one)");
   vocabulary.file.remove(key("pre"));
   EXPECT_EQ(errorOf(vocabulary),
             "test.gguf: metadata key 'tokenizer.ggml.pre' is missing, so it is not known how text "

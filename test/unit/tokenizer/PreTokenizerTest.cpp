@@ -51,6 +51,11 @@ TEST(PreTokenizer, splitsAsTheirFilesSay) {
   constexpr StringLiteral kCl100k = "I|'LL| pay| | |123|4| to| (|Zoë|)| 我们| ok|\r\n\n| | x| ";
   for (const StringRef name : {"llama-bpe", "glm4", "dbrx", "smaug-bpe"})
     EXPECT_EQ(wordsOf(name, kText), kCl100k) << name.str();
+  for (const StringRef name : {"qwen2", "hunyuan", "bailingmoe", "bailingmoe2"})
+    EXPECT_EQ(wordsOf(name, kText), "I|'LL| pay| | |1|2|3|4| to| (|Zoë|)| 我们| ok|\r\n\n| | x| ")
+        << name.str();
+  EXPECT_EQ(wordsOf("refact", kText), "I|'|LL| pay|  |1|2|3|4| to| (|Zoë|)| 我们| ok|\r\n\n | x| ");
+  EXPECT_EQ(wordsOf("minimax-m2", kText), wordsOf("gpt-4o", kText));
 }
 
 TEST(PreTokenizer, allTextBecomesWords) {
