@@ -16,6 +16,7 @@ import pytest
 from forward import Program, Text
 from gguf_model import Model
 from reference_programs import MODELS, SUPPORTED, nmse, path_of, reference
+from rounding import CACHE, PRODUCTS, error
 from tools import Tools
 from whole_model import WholeModel
 
@@ -78,15 +79,16 @@ def test_trained_model(tools: Tools) -> None:
     assert first.margin == pytest.approx(1.47e-6, rel=0.01) and second.margin < LEAST_MARGIN
 
 
-#: Where nothing is decided otherwise, the error with the reference's routing is that of the logits:
-#: measured 1.2e-8 (olmoe) to 3.9e-7 (ernie4_5-moe).
+#: Some of these models make a small error large (docs/models.md): the measure is what rounding of
+#: activations does to float64. Measured: 1.2e-8 (olmoe) to 3.9e-7 (ernie4_5-moe), 0.9 to 1.8 times
+#: that.
 @pytest.mark.parametrize("name", WITH_EXPERTS)
 def test_references(name: str, tools: Tools) -> None:
     expected, judge = reference(name), Judge(tools, path_of(name))
-    accurate = ("mixtral", "olmoe", "qwen2moe", "qwen3moe")
-    most = 1e-7 if name in accurate else 4.5e-7 if name == "ernie4_5-moe" else 2.5e-7
+    model = WholeModel(Model(path_of(name)))
     text = np.concatenate([expected["prompt"], expected["generated"]])
     for tokens in [*expected["tokens"], text]:
         judge.run(tokens)
         assert all(difference.margin < LEAST_MARGIN for difference in judge.differences)
-        assert nmse(judge.logits, judge.forced.logits) <= most
+        rounding = error(model, tokens, PRODUCTS + CACHE)
+        assert nmse(judge.logits, judge.forced.logits) <= 2 * rounding
