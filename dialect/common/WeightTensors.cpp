@@ -32,8 +32,23 @@ static ParseResult parseOptionalPart(AsmParser &parser, StringRef name, Dimensio
   return success();
 }
 
+/// Parses `decoded(encoding)` if it is next.
+static ParseResult parseOptionalStored(AsmParser &parser, MatrixLayout &layout) {
+  if (failed(parser.parseOptionalKeyword("decoded")))
+    return success();
+  StringRef name;
+  SMLoc location;
+  if (parser.parseLParen() || parser.getCurrentLocation(&location) || parser.parseKeyword(&name))
+    return failure();
+  const numerics::EncodingInfo *info = numerics::findEncoding(name.data(), name.size());
+  if (!info)
+    return parser.emitError(location) << "unknown weight format '" << name << "'";
+  layout.stored = info->encoding;
+  return parser.parseRParen();
+}
+
 ParseResult parseWeightTensors(AsmParser &parser, SmallVector<StringAttr> &names,
-                               DimensionPart &rows, DimensionPart &columns, bool &transposed) {
+                               DimensionPart &rows, DimensionPart &columns, MatrixLayout &layout) {
   auto parseName = [&]() -> ParseResult {
     std::string name;
     if (parser.parseString(&name))
@@ -44,10 +59,11 @@ ParseResult parseWeightTensors(AsmParser &parser, SmallVector<StringAttr> &names
   if (parser.parseCommaSeparatedList(AsmParser::Delimiter::OptionalSquare, parseName) ||
       (names.empty() && parseName()))
     return failure();
+  layout.isJoined = succeeded(parser.parseOptionalKeyword("joined"));
   if (parseOptionalPart(parser, "rows", rows) || parseOptionalPart(parser, "columns", columns))
     return failure();
-  transposed = succeeded(parser.parseOptionalKeyword("transposed"));
-  return success();
+  layout.isTransposed = succeeded(parser.parseOptionalKeyword("transposed"));
+  return parseOptionalStored(parser, layout);
 }
 
 static void printPart(AsmPrinter &printer, StringRef name, DimensionPart part) {
@@ -56,7 +72,7 @@ static void printPart(AsmPrinter &printer, StringRef name, DimensionPart part) {
 }
 
 void printWeightTensors(AsmPrinter &printer, ArrayRef<StringAttr> names, DimensionPart rows,
-                        DimensionPart columns, bool transposed) {
+                        DimensionPart columns, const MatrixLayout &layout) {
   auto printName = [&](StringAttr name) { printer.printString(name.getValue()); };
   if (names.size() == 1) {
     printName(names.front());
@@ -65,10 +81,14 @@ void printWeightTensors(AsmPrinter &printer, ArrayRef<StringAttr> names, Dimensi
     llvm::interleaveComma(names, printer, printName);
     printer << ']';
   }
+  if (layout.isJoined)
+    printer << " joined";
   printPart(printer, "rows", rows);
   printPart(printer, "columns", columns);
-  if (transposed)
+  if (layout.isTransposed)
     printer << " transposed";
+  if (layout.stored)
+    printer << " decoded(" << numerics::encodingInfo(*layout.stored).name << ')';
 }
 
 //===----------------------------------------------------------------------===//
@@ -88,15 +108,15 @@ static LogicalResult verifyPart(EmitError emitError, StringRef name, DimensionPa
 }
 
 LogicalResult verifyTensorsAttr(EmitError emitError, ArrayRef<StringAttr> names, DimensionPart rows,
-                                DimensionPart columns, bool transposed) {
+                                DimensionPart columns, const MatrixLayout &layout) {
   if (!areDistinctNames(names))
     return emitError() << "names of tensors must not be empty and all different"; // (C1)
   if (failed(verifyPart(emitError, "rows", rows)) ||
       failed(verifyPart(emitError, "columns", columns)))
     return failure();
-  if (names.empty() || (names.size() == 1 && !rows && !columns && !transposed))
+  if (names.empty() || (names.size() == 1 && !rows && !columns && !layout))
     return emitError() << "a whole tensor is named by a string alone; 'tensors' has at least two "
-                          "names, or rows, or columns, or it is transposed"; // (C3)
+                          "names, or rows, or columns, or it is joined or transposed"; // (C3)
   return success();
 }
 
@@ -114,11 +134,10 @@ static LogicalResult verifyPartHolds(EmitError emitError, StringRef name, Dimens
   return success();
 }
 
-/// Strips of rows that are stored together are whole, and so are rows with a header.
-static LogicalResult verifyStrips(EmitError emitError, const WeightTensors &tensors,
-                                  ArrayRef<int64_t> shape, const numerics::EncodingInfo &encoding) {
-  const size_t leading = tensors.names.size() > 1 ? 1 : 0;
-  const int64_t rows = shape.size() < leading + 2 ? 1 : shape[shape.size() - 2];
+/// Strips of rows that are stored together are whole, and so are rows with a header. Of each matrix
+/// of the file, the weight has `rows` rows.
+static LogicalResult verifyStrips(EmitError emitError, const WeightTensors &tensors, int64_t rows,
+                                  const numerics::EncodingInfo &encoding) {
   const int64_t together = encoding.stripRows;
   if (rows % together != 0 || tensors.rows.first % together != 0 ||
       tensors.rows.total % together != 0)
@@ -130,20 +149,52 @@ static LogicalResult verifyStrips(EmitError emitError, const WeightTensors &tens
   return success();
 }
 
-/// What is transposed are whole matrices of floats.
+/// What is transposed are matrices of floats, or of blocks that are decoded.
 static LogicalResult verifyTransposed(EmitError emitError, const WeightTensors &tensors,
                                       ArrayRef<int64_t> shape,
                                       const numerics::EncodingInfo &encoding) {
-  if (!tensors.transposed)
-    return success();
+  const std::optional<numerics::Encoding> stored = tensors.layout.stored;
+  if (!tensors.layout.isTransposed)
+    return stored ? emitError() << "only what is transposed is decoded" : success();
   if (numerics::isQuantized(encoding))
     return emitError() << "blocks of " << encoding.name
-                       << " run along rows; only tensors of floats can be transposed";
+                       << " run along rows; only tensors of floats can be transposed, and blocks "
+                          "that are decoded to f32";
   if (shape.size() < (tensors.names.size() > 1 ? 3 : 2))
     return emitError() << "only matrices can be transposed";
-  if (tensors.rows || tensors.columns)
-    return emitError() << "only whole tensors can be transposed; leave rows and columns out";
-  return success();
+  if (tensors.columns)
+    return emitError() << "of rows that are transposed no part is taken; leave columns out";
+  if (!stored)
+    return success();
+  const numerics::EncodingInfo blocks = numerics::encodingInfo(*stored);
+  if (encoding.encoding != numerics::Encoding::F32 || !numerics::isQuantized(blocks))
+    return emitError() << "blocks are decoded to f32, got " << blocks.name << " as "
+                       << encoding.name;
+  if (const int64_t columns = shape[shape.size() - 2]; columns % blocks.elements != 0)
+    return emitError() << "rows of " << columns << " elements are not made of blocks of "
+                       << blocks.elements << ", as those of " << blocks.name << " are";
+  return verifyStrips(emitError, tensors, shape.back(), blocks);
+}
+
+/// What is joined are the matrices of one tensor.
+static LogicalResult verifyJoined(EmitError emitError, const WeightTensors &tensors,
+                                  ArrayRef<int64_t> shape) {
+  if (!tensors.layout.isJoined || (shape.size() == 3 && tensors.names.size() == 1))
+    return success();
+  return emitError() << "joined are the matrices of a weight of 3 dimensions, in one tensor";
+}
+
+/// The rows and columns that a weight is a part of are in the file.
+static LogicalResult verifyParts(EmitError emitError, const WeightTensors &tensors,
+                                 ArrayRef<int64_t> shape, const numerics::EncodingInfo &encoding) {
+  if (tensors.rows && shape.size() < (tensors.names.size() > 1 ? 3 : 2))
+    return emitError() << "rows are of matrices; take columns for a part of each row";
+  if (tensors.rows) {
+    const int64_t rows = tensors.layout.isTransposed ? shape.back() : shape[shape.size() - 2];
+    if (failed(verifyPartHolds(emitError, "rows", tensors.rows, rows, /*blockSize=*/1)))
+      return failure();
+  }
+  return verifyPartHolds(emitError, "columns", tensors.columns, shape.back(), encoding.elements);
 }
 
 LogicalResult verifyWeightTensors(EmitError emitError, const WeightTensors &tensors,
@@ -157,17 +208,12 @@ LogicalResult verifyWeightTensors(EmitError emitError, const WeightTensors &tens
     return emitError() << "a weight that stacks " << tensors.names.size()
                        << " tensors has 2 or 3 dimensions, of which the first is "
                        << tensors.names.size();
-  if (tensors.rows && shape.size() < (isStacked ? 3 : 2))
-    return emitError() << "rows are of matrices; take columns for a part of each row";
-  if (tensors.rows && failed(verifyPartHolds(emitError, "rows", tensors.rows,
-                                             shape[shape.size() - 2], /*blockSize=*/1)))
+  if (failed(verifyJoined(emitError, tensors, shape)) ||
+      failed(verifyParts(emitError, tensors, shape, encoding)) ||
+      failed(verifyTransposed(emitError, tensors, shape, encoding)))
     return failure();
-  if (failed(
-          verifyPartHolds(emitError, "columns", tensors.columns, shape.back(), encoding.elements)))
-    return failure();
-  if (failed(verifyTransposed(emitError, tensors, shape, encoding)))
-    return failure();
-  return verifyStrips(emitError, tensors, shape, encoding);
+  const int64_t rows = shape.size() < (isStacked ? 3 : 2) ? 1 : shape[shape.size() - 2];
+  return verifyStrips(emitError, tensors, rows, encoding);
 }
 
 } // namespace sortie

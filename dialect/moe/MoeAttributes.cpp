@@ -38,6 +38,6 @@ void sortie::moe::printTensors(OpAsmPrinter &printer, Operation *, Attribute ten
 
 LogicalResult TensorsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   ArrayRef<StringAttr> names, DimensionPart rows,
-                                  DimensionPart columns, bool transposed) {
-  return verifyTensorsAttr(emitError, names, rows, columns, transposed);
+                                  DimensionPart columns, MatrixLayout layout) {
+  return verifyTensorsAttr(emitError, names, rows, columns, layout);
 }

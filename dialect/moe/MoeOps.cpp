@@ -118,8 +118,9 @@ void moe::WeightOp::build(OpBuilder &builder, OperationState &state, Type result
 }
 
 void moe::WeightOp::build(OpBuilder &builder, OperationState &state, Type result,
-                          ArrayRef<StringRef> names, DimensionPart rows, DimensionPart columns) {
-  WeightTensors tensors{{}, rows, columns, false};
+                          ArrayRef<StringRef> names, DimensionPart rows, DimensionPart columns,
+                          const MatrixLayout &layout) {
+  WeightTensors tensors{{}, rows, columns, layout};
   for (StringRef name : names)
     tensors.names.push_back(builder.getStringAttr(name));
   build(builder, state, result, tensors.to<TensorsAttr>(builder.getContext()));
@@ -139,7 +140,7 @@ LogicalResult WeightOp::verify() {
                          << " is no multiple of the block size " << encoding.elements << " of "
                          << type.getElementType(); // (C3)
   return verifyWeightTensors([&] { return emitOpError(); }, tensors, type.getShape(),
-                             encoding); // (C4), (C5), (C6)
+                             encoding); // (C4) to (C8)
 }
 
 LogicalResult MatmulOp::inferReturnTypes(MLIRContext *context, std::optional<Location>,

@@ -60,7 +60,9 @@ def Moe_WeightOp : Moe_Op<"weight"> {
     columns lie in their totals, and columns begin and end with blocks.
     (C6) Of an encoding that stores strips of rows together, a matrix has whole strips, and so have
     rows that are a part. Of one whose rows have headers, no part of the columns is taken.
-    (C7) What is transposed are whole matrices of floats: f32, f16 or bf16, and no parts.
+    (C7) What is transposed are matrices of floats: f32, f16 or bf16, and no columns of them. Blocks
+    that are decoded are transposed; the weight is f32, and rows of the file have whole blocks.
+    (C8) What is joined are the matrices of one tensor: the weight has rank 3.
 
     Examples:
     ```mlir
@@ -73,6 +75,9 @@ def Moe_WeightOp : Moe_Op<"weight"> {
       : tensor<2x512x256x!moe.block<q4_0>>
     // The file has [256, 16]:
     %router = moe.weight "router.kernel" transposed : tensor<16x256xf32>
+    // The file has [16 * 256, 512], of blocks; of each head the first 128 rows:
+    %keys = moe.weight "blk.0.attn_kv_b.weight" joined rows(0 of 256) transposed decoded(q4_K)
+      : tensor<16x512x128xf32>
     ```
   }];
   let arguments = (ins AnyAttrOf<[StrAttr, Moe_TensorsAttr]>:$source);
@@ -83,7 +88,8 @@ def Moe_WeightOp : Moe_Op<"weight"> {
     OpBuilder<(ins "::mlir::Type":$result, "::llvm::StringRef":$source)>,
     // A part of one tensor, or several, one for each expert; parts are whole by default.
     OpBuilder<(ins "::mlir::Type":$result, "::llvm::ArrayRef<::llvm::StringRef>":$tensors,
-      CArg<"DimensionPart", "{}">:$rows, CArg<"DimensionPart", "{}">:$columns)>,
+      CArg<"DimensionPart", "{}">:$rows, CArg<"DimensionPart", "{}">:$columns,
+      CArg<"const MatrixLayout &", "{}">:$layout)>,
   ];
   let extraClassDeclaration = [{
     /// What the weight is made of.

@@ -335,8 +335,8 @@ void sortie::moert::printTensors(OpAsmPrinter &printer, Operation *, Attribute t
 
 LogicalResult moert::TensorsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                          ArrayRef<StringAttr> names, DimensionPart rows,
-                                         DimensionPart columns, bool transposed) {
-  return verifyTensorsAttr(emitError, names, rows, columns, transposed);
+                                         DimensionPart columns, MatrixLayout layout) {
+  return verifyTensorsAttr(emitError, names, rows, columns, layout);
 }
 
 //===----------------------------------------------------------------------===//

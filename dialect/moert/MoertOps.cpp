@@ -190,16 +190,6 @@ static std::optional<int64_t> getWeightBytes(ArrayRef<int64_t> shape,
   return bytes;
 }
 
-/// The shape of what holds the weight in the model file: all of its rows and columns.
-static SmallVector<int64_t> getWholeShape(const WeightTensors &tensors, ArrayRef<int64_t> shape) {
-  SmallVector<int64_t> whole(shape);
-  if (tensors.rows)
-    whole[whole.size() - 2] = tensors.rows.total;
-  if (tensors.columns)
-    whole.back() = tensors.columns.total;
-  return whole;
-}
-
 LogicalResult WeightOp::verify() {
   const WeightTensors tensors = getTensors();
   if (tensors.names.front().empty())
@@ -220,7 +210,7 @@ LogicalResult WeightOp::verify() {
                          << info->name; // (C4)
   if (failed(verifyWeightTensors([&] { return emitOpError(); }, tensors, shape, *info)))
     return failure(); // (C7)
-  if (!getWeightBytes(getWholeShape(tensors, shape), *info))
+  if (!getWeightBytes(tensorShapeOf(shape, tensors.rows, tensors.columns, tensors.layout), *info))
     return emitOpError("the weight is larger than 2^48 bytes"); // (C3), (C7)
   return verifyPacks();
 }

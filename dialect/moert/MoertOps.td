@@ -135,7 +135,7 @@ def Moert_WeightOp : Moert_Op<"weight", [
     (C5) A weight with a `pack` has 2 or 3 dimensions; packed it keeps the limit of 2^48 bytes.
     (C6) The kernel of a pack is a `moert.kernel` that reads one buffer, writes one, takes two
     extents and no weight.
-    (C7) `tensor` keeps the constraints (C4) to (C7) of `moe.weight`, and each tensor that it names
+    (C7) `tensor` keeps the constraints (C4) to (C8) of `moe.weight`, and each tensor that it names
     the limit of 2^48 bytes.
     (C8) `packs` stand beside a `pack` and are for different architectures; each keeps (C5).
 

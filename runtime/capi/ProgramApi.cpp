@@ -239,10 +239,10 @@ sortie_error *sortie_program_get_weight(const sortie_program *program, size_t in
   sortie_weight_info value = SORTIE_INIT(sortie_weight_info);
   const auto &[tensors, tensorShape] = program->weights[index];
   value.tensor = tensors.front();
-  value.format = numerics::kEncodings[static_cast<size_t>(spec.encoding)].name;
+  value.format = numerics::kEncodings[static_cast<size_t>(spec.storedInfo().encoding)].name;
   value.rank = spec.shape.size();
   value.shape = spec.shape.data();
-  value.file_bytes = spec.fileBytes();
+  value.file_bytes = spec.storedBytes();
   value.packed_bytes = weightBytes(*program->program, index);
   value.tensor_count = tensors.size();
   value.tensors = tensors.data();

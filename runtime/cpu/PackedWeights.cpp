@@ -83,7 +83,7 @@ Error PackedWeights::Packer::packMatrix(const WeightSpec &spec, std::byte *packe
 
 Error PackedWeights::Packer::loadVector(const WeightSpec &spec, float *values) {
   Expected<AlignedBytes> scratch =
-      AlignedBytes::allocate(spec.fileBytes(), "reading " + spec.describe());
+      AlignedBytes::allocate(spec.bytes(), "reading " + spec.describe());
   if (!scratch)
     return scratch.takeError();
   Expected<const uint8_t *> raw =
@@ -91,7 +91,7 @@ Error PackedWeights::Packer::loadVector(const WeightSpec &spec, float *values) {
   if (!raw)
     return raw.takeError();
   widenValues(spec.info().format, *raw, spec.rows() * spec.columns(), values);
-  return progress.advance(spec.fileBytes());
+  return progress.advance(spec.bytes());
 }
 
 Expected<PackedWeights::Bytes> PackedWeights::Packer::load(const Form &form) {
@@ -145,7 +145,7 @@ PackedWeights::create(ArrayRef<WeightSpec> specs, const BitVector &wanted, Weigh
       weights->keep(form, std::move(shared));
     } else {
       missing.push_back(form);
-      missingBytes += form.spec.fileBytes();
+      missingBytes += form.spec.bytes();
     }
   }
   Packer packer(source, pool, report, missingBytes);

@@ -27,7 +27,7 @@ PanelRows::PanelRows(const WeightSpec &spec)
 /// where they are cut does not matter.
 int64_t PanelRows::endOfRun(int64_t panel) const {
   const int64_t row = firstRow(panel);
-  const int64_t end = row + spec.piece(row, firstRow(panels) - row).rows;
+  const int64_t end = row + spec.rowsTogether(row, firstRow(panels) - row);
   return end % rowsOfExpert == 0 ? end / rowsOfExpert * panelsOfExpert : panel + 1;
 }
 
@@ -128,7 +128,8 @@ Expected<std::unique_ptr<PanelReader>> PanelReader::create(const WeightSpec &spe
                                                            const PanelRows &panels,
                                                            WeightSource &source,
                                                            cpu::ThreadPool &pool) {
-  const bool inSlabs = source.readsInSlabs();
+  // Rows of a transposed matrix are read best together: each of them lies across all of it.
+  const bool inSlabs = source.readsInSlabs() || spec.layout.isTransposed;
   Expected<AlignedBytes> memory = AlignedBytes::allocate(
       inSlabs ? SlabReader::bufferBytes(panels) : DirectReader::bufferBytes(panels, pool.threads()),
       "reading " + spec.describe());

@@ -248,7 +248,7 @@ Expected<DeviceWeights> DeviceWeights::load(const DevicePtr &device, const Progr
     if (entry.form == WeightForm::Packed && spec.panels() > INT32_MAX)
       return makeError(spec.describe() + " has " + Twine(spec.panels()) +
                        " panels, kernels count them in 31 bits");
-    fileBytes += spec.fileBytes();
+    fileBytes += spec.bytes();
     bufferBytes = std::max(bufferBytes, slabs.stagingBytes(spec, entry.form));
     if (entry.form == WeightForm::Packed)
       rawBytes = std::max(rawBytes, slabs.stagingBytes(spec, entry.form));

@@ -35,7 +35,7 @@ WeightPlan::WeightPlan(const Program &program, const BitVector &wanted,
     if (spec.usesPacked)
       add(id, WeightForm::Packed, spec.panelBytes());
     if (spec.usesRaw)
-      add(id, WeightForm::Raw, spec.fileBytes());
+      add(id, WeightForm::Raw, spec.bytes());
     if (spec.usesFloats)
       add(id, WeightForm::Floats, spec.rows() * spec.columns() * sizeof(float));
   }

@@ -25,8 +25,14 @@ public:
 private:
   void describeInputs();
   void describeLatentInputs(const LatentSizes &latent);
-  /// A matrix, or a stack of them, without a bias.
+  /// A matrix without a bias.
   void describeMatrix(TensorRole role, llvm::SmallVector<int64_t, 3> shape);
+  /// The matrices that make a head's queries of latents and its values of them.
+  void describeLatentHeads(const LatentSizes &latent);
+  /// A matrix for each head.
+  void describeHeadMatrices(TensorRole role, int64_t rows, int64_t columns);
+  /// The same, of a tensor that has what makes keys and what makes values of each head.
+  void describeFusedHeads(int64_t keyRows, int64_t valueRows, int64_t rank);
   /// The projection to `rows` elements, which are those from `part.first` on if the file has all
   /// three in one tensor.
   void describeInput(TensorRole role, int64_t rows, DimensionPart part);
@@ -88,9 +94,39 @@ void AttentionSpecs::describeLatentInputs(const LatentSizes &latent) {
   }
   describeMatrix(TensorRole::KeyValueDown, {latent.rank + latent.rotated, config.hidden});
   specs.push_back({{TensorRole::KeyValueDownNorm}, {latent.rank}});
-  describeMatrix(TensorRole::LatentKeyUp,
-                 {layer.heads, latent.rank, attention.keyWidth - latent.rotated});
-  describeMatrix(TensorRole::LatentValueUp, {layer.heads, attention.valueWidth, latent.rank});
+  describeLatentHeads(latent);
+}
+
+void AttentionSpecs::describeHeadMatrices(TensorRole role, int64_t rows, int64_t columns) {
+  WeightSpec spec = {{role}, {layer.heads, rows, columns}, /*isMatrix=*/true};
+  const gguf::Tensor *tensor = finder.lookUp(spec.name.str());
+  spec.layout.isJoined =
+      layer.heads > 1 && tensor && isSameShape(tensor->shape(), {layer.heads * rows, columns});
+  specs.push_back(spec);
+}
+
+void AttentionSpecs::describeFusedHeads(int64_t keyRows, int64_t valueRows, int64_t rank) {
+  // The tensor makes keys of latents. What makes latents of queries is the transpose.
+  WeightSpec keys = {{TensorRole::LatentKeyUp}, {layer.heads, rank, keyRows}, /*isMatrix=*/true};
+  WeightSpec values = {
+      {TensorRole::LatentValueUp}, {layer.heads, valueRows, rank}, /*isMatrix=*/true};
+  keys.part = {0, keyRows + valueRows};
+  values.part = {keyRows, keyRows + valueRows};
+  keys.layout.isTransposed = true;
+  for (WeightSpec *spec : {&keys, &values}) {
+    spec->tensors = {TensorName{TensorRole::KeyValueUp}.str()};
+    spec->layout.isJoined = true;
+    specs.push_back(*spec);
+  }
+}
+
+void AttentionSpecs::describeLatentHeads(const LatentSizes &latent) {
+  const auto isInFile = [&](TensorRole role) { return finder.lookUp(TensorName{role}.str()); };
+  const int64_t keyRows = attention.keyWidth - latent.rotated;
+  if (isInFile(TensorRole::KeyValueUp) && !isInFile(TensorRole::LatentKeyUp))
+    return describeFusedHeads(keyRows, attention.valueWidth, latent.rank);
+  describeHeadMatrices(TensorRole::LatentKeyUp, latent.rank, keyRows);
+  describeHeadMatrices(TensorRole::LatentValueUp, attention.valueWidth, latent.rank);
 }
 
 void AttentionSpecs::describeNorms() {
@@ -127,27 +163,12 @@ std::vector<WeightSpec> AttentionSpecs::describe() {
   return std::move(specs);
 }
 
-/// Files from before April 2025 have one tensor for what makes keys and values of a latent.
-static Error checkLatentLayout(const WeightFinder &finder) {
-  const gguf::Tensor *both = finder.lookUp(TensorName{TensorRole::KeyValueUp}.str());
-  if (!both || finder.lookUp(TensorName{TensorRole::LatentKeyUp}.str()))
-    return Error::success();
-  return finder.makeTensorError(
-      both->name, "has in one what makes keys and what makes values of latents; Sortie reads them "
-                  "as attn_k_b and attn_v_b, which converters have written since April 2025: "
-                  "convert the model again, or " +
-                      Twine(kFeedForwardAdvice));
-}
-
 Expected<WeightSet> model::findAttentionTensors(const gguf::Model &model, const Config &config,
                                                 int64_t layer, const NameFilter &ignored) {
   const WeightFinder finder(model, ignored, layerTensorName(layer, ""),
                             ("the attention half of layer " + Twine(layer) + " of architecture " +
                              config.architecture->name + " needs it; " + kFeedForwardAdvice)
                                 .str());
-  if (config.attention->latent)
-    if (Error error = checkLatentLayout(finder))
-      return error;
   WeightSet found;
   if (Error error = finder.find(AttentionSpecs(config, layer, finder).describe(), found))
     return error;

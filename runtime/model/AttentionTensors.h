@@ -14,7 +14,8 @@ namespace sortie::model {
 
 /// Finds the weights of the attention half of layer `layer`, leaving out the tensors that `ignored`
 /// matches; `config` is of a whole model. Queries, keys and values may be parts of one tensor,
-/// `attn_qkv`. Errors name the tensor: missing, another shape, a type that is not supported.
+/// `attn_qkv`, and so may what makes keys and values of latents, `attn_kv_b`. Errors name the
+/// tensor: missing, another shape, a type that is not supported.
 llvm::Expected<WeightSet> findAttentionTensors(const gguf::Model &model, const Config &config,
                                                int64_t layer, const NameFilter &ignored);
 

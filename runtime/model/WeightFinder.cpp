@@ -62,13 +62,17 @@ Error WeightFinder::makeMissingError(StringRef name) const {
 
 Error WeightFinder::useTensor(const WeightSpec &spec, const gguf::Tensor &tensor,
                               WeightSet &found) const {
-  SmallVector<int64_t, 3> shape = spec.shape;
-  if (spec.part)
-    shape[shape.size() - (spec.isMatrix ? 2 : 1)] = spec.part.total;
-  if (Error error = checkTensor(tensor, spec.isMatrix, shape))
-    return error;
-  Weight weight = {{&tensor}, tensor.encoding->encoding, spec.shape};
+  Weight weight = {{&tensor}, {}, spec.shape, {}, {}, spec.layout};
   (spec.isMatrix ? weight.rows : weight.columns) = spec.part;
+  if (Error error =
+          checkTensor(tensor, spec.isMatrix,
+                      tensorShapeOf(spec.shape, weight.rows, weight.columns, weight.layout)))
+    return error;
+  weight.encoding = tensor.encoding->encoding;
+  if (spec.layout.isTransposed && numerics::isQuantized(*tensor.encoding)) {
+    weight.layout.stored = weight.encoding;
+    weight.encoding = numerics::Encoding::F32;
+  }
   found.add(spec.name, std::move(weight));
   return Error::success();
 }

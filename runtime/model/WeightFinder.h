@@ -11,7 +11,7 @@
 #include "runtime/model/TensorNames.h"
 
 #include "runtime/gguf/Model.h"
-#include "runtime/weights/DimensionPart.h"
+#include "runtime/weights/MatrixLayout.h"
 
 #include "llvm/ADT/SmallPtrSet.h"
 
@@ -29,6 +29,7 @@ struct Weight {
   /// The part of the tensor's rows (of a matrix) or columns that it is; all by default.
   DimensionPart rows = {};
   DimensionPart columns = {};
+  MatrixLayout layout = {}; // NOLINT(readability-redundant-member-init)
 };
 
 /// Weights by the names that they usually have.
@@ -61,6 +62,8 @@ struct WeightSpec {
   llvm::SmallVector<std::string, 1> tensors = {}; // NOLINT(readability-redundant-member-init)
   /// The part of the tensor's rows (of a matrix) or elements that the weight is; all by default.
   DimensionPart part = {};
+  /// How the tensor stores a matrix. Blocks that are transposed are decoded to f32.
+  MatrixLayout layout = {}; // NOLINT(readability-redundant-member-init)
 };
 
 /// Looks for the weights of one part of a model, such as a layer.

@@ -203,7 +203,7 @@ void ModuleLowering::lowerSymbolsAndWeights() {
       spec.tensors.push_back(name.str());
     spec.rowPart = tensors.rows;
     spec.columnPart = tensors.columns;
-    spec.isTransposed = tensors.transposed;
+    spec.layout = tensors.layout;
     spec.encoding = op.getEncodingInfo().encoding;
     spec.shape.assign(op.getShape().begin(), op.getShape().end());
     const auto lowerPack = [&](moert::PackAttr pack) {

@@ -161,9 +161,10 @@ SmallVector<ForcedField, 2> forcedFields(Encoding encoding, int64_t columns, boo
 }
 
 RandomBlocks::RandomBlocks(const WeightSpec &spec, StringRef tensor, uint64_t seed)
-    : random(seed, tensor), stride(numerics::scaleStride(spec.info(), spec.tensorShape().back())),
-      fields(
-          forcedFields(spec.encoding, spec.tensorShape().back(), spec.tensorShape().size() == 1)) {}
+    : random(seed, tensor),
+      stride(numerics::scaleStride(spec.storedInfo(), spec.tensorShape().back())),
+      fields(forcedFields(spec.storedInfo().encoding, spec.tensorShape().back(),
+                          spec.tensorShape().size() == 1)) {}
 
 /// Writes the bytes of the stream from number `index` on: words as a whole, which takes a third of
 /// the time that single bytes do.

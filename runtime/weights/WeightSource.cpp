@@ -6,6 +6,7 @@
 #include "runtime/weights/WeightSource.h"
 
 #include "runtime/support/Error.h"
+#include "runtime/weights/DecodedElements.h"
 #include "runtime/weights/RandomBlocks.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -21,7 +22,7 @@ WeightSource::~WeightSource() = default;
 
 Expected<const uint8_t *> WeightSource::rows(const WeightSpec &spec, int64_t firstRow,
                                              int64_t rowCount, uint8_t *scratch) {
-  if (spec.isTransposed) {
+  if (spec.layout.isTransposed) {
     if (Error error = transposedRows(spec, firstRow, rowCount, scratch))
       return error;
     return scratch;
@@ -45,21 +46,48 @@ Expected<const uint8_t *> WeightSource::rows(const WeightSpec &spec, int64_t fir
 
 Error WeightSource::transposedRows(const WeightSpec &spec, int64_t firstRow, int64_t rowCount,
                                    uint8_t *scratch) {
+  for (int64_t done = 0; done < rowCount;) {
+    const int64_t first = firstRow + done;
+    const int64_t rows = spec.rowsTogether(first, rowCount - done);
+    uint8_t *to = scratch + done * spec.rowBytes();
+    if (Error error = spec.layout.stored ? decodedRows(spec, first, rows, to)
+                                         : movedRows(spec, first, rows, to))
+      return error;
+    done += rows;
+  }
+  return Error::success();
+}
+
+Error WeightSource::movedRows(const WeightSpec &spec, int64_t firstRow, int64_t rowCount,
+                              uint8_t *to) {
   const size_t elementBytes = spec.info().bytes;
   std::vector<uint8_t> buffer(rowCount * elementBytes);
-  for (int64_t done = 0; done < rowCount;) {
-    int64_t rows = 0;
-    for (int64_t column = 0; column < spec.columns(); ++column) {
-      const TensorPiece piece = spec.columnPiece(firstRow + done, rowCount - done, column);
-      Expected<const uint8_t *> from = bytes(spec, piece, buffer.data());
-      if (!from)
-        return from.takeError();
-      rows = piece.rows;
-      for (int64_t row = 0; row < rows; ++row)
-        std::memcpy(scratch + (done + row) * spec.rowBytes() + column * elementBytes,
-                    *from + row * elementBytes, elementBytes);
-    }
-    done += rows;
+  for (int64_t column = 0; column < spec.columns(); ++column) {
+    Expected<const uint8_t *> from =
+        bytes(spec, spec.columnPiece(firstRow, rowCount, column), buffer.data());
+    if (!from)
+      return from.takeError();
+    for (int64_t row = 0; row < rowCount; ++row)
+      std::memcpy(to + row * spec.rowBytes() + column * elementBytes, *from + row * elementBytes,
+                  elementBytes);
+  }
+  return Error::success();
+}
+
+Error WeightSource::decodedRows(const WeightSpec &spec, int64_t firstRow, int64_t rowCount,
+                                uint8_t *to) {
+  const int64_t matrixRows = spec.rowsOfExpert();
+  const TensorPiece piece = spec.matrixPiece(firstRow / matrixRows);
+  std::vector<uint8_t> buffer(piece.size);
+  Expected<const uint8_t *> from = bytes(spec, piece, buffer.data());
+  if (!from)
+    return from.takeError();
+  std::vector<float> values(rowCount);
+  for (int64_t column = 0; column < spec.columns(); ++column) {
+    const numerics::EncodedRow row = numerics::rowOf(spec.storedInfo(), *from, column, matrixRows);
+    decodeElements(*spec.layout.stored, row, firstRow % matrixRows, values);
+    for (const auto &[index, value] : enumerate(values))
+      std::memcpy(to + index * spec.rowBytes() + column * sizeof(float), &value, sizeof(float));
   }
   return Error::success();
 }
@@ -96,7 +124,8 @@ private:
       return makeError(model->name() + ": has no " + spec.describeTensor(name) +
                            ", which the program needs; give the model that it was compiled for",
                        std::errc::no_such_file_or_directory);
-    const bool isSame = tensor->encoding && tensor->encoding->encoding == spec.encoding;
+    const bool isSame =
+        tensor->encoding && tensor->encoding->encoding == spec.storedInfo().encoding;
     if (isSame && isSameShape(tensor->shape(), spec.tensorShape()))
       return Error::success();
     return makeError(tensor->file + ": holds " + tensor->describe() +

@@ -48,10 +48,14 @@ public:
                                        uint8_t *scratch);
 
 private:
-  /// The same of a transposed weight, always written to `scratch`: a piece of each row of the file
-  /// at a time.
+  /// The same of a transposed weight, always written to `scratch`.
   llvm::Error transposedRows(const WeightSpec &spec, int64_t firstRow, int64_t rowCount,
                              uint8_t *scratch);
+  /// Rows of one matrix of a transposed weight of floats: a piece of each row of the file at a
+  /// time.
+  llvm::Error movedRows(const WeightSpec &spec, int64_t firstRow, int64_t rowCount, uint8_t *to);
+  /// The same of blocks, which are decoded.
+  llvm::Error decodedRows(const WeightSpec &spec, int64_t firstRow, int64_t rowCount, uint8_t *to);
   /// The same of rows that lie together.
   virtual llvm::Expected<const uint8_t *> bytes(const WeightSpec &spec, const TensorPiece &piece,
                                                 uint8_t *scratch) = 0;

@@ -17,30 +17,38 @@ namespace sortie {
 //===- Layout ------------------------------------------------------------===//
 
 SmallVector<int64_t, 3> WeightSpec::tensorShape() const {
-  SmallVector<int64_t, 3> whole(shape.begin() + (isStacked() ? 1 : 0), shape.end());
-  if (rowPart)
-    whole[whole.size() - 2] = rowPart.total;
-  if (columnPart)
-    whole.back() = columnPart.total;
-  if (isTransposed)
-    std::swap(whole.back(), whole[whole.size() - 2]);
-  return whole;
+  return tensorShapeOf(ArrayRef(shape).drop_front(isStacked() ? 1 : 0), rowPart, columnPart,
+                       layout);
+}
+
+uint64_t WeightSpec::storedBytes() const {
+  if (!layout.isTransposed)
+    return bytes();
+  return experts() * columns() * numerics::rowBytes(storedInfo(), rowsOfExpert());
+}
+
+int64_t WeightSpec::rowsTogether(int64_t firstRow, int64_t rowCount) const {
+  if (layout.isTransposed)
+    return std::min(rowCount, rowsOfExpert() - firstRow % rowsOfExpert());
+  return piece(firstRow, rowCount).rows;
+}
+
+TensorPiece WeightSpec::matrixPiece(int64_t matrix) const {
+  const int64_t matrixRows = rowPart ? rowPart.total : columns();
+  const int64_t firstRow = (isStacked() ? 0 : matrix * matrixRows) + rowPart.first;
+  const uint64_t storedRowBytes = numerics::rowBytes(storedInfo(), rowsOfExpert());
+  return {tensors[isStacked() ? matrix : 0], firstRow * storedRowBytes, columns() * storedRowBytes,
+          columns()};
 }
 
 TensorPiece WeightSpec::columnPiece(int64_t firstRow, int64_t rowCount, int64_t column) const {
-  const int64_t matrixRows = rowsOfExpert();
-  const int64_t matrix = firstRow / matrixRows;
-  const int64_t rowOfMatrix = firstRow % matrixRows;
-  const int64_t together = std::min(rowCount, matrixRows - rowOfMatrix);
+  const TensorPiece matrix = matrixPiece(firstRow / rowsOfExpert());
   const uint64_t elementBytes = info().bytes;
-  const int64_t fileRow = (isStacked() ? 0 : matrix * columns()) + column;
-  return {tensors[isStacked() ? matrix : 0], (fileRow * matrixRows + rowOfMatrix) * elementBytes,
-          together * elementBytes, together};
+  const int64_t element = column * rowsOfExpert() + firstRow % rowsOfExpert();
+  return {matrix.tensor, matrix.offset + element * elementBytes, rowCount * elementBytes, rowCount};
 }
 
 TensorPiece WeightSpec::piece(int64_t firstRow, int64_t rowCount) const {
-  if (isTransposed) // nothing of a row lies together, but rows of a matrix are read as one
-    return columnPiece(firstRow, rowCount, 0);
   const SmallVector<int64_t, 3> whole = tensorShape();
   const uint64_t wholeRowBytes = numerics::rowBytes(info(), whole.back());
   const uint64_t firstColumnBytes =
@@ -70,8 +78,12 @@ std::string WeightSpec::identity() const {
     out << ' ' << extent;
   for (const DimensionPart &part : {rowPart, columnPart})
     out << " (" << part.first << " of " << part.total << ')';
-  if (isTransposed)
+  if (layout.isJoined)
+    out << " joined";
+  if (layout.isTransposed)
     out << " transposed";
+  if (layout.stored)
+    out << " of " << storedInfo().name;
   for (const std::string &tensor : tensors)
     out << ' ' << tensor.size() << ':' << tensor; // no name can look like two
   return text;
@@ -88,8 +100,11 @@ static std::string describePart(StringRef name, DimensionPart part, int64_t exte
 
 /// "rows 512 to 1023 and columns 0 to 31".
 static std::string describeParts(const WeightSpec &spec) {
-  const int64_t matrixRows = spec.shape.size() < 2 ? 1 : spec.shape[spec.shape.size() - 2];
-  const std::string rows = describePart("rows", spec.rowPart, matrixRows);
+  const int64_t ownRows = spec.shape.size() < 2 ? 1 : spec.shape[spec.shape.size() - 2];
+  const int64_t matrixRows = spec.layout.isTransposed ? spec.columns() : ownRows;
+  std::string rows = describePart("rows", spec.rowPart, matrixRows);
+  if (spec.rowPart && spec.layout.isJoined)
+    rows += (" of each " + Twine(spec.rowPart.total)).str();
   const std::string columns = describePart("columns", spec.columnPart, spec.columns());
   return rows + (rows.empty() || columns.empty() ? "" : " and ") + columns;
 }
@@ -99,7 +114,7 @@ static std::string describeType(const WeightSpec &spec) {
   std::string extents;
   for (const int64_t extent : spec.tensorShape())
     extents += (Twine(extents.empty() ? "" : "x") + Twine(extent)).str();
-  return " (" + std::string(spec.info().name) + ", " + extents + ")";
+  return " (" + std::string(spec.storedInfo().name) + ", " + extents + ")";
 }
 
 std::string WeightSpec::describeTensor(StringRef name) const {
@@ -109,7 +124,7 @@ std::string WeightSpec::describeTensor(StringRef name) const {
 std::string WeightSpec::describe() const {
   const std::string parts = describeParts(*this);
   const std::string prefix =
-      isTransposed ? "the transpose of " : parts + (parts.empty() ? "" : " of ");
+      (layout.isTransposed ? "the transpose of " : "") + parts + (parts.empty() ? "" : " of ");
   if (!isStacked())
     return prefix + describeTensor(tensors.front());
   return prefix + "tensors '" + tensors.front() + "' to '" + tensors.back() + "'" +
@@ -119,7 +134,7 @@ std::string WeightSpec::describe() const {
 std::string WeightSpec::label() const {
   const std::string parts = describeParts(*this);
   return tensors.front() + (isStacked() ? " to " + tensors.back() : "") +
-         (parts.empty() ? "" : " " + parts) + (isTransposed ? " transposed" : "");
+         (parts.empty() ? "" : " " + parts) + (layout.isTransposed ? " transposed" : "");
 }
 
 } // namespace sortie

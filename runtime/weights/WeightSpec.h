@@ -7,8 +7,7 @@
 #ifndef SORTIE_RUNTIME_WEIGHTS_WEIGHTSPEC_H
 #define SORTIE_RUNTIME_WEIGHTS_WEIGHTSPEC_H
 
-#include "runtime/numerics/encoding.h"
-#include "runtime/weights/DimensionPart.h"
+#include "runtime/weights/MatrixLayout.h"
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
@@ -59,18 +58,25 @@ struct WeightSpec {
   /// The rows of each of a tensor's matrices, and the columns of each row, that the weight is.
   DimensionPart rowPart = {};
   DimensionPart columnPart = {};
-  /// Matrices are [K, N] in the model. They have floats, and there are no parts.
-  bool isTransposed = false;
+  /// How the tensor stores matrices. If they are transposed, `rowPart` is a part of the weight's
+  /// columns, and `columnPart` is whole.
+  MatrixLayout layout = {}; // NOLINT(readability-redundant-member-init)
 
   bool isStacked() const { return tensors.size() > 1; }
   /// Row-major shape of each tensor in the model, which may have more or fewer dimensions of one.
   llvm::SmallVector<int64_t, 3> tensorShape() const;
+  /// How many of `rowCount` rows from `firstRow` on lie together, or, if they are transposed, are
+  /// of one matrix.
+  int64_t rowsTogether(int64_t firstRow, int64_t rowCount) const;
   /// The first `rowCount` rows from `firstRow` on, or as many of them as lie together. Both are
-  /// whole strips of rows that the encoding stores together.
+  /// whole strips of rows that the encoding stores together. The weight is not transposed.
   TensorPiece piece(int64_t firstRow, int64_t rowCount) const;
-  /// A piece of a transposed weight: element `column` of the first `rowCount` rows from `firstRow`
-  /// on, or of those that are of one matrix.
+  /// A piece of a transposed weight of floats: element `column` of `rowCount` rows of one matrix
+  /// from `firstRow` on.
   TensorPiece columnPiece(int64_t firstRow, int64_t rowCount, int64_t column) const;
+  /// Of a transposed weight, the rows of the tensor that are the columns of a matrix, as the tensor
+  /// stores them.
+  TensorPiece matrixPiece(int64_t matrix) const;
 
   int64_t columns() const { return shape.back(); }
   /// Rows of all experts together.
@@ -81,8 +87,14 @@ struct WeightSpec {
     return count;
   }
   numerics::EncodingInfo info() const { return numerics::encodingInfo(encoding); }
+  /// How the model stores it, which differs from `encoding` where blocks are decoded.
+  numerics::EncodingInfo storedInfo() const {
+    return numerics::encodingInfo(layout.stored.value_or(encoding));
+  }
   uint64_t rowBytes() const { return numerics::rowBytes(info(), columns()); }
-  uint64_t fileBytes() const { return rows() * rowBytes(); }
+  uint64_t bytes() const { return rows() * rowBytes(); }
+  /// The same as the model stores it.
+  uint64_t storedBytes() const;
 
   /// A matrix [N, K] is one expert.
   int64_t experts() const { return shape.size() == 3 ? shape.front() : 1; }

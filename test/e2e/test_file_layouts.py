@@ -16,7 +16,8 @@ from gguf_model import Model
 from layouts import LAYOUTS, write_in_layout
 from make_gguf import activations, write_model
 from presets import PRESETS, parse_types, scaled
-from tools import DIVISORS, Tools
+from reference_programs import path_of
+from tools import DIVISORS, Tools, small
 
 TOKENS = 24
 
@@ -58,6 +59,39 @@ def test_same_bits(preset: str, types: str, layout: str, on_gpu: bool, tools: To
     reference = Layer(Model(model.path), model.routed).run(hidden, follow=ids)
     assert not len(routing_differences(reference.routing.ids, ids, reference.routing.margin))
     assert contribution_error(hidden, reference.output, output).nmse <= 1e-6
+
+
+def logits(tools: Tools, path: Path, device: str) -> np.ndarray:
+    """Of two texts of a whole model."""
+    options = {"target": "cuda", "chip": "compute_80"} if device == "cuda" else {}
+    program = tools.compile_whole(path, 256, **options)
+    tokens, output = tools.folder / "latent-tokens.npy", tools.folder / "latent-logits.npy"
+    np.save(tokens, np.random.default_rng(3).integers(200, size=(2, 20)).astype(np.int32))
+    tools.call("sortie-run", "logits", program, f"--weights={path}", f"--tokens={tokens}",
+               f"--output={output}", f"--device={device}")
+    return np.load(output)
+
+
+@pytest.mark.parametrize("types, layout", [
+    ("f32", "fused_latent_heads"), ("f16", "fused_latent_heads"), ("bf16", "fused_latent_heads"),
+    ("q4_k_m", "joined_latent_heads"), ("bf16", "joined_latent_heads")])
+def test_matrices_of_latents(types: str, layout: str, tools: Tools) -> None:
+    """Of floats, the transposed part of `attn_kv_b` has the elements of `attn_k_b`."""
+    preset = small("deepseek-v2-lite")
+    preset = replace(preset, metadata=preset.metadata | {"vocab_size": 300})
+    path = tools.folder / f"latent-{types}.gguf"
+    write_model(path, preset, parse_types(types), whole=True)
+    other = path.with_stem(f"{path.stem}-{layout}")
+    write_in_layout(path, other, LAYOUTS[layout])
+    np.testing.assert_array_equal(logits(tools, other, "cpu").view(np.uint32),
+                                  logits(tools, path, "cpu").view(np.uint32))
+
+
+def test_decoded_matrices_of_latents(emulated: Tools) -> None:
+    """Blocks that are decoded and transposed are the same numbers on a GPU."""
+    path = path_of("deepseek-v2-lite")
+    np.testing.assert_array_equal(logits(emulated, path, "cuda").view(np.uint32),
+                                  logits(emulated, path, "cpu").view(np.uint32))
 
 
 def test_scales_of_a_file(tools: Tools) -> None:

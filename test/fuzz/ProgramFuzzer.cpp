@@ -35,7 +35,7 @@ std::vector<SymbolChoice> choicesFor(const Program &program) {
 uint64_t bytesNeeded(const Program &program, const Function &function, const SymbolLimits &limits) {
   uint64_t bytes = program.arenaBytes(function, limits);
   for (const unsigned id : function.weights.set_bits())
-    bytes += program.weights[id].fileBytes() + cpu::packedBytes(program.weights[id]);
+    bytes += program.weights[id].bytes() + cpu::packedBytes(program.weights[id]);
   for (const Buffer &buffer : function.buffers)
     bytes += buffer.bytes.at(Program::symbolsOf(function, limits));
   return bytes;

@@ -75,8 +75,39 @@ def with_ones(tensors: list[Tensor]) -> Iterator[Tensor]:
         yield replace(tensor, dims=tensor.dims + (1,) * (_MAX_DIMENSIONS - len(tensor.dims)))
 
 
+def joined_latent_heads(tensors: list[Tensor]) -> Iterator[Tensor]:
+    """Matrices of the heads of latent attention one below the other, as ik_llama.cpp has them."""
+    for tensor in tensors:
+        if tensor.name.endswith(("attn_k_b.weight", "attn_v_b.weight")):
+            columns, rows, heads = tensor.dims
+            tensor = replace(tensor, dims=(columns, rows * heads))
+        yield tensor
+
+
+def fused_latent_heads(tensors: list[Tensor]) -> Iterator[Tensor]:
+    """`attn_kv_b`: of each head the rows that make keys of latents, then those that make values, as
+    in files of 2024. Floats alone: the rows of keys are the columns of `attn_k_b`."""
+    by_name = {tensor.name: tensor for tensor in tensors}
+    for tensor in tensors:
+        if tensor.name.endswith("attn_v_b.weight"):
+            continue
+        if not tensor.name.endswith("attn_k_b.weight"):
+            yield tensor
+            continue
+        values = by_name[tensor.name.replace("attn_k_b", "attn_v_b")]
+        assert values.type == tensor.type, "keys and values must be of one type"
+        element = np.dtype(f"V{gguf.GGML_QUANT_SIZES[tensor.type][1]}")
+        keys, rows = (np.frombuffer(part.data, element).reshape(part.dims[::-1])
+                      for part in (tensor, values))
+        heads = np.concatenate([keys.swapaxes(1, 2), rows], axis=1)
+        yield Tensor(tensor.name.replace("attn_k_b", "attn_kv_b"),
+                     (heads.shape[2], heads.shape[0] * heads.shape[1]), tensor.type,
+                     heads.tobytes())
+
+
 LAYOUTS: dict[str, Layout] = {layout.__name__: layout for layout in (
-    one_tensor_an_expert, merged_gate_and_up, without_ones, with_ones)}
+    one_tensor_an_expert, merged_gate_and_up, without_ones, with_ones, joined_latent_heads,
+    fused_latent_heads)}
 
 
 def _read_tensors(reader: gguf.GGUFReader) -> list[Tensor]:

@@ -69,7 +69,8 @@ def add_metadata(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
     writer.add_feed_forward_length(config["intermediate_size"])
     writer.add_head_count(config["num_attention_heads"])
     is_latent = model.arch == "deepseek2"
-    writer.add_head_count_kv(1 if is_latent else config["num_key_value_heads"])
+    has_one_key = is_latent and not model.keeps_latent_heads
+    writer.add_head_count_kv(1 if has_one_key else config["num_key_value_heads"])
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
     if "head_dim" in config:
         writer.add_key_length(config["head_dim"])
@@ -125,17 +126,22 @@ def _add_experts(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
 
 
 def _add_latents(writer: gguf.GGUFWriter, model: ReferenceModel) -> None:
-    """Keys of latent attention, as many queries of one large key."""
+    """Keys of latent attention: as many queries of one large key, or, in old files, as heads."""
     config = model.full_config
     rank, rotated = config["kv_lora_rank"], config["qk_rope_head_dim"]
+    key, value = config["qk_nope_head_dim"] + rotated, config["v_head_dim"]
     writer.add_vocab_size(VOCABULARY)
     if config["q_lora_rank"] is not None:
         writer.add_q_lora_rank(config["q_lora_rank"])
     writer.add_kv_lora_rank(rank)
-    writer.add_key_length(rank + rotated)
-    writer.add_value_length(rank)
-    writer.add_key_length_mla(config["qk_nope_head_dim"] + rotated)
-    writer.add_value_length_mla(config["v_head_dim"])
+    if model.keeps_latent_heads:
+        writer.add_key_length(key)
+        writer.add_value_length(value)
+    else:
+        writer.add_key_length(rank + rotated)
+        writer.add_value_length(rank)
+        writer.add_key_length_mla(key)
+        writer.add_value_length_mla(value)
     writer.add_rope_dimension_count(rotated)
     writer.add_rope_scaling_yarn_log_mul(0.1 * config["rope_parameters"]["mscale_all_dim"])
     _add_routing(writer, model)
@@ -280,7 +286,7 @@ def _parts(model: ReferenceModel, name: str, values: np.ndarray) -> Iterator[
             yield name.replace("gate_up_proj", part), half
     elif model.is_fused and stem.endswith((".q_proj", ".k_proj", ".v_proj")):
         yield f"{stem.rpartition('.')[0]}.qkv_proj.{last}", values
-    elif stem.endswith(".kv_b_proj"):
+    elif stem.endswith(".kv_b_proj") and not model.keeps_latent_heads:
         keys, values = _keys_and_values(model, values)
         yield name.replace("kv_b_proj", "k_b_proj"), keys
         yield name.replace("kv_b_proj", "v_b_proj"), values

@@ -30,6 +30,7 @@ class ReferenceModel:
     text_class: str = ""  # of a model that ends with its last norm: the output matrix is added
     rotates_neighbours: bool = False  # the converter permutes rows of queries and keys for that
     is_fused: bool = False  # checkpoints have queries, keys and values in one matrix
+    keeps_latent_heads: bool = False  # the converter leaves what makes keys and values together
     gains: dict[str, float] = field(default_factory=dict)  # part of a name -> factor of its weights
     expert_type: Type = Type.Q8_0
     routes_by: str = "softmax"  # what margins are of: or "sigmoid", or "logits"
@@ -140,6 +141,19 @@ MODELS: dict[str, ReferenceModel] = {
              "n_group": 4, "topk_group": 2, "topk_method": "group_limited_greedy",
              "routed_scaling_factor": 2.0, "norm_topk_prob": False, "rms_norm_eps": 1e-6,
              "rope_parameters": _DEEPSEEK_ROTATION},
+        ),
+        # DeepSeek-V2-Lite as files of 2024 have it: no low rank of queries, one matrix for keys and
+        # values of latents, keys of metadata that know heads and no latents.
+        ReferenceModel(
+            "deepseek-v2-lite", "deepseek2", "DeepseekV2Config",
+            {"num_key_value_heads": 4, "q_lora_rank": None, "kv_lora_rank": 64,
+             "qk_nope_head_dim": 32, "qk_rope_head_dim": 16, "v_head_dim": 48,
+             "first_k_dense_replace": 1, "intermediate_size": 192, "moe_intermediate_size": 32,
+             "n_routed_experts": 8, "n_shared_experts": 2, "num_experts_per_tok": 3,
+             "topk_method": "greedy", "routed_scaling_factor": 1.0, "norm_topk_prob": False,
+             "rms_norm_eps": 1e-6,
+             "rope_parameters": _DEEPSEEK_ROTATION},
+            keeps_latent_heads=True,
         ),
         # DeepSeek-V3: a bias for the choice of experts by sigmoids, weights normalised; no low rank
         # of queries, as in DeepSeek-V2-Lite.

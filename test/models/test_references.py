@@ -60,6 +60,12 @@ SPECIAL: dict[str, tuple[set[str], dict[str, Any]]] = {
          "expert_group_count": 4, "expert_group_used_count": 2, "expert_weights_scale": 2.0,
          "expert_gating_func": 1, "expert_weights_norm": None, "expert_shared_count": 2},
     ),
+    "deepseek-v2-lite": (
+        {"attn_q.weight", "attn_kv_b.weight"},
+        {"attention.head_count_kv": 4, "attention.q_lora_rank": None, "attention.key_length": 48,
+         "attention.value_length": 48, "attention.key_length_mla": None,
+         "attention.value_length_mla": None, "expert_group_count": 1},
+    ),
     "deepseek-v3": (
         {"attn_q.weight", "exp_probs_b.bias"},
         {"attention.q_lora_rank": None, "expert_gating_func": 2, "expert_weights_norm": True,

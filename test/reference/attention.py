@@ -208,10 +208,20 @@ class LatentAttention(Half):
             queries = self._linear(low, "attn_q_b")
         return queries.reshape(len(x), self._heads, -1)
 
+    def _head_matrices(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of each head: [rank, key without its rotated part], and [value, rank]."""
+        fused = self._model.optional(f"{self._prefix}attn_kv_b.weight")
+        if fused is None:
+            return (self._model.tensor(f"{self._prefix}attn_k_b.weight"),
+                    self._model.tensor(f"{self._prefix}attn_v_b.weight"))
+        heads = fused.reshape(self._heads, -1, fused.shape[-1])
+        value = self._model.value("attention.value_length_mla",
+                                  self._model.value("attention.value_length"))
+        keys, values = np.split(heads, [heads.shape[1] - value], axis=1)
+        return keys.swapaxes(1, 2), values
+
     def mix(self, x: np.ndarray, last: int) -> np.ndarray:
-        # Of each head: [rank, key without its rotated part], and [value, rank].
-        key_up = self._model.tensor(f"{self._prefix}attn_k_b.weight")
-        value_up = self._model.tensor(f"{self._prefix}attn_v_b.weight")
+        key_up, value_up = self._head_matrices()
         rank, plain = key_up.shape[1:]
         compressed = self._linear(x, "attn_kv_a_mqa")
         latent = self._normalized(compressed[:, :rank], "attn_kv_a_norm")

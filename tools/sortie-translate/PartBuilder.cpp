@@ -15,7 +15,7 @@ Value PartBuilder::weight(TensorName name) {
   const auto names = llvm::map_to_vector(
       weight.tensors, [](const gguf::Tensor *tensor) -> StringRef { return tensor->name; });
   return moe::WeightOp::create(builder, RankedTensorType::get(weight.shape, element), names,
-                               weight.rows, weight.columns);
+                               weight.rows, weight.columns, weight.layout);
 }
 
 Value PartBuilder::optionalWeight(TensorName name) {

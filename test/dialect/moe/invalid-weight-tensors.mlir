@@ -201,8 +201,89 @@ func.func @weight() {
 
 func.func @weight() {
   // (C7)
-  // expected-error @+1 {{only whole tensors can be transposed; leave rows and columns out}}
-  %0 = moe.weight "a" rows(0 of 8) transposed : tensor<4x64xf32>
+  // expected-error @+1 {{of rows that are transposed no part is taken; leave columns out}}
+  %0 = moe.weight "a" columns(0 of 128) transposed : tensor<4x64xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C5)
+  // expected-error @+1 {{rows 4 to 67 do not lie in 64}}
+  %0 = moe.weight "a" rows(4 of 64) transposed : tensor<128x64xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C7)
+  // expected-error @+1 {{only what is transposed is decoded}}
+  %0 = moe.weight "a" decoded(q4_K) : tensor<4x256xf16>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C7)
+  // expected-error @+1 {{blocks are decoded to f32, got q4_K as bf16}}
+  %0 = moe.weight "a" transposed decoded(q4_K) : tensor<256x4xbf16>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C7)
+  // expected-error @+1 {{blocks are decoded to f32, got bf16 as f32}}
+  %0 = moe.weight "a" transposed decoded(bf16) : tensor<256x4xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C7)
+  // expected-error @+1 {{rows of 128 elements are not made of blocks of 256, as those of q4_K are}}
+  %0 = moe.weight "a" transposed decoded(q4_K) : tensor<128x4xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C7)
+  // expected-error @+1 {{q4_k_r4 stores rows in strips of 4}}
+  %0 = moe.weight "a" rows(2 of 8) transposed decoded(q4_k_r4) : tensor<256x4xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C8)
+  // expected-error @+1 {{joined are the matrices of a weight of 3 dimensions, in one tensor}}
+  %0 = moe.weight "a" joined rows(0 of 8) : tensor<4x64xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C8)
+  // expected-error @+1 {{joined are the matrices of a weight of 3 dimensions, in one tensor}}
+  %0 = moe.weight ["a", "b"] joined : tensor<2x4x64xf32>
+  return
+}
+
+// -----
+
+func.func @weight() {
+  // (C7)
+  // expected-error @+1 {{unknown weight format 'q4_L'}}
+  %0 = moe.weight "a" transposed decoded(q4_L) : tensor<256x4xf16>
   return
 }
 

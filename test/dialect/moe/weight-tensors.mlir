@@ -30,6 +30,16 @@ func.func @weights() {
   // CHECK: moe.weight "kernel" transposed : tensor<2x64xbf16>
   // GENERIC: #moe.tensors<"kernel" transposed>
   %transposed = moe.weight "kernel" transposed : tensor<2x64xbf16>
+  // CHECK: moe.weight "kernel" rows(2 of 96) transposed : tensor<2x64xbf16>
+  %transposed_rows = moe.weight "kernel" rows(2 of 96) transposed : tensor<2x64xbf16>
+  // CHECK: moe.weight "kv" joined rows(128 of 256) : tensor<16x128x512x!moe.block<q4_K>>
+  // GENERIC: #moe.tensors<"kv" joined rows(128 of 256)>
+  %joined = moe.weight "kv" joined rows(128 of 256) : tensor<16x128x512x!moe.block<q4_K>>
+  // CHECK: moe.weight "kv" joined rows(0 of 256) transposed decoded(q4_K) : tensor<16x512x128xf32>
+  // GENERIC: #moe.tensors<"kv" joined rows(0 of 256) transposed decoded(q4_K)>
+  %decoded = moe.weight "kv" joined rows(0 of 256) transposed decoded(q4_K) : tensor<16x512x128xf32>
+  // CHECK: moe.weight "k" joined : tensor<16x512x128xf32>
+  %all_joined = moe.weight "k" joined : tensor<16x512x128xf32>
   // One whole tensor is itself, however it is written.
   // CHECK: moe.weight "one" : tensor<1x2x64xf32>
   %one = moe.weight ["one"] : tensor<1x2x64xf32>

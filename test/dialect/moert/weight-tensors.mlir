@@ -17,5 +17,7 @@ moert.kernel @pack "pack" reads(1) writes(1) extents(2) threads(32)
 moert.weight @one ["one"] : 64xf32
 // CHECK: moert.weight @kernel "kernel" transposed : 2x64xf16
 moert.weight @kernel "kernel" transposed : 2x64xf16
+// CHECK: moert.weight @keys "kv" joined rows(0 of 256) transposed decoded(q4_K) : 16x512x128xf32
+moert.weight @keys "kv" joined rows(0 of 256) transposed decoded(q4_K) : 16x512x128xf32
 // CHECK: moert.weight @strips "s" rows(4 of 12) columns(256 of 512) : 8x256xq4_k_r4
 moert.weight @strips "s" rows(4 of 12) columns(256 of 512) : 8x256xq4_k_r4

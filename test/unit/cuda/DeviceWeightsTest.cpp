@@ -37,7 +37,7 @@ struct Upload {
   }
   std::vector<uint8_t> fileBytes(WeightId id) {
     const WeightSpec &spec = program->weights[id];
-    std::vector<uint8_t> bytes(spec.fileBytes());
+    std::vector<uint8_t> bytes(spec.bytes());
     cantFail(makeRandomSource(1)->rows(spec, 0, spec.rows(), bytes.data()));
     return bytes;
   }

@@ -186,7 +186,7 @@ void addKernels(FakeDriver &driver) {
 
 /// A weight of makeRandomSource(1) as floats.
 static std::vector<float> weightValues(const WeightSpec &spec) {
-  std::vector<uint8_t> bytes(spec.fileBytes());
+  std::vector<uint8_t> bytes(spec.bytes());
   cantFail(makeRandomSource(1)->rows(spec, 0, spec.rows(), bytes.data()));
   std::vector<float> values(spec.rows() * spec.columns());
   widenValues(spec.info().format, bytes.data(), static_cast<int64_t>(values.size()), values.data());

@@ -12,6 +12,7 @@
 using namespace llvm;
 using namespace sortie;
 using namespace sortie::model;
+using numerics::Encoding;
 using sortie::test::denseMetadataOf;
 using sortie::test::TestModel;
 using sortie::test::wholeMetadataOf;
@@ -265,18 +266,50 @@ TEST(ModelTensors, ofLatentsHaveAMatrixForEachHead) {
   }
 }
 
-TEST(ModelTensors, keysAndValuesOfLatentsInOneTensorAreRefused) {
-  EXPECT_EQ(errorOf(latent(/*hasLowQueries=*/false)
-                        .removeTensor("blk.1.attn_k_b.weight")
-                        .removeTensor("blk.1.attn_v_b.weight")
-                        .addTensor("blk.1.attn_kv_b.weight", {128, 32})),
-            "test.gguf: tensor 'blk.1.attn_kv_b.weight' has in one what makes keys and what makes "
-            "values of latents; Sortie reads them as attn_k_b and attn_v_b, which converters have "
-            "written since April 2025: convert the model again, or --what=ffn imports the "
-            "feed-forward halves of its layers alone");
+/// The same with one tensor for what makes keys and values of latents, in layer 1.
+TestModel fused(uint32_t type) {
+  return latent(/*hasLowQueries=*/false)
+      .removeTensor("blk.1.attn_k_b.weight")
+      .removeTensor("blk.1.attn_v_b.weight")
+      .addTensor("blk.1.attn_kv_b.weight", {128, 32}, type);
+}
+
+TEST(ModelTensors, whatMakesKeysAndValuesOfLatentsMayBeOneTensor) {
+  for (const uint32_t type : {kF32, kQ40}) {
+    Opened opened(fused(type));
+    const ModelTensors tensors = cantFail(opened.find());
+    const WeightSet &attention = tensors.layers()[1].attention;
+    const Weight &keys = attention.get({TensorRole::LatentKeyUp});
+    EXPECT_EQ(shapeOf(keys), ArrayRef<int64_t>({4, 32, 16}));
+    EXPECT_EQ(keys.rows, (DimensionPart{0, 32}));
+    EXPECT_TRUE(keys.layout.isJoined && keys.layout.isTransposed);
+    EXPECT_EQ(keys.encoding, Encoding::F32);
+    EXPECT_EQ(keys.layout.stored, type == kF32 ? std::nullopt : std::optional(Encoding::Q4_0));
+    const Weight &values = attention.get({TensorRole::LatentValueUp});
+    EXPECT_EQ(shapeOf(values), ArrayRef<int64_t>({4, 16, 32}));
+    EXPECT_EQ(values.rows, (DimensionPart{16, 32}));
+    EXPECT_EQ(values.layout, (MatrixLayout{/*isJoined=*/true}));
+    EXPECT_EQ(values.encoding, type == kF32 ? Encoding::F32 : Encoding::Q4_0);
+    EXPECT_TRUE(tensors.unread().empty());
+  }
+  EXPECT_THAT(errorOf(fused(kQ40)
+                          .removeTensor("blk.1.attn_kv_b.weight")
+                          .addTensor("blk.1.attn_kv_b.weight", {96, 32}, kQ40)),
+              HasSubstr("'blk.1.attn_kv_b.weight' has shape 96x32, expected 128x32"));
   EXPECT_EQ(
       unreadOf(latent(/*hasLowQueries=*/false).addTensor("blk.1.attn_kv_b.weight", {128, 32})),
       std::vector<std::string>{"blk.1.attn_kv_b.weight"});
+}
+
+TEST(ModelTensors, matricesOfHeadsMayLieInOne) {
+  Opened opened(latent(/*hasLowQueries=*/false)
+                    .removeTensor("blk.1.attn_k_b.weight")
+                    .addTensor("blk.1.attn_k_b.weight", {128, 16}));
+  const ModelTensors tensors = cantFail(opened.find());
+  const WeightSet &attention = tensors.layers()[1].attention;
+  EXPECT_EQ(shapeOf(attention.get({TensorRole::LatentKeyUp})), ArrayRef<int64_t>({4, 32, 16}));
+  EXPECT_EQ(attention.get({TensorRole::LatentKeyUp}).layout, (MatrixLayout{/*isJoined=*/true}));
+  EXPECT_FALSE(attention.get({TensorRole::LatentValueUp}).layout);
 }
 
 TEST(ModelTensors, sinksAreNeededWhereTheArchitectureHasThem) {

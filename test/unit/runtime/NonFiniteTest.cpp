@@ -37,7 +37,7 @@ struct TestTensor {
     RandomBlocks(spec, "w", 7).fill(0, bytes.size(), bytes.data());
   }
 
-  size_t size() const { return specOf(info).fileBytes(); }
+  size_t size() const { return specOf(info).bytes(); }
 
   /// Scans with slabs of so many bytes, the last first.
   std::pair<uint64_t, std::vector<std::string>> scan(size_t slab) const {

@@ -29,7 +29,7 @@ WeightSpec spec(const std::string &name, Encoding encoding, ArrayRef<int64_t> sh
 }
 
 std::vector<uint8_t> randomBytes(const WeightSpec &weight, uint64_t seed) {
-  std::vector<uint8_t> bytes(weight.fileBytes());
+  std::vector<uint8_t> bytes(weight.bytes());
   RandomBlocks(weight, weight.tensors.front(), seed).fill(0, bytes.size(), bytes.data());
   return bytes;
 }
@@ -61,7 +61,7 @@ std::vector<float> decode(const WeightSpec &weight, const std::vector<uint8_t> &
       });
       for (int i = 0; i < encoding.elements; ++i) {
         const int sub = i / info.subBlock;
-        float value = block.d * block.subScales[sub] * block.levels[i];
+        float value = block.d * static_cast<float>(block.subScales[sub] * block.levels[i]);
         if (info.minimum == numerics::Minimum::AddedFloat)
           value += block.m;
         if (info.minimum == numerics::Minimum::SubtractedInteger)
@@ -248,7 +248,7 @@ TEST(WeightSpec, transposedMatrices) {
   const WeightSpec stored = spec("t", Encoding::F16, {3, 7, 5}); // [experts, K, N]
   const std::vector<uint8_t> all = readAll(*source, stored, stored.rows());
   WeightSpec weight = spec("t", Encoding::F16, {3, 5, 7});
-  weight.isTransposed = true;
+  weight.layout.isTransposed = true;
   EXPECT_EQ(weight.tensorShape(), stored.shape);
   EXPECT_EQ(weight.describe(), "the transpose of tensor 't' (f16, 3x7x5)");
   EXPECT_EQ(weight.label(), "t transposed");
@@ -265,7 +265,7 @@ TEST(WeightSpec, transposedMatrices) {
   // A tensor an expert.
   WeightSpec stacked = spec("a", Encoding::F32, {2, 3, 4});
   stacked.tensors = {"a", "b"};
-  stacked.isTransposed = true;
+  stacked.layout.isTransposed = true;
   expected.clear();
   for (const char *name : {"a", "b"}) {
     const std::vector<uint8_t> one = readAll(*source, spec(name, Encoding::F32, {4, 3}), 4);
@@ -277,6 +277,76 @@ TEST(WeightSpec, transposedMatrices) {
   for (int64_t step = 1; step <= 6; ++step)
     EXPECT_EQ(readAll(*source, stacked, step), expected) << step;
 }
+
+TEST(WeightSpec, joinedMatrices) {
+  WeightSpec values = spec("kv", Encoding::Q8_0, {3, 2, 64});
+  values.rowPart = {4, 6};
+  values.layout.isJoined = true;
+  EXPECT_EQ(values.tensorShape(), ArrayRef<int64_t>({18, 64}));
+  EXPECT_EQ(values.describe(), "rows 4 to 5 of each 6 of tensor 'kv' (q8_0, 18x64)");
+  EXPECT_EQ(values.label(), "kv rows 4 to 5 of each 6");
+  WeightSpec apart = values;
+  apart.layout.isJoined = false;
+  EXPECT_NE(values.identity(), apart.identity());
+  expectPart(values, spec("kv", Encoding::Q8_0, {18, 64}),
+             [](int64_t row) { return row / 2 * 6 + 4 + row % 2; });
+}
+
+TEST(WeightSpec, transposedRowsOfJoinedMatrices) {
+  WeightSpec keys = spec("kv", Encoding::BF16, {3, 5, 2});
+  keys.rowPart = {1, 4};
+  keys.layout = {/*isJoined=*/true, /*isTransposed=*/true};
+  EXPECT_EQ(keys.tensorShape(), ArrayRef<int64_t>({12, 5}));
+  EXPECT_EQ(keys.describe(), "the transpose of rows 1 to 2 of each 4 of tensor 'kv' (bf16, 12x5)");
+  EXPECT_EQ(keys.storedBytes(), keys.bytes());
+  const auto source = makeRandomSource(1);
+  const std::vector<uint8_t> all = readAll(*source, spec("kv", Encoding::BF16, {12, 5}), 12);
+  std::vector<uint8_t> expected;
+  for (size_t matrix = 0; matrix < 3; ++matrix)
+    for (size_t n = 0; n < 5; ++n)
+      for (size_t k = 0; k < 2; ++k)
+        for (size_t byte = 0; byte < 2; ++byte)
+          expected.push_back(all[((matrix * 4 + 1 + k) * 5 + n) * 2 + byte]);
+  for (int64_t step = 1; step <= 15; ++step)
+    EXPECT_EQ(readAll(*source, keys, step), expected) << step;
+}
+
+namespace {
+class DecodedEncodings : public testing::TestWithParam<int> {};
+} // namespace
+
+TEST_P(DecodedEncodings, transposedBlocksAreDecoded) {
+  constexpr int64_t kRank = 512, kMatrices = 2, kRowsOfFile = 12, kFirst = 4, kRows = 8;
+  const numerics::EncodingInfo &info = numerics::kEncodings[GetParam()];
+  if (!numerics::isQuantized(info))
+    GTEST_SKIP() << "floats are not decoded";
+  const auto source = makeRandomSource(1);
+  const WeightSpec file = spec("kv", info.encoding, {kMatrices * kRowsOfFile, kRank});
+  const std::vector<uint8_t> bytes = readAll(*source, file, file.rows());
+
+  WeightSpec keys = spec("kv", Encoding::F32, {kMatrices, kRank, kRows});
+  keys.rowPart = {kFirst, kRowsOfFile};
+  keys.layout = {/*isJoined=*/true, /*isTransposed=*/true, info.encoding};
+  EXPECT_EQ(keys.tensorShape(), ArrayRef<int64_t>({kMatrices * kRowsOfFile, kRank}));
+  EXPECT_EQ(keys.storedBytes(), kMatrices * kRows * file.rowBytes());
+  EXPECT_NE(keys.identity(), spec("kv", Encoding::F32, {kMatrices, kRank, kRows}).identity());
+
+  std::vector<uint8_t> expected(keys.bytes());
+  const std::vector<float> values = decode(file, bytes);
+  for (int64_t matrix = 0; matrix < kMatrices; ++matrix)
+    for (int64_t n = 0; n < kRank; ++n)
+      for (int64_t k = 0; k < kRows; ++k) {
+        const float value = values[(matrix * kRowsOfFile + kFirst + k) * kRank + n];
+        std::memcpy(expected.data() + ((matrix * kRank + n) * kRows + k) * 4, &value, 4);
+      }
+  for (const int64_t step : {1, 7, 256, 1000, 1024})
+    EXPECT_EQ(readAll(*source, keys, step), expected) << step;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, DecodedEncodings, testing::Range(0, numerics::kEncodingCount),
+                         [](const testing::TestParamInfo<int> &info) {
+                           return std::string(numerics::kEncodings[info.param].name);
+                         });
 
 TEST(WeightSpec, tensorsOfOneExpertEach) {
   WeightSpec stacked = spec("a", Encoding::Q8_0, {3, 5, 64});
@@ -508,11 +578,11 @@ TEST(PackedWeights, callbacksAreAskedForSlabs) {
   ASSERT_TRUE(bool(slabbed)) << toString(slabbed.takeError());
   size_t next = 0;
   for (const WeightSpec &weight : packing.specs)
-    for (uint64_t offset = 0; offset < weight.fileBytes(); offset += slabs[next++].size) {
+    for (uint64_t offset = 0; offset < weight.bytes(); offset += slabs[next++].size) {
       ASSERT_LT(next, slabs.size());
       EXPECT_EQ(slabs[next].tensor, weight.tensors.front());
       EXPECT_EQ(slabs[next].offset, offset);
-      EXPECT_GE(slabs[next].size, std::min<uint64_t>(kLeastReadBytes, weight.fileBytes()));
+      EXPECT_GE(slabs[next].size, std::min<uint64_t>(kLeastReadBytes, weight.bytes()));
       EXPECT_LT(slabs[next].size, 3 * kLeastReadBytes);
     }
   EXPECT_EQ(next, slabs.size());
@@ -596,7 +666,7 @@ TEST(PackedWeights, whatOthersHaveIsNotReadAgain) {
       },
       first.get()));
   EXPECT_EQ(read, std::vector<std::string>({"a", "new"}));
-  EXPECT_EQ(all, other.specs[1].fileBytes() + other.specs[2].fileBytes());
+  EXPECT_EQ(all, other.specs[1].bytes() + other.specs[2].bytes());
   EXPECT_EQ(second->matrix(0).packed, first->matrix(1).packed);
   EXPECT_EQ(second->bytes().shared, cpu::packedBytes(other.specs[0]));
   EXPECT_EQ(second->bytes().own,
@@ -623,7 +693,7 @@ TEST(PackedWeights, canBeCancelledAndReportsProgress) {
       });
   EXPECT_TRUE(bool(whole));
   EXPECT_EQ(last, all);
-  EXPECT_EQ(all, packing.specs[0].fileBytes() * 2);
+  EXPECT_EQ(all, packing.specs[0].bytes() * 2);
   Expected<std::unique_ptr<PackedWeights>> cancelled =
       packing.run(*source, [](uint64_t, uint64_t) { return false; });
   ASSERT_FALSE(bool(cancelled));
