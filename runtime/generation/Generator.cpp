@@ -35,9 +35,9 @@ Error Generator::checkPrompts(ArrayRef<std::vector<int32_t>> prompts) const {
   return Error::success();
 }
 
-Error Generator::begin(ArrayRef<std::vector<int32_t>> prompts) {
+Error Generator::prepare() {
   spent = {};
-  streams.clear();
+  firstText = 0;
   ends = endTokens(tokenizer.data());
   append_range(ends, options.ends);
   if (options.ignoresEnd)
@@ -46,6 +46,11 @@ Error Generator::begin(ArrayRef<std::vector<int32_t>> prompts) {
   if (!made)
     return made.takeError();
   sampler = std::move(*made);
+  return Error::success();
+}
+
+Error Generator::begin(ArrayRef<std::vector<int32_t>> prompts) {
+  streams.clear();
   Expected<StopStrings> stops = StopStrings::create(options.stops);
   if (!stops)
     return stops.takeError();
@@ -106,7 +111,7 @@ Error Generator::emit(size_t index, StringRef text, TextSink sink) {
   if (text.empty())
     return Error::success();
   streams[index].result.text += text;
-  return sink(index, text);
+  return sink(firstText + index, text);
 }
 
 Error Generator::end(size_t index, EndReason reason, TextSink sink) {
@@ -143,7 +148,7 @@ Error Generator::takeToken(size_t index, ArrayRef<float> logits, TextSink sink) 
   const Stream &stream = streams[index];
   const auto position = static_cast<int64_t>(stream.history.size());
   Expected<int32_t> id =
-      sampler->sample(logits, stream.history, {static_cast<uint32_t>(index), position});
+      sampler->sample(logits, stream.history, {static_cast<uint32_t>(firstText + index), position});
   if (!id)
     return id.takeError();
   GeneratedToken token{*id, std::numeric_limits<float>::quiet_NaN()};
@@ -177,14 +182,14 @@ Expected<std::vector<std::vector<float>>> Generator::readPrompts() {
   }
   const auto begin = std::chrono::steady_clock::now();
   auto rows = run(pieces, spent.promptTokens);
-  spent.promptSeconds = secondsSince(begin);
+  spent.promptSeconds += secondsSince(begin);
   return rows;
 }
 
 Error Generator::tellPromptsRead() {
   if (promptRead)
     for (const auto &[prompt, stream] : enumerate(streams))
-      if (Error error = promptRead(prompt, *stream.sequence))
+      if (Error error = promptRead(firstText + prompt, *stream.sequence))
         return error;
   return Error::success();
 }
@@ -237,7 +242,20 @@ Error Generator::runAll(TextSink sink) {
   while (any_of(streams, [](const Stream &stream) { return stream.sequence.has_value(); }))
     if (Error error = step(sink))
       return error;
-  spent.generationSeconds = secondsSince(begin);
+  spent.generationSeconds += secondsSince(begin);
+  return Error::success();
+}
+
+Error Generator::generateAtOnce(ArrayRef<std::vector<int32_t>> prompts, TextSink sink,
+                                std::vector<GeneratedText> &results) {
+  Error error = begin(prompts);
+  if (!error)
+    error = runAll(sink);
+  if (error)
+    return joinErrors(std::move(error), removeSequences());
+  for (Stream &stream : streams)
+    results.push_back(std::move(stream.result));
+  firstText += streams.size();
   return Error::success();
 }
 
@@ -245,14 +263,13 @@ Expected<std::vector<GeneratedText>> Generator::generate(ArrayRef<std::vector<in
                                                          TextSink sink) {
   if (Error error = checkPrompts(prompts))
     return error;
-  Error error = begin(prompts);
-  if (!error)
-    error = runAll(sink);
-  if (error)
-    return joinErrors(std::move(error), removeSequences());
+  if (Error error = prepare())
+    return error;
+  const size_t most = options.parallel == 0 ? prompts.size() : options.parallel;
   std::vector<GeneratedText> results;
-  for (Stream &stream : streams)
-    results.push_back(std::move(stream.result));
+  for (; !prompts.empty(); prompts = prompts.drop_front(std::min(most, prompts.size())))
+    if (Error error = generateAtOnce(prompts.take_front(most), sink, results))
+      return error;
   return results;
 }
 

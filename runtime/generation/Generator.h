@@ -16,6 +16,7 @@ namespace sortie::generation {
 struct GenerationOptions {
   int64_t tokens = 128; ///< that are generated of each text, at most; at least 1
   int64_t samples = 1;  ///< texts that continue each prompt; at least 1
+  int64_t parallel = 0; ///< prompts that are continued at once; 0: all
   SamplingOptions sampling = {};
   /// Strings at which a text ends.
   std::vector<std::string> stops = {}; // NOLINT(readability-redundant-member-init)
@@ -68,11 +69,11 @@ public:
   Generator(LanguageModel &model, const tokenizer::Tokenizer &tokenizer, GenerationOptions options)
       : model(model), tokenizer(tokenizer), options(std::move(options)) {}
 
-  /// Continues each prompt. With several samples, the texts of all prompts are followed by the
-  /// second ones of all, and so on; prompts are read once. A random number depends on the number of
-  /// its text, its position and the seed, so that a text does not depend on the others. An error if
-  /// a prompt has no tokens, or if it leaves no room in the context; and those of Sampler and
-  /// LanguageModel.
+  /// Continues each prompt. With several samples, the texts of all prompts that are continued at
+  /// once are followed by the second ones of all, and so on; prompts are read once. A random number
+  /// depends on the number of its text, its position and the seed, so that a text does not depend
+  /// on the others. An error if a prompt has no tokens, or if it leaves no room in the context; and
+  /// those of Sampler and LanguageModel.
   llvm::Expected<std::vector<GeneratedText>> generate(llvm::ArrayRef<std::vector<int32_t>> prompts,
                                                       TextSink sink);
 
@@ -95,6 +96,11 @@ private:
   };
 
   llvm::Error checkPrompts(llvm::ArrayRef<std::vector<int32_t>> prompts) const;
+  /// What all texts have in common.
+  llvm::Error prepare();
+  /// Continues prompts at once, and adds their texts to `results`.
+  llvm::Error generateAtOnce(llvm::ArrayRef<std::vector<int32_t>> prompts, TextSink sink,
+                             std::vector<GeneratedText> &results);
   llvm::Error begin(llvm::ArrayRef<std::vector<int32_t>> prompts);
   llvm::Expected<uint32_t> takeSequence(const std::vector<int32_t> &prompt);
   llvm::Error addStream(const std::vector<int32_t> &prompt, const StopStrings &stops);
@@ -121,6 +127,7 @@ private:
   GenerationOptions options;
   std::vector<int32_t> ends;
   std::optional<Sampler> sampler;
+  size_t firstText = 0; ///< the number of the first stream's text
   std::vector<Stream> streams;
   GenerationTimes spent;
   std::optional<uint32_t> begun;

@@ -93,26 +93,37 @@ Expected<std::vector<Ids>> encode(const tokenizer::Tokenizer &tokenizer,
   return all;
 }
 
-/// Room for each prompt and what follows it, as far as the context allows. Samples share the pages
-/// that the prompt fills.
+/// Pages for prompts and what follows them, as far as a context of `most` positions allows. Samples
+/// share the pages that the prompt fills. `context` becomes the longest one if it is shorter.
+int64_t pagesFor(ArrayRef<Ids> prompts, const generation::GenerationOptions &options, int64_t most,
+                 int64_t &context) {
+  int64_t pages = 0;
+  for (const Ids &prompt : prompts) {
+    const auto length = static_cast<int64_t>(prompt.size());
+    const int64_t needed = std::clamp<int64_t>(length + std::min(options.tokens, most), 1, most);
+    context = std::max(context, needed);
+    const int64_t shared = std::min(length, needed) / cache::kPagePositions;
+    pages += shared + options.samples * (cache::CacheManager::pagesFor(needed) - shared);
+  }
+  return pages;
+}
+
+/// Room for the prompts that are continued at once.
 Expected<ModelRoom> roomFor(const ModelProgram &program, const GenerateOptions &options,
                             ArrayRef<Ids> prompts) {
   Expected<int64_t> most = program.contextOf(options.context);
   if (!most)
     return most.takeError();
   ModelRoom room;
-  const int64_t samples = options.generation.samples;
-  room.sequences = static_cast<int64_t>(prompts.size()) * samples;
-  room.rows = std::min(program.rowsOfRun(), room.sequences);
   room.pages = 0;
-  for (const Ids &prompt : prompts) {
-    const auto length = static_cast<int64_t>(prompt.size());
-    const int64_t needed = length + std::min(options.generation.tokens, *most);
-    const int64_t context = std::clamp<int64_t>(needed, 1, *most);
-    room.context = std::max(room.context, context);
-    const int64_t shared = std::min(length, context) / cache::kPagePositions;
-    room.pages += shared + samples * (cache::CacheManager::pagesFor(context) - shared);
-  }
+  const auto count = static_cast<int64_t>(prompts.size());
+  const int64_t parallel = options.generation.parallel;
+  const int64_t atOnce = parallel == 0 ? count : std::min(parallel, count);
+  room.sequences = atOnce * options.generation.samples;
+  room.rows = std::min(program.rowsOfRun(), room.sequences);
+  for (; !prompts.empty(); prompts = prompts.drop_front(std::min<size_t>(atOnce, prompts.size())))
+    room.pages = std::max(
+        room.pages, pagesFor(prompts.take_front(atOnce), options.generation, *most, room.context));
   return room;
 }
 

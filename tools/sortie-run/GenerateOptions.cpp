@@ -55,6 +55,10 @@ cl::opt<int64_t> samples("samples", cl::value_desc("number"), cl::init(1), SORTI
                          cl::desc("With --temp: so many texts that continue one prompt, which is "
                                   "read once; default: 1"));
 
+cl::opt<int64_t> parallel("parallel", cl::value_desc("number"), cl::init(0), SORTIE_GENERATE,
+                          cl::desc("With --prompts: continue so many at once, which takes memory "
+                                   "for so many; texts are the same; default: all"));
+
 cl::opt<float> temperature("temp", cl::value_desc("number"), cl::init(0), SORTIE_GENERATE,
                            cl::desc("Draw tokens by their probabilities at this temperature; "
                                     "default: 0, which always takes the likeliest"));
@@ -169,6 +173,17 @@ Error checkSamples(PromptSource source) {
   return samples > 1 ? checkOnePrompt("--samples", source) : Error::success();
 }
 
+Error checkParallel(PromptSource source) {
+  if (parallel.getNumOccurrences() == 0)
+    return Error::success();
+  if (parallel < 1)
+    return makeError("--parallel " + Twine(parallel) + ": give at least 1");
+  if (source != PromptSource::Lines)
+    return makeError("--parallel is for several prompts, and there is one; give them with "
+                     "--prompts, one a line");
+  return Error::success();
+}
+
 Error checkPromptCache(PromptSource source) {
   if (promptCache.getNumOccurrences() == 0)
     return Error::success();
@@ -188,6 +203,8 @@ Error getGenerateOptions(GenerateOptions &options) {
     return error;
   if (Error error = checkSamples(options.source))
     return error;
+  if (Error error = checkParallel(options.source))
+    return error;
   if (Error error = checkPromptCache(options.source))
     return error;
   if (tokensOption < 1)
@@ -198,6 +215,7 @@ Error getGenerateOptions(GenerateOptions &options) {
   const bool isStated = tokensOption.getNumOccurrences() != 0;
   generation.tokens = chatOption && !isStated ? kChatTokens : int64_t{tokensOption};
   generation.samples = samples;
+  generation.parallel = parallel;
   generation.stops = stops;
   generation.ignoresEnd = ignoreEnd;
   generation.sampling.temperature = temperature;

@@ -84,7 +84,7 @@ TEST(PreTokenizer, kimiTakesTheScriptHanAlone) {
 TEST(PreTokenizer, namesAreExact) {
   EXPECT_EQ(findPreTokenizerRules("gpt2"), nullptr);
   EXPECT_EQ(findPreTokenizerRules(""), nullptr);
-  EXPECT_EQ(allPreTokenizerRules().size(), 12u);
+  EXPECT_EQ(allPreTokenizerRules().size(), 17u);
 }
 
 TEST(PreTokenizer, stepsGrowWithTheText) {
