@@ -103,9 +103,14 @@ def run_part(part: Part) -> Counts:
     return counts
 
 
-def unit_step(part: str, preset: str) -> Step:
+def exhaustive_variable(exhaustive: bool) -> dict[str, str]:
+    """What tests read that have more to do then."""
+    return {"SORTIE_EXHAUSTIVE": "1"} if exhaustive else {}
+
+
+def unit_step(part: str, preset: str, exhaustive: bool) -> Step:
     """The GoogleTest programs, each with a report of its own."""
-    reports = {"GTEST_OUTPUT": f"xml:{REPORTS / part}/"}
+    reports = {"GTEST_OUTPUT": f"xml:{REPORTS / part}/"} | exhaustive_variable(exhaustive)
     command = ["ctest", "--test-dir", str(BUILD / preset), "-L", "unit", "-j", str(os.cpu_count()),
                "--output-on-failure", "--no-tests=error", "--progress"]
     return Step(command, reports=True, environment=reports)
@@ -136,9 +141,8 @@ def lit_step(part: str, preset: str) -> Step:
 
 def pytest_step(part: str, preset: str, *arguments: str, exhaustive: bool = False) -> Step:
     """pytest on the tools of `preset`; the tests read the two variables."""
-    environment = {"SORTIE_BIN": str(BUILD / preset / "bin")}
-    if exhaustive:
-        environment["SORTIE_EXHAUSTIVE"] = "1"
+    environment = ({"SORTIE_BIN": str(BUILD / preset / "bin")}
+                   | exhaustive_variable(exhaustive))
     report = f"--junitxml={REPORTS / part}/pytest.xml"
     command = [PYTHON, "-m", "pytest", "-q", "-n", str(os.cpu_count()), "--dist", "worksteal",
                report, *arguments, "test"]
@@ -167,7 +171,7 @@ def all_parts(exhaustive: bool, once: bool) -> list[Part]:
              [Step(["scripts/generate-docs.sh", "--check"])]),
         Part("runner", "one file for any machine", [Step(["scripts/check-runner.sh"])]),
         Part("unit", "GoogleTest",
-             itertools.chain([unit_step("unit", "release")],
+             itertools.chain([unit_step("unit", "release", exhaustive)],
                              matrix_steps("unit", "release", exhaustive))),
         Part("lit", "FileCheck tests", [lit_step("lit", "release")]),
         Part("pytest", "references, models, end to end",
@@ -175,7 +179,7 @@ def all_parts(exhaustive: bool, once: bool) -> list[Part]:
         Part("install", "find_package, pkg-config, a lit suite outside",
              [Step(["test/install/run.sh", "build/release"])]),
         Part("asan", "address and undefined-behaviour sanitizers",
-             [*build_steps("asan", configure=tests), unit_step("asan", "asan"),
+             [*build_steps("asan", configure=tests), unit_step("asan", "asan", exhaustive),
               lit_step("asan", "asan"),
               pytest_step("asan", "asan", *subset, exhaustive=exhaustive)]),
         Part("fuzz", f"libFuzzer, {fuzz_seconds} s a target",
