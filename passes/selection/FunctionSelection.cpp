@@ -16,8 +16,7 @@ using moert::ExtentAttr;
 /// Kernels get extents as int32.
 static constexpr int64_t kMaxExtent = INT32_MAX;
 
-/// The row of an operation. Null if it is the same for every device: a copy, a checkpoint.
-static const Selector *findSelector(StringRef op) {
+const Selector *findSelector(StringRef op) {
   for (const ArrayRef<Selector> family :
        {rowSelectors(), headSelectors(), indexedRowSelectors(), cacheSelectors(),
         attentionSelectors(), routingSelectors(), productSelectors()})

@@ -127,9 +127,9 @@ static LogicalResult select(FunctionSelection &selection, moert::SliceHeadsOp op
 
 ArrayRef<Selector> headSelectors() {
   static constexpr Selector kTable[] = {
-      selector<moert::HeadNormOp, select>(),
-      selector<moert::RotateOp, select>(),
-      selector<moert::SliceHeadsOp, select>(),
+      selector<moert::HeadNormOp, select>(Sharing::Heads),
+      selector<moert::RotateOp, select>(Sharing::Heads),
+      selector<moert::SliceHeadsOp, select>(Sharing::Heads),
   };
   return kTable;
 }

@@ -4,9 +4,9 @@
 #include "passes/selection/JoinPlan.h"
 
 #include "passes/selection/LaunchBuilder.h"
+#include "passes/selection/Selector.h"
 
 #include "llvm/ADT/SetVector.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 
@@ -19,10 +19,9 @@ namespace {
 /// An operation that may share a launch.
 struct Candidate {
   Operation *op;
-  Kind kind;
+  Sharing sharing;
   Value input;            ///< of a product
   moert::ExtentAttr rows; ///< of what is not a product
-  Value elsewhere;        ///< what it reads other rows of than its own, or null
 };
 
 /// An open set of operations.
@@ -53,27 +52,33 @@ private:
 static constexpr int kFarthestGroup = 4;
 static constexpr int kFarthestOp = 32;
 
-static std::optional<Candidate> rowCandidate(Operation *op, Kind kind, Value output,
-                                             Value elsewhere = {}) {
-  return Candidate{op, kind, {}, rowsOf(output), elsewhere};
+/// Whether a product is one launch, of a grid without tiles of experts.
+static bool canShare(moert::MatmulOp product) {
+  return product.getArithmetic() == Arithmetic::Exact && !product.getOffsets() &&
+         !product.getPermutation();
 }
 
 static std::optional<Candidate> describe(Operation *op) {
-  return TypeSwitch<Operation *, std::optional<Candidate>>(op)
-      .Case([&](moert::MatmulOp product) -> std::optional<Candidate> {
-        if (product.getArithmetic() != Arithmetic::Exact || product.getOffsets() ||
-            product.getPermutation())
-          return std::nullopt;
-        return Candidate{op, Kind::Products, product.getInput(), {}, {}};
-      })
-      .Case<moert::RmsNormOp, moert::AddOp, moert::ScaleOp, moert::GluOp, moert::QuantizeOp>(
-          [&](auto row) { return rowCandidate(op, Kind::Rows, row.getOutput()); })
-      .Case([&](moert::CombineOp combine) {
-        return rowCandidate(op, Kind::Rows, combine.getOutput(), combine.getRows());
-      })
-      .Case<moert::HeadNormOp, moert::RotateOp, moert::SliceHeadsOp>(
-          [&](auto heads) { return rowCandidate(op, Kind::Heads, heads.getOutput()); })
-      .Default([](Operation *) { return std::nullopt; });
+  const Selector *selector = findSelector(op->getName().getStringRef());
+  if (!selector || selector->sharing == Sharing::None)
+    return std::nullopt;
+  if (auto product = dyn_cast<moert::MatmulOp>(op)) {
+    if (!canShare(product))
+      return std::nullopt;
+    return Candidate{op, selector->sharing, product.getInput(), {}};
+  }
+  return Candidate{op, selector->sharing, {}, rowsOf(moert::getWrittenBuffers(op).front())};
+}
+
+static Kind kindOf(Sharing sharing) {
+  switch (sharing) {
+  case Sharing::Products:
+    return Kind::Products;
+  case Sharing::Heads:
+    return Kind::Heads;
+  default:
+    return Kind::Rows;
+  }
 }
 
 static bool isState(Value buffer) {
@@ -117,24 +122,16 @@ static llvm::SmallSetVector<unsigned, 4> partsRead(const Candidate &candidate,
   return parts;
 }
 
-static bool writes(const JoinedOps &ops, Value buffer) {
-  return llvm::any_of(ops.parts, [&](ArrayRef<Operation *> part) {
-    return llvm::any_of(part, [&](Operation *op) {
-      return llvm::is_contained(moert::getWrittenBuffers(op), buffer);
-    });
-  });
-}
-
 bool Planner::join(const Candidate &candidate, Group &group) {
-  const bool isProduct = candidate.kind == Kind::Products;
+  const Kind kind = kindOf(candidate.sharing);
+  const bool isProduct = kind == Kind::Products;
   if (isProduct != (group.ops.kind == Kind::Products) || candidate.input != group.input ||
       candidate.rows != group.rows)
     return false;
   const auto parts = partsRead(candidate, group.ops);
   const bool isInTurn = parts.size() == 1;
-  if (parts.size() > 1 || (isInTurn && isProduct) ||
-      (!isInTurn && candidate.kind != group.ops.kind) ||
-      (candidate.elsewhere && writes(group.ops, candidate.elsewhere)) ||
+  const bool canFollow = !isProduct && candidate.sharing != Sharing::FirstRows;
+  if (parts.size() > 1 || (isInTurn && !canFollow) || (!isInTurn && kind != group.ops.kind) ||
       !canMoveBehind(candidate.op, group.ops.last))
     return false;
   moveBuffers(candidate.op, group.ops.first());
@@ -144,7 +141,7 @@ bool Planner::join(const Candidate &candidate, Group &group) {
     group.ops.parts[parts.front()].push_back(candidate.op);
   else
     group.ops.parts.push_back({candidate.op});
-  if (candidate.kind == Kind::Rows)
+  if (kind == Kind::Rows)
     group.ops.kind = Kind::Rows;
   return true;
 }
@@ -162,7 +159,8 @@ SmallVector<JoinedOps> Planner::run() {
     // What updates a state stays where it is.
     if (!candidate || llvm::any_of(moert::getWrittenBuffers(&op), isState) || join(*candidate))
       continue;
-    groups.push_back({{candidate->kind, {{&op}}, &op}, candidate->input, candidate->rows});
+    groups.push_back(
+        {{kindOf(candidate->sharing), {{&op}}, &op}, candidate->input, candidate->rows});
   }
   SmallVector<JoinedOps> joined;
   for (Group &group : groups)

@@ -249,7 +249,7 @@ static LogicalResult select(FunctionSelection &selection, moert::GluMatmulOp op)
 
 ArrayRef<Selector> productSelectors() {
   static constexpr Selector kTable[] = {
-      selector<moert::MatmulOp, select>(),
+      selector<moert::MatmulOp, select>(Sharing::Products),
       selector<moert::GluMatmulOp, select>(),
       selector<moert::HeadMatmulOp, select>(),
   };

@@ -293,11 +293,16 @@ static LogicalResult select(FunctionSelection &selection, moert::CombineOp op) {
 
 ArrayRef<Selector> rowSelectors() {
   static constexpr Selector kTable[] = {
-      selector<moert::RmsNormOp, select>(),       selector<moert::QuantizeOp, select>(),
-      selector<moert::QuantizeHeadsOp, select>(), selector<moert::AddOp, select>(),
-      selector<moert::GluOp, select>(),           selector<moert::GatherOp, select>(),
-      selector<moert::UnsortOp, select>(),        selector<moert::CombineOp, select>(),
-      selector<moert::ScaleOp, select>(),         selector<moert::ConvertOp, select>(),
+      selector<moert::RmsNormOp, select>(Sharing::Rows),
+      selector<moert::QuantizeOp, select>(Sharing::Rows),
+      selector<moert::QuantizeHeadsOp, select>(),
+      selector<moert::AddOp, select>(Sharing::Rows),
+      selector<moert::GluOp, select>(Sharing::Rows),
+      selector<moert::GatherOp, select>(),
+      selector<moert::UnsortOp, select>(),
+      selector<moert::CombineOp, select>(Sharing::FirstRows),
+      selector<moert::ScaleOp, select>(Sharing::Rows),
+      selector<moert::ConvertOp, select>(),
   };
   return kTable;
 }

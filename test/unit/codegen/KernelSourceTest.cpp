@@ -87,8 +87,8 @@ void expectCleanEverywhere(const KernelCode &code) {
   expectCleanEverywhere([&](const Chip &) { return code; });
 }
 
-/// The chips for one of many kernels, the one with this number: of those before Hopper, which differ
-/// in their shared memory and in how they are assembled, one or the other. All with
+/// The chips for one of many kernels, the one with this number: of those before Hopper, which
+/// differ in their shared memory and in how they are assembled, one or the other. All with
 /// SORTIE_EXHAUSTIVE=1, as `scripts/test.sh --exhaustive` has it.
 SmallVector<StringRef> architecturesFor(size_t number) {
   const char *exhaustive = std::getenv("SORTIE_EXHAUSTIVE");
