@@ -28,7 +28,9 @@ const Selector *findSelector(StringRef op) {
 
 LogicalResult FunctionSelection::run() {
   llvm::DenseMap<Operation *, JoinedOps> joins; // by their first operations
-  if (options.joinsLaunches && !function.getArenaAttr())
+  // Launches that are there already may read early what operations between them have kept apart.
+  const bool hasLaunches = !function.getBody().getOps<moert::LaunchOp>().empty();
+  if (options.joinsLaunches && !function.getArenaAttr() && !hasLaunches)
     for (const JoinedOps &ops : planJoins(function))
       joins[ops.first()] = ops;
   Block &block = function.getBody().front();

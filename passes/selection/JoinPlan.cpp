@@ -22,6 +22,7 @@ struct Candidate {
   Sharing sharing;
   Value input;            ///< of a product
   moert::ExtentAttr rows; ///< of what is not a product
+  IntegerAttr heads;      ///< of what takes heads
 };
 
 /// An open set of operations.
@@ -65,9 +66,13 @@ static std::optional<Candidate> describe(Operation *op) {
   if (auto product = dyn_cast<moert::MatmulOp>(op)) {
     if (!canShare(product))
       return std::nullopt;
-    return Candidate{op, selector->sharing, product.getInput(), {}};
+    return Candidate{op, selector->sharing, product.getInput(), {}, {}};
   }
-  return Candidate{op, selector->sharing, {}, rowsOf(moert::getWrittenBuffers(op).front())};
+  return Candidate{op,
+                   selector->sharing,
+                   {},
+                   rowsOf(moert::getWrittenBuffers(op).front()),
+                   op->getAttrOfType<IntegerAttr>("heads")};
 }
 
 static Kind kindOf(Sharing sharing) {
@@ -137,12 +142,15 @@ bool Planner::join(const Candidate &candidate, Group &group) {
   moveBuffers(candidate.op, group.ops.first());
   candidate.op->moveAfter(group.ops.last);
   group.ops.last = candidate.op;
-  if (isInTurn)
-    group.ops.parts[parts.front()].push_back(candidate.op);
-  else
+  if (!isInTurn) {
     group.ops.parts.push_back({candidate.op});
-  if (kind == Kind::Rows)
+    return true;
+  }
+  SmallVector<Operation *> &part = group.ops.parts[parts.front()];
+  // Blocks share out heads by their number: where it changes, a block needs all of the row.
+  if (kind == Kind::Rows || candidate.heads != part.back()->getAttrOfType<IntegerAttr>("heads"))
     group.ops.kind = Kind::Rows;
+  part.push_back(candidate.op);
   return true;
 }
 

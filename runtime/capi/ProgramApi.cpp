@@ -250,6 +250,9 @@ sortie_error *sortie_program_get_weight(const sortie_program *program, size_t in
   value.tensor_shape = tensorShape.data();
   value.first_row = spec.rowPart.first;
   value.first_column = spec.columnPart.first;
+  value.joined = spec.layout.isJoined ? 1 : 0;
+  value.transposed = spec.layout.isTransposed ? 1 : 0;
+  value.decoded_format = spec.layout.stored ? spec.info().name : nullptr;
   return toC(writeStruct(value, info));
 }
 

@@ -189,7 +189,7 @@ Expected<std::vector<std::vector<float>>> Generator::readPrompts() {
 Error Generator::tellPromptsRead() {
   if (promptRead)
     for (const auto &[prompt, stream] : enumerate(streams))
-      if (Error error = promptRead(firstText + prompt, *stream.sequence))
+      if (Error error = promptRead(firstText / options.samples + prompt, *stream.sequence))
         return error;
   return Error::success();
 }

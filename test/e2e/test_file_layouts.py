@@ -94,6 +94,14 @@ def test_decoded_matrices_of_latents(emulated: Tools) -> None:
                                   logits(emulated, path, "cpu").view(np.uint32))
 
 
+def test_described_matrices_of_latents(tools: Tools) -> None:
+    """Reports say which part of `attn_kv_b` a weight is, and what becomes of it."""
+    described = tools.call("sortie-run", tools.compile_whole(path_of("deepseek-v2-lite"), 256),
+                           "--describe")
+    assert "attn_kv_b.weight rows 0 to 31 of each 80 transposed decoded to f32: q8_0 " in described
+    assert "attn_kv_b.weight rows 32 to 79 of each 80: q8_0 " in described
+
+
 def test_scales_of_a_file(tools: Tools) -> None:
     """`ffn_*_exps.scale`, a factor for the matrix of each expert."""
     preset = replace(scaled(PRESETS["qwen3-30b-a3b"], layers=1, divisor=8, experts=16),

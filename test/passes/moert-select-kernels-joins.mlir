@@ -7,7 +7,7 @@
 // RUN:   | FileCheck %s --check-prefix=IMAGES
 
 // ALONE-NOT: joined
-// IMAGES-COUNT-4: moert.kernel @joined_{{.*}} images
+// IMAGES-COUNT-5: moert.kernel @joined_{{.*}} images
 // IMAGES-NOT: moert.kernel @joined_
 
 module attributes {moert.program = #moert.program<abi = 5, numerics = 2, target = "cpu",
@@ -117,6 +117,19 @@ module attributes {moert.program = #moert.program<abi = 5, numerics = 2, target 
     %b = moert.buffer : !moert.buffer<1 x 256 x f32>
     moert.rms_norm %x, @norm eps(1.0e-5) outs(%b) : !moert.buffer<1 x 256 x f32>, !moert.buffer<1 x 256 x f32>
     moert.add %a, %b outs(%z) : !moert.buffer<1 x 256 x f32>, !moert.buffer<1 x 256 x f32>, !moert.buffer<1 x 256 x f32>
+    moert.return
+  }
+
+  // Where the number of heads changes, a block needs the whole row: one has it, although heads would be for two.
+  // CHECK-LABEL: moert.func @other_heads
+  // CHECK: moert.launch @joined_head_norm_rotate_{{[0-9]}} grid(tokens, 1) reads(%x, %positions)
+  // CHECK-NEXT: moert.return
+  moert.func @other_heads("x" %x: !moert.buffer<tokens x 1024 x f32>, "positions" %positions: !moert.buffer<tokens x i32>)
+      outs("y" %y: !moert.buffer<tokens x 1024 x f32>) {
+    %n = moert.buffer : !moert.buffer<tokens x 1024 x f32>
+    moert.head_norm %x, @head heads(16) eps(1.0e-6) outs(%n) : !moert.buffer<tokens x 1024 x f32>, !moert.buffer<tokens x 1024 x f32>
+    moert.rotate %n, %positions heads(8) pairs(halves) frequencies [1, 2] outs(%y)
+      : !moert.buffer<tokens x 1024 x f32>, !moert.buffer<tokens x i32>, !moert.buffer<tokens x 1024 x f32>
     moert.return
   }
 

@@ -30,21 +30,31 @@ void printBytes(uint64_t bytes, raw_ostream &out) {
 }
 
 /// " rows 4 to 7 of 8", or nothing for a whole dimension.
-void printPart(StringRef name, int64_t first, int64_t extent, int64_t total, raw_ostream &out) {
+void printPart(StringRef name, int64_t first, int64_t extent, int64_t total, StringRef of,
+               raw_ostream &out) {
   if (extent != total)
-    out << ' ' << name << ' ' << first << " to " << first + extent - 1 << " of " << total;
+    out << ' ' << name << ' ' << first << " to " << first + extent - 1 << of << total;
 }
 
-/// "a", "a rows 4 to 7 of 8", "a to h": what a weight is made of.
+/// "a", "a rows 4 to 7 of 8", "a to h", "a rows 0 to 3 of each 8 transposed decoded to f32": what a
+/// weight is made of.
 void printTensors(const sortie_weight_info &weight, raw_ostream &out) {
   out << weight.tensor;
   if (weight.tensor_count > 1)
     out << " to " << weight.tensors[weight.tensor_count - 1];
-  const ArrayRef shape(weight.shape, weight.rank);
+  SmallVector<int64_t> shape(weight.shape, weight.shape + weight.rank);
+  if (weight.transposed != 0)
+    std::swap(shape.back(), shape[shape.size() - 2]);
   const ArrayRef whole(weight.tensor_shape, weight.tensor_rank);
+  const int64_t matrices = weight.joined != 0 ? shape.front() : 1;
   if (whole.size() > 1)
-    printPart("rows", weight.first_row, shape[shape.size() - 2], whole[whole.size() - 2], out);
-  printPart("columns", weight.first_column, shape.back(), whole.back(), out);
+    printPart("rows", weight.first_row, shape[shape.size() - 2], whole[whole.size() - 2] / matrices,
+              weight.joined != 0 ? " of each " : " of ", out);
+  printPart("columns", weight.first_column, shape.back(), whole.back(), " of ", out);
+  if (weight.transposed != 0)
+    out << " transposed";
+  if (weight.decoded_format)
+    out << " decoded to " << weight.decoded_format;
 }
 
 const char *dtypeName(sortie_dtype dtype) {

@@ -301,11 +301,12 @@ static Error continuePrompts(const Options &options, const Source &source, raw_f
   if (cache)
     if (Error error = cache->attach(loaded->model, generator))
       return error;
-  const bool streams = room->sequences == 1 && generate.format == TextFormat::Text;
+  const int64_t samples = generate.generation.samples;
+  const bool isOneText = prompts->size() == 1 && samples == 1;
+  const bool streams = isOneText && generate.format == TextFormat::Text;
   auto texts = generateStreaming(generator, loaded->model, *ids, streams, out);
   if (!texts)
     return texts.takeError();
-  const int64_t samples = generate.generation.samples;
   prompts = repeat(*prompts, samples);
   if (generate.format == TextFormat::Json)
     printJson(*prompts, repeat(*ids, samples), *texts, out);

@@ -238,6 +238,11 @@ typedef struct sortie_weight_info {
                                 * more or fewer dimensions of one */
   int64_t first_row;           /* where the weight's rows begin in each matrix of a tensor, */
   int64_t first_column;        /* and its elements in each of these rows */
+  /* Since 7. 1: the weight's matrices lie one below the other in one matrix of a tensor. */
+  int joined;
+  /* 1: they are transposes of the tensor's, and `first_row` is where their columns begin. */
+  int transposed;
+  const char *decoded_format; /* "f32": what `format` is decoded to when it is read; or NULL */
 } sortie_weight_info;
 
 SORTIE_RESULT sortie_error *sortie_program_get_weight(const sortie_program *program, size_t index,
