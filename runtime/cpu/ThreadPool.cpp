@@ -53,9 +53,14 @@ struct FreeDeleter {
 
 } // namespace
 
-/// Each loop has a generation. The caller sets the loop up, raises `generation`, takes part, and
-/// then waits until every helper has reported: only then may `body` go away.
+/// Each loop has a generation. The caller sets the loop up, opens it, raises `generation` and takes
+/// part. When no iteration is left it closes the loop and waits for the helpers that are inside:
+/// only then may `body` go away. Nobody waits for a helper that has not come in yet, perhaps because
+/// another process has its core.
 struct ThreadPool::State {
+  /// The bit of `inside` that says that helpers may come in.
+  static constexpr uint32_t kOpen = uint32_t{1} << 31;
+
   int threads = 1;
   std::unique_ptr<std::byte, FreeDeleter> scratch;
   std::vector<pthread_t> helpers;
@@ -66,7 +71,7 @@ struct ThreadPool::State {
 
   alignas(64) std::atomic<int64_t> next{0};
   alignas(64) std::atomic<uint32_t> generation{0};
-  alignas(64) std::atomic<uint32_t> busy{0};
+  alignas(64) std::atomic<uint32_t> inside{0}; ///< how many helpers are, and kOpen
 
   void runIterations(int worker) {
     for (;;) {
@@ -83,10 +88,30 @@ struct ThreadPool::State {
       seen = waitForChange(generation, seen);
       if (stopping)
         return;
+      if (!enter())
+        continue;
       runIterations(worker);
-      if (busy.fetch_sub(1, std::memory_order_release) == 1)
-        busy.notify_one();
+      // The last one out of a closed loop.
+      if (inside.fetch_sub(1, std::memory_order_release) == 1)
+        inside.notify_one();
     }
+  }
+
+  /// False if the loop is closed. It may be a later one than the helper has woken up for.
+  bool enter() {
+    uint32_t now = inside.load(std::memory_order_relaxed);
+    while ((now & kOpen) != 0)
+      if (inside.compare_exchange_weak(now, now + 1, std::memory_order_acquire,
+                                       std::memory_order_relaxed))
+        return true;
+    return false;
+  }
+
+  /// Returns when all helpers are outside, and what they wrote can be seen.
+  void close() {
+    uint32_t left = inside.fetch_and(~kOpen, std::memory_order_acq_rel) & ~kOpen;
+    while (left != 0)
+      left = waitForChange(inside, left);
   }
 
   void startGeneration() {
@@ -164,12 +189,10 @@ void ThreadPool::parallelFor(int64_t count, Body body) {
   state->body = &body;
   state->count = count;
   state->next.store(0, std::memory_order_relaxed);
-  state->busy.store(static_cast<uint32_t>(state->helpers.size()), std::memory_order_relaxed);
+  state->inside.store(State::kOpen, std::memory_order_release);
   state->startGeneration();
   state->runIterations(0);
-  uint32_t busy = state->busy.load(std::memory_order_acquire);
-  while (busy != 0)
-    busy = waitForChange(state->busy, busy);
+  state->close();
 }
 
 } // namespace sortie::cpu
