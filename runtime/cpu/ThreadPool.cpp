@@ -55,8 +55,8 @@ struct FreeDeleter {
 
 /// Each loop has a generation. The caller sets the loop up, opens it, raises `generation` and takes
 /// part. When no iteration is left it closes the loop and waits for the helpers that are inside:
-/// only then may `body` go away. Nobody waits for a helper that has not come in yet, perhaps because
-/// another process has its core.
+/// only then may `body` go away. Nobody waits for a helper that has not come in yet, perhaps
+/// because another process has its core.
 struct ThreadPool::State {
   /// The bit of `inside` that says that helpers may come in.
   static constexpr uint32_t kOpen = uint32_t{1} << 31;
