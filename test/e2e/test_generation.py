@@ -45,7 +45,7 @@ def program(graph: Path, tools: Tools) -> Path:
     return compile_graph(tools, graph, "")
 
 
-# The shorter texts pass the edge of a page, too, and take the sanitizers less than half of the time.
+# The shorter texts pass the edge of a page, too, and take the sanitizers half of the time.
 @pytest.mark.parametrize("length", [pytest.param(140, marks=pytest.mark.sanitizer), 300])
 def test_runs_of_any_length(length: int, graph: Path, program: Path, tools: Tools,
                             tmp_path: Path) -> None:
