@@ -56,6 +56,11 @@ _DEEPSEEK_ROTATION = {
     "beta_slow": 1.0, "mscale": 1.25, "mscale_all_dim": 1.25,
     "original_max_position_embeddings": 1024,
 }
+#: What the models with latent attention have in common.
+_DEEPSEEK = {
+    "num_key_value_heads": 4, "kv_lora_rank": 64, "qk_nope_head_dim": 32, "qk_rope_head_dim": 16,
+    "first_k_dense_replace": 1, "intermediate_size": 192, "moe_intermediate_size": 32,
+    "num_experts_per_tok": 3, "rms_norm_eps": 1e-6, "rope_parameters": _DEEPSEEK_ROTATION}
 
 #: A file has float32 numbers, which these are.
 _GRANITE_SCALES = {"embedding_multiplier": 12.0, "residual_multiplier": 0.21875,
@@ -134,37 +139,28 @@ MODELS: dict[str, ReferenceModel] = {
         # DeepSeek-V2: latent attention, a dense layer first, the best 2 of 4 groups of experts.
         ReferenceModel(
             "deepseek-v2", "deepseek2", "DeepseekV2Config",
-            {"num_key_value_heads": 4, "q_lora_rank": 64, "kv_lora_rank": 64,
-             "qk_nope_head_dim": 32, "qk_rope_head_dim": 16, "v_head_dim": 48,
-             "first_k_dense_replace": 1, "intermediate_size": 192, "moe_intermediate_size": 32,
-             "n_routed_experts": 16, "n_shared_experts": 2, "num_experts_per_tok": 3,
-             "n_group": 4, "topk_group": 2, "topk_method": "group_limited_greedy",
-             "routed_scaling_factor": 2.0, "norm_topk_prob": False, "rms_norm_eps": 1e-6,
-             "rope_parameters": _DEEPSEEK_ROTATION},
+            _DEEPSEEK | {
+                "q_lora_rank": 64, "v_head_dim": 48, "n_routed_experts": 16, "n_shared_experts": 2,
+                "n_group": 4, "topk_group": 2, "topk_method": "group_limited_greedy",
+                "routed_scaling_factor": 2.0, "norm_topk_prob": False},
         ),
         # DeepSeek-V2-Lite as files of 2024 have it: no low rank of queries, one matrix for keys and
         # values of latents, keys of metadata that know heads and no latents.
         ReferenceModel(
             "deepseek-v2-lite", "deepseek2", "DeepseekV2Config",
-            {"num_key_value_heads": 4, "q_lora_rank": None, "kv_lora_rank": 64,
-             "qk_nope_head_dim": 32, "qk_rope_head_dim": 16, "v_head_dim": 48,
-             "first_k_dense_replace": 1, "intermediate_size": 192, "moe_intermediate_size": 32,
-             "n_routed_experts": 8, "n_shared_experts": 2, "num_experts_per_tok": 3,
-             "topk_method": "greedy", "routed_scaling_factor": 1.0, "norm_topk_prob": False,
-             "rms_norm_eps": 1e-6,
-             "rope_parameters": _DEEPSEEK_ROTATION},
+            _DEEPSEEK | {
+                "q_lora_rank": None, "v_head_dim": 48, "n_routed_experts": 8, "n_shared_experts": 2,
+                "topk_method": "greedy", "routed_scaling_factor": 1.0, "norm_topk_prob": False},
             keeps_latent_heads=True,
         ),
         # DeepSeek-V3: a bias for the choice of experts by sigmoids, weights normalised; no low rank
         # of queries, as in DeepSeek-V2-Lite.
         ReferenceModel(
             "deepseek-v3", "deepseek2", "DeepseekV3Config",
-            {"num_key_value_heads": 4, "q_lora_rank": None, "kv_lora_rank": 64,
-             "qk_nope_head_dim": 32, "qk_rope_head_dim": 16, "v_head_dim": 32,
-             "first_k_dense_replace": 1, "intermediate_size": 192, "moe_intermediate_size": 32,
-             "n_routed_experts": 16, "n_shared_experts": 1, "num_experts_per_tok": 3,
-             "n_group": 4, "topk_group": 2, "routed_scaling_factor": 2.5, "norm_topk_prob": True,
-             "rms_norm_eps": 1e-6, "rope_parameters": _DEEPSEEK_ROTATION},
+            _DEEPSEEK | {
+                "q_lora_rank": None, "v_head_dim": 32, "n_routed_experts": 16,
+                "n_shared_experts": 1, "n_group": 4, "topk_group": 2,
+                "routed_scaling_factor": 2.5, "norm_topk_prob": True},
             routes_by="sigmoid",
         ),
         # Granite: embedding, residuals, scores and logits are scaled. The output matrix makes up
